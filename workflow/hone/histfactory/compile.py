@@ -1,0 +1,285 @@
+"""From a validated ``pyhf.Model`` to a :class:`~hone.histfactory.model.Model`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pyhf
+
+from hone.errors import ModelError
+from hone.histfactory.layout import Layout, ParameterSet
+from hone.histfactory.model import Model, require_x64
+
+__all__ = ["from_pyhf"]
+
+_INTERPOLATION = {"normsys": "code4", "histosys": "code4p"}
+_PER_BIN = ("shapefactor", "shapesys", "staterror")
+_SUPPORTED = {"histosys", "lumi", "normfactor", "normsys", *_PER_BIN}
+
+
+def from_pyhf(model: pyhf.Model) -> Model:
+    """Compile a pyhf model to JAX.
+
+    pyhf has parsed and validated; the result gives the same ``logpdf`` and ``expected_data`` with
+    parameters and data in the same order, and can be differentiated with respect to its leaves.
+
+    Args:
+        model: any ``pyhf.Model`` with pyhf's default interpolations, not batched.
+
+    Raises:
+        ModelError: 64-bit mode is off; a modifier, an interpolation or a user-set constraint that
+            is not supported; a yield that is not finite; a negative nominal rate. The message
+            names channel, sample and modifier.
+    """
+    require_x64()
+    _check_options(model)
+    return _Compiler(model).compile()
+
+
+def _check_options(model: pyhf.Model) -> None:
+    if model.batch_size is not None:
+        raise ModelError(
+            f"the pyhf model has batch_size={model.batch_size}: build it without one and "
+            "use jax.vmap"
+        )
+    for modifier, code in _INTERPOLATION.items():
+        used = model.config.modifier_settings.get(modifier, {}).get("interpcode", code)
+        if used != code:
+            raise ModelError(f"{modifier} with interpolation {used!r}: only {code!r} is supported")
+
+
+class _Compiler:
+    """Walks a pyhf model once and fills the arrays of :class:`Model` and :class:`Layout`."""
+
+    def __init__(self, model: pyhf.Model) -> None:
+        config = model.config
+        self.config = config
+        self.channels, self.samples = list(config.channels), list(config.samples)
+        self.nbins = [config.channel_nbins[channel] for channel in self.channels]
+        self.bins = sum(self.nbins)
+        starts = np.concatenate([[0], np.cumsum(self.nbins)])
+        self.slices = [slice(*pair) for pair in zip(starts[:-1], starts[1:], strict=True)]
+        self.user_parameters = {p["name"]: p for p in model.spec.get("parameters", [])}
+        self.cells = {
+            (channel["name"], sample["name"]): sample
+            for channel in model.spec["channels"]
+            for sample in channel["samples"]
+        }
+        by_type: dict[str, list[str]] = {name: [] for name in _SUPPORTED}
+        for name, kind in config.modifiers:
+            if kind not in _SUPPORTED:
+                raise ModelError(f"modifier {name!r} of type {kind!r} is not supported")
+            by_type[kind].append(name)
+        self.by_type = by_type
+
+    def compile(self) -> Model:
+        names = self.by_type
+        s, b, c = len(self.samples), self.bins, len(self.channels)
+        nominal = np.zeros((s, b))
+        defined = np.zeros((s, c), dtype=bool)
+        lo, hi = (np.zeros((len(names["histosys"]), s, b)) for _ in range(2))
+        histosys_mask = np.zeros(lo.shape, dtype=bool)
+        normsys_lo, normsys_hi = (np.ones((len(names["normsys"]), s, c)) for _ in range(2))
+        normsys_mask = np.zeros(normsys_lo.shape, dtype=bool)
+        staterror = np.zeros((len(names["staterror"]), s, b))
+        staterror_mask = np.zeros(staterror.shape, dtype=bool)
+        shapesys = np.zeros((len(names["shapesys"]), s, b))
+        shapesys_mask = np.zeros(shapesys.shape, dtype=bool)
+        factors: list[list[list[int]]] = [[[] for _ in range(b)] for _ in range(s)]
+
+        for i_c, i_s, sample in self._walk():
+            bins = self.slices[i_c]
+            where = f"channel {self.channels[i_c]!r}, sample {self.samples[i_s]!r}"
+            nominal[i_s, bins] = _finite(sample["data"], where, "yield")
+            defined[i_s, i_c] = True
+            for modifier in sample["modifiers"]:
+                kind, name, data = modifier["type"], modifier["name"], modifier["data"]
+                at = f"{where}, {kind} {name!r}"
+                if kind == "histosys":
+                    i = names["histosys"].index(name)
+                    lo[i, i_s, bins] = _finite(data["lo_data"], at, "lo_data")
+                    hi[i, i_s, bins] = _finite(data["hi_data"], at, "hi_data")
+                    histosys_mask[i, i_s, bins] = True
+                    continue
+                if kind == "normsys":
+                    i = names["normsys"].index(name)
+                    normsys_lo[i, i_s, i_c] = _positive(data["lo"], at, "lo")
+                    normsys_hi[i, i_s, i_c] = _positive(data["hi"], at, "hi")
+                    normsys_mask[i, i_s, i_c] = True
+                    continue
+                if kind == "staterror":
+                    i = names["staterror"].index(name)
+                    staterror[i, i_s, bins] = _finite(data, at, "uncertainty")
+                    staterror_mask[i, i_s, bins] = True
+                elif kind == "shapesys":
+                    i = names["shapesys"].index(name)
+                    shapesys[i, i_s, bins] = _finite(data, at, "uncertainty")
+                    shapesys_mask[i, i_s, bins] = True
+                start = self.config.par_slice(name).start
+                if kind in _PER_BIN and self.config.param_set(name).n_parameters > 1:
+                    # A name used in several channels counts its bins on through them.
+                    first = self._offset(name, i_c)
+                    for k in range(self.nbins[i_c]):
+                        factors[i_s][bins.start + k].append(start + first + k)
+                else:
+                    for k in range(bins.start, bins.stop):
+                        factors[i_s][k].append(start)
+
+        self._check_rates(nominal)
+        aux = self._auxiliary(staterror_mask, shapesys_mask)
+        layout = Layout(
+            channels=tuple(self.channels),
+            samples=tuple(self.samples),
+            modifiers=tuple((name, kind) for name, kind in self.config.modifiers),
+            nbins=tuple(self.nbins),
+            parameters=tuple(self._parameter_sets()),
+            auxdata_order=tuple(self.config.auxdata_order),
+            poi_name=self.config.poi_name,
+            histosys=tuple(names["histosys"]),
+            normsys=tuple(names["normsys"]),
+            staterror=tuple(names["staterror"]),
+            shapesys=tuple(names["shapesys"]),
+            defined=defined,
+            histosys_par=self._starts(names["histosys"]),
+            histosys_mask=histosys_mask,
+            normsys_par=self._starts(names["normsys"]),
+            normsys_mask=normsys_mask,
+            factor_par=_padded(factors, self.config.npars),
+            staterror_mask=staterror_mask,
+            shapesys_mask=shapesys_mask,
+            aux_par=aux["par"],
+            aux_poisson=aux["poisson"],
+            aux_sigma_source=aux["sigma_source"],
+            aux_tau_source=aux["tau_source"],
+        )
+        return Model(
+            nominal=jnp.asarray(nominal),
+            histosys_lo=jnp.asarray(lo),
+            histosys_hi=jnp.asarray(hi),
+            normsys_lo=jnp.asarray(normsys_lo),
+            normsys_hi=jnp.asarray(normsys_hi),
+            staterror=jnp.asarray(staterror),
+            shapesys=jnp.asarray(shapesys),
+            normal_auxdata=jnp.asarray(aux["normal_auxdata"]),
+            normal_sigma=jnp.asarray(aux["normal_sigma"]),
+            layout=layout,
+        )
+
+    def _walk(self) -> Iterator[tuple[int, int, dict[str, Any]]]:
+        for i_c, channel in enumerate(self.channels):
+            for i_s, sample in enumerate(self.samples):
+                if (channel, sample) in self.cells:
+                    yield i_c, i_s, self.cells[channel, sample]
+
+    def _offset(self, name: str, i_c: int) -> int:
+        """Where a channel's bins start among the parameters of a per-bin modifier."""
+        before = 0
+        for channel, nbins in list(zip(self.channels, self.nbins, strict=True))[:i_c]:
+            samples = (s for (c, _), s in self.cells.items() if c == channel)
+            if any(m["name"] == name for s in samples for m in s["modifiers"]):
+                before += nbins
+        total = self.config.param_set(name).n_parameters
+        if before + self.nbins[i_c] > total:
+            # pyhf shares a shapefactor between channels of equal binning, bin by bin.
+            return 0
+        return before
+
+    def _starts(self, names: list[str]) -> np.ndarray:
+        return np.array([self.config.par_slice(name).start for name in names], dtype=int)
+
+    def _check_rates(self, nominal: np.ndarray) -> None:
+        for channel, bins in zip(self.channels, self.slices, strict=True):
+            rates = nominal[:, bins].sum(axis=0)
+            if (rates < 0).any():
+                at = int(np.argmax(rates < 0))
+                raise ModelError(
+                    f"channel {channel!r}, bin {at}: the nominal rate is negative ({rates[at]:g}); "
+                    "merge bins or set the yield to zero"
+                )
+
+    def _parameter_sets(self) -> Iterator[ParameterSet]:
+        for name in self.config.par_order:
+            paramset = self.config.param_set(name)
+            bounds = tuple((float(low), float(up)) for low, up in paramset.suggested_bounds)
+            yield ParameterSet(
+                name=name,
+                start=self.config.par_slice(name).start,
+                suggested_init=tuple(float(x) for x in paramset.suggested_init),
+                suggested_bounds=bounds,
+                suggested_fixed=tuple(bool(x) for x in paramset.suggested_fixed),
+                is_scalar=paramset.is_scalar,
+                pdf_type=paramset.pdf_type if paramset.constrained else None,
+            )
+
+    def _auxiliary(
+        self, staterror_mask: np.ndarray, shapesys_mask: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Auxiliary measurements in pyhf's order: what each constrains, and where its width is."""
+        par: list[int] = []
+        poisson: list[bool] = []
+        centres: list[float] = []
+        sigmas: list[float] = []
+        sources: list[tuple[str, int]] = []
+        tau_source: list[int] = []
+        for name in self.config.auxdata_order:
+            paramset, place = self.config.param_set(name), self.config.par_slice(name)
+            par += range(place.start, place.stop)
+            poisson += [paramset.pdf_type == "poisson"] * paramset.n_parameters
+            if name in self.by_type["shapesys"]:
+                self._refuse_user_constraint(name, ("auxdata", "factors"))
+                tau_source += list(
+                    np.flatnonzero(shapesys_mask[self.by_type["shapesys"].index(name)])
+                    + self.by_type["shapesys"].index(name) * shapesys_mask[0].size
+                )
+                continue
+            centres += list(paramset.auxdata)
+            if name in self.by_type["staterror"]:
+                self._refuse_user_constraint(name, ("sigmas",))
+                i = self.by_type["staterror"].index(name)
+                bins = np.flatnonzero(staterror_mask[i].any(axis=0))
+                sources += [("derived", i * self.bins + k) for k in bins]
+            else:
+                sources += [("given", len(sigmas) + k) for k in range(paramset.n_parameters)]
+                sigmas += list(paramset.width())
+        sigma_source = [k if kind == "given" else len(sigmas) + k for kind, k in sources]
+        return {
+            "par": np.array(par, dtype=int),
+            "poisson": np.array(poisson, dtype=bool),
+            "sigma_source": np.array(sigma_source, dtype=int),
+            "tau_source": np.array(tau_source, dtype=int),
+            "normal_auxdata": np.array(centres, dtype=float),
+            "normal_sigma": np.array(sigmas, dtype=float),
+        }
+
+    def _refuse_user_constraint(self, name: str, keys: tuple[str, ...]) -> None:
+        for key in keys:
+            if key in self.user_parameters.get(name, {}):
+                raise ModelError(
+                    f"the measurement sets {key!r} of parameter {name!r}, which follows from the "
+                    "yields and uncertainties in its samples; remove it from the measurement"
+                )
+
+
+def _finite(values: Any, where: str, what: str) -> np.ndarray:
+    array = np.asarray(values, dtype=float)
+    if not np.isfinite(array).all():
+        at = int(np.argmin(np.isfinite(array)))
+        raise ModelError(f"{where}, bin {at}: the {what} is {array[at]}, it must be finite")
+    return array
+
+
+def _positive(value: float, where: str, what: str) -> float:
+    if not (np.isfinite(value) and value > 0):
+        raise ModelError(f"{where}: {what} is {value}, it must be finite and above 0")
+    return value
+
+
+def _padded(factors: list[list[list[int]]], no_parameter: int) -> np.ndarray:
+    """Lists of parameters per cell as an int array (K, S, B), filled up with ``no_parameter``."""
+    rows = max((len(cell) for sample in factors for cell in sample), default=0)
+    filled = [
+        [cell + [no_parameter] * (rows - len(cell)) for cell in sample] for sample in factors
+    ]
+    array = np.array(filled, dtype=int).reshape(len(factors), -1, rows)
+    return np.moveaxis(array, -1, 0)

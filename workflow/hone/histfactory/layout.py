@@ -1,0 +1,149 @@
+"""The static part of a model: names, orders, masks and index maps, compared by content."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Layout", "ParameterSet"]
+
+
+@dataclass(frozen=True)
+class ParameterSet:
+    """The parameters that share a name, as pyhf's paramset describes them."""
+
+    name: str
+    start: int
+    suggested_init: tuple[float, ...]
+    suggested_bounds: tuple[tuple[float, float], ...]
+    suggested_fixed: tuple[bool, ...]
+    is_scalar: bool
+    pdf_type: str | None
+    """``"normal"``, ``"poisson"``, or None for a parameter without constraint."""
+
+    @property
+    def n_parameters(self) -> int:
+        return len(self.suggested_init)
+
+    @property
+    def constrained(self) -> bool:
+        return self.pdf_type is not None
+
+    @property
+    def slice(self) -> slice:
+        return slice(self.start, self.start + self.n_parameters)
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Everything about a model that is not a number of its spec.
+
+    Sizes: S samples, B bins over all channels, C channels, H histosys, N normsys, T staterror and
+    Y shapesys modifiers, P parameters, A auxiliary measurements. Bins follow pyhf's order of
+    channels, parameters and auxiliary data pyhf's order of parameters.
+    """
+
+    channels: tuple[str, ...]
+    samples: tuple[str, ...]
+    modifiers: tuple[tuple[str, str], ...]
+    nbins: tuple[int, ...]
+    parameters: tuple[ParameterSet, ...]
+    auxdata_order: tuple[str, ...]
+    poi_name: str | None
+    histosys: tuple[str, ...]
+    normsys: tuple[str, ...]
+    staterror: tuple[str, ...]
+    shapesys: tuple[str, ...]
+    defined: np.ndarray
+    """bool (S, C): the sample enters the channel."""
+    histosys_par: np.ndarray
+    """int (H,): parameter of each histosys."""
+    histosys_mask: np.ndarray
+    """bool (H, S, B)"""
+    normsys_par: np.ndarray
+    """int (N,)"""
+    normsys_mask: np.ndarray
+    """bool (N, S, C)"""
+    factor_par: np.ndarray
+    """int (K, S, B): parameters that multiply a cell; P stands for no parameter (a factor of 1)."""
+    staterror_mask: np.ndarray
+    """bool (T, S, B)"""
+    shapesys_mask: np.ndarray
+    """bool (Y, S, B)"""
+    aux_par: np.ndarray
+    """int (A,): parameter of each auxiliary measurement."""
+    aux_poisson: np.ndarray
+    """bool (A,): constrained by a Poisson (shapesys), else by a normal."""
+    aux_sigma_source: np.ndarray
+    """int (number of normals,): place of each sigma in (given sigmas, staterror sigmas (T * B))."""
+    aux_tau_source: np.ndarray
+    """int (number of Poissons,): place of each rate in the shapesys rates (Y * S * B)."""
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        sha = hashlib.sha256()
+        for f in fields(self):
+            if f.name == "digest":
+                continue
+            value = getattr(self, f.name)
+            sha.update(f.name.encode())
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+                sha.update(f"{value.dtype.str}{value.shape}".encode())
+                sha.update(np.ascontiguousarray(value).tobytes())
+            else:
+                sha.update(repr(value).encode())
+        object.__setattr__(self, "digest", sha.hexdigest())
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layout) and self.digest == other.digest
+
+    @property
+    def npars(self) -> int:
+        return sum(p.n_parameters for p in self.parameters)
+
+    @property
+    def total_bins(self) -> int:
+        """Number of bins over all channels."""
+        return sum(self.nbins)
+
+    @property
+    def poi_index(self) -> int | None:
+        return None if self.poi_name is None else self.parameter(self.poi_name).start
+
+    @property
+    def channel_of_bin(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self.nbins)), self.nbins)
+
+    @cached_property
+    def factor_count(self) -> np.ndarray:
+        """float (S, B, P): how often each parameter multiplies a cell."""
+        cells = self.factor_par.shape[1:]
+        count = np.zeros((*cells, self.npars + 1))
+        s, b = np.indices(cells)
+        for row in self.factor_par:
+            np.add.at(count, (s, b, row), 1.0)
+        return count[..., :-1]
+
+    def parameter(self, name: str) -> ParameterSet:
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise KeyError(name)
+
+    def channel_slice(self, channel: str) -> slice:
+        """The bins of ``channel`` among all bins."""
+        place = self.channels.index(channel)
+        start = sum(self.nbins[:place])
+        return slice(start, start + self.nbins[place])
+
+    def flat(self, attribute: str) -> Iterator[Any]:
+        """``suggested_init``, ``_bounds`` or ``_fixed`` of all parameters, in pyhf's order."""
+        for parameter in self.parameters:
+            yield from getattr(parameter, attribute)

@@ -1,0 +1,24 @@
+"""Fits, test statistics, CLs and limits, in the names and orders of ``pyhf.infer``."""
+
+from hone.infer.hypotest import hypotest
+from hone.infer.intervals import upper_limit
+from hone.infer.mle import fit, fixed_poi_fit
+from hone.infer.nominal import (
+    asimov_qmu,
+    expected_cls,
+    expected_p0,
+    nominal_asimov,
+    sigma_mu,
+)
+
+__all__ = [
+    "asimov_qmu",
+    "expected_cls",
+    "expected_p0",
+    "fit",
+    "fixed_poi_fit",
+    "hypotest",
+    "nominal_asimov",
+    "sigma_mu",
+    "upper_limit",
+]

@@ -1,0 +1,186 @@
+"""Upper limits on the POI, as ``pyhf.infer.intervals.upper_limits.upper_limit``."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyhf
+from jaxtyping import Array, Float
+
+from hone.errors import FitError, InputError
+from hone.histfactory import Model
+from hone.infer.asymptotics import (
+    TestStatistic,
+    asimov_fit,
+    conditional_fits,
+    log_pvalues,
+    test_statistics,
+)
+from hone.infer.hypotest import check_options, checked_setup, hypotest, log_hypotest
+from hone.infer.mle import FitSetup, as_model, is_traced, require_poi
+from hone.infer.roots import falling_roots
+
+__all__ = ["LIMIT_NAMES", "all_limits", "upper_limit"]
+
+LIMIT_NAMES = (
+    "observed",
+    "expected -2 sigma",
+    "expected -1 sigma",
+    "expected median",
+    "expected +1 sigma",
+    "expected +2 sigma",
+)
+
+
+def upper_limit(
+    data: Any,
+    model: Model | pyhf.Model,
+    scan: Any = None,
+    level: float = 0.05,
+    return_results: bool = False,
+    **hypotest_kwargs: Any,
+) -> Any:
+    """Observed and five expected upper limits, where CLs equals ``level``.
+
+    Args:
+        data: observed bins and auxiliary data, float (D,).
+        model: the model; a pyhf model is compiled first.
+        scan: POI values between which CLs is interpolated linearly; None finds the roots.
+        level: CLs at the limit, in (0, 1).
+        return_results: also return the POI values used and their hypothesis tests; with
+            ``scan=None`` these are the six limits themselves.
+        hypotest_kwargs: as for :func:`hone.infer.hypotest`.
+
+    Returns:
+        The observed limit (), the expected limits (list of five, -2 to +2 sigma), and with
+        ``return_results`` a pair (POI values, hypothesis tests). Roots can be differentiated with
+        respect to model and data (implicit function theorem).
+
+    Raises:
+        FitError: a limit does not exist within the POI's bounds, or a fit did not converge; the
+            message says which (NaN instead, inside ``jit``).
+        InputError: ``level`` outside (0, 1), or an unknown option.
+    """
+    if not 0 < level < 1:
+        raise InputError(f"level is {level}, it must lie in (0, 1)")
+    model = as_model(model)
+    if scan is not None:
+        return _scan_limits(data, model, scan, level, return_results, hypotest_kwargs)
+    limits = all_limits(data, model, level, **hypotest_kwargs)
+    if not is_traced(limits):
+        for name, limit in zip(LIMIT_NAMES, np.asarray(limits), strict=True):
+            if not np.isfinite(limit):
+                poi = model.config.poi_name
+                bounds = model.config.suggested_bounds()[require_poi(model)]
+                raise FitError(
+                    f"the {name} limit does not exist: CLs does not cross {level:g} for {poi!r} "
+                    f"in {list(bounds)}, or a fit did not converge; widen the POI's bounds?"
+                )
+    result = (limits[0], list(limits[1:]))
+    if not return_results:
+        return result
+    tests = [
+        hypotest(mu, data, model, return_expected_set=True, **hypotest_kwargs) for mu in limits
+    ]
+    return (*result, (list(limits), tests))
+
+
+def all_limits(
+    data: Any,
+    model: Model,
+    level: float = 0.05,
+    init_pars: Any = None,
+    par_bounds: Any = None,
+    fixed_params: Any = None,
+    *,
+    calctype: str = "asymptotics",
+    test_stat: TestStatistic = "qtilde",
+    calc_base_dist: str = "normal",
+) -> Float[Array, " 6"]:
+    """Observed and expected limits in one array, NaN for a limit that does not exist."""
+    check_options(calctype, test_stat, calc_base_dist)
+    if test_stat == "q0":
+        raise InputError("an upper limit needs test_stat 'q' or 'qtilde', not 'q0'")
+    setup = checked_setup(model, init_pars, par_bounds, fixed_params)
+    log_level = jnp.log(jnp.asarray(level, dtype=float))
+    return _limits(model, model.checked_data(data), setup, log_level, test_stat, calc_base_dist)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(4, 5))
+def _find_limits(
+    model: Model,
+    data: Float[Array, " D"],
+    setup: FitSetup,
+    log_level: Float[Array, ""],
+    test_stat: TestStatistic,
+    calc_base_dist: str,
+) -> Float[Array, " 6"]:
+    poi = require_poi(model)
+    likelihood = model.prepare()
+    asimov = asimov_fit(likelihood, data, setup, poi, test_stat)
+
+    def curves(q: Float[Array, ""], q_asimov: Float[Array, ""]) -> Float[Array, " 6"]:
+        logs = log_pvalues(q, q_asimov, test_stat, calc_base_dist)
+        return jnp.append(logs.cls, logs.cls_expected) - log_level
+
+    def excess(mu: Float[Array, ""], curve: Array) -> tuple[Array, Array]:
+        """ln(CLs / level) of one of the six curves, and its slope in ``mu``.
+
+        By the envelope theorem, dq/dmu is twice the partial derivative of -ln L at the fit.
+        """
+        conditional = conditional_fits(likelihood, data, asimov, setup, poi, mu)
+        q = test_statistics(likelihood, data, asimov, conditional, poi, test_stat)
+        slopes = 2 * jax.vmap(lambda p, d: likelihood.expansion(p, d)[1][poi])(*conditional)
+        slopes = jnp.where(jnp.stack(q) > 0, slopes, 0.0)
+        value, slope = jax.jvp(curves, q, (slopes[0], slopes[1]))
+        return value[curve], slope[curve]
+
+    lower, upper = jnp.maximum(setup.lower[poi], 0.0), setup.upper[poi]
+    return falling_roots(excess, jnp.arange(6), lower, upper)
+
+
+@_find_limits.defjvp
+def _find_limits_jvp(test_stat, calc_base_dist, primals, tangents):  # type: ignore[no-untyped-def]
+    """Implicit function theorem: where ln CLs(mu, y) is constant, dmu = -(d/dy) / (d/dmu)."""
+    limits = _find_limits(*primals, test_stat, calc_base_dist)
+    model, data, setup, _ = primals
+    *others_dot, level_dot = tangents
+
+    def log_cls(mu: Array, *others: Any) -> Array:
+        model, data, setup = others
+        curve = partial(
+            log_hypotest, test_stat=test_stat, calc_base_dist=calc_base_dist
+        )
+        logs = jax.vmap(lambda m: curve(m, data, model, setup))(mu)
+        return jnp.append(logs.cls[:1], jnp.diagonal(logs.cls_expected[1:]))
+
+    unit = jnp.ones_like(limits)
+    _, slope = jax.jvp(lambda mu: log_cls(mu, model, data, setup), (limits,), (unit,))
+    _, explicit = jax.jvp(
+        lambda *others: log_cls(limits, *others), (model, data, setup), tuple(others_dot)
+    )
+    return limits, (level_dot - explicit) / slope
+
+
+_limits = jax.jit(_find_limits, static_argnums=(4, 5))
+
+
+def _scan_limits(
+    data: Any,
+    model: Model,
+    scan: Any,
+    level: float,
+    return_results: bool,
+    hypotest_kwargs: dict[str, Any],
+) -> Any:
+    """Limits by linear interpolation of CLs between the points of ``scan``, as pyhf does."""
+    scan = np.asarray(scan, dtype=float)
+    results = [
+        hypotest(mu, data, model, return_expected_set=True, **hypotest_kwargs) for mu in scan
+    ]
+    curves = np.array([[observed, *expected] for observed, expected in results]).T
+    limits = [np.interp(level, curve[::-1], scan[::-1]) for curve in curves]
+    result = (jnp.asarray(limits[0]), [jnp.asarray(limit) for limit in limits[1:]])
+    return (*result, (scan, results)) if return_results else result
