@@ -5,11 +5,7 @@ which only draws never imports JAX, and depends only on the modules it reaches.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from hone.histfactory import Model as Model
-    from hone.histfactory import from_pyhf as from_pyhf
+from typing import Any
 
 _SUBMODULES = (
     "certify",
@@ -26,6 +22,7 @@ _SUBMODULES = (
     "observable",
     "provenance",
     "results",
+    "tables",
     "templates",
     "training",
     "workspace",

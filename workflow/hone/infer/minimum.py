@@ -42,24 +42,40 @@ class _State(NamedTuple):
 def best_fit(
     likelihood: Likelihood,
     data: Float[Array, " D"],
-    start: Float[Array, " P"],
+    starts: Float[Array, "K P"],
     lower: Float[Array, " P"],
     upper: Float[Array, " P"],
     free: Float[Array, " P"],
 ) -> Float[Array, " P"]:
-    """Parameters at the minimum of -ln L.
+    """Parameters at the lowest minimum of -ln L that is reached from several starts.
+
+    Shifts of templates make likelihoods with several minima: one start alone can end in a wrong
+    one. The starts are followed side by side.
 
     Args:
         likelihood: a prepared model.
         data: bins and auxiliary data.
-        start: where to begin, inside the bounds; fixed parameters stay there.
+        starts: where to begin, inside the bounds; fixed parameters are alike in all, and stay.
         lower: lower bounds.
         upper: upper bounds.
         free: 1 for parameters that float, 0 for fixed ones.
 
     Returns:
-        The parameters; all NaN if the fit did not converge, so that a failure is never a result.
+        The parameters; all NaN if no start converged, so that a failure is never a result.
     """
+    found, values = jax.vmap(lambda x: _descend(likelihood, data, x, lower, upper, free))(starts)
+    return found[jnp.argmin(values)]
+
+
+def _descend(
+    likelihood: Likelihood,
+    data: Float[Array, " D"],
+    start: Float[Array, " P"],
+    lower: Float[Array, " P"],
+    upper: Float[Array, " P"],
+    free: Float[Array, " P"],
+) -> tuple[Float[Array, " P"], Float[Array, ""]]:
+    """The minimum reached from one start and -ln L there; NaN and infinity if none is."""
 
     def body(state: _State) -> _State:
         value, gradient, hessian = likelihood.expansion(state.trial, data)
@@ -97,7 +113,8 @@ def best_fit(
         iteration=jnp.array(0),
     )
     last = jax.lax.while_loop(going_on, body, first)
-    return jnp.where(last.converged, last.x, jnp.nan)
+    value = jnp.where(last.converged, last.value, jnp.inf)
+    return jnp.where(last.converged, last.x, jnp.nan), value
 
 
 def _moving(
@@ -145,15 +162,15 @@ def solve_moving(
 
 @best_fit.defjvp
 def _best_fit_jvp(primals, tangents):  # type: ignore[no-untyped-def]
-    likelihood, data, start, lower, upper, free = primals
-    likelihood_dot, data_dot, start_dot, lower_dot, upper_dot, _ = tangents
+    likelihood, data, _, lower, upper, free = primals
+    likelihood_dot, data_dot, starts_dot, lower_dot, upper_dot, _ = tangents
     x = best_fit(*primals)
     gradient = jax.grad(Likelihood.nll, argnums=1)
     moving = _moving(x, gradient(likelihood, x, data), lower, upper, free)
     hessian = jax.hessian(Likelihood.nll, argnums=1)(likelihood, x, data)
     # Parameters that do not move follow their fixed value or their bound.
     bound_dot = jnp.where(x <= lower, lower_dot, upper_dot)
-    held_dot = jnp.where(moving, 0.0, jnp.where(free > 0, bound_dot, start_dot))
+    held_dot = jnp.where(moving, 0.0, jnp.where(free > 0, bound_dot, starts_dot[0]))
     _, explicit_dot = jax.jvp(
         lambda model, d: gradient(model, x, d), (likelihood, data), (likelihood_dot, data_dot)
     )

@@ -82,9 +82,23 @@ class FitSetup:
             jnp.where(at, value, self.start), self.lower, self.upper, jnp.where(at, 0.0, self.free)
         )
 
-    def minimise(self, likelihood: Likelihood, data: Float[Array, " D"]) -> Float[Array, " P"]:
-        """Parameters of the best fit; NaN where it did not converge."""
-        return best_fit(likelihood, data, self.start, self.lower, self.upper, self.free)
+    def minimise(
+        self,
+        likelihood: Likelihood,
+        data: Float[Array, " D"],
+        *others: Float[Array, " P"],
+    ) -> Float[Array, " P"]:
+        """Parameters of the best fit; NaN where it did not converge.
+
+        Begins at the start, at the ``others``, and with all normally constrained parameters at
+        +1 and at -1 sigma of their constraints; fixed parameters stay where they are.
+        """
+        layout = likelihood.layout
+        normal = layout.aux_par[~layout.aux_poisson]
+        sigma = jnp.zeros_like(self.start).at[normal].set(likelihood.sigma)
+        starts = jnp.stack([self.start, self.start + sigma, self.start - sigma, *others])
+        starts = jnp.where(self.free > 0, jnp.clip(starts, self.lower, self.upper), self.start)
+        return best_fit(likelihood, data, starts, self.lower, self.upper, self.free)
 
 
 def fit(

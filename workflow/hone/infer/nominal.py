@@ -71,7 +71,7 @@ def asimov_qmu(
     """Test statistic of the nominal Asimov data, from one fit, for use in training.
 
     q_A at ``mu`` of the data expected at POI 0, or (q0) q_0 of the data expected at POI ``mu``.
-    The fitted parameters are held constant in derivatives, which by the envelope theorem leaves
+    One start only, the suggested parameters. The fitted parameters are held constant in derivatives, which by the envelope theorem leaves
     first derivatives exact; second derivatives are not. See :func:`hone.infer.hypotest` for those.
     NaN if the fit did not converge.
     """
@@ -80,14 +80,11 @@ def asimov_qmu(
     start = _nominal_setup(model, true_poi).start
     likelihood = model.prepare()
     data = model.expected_data(start)
-    frozen = jax.lax.stop_gradient((likelihood, data, setup))
-    pars = best_fit(frozen[0], frozen[1], *_fields(frozen[2]))
+    frozen = jax.lax.stop_gradient((likelihood, data))
+    starts = jax.lax.stop_gradient(setup.start)[None]
+    pars = best_fit(*frozen, starts, setup.lower, setup.upper, setup.free)
     pars = jnp.where(setup.free > 0, pars, setup.start)
     return 2 * likelihood.nll(pars, data)
-
-
-def _fields(setup: FitSetup) -> tuple[Array, Array, Array, Array]:
-    return setup.start, setup.lower, setup.upper, setup.free
 
 
 def _nominal_setup(model: Model, poi: Any) -> FitSetup:

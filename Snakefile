@@ -1,0 +1,33 @@
+"""Reads and checks the configuration, includes the rules, names the final targets."""
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+# A config file describes a whole analysis. Snakemake would merge another one into the default,
+# and settings of the default would survive in it.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/events.smk"
+include: "workflow/rules/observable.smk"
+include: "workflow/rules/histograms.smk"
+include: "workflow/rules/workspace.smk"
+include: "workflow/rules/limits.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"results/{ANALYSIS}/summary.txt",
+        f"results/{ANALYSIS}/report.html",
+
+
+onsuccess:
+    show_summary()

@@ -1,0 +1,108 @@
+"""pyhf's verdict on hone's numbers: each limit is tested by pyhf at the value found."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyhf
+
+from hone import infer
+from hone.errors import FitError
+from hone.histfactory import Model
+
+__all__ = ["TOLERANCE", "certify"]
+
+log = logging.getLogger(__name__)
+
+TOLERANCE = 1e-3
+"""Largest difference in CLs that passes."""
+
+
+def certify(
+    model: Model,
+    oracle: pyhf.Model,
+    nominal: Any,
+    observed: Any,
+    found: Mapping[str, Any],
+    level: float,
+) -> dict[str, Any]:
+    """Let pyhf test each limit of ``found``, and compute the expected CLs at mu = 1.
+
+    Args:
+        model: the compiled model.
+        oracle: the pyhf model it came from.
+        nominal: nominal Asimov data (D,), for the ``expected_*`` numbers.
+        observed: the observation with auxiliary data (D,), for the observed and post-fit numbers.
+        found: ``limits.json`` without its check.
+        level: CLs at a limit.
+
+    Returns:
+        pyhf's CLs at each limit, its expected CLs at mu = 1, the largest difference in CLs, and
+        notes on fits of pyhf that ended above hone's minimum.
+
+    Raises:
+        FitError: pyhf disagrees by more than 1e-3 in CLs, and its fits are not the reason.
+    """
+    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-10))
+    notes: list[str] = []
+    differences: list[float] = []
+
+    def test(name: str, mu: Any, data: Any, index: int, wanted: float) -> float | None:
+        """pyhf's CLs: the observed one (index -1), or one of the expected set."""
+        if mu is None:
+            return None
+        observed_cls, expected = pyhf.infer.hypotest(mu, data, oracle, return_expected_set=True)
+        value = float(observed_cls if index < 0 else expected[index])
+        difference = abs(value - wanted)
+        if difference > TOLERANCE or not np.isfinite(value):
+            worse = _pyhf_above(model, oracle, mu, data)
+            if not worse:
+                raise FitError(
+                    f"pyhf finds CLs = {value:.6f} for {name} at mu = {mu:.6g}, hone {wanted:.6f}, "
+                    f"and pyhf's fits are as good as hone's: please report this workspace"
+                )
+            notes.append(f"{name}: pyhf finds CLs = {value:.6f}, but {worse}")
+            log.warning(notes[-1])
+        else:
+            differences.append(difference)
+        return value
+
+    result: dict[str, Any] = {
+        "observed_limit": test("observed_limit", found["observed_limit"], observed, -1, level)
+    }
+    for key, data in (("expected_limits", nominal), ("expected_limits_postfit", observed)):
+        result[key] = [
+            test(f"{key}[{i}]", mu, data, i, level) for i, mu in enumerate(found[key])
+        ]
+    result["expected_cls"] = [
+        test(f"expected_cls[{i}]", 1.0, nominal, i, wanted)
+        for i, wanted in enumerate(found["expected_cls"])
+    ]
+    return {
+        **result,
+        "max_difference": max(differences, default=None),
+        "tolerance": TOLERANCE,
+        "agrees": not notes,
+        "notes": notes,
+        "pyhf": pyhf.__version__,
+    }
+
+
+def _pyhf_above(model: Model, oracle: pyhf.Model, mu: float, data: Any) -> str:
+    """Which of pyhf's fits, if any, ended at a higher minimum than hone's."""
+    found = []
+    for name, ours, theirs, head in (
+        ("free fit", infer.fit, pyhf.infer.mle.fit, ()),
+        (f"fit at mu = {mu:.6g}", infer.fixed_poi_fit, pyhf.infer.mle.fixed_poi_fit, (mu,)),
+        ("fit at mu = 0", infer.fixed_poi_fit, pyhf.infer.mle.fixed_poi_fit, (0.0,)),
+    ):
+        _, low = ours(*head, data, model, return_fitted_val=True)
+        try:
+            _, high = theirs(*head, data, oracle, return_fitted_val=True)
+        except pyhf.exceptions.FailedMinimization:
+            found.append(f"its {name} failed")
+            continue
+        if float(high) > float(low) + 1e-4:
+            found.append(f"its {name} ended {float(high) - float(low):.2g} above hone's in -2 ln L")
+    return ", ".join(found)

@@ -1,0 +1,85 @@
+"""Known densities: events drawn from them, and their probabilities on a grid.
+
+A distribution is a list of independent blocks, as in the config: ``{kind, variables, ...}``.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+__all__ = ["cell_probabilities", "draw"]
+
+Blocks = Sequence[Mapping[str, Any]]
+
+
+def draw(distribution: Blocks, size: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draw ``size`` events.
+
+    Returns:
+        Each variable as float64 (size,).
+    """
+    events: dict[str, np.ndarray] = {}
+    for block in distribution:
+        variables = block["variables"]
+        if block["kind"] == "normal":
+            values = rng.multivariate_normal(
+                block["mean"], block["covariance"], size=size, method="cholesky"
+            )
+        else:
+            values = rng.exponential(1 / block["rate"], size=(size, len(variables)))
+        events |= {name: values[:, i] for i, name in enumerate(variables)}
+    return events
+
+
+def cell_probabilities(distribution: Blocks, edges: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Probability of each cell of a grid in the given variables; others are integrated out.
+
+    Exact for blocks without correlations; with correlations the density at the centre of a cell
+    times its area, so that the outermost edges must then be finite.
+
+    Args:
+        distribution: blocks of the density.
+        edges: for each variable of the grid its bin edges, rising (n + 1,).
+
+    Returns:
+        float64 with one axis per variable, in the order of ``edges``.
+    """
+    order = list(edges)
+    result = np.ones([len(edges[name]) - 1 for name in order])
+    for block in distribution:
+        inside = [name for name in order if name in block["variables"]]
+        if not inside:
+            continue
+        part = _block_probabilities(block, [edges[name] for name in inside], inside)
+        axes = [order.index(name) for name in inside]
+        others = tuple(axis for axis in range(len(order)) if axis not in axes)
+        result = result * np.expand_dims(part, others)
+    return result
+
+
+def _block_probabilities(
+    block: Mapping[str, Any], edges: list[np.ndarray], inside: list[str]
+) -> np.ndarray:
+    places = [list(block["variables"]).index(name) for name in inside]
+    if block["kind"] == "exponential":
+        rate = block["rate"]
+        return _outer([np.diff(stats.expon.cdf(e, scale=1 / rate)) for e in edges])
+    mean = np.array(block["mean"], dtype=float)[places]
+    covariance = np.array(block["covariance"], dtype=float)[np.ix_(places, places)]
+    if np.count_nonzero(covariance - np.diag(np.diagonal(covariance))) == 0:
+        widths = np.sqrt(np.diagonal(covariance))
+        return _outer(
+            [np.diff(stats.norm.cdf(e, m, w)) for e, m, w in zip(edges, mean, widths, strict=True)]
+        )
+    centres = np.meshgrid(*[(e[1:] + e[:-1]) / 2 for e in edges], indexing="ij")
+    density = stats.multivariate_normal(mean, covariance).pdf(np.stack(centres, axis=-1))
+    return np.asarray(density) * _outer([np.diff(e) for e in edges])
+
+
+def _outer(factors: list[np.ndarray]) -> np.ndarray:
+    result = factors[0]
+    for factor in factors[1:]:
+        result = np.multiply.outer(result, factor)
+    return result

@@ -1,0 +1,81 @@
+"""Events in ROOT files, by uproot."""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uproot
+
+from hone.errors import InputError
+from hone.files import replacing
+
+__all__ = ["TREE", "WEIGHT", "read_events", "root_file", "write_events"]
+
+TREE = "events"
+WEIGHT = "weight"
+
+
+def write_events(
+    path: str | Path,
+    variables: Mapping[str, np.ndarray],
+    weights: np.ndarray,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write events as the TTree ``events`` (lz4): a branch per variable, and ``weight``."""
+    columns = {**variables, WEIGHT: weights}
+    with replacing(path) as partial, root_file(partial, provenance) as file:
+        file.mktree(TREE, {name: np.dtype("float64") for name in columns})
+        if len(weights):
+            file[TREE].extend(columns)
+
+
+def read_events(path: str | Path, variables: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Read the variables of events as a matrix, and their weights.
+
+    Returns:
+        float64 (n, len(variables)) and float64 (n,).
+
+    Raises:
+        InputError: the file cannot be read, a branch is missing or holds no finite numbers.
+    """
+    wanted = [*variables, WEIGHT]
+    try:
+        with uproot.open({str(path): TREE}) as tree:
+            missing = [name for name in wanted if name not in tree.keys()]
+            if missing:
+                raise InputError(
+                    f"{path}: the tree {TREE!r} has no branch {', '.join(missing)}; "
+                    f"it has {', '.join(tree.keys())}"
+                )
+            columns = tree.arrays(wanted, library="np")
+    except InputError:
+        raise
+    except Exception as error:  # uproot raises many kinds for a damaged file
+        raise InputError(
+            f"{path}: cannot be read as ROOT events ({type(error).__name__}: "
+            f"{str(error).strip().splitlines()[0]}); delete it to have it made again"
+        ) from error
+    for name, values in columns.items():
+        if not np.isfinite(values).all():
+            at = int(np.argmin(np.isfinite(values)))
+            raise InputError(f"{path}: branch {name!r}, event {at}: {values[at]} is not finite")
+    matrix = np.stack([columns[name] for name in variables], axis=1).astype(float)
+    return matrix, columns[WEIGHT].astype(float)
+
+
+def root_file(path: Path, provenance: Mapping[str, Any]) -> Any:
+    """A new ROOT file that holds its provenance as a string of that name.
+
+    Its UUID follows from the provenance, so that equal inputs give equal identifiers.
+    """
+    text = json.dumps(provenance, sort_keys=True)
+    file = uproot.recreate(
+        path,
+        compression=uproot.LZ4(4),
+        uuid_function=lambda: uuid.uuid5(uuid.NAMESPACE_URL, f"{path.name}/{text}"),
+    )
+    file["provenance"] = text
+    return file

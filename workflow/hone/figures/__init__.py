@@ -1,0 +1,5 @@
+"""Figures: data in, matplotlib Figure out; saving is apart."""
+
+from hone.figures.style import OBSERVABLE_COLOURS, new_figure, save, selected
+
+__all__ = ["OBSERVABLE_COLOURS", "new_figure", "save", "selected"]

@@ -1,0 +1,157 @@
+"""Histograms of the observable."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import mplhep
+import numpy as np
+from matplotlib.figure import Figure
+
+from hone.figures.style import OBSERVABLE_COLOURS, SIGNAL, new_figure, shade
+from hone.templates import Histogram
+
+__all__ = ["draw_soft_hard", "draw_templates"]
+
+
+def draw_templates(
+    model: Mapping[str, Any],
+    signal: str,
+    histograms: Mapping[str, Histogram],
+    observed: np.ndarray,
+    edges: np.ndarray,
+    observable: str,
+) -> Figure:
+    """Stacked backgrounds and signal with uncertainty bands, the observation, and its ratio.
+
+    Bins are drawn equally wide and labelled with their edges: edges found by training can lie so
+    close together that nothing could be seen otherwise.
+
+    Args:
+        model: ``samples`` and ``systematics`` of the hypothesis.
+        signal: name of the signal.
+        histograms: by template name.
+        observed: counts per bin (B,).
+        edges: bin edges (B + 1,).
+        observable: name for the title.
+    """
+    backgrounds = [s["name"] for s in model["samples"] if s["process"] == "background"]
+    total = np.sum([histograms[name].values for name in backgrounds], axis=0)
+    mc_error = np.sqrt(np.sum([histograms[name].variances for name in backgrounds], axis=0))
+    down, up = _systematic_band(model, histograms, backgrounds)
+    places = np.arange(len(edges))
+
+    figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
+    stack = [histograms[name].values for name in backgrounds] + [histograms[signal].values]
+    mplhep.histplot(
+        stack,
+        places,
+        ax=main,
+        stack=True,
+        histtype="fill",
+        label=[*backgrounds, f"{signal} ($\\mu = 1$)"],
+        color=[*(shade(i) for i in range(len(backgrounds))), SIGNAL],
+        edgecolor="black",
+        linewidth=0.6,
+    )
+    _band(main, places, total - down, total + up, "systematic", hatch="////", facecolor="none")
+    _band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
+    mplhep.histplot(
+        observed, places, ax=main, histtype="errorbar", color="black", label="pseudo-data", yerr=True
+    )
+    main.set_yscale("log")
+    smallest = min(1.0, *(v for values in stack for v in np.asarray(values) if v > 0))
+    main.set_ylim(0.3 * smallest, 30 * max(np.max(np.sum(stack, axis=0)), np.max(observed), 1))
+    main.set_ylabel("events")
+    main.set_title(observable, loc="left")
+    main.legend(ncols=2)
+
+    safe = np.where(total > 0, total, np.nan)
+    _band(ratio, places, 1 - down / safe, 1 + up / safe, hatch="////", facecolor="none")
+    _band(ratio, places, 1 - mc_error / safe, 1 + mc_error / safe, facecolor="0.3")
+    centres = places[:-1] + 0.5
+    ratio.errorbar(
+        centres, observed / safe, np.sqrt(observed) / safe, fmt="o", color="black", markersize=5
+    )
+    ratio.axhline(1, color="black", linewidth=0.8)
+    top = 1.3 * np.nanmax([2.0, *np.minimum(1 + up / safe, 6)])
+    ratio.set(ylim=(0, min(top, 6)), ylabel="data / bkg.")
+    _label_edges(ratio, edges)
+    return figure
+
+
+def draw_soft_hard(
+    soft: Mapping[str, Histogram], hard: Mapping[str, Histogram], edges: np.ndarray, observable: str
+) -> Figure:
+    """Soft against hard histogram of every template, and their ratio."""
+    places = np.arange(len(edges))
+    figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
+    for index, name in enumerate(hard):
+        colour = OBSERVABLE_COLOURS[index % len(OBSERVABLE_COLOURS)]
+        label = name.replace("__", ", ").replace("_", " ")
+        errors = np.sqrt(hard[name].variances)
+        mplhep.histplot(hard[name].values, places, ax=main, color=colour, label=label)
+        centres = places[:-1] + 0.5 + 0.08 * (index - (len(hard) - 1) / 2)
+        main.plot(centres, soft[name].values, "o", color=colour, markersize=6, fillstyle="none")
+        safe = np.where(hard[name].values > 0, hard[name].values, np.nan)
+        ratio.errorbar(
+            centres, soft[name].values / safe, errors / safe, fmt="o", color=colour, markersize=5
+        )
+    main.plot([], [], "o", color="grey", fillstyle="none", label="soft (lines: hard)")
+    main.set_yscale("log")
+    low, high = main.get_ylim()
+    main.set_ylim(low, high * 30)
+    main.set_ylabel("events")
+    main.set_title(observable, loc="left")
+    main.legend(ncols=2)
+    ratio.axhline(1, color="black", linewidth=0.8)
+    ratio.set_ylabel("soft / hard")
+    low, high = ratio.get_ylim()
+    ratio.set_ylim(max(low, 0.0), min(high, 4.0))
+    _label_edges(ratio, edges)
+    return figure
+
+
+def _systematic_band(
+    model: Mapping[str, Any], histograms: Mapping[str, Histogram], backgrounds: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Quadratic sum of the one-sigma shifts of the background, below and above."""
+    below = above = np.zeros_like(histograms[backgrounds[0]].values)
+    for systematic in model["systematics"]:
+        name = systematic["sample"]
+        if name not in backgrounds:
+            continue
+        nominal = histograms[name].values
+        if systematic["type"] == "normsys":
+            shifts = [nominal * (systematic[side] - 1) for side in ("up", "down")]
+        else:
+            stem = f"{name}__{systematic['name']}"
+            shifts = [histograms[f"{stem}_{side}"].values - nominal for side in ("up", "down")]
+        above = np.hypot(above, np.max([*shifts, np.zeros_like(nominal)], axis=0))
+        below = np.hypot(below, -np.min([*shifts, np.zeros_like(nominal)], axis=0))
+    return below, above
+
+
+def _band(
+    axes: Any, places: np.ndarray, low: np.ndarray, high: np.ndarray, label: str = "", **style: Any
+) -> None:
+    low = np.maximum(low, 1e-9)
+    axes.fill_between(
+        places,
+        np.append(low, low[-1]),
+        np.append(high, high[-1]),
+        step="post",
+        label=label or None,
+        edgecolor="0.3",
+        linewidth=0,
+        alpha=0.5 if style.get("facecolor") != "none" else 1,
+        **style,
+    )
+
+
+def _label_edges(axes: Any, edges: np.ndarray) -> None:
+    axes.set_xlim(0, len(edges) - 1)
+    places = np.arange(len(edges))
+    step = max(1, len(edges) // 12)
+    axes.set_xticks(places[::step], [f"{edge:.3g}" for edge in np.asarray(edges)[::step]])
+    axes.tick_params(axis="x", which="minor", bottom=False, top=False)
+    axes.set_xlabel("observable (bins drawn equally wide)")

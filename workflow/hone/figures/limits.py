@@ -1,0 +1,43 @@
+"""Limits on the signal strength."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from pyhf.contrib.viz import brazil
+
+from hone.figures.style import new_figure
+
+__all__ = ["draw_cls_scan"]
+
+
+def draw_cls_scan(limits: Mapping[str, Any], observable: str) -> Figure:
+    """CLs against the signal strength with the expected bands, by pyhf's own plot.
+
+    Args:
+        limits: content of ``limits.json``.
+        observable: name for the title.
+    """
+    scan = limits["scan"]
+    curves = zip(scan["observed"], np.array(scan["expected"]).T, strict=True)
+    results = [(np.array(observed), list(expected)) for observed, expected in curves]
+    figure, (axes,) = new_figure()
+    brazil.plot_results(scan["mu"], results, test_size=limits["level"], ax=axes)
+    texts = []
+    if limits["observed_limit"] is not None:
+        texts.append(f"observed $\\mu <$ {limits['observed_limit']:.3f}")
+    if limits["expected_limits_postfit"][2] is not None:
+        texts.append(f"expected, after the fit $\\mu <$ {limits['expected_limits_postfit'][2]:.3f}")
+    if limits["expected_limits"][2] is not None:
+        texts.append(f"expected, nominal $\\mu <$ {limits['expected_limits'][2]:.3f}")
+    axes.text(
+        0.03, 0.04, "\n".join(texts), transform=axes.transAxes, va="bottom", fontsize=10,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+    )  # fmt: skip
+    axes.set(xlim=(0, scan["mu"][-1]), ylim=(0, 1.05))
+    axes.set_xlabel(r"signal strength $\mu$")
+    axes.set_ylabel(r"CL$_s$")
+    axes.set_title(f"{observable}: limit at {1 - limits['level']:.0%} CL", loc="left")
+    axes.legend(loc="upper right", fontsize=10)
+    return figure

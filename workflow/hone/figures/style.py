@@ -1,0 +1,63 @@
+"""One look for all figures, and how they are saved."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+# A cluster's home folder may be read-only or shared by many jobs at once.
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import matplotlib.pyplot as plt
+import mplhep
+from matplotlib.figure import Figure
+
+from hone.files import read_json, replacing
+
+__all__ = ["OBSERVABLE_COLOURS", "SIGNAL", "new_figure", "save", "selected", "shade"]
+
+# Petroff's colours (arXiv:2107.02270), told apart in grey and by the colour-blind.
+OBSERVABLE_COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#94a4a2", "#a96b59", "#e76300")
+SIGNAL = "#bd1f01"
+_BACKGROUNDS = ("#92dadd", "#ffa90e", "#94a4a2", "#a96b59", "#b9ac70", "#717581")
+
+
+def shade(index: int) -> str:
+    """Fill colour of the background at this place in the stack."""
+    return _BACKGROUNDS[index % len(_BACKGROUNDS)]
+
+
+def new_figure(
+    rows: Sequence[float] = (1.0,), width: float = 7.0, height: float = 5.6
+) -> tuple[Figure, Any]:
+    """A figure in mplhep's style with panels of the given relative heights, sharing x."""
+    style = dict(mplhep.style.ATLAS)
+    style |= {"font.size": 13, "axes.labelsize": 14, "legend.fontsize": 11}
+    style |= {"xtick.labelsize": 12, "ytick.labelsize": 12, "figure.constrained_layout.use": True}
+    # Nothing of time or machine in the files: equal data give equal figures.
+    style |= {"svg.hashsalt": "hone"}
+    with plt.rc_context(style):
+        figure, axes = plt.subplots(
+            len(rows),
+            1,
+            figsize=(width, height),
+            sharex=True,
+            squeeze=False,
+            gridspec_kw={"height_ratios": list(rows)},
+        )
+    return figure, list(axes[:, 0])
+
+
+def save(figure: Figure, paths: Sequence[str]) -> None:
+    """Write the figure to each path, in the format that the ending names, and close it."""
+    for path in map(Path, paths):
+        metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
+        with replacing(path) as partial:
+            figure.savefig(partial, dpi=150, metadata=metadata)
+    plt.close(figure)
+
+
+def selected(choice: str | Path, paths: Sequence[str]) -> str:
+    """The one of ``paths`` (``.../seed<K>/...``) whose seed ``selected.json`` names."""
+    seed = f"seed{read_json(choice)['seed']}"
+    return next(path for path in paths if Path(path).parent.name == seed)

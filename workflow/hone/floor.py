@@ -1,0 +1,135 @@
+"""What no observable can beat: the same statistical model on a fine grid of the variables.
+
+With the densities known, a grid fine enough that the densities do not change within a cell loses
+nothing; the figures of merit there bound those of every observable from below.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyhf
+from scipy.optimize import brentq
+
+from hone.errors import FitError
+from hone.events import cell_probabilities
+from hone.histfactory import from_pyhf
+from hone.infer import asimov_qmu, sigma_mu
+from hone.objectives import log_cls
+from hone.templates import Histogram
+from hone.workspace import Process, build_workspace
+
+__all__ = ["classifier_cls", "figures_of_merit", "fine_histograms"]
+
+_REACH = 6.0
+_MAX_CELLS = 1_000_000
+_NEGLIGIBLE = 1e-10
+"""Cells with less than this fraction of the background are merged: there the interpolation of
+templates leaves no room for any shift, which would hold the nuisance parameters by numerics."""
+
+
+def fine_histograms(
+    config: Mapping[str, Any], samples: Sequence[Process], step: float = 0.1
+) -> dict[str, Histogram]:
+    """Expected yields of every template in the cells of a grid of the features.
+
+    Args:
+        config: a checked config.
+        samples: processes of the hypothesis.
+        step: size of a cell, in units of the narrowest standard deviation of each feature.
+
+    Raises:
+        FitError: the grid would be too large.
+    """
+    by_name = {s["name"]: s for s in config["samples"]}
+    distributions = {s.name: by_name[s.name]["distribution"] for s in samples}
+    for sample in samples:
+        for systematic in sample.systematics:
+            if systematic["type"] == "histosys":
+                for side in ("up", "down"):
+                    name = f"{sample.name}__{systematic['name']}_{side}"
+                    distributions[name] = systematic[side]
+    edges = {f: _edges(list(distributions.values()), f, step) for f in config["features"]}
+    cells = int(np.prod([len(e) - 1 for e in edges.values()]))
+    if cells > _MAX_CELLS:
+        raise FitError(f"the grid for the floor would have {cells} cells; the limit is {_MAX_CELLS}")
+    yields = {
+        name: by_name[name.split("__")[0]]["yield"] * cell_probabilities(blocks, edges).ravel()
+        for name, blocks in distributions.items()
+    }
+    background = sum(yields[s.name] for s in samples if not s.is_signal)
+    merged = background < _NEGLIGIBLE * np.sum(background)
+    return {
+        name: Histogram(np.append(y[~merged], y[merged].sum()), np.zeros((~merged).sum() + 1))
+        for name, y in yields.items()
+    }
+
+
+def figures_of_merit(
+    samples: Sequence[Process], histograms: Mapping[str, Histogram], level: float
+) -> dict[str, float]:
+    """Nominal expected CLs at mu = 1, median limit, p0 and sigma_mu of binned expectations."""
+    bins = len(next(iter(histograms.values())).values)
+    spec = build_workspace(samples, histograms, np.zeros(bins), staterror=False)
+    model = from_pyhf(pyhf.Workspace(spec).model(validate=False))
+
+    def excess(mu: float) -> float:
+        return float(log_cls(model, mu)) - np.log(level)
+
+    low, up = model.config.suggested_bounds()[model.config.poi_index or 0]
+    limit = brentq(excess, 1e-6, up, xtol=1e-10) if excess(up) < 0 else np.nan
+    q0 = float(asimov_qmu(model, 1.0, test_stat="q0"))
+    return {
+        "expected_cls": float(np.exp(log_cls(model))),
+        "expected_limit": float(limit),
+        "expected_p0": float(pyhf.tensorlib.normal_cdf(-np.sqrt(q0))),
+        "sigma_mu": float(sigma_mu(model)),
+    }
+
+
+def classifier_cls(
+    samples: Sequence[Process], histograms: Mapping[str, Histogram], bins: int, level: float
+) -> float:
+    """Expected CLs of the exact-density classifier s / (s + b) in bins of equal width.
+
+    The densities are normalised, as for a classifier trained on balanced classes.
+    """
+    signal, background = (
+        np.sum([histograms[s.name].values for s in samples if s.is_signal is kind], axis=0)
+        for kind in (True, False)
+    )
+    signal, background = signal / signal.sum(), background / background.sum()
+    score = signal / (signal + background)
+    index = np.clip((score * bins).astype(int), 0, bins - 1)
+    binned = {
+        name: Histogram(np.bincount(index, h.values, minlength=bins), np.zeros(bins))
+        for name, h in histograms.items()
+    }
+    return figures_of_merit(samples, binned, level)["expected_cls"]
+
+
+def _edges(distributions: Sequence[Any], feature: str, step: float) -> np.ndarray:
+    """A grid that reaches six standard deviations beyond every mean, open at its ends."""
+    lows, highs, widths = [], [], []
+    correlated = False
+    for block in chain.from_iterable(distributions):
+        if feature not in block["variables"]:
+            continue
+        if block["kind"] == "exponential":
+            lows.append(0.0)
+            highs.append(4 * _REACH / block["rate"])
+            widths.append(1 / block["rate"])
+            continue
+        at = block["variables"].index(feature)
+        covariance = np.array(block["covariance"], dtype=float)
+        correlated |= np.count_nonzero(covariance - np.diag(np.diagonal(covariance))) > 0
+        width = np.sqrt(covariance[at, at])
+        lows.append(block["mean"][at] - _REACH * width)
+        highs.append(block["mean"][at] + _REACH * width)
+        widths.append(width)
+    size = step * min(widths)
+    edges = np.arange(min(lows), max(highs) + size, size)
+    if not correlated:
+        edges[0], edges[-1] = -np.inf, np.inf
+    return edges

@@ -1,0 +1,97 @@
+"""How a result was made: digests of config and code, versions of what decides numbers."""
+
+import ast
+import hashlib
+import json
+import platform
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import resolve_name
+from pathlib import Path
+from typing import Any
+
+__all__ = ["code_digest", "digest", "versions"]
+
+_LIBRARY = Path(__file__).parent
+_PACKAGES = ("jax", "jaxlib", "equinox", "optax", "pyhf", "numpy", "scipy", "uproot", "hist")
+
+
+def digest(content: Any) -> str:
+    """Short digest of anything that JSON can hold."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide numbers."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def code_digest(script: Path) -> str:
+    """Digest of a script and of every module of hone that it reaches by import.
+
+    Imports are found in the syntax tree, inside functions too. Comments, docstrings and layout do
+    not count, so that editing them runs nothing again.
+    """
+    seen: dict[Path, str] = {}
+    waiting = [(script, "")]
+    while waiting:
+        path, package = waiting.pop()
+        if path in seen:
+            continue
+        tree = _without_docstrings(ast.parse(path.read_text()))
+        seen[path] = ast.dump(tree)
+        waiting += [found for name in _imports(tree, package) for found in _files(name)]
+    ordered = sorted((path.name, text) for path, text in seen.items())
+    return digest([text for _, text in ordered])
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body
+            node.body = [statement for statement in body if not _is_text(statement)] or body[:1]
+    return tree
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _imports(tree: ast.Module, package: str) -> Iterable[str]:
+    """Names of modules imported anywhere; ``from a import b`` may mean a module ``a.b``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = resolve_name("." * node.level + (node.module or ""), package or None)
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _files(name: str) -> list[tuple[Path, str]]:
+    """Source files that importing ``name`` runs (its packages too), with their package."""
+    parts = name.split(".")
+    if parts[0] != "hone":
+        return []
+    found = []
+    for end in range(1, len(parts) + 1):
+        base = _LIBRARY.joinpath(*parts[1:end])
+        if (base / "__init__.py").exists():
+            found.append((base / "__init__.py", ".".join(parts[:end])))
+        elif base.with_suffix(".py").exists():
+            found.append((base.with_suffix(".py"), ".".join(parts[: end - 1])))
+    return found

@@ -1,0 +1,75 @@
+"""The numbers of a workspace: limits, CLs, p0 and sigma_mu, nominal and post-fit."""
+
+from typing import Any
+
+import numpy as np
+
+from hone import infer
+from hone.histfactory import Model
+from hone.infer.hypotest import checked_setup, log_hypotest
+from hone.infer.intervals import LIMIT_NAMES, all_limits
+
+__all__ = ["compute_limits", "scan_cls"]
+
+
+def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
+    """Everything that ``limits.json`` says about a model and its observation.
+
+    ``expected_*`` and ``sigma_mu`` are on nominal Asimov data, ``*_postfit`` are pyhf's expected
+    values for the observation. A number that does not exist is None, with its reason.
+    """
+    nominal = infer.nominal_asimov(model, 0.0)
+    reasons: dict[str, str] = {}
+    bounds = model.config.suggested_bounds()[model.config.poi_index or 0]
+
+    def limits(data: Any, suffix: str) -> list[float | None]:
+        found = []
+        for name, limit in zip(LIMIT_NAMES, np.asarray(all_limits(data, model, level)), strict=True):
+            exists = np.isfinite(limit)
+            found.append(float(limit) if exists else None)
+            if not exists:
+                reasons[f"{name} limit{suffix}"] = (
+                    f"CLs does not cross {level} between {bounds[0]} and {bounds[1]}, the bounds "
+                    f"of {model.config.poi_name}, or a fit did not converge"
+                )
+        return found
+
+    _, *expected_limits = limits(nominal, "")
+    observed_limit, *expected_limits_postfit = limits(observed, ", post-fit")
+    observed_cls, postfit_cls = infer.hypotest(1.0, observed, model, return_expected_set=True)
+    observed_p0, postfit_p0 = infer.hypotest(
+        0.0, observed, model, test_stat="q0", return_expected=True
+    )
+    return {
+        "observed_limit": observed_limit,
+        "expected_limits": expected_limits,
+        "observed_cls": float(observed_cls),
+        "expected_cls": [float(x) for x in infer.expected_cls(model)],
+        "observed_p0": float(observed_p0),
+        "expected_p0": float(infer.expected_p0(model)),
+        "sigma_mu": float(infer.sigma_mu(model)),
+        "expected_limits_postfit": expected_limits_postfit,
+        "expected_cls_postfit": [float(x) for x in postfit_cls],
+        "expected_p0_postfit": float(postfit_p0),
+        "level": level,
+        "poi": model.config.poi_name,
+        "npars": model.config.npars,
+        "reasons": reasons,
+    }
+
+
+def scan_cls(model: Model, observed: Any, largest: float, points: int = 41) -> dict[str, Any]:
+    """CLs, observed and expected after the fit, at POI values from 0 to ``largest``."""
+    mus = np.linspace(0.0, largest, points)
+    setup = checked_setup(model)
+    data = model.checked_data(observed)
+    curves = []
+    for mu in mus:
+        logs = log_hypotest(mu, data, model, setup, "qtilde")
+        curves.append(np.exp([float(logs.cls), *np.asarray(logs.cls_expected)]))
+    columns = np.array(curves).T
+    return {
+        "mu": mus.tolist(),
+        "observed": columns[0].tolist(),
+        "expected": columns[1:].tolist(),
+    }

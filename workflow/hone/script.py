@@ -1,0 +1,87 @@
+"""What every script of the workflow does around its work: log, threads, errors, provenance."""
+
+import logging
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from hone.errors import HoneError
+from hone.provenance import digest
+
+__all__ = ["job", "setup_jax"]
+
+log = logging.getLogger("hone")
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[dict[str, Any]]:
+    """Run the body of a script; yields the provenance that its outputs carry.
+
+    Messages go to the rule's log and to the terminal. An error that hone raises on purpose ends
+    the job with its message alone, any other with a traceback; Snakemake then removes the outputs.
+    """
+    # XLA's thread pool follows NPROC, read when the first computation starts: a rule's result
+    # must not depend on how many cores the run has.
+    os.environ["NPROC"] = str(snakemake.threads)
+    _start_logging(snakemake.log[0])
+    try:
+        yield _provenance(snakemake)
+    except HoneError as error:
+        log.error("rule %s: %s", snakemake.rule, error)
+        sys.exit(1)
+    except Exception:
+        log.exception("rule %s failed", snakemake.rule)
+        sys.exit(1)
+
+
+def setup_jax() -> None:
+    """64-bit numbers for the likelihood, and compiled programs kept for the jobs that follow."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        # A program compiled for one kind of processor must not be loaded on another.
+        cache = Path(".snakemake", "jax-cache", _processor())
+        jax.config.update("jax_compilation_cache_dir", str(cache.absolute()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    log.info("JAX %s on %s", jax.__version__, jax.devices()[0])
+
+
+def _start_logging(path: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    handlers = [logging.FileHandler(path, mode="w"), logging.StreamHandler(sys.stderr)]
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def _provenance(snakemake: Any) -> dict[str, Any]:
+    """How the outputs were made; equal for equal inputs, so nothing of time or machine."""
+    made_by: Mapping[str, Any] = snakemake.params.made_by
+    settings = {key: value for key, value in snakemake.params.items() if key != "made_by"}
+    return {
+        "workflow": "hone",
+        "rule": snakemake.rule,
+        "wildcards": dict(snakemake.wildcards.items()),
+        "settings": digest(settings),
+        "code": made_by["code"],
+        "versions": made_by["versions"],
+        "command": f"snakemake --cores 1 {snakemake.output[0]}",
+    }
+
+
+def _processor() -> str:
+    try:
+        flags = re.search(r"^(flags|Features).*$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        text = flags.group(0) if flags else platform.processor()
+    except OSError:
+        text = platform.processor()
+    return sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,175 @@
+"""Histograms to a pyhf workspace, and the same step on a model that is being trained.
+
+The workspace is the contract between training and inference: :func:`build_workspace` writes the
+statistical model down, :func:`fill` puts traced histograms into the compiled form of the very
+same model, so that what is trained on is what is fitted.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import pyhf
+
+from hone.errors import InputError
+from hone.files import read_json
+from hone.histfactory import Model, from_pyhf
+from hone.templates import Histogram
+
+__all__ = ["CHANNEL", "POI", "Process", "build_workspace", "fill", "processes", "read_workspace", "template_model"]
+
+CHANNEL = "signal_region"
+POI = "mu"
+_STATERROR = f"staterror_{CHANNEL}"
+
+
+class Process(NamedTuple):
+    """A sample of one hypothesis: what modifies it, and how."""
+
+    name: str
+    is_signal: bool
+    expected: float
+    """Total yield, in events."""
+    systematics: tuple[Mapping[str, Any], ...]
+
+
+def processes(config: Mapping[str, Any], signal: str) -> list[Process]:
+    """The samples of a signal hypothesis: that signal, and all backgrounds."""
+    return [
+        Process(
+            sample["name"],
+            sample["process"] == "signal",
+            sample["yield"],
+            tuple(s for s in config["systematics"] if s["sample"] == sample["name"]),
+        )
+        for sample in config["samples"]
+        if sample["process"] == "background" or sample["name"] == signal
+    ]
+
+
+def build_workspace(
+    samples: Sequence[Process],
+    histograms: Mapping[str, Histogram],
+    observed: Any,
+    staterror: bool,
+) -> dict[str, Any]:
+    """A workspace with one channel, valid against pyhf's schema.
+
+    Args:
+        samples: the processes of the hypothesis.
+        histograms: by template name, ``<sample>`` and ``<sample>__<systematic>_up`` / ``_down``.
+        observed: counts per bin (B,).
+        staterror: whether the histograms' errors become a staterror.
+
+    Raises:
+        InputError: names the template and bin of a yield that is negative or not finite.
+    """
+    for name, histogram in histograms.items():
+        bad = ~(np.isfinite(histogram.values) & (np.asarray(histogram.values) >= 0))
+        if bad.any():
+            at = int(np.argmax(bad))
+            raise InputError(
+                f"histogram {name!r}, bin {at}: the yield is {histogram.values[at]:g}; yields "
+                "must be finite and not negative: use fewer bins or more events"
+            )
+    spec = [
+        {
+            "name": sample.name,
+            "data": _floats(histograms[sample.name].values),
+            "modifiers": list(_modifiers(sample, histograms, staterror)),
+        }
+        for sample in samples
+    ]
+    workspace = {
+        "channels": [{"name": CHANNEL, "samples": spec}],
+        "observations": [{"name": CHANNEL, "data": _floats(observed)}],
+        "measurements": [{"name": "limit", "config": {"poi": POI, "parameters": []}}],
+        "version": "1.0.0",
+    }
+    pyhf.schema.validate(workspace, "workspace.json")
+    return workspace
+
+
+def _modifiers(
+    sample: Process, histograms: Mapping[str, Histogram], staterror: bool
+) -> Iterator[dict[str, Any]]:
+    if sample.is_signal:
+        yield {"name": POI, "type": "normfactor", "data": None}
+    for systematic in sample.systematics:
+        name, kind = systematic["name"], systematic["type"]
+        if kind == "normsys":
+            data: Any = {"hi": systematic["up"], "lo": systematic["down"]}
+        else:
+            up, down = (histograms[f"{sample.name}__{name}_{side}"] for side in ("up", "down"))
+            data = {"hi_data": _floats(up.values), "lo_data": _floats(down.values)}
+        yield {"name": name, "type": kind, "data": data}
+    if staterror:
+        errors = np.sqrt(np.asarray(histograms[sample.name].variances))
+        yield {"name": _STATERROR, "type": "staterror", "data": _floats(errors)}
+
+
+def template_model(samples: Sequence[Process], bins: int, staterror: bool) -> Model:
+    """The compiled model of a hypothesis with flat histograms, to be filled by :func:`fill`."""
+    histograms = {}
+    for sample in samples:
+        flat = Histogram(np.full(bins, sample.expected / bins), np.ones(bins))
+        histograms[sample.name] = flat
+        for systematic in sample.systematics:
+            for side in ("up", "down"):
+                histograms[f"{sample.name}__{systematic['name']}_{side}"] = flat
+    workspace = build_workspace(samples, histograms, np.zeros(bins), staterror)
+    return from_pyhf(pyhf.Workspace(workspace).model())
+
+
+def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Histogram]) -> Model:
+    """``model`` from :func:`template_model` with other histograms in it; differentiable."""
+    layout = model.layout
+    nominal, lo, hi, staterror = (
+        model.nominal, model.histosys_lo, model.histosys_hi, model.staterror
+    )  # fmt: skip
+    for sample in samples:
+        s = layout.samples.index(sample.name)
+        nominal = nominal.at[s].set(histograms[sample.name].values)
+        if layout.staterror:
+            variances = jnp.asarray(histograms[sample.name].variances)
+            positive = variances > 0
+            errors = jnp.where(positive, jnp.sqrt(jnp.where(positive, variances, 1.0)), 0.0)
+            staterror = staterror.at[0, s].set(errors)
+        for systematic in sample.systematics:
+            if systematic["type"] == "histosys":
+                h, stem = layout.histosys.index(systematic["name"]), sample.name
+                up, down = (
+                    histograms[f"{stem}__{systematic['name']}_{side}"].values
+                    for side in ("up", "down")
+                )
+                lo, hi = lo.at[h, s].set(down), hi.at[h, s].set(up)
+    return model.replace(nominal=nominal, histosys_lo=lo, histosys_hi=hi, staterror=staterror)
+
+
+def read_workspace(path: str | Path) -> tuple[pyhf.Model, np.ndarray]:
+    """The model of a workspace file and its observation with auxiliary data (D,).
+
+    Raises:
+        InputError: the file is not JSON, not a valid workspace, or no model can be made of it.
+    """
+    spec = read_json(path)
+    try:
+        workspace = pyhf.Workspace(copy.deepcopy(spec))
+        model = workspace.model()
+        data = np.asarray(workspace.data(model), dtype=float)
+    except Exception as error:  # pyhf and jsonschema raise many kinds
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"{path}: not a valid pyhf workspace ({type(error).__name__}: {reason})"
+        ) from error
+    if not (np.isfinite(data).all() and (data >= 0).all()):
+        at = int(np.argmin(np.isfinite(data) & (data >= 0)))
+        raise InputError(f"{path}: observation, bin {at}: {data[at]} must be finite and >= 0")
+    return model, data
+
+
+def _floats(values: Any) -> list[float]:
+    return [float(value) for value in np.asarray(values)]

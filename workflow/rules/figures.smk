@@ -1,0 +1,156 @@
+rule plot_training:
+    input:
+        histories=all_seeds("history.csv"),
+    output:
+        png=report(
+            f"{FIGURE}training.png",
+            caption="../report/training.rst",
+            category="Training",
+            labels={"figure": "training", "signal": "{signal}", "observable": "{observable}"},
+        ),
+        pdf=f"{FIGURE}training.pdf",
+    params:
+        made_by=made_by("plot_training"),
+    log:
+        "results/{analysis}/logs/plot_training/{signal}__{observable}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/plot_training/{signal}__{observable}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    message:
+        "Drawing the training of {wildcards.observable} for {wildcards.signal}"
+    script:
+        "../scripts/plot_training.py"
+
+
+rule plot_plane:
+    input:
+        selected="results/{analysis}/{signal}/{observable}/selected.json",
+        models=all_seeds("model.safetensors"),
+        events=event_files("evaluation"),
+    output:
+        png=report(
+            f"{FIGURE}plane.png",
+            caption="../report/plane.rst",
+            category="Observables",
+            labels={"figure": "plane", "signal": "{signal}", "observable": "{observable}"},
+        ),
+        pdf=f"{FIGURE}plane.pdf",
+    params:
+        features=config["features"],
+        made_by=made_by("plot_plane"),
+    log:
+        "results/{analysis}/logs/plot_plane/{signal}__{observable}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/plot_plane/{signal}__{observable}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    message:
+        "Drawing the plane of the features of {wildcards.observable} for {wildcards.signal}"
+    script:
+        "../scripts/plot_plane.py"
+
+
+rule plot_templates:
+    input:
+        selected="results/{analysis}/{signal}/{observable}/selected.json",
+        histograms=all_seeds("histograms.root"),
+    output:
+        png=report(
+            f"{FIGURE}templates.png",
+            caption="../report/templates.rst",
+            category="Observables",
+            labels={"figure": "templates", "signal": "{signal}", "observable": "{observable}"},
+        ),
+        pdf=f"{FIGURE}templates.pdf",
+    params:
+        model=model_settings,
+        made_by=made_by("plot_templates"),
+    log:
+        "results/{analysis}/logs/plot_templates/{signal}__{observable}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/plot_templates/{signal}__{observable}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    message:
+        "Drawing the histograms of {wildcards.observable} for {wildcards.signal}"
+    script:
+        "../scripts/plot_templates.py"
+
+
+rule plot_soft_hard:
+    input:
+        selected="results/{analysis}/{signal}/{observable}/selected.json",
+        histograms=all_seeds("histograms.root"),
+    output:
+        png=report(
+            f"{FIGURE}soft_hard.png",
+            caption="../report/soft_hard.rst",
+            category="Observables",
+            labels={"figure": "soft hard", "signal": "{signal}", "observable": "{observable}"},
+        ),
+        pdf=f"{FIGURE}soft_hard.pdf",
+    params:
+        made_by=made_by("plot_soft_hard"),
+    log:
+        "results/{analysis}/logs/plot_soft_hard/{signal}__{observable}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/plot_soft_hard/{signal}__{observable}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    message:
+        "Drawing soft against hard histograms of {wildcards.observable} for {wildcards.signal}"
+    script:
+        "../scripts/plot_soft_hard.py"
+
+
+rule plot_cls_scan:
+    input:
+        selected="results/{analysis}/{signal}/{observable}/selected.json",
+        limits=all_seeds("limits.json"),
+    output:
+        png=report(
+            f"{FIGURE}cls_scan.png",
+            caption="../report/cls_scan.rst",
+            category="Limits",
+            labels={"figure": "cls scan", "signal": "{signal}", "observable": "{observable}"},
+        ),
+        pdf=f"{FIGURE}cls_scan.pdf",
+    params:
+        made_by=made_by("plot_cls_scan"),
+    log:
+        "results/{analysis}/logs/plot_cls_scan/{signal}__{observable}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/plot_cls_scan/{signal}__{observable}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    message:
+        "Drawing the CLs scan of {wildcards.observable} for {wildcards.signal}"
+    script:
+        "../scripts/plot_cls_scan.py"
+
+
+rule plot_comparison:
+    input:
+        comparison="results/{analysis}/comparison.csv",
+        floor="results/{analysis}/{signal}/floor.json",
+    output:
+        png=report(
+            "results/{analysis}/figures/{signal}__comparison.png",
+            caption="../report/comparison.rst",
+            category="Results",
+            labels={"figure": "comparison", "signal": "{signal}", "observable": "all"},
+        ),
+        pdf="results/{analysis}/figures/{signal}__comparison.pdf",
+    params:
+        made_by=made_by("plot_comparison"),
+    log:
+        "results/{analysis}/logs/plot_comparison/{signal}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/plot_comparison/{signal}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    message:
+        "Drawing the comparison of observables for {wildcards.signal}"
+    script:
+        "../scripts/plot_comparison.py"

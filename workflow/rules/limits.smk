@@ -1,0 +1,68 @@
+rule compute_limits:
+    input:
+        workspace=f"{RESULT}/workspace.json",
+    output:
+        f"{RESULT}/limits.json",
+    params:
+        level=config["limits"]["level"],
+        made_by=made_by("compute_limits"),
+    log:
+        "results/{analysis}/logs/compute_limits/{signal}__{observable}__seed{seed}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/compute_limits/{signal}__{observable}__seed{seed}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    message:
+        "Computing limits of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
+    script:
+        "../scripts/compute_limits.py"
+
+
+rule compute_floor:
+    output:
+        "results/{analysis}/{signal}/floor.json",
+    params:
+        config=settings("samples", "systematics", "features", "limits"),
+        bins=sorted({o["bins"] for o in OBSERVABLES.values()}),
+        made_by=made_by("compute_floor"),
+    log:
+        "results/{analysis}/logs/compute_floor/{signal}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/compute_floor/{signal}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    message:
+        "Computing what no observable can beat for {wildcards.signal}"
+    script:
+        "../scripts/compute_floor.py"
+
+
+rule compare_observables:
+    input:
+        limits=all_results("limits.json"),
+        floors=expand("results/{analysis}/{signal}/floor.json", analysis=ANALYSIS, signal=SIGNALS),
+    output:
+        comparison=report(
+            "results/{analysis}/comparison.csv",
+            caption="../report/comparison_table.rst",
+            category="Results",
+            labels={"table": "comparison of observables"},
+        ),
+        summary=report(
+            "results/{analysis}/summary.txt",
+            caption="../report/summary.rst",
+            category="Results",
+            labels={"table": "summary"},
+        ),
+    params:
+        made_by=made_by("compare_observables"),
+    log:
+        "results/{analysis}/logs/compare_observables.log",
+    benchmark:
+        "results/{analysis}/benchmarks/compare_observables.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    message:
+        "Comparing observables"
+    script:
+        "../scripts/compare_observables.py"

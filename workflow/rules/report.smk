@@ -1,0 +1,52 @@
+rule record_config:
+    output:
+        "results/{analysis}/config.yaml",
+    params:
+        config=config,
+        made_by=made_by("record_config"),
+    log:
+        "results/{analysis}/logs/record_config.log",
+    benchmark:
+        "results/{analysis}/benchmarks/record_config.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    message:
+        "Writing down the configuration with all defaults"
+    script:
+        "../scripts/record_config.py"
+
+
+# Everything that the report shows; a target of its own because the report is made of it.
+rule results:
+    input:
+        f"results/{ANALYSIS}/comparison.csv",
+        f"results/{ANALYSIS}/summary.txt",
+        all_figures("png"),
+        all_figures("pdf"),
+        expand(
+            "results/{analysis}/{signal}/{observable}/selected.json",
+            analysis=ANALYSIS,
+            signal=SIGNALS,
+            observable=OBSERVABLES,
+        ),
+
+
+rule make_report:
+    input:
+        rules.results.input,
+        config="results/{analysis}/config.yaml",
+    output:
+        "results/{analysis}/report.html",
+    params:
+        snakefile=workflow.main_snakefile,
+    log:
+        "results/{analysis}/logs/make_report.log",
+    benchmark:
+        "results/{analysis}/benchmarks/make_report.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    message:
+        "Writing the report"
+    shell:
+        "snakemake --snakefile {params.snakefile:q} --configfile {input.config:q} --nolock"
+        " --report {output:q} results > {log:q} 2>&1"

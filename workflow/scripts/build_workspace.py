@@ -1,0 +1,21 @@
+"""Turn histograms into a pyhf workspace."""
+
+from hone.files import write_json
+from hone.script import job
+from hone.templates import read_histograms
+from hone.workspace import build_workspace, processes
+
+with job(snakemake):
+    path = snakemake.input.histograms
+    histograms, _ = read_histograms(path, snakemake.params.histograms)
+    observed, _ = read_histograms(path, "observed")
+    # pyhf's schema has no room for provenance: it stands in the histograms and in limits.json.
+    write_json(
+        snakemake.output[0],
+        build_workspace(
+            processes(snakemake.params.model, snakemake.wildcards.signal),
+            histograms,
+            observed["data"].values,
+            snakemake.params.model["staterror"],
+        ),
+    )

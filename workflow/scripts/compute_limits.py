@@ -1,0 +1,37 @@
+"""Limits of a workspace, certified by pyhf."""
+
+import numpy as np
+import pyhf
+
+from hone import infer
+from hone.certify import certify
+from hone.errors import InputError, ModelError
+from hone.files import read_json, write_json
+from hone.histfactory import from_pyhf
+from hone.results import compute_limits, scan_cls
+from hone.script import job, setup_jax
+from hone.workspace import read_workspace
+
+with job(snakemake) as provenance:
+    setup_jax()
+    path, level = snakemake.input.workspace, snakemake.params.level
+    oracle, observed = read_workspace(path)
+    try:
+        model = from_pyhf(oracle)
+    except ModelError as error:
+        raise InputError(f"{path}: {error}") from error
+    limits = compute_limits(model, observed, level)
+    nominal = np.asarray(infer.nominal_asimov(model, 0.0))
+    check = certify(model, oracle, nominal, observed, limits, level)
+    found = [x for x in (limits["observed_limit"], *limits["expected_limits_postfit"]) if x]
+    upper = model.config.suggested_bounds()[model.config.poi_index][1]
+    largest = min(1.3 * max(found, default=upper), upper)
+    write_json(
+        snakemake.output[0],
+        {
+            **limits,
+            "pyhf_check": check,
+            "scan": scan_cls(model, observed, largest),
+            "provenance": {**provenance, "workspace": pyhf.utils.digest(read_json(path))},
+        },
+    )

@@ -1,0 +1,11 @@
+"""Draw the pseudo-data of the analysis."""
+
+import numpy as np
+
+from hone.events import pseudo_data, write_events
+from hone.script import job
+
+with job(snakemake) as provenance:
+    variables = pseudo_data(snakemake.params.config)
+    events = len(next(iter(variables.values())))
+    write_events(snakemake.output[0], variables, np.ones(events), provenance)
