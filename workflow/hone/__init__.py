@@ -22,6 +22,8 @@ _SUBMODULES = (
     "observable",
     "provenance",
     "results",
+    "rootio",
+    "script",
     "tables",
     "templates",
     "training",

@@ -90,7 +90,7 @@ def certify(
 
 
 def _pyhf_above(model: Model, oracle: pyhf.Model, mu: float, data: Any) -> str:
-    """Which of pyhf's fits, if any, ended at a higher minimum than hone's."""
+    """Which of pyhf's fits, if any, ended above hone's minimum or where a rate is negative."""
     found = []
     for name, ours, theirs, head in (
         ("free fit", infer.fit, pyhf.infer.mle.fit, ()),
@@ -99,10 +99,13 @@ def _pyhf_above(model: Model, oracle: pyhf.Model, mu: float, data: Any) -> str:
     ):
         _, low = ours(*head, data, model, return_fitted_val=True)
         try:
-            _, high = theirs(*head, data, oracle, return_fitted_val=True)
+            pars, high = theirs(*head, data, oracle, return_fitted_val=True)
         except pyhf.exceptions.FailedMinimization:
             found.append(f"its {name} failed")
             continue
-        if float(high) > float(low) + 1e-4:
+        rates = np.asarray(oracle.expected_data(pars, include_auxdata=False))
+        if (rates < 0).any():
+            found.append(f"its {name} has a negative rate in bin {int(np.argmin(rates))}")
+        elif float(high) > float(low) + 1e-4:
             found.append(f"its {name} ended {float(high) - float(low):.2g} above hone's in -2 ln L")
     return ", ".join(found)

@@ -40,6 +40,14 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
     observed_p0, postfit_p0 = infer.hypotest(
         0.0, observed, model, test_stat="q0", return_expected=True
     )
+    best = infer.fit(observed, model)
+    rates = np.asarray(model.expected_actualdata(best))
+    at_zero = np.flatnonzero((rates < 1e-6) & (np.asarray(observed)[: len(rates)] == 0))
+    notes = [
+        f"the best fit to the observation is where the expected rate of bin {k} reaches zero: "
+        "beyond, the interpolated templates would be negative"
+        for k in at_zero
+    ]
     return {
         "observed_limit": observed_limit,
         "expected_limits": expected_limits,
@@ -55,6 +63,7 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
         "poi": model.config.poi_name,
         "npars": model.config.npars,
         "reasons": reasons,
+        "notes": notes,
     }
 
 

@@ -11,7 +11,7 @@ def flatten(limits: Mapping[str, Any]) -> dict[str, Any]:
     """One row of ``comparison.csv``: lists get an index, the check the prefix ``pyhf_``."""
     row: dict[str, Any] = {}
     for key, value in limits.items():
-        if key in ("scan", "provenance", "reasons"):
+        if key in ("scan", "provenance", "reasons", "notes"):
             continue
         if key == "pyhf_check":
             checked = {k: v for k, v in value.items() if k not in ("notes", "pyhf")}

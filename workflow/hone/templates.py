@@ -10,8 +10,8 @@ import uproot
 from jaxtyping import Array, Float
 
 from hone.errors import InputError
-from hone.events.rootfiles import root_file
 from hone.files import replacing
+from hone.rootio import reason, root_file
 
 __all__ = ["Histogram", "count", "read_histograms", "write_histograms"]
 
@@ -74,8 +74,7 @@ def read_histograms(path: str | Path, group: str) -> tuple[dict[str, Histogram],
             histograms = {n: Histogram(h.values(), h.variances()) for n, h in found.items()}
     except Exception as error:  # uproot raises many kinds for a damaged file
         raise InputError(
-            f"{path}: the histograms {group!r} cannot be read ({type(error).__name__}: "
-            f"{str(error).strip().splitlines()[0] if str(error).strip() else 'no reason given'}); "
+            f"{path}: the histograms {group!r} cannot be read ({reason(error)}); "
             "delete the file to have it made again"
         ) from error
     return histograms, edges

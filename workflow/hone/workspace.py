@@ -17,6 +17,7 @@ import pyhf
 from hone.errors import InputError
 from hone.files import read_json
 from hone.histfactory import Model, from_pyhf
+from hone.rootio import reason
 from hone.templates import Histogram
 
 __all__ = ["CHANNEL", "POI", "Process", "build_workspace", "fill", "processes", "read_workspace", "template_model"]
@@ -161,10 +162,7 @@ def read_workspace(path: str | Path) -> tuple[pyhf.Model, np.ndarray]:
         model = workspace.model()
         data = np.asarray(workspace.data(model), dtype=float)
     except Exception as error:  # pyhf and jsonschema raise many kinds
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{path}: not a valid pyhf workspace ({type(error).__name__}: {reason})"
-        ) from error
+        raise InputError(f"{path}: not a valid pyhf workspace ({reason(error)})") from error
     if not (np.isfinite(data).all() and (data >= 0).all()):
         at = int(np.argmin(np.isfinite(data) & (data >= 0)))
         raise InputError(f"{path}: observation, bin {at}: {data[at]} must be finite and >= 0")

@@ -37,7 +37,6 @@ rule plot_plane:
         ),
         pdf=f"{FIGURE}plane.pdf",
     params:
-        features=config["features"],
         made_by=made_by("plot_plane"),
     log:
         "results/{analysis}/logs/plot_plane/{signal}__{observable}.log",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr
 
 __all__ = ["cell_probabilities", "draw"]
 
@@ -65,17 +65,21 @@ def _block_probabilities(
     places = [list(block["variables"]).index(name) for name in inside]
     if block["kind"] == "exponential":
         rate = block["rate"]
-        return _outer([np.diff(stats.expon.cdf(e, scale=1 / rate)) for e in edges])
+        return _outer([np.diff(-np.expm1(-rate * np.maximum(e, 0.0))) for e in edges])
     mean = np.array(block["mean"], dtype=float)[places]
     covariance = np.array(block["covariance"], dtype=float)[np.ix_(places, places)]
     if np.count_nonzero(covariance - np.diag(np.diagonal(covariance))) == 0:
         widths = np.sqrt(np.diagonal(covariance))
         return _outer(
-            [np.diff(stats.norm.cdf(e, m, w)) for e, m, w in zip(edges, mean, widths, strict=True)]
+            [np.diff(ndtr((e - m) / w)) for e, m, w in zip(edges, mean, widths, strict=True)]
         )
-    centres = np.meshgrid(*[(e[1:] + e[:-1]) / 2 for e in edges], indexing="ij")
-    density = stats.multivariate_normal(mean, covariance).pdf(np.stack(centres, axis=-1))
-    return np.asarray(density) * _outer([np.diff(e) for e in edges])
+    centres = np.stack(
+        np.meshgrid(*[(e[1:] + e[:-1]) / 2 for e in edges], indexing="ij"), axis=-1
+    )
+    pull = np.linalg.solve(np.linalg.cholesky(covariance), (centres - mean)[..., None])[..., 0]
+    norm = np.sqrt(np.linalg.det(2 * np.pi * covariance))
+    density = np.exp(-0.5 * (pull**2).sum(axis=-1)) / norm
+    return density * _outer([np.diff(e) for e in edges])
 
 
 def _outer(factors: list[np.ndarray]) -> np.ndarray:

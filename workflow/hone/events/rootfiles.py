@@ -1,7 +1,5 @@
 """Events in ROOT files, by uproot."""
 
-import json
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,9 @@ import uproot
 
 from hone.errors import InputError
 from hone.files import replacing
+from hone.rootio import reason, root_file
 
-__all__ = ["TREE", "WEIGHT", "read_events", "root_file", "write_events"]
+__all__ = ["TREE", "WEIGHT", "read_events", "write_events"]
 
 TREE = "events"
 WEIGHT = "weight"
@@ -32,8 +31,10 @@ def write_events(
             file[TREE].extend(columns)
 
 
-def read_events(path: str | Path, variables: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Read the variables of events as a matrix, and their weights.
+def read_events(
+    path: str | Path, variables: Sequence[str], stop: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read the variables of events (the first ``stop``, or all) as a matrix, and their weights.
 
     Returns:
         float64 (n, len(variables)) and float64 (n,).
@@ -50,13 +51,13 @@ def read_events(path: str | Path, variables: Sequence[str]) -> tuple[np.ndarray,
                     f"{path}: the tree {TREE!r} has no branch {', '.join(missing)}; "
                     f"it has {', '.join(tree.keys())}"
                 )
-            columns = tree.arrays(wanted, library="np")
+            columns = tree.arrays(wanted, library="np", entry_stop=stop)
     except InputError:
         raise
     except Exception as error:  # uproot raises many kinds for a damaged file
         raise InputError(
-            f"{path}: cannot be read as ROOT events ({type(error).__name__}: "
-            f"{str(error).strip().splitlines()[0]}); delete it to have it made again"
+            f"{path}: cannot be read as ROOT events ({reason(error)}); "
+            "delete it to have it made again"
         ) from error
     for name, values in columns.items():
         if not np.isfinite(values).all():
@@ -64,18 +65,3 @@ def read_events(path: str | Path, variables: Sequence[str]) -> tuple[np.ndarray,
             raise InputError(f"{path}: branch {name!r}, event {at}: {values[at]} is not finite")
     matrix = np.stack([columns[name] for name in variables], axis=1).astype(float)
     return matrix, columns[WEIGHT].astype(float)
-
-
-def root_file(path: Path, provenance: Mapping[str, Any]) -> Any:
-    """A new ROOT file that holds its provenance as a string of that name.
-
-    Its UUID follows from the provenance, so that equal inputs give equal identifiers.
-    """
-    text = json.dumps(provenance, sort_keys=True)
-    file = uproot.recreate(
-        path,
-        compression=uproot.LZ4(4),
-        uuid_function=lambda: uuid.uuid5(uuid.NAMESPACE_URL, f"{path.name}/{text}"),
-    )
-    file["provenance"] = text
-    return file

@@ -17,7 +17,10 @@ from jaxtyping import Array, Float
 from hone.histfactory.interpolation import code4, code4p_weight
 from hone.histfactory.layout import Layout
 
-__all__ = ["Likelihood"]
+__all__ = ["BARRIER", "Expansion", "Likelihood"]
+
+BARRIER = 1e-10
+"""Events that stand in for none in a bin, when a minimum is searched; shifts -ln L by about this."""
 
 
 @jax.tree_util.register_dataclass
@@ -70,22 +73,35 @@ class Likelihood:
         value += _poisson_logpdf(*poisson).sum()
         return value
 
-    def nll(self, pars: Float[Array, " P"], data: Float[Array, " D"]) -> Float[Array, ""]:
+    def nll(
+        self,
+        pars: Float[Array, " P"],
+        data: Float[Array, " D"],
+        barrier: Float[Array, ""] | float = BARRIER,
+    ) -> Float[Array, ""]:
         """-ln L relative to the saturated model: zero where every term fits its datum exactly.
 
         Differs from ``-logpdf`` by a number that depends on data and constraint widths only, and
         keeps the digits that differences of likelihoods need; infinite where a rate is negative.
+
+        A bin without events pulls its rate towards zero, and with interpolated templates beyond:
+        the minimum then lies on the edge of what is allowed. So that it can be found and
+        differentiated, such a bin counts as ``barrier`` events.
         """
         main, aux = self._split(data)
         normal, poisson = self._constraint_terms(pars, aux)
-        value = _poisson_deviance(main, self.rates(pars)).sum()
+        rates = self.rates(pars)
+        value = _poisson_deviance(_with_barrier(main, rates, barrier), rates).sum()
         value += 0.5 * (normal**2).sum()
         value += _poisson_deviance(*poisson).sum()
         return value
 
     def expansion(
-        self, pars: Float[Array, " P"], data: Float[Array, " D"]
-    ) -> tuple[Float[Array, ""], Float[Array, " P"], Float[Array, "P P"]]:
+        self,
+        pars: Float[Array, " P"],
+        data: Float[Array, " D"],
+        barrier: Float[Array, ""] | float = BARRIER,
+    ) -> "Expansion":
         """``nll`` with its gradient and Hessian, in closed form.
 
         With J the Jacobian of the rates, the Hessian is J^T diag(n / rate^2) J, plus the rates'
@@ -98,6 +114,7 @@ class Likelihood:
         rates = cells.value.sum(axis=0)
         jacobian = jnp.einsum("sb,sbp->bp", cells.factor, cells.scaled_slope)
         main, aux = self._split(data)
+        main = _with_barrier(main, rates, barrier)
         normal, (counts, expected) = self._constraint_terms(pars, aux)
         value = _poisson_deviance(main, rates).sum()
         value += 0.5 * (normal**2).sum() + _poisson_deviance(counts, expected).sum()
@@ -112,7 +129,7 @@ class Likelihood:
         gradient = gradient.at[poisson_par].add(slope * self.tau)
         hessian = hessian.at[normal_par, normal_par].add(self.sigma**-2.0)
         hessian = hessian.at[poisson_par, poisson_par].add(curvature * self.tau**2)
-        return value, gradient, hessian
+        return Expansion(value, gradient, hessian, rates, jacobian)
 
     def _cells(self, pars: Float[Array, " P"]) -> "_Cells":
         """Rates of all cells as factor times template, with logarithmic derivatives."""
@@ -166,6 +183,16 @@ class Likelihood:
         return normal, (aux[is_poisson], self.tau * pars[poisson_par])
 
 
+class Expansion(NamedTuple):
+    """-ln L around some parameters, and the rates from which it comes."""
+
+    value: Float[Array, ""]
+    gradient: Float[Array, " P"]
+    hessian: Float[Array, "P P"]
+    rates: Float[Array, " B"]
+    jacobian: Float[Array, "B P"]
+
+
 class _Cells(NamedTuple):
     """Rates of the cells (sample, bin), each a factor times a template, and their derivatives."""
 
@@ -210,13 +237,20 @@ def _poisson_logpdf(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> 
 def _poisson_deviance(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:
     """ln Pois(n | n) - ln Pois(n | rate), in a form that is exact near rate = n.
 
-    Data at or below zero have no saturated model: the terms that depend on the rate are left.
+    Below one event there is no useful saturated model: the terms that depend on the rate are left.
     """
     possible, n_log_rate = _xlogy(n, rate)
     positive = possible & (n > 0)
     ratio = jnp.where(positive, rate, 1.0) / jnp.where(positive, n, 1.0)
     value = jnp.where(positive, n * (ratio - 1 - jnp.log(ratio)), rate - n_log_rate)
     return jnp.where(possible, value, jnp.inf)
+
+
+def _with_barrier(
+    n: Float[Array, " B"], rate: Float[Array, " B"], barrier: Float[Array, ""] | float
+) -> Float[Array, " B"]:
+    """Data in which bins without events count as ``barrier``, unless their rate is zero too."""
+    return jnp.where((n == 0) & (rate != 0), barrier, n)
 
 
 def _poisson_derivatives(

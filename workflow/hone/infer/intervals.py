@@ -132,7 +132,7 @@ def _find_limits(
         """
         conditional = conditional_fits(likelihood, data, asimov, setup, poi, mu)
         q = test_statistics(likelihood, data, asimov, conditional, poi, test_stat)
-        slopes = 2 * jax.vmap(lambda p, d: likelihood.expansion(p, d)[1][poi])(*conditional)
+        slopes = 2 * jax.vmap(lambda p, d: likelihood.expansion(p, d).gradient[poi])(*conditional)
         slopes = jnp.where(jnp.stack(q) > 0, slopes, 0.0)
         value, slope = jax.jvp(curves, q, (slopes[0], slopes[1]))
         return value[curve], slope[curve]

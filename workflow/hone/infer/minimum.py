@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax.scipy.linalg import cho_factor, cho_solve
 from jaxtyping import Array, Bool, Float
 
-from hone.histfactory.likelihood import Likelihood
+from hone.histfactory.likelihood import BARRIER, Expansion, Likelihood
 
 __all__ = ["best_fit", "solve_moving"]
 
@@ -28,13 +28,14 @@ class _State(NamedTuple):
     """The best point so far with its expansion, and the point to try next."""
 
     x: Float[Array, " P"]
-    value: Float[Array, ""]
-    gradient: Float[Array, " P"]
-    hessian: Float[Array, "P P"]
+    at: Expansion
     trial: Float[Array, " P"]
     decrease: Float[Array, ""]
     damping: Float[Array, ""]
+    barrier: Float[Array, ""]
     converged: Bool[Array, ""]
+    hopeless: Bool[Array, ""]
+    """The start itself is not allowed: a rate is negative there."""
     iteration: Array
 
 
@@ -50,7 +51,9 @@ def best_fit(
     """Parameters at the lowest minimum of -ln L that is reached from several starts.
 
     Shifts of templates make likelihoods with several minima: one start alone can end in a wrong
-    one. The starts are followed side by side.
+    one. The starts are followed side by side. Negative rates are not allowed: where a bin without
+    events pulls its rate to zero, the minimum lies on that edge, approached through a barrier that
+    is lowered in stages (see :meth:`Likelihood.nll`).
 
     Args:
         likelihood: a prepared model.
@@ -67,6 +70,8 @@ def best_fit(
     return found[jnp.argmin(values)]
 
 
+# Compiled on its own so that the several fits of one program trace it only once.
+@jax.jit
 def _descend(
     likelihood: Likelihood,
     data: Float[Array, " D"],
@@ -77,43 +82,72 @@ def _descend(
 ) -> tuple[Float[Array, " P"], Float[Array, ""]]:
     """The minimum reached from one start and -ln L there; NaN and infinity if none is."""
 
+    bins = likelihood.nominal.shape[-1]
+    empty = data[:bins] == 0
+
     def body(state: _State) -> _State:
-        value, gradient, hessian = likelihood.expansion(state.trial, data)
-        better = value <= state.value + _ROUNDING * (1 + jnp.abs(state.value))
-        better &= jnp.isfinite(value) & jnp.isfinite(gradient).all() & jnp.isfinite(hessian).all()
-        converged = better & (state.decrease < _TOLERANCE) & (state.damping <= 1e-2)
+        new = likelihood.expansion(state.trial, data, state.barrier)
+        better = new.value <= state.at.value + _ROUNDING * (1 + jnp.abs(state.at.value))
+        better &= jnp.isfinite(new.value) & jnp.isfinite(new.hessian).all()
+        better &= jnp.isfinite(new.gradient).all()
+        settled = better & (state.damping <= 1e-2)
+        settled &= state.decrease < jnp.where(
+            state.barrier > BARRIER, 1e-3 * state.barrier, _TOLERANCE
+        )
         eased = jnp.where(state.damping > 1e-5, state.damping / 10, 0.0)
         damping = jnp.where(better, eased, jnp.maximum(10 * state.damping, 1e-3))
         x = jnp.where(better, state.trial, state.x)
-        value = jnp.where(better, value, state.value)
-        gradient = jnp.where(better, gradient, state.gradient)
-        hessian = jnp.where(better, hessian, state.hessian)
+        at = jax.tree.map(lambda a, b: jnp.where(better, a, b), new, state.at)
 
-        moving = _moving(x, gradient, lower, upper, free)
-        step, decrease = _newton_step(gradient, hessian, damping, moving)
+        moving = _moving(x, at.gradient, lower, upper, free)
+        step, decrease = _newton_step(at.gradient, at.hessian, damping, moving)
+        # Rates of empty bins shrink to no less than a tenth at a time: beyond zero nothing is
+        # allowed, and a barrier close to it would throw the next step far away.
+        change = at.jacobian @ step
+        shrinking = empty & (at.rates > 0) & (change < 0)
+        reach = jnp.where(shrinking, -0.9 * at.rates / jnp.where(shrinking, change, 1.0), 1.0)
+        step = step * jnp.minimum(1.0, reach.min(initial=1.0))
         trial = jnp.where(moving, jnp.clip(x + step, lower, upper), x)
+
+        # Once settled at a high barrier, go on from the same point with a lower one.
+        lowered = settled & (state.barrier > BARRIER)
+        barrier = jnp.where(lowered, jnp.maximum(state.barrier / 30, BARRIER), state.barrier)
+        at = at._replace(value=jnp.where(lowered, jnp.inf, at.value))
         return _State(
-            x, value, gradient, hessian, trial, decrease, damping, converged, state.iteration + 1
+            x=x,
+            at=at,
+            trial=jnp.where(lowered, x, trial),
+            decrease=jnp.where(lowered, jnp.inf, decrease),
+            damping=damping,
+            barrier=barrier,
+            converged=settled & ~lowered,
+            hopeless=(state.iteration == 0) & ~better,
+            iteration=state.iteration + 1,
         )
 
     def going_on(state: _State) -> Bool[Array, ""]:
-        return ~state.converged & (state.iteration < _MAX_ITERATIONS)
+        return ~(state.converged | state.hopeless) & (state.iteration < _MAX_ITERATIONS)
 
-    begin = jnp.where(free > 0, jnp.clip(start, lower, upper), start)
-    nothing, infinity = jnp.zeros_like(start), jnp.array(jnp.inf)
+    parameters, infinity = start.size, jnp.array(jnp.inf)
     first = _State(
-        x=begin,
-        value=infinity,
-        gradient=nothing,
-        hessian=jnp.eye(start.size),
-        trial=begin,
+        x=start,
+        at=Expansion(
+            infinity,
+            jnp.zeros(parameters),
+            jnp.eye(parameters),
+            jnp.ones(bins),
+            jnp.zeros((bins, parameters)),
+        ),
+        trial=start,
         decrease=infinity,
         damping=jnp.zeros(()),
+        barrier=jnp.where(empty.any(), 0.1, BARRIER),
         converged=jnp.array(False),
+        hopeless=jnp.array(False),
         iteration=jnp.array(0),
     )
     last = jax.lax.while_loop(going_on, body, first)
-    value = jnp.where(last.converged, last.value, jnp.inf)
+    value = jnp.where(last.converged, last.at.value, jnp.inf)
     return jnp.where(last.converged, last.x, jnp.nan), value
 
 

@@ -1,5 +1,6 @@
 """The soft histogram: counts that depend smoothly on the events and on the bin edges."""
 
+import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
 from jaxtyping import Array, Float
@@ -7,6 +8,7 @@ from jaxtyping import Array, Float
 __all__ = ["bandwidth_at", "soft_errors", "soft_histogram"]
 
 
+@jax.jit
 def soft_histogram(
     scores: Float[Array, " N"],
     weights: Float[Array, " N"],
@@ -30,6 +32,7 @@ def soft_histogram(
     return jnp.diff(jnp.concatenate([ends[0], below, ends[1]]))
 
 
+@jax.jit
 def soft_errors(
     scores: Float[Array, " N"],
     weights: Float[Array, " N"],
