@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hone.event_sets import EventSets
+from hone.fillable import fill, template_model
 from hone.objectives import log_cls
 from hone.templates import Histogram
-from hone.training.sets import EventSets
-from hone.workspace import Process, fill, template_model
+from hone.workspace import Process
 
 __all__ = ["optimise_edges"]
 
@@ -74,7 +75,8 @@ def _descend(
 ) -> tuple[np.ndarray, float, list[dict[str, float]]]:
     """Coordinate descent over positions of the inner edges."""
     history: list[dict[str, float]] = []
-    value = float(objective(jnp.asarray(inner)[None])[0])
+    # Always the same number of candidates, so that one compiled program serves all.
+    value = float(objective(jnp.asarray(np.repeat(inner[None], _CANDIDATES, axis=0)))[0])
     for sweep in range(1, _MAX_SWEEPS + 1):
         before = value
         for i in range(len(inner)):

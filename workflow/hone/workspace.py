@@ -1,26 +1,19 @@
-"""Histograms to a pyhf workspace, and the same step on a model that is being trained.
-
-The workspace is the contract between training and inference: :func:`build_workspace` writes the
-statistical model down, :func:`fill` puts traced histograms into the compiled form of the very
-same model, so that what is trained on is what is fitted.
-"""
+"""Histograms to a pyhf workspace."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 import pyhf
 
 from hone.errors import InputError
 from hone.files import read_json
-from hone.histfactory import Model, from_pyhf
 from hone.rootio import reason
 from hone.templates import Histogram
 
-__all__ = ["CHANNEL", "POI", "Process", "build_workspace", "fill", "processes", "read_workspace", "template_model"]
+__all__ = ["CHANNEL", "POI", "Process", "build_workspace", "processes", "read_workspace"]
 
 CHANNEL = "signal_region"
 POI = "mu"
@@ -110,44 +103,6 @@ def _modifiers(
     if staterror:
         errors = np.sqrt(np.asarray(histograms[sample.name].variances))
         yield {"name": _STATERROR, "type": "staterror", "data": _floats(errors)}
-
-
-def template_model(samples: Sequence[Process], bins: int, staterror: bool) -> Model:
-    """The compiled model of a hypothesis with flat histograms, to be filled by :func:`fill`."""
-    histograms = {}
-    for sample in samples:
-        flat = Histogram(np.full(bins, sample.expected / bins), np.ones(bins))
-        histograms[sample.name] = flat
-        for systematic in sample.systematics:
-            for side in ("up", "down"):
-                histograms[f"{sample.name}__{systematic['name']}_{side}"] = flat
-    workspace = build_workspace(samples, histograms, np.zeros(bins), staterror)
-    return from_pyhf(pyhf.Workspace(workspace).model())
-
-
-def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Histogram]) -> Model:
-    """``model`` from :func:`template_model` with other histograms in it; differentiable."""
-    layout = model.layout
-    nominal, lo, hi, staterror = (
-        model.nominal, model.histosys_lo, model.histosys_hi, model.staterror
-    )  # fmt: skip
-    for sample in samples:
-        s = layout.samples.index(sample.name)
-        nominal = nominal.at[s].set(histograms[sample.name].values)
-        if layout.staterror:
-            variances = jnp.asarray(histograms[sample.name].variances)
-            positive = variances > 0
-            errors = jnp.where(positive, jnp.sqrt(jnp.where(positive, variances, 1.0)), 0.0)
-            staterror = staterror.at[0, s].set(errors)
-        for systematic in sample.systematics:
-            if systematic["type"] == "histosys":
-                h, stem = layout.histosys.index(systematic["name"]), sample.name
-                up, down = (
-                    histograms[f"{stem}__{systematic['name']}_{side}"].values
-                    for side in ("up", "down")
-                )
-                lo, hi = lo.at[h, s].set(down), hi.at[h, s].set(up)
-    return model.replace(nominal=nominal, histosys_lo=lo, histosys_hi=hi, staterror=staterror)
 
 
 def read_workspace(path: str | Path) -> tuple[pyhf.Model, np.ndarray]:

@@ -50,57 +50,38 @@ rule plot_plane:
         "../scripts/plot_plane.py"
 
 
-rule plot_templates:
+rule plot_histograms:
     input:
         selected="results/{analysis}/{signal}/{observable}/selected.json",
         histograms=all_seeds("histograms.root"),
     output:
-        png=report(
+        templates_png=report(
             f"{FIGURE}templates.png",
             caption="../report/templates.rst",
             category="Observables",
             labels={"figure": "templates", "signal": "{signal}", "observable": "{observable}"},
         ),
-        pdf=f"{FIGURE}templates.pdf",
+        soft_hard_png=report(
+            f"{FIGURE}soft_hard.png",
+            caption="../report/soft_hard.rst",
+            category="Observables",
+            labels={"figure": "soft and hard", "signal": "{signal}", "observable": "{observable}"},
+        ),
+        templates_pdf=f"{FIGURE}templates.pdf",
+        soft_hard_pdf=f"{FIGURE}soft_hard.pdf",
     params:
         model=model_settings,
-        made_by=made_by("plot_templates"),
+        made_by=made_by("plot_histograms"),
     log:
-        "results/{analysis}/logs/plot_templates/{signal}__{observable}.log",
+        "results/{analysis}/logs/plot_histograms/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/plot_templates/{signal}__{observable}.tsv"
+        "results/{analysis}/benchmarks/plot_histograms/{signal}__{observable}.tsv"
     conda:
         "../../envs/cpu.yaml"
     message:
         "Drawing the histograms of {wildcards.observable} for {wildcards.signal}"
     script:
-        "../scripts/plot_templates.py"
-
-
-rule plot_soft_hard:
-    input:
-        selected="results/{analysis}/{signal}/{observable}/selected.json",
-        histograms=all_seeds("histograms.root"),
-    output:
-        png=report(
-            f"{FIGURE}soft_hard.png",
-            caption="../report/soft_hard.rst",
-            category="Observables",
-            labels={"figure": "soft hard", "signal": "{signal}", "observable": "{observable}"},
-        ),
-        pdf=f"{FIGURE}soft_hard.pdf",
-    params:
-        made_by=made_by("plot_soft_hard"),
-    log:
-        "results/{analysis}/logs/plot_soft_hard/{signal}__{observable}.log",
-    benchmark:
-        "results/{analysis}/benchmarks/plot_soft_hard/{signal}__{observable}.tsv"
-    conda:
-        "../../envs/cpu.yaml"
-    message:
-        "Drawing soft against hard histograms of {wildcards.observable} for {wildcards.signal}"
-    script:
-        "../scripts/plot_soft_hard.py"
+        "../scripts/plot_histograms.py"
 
 
 rule plot_cls_scan:

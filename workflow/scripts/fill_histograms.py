@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from hone.event_sets import hard_histograms, load_event_sets, soft_histograms
 from hone.events import read_events
 from hone.observable import load_observable
 from hone.script import job, setup_jax
 from hone.templates import count, write_histograms
-from hone.training import hard_histograms, load_event_sets, soft_histograms
 
 with job(snakemake) as provenance:
     setup_jax()

@@ -1,10 +1,10 @@
 """Take a trained network and give it the edges with the best expected CLs on validation events."""
 
 from hone.edges import optimise_edges
+from hone.event_sets import load_event_sets
 from hone.files import write_csv
 from hone.observable import load_observable, save_observable
 from hone.script import job, setup_jax
-from hone.training import load_event_sets
 from hone.workspace import processes
 
 with job(snakemake) as provenance:

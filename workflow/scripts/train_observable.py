@@ -1,9 +1,10 @@
 """Train an observable with one seed."""
 
+from hone.event_sets import load_event_sets
 from hone.files import write_csv
 from hone.observable import save_observable
 from hone.script import job, setup_jax
-from hone.training import Settings, load_event_sets, train
+from hone.training import Settings, train
 from hone.workspace import processes
 
 with job(snakemake) as provenance:

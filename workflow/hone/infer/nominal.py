@@ -57,7 +57,7 @@ def _sigma_mu(model: Model) -> Float[Array, ""]:
     setup = _nominal_setup(model, 1.0)
     likelihood = model.prepare()
     data = model.expected_data(setup.start)
-    hessian = jax.hessian(likelihood.nll)(setup.start, data)
+    hessian = likelihood.expansion(setup.start, data).hessian
     free = jnp.asarray(model.config.suggested_fixed()) == 0
     poi = require_poi(model)
     unit = jnp.zeros(free.size).at[poi].set(1.0)

@@ -14,13 +14,14 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from hone.errors import FitError
+from hone.event_sets import EventSets, hard_histograms
+from hone.fillable import fill, template_model
 from hone.histfactory import Model
 from hone.infer import sigma_mu
 from hone.objectives import binary_cross_entropy, log_cls
 from hone.observable import NetworkObservable, bandwidth_at, soft_histogram
 from hone.templates import Histogram
-from hone.training.sets import EventSets, hard_histograms
-from hone.workspace import Process, fill, template_model
+from hone.workspace import Process
 
 __all__ = ["Settings", "Trained", "train"]
 
@@ -211,12 +212,16 @@ def _validation(
     def cross_entropy(observable: NetworkObservable, *classes: Array) -> Array:
         return binary_cross_entropy(*(observable.logits(events) for events in classes))
 
+    classes = [
+        np.concatenate([events.features[s.name] for s in samples if s.is_signal is kind])
+        for kind in (True, False)
+    ]
+
     def validate(observable: NetworkObservable) -> Row:
         scores = {name: observable.score(x) for name, x in events.features.items()}
         filled = fill(model, samples, hard_histograms(observable, events, scores))
         log_cls_value, sigma = merits(filled)
         if settings.objective == "bce":
-            classes = [events.of_processes(samples, signal)[0] for signal in (True, False)]
             objective = float(cross_entropy(observable, *classes))
         else:
             objective = float(log_cls_value)

@@ -1,4 +1,4 @@
-"""The events of a hypothesis, as training and histogramming see them."""
+"""The events of a hypothesis, and their histograms in an observable."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ import numpy as np
 from hone.events import read_events
 from hone.observable import NetworkObservable, soft_errors, soft_histogram
 from hone.templates import Histogram, count
-from hone.workspace import Process
 
 __all__ = ["EventSets", "hard_histograms", "load_event_sets", "soft_histograms"]
 
@@ -22,14 +21,6 @@ class EventSets:
     """float32 (n, F)"""
     weights: dict[str, np.ndarray]
     """float64 (n,), adding up to the yield"""
-
-    def of_processes(self, samples: Sequence[Process], signal: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Nominal events of all signals or all backgrounds together, with their weights."""
-        names = [sample.name for sample in samples if sample.is_signal is signal]
-        return (
-            np.concatenate([self.features[name] for name in names]),
-            np.concatenate([self.weights[name] for name in names]),
-        )
 
 
 def load_event_sets(paths: Sequence[str | Path], features: Sequence[str]) -> EventSets:

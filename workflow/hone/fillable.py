@@ -1,0 +1,56 @@
+"""The workspace's model with histograms that are still being trained.
+
+The workspace is the contract between training and inference: :mod:`hone.workspace` writes the
+statistical model down, :func:`fill` puts traced histograms into the compiled form of the very
+same model, so that what is trained on is what is fitted.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import jax.numpy as jnp
+import numpy as np
+import pyhf
+
+from hone.histfactory import Model, from_pyhf
+from hone.templates import Histogram
+from hone.workspace import Process, build_workspace
+
+__all__ = ["fill", "template_model"]
+
+
+def template_model(samples: Sequence[Process], bins: int, staterror: bool) -> Model:
+    """The compiled model of a hypothesis with flat histograms, to be filled by :func:`fill`."""
+    histograms = {}
+    for sample in samples:
+        flat = Histogram(np.full(bins, sample.expected / bins), np.ones(bins))
+        histograms[sample.name] = flat
+        for systematic in sample.systematics:
+            for side in ("up", "down"):
+                histograms[f"{sample.name}__{systematic['name']}_{side}"] = flat
+    workspace = build_workspace(samples, histograms, np.zeros(bins), staterror)
+    return from_pyhf(pyhf.Workspace(workspace).model())
+
+
+def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Histogram]) -> Model:
+    """``model`` from :func:`template_model` with other histograms in it; differentiable."""
+    layout = model.layout
+    nominal, lo, hi, staterror = (
+        model.nominal, model.histosys_lo, model.histosys_hi, model.staterror
+    )  # fmt: skip
+    for sample in samples:
+        s = layout.samples.index(sample.name)
+        nominal = nominal.at[s].set(histograms[sample.name].values)
+        if layout.staterror:
+            variances = jnp.asarray(histograms[sample.name].variances)
+            positive = variances > 0
+            errors = jnp.where(positive, jnp.sqrt(jnp.where(positive, variances, 1.0)), 0.0)
+            staterror = staterror.at[0, s].set(errors)
+        for systematic in sample.systematics:
+            if systematic["type"] == "histosys":
+                h, stem = layout.histosys.index(systematic["name"]), sample.name
+                up, down = (
+                    histograms[f"{stem}__{systematic['name']}_{side}"].values
+                    for side in ("up", "down")
+                )
+                lo, hi = lo.at[h, s].set(down), hi.at[h, s].set(up)
+    return model.replace(nominal=nominal, histosys_lo=lo, histosys_hi=hi, staterror=staterror)
