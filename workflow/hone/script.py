@@ -40,8 +40,15 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         sys.exit(1)
 
 
-def setup_jax() -> None:
-    """64-bit numbers for the likelihood, and compiled programs kept for the jobs that follow."""
+def setup_jax(brief: bool = False) -> None:
+    """64-bit numbers for the likelihood, and compiled programs kept for the jobs that follow.
+
+    Args:
+        brief: the job computes for milliseconds and compiles for seconds: let XLA optimise less.
+    """
+    if brief:
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=0".strip()
     import jax
 
     jax.config.update("jax_enable_x64", True)

@@ -42,6 +42,12 @@ def summary(
                 f"{signal:<12} {'(floor)':<14} {'':>5}  {floor['expected_cls']:>15.3g}  "
                 f"{floor['expected_limit']:<26.4f} {floor['sigma_mu']:>8.4f}"
             )
+    lines += [
+        "",
+        f"figures  results/{analysis}/figures/",
+        f"table    results/{analysis}/comparison.csv",
+        f"report   results/{analysis}/report.html",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -7,7 +7,7 @@ from hone.script import job, log, setup_jax
 from hone.workspace import processes
 
 with job(snakemake) as provenance:
-    setup_jax()
+    setup_jax(brief=True)
     config = snakemake.params.config
     samples, level = processes(config, snakemake.wildcards.signal), config["limits"]["level"]
     try:

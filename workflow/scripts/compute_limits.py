@@ -13,7 +13,7 @@ from hone.script import job, setup_jax
 from hone.workspace import read_workspace
 
 with job(snakemake) as provenance:
-    setup_jax()
+    setup_jax(brief=True)
     path, level = snakemake.input.workspace, snakemake.params.level
     oracle, observed = read_workspace(path)
     try:

@@ -9,7 +9,7 @@ from hone.observable import load_observable
 from hone.script import job, setup_jax
 
 with job(snakemake):
-    setup_jax()
+    setup_jax(brief=True)
     observable = load_observable(selected(snakemake.input.selected, snakemake.input.models))
     events = {
         Path(path).stem: read_events(path, observable.features, stop=300)[0]

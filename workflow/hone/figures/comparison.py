@@ -41,10 +41,10 @@ def draw_comparison(rows: Sequence[Mapping[str, Any]], floor: Mapping[str, Any])
         else:
             panel.set_ylim(0, 1.15 * panel.get_ylim()[1])
         panel.set_ylabel(label)
+        panel.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes[0].plot([], [], "o", color="grey", label="one seed")
     axes[0].plot([], [], "-", color="grey", label="median")
     axes[0].legend(ncols=3, loc="best")
     axes[-1].set_xticks(range(len(names)), names)
-    axes[-1].tick_params(axis="x", which="minor", bottom=False, top=False)
     axes[-1].set_xlim(-0.5, len(names) - 0.5)
     return figure

@@ -1,6 +1,6 @@
 """Histograms of the observable."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import mplhep
@@ -75,7 +75,7 @@ def draw_templates(
     ratio.axhline(1, color="black", linewidth=0.8)
     top = 1.3 * np.nanmax([2.0, *np.minimum(1 + up / safe, 6)])
     ratio.set(ylim=(0, min(top, 6)), ylabel="data / bkg.")
-    _label_edges(ratio, edges)
+    _label_edges((main, ratio), edges)
     return figure
 
 
@@ -107,7 +107,7 @@ def draw_soft_hard(
     ratio.set_ylabel("soft / hard")
     low, high = ratio.get_ylim()
     ratio.set_ylim(max(low, 0.0), min(high, 4.0))
-    _label_edges(ratio, edges)
+    _label_edges((main, ratio), edges)
     return figure
 
 
@@ -148,10 +148,12 @@ def _band(
     )
 
 
-def _label_edges(axes: Any, edges: np.ndarray) -> None:
+def _label_edges(panels: Sequence[Any], edges: np.ndarray) -> None:
+    for panel in panels:
+        panel.tick_params(axis="x", which="minor", bottom=False, top=False)
+    axes = panels[-1]
     axes.set_xlim(0, len(edges) - 1)
     places = np.arange(len(edges))
     step = max(1, len(edges) // 12)
     axes.set_xticks(places[::step], [f"{edge:.3g}" for edge in np.asarray(edges)[::step]])
-    axes.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes.set_xlabel("observable (bins drawn equally wide)")

@@ -32,7 +32,7 @@ def draw_cls_scan(limits: Mapping[str, Any], observable: str) -> Figure:
     if limits["expected_limits"][2] is not None:
         texts.append(f"expected, nominal $\\mu <$ {limits['expected_limits'][2]:.3f}")
     axes.text(
-        0.03, 0.04, "\n".join(texts), transform=axes.transAxes, va="bottom", fontsize=10,
+        0.97, 0.55, "\n".join(texts), transform=axes.transAxes, ha="right", fontsize=10,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )  # fmt: skip
     axes.set(xlim=(0, scan["mu"][-1]), ylim=(0, 1.05))

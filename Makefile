@@ -1,0 +1,54 @@
+# make         sets up .venv from the lock file and runs the analysis in CONFIG
+# make test    the tests          make lint    the linters
+# make lock    new versions       make docs    config/README.md and envs/ from their sources
+
+PYTHON ?= python3
+CONFIG ?= config/config.yaml
+CORES ?= all
+BIN := .venv/bin
+
+# Byte code makes every job of a run start faster.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: run test lint docs lock clean
+run: .venv/.runtime
+	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
+	@cat results/$$(sed -n 's/^analysis: *\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG))/summary.txt
+
+test: .venv/.dev
+	$(BIN)/python -m pytest
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
+	$(BIN)/mypy
+
+# Without ensurepip, as on Debian without python3-venv: the pip outside installs into .venv.
+.venv/bin/python:
+	$(PYTHON) -m venv --without-pip .venv
+
+.venv/.runtime: envs/requirements.lock | .venv/bin/python
+	$(PYTHON) -m pip --quiet --python $(BIN)/python install --require-hashes -r envs/requirements.lock
+	$(BIN)/python workflow/link_library.py
+	touch $@
+
+.venv/.dev: envs/requirements-dev.lock | .venv/.runtime
+	$(PYTHON) -m pip --quiet --python $(BIN)/python install --require-hashes -r envs/requirements-dev.lock
+	touch $@
+
+docs: .venv/.dev
+	$(BIN)/python workflow/document.py
+
+# The same versions for every Python from 3.11 on; no index is named, so that any can serve.
+UV = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--fork-strategy fewest --generate-hashes --no-emit-index-url --no-header
+lock: .venv/.dev
+	$(UV) --upgrade --output-file envs/requirements.lock
+	$(UV) --upgrade --group dev --constraint envs/requirements.lock \
+		--output-file envs/requirements-dev.lock
+	$(BIN)/python workflow/document.py
+
+clean:
+	rm -rf .venv .snakemake

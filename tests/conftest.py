@@ -1,0 +1,25 @@
+"""Settings of all tests: one thread, 64 bits, no clock in hypothesis."""
+
+import os
+
+os.environ.setdefault("NPROC", "1")
+os.environ.setdefault("MPLBACKEND", "agg")
+# Programs run once: compile them with little optimisation.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+
+import hypothesis
+import jax
+import pyhf
+import pytest
+
+jax.config.update("jax_enable_x64", True)
+
+hypothesis.settings.register_profile("default", deadline=None, max_examples=20, derandomize=True)
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=200)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(autouse=True)
+def _precise_pyhf():
+    """The oracle's fits as good as they get."""
+    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-12))

@@ -1,0 +1,100 @@
+"""Events: reproducible, independent, distributed as said; ROOT files whole or refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uproot
+import yaml
+
+from hone.config import checked_config
+from hone.errors import InputError
+from hone.events import cell_probabilities, draw, generate, pseudo_data, read_events, write_events
+
+ROOT = Path(__file__).parents[2]
+CONFIG = checked_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
+MIXED = [
+    {"kind": "normal", "variables": ["a", "b"], "mean": [2, 0], "covariance": [[5, 1], [1, 9]]},
+    {"kind": "exponential", "variables": ["c"], "rate": 3},
+]
+
+
+def test_same_seed_same_events_and_sets_are_independent():
+    first, _ = generate(CONFIG, "background", "training")
+    again, _ = generate(CONFIG, "background", "training")
+    np.testing.assert_array_equal(first["x"], again["x"])
+    for template, events_set in (
+        ("background", "validation"), ("background__shape_up", "training"), ("signal", "training"),
+    ):  # fmt: skip
+        other, _ = generate(CONFIG, template, events_set)
+        assert not np.isin(first["x"], other["x"]).any()
+
+
+def test_moments_and_weights():
+    for template, mean in (
+        ("signal", (-1, 1)), ("background__shape_up", (2.5, 2)), ("background__shape_down", (-2.5, -1.5)),
+    ):  # fmt: skip
+        events, weights = generate(CONFIG, template, "evaluation")
+        expected = 20 if template == "signal" else 100
+        assert weights.sum() == pytest.approx(expected)
+        error = 1 / np.sqrt(len(weights))
+        assert events["x"].mean() == pytest.approx(mean[0], abs=5 * error)
+        assert events["y"].mean() == pytest.approx(mean[1], abs=5 * error)
+        assert np.cov(events["x"], events["y"]) == pytest.approx(np.eye(2), abs=0.02)
+
+
+def test_pseudo_data_is_poisson_around_the_expectation():
+    sizes = [
+        len(pseudo_data({**CONFIG, "observation": {"mu": 1.0, "seed": seed}})["x"])
+        for seed in range(200)
+    ]
+    assert np.mean(sizes) == pytest.approx(120, abs=5 * np.sqrt(120 / 200))
+    assert np.var(sizes) == pytest.approx(120, rel=0.4)
+
+
+def test_cell_probabilities_match_drawn_events():
+    edges = {"c": np.linspace(0, 2, 9), "a": np.linspace(-8, 12, 41), "b": np.linspace(-12, 12, 49)}
+    cells = cell_probabilities(MIXED, edges)
+    assert cells.shape == (8, 40, 48)
+    assert cells.sum() == pytest.approx(1, abs=0.01)
+    events = draw(MIXED, 200_000, np.random.default_rng(0))
+    coarse, _ = np.histogramdd(
+        [events[name] for name in edges], bins=[edges["c"][::4], edges["a"][::20], edges["b"][::24]]
+    )
+    merged = cells.reshape(2, 4, 2, 20, 2, 24).sum(axis=(1, 3, 5))
+    np.testing.assert_allclose(coarse / 200_000, merged, atol=0.006)
+
+
+@pytest.fixture
+def event_file(tmp_path):
+    path = tmp_path / "events.root"
+    rng = np.random.default_rng(0)
+    write_events(path, {"x": rng.normal(size=500), "y": rng.normal(size=500)}, np.ones(500), {"a": 1})
+    return path
+
+
+def test_root_files_round_trip(event_file):
+    matrix, weights = read_events(event_file, ["y", "x"])
+    with uproot.open(event_file) as file:
+        np.testing.assert_array_equal(file["events/x"].array(library="np"), matrix[:, 1])
+        assert file["provenance"] == '{"a": 1}'
+        assert file["events"].num_entries == len(weights) == 500
+        assert "LZ4" in str(file["events/x"].compression)
+
+
+def test_no_events_are_a_valid_file(tmp_path):
+    write_events(tmp_path / "none.root", {"x": np.zeros(0)}, np.zeros(0), {})
+    assert read_events(tmp_path / "none.root", ["x"])[0].shape == (0, 1)
+
+
+def test_damaged_files_are_refused_by_name(event_file, tmp_path):
+    cut = tmp_path / "cut.root"
+    cut.write_bytes(event_file.read_bytes()[:1500])
+    with pytest.raises(InputError, match=r"cut\.root: cannot be read as ROOT events"):
+        read_events(cut, ["x"])
+    with pytest.raises(InputError, match="has no branch z; it has x, y, weight"):
+        read_events(event_file, ["x", "z"])
+    bad = tmp_path / "nan.root"
+    write_events(bad, {"x": np.array([1.0, np.nan])}, np.ones(2), {})
+    with pytest.raises(InputError, match="branch 'x', event 1: nan"):
+        read_events(bad, ["x"])

@@ -1,0 +1,186 @@
+"""The likelihood equals pyhf's to rounding, and its closed-form derivatives equal JAX's."""
+
+import copy
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyhf
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from specs import everything, typical
+
+from hone.errors import InputError, ModelError
+from hone.histfactory import from_pyhf
+
+MODIFIERS = [
+    None, "histosys", "lumi", "normfactor", "normsys", "shapefactor", "shapesys", "staterror",
+]  # fmt: skip
+
+
+def random_pars(oracle, rng, spread=0.4):
+    """Parameters around the suggestion within bounds, some beyond one sigma, no rate negative."""
+    init = np.array(oracle.config.suggested_init())
+    low, high = np.array(oracle.config.suggested_bounds()).T
+    while True:
+        pars = np.clip(init + rng.normal(0, spread, init.size), np.maximum(low, -5), high)
+        if (oracle.expected_data(pars, include_auxdata=False) > 0).all():
+            return pars
+
+
+@jax.jit
+def derivatives(likelihood, pars, data):
+    closed = likelihood.expansion(pars, data)[:3]
+    value, gradient = jax.value_and_grad(likelihood.nll)(pars, data)
+    return closed, (value, gradient, jax.hessian(likelihood.nll)(pars, data))
+
+
+@pytest.mark.parametrize("only", MODIFIERS)
+def test_expected_data_and_logpdf_agree_with_pyhf(only):
+    oracle = everything(only=only)
+    model = from_pyhf(oracle)
+    rng = np.random.default_rng(1)
+    for spread in (0.1, 0.4, 1.5):
+        for _ in range(5):
+            pars = random_pars(oracle, rng, spread)
+            expected = oracle.expected_data(pars)
+            np.testing.assert_allclose(model.expected_data(pars), expected, rtol=1e-9)
+            data = np.abs(expected + rng.normal(0, 1, expected.size))
+            np.testing.assert_allclose(
+                model.logpdf(pars, data), oracle.logpdf(pars, data)[0], rtol=1e-9
+            )
+
+
+@pytest.mark.parametrize("only", MODIFIERS)
+def test_config_answers_as_pyhf(only):
+    oracle = everything(only=only)
+    ours, theirs = from_pyhf(oracle).config, oracle.config
+    for name in (
+        "channels", "samples", "modifiers", "parameters", "channel_nbins", "channel_slices",
+        "par_order", "par_names", "poi_name", "poi_index", "npars", "nmaindata", "nauxdata",
+        "auxdata_order",
+    ):  # fmt: skip
+        assert getattr(ours, name) == getattr(theirs, name), name
+    np.testing.assert_allclose(ours.auxdata, theirs.auxdata, rtol=1e-15)
+    assert ours.suggested_init() == theirs.suggested_init()
+    assert ours.suggested_bounds() == [tuple(b) for b in theirs.suggested_bounds()]
+    assert ours.suggested_fixed() == list(theirs.suggested_fixed())
+    for name in ours.par_order:
+        assert ours.par_slice(name) == theirs.par_slice(name)
+        assert ours.param_set(name).n_parameters == theirs.param_set(name).n_parameters
+
+
+@given(seed=st.integers(0, 10_000), poi=st.sampled_from([0.0, 1.0, 2.3]))
+def test_expansion_is_the_derivative_of_nll(seed, poi):
+    oracle = everything()
+    likelihood = from_pyhf(oracle).prepare()
+    rng = np.random.default_rng(seed)
+    pars = random_pars(oracle, rng)
+    pars[oracle.config.poi_index] = poi
+    pars = jnp.asarray(pars)
+    data = jnp.asarray(oracle.expected_data(random_pars(oracle, rng)))
+    for closed, automatic in zip(*derivatives(likelihood, pars, data), strict=True):
+        scale = np.abs(automatic).max()
+        np.testing.assert_allclose(closed, automatic, rtol=1e-9, atol=1e-12 * scale)
+
+
+def test_nll_differs_from_logpdf_by_a_constant():
+    oracle = everything()
+    model = from_pyhf(oracle)
+    rng = np.random.default_rng(3)
+    data = jnp.asarray(oracle.expected_data(random_pars(oracle, rng)))
+    sums = []
+    for _ in range(4):
+        pars = jnp.asarray(random_pars(oracle, rng))
+        sums.append(float(model.prepare().nll(pars, data) + model.logpdf(pars, data)))
+    np.testing.assert_allclose(sums, sums[0], rtol=1e-12)
+
+
+def test_equal_models_share_one_program_and_can_be_stacked():
+    first, second = (from_pyhf(everything(seed=0)) for _ in range(2))
+    assert hash(first.layout) == hash(second.layout)
+    assert first.layout == second.layout
+    other = from_pyhf(everything(seed=5))
+    assert jax.tree.structure(first) == jax.tree.structure(other)
+    traces = []
+
+    @jax.jit
+    def rates(model, pars):
+        traces.append(1)
+        return model.expected_actualdata(pars)
+
+    pars = jnp.asarray(first.config.suggested_init())
+    singles = [rates(model, pars) for model in (first, second, other)]
+    assert len(traces) == 1
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), first, other)
+    batch = jax.vmap(lambda model: model.expected_actualdata(pars))(stacked)
+    np.testing.assert_allclose(batch, jnp.stack([singles[0], singles[2]]), rtol=1e-14)
+
+
+def test_all_leaves_are_float64():
+    assert {leaf.dtype for leaf in jax.tree.leaves(from_pyhf(everything()))} == {
+        np.dtype("float64")
+    }
+
+
+def test_derived_numbers_follow_the_leaves():
+    """A model whose yields were replaced equals the model built with those yields."""
+    spec = copy.deepcopy(everything().spec)
+    model = from_pyhf(pyhf.Model(spec, poi_name="mu"))
+    for channel in spec["channels"]:
+        channel["samples"][2]["data"] = [y * 1.7 for y in channel["samples"][2]["data"]]
+        channel["samples"][1]["data"] = [y * 0.9 for y in channel["samples"][1]["data"]]
+    changed = from_pyhf(pyhf.Model(spec, poi_name="mu"))
+    replaced = model.replace(nominal=changed.nominal)
+    np.testing.assert_allclose(replaced.auxdata, changed.auxdata, rtol=1e-14)
+    np.testing.assert_allclose(replaced.prepare().sigma, changed.prepare().sigma, rtol=1e-14)
+
+
+def test_needs_64_bits():
+    oracle = typical()
+    with jax.enable_x64(False), pytest.raises(ModelError, match="jax_enable_x64"):
+        from_pyhf(oracle)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s["samples"][0]["data"].__setitem__(2, float("nan")), "sample 'signal', bin 2"),
+        (lambda s: s["samples"][1]["data"].__setitem__(1, -40.0), "bin 1: the nominal rate"),
+        (
+            lambda s: s["samples"][1]["modifiers"][0]["data"]["hi_data"].__setitem__(0, np.inf),
+            "histosys 'shape', bin 0",
+        ),
+        (
+            lambda s: s["samples"][1]["modifiers"].append(
+                {"name": "n", "type": "normsys", "data": {"hi": 1.1, "lo": 0.0}}
+            ),
+            "normsys 'n': lo is 0.0",
+        ),
+    ],
+)
+def test_bad_models_are_refused(change, message):
+    spec = copy.deepcopy(typical().spec)
+    change(spec["channels"][0])
+    with np.errstate(all="ignore"):
+        oracle = pyhf.Model(spec, poi_name="mu", validate=False)
+        with pytest.raises(ModelError, match=message):
+            from_pyhf(oracle)
+
+
+def test_wrong_lengths_are_refused():
+    model = from_pyhf(typical())
+    with pytest.raises(InputError, match="7 parameters"):
+        model.logpdf([1.0], np.ones(11))
+    with pytest.raises(InputError, match="5 bins and 6 auxiliary"):
+        model.logpdf(np.ones(7), [1.0, 2.0])
+
+
+def test_negative_rates_are_impossible_not_clipped():
+    model = from_pyhf(typical())
+    pars = np.array(model.config.suggested_init())
+    pars[0] = 5.0
+    model = model.replace(histosys_hi=0.5 * model.histosys_hi)
+    assert (model.expected_actualdata(pars) < 0).any()
+    assert model.logpdf(pars, np.ones(11)) == -np.inf
