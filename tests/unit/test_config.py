@@ -48,7 +48,10 @@ def test_names_of_an_analysis(config):
 
 
 BAD = {
-    "misspelled": (lambda c: c.update(anlysis="a"), "unknown setting 'anlysis'; did you mean 'analysis'"),
+    "misspelled": (
+        lambda c: c.update(anlysis="a"),
+        "unknown setting 'anlysis'; did you mean 'analysis'",
+    ),
     "missing": (lambda c: c.pop("seed"), "'seed' is missing"),
     "text for a number": (
         lambda c: c["observables"][0].update(learning_rate="1e-1"),
@@ -63,7 +66,10 @@ BAD = {
         lambda c: c["observables"][2].update(source="xgb"),
         r"observables\[2\].source: there is no network 'xgb'; networks are neos, bce",
     ),
-    "unknown kind": (lambda c: c["observables"][0].update(kind="tree"), "allowed are network, rebinned"),
+    "unknown kind": (
+        lambda c: c["observables"][0].update(kind="tree"),
+        "allowed are network, rebinned",
+    ),
     "not for this kind": (
         lambda c: c["observables"][2].update(steps=10),
         r"observables\[2\]: 'steps' does not apply to 'rebinned'",
@@ -71,8 +77,14 @@ BAD = {
     "reserved name": (lambda c: c["samples"][0].update(name="events"), "is not a valid name"),
     "two underscores": (lambda c: c["samples"][0].update(name="a__b"), "is not a valid name"),
     "outside results": (lambda c: c.update(analysis="../up"), "analysis: .* is not a valid name"),
-    "duplicate": (lambda c: c["samples"][1].update(name="signal"), "'signal' is used more than once"),
-    "no signal": (lambda c: c["samples"][0].update(process="background"), "no sample of process 'signal'"),
+    "duplicate": (
+        lambda c: c["samples"][1].update(name="signal"),
+        "'signal' is used more than once",
+    ),
+    "no signal": (
+        lambda c: c["samples"][0].update(process="background"),
+        "no sample of process 'signal'",
+    ),
     "unknown sample": (
         lambda c: c["systematics"][0].update(sample="bkg"),
         r"systematics\[0\].sample: there is no sample 'bkg'; samples are signal, background",
@@ -99,7 +111,7 @@ BAD = {
         lambda c: c["observables"][1].update(edges="learned"),
         r"observables\[1\].edges: learned edges need the objective cls",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -32,8 +32,10 @@ def test_same_seed_same_events_and_sets_are_independent():
 
 def test_moments_and_weights():
     for template, mean in (
-        ("signal", (-1, 1)), ("background__shape_up", (2.5, 2)), ("background__shape_down", (-2.5, -1.5)),
-    ):  # fmt: skip
+        ("signal", (-1, 1)),
+        ("background__shape_up", (2.5, 2)),
+        ("background__shape_down", (-2.5, -1.5)),
+    ):
         events, weights = generate(CONFIG, template, "evaluation")
         expected = 20 if template == "signal" else 100
         assert weights.sum() == pytest.approx(expected)
@@ -69,7 +71,9 @@ def test_cell_probabilities_match_drawn_events():
 def event_file(tmp_path):
     path = tmp_path / "events.root"
     rng = np.random.default_rng(0)
-    write_events(path, {"x": rng.normal(size=500), "y": rng.normal(size=500)}, np.ones(500), {"a": 1})
+    write_events(
+        path, {"x": rng.normal(size=500), "y": rng.normal(size=500)}, np.ones(500), {"a": 1}
+    )
     return path
 
 
@@ -79,7 +83,9 @@ def test_root_files_round_trip(event_file):
         np.testing.assert_array_equal(file["events/x"].array(library="np"), matrix[:, 1])
         assert file["provenance"] == '{"a": 1}'
         assert file["events"].num_entries == len(weights) == 500
-        assert "LZ4" in str(file["events/x"].compression)
+        assert "LZ4" in str(file.file.compression)
+        constant = file["events/weight"]
+        assert constant.compressed_bytes < 0.1 * constant.uncompressed_bytes
 
 
 def test_no_events_are_a_valid_file(tmp_path):

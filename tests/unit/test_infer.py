@@ -118,9 +118,7 @@ def test_the_lower_of_two_minima_is_found():
 
 def test_minimum_on_the_edge_of_negative_rates():
     """Empty bins pull the rate to zero and beyond; beyond is not allowed."""
-    oracle = blobs_like(
-        [1.0, 9.0], [80.0, 0.2], [50.0, 3.0], [10.0, 24.0]
-    )
+    oracle = blobs_like([1.0, 9.0], [80.0, 0.2], [50.0, 3.0], [10.0, 24.0])
     data = np.array([80.0, 0.0, 0.0])
     pars = infer.fit(data, oracle)
     rates = from_pyhf(oracle).expected_actualdata(pars)
@@ -251,7 +249,7 @@ def test_bad_questions_are_refused():
     oracle = typical()
     with pytest.raises(InputError, match="outside its bounds"):
         infer.hypotest(11.0, DATA, oracle)
-    with pytest.raises(InputError, match="level is 1.5"):
+    with pytest.raises(InputError, match=r"level is 1\.5"):
         infer.upper_limit(DATA, oracle, level=1.5)
     with pytest.raises(InputError, match="allowed: q, qtilde, q0"):
         infer.hypotest(1.0, DATA, oracle, test_stat="t")

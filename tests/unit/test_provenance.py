@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def library(tmp_path, monkeypatch):
     """A copy of the library in which files can be edited."""
-    shutil.copytree(ROOT / "workflow", tmp_path / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "workflow", tmp_path / "workflow", ignore=shutil.ignore_patterns("__pycache__")
+    )
     monkeypatch.setattr(provenance, "_LIBRARY", tmp_path / "workflow" / "hone")
     return tmp_path / "workflow"
 
@@ -39,7 +41,9 @@ def test_editing_a_figure_redraws_only(library):
 
 
 def test_editing_the_fit_retrains_and_refits(library):
-    found = changed(library, "hone/infer/minimum.py", "_MAX_ITERATIONS = 200", "_MAX_ITERATIONS = 201")
+    found = changed(
+        library, "hone/infer/minimum.py", "_MAX_ITERATIONS = 200", "_MAX_ITERATIONS = 201"
+    )
     assert {"train_observable", "optimise_edges", "compute_limits", "compute_floor"} <= found
     assert not {"simulate_events", "fill_histograms", "plot_training"} & found
 
@@ -51,7 +55,9 @@ def test_editing_the_generator_regenerates(library):
 
 
 def test_comments_and_docstrings_change_nothing(library):
-    assert changed(library, "hone/infer/minimum.py", '"""The minimum of', '"""A minimum of') == set()
+    assert (
+        changed(library, "hone/infer/minimum.py", '"""The minimum of', '"""A minimum of') == set()
+    )
     assert changed(library, "hone/training.py", "# The batch depends", "# A batch depends") == set()
 
 

@@ -28,7 +28,9 @@ SAMPLES = processes(CONFIG, "signal")
 
 def events(name):
     made = {t: generate(CONFIG, t, name) for t in templates(CONFIG, "signal")}
-    features = {t: np.stack([e["x"], e["y"]], axis=1).astype("float32") for t, (e, _) in made.items()}
+    features = {
+        t: np.stack([e["x"], e["y"]], axis=1).astype("float32") for t, (e, _) in made.items()
+    }
     return EventSets(features, {t: weights for t, (_, weights) in made.items()})
 
 
@@ -66,7 +68,9 @@ def test_the_kept_objective_is_that_of_the_kept_weights(trained):
 
 def test_same_seed_same_weights(trained):
     again = train(settings(), ["x", "y"], SAMPLES, events("training"), events("validation"), seed=1)
-    for a, b in zip(jax.tree.leaves(trained.observable), jax.tree.leaves(again.observable), strict=True):
+    for a, b in zip(
+        jax.tree.leaves(trained.observable), jax.tree.leaves(again.observable), strict=True
+    ):
         np.testing.assert_array_equal(a, b)
 
 

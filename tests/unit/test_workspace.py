@@ -7,8 +7,8 @@ import pyhf
 import pytest
 
 from hone.errors import InputError
-from hone.fillable import fill, template_model
 from hone.files import write_json
+from hone.fillable import fill, template_model
 from hone.histfactory import from_pyhf
 from hone.templates import Histogram, read_histograms, write_histograms
 from hone.workspace import Process, build_workspace, read_workspace
@@ -33,9 +33,7 @@ def test_what_is_trained_on_is_what_is_fitted(staterror):
     filled = fill(template_model(SAMPLES, 4, staterror), SAMPLES, histograms())
     assert filled.layout == written.layout
     pars = np.array(written.config.suggested_init()) + 0.1
-    np.testing.assert_allclose(
-        filled.expected_data(pars), written.expected_data(pars), rtol=1e-14
-    )
+    np.testing.assert_allclose(filled.expected_data(pars), written.expected_data(pars), rtol=1e-14)
     data = np.asarray(written.expected_data(written.config.suggested_init()))
     np.testing.assert_allclose(filled.logpdf(pars, data), written.logpdf(pars, data), rtol=1e-14)
 
@@ -58,7 +56,7 @@ def test_workspace_contents():
 def test_negative_yields_are_refused():
     bad = histograms()
     bad["signal"].values[2] = -0.5
-    with pytest.raises(InputError, match="histogram 'signal', bin 2: the yield is -0.5"):
+    with pytest.raises(InputError, match=r"histogram 'signal', bin 2: the yield is -0\.5"):
         build_workspace(SAMPLES, bad, np.zeros(4), staterror=True)
 
 
@@ -66,7 +64,7 @@ def test_negative_yields_are_refused():
     ("spoil", "message"),
     [
         (lambda text: text[:50], "not readable as JSON"),
-        (lambda text: "[1, 2]", "expected a JSON object"),
+        (lambda _: "[1, 2]", "expected a JSON object"),
         (lambda text: text.replace("normfactor", "normfaktor"), "not a valid pyhf workspace"),
         (lambda text: text.replace('"mu"', '"nu"', 1), "not a valid pyhf workspace"),
     ],

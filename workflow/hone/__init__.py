@@ -33,7 +33,7 @@ _SUBMODULES = (
 )
 _ATTRIBUTES = {"Model": "hone.histfactory", "from_pyhf": "hone.histfactory"}
 
-__all__ = ["Model", "from_pyhf", *_SUBMODULES]  # noqa: PLE0604
+__all__ = ["Model", "from_pyhf", *_SUBMODULES]
 
 
 def __getattr__(name: str) -> Any:

@@ -39,7 +39,9 @@ def checked_config(config: dict[str, Any]) -> dict[str, Any]:
         config = _with_defaults(deepcopy(config), schema, schema)
         problems = list(_contradictions(config))
     if problems:
-        raise ConfigError("the configuration cannot be used:\n" + "\n".join(f"- {p}" for p in problems))
+        raise ConfigError(
+            "the configuration cannot be used:\n" + "\n".join(f"- {p}" for p in problems)
+        )
     return config
 
 
@@ -60,7 +62,9 @@ def templates(config: dict[str, Any], signal: str) -> list[str]:
         names.append(sample["name"])
         for systematic in config["systematics"]:
             if systematic["type"] == "histosys" and systematic["sample"] == sample["name"]:
-                names += [f"{sample['name']}__{systematic['name']}_{side}" for side in ("up", "down")]
+                names += [
+                    f"{sample['name']}__{systematic['name']}_{side}" for side in ("up", "down")
+                ]
     return names
 
 
@@ -134,7 +138,7 @@ def _where(path: Any) -> str:
     return text or "the config"
 
 
-def _explain(error: jsonschema.ValidationError) -> str:
+def _explain(error: Any) -> str:
     where, kind, wanted = _where(error.absolute_path), error.validator, error.validator_value
     got = json.dumps(error.instance, default=str)
     if kind == "additionalProperties":
@@ -217,7 +221,9 @@ def _contradictions(config: dict[str, Any]) -> Iterator[str]:
 
 
 def _distribution_problems(config: dict[str, Any]) -> Iterator[str]:
-    places = [(f"samples[{i}].distribution", s["distribution"]) for i, s in enumerate(config["samples"])]
+    places = [
+        (f"samples[{i}].distribution", s["distribution"]) for i, s in enumerate(config["samples"])
+    ]
     for i, systematic in enumerate(config["systematics"]):
         if systematic["type"] == "histosys":
             places += [(f"systematics[{i}].{side}", systematic[side]) for side in ("up", "down")]

@@ -33,7 +33,8 @@ def optimise_edges(
 
     Each inner edge in turn goes to the best place between its neighbours among 400 positions, which
     are quantiles of the nominal signal and background in equal parts, until no edge moves; from
-    three starts, of which the best is kept. Nothing is smoothed: the objective is the log CLs of the counted histograms.
+    three starts, of which the best is kept. Nothing is smoothed: the objective is the log CLs of
+    the counted histograms.
 
     Args:
         scores: of the events of each template, in [0, 1].
@@ -101,7 +102,9 @@ def _positions(scores: Mapping[str, np.ndarray], samples: Sequence[Process]) -> 
     """Candidate edges: quantiles of signal and of background, half each, rising from 0 to 1."""
     quantiles = np.linspace(0, 1, _POSITIONS // 2 + 2)[1:-1]
     parts = [
-        np.quantile(np.concatenate([scores[s.name] for s in samples if s.is_signal is kind]), quantiles)
+        np.quantile(
+            np.concatenate([scores[s.name] for s in samples if s.is_signal is kind]), quantiles
+        )
         for kind in (True, False)
     ]
     return np.unique(np.concatenate([[0.0], *parts, [1.0]]))

@@ -53,7 +53,9 @@ def fine_histograms(
     edges = {f: _edges(list(distributions.values()), f, step) for f in config["features"]}
     cells = int(np.prod([len(e) - 1 for e in edges.values()]))
     if cells > _MAX_CELLS:
-        raise FitError(f"the grid for the floor would have {cells} cells; the limit is {_MAX_CELLS}")
+        raise FitError(
+            f"the grid for the floor would have {cells} cells; the limit is {_MAX_CELLS}"
+        )
     yields = {
         name: by_name[name.split("__")[0]]["yield"] * cell_probabilities(blocks, edges).ravel()
         for name, blocks in distributions.items()
@@ -77,7 +79,7 @@ def figures_of_merit(
     def excess(mu: float) -> float:
         return float(log_cls(model, mu)) - np.log(level)
 
-    low, up = model.config.suggested_bounds()[model.config.poi_index or 0]
+    _, up = model.config.suggested_bounds()[model.config.poi_index or 0]
     limit = brentq(excess, 1e-6, up, xtol=1e-10) if excess(up) < 0 else np.nan
     q0 = float(asimov_qmu(model, 1.0, test_stat="q0"))
     return {
@@ -123,7 +125,7 @@ def _edges(distributions: Sequence[Any], feature: str, step: float) -> np.ndarra
             continue
         at = block["variables"].index(feature)
         covariance = np.array(block["covariance"], dtype=float)
-        correlated |= np.count_nonzero(covariance - np.diag(np.diagonal(covariance))) > 0
+        correlated |= bool(np.any(covariance - np.diag(np.diagonal(covariance))))
         width = np.sqrt(covariance[at, at])
         lows.append(block["mean"][at] - _REACH * width)
         highs.append(block["mean"][at] + _REACH * width)

@@ -24,7 +24,9 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
 
     def limits(data: Any, suffix: str) -> list[float | None]:
         found = []
-        for name, limit in zip(LIMIT_NAMES, np.asarray(all_limits(data, model, level)), strict=True):
+        for name, limit in zip(
+            LIMIT_NAMES, np.asarray(all_limits(data, model, level)), strict=True
+        ):
             exists = np.isfinite(limit)
             found.append(float(limit) if exists else None)
             if not exists:

@@ -31,13 +31,18 @@ def summary(
         f"{'signal':<12} {'observable':<14} {'seeds':>5}  {'exp. CLs (mu=1)':>15}  "
         f"{'exp. limit [over seeds]':<26} {'sigma_mu':>8}  {'pyhf':<20}"
     )
-    lines = [f"Analysis {analysis}: medians over seeds, nominal Asimov data", "", head, "-" * len(head)]
+    lines = [
+        f"Analysis {analysis}: medians over seeds, nominal Asimov data",
+        "",
+        head,
+        "-" * len(head),
+    ]
     for signal in dict.fromkeys(row["signal"] for row in rows):
         for name in dict.fromkeys(r["observable"] for r in rows if r["signal"] == signal):
             group = [r for r in rows if r["signal"] == signal and r["observable"] == name]
             lines.append(_summary_line(signal, name, group))
-        if signal in floors:
-            floor = floors[signal]
+        floor = floors.get(signal, {})
+        if floor.get("expected_cls") is not None:
             lines.append(
                 f"{signal:<12} {'(floor)':<14} {'':>5}  {floor['expected_cls']:>15.3g}  "
                 f"{floor['expected_limit']:<26.4f} {floor['sigma_mu']:>8.4f}"
@@ -53,6 +58,7 @@ def summary(
 
 def _summary_line(signal: str, name: str, rows: Sequence[Mapping[str, Any]]) -> str:
     limits = [row["expected_limits_2"] for row in rows if row["expected_limits_2"] is not None]
+    cls = [row["pyhf_expected_cls_2"] for row in rows if row["pyhf_expected_cls_2"] is not None]
     shown = "none"
     if limits:
         shown = f"{median(limits):.4f} [{min(limits):.4f}, {max(limits):.4f}]"
@@ -61,6 +67,6 @@ def _summary_line(signal: str, name: str, rows: Sequence[Mapping[str, Any]]) -> 
     verdict = f"agrees to {max(differences):.0e}" if agrees else "see limits.json"
     return (
         f"{signal:<12} {name:<14} {len(rows):>5}  "
-        f"{median(row['pyhf_expected_cls_2'] for row in rows):>15.3g}  {shown:<26} "
+        f"{f'{median(cls):.3g}' if cls else 'none':>15}  {shown:<26} "
         f"{median(row['sigma_mu'] for row in rows):>8.4f}  {verdict:<20}"
     )

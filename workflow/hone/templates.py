@@ -68,7 +68,7 @@ def read_histograms(path: str | Path, group: str) -> tuple[dict[str, Histogram],
     """
     try:
         with uproot.open(path) as file:
-            names = [key.split(";")[0] for key in file[group].keys()]
+            names = [key.split(";")[0] for key in file[group].keys()]  # noqa: SIM118
             found = {name: file[f"{group}/{name}"] for name in names}
             edges = next(iter(found.values())).axis().edges()
             histograms = {n: Histogram(h.values(), h.variances()) for n, h in found.items()}

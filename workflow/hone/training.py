@@ -167,9 +167,7 @@ def _batch_objective(
 ) -> Callable[[NetworkObservable, Mapping[str, Array], Any], Float[Array, ""]]:
     """The training objective of a batch, by the observable, the batch and the bandwidth."""
 
-    def bce(
-        observable: NetworkObservable, batch: Mapping[str, Array], bandwidth: Any
-    ) -> Float[Array, ""]:
+    def bce(observable: NetworkObservable, batch: Mapping[str, Array], _: Any) -> Float[Array, ""]:
         logits = [
             jnp.concatenate([observable.logits(batch[s.name]) for s in samples if s.is_signal is k])
             for k in (True, False)
@@ -209,7 +207,7 @@ def _validation(
         return log_cls(model), sigma_mu(model)
 
     @eqx.filter_jit
-    def cross_entropy(observable: NetworkObservable, *classes: Array) -> Array:
+    def cross_entropy(observable: NetworkObservable, *classes: Any) -> Array:
         return binary_cross_entropy(*(observable.logits(events) for events in classes))
 
     classes = [

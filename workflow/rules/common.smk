@@ -27,7 +27,9 @@ OBSERVABLES = {o["name"]: o for o in config["observables"]}
 NETWORKS = [name for name, o in OBSERVABLES.items() if o["kind"] == "network"]
 REBINNED = [name for name, o in OBSERVABLES.items() if o["kind"] == "rebinned"]
 SETS = ["training", "validation", "evaluation"]
-TEMPLATES = list(dict.fromkeys(t for signal in SIGNALS for t in templates(config, signal)))
+TEMPLATES = list(
+    dict.fromkeys(t for signal in SIGNALS for t in templates(config, signal))
+)
 RESULT = "results/{analysis}/{signal}/{observable}/seed{seed}"
 FIGURE = "results/{analysis}/figures/{signal}__{observable}__"
 
@@ -78,9 +80,15 @@ def model_settings(wildcards):
     samples = [s for s in config["samples"] if s["name"] not in others]
     names = {s["name"] for s in samples}
     return {
-        "samples": [{k: v for k, v in s.items() if k != "distribution"} for s in samples],
+        "samples": [
+            {k: v for k, v in s.items() if k != "distribution"} for s in samples
+        ],
         "systematics": [
-            s if s["type"] == "normsys" else {k: s[k] for k in ("name", "type", "sample")}
+            (
+                s
+                if s["type"] == "normsys"
+                else {k: s[k] for k in ("name", "type", "sample")}
+            )
             for s in config["systematics"]
             if s["sample"] in names
         ],

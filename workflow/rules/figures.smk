@@ -6,17 +6,21 @@ rule plot_training:
             f"{FIGURE}training.png",
             caption="../report/training.rst",
             category="Training",
-            labels={"figure": "training", "signal": "{signal}", "observable": "{observable}"},
+            labels={
+                "figure": "training",
+                "signal": "{signal}",
+                "observable": "{observable}",
+            },
         ),
         pdf=f"{FIGURE}training.pdf",
-    params:
-        made_by=made_by("plot_training"),
     log:
         "results/{analysis}/logs/plot_training/{signal}__{observable}.log",
     benchmark:
         "results/{analysis}/benchmarks/plot_training/{signal}__{observable}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    params:
+        made_by=made_by("plot_training"),
     message:
         "Drawing the training of {wildcards.observable} for {wildcards.signal}"
     script:
@@ -33,17 +37,21 @@ rule plot_plane:
             f"{FIGURE}plane.png",
             caption="../report/plane.rst",
             category="Observables",
-            labels={"figure": "plane", "signal": "{signal}", "observable": "{observable}"},
+            labels={
+                "figure": "plane",
+                "signal": "{signal}",
+                "observable": "{observable}",
+            },
         ),
         pdf=f"{FIGURE}plane.pdf",
-    params:
-        made_by=made_by("plot_plane"),
     log:
         "results/{analysis}/logs/plot_plane/{signal}__{observable}.log",
     benchmark:
         "results/{analysis}/benchmarks/plot_plane/{signal}__{observable}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    params:
+        made_by=made_by("plot_plane"),
     message:
         "Drawing the plane of the features of {wildcards.observable} for {wildcards.signal}"
     script:
@@ -59,25 +67,33 @@ rule plot_histograms:
             f"{FIGURE}templates.png",
             caption="../report/templates.rst",
             category="Observables",
-            labels={"figure": "templates", "signal": "{signal}", "observable": "{observable}"},
+            labels={
+                "figure": "templates",
+                "signal": "{signal}",
+                "observable": "{observable}",
+            },
         ),
         soft_hard_png=report(
             f"{FIGURE}soft_hard.png",
             caption="../report/soft_hard.rst",
             category="Observables",
-            labels={"figure": "soft and hard", "signal": "{signal}", "observable": "{observable}"},
+            labels={
+                "figure": "soft and hard",
+                "signal": "{signal}",
+                "observable": "{observable}",
+            },
         ),
         templates_pdf=f"{FIGURE}templates.pdf",
         soft_hard_pdf=f"{FIGURE}soft_hard.pdf",
-    params:
-        model=model_settings,
-        made_by=made_by("plot_histograms"),
     log:
         "results/{analysis}/logs/plot_histograms/{signal}__{observable}.log",
     benchmark:
         "results/{analysis}/benchmarks/plot_histograms/{signal}__{observable}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    params:
+        model=model_settings,
+        made_by=made_by("plot_histograms"),
     message:
         "Drawing the histograms of {wildcards.observable} for {wildcards.signal}"
     script:
@@ -93,17 +109,21 @@ rule plot_cls_scan:
             f"{FIGURE}cls_scan.png",
             caption="../report/cls_scan.rst",
             category="Limits",
-            labels={"figure": "cls scan", "signal": "{signal}", "observable": "{observable}"},
+            labels={
+                "figure": "cls scan",
+                "signal": "{signal}",
+                "observable": "{observable}",
+            },
         ),
         pdf=f"{FIGURE}cls_scan.pdf",
-    params:
-        made_by=made_by("plot_cls_scan"),
     log:
         "results/{analysis}/logs/plot_cls_scan/{signal}__{observable}.log",
     benchmark:
         "results/{analysis}/benchmarks/plot_cls_scan/{signal}__{observable}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    params:
+        made_by=made_by("plot_cls_scan"),
     message:
         "Drawing the CLs scan of {wildcards.observable} for {wildcards.signal}"
     script:
@@ -122,14 +142,14 @@ rule plot_comparison:
             labels={"figure": "comparison", "signal": "{signal}", "observable": "all"},
         ),
         pdf="results/{analysis}/figures/{signal}__comparison.pdf",
-    params:
-        made_by=made_by("plot_comparison"),
     log:
         "results/{analysis}/logs/plot_comparison/{signal}.log",
     benchmark:
         "results/{analysis}/benchmarks/plot_comparison/{signal}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    params:
+        made_by=made_by("plot_comparison"),
     message:
         "Drawing the comparison of observables for {wildcards.signal}"
     script:

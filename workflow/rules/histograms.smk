@@ -5,14 +5,14 @@ rule fill_histograms:
         observed="results/{analysis}/events/observed/data.root",
     output:
         f"{RESULT}/histograms.root",
-    params:
-        made_by=made_by("fill_histograms"),
     log:
         "results/{analysis}/logs/fill_histograms/{signal}__{observable}__seed{seed}.log",
     benchmark:
         "results/{analysis}/benchmarks/fill_histograms/{signal}__{observable}__seed{seed}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    params:
+        made_by=made_by("fill_histograms"),
     message:
         "Filling histograms of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
     script:

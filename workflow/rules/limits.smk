@@ -3,15 +3,15 @@ rule compute_limits:
         workspace=f"{RESULT}/workspace.json",
     output:
         f"{RESULT}/limits.json",
-    params:
-        level=config["limits"]["level"],
-        made_by=made_by("compute_limits"),
     log:
         "results/{analysis}/logs/compute_limits/{signal}__{observable}__seed{seed}.log",
     benchmark:
         "results/{analysis}/benchmarks/compute_limits/{signal}__{observable}__seed{seed}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    params:
+        level=config["limits"]["level"],
+        made_by=made_by("compute_limits"),
     message:
         "Computing limits of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
     script:
@@ -21,16 +21,16 @@ rule compute_limits:
 rule compute_floor:
     output:
         "results/{analysis}/{signal}/floor.json",
-    params:
-        config=settings("samples", "systematics", "features", "limits"),
-        bins=sorted({o["bins"] for o in OBSERVABLES.values()}),
-        made_by=made_by("compute_floor"),
     log:
         "results/{analysis}/logs/compute_floor/{signal}.log",
     benchmark:
         "results/{analysis}/benchmarks/compute_floor/{signal}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    params:
+        config=settings("samples", "systematics", "features", "limits"),
+        bins=sorted({o["bins"] for o in OBSERVABLES.values()}),
+        made_by=made_by("compute_floor"),
     message:
         "Computing what no observable can beat for {wildcards.signal}"
     script:
@@ -40,7 +40,9 @@ rule compute_floor:
 rule compare_observables:
     input:
         limits=all_results("limits.json"),
-        floors=expand("results/{analysis}/{signal}/floor.json", analysis=ANALYSIS, signal=SIGNALS),
+        floors=expand(
+            "results/{analysis}/{signal}/floor.json", analysis=ANALYSIS, signal=SIGNALS
+        ),
     output:
         comparison=report(
             "results/{analysis}/comparison.csv",
@@ -54,14 +56,14 @@ rule compare_observables:
             category="Results",
             labels={"table": "summary"},
         ),
-    params:
-        made_by=made_by("compare_observables"),
     log:
         "results/{analysis}/logs/compare_observables.log",
     benchmark:
         "results/{analysis}/benchmarks/compare_observables.tsv"
     conda:
         "../../envs/cpu.yaml"
+    params:
+        made_by=made_by("compare_observables"),
     message:
         "Comparing observables"
     script:

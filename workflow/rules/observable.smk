@@ -5,12 +5,6 @@ rule train_observable:
     output:
         model=f"{RESULT}/model.safetensors",
         history=f"{RESULT}/history.csv",
-    params:
-        observable=observable_settings,
-        model=model_settings,
-        features=config["features"],
-        evaluation_events=config["events"]["evaluation"],
-        made_by=made_by("train_observable"),
     log:
         "results/{analysis}/logs/train_observable/{signal}__{observable}__seed{seed}.log",
     benchmark:
@@ -19,6 +13,12 @@ rule train_observable:
         observable=any_of(NETWORKS),
     conda:
         "../../envs/gpu.yaml"
+    params:
+        observable=observable_settings,
+        model=model_settings,
+        features=config["features"],
+        evaluation_events=config["events"]["evaluation"],
+        made_by=made_by("train_observable"),
     message:
         "Training {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
     script:
@@ -32,10 +32,6 @@ rule optimise_edges:
     output:
         model=f"{RESULT}/model.safetensors",
         history=f"{RESULT}/history.csv",
-    params:
-        observable=observable_settings,
-        model=model_settings,
-        made_by=made_by("optimise_edges"),
     log:
         "results/{analysis}/logs/optimise_edges/{signal}__{observable}__seed{seed}.log",
     benchmark:
@@ -44,6 +40,10 @@ rule optimise_edges:
         observable=any_of(REBINNED),
     conda:
         "../../envs/cpu.yaml"
+    params:
+        observable=observable_settings,
+        model=model_settings,
+        made_by=made_by("optimise_edges"),
     message:
         "Optimising the edges of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
     script:
@@ -55,14 +55,14 @@ rule select_seed:
         histories=all_seeds("history.csv"),
     output:
         "results/{analysis}/{signal}/{observable}/selected.json",
-    params:
-        made_by=made_by("select_seed"),
     log:
         "results/{analysis}/logs/select_seed/{signal}__{observable}.log",
     benchmark:
         "results/{analysis}/benchmarks/select_seed/{signal}__{observable}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    params:
+        made_by=made_by("select_seed"),
     message:
         "Choosing the seed of {wildcards.observable} for {wildcards.signal} by its validation"
     script:

@@ -1,15 +1,15 @@
 rule record_config:
     output:
         "results/{analysis}/config.yaml",
-    params:
-        config=config,
-        made_by=made_by("record_config"),
     log:
         "results/{analysis}/logs/record_config.log",
     benchmark:
         "results/{analysis}/benchmarks/record_config.tsv"
     conda:
         "../../envs/cpu.yaml"
+    params:
+        config=config,
+        made_by=made_by("record_config"),
     message:
         "Writing down the configuration with all defaults"
     script:
@@ -37,14 +37,14 @@ rule make_report:
         config="results/{analysis}/config.yaml",
     output:
         "results/{analysis}/report.html",
-    params:
-        snakefile=workflow.main_snakefile,
     log:
         "results/{analysis}/logs/make_report.log",
     benchmark:
         "results/{analysis}/benchmarks/make_report.tsv"
     conda:
         "../../envs/cpu.yaml"
+    params:
+        snakefile=workflow.main_snakefile,
     message:
         "Writing the report"
     shell:

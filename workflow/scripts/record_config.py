@@ -1,9 +1,9 @@
 """Write down the configuration with all defaults filled in."""
 
 import yaml
+
 from hone.files import replacing
 from hone.script import job
 
-with job(snakemake):
-    with replacing(snakemake.output[0]) as partial:
-        partial.write_text(yaml.safe_dump(snakemake.params.config, sort_keys=False))
+with job(snakemake), replacing(snakemake.output[0]) as partial:
+    partial.write_text(yaml.safe_dump(snakemake.params.config, sort_keys=False))

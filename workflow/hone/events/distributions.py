@@ -73,9 +73,7 @@ def _block_probabilities(
         return _outer(
             [np.diff(ndtr((e - m) / w)) for e, m, w in zip(edges, mean, widths, strict=True)]
         )
-    centres = np.stack(
-        np.meshgrid(*[(e[1:] + e[:-1]) / 2 for e in edges], indexing="ij"), axis=-1
-    )
+    centres = np.stack(np.meshgrid(*[(e[1:] + e[:-1]) / 2 for e in edges], indexing="ij"), axis=-1)
     pull = np.linalg.solve(np.linalg.cholesky(covariance), (centres - mean)[..., None])[..., 0]
     norm = np.sqrt(np.linalg.det(2 * np.pi * covariance))
     density = np.exp(-0.5 * (pull**2).sum(axis=-1)) / norm

@@ -45,11 +45,12 @@ def read_events(
     wanted = [*variables, WEIGHT]
     try:
         with uproot.open({str(path): TREE}) as tree:
-            missing = [name for name in wanted if name not in tree.keys()]
+            branches = tree.keys()
+            missing = [name for name in wanted if name not in branches]
             if missing:
                 raise InputError(
                     f"{path}: the tree {TREE!r} has no branch {', '.join(missing)}; "
-                    f"it has {', '.join(tree.keys())}"
+                    f"it has {', '.join(branches)}"
                 )
             columns = tree.arrays(wanted, library="np", entry_stop=stop)
     except InputError:

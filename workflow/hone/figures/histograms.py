@@ -56,7 +56,13 @@ def draw_templates(
     _band(main, places, total - down, total + up, "systematic", hatch="////", facecolor="none")
     _band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
     mplhep.histplot(
-        observed, places, ax=main, histtype="errorbar", color="black", label="pseudo-data", yerr=True
+        observed,
+        places,
+        ax=main,
+        histtype="errorbar",
+        color="black",
+        label="pseudo-data",
+        yerr=True,
     )
     main.set_yscale("log")
     smallest = min(1.0, *(v for values in stack for v in np.asarray(values) if v > 0))

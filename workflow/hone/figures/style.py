@@ -1,5 +1,6 @@
 """One look for all figures, and how they are saved."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,9 @@ from matplotlib.figure import Figure
 from hone.files import read_json, replacing
 
 __all__ = ["OBSERVABLE_COLOURS", "SIGNAL", "new_figure", "save", "selected", "shade"]
+
+# The styles name fonts that few machines have; the next in their list serves.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 # Petroff's colours (arXiv:2107.02270), told apart in grey and by the colour-blind.
 OBSERVABLE_COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#94a4a2", "#a96b59", "#e76300")

@@ -29,7 +29,9 @@ def draw_training(histories: Mapping[str, Sequence[Mapping[str, Any]]], observab
             training = _column(rows, "training_objective")
             axes[0].plot(steps, training, color=colour, linestyle=":", linewidth=1.2)
         validation = _column(rows, "validation_objective")
-        axes[0].plot(steps, validation, color=colour, marker=".", label=seed.replace("seed", "seed "))
+        axes[0].plot(
+            steps, validation, color=colour, marker=".", label=seed.replace("seed", "seed ")
+        )
         best = int(np.nanargmin(validation))
         axes[0].plot(steps[best], validation[best], "*", color=colour, markersize=13)
         if with_cls:
@@ -46,7 +48,9 @@ def draw_training(histories: Mapping[str, Sequence[Mapping[str, Any]]], observab
     if with_cls:
         axes[1].set_yscale("log")
         axes[1].set_ylabel(r"expected CL$_s$ at $\mu = 1$")
-    axes[-1].set_xlabel("training step" if "training_objective" in first else "sweep over the edges")
+    axes[-1].set_xlabel(
+        "training step" if "training_objective" in first else "sweep over the edges"
+    )
     axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 

@@ -1,6 +1,7 @@
 """From a validated ``pyhf.Model`` to a :class:`~hone.histfactory.model.Model`."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import jax.numpy as jnp
@@ -59,7 +60,7 @@ class _Compiler:
         self.nbins = [config.channel_nbins[channel] for channel in self.channels]
         self.bins = sum(self.nbins)
         starts = np.concatenate([[0], np.cumsum(self.nbins)])
-        self.slices = [slice(*pair) for pair in zip(starts[:-1], starts[1:], strict=True)]
+        self.slices = [slice(*pair) for pair in pairwise(starts)]
         self.user_parameters = {p["name"]: p for p in model.spec.get("parameters", [])}
         self.cells = {
             (channel["name"], sample["name"]): sample
@@ -278,8 +279,6 @@ def _positive(value: float, where: str, what: str) -> float:
 def _padded(factors: list[list[list[int]]], no_parameter: int) -> np.ndarray:
     """Lists of parameters per cell as an int array (K, S, B), filled up with ``no_parameter``."""
     rows = max((len(cell) for sample in factors for cell in sample), default=0)
-    filled = [
-        [cell + [no_parameter] * (rows - len(cell)) for cell in sample] for sample in factors
-    ]
+    filled = [[cell + [no_parameter] * (rows - len(cell)) for cell in sample] for sample in factors]
     array = np.array(filled, dtype=int).reshape(len(factors), -1, rows)
     return np.moveaxis(array, -1, 0)

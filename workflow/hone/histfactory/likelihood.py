@@ -20,7 +20,7 @@ from hone.histfactory.layout import Layout
 __all__ = ["BARRIER", "Expansion", "Likelihood"]
 
 BARRIER = 1e-10
-"""Events that stand in for none in a bin, when a minimum is searched; shifts -ln L by about this."""
+"""Events that stand in for none in a bin when a minimum is searched; -ln L moves by about this."""
 
 
 @jax.tree_util.register_dataclass
@@ -148,7 +148,7 @@ class Likelihood:
         # A factor of zero (the POI, above all) would divide by zero below: a number so small that
         # products of two of them are still representable stands in for it.
         safe = jnp.where(pars == 0, 1e-150, pars)
-        count = layout.factor_count
+        count = jnp.asarray(layout.factor_count)
         factor = jnp.prod(jnp.append(safe, 1.0)[layout.factor_par], axis=0)
         log_slope = count / safe
         # count (count - 1) / par^2: second derivative of par^count over par^count.

@@ -21,7 +21,7 @@ def require_x64() -> None:
     Raises:
         ModelError: JAX's 64-bit mode is off.
     """
-    if not jax.config.jax_enable_x64:
+    if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
         raise ModelError(
             "hone computes likelihoods in 64 bits, but JAX's 64-bit mode is off: call "
             'jax.config.update("jax_enable_x64", True) before anything else'
@@ -115,7 +115,7 @@ class Model:
         """
         return _logpdf(self, self._checked_pars(pars), self.checked_data(data))
 
-    def replace(self, **leaves: Float[Array, "..."]) -> "Model":
+    def replace(self, **leaves: Any) -> "Model":
         """A copy with some leaves exchanged; training puts its yields in this way."""
         return replace(self, **leaves)
 

@@ -150,9 +150,7 @@ def _find_limits_jvp(test_stat, calc_base_dist, primals, tangents):  # type: ign
 
     def log_cls(mu: Array, *others: Any) -> Array:
         model, data, setup = others
-        curve = partial(
-            log_hypotest, test_stat=test_stat, calc_base_dist=calc_base_dist
-        )
+        curve = partial(log_hypotest, test_stat=test_stat, calc_base_dist=calc_base_dist)
         logs = jax.vmap(lambda m: curve(m, data, model, setup))(mu)
         return jnp.append(logs.cls[:1], jnp.diagonal(logs.cls_expected[1:]))
 

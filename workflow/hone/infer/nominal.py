@@ -71,8 +71,9 @@ def asimov_qmu(
     """Test statistic of the nominal Asimov data, from one fit, for use in training.
 
     q_A at ``mu`` of the data expected at POI 0, or (q0) q_0 of the data expected at POI ``mu``.
-    One start only, the suggested parameters. The fitted parameters are held constant in derivatives, which by the envelope theorem leaves
-    first derivatives exact; second derivatives are not. See :func:`hone.infer.hypotest` for those.
+    One start only, the suggested parameters. The fitted parameters are held constant in
+    derivatives, which by the envelope theorem leaves first derivatives exact; second derivatives
+    are not: see :func:`hone.infer.hypotest` for those.
     NaN if the fit did not converge.
     """
     true_poi, tested = (mu, 0.0) if test_stat == "q0" else (0.0, mu)

@@ -1,6 +1,7 @@
 """Roots of falling functions within bounds."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +35,7 @@ def falling_roots(
         The roots; NaN where there is none.
     """
 
-    def body(state: tuple[Array, ...]) -> tuple[Array, ...]:
+    def body(state: Any) -> Any:
         x, low, high, done, iteration = state
         value, slope = jax.vmap(function)(x, labels)
         low = jnp.where(value > 0, x, low)
@@ -51,7 +52,7 @@ def falling_roots(
         new = jnp.where(missing, jnp.nan, jnp.where(done, x, new))
         return new, low, high, done | settled | missing, iteration + 1
 
-    def going_on(state: tuple[Array, ...]) -> Array:
+    def going_on(state: Any) -> Array:
         return ~state[3].all() & (state[4] < _MAX_ITERATIONS)
 
     full = jnp.ones(labels.shape)

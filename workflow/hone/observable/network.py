@@ -1,6 +1,7 @@
 """A neural network as observable, with its bin edges."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -93,11 +94,13 @@ class NetworkObservable(eqx.Module):
 def _network(inputs: int, hidden: tuple[int, ...], key: PRNGKeyArray) -> eqx.nn.Sequential:
     """Fully connected layers with ReLU between them and one output, float32."""
     sizes = [inputs, *hidden]
-    layers: list[eqx.Module] = []
+    layers: list[Any] = []
     for k, before, after in zip(jax.random.split(key, len(hidden)), sizes, hidden, strict=False):
         layers += [eqx.nn.Linear(before, after, dtype="float32", key=k), eqx.nn.Lambda(jax.nn.relu)]
     last = jax.random.fold_in(key, len(hidden))
-    return eqx.nn.Sequential([*layers, eqx.nn.Linear(sizes[-1], "scalar", dtype="float32", key=last)])
+    return eqx.nn.Sequential(
+        [*layers, eqx.nn.Linear(sizes[-1], "scalar", dtype="float32", key=last)]
+    )
 
 
 @eqx.filter_jit

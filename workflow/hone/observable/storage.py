@@ -45,7 +45,7 @@ def load_observable(path: str | Path) -> NetworkObservable:
     try:
         with safe_open(path, framework="numpy") as file:
             description = json.loads(file.metadata()["observable"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         observable = NetworkObservable.create(
             features=description["features"],
             hidden=description["hidden"],

@@ -1,0 +1,60 @@
+"""pyhf's verdict: passes good numbers, fails wrong ones, names pyhf's own failures."""
+
+import numpy as np
+import pytest
+from specs import blobs_like, typical
+
+from hone import infer
+from hone.certify import certify
+from hone.errors import FitError
+from hone.histfactory import from_pyhf
+from hone.results import compute_limits
+
+
+def found_and_checked(oracle, observed, spoil=lambda _: None):
+    model = from_pyhf(oracle)
+    limits = compute_limits(model, observed, 0.05)
+    spoil(limits)
+    nominal = np.asarray(infer.nominal_asimov(model, 0.0))
+    return limits, certify(model, oracle, nominal, observed, limits, 0.05)
+
+
+OBSERVED = np.concatenate([[57.0, 31.0, 9.0, 2.0, 1.0], typical().config.auxdata])
+
+
+def test_good_numbers_pass():
+    limits, check = found_and_checked(typical(), OBSERVED)
+    assert check["agrees"]
+    assert check["max_difference"] < 1e-6
+    assert check["observed_limit"] == pytest.approx(0.05, abs=1e-6)
+    assert limits["expected_limits"] == sorted(limits["expected_limits"])
+    assert limits["reasons"] == {}
+
+
+def test_a_wrong_limit_fails():
+    def spoil(limits):
+        limits["expected_limits"][2] *= 1.1
+
+    with pytest.raises(FitError, match=r"pyhf finds CLs = 0\.03\d+ for expected_limits\[2\]"):
+        found_and_checked(typical(), OBSERVED, spoil)
+
+
+def test_a_worse_minimum_of_pyhf_is_written_down():
+    oracle = blobs_like(
+        [0.5018, 1.8518, 3.0933, 5.4121, 9.141],
+        [81.14, 13.803, 3.693, 1.188, 0.176],
+        [47.8705, 27.8235, 14.8305, 6.887, 2.5885],
+        [10.2895, 19.816, 23.06, 24.202, 22.6325],
+    )
+    with np.errstate(all="ignore"):
+        _, check = found_and_checked(oracle, np.array([50.0, 30.0, 10.0, 5.0, 5.0, 0.0]))
+    assert not check["agrees"]
+    assert any("above hone's in -2 ln L" in note for note in check["notes"])
+
+
+def test_a_limit_that_does_not_exist_is_null_with_a_reason():
+    oracle = blobs_like([0.1, 0.2], [50.0, 20.0], [52.0, 22.0], [48.0, 18.0])
+    limits, check = found_and_checked(oracle, np.array([50.0, 20.0, 0.0]))
+    assert limits["expected_limits"] == [None] * 5
+    assert check["expected_limits"] == [None] * 5
+    assert "does not cross 0.05" in limits["reasons"]["expected median limit"]

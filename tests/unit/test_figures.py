@@ -1,0 +1,113 @@
+"""Every figure draws, without a warning, from what the workflow gives it."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from hone.figures import save, selected
+from hone.figures.comparison import draw_comparison
+from hone.figures.histograms import draw_soft_hard, draw_templates
+from hone.figures.limits import draw_cls_scan
+from hone.figures.plane import draw_plane
+from hone.figures.training import draw_training
+from hone.files import write_json
+from hone.templates import Histogram
+
+MODEL = {
+    "samples": [{"name": "s", "process": "signal"}, {"name": "b", "process": "background"}],
+    "systematics": [
+        {"name": "shape", "type": "histosys", "sample": "b"},
+        {"name": "rate", "type": "normsys", "sample": "b", "up": 1.1, "down": 0.9},
+    ],
+}
+
+
+def histograms(bins, scale=1.0):
+    values = scale * np.linspace(10, 1, bins)
+    names = ("s", "b", "b__shape_up", "b__shape_down")
+    return {name: Histogram(values * (i + 1), values / 10) for i, name in enumerate(names)}
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def drawn(figure, tmp_path):
+    save(figure, [tmp_path / "a.png", tmp_path / "a.pdf"])
+    assert (tmp_path / "a.png").stat().st_size > 10_000
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+    return figure
+
+
+@pytest.mark.parametrize("bins", [1, 5, 40])
+@pytest.mark.parametrize("scale", [1.0, 1e6])
+def test_templates(bins, scale, tmp_path):
+    edges, observed = np.linspace(0, 1, bins + 1), np.round(np.linspace(20, 0, bins))
+    figure = drawn(
+        draw_templates(MODEL, "s", histograms(bins, scale), observed, edges, "o"), tmp_path
+    )
+    assert figure.axes[0].get_yscale() == "log"
+    assert figure.axes[0].get_ylim()[1] > 20
+
+
+def test_empty_bins_are_drawn(tmp_path):
+    empty = {n: Histogram(h.values * [1, 0, 1], h.variances * 0) for n, h in histograms(3).items()}
+    edges = np.array([0, 0.1, 0.9, 1])
+    drawn(draw_templates(MODEL, "s", empty, np.zeros(3), edges, "o"), tmp_path)
+    drawn(draw_soft_hard(empty, empty, edges, "o"), tmp_path)
+
+
+def test_training(tmp_path):
+    rows = [
+        {"step": k, "training_objective": -k, "validation_objective": None if k == 2 else -k,
+         "validation_cls": 0.5**k}
+        for k in (1, 2, 3)
+    ]  # fmt: skip
+    figure = drawn(draw_training({"seed1": rows, "seed2": rows[:2]}, "o"), tmp_path)
+    assert len(figure.axes) == 2
+    edges_only = [{"step": 1, "validation_objective": -3.0}]
+    assert len(drawn(draw_training({"seed1": edges_only}, "o"), tmp_path).axes) == 1
+
+
+def test_plane(tmp_path):
+    rng = np.random.default_rng(0)
+    events = {name: rng.normal(i, 1, (50, 2)) for i, name in enumerate(histograms(1))}
+    edges = [0, 0.3, 0.7, 1]
+    drawn(
+        draw_plane(lambda x: 1 / (1 + np.exp(-x[:, 0])), edges, events, ("x", "y"), "o"), tmp_path
+    )
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_cls_scan(missing, tmp_path):
+    mus = np.linspace(0, 2, 11)
+    limits = {
+        "scan": {
+            "mu": mus.tolist(),
+            "observed": np.exp(-2 * mus).tolist(),
+            "expected": [np.exp(-k * mus).tolist() for k in (5, 4, 3, 2, 1)],
+        },
+        "level": 0.05,
+        "observed_limit": None if missing else 1.5,
+        "expected_limits": [None] * 5 if missing else [0.6, 0.7, 1.0, 1.5, 3.0],
+        "expected_limits_postfit": [None] * 5 if missing else [0.6, 0.7, 1.0, 1.5, 3.0],
+    }
+    drawn(draw_cls_scan(limits, "o"), tmp_path)
+
+
+def test_comparison_with_and_without_floor(tmp_path):
+    rows = [
+        {"observable": name, "pyhf_expected_cls_2": 1e-6 * k, "sigma_mu": 0.3,
+         "expected_limits_2": None if k == 2 else 0.2 * k}
+        for name in ("a", "b") for k in (1, 2)
+    ]  # fmt: skip
+    drawn(draw_comparison(rows, {"expected_cls": 3e-7, "expected_limit": 0.1}), tmp_path)
+    drawn(draw_comparison(rows, {"expected_cls": None, "reason": "too many"}), tmp_path)
+
+
+def test_the_selected_seed_is_found(tmp_path):
+    write_json(tmp_path / "selected.json", {"seed": 12})
+    paths = [f"results/a/s/o/seed{k}/limits.json" for k in (1, 12, 2)]
+    assert selected(tmp_path / "selected.json", paths) == paths[1]

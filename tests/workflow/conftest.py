@@ -1,0 +1,61 @@
+"""A small analysis, run once through Snakemake in a folder of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+IGNORED = shutil.ignore_patterns(
+    ".git", ".venv", ".snakemake", "results", "__pycache__", ".*_cache"
+)
+
+
+def snakemake(folder, *arguments):
+    """Run Snakemake in ``folder``; returns exit code and all it printed."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    result = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+        cwd=folder,
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    return result.returncode, result.stdout + result.stderr
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory):
+    """A copy of the workflow without results, with a small analysis in config/small.yaml."""
+    folder = tmp_path_factory.mktemp("clone") / "hone"
+    shutil.copytree(ROOT, folder, ignore=IGNORED)
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    config["analysis"] = "small"
+    # shifts so small that the likelihood has one minimum, for pyhf's fits to find it too
+    for side, mean in (("up", [1.2, -0.9]), ("down", [0.8, -1.1])):
+        config["systematics"][0][side][0]["mean"] = mean
+    config["events"] = {"training": 2000, "validation": 5000, "evaluation": 20_000}
+    config["observation"] = {"mu": 1, "seed": 3}
+    config["observables"] = [
+        {
+            "name": "neos", "kind": "network", "objective": "cls", "bins": 3, "edges": "learned",
+            "hidden": [16], "steps": 40, "batch": 500, "validate_every": 20, "seeds": 2,
+            "learning_rate": 0.01,
+        },
+        {"name": "neos-edges", "kind": "rebinned", "source": "neos", "bins": 3},
+    ]  # fmt: skip
+    (folder / "config" / "small.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run(clone):
+    """Results of the small analysis."""
+    code, output = snakemake(clone, "--configfile", "config/small.yaml")
+    assert code == 0, output[-6000:]
+    return clone / "results" / "small"
