@@ -44,9 +44,9 @@ rule make_report:
     conda:
         "../../envs/cpu.yaml"
     params:
-        snakefile=workflow.main_snakefile,
+        snakefile=os.path.relpath(workflow.main_snakefile),
+        made_by=made_by("make_report"),
     message:
         "Writing the report"
-    shell:
-        "snakemake --snakefile {params.snakefile:q} --configfile {input.config:q} --nolock"
-        " --report {output:q} results > {log:q} 2>&1"
+    script:
+        "../scripts/make_report.py"
