@@ -47,6 +47,9 @@ def summary(
                 f"{signal:<12} {'(floor)':<14} {'':>5}  {floor['expected_cls']:>15.3g}  "
                 f"{floor['expected_limit']:<26.4f} {floor['sigma_mu']:>8.4f}"
             )
+    for signal, floor in floors.items():
+        for bins, cls in floor.get("classifier_expected_cls", {}).items():
+            lines.append(f"{signal}: exact-density classifier in {bins} equal bins, CLs {cls:.3g}")
     lines += [
         "",
         f"figures  results/{analysis}/figures/",

@@ -48,13 +48,13 @@ rule compare_observables:
             "results/{analysis}/comparison.csv",
             caption="../report/comparison_table.rst",
             category="Results",
-            labels={"table": "comparison of observables"},
+            labels={"figure": "all numbers", "signal": "all", "observable": "all"},
         ),
         summary=report(
             "results/{analysis}/summary.txt",
             caption="../report/summary.rst",
             category="Results",
-            labels={"table": "summary"},
+            labels={"figure": "summary", "signal": "all", "observable": "all"},
         ),
     log:
         "results/{analysis}/logs/compare_observables.log",

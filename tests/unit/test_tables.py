@@ -1,0 +1,47 @@
+"""The summary says medians, spreads, floors and pyhf's verdict, and survives missing numbers."""
+
+from hone.tables import flatten, summary
+
+
+def row(observable, seed, cls, limit, agrees=True):
+    check = {"expected_cls": [0, 0, cls, 0, 0], "max_difference": 1e-7, "agrees": agrees}
+    limits = {
+        "expected_limits": [0.1, 0.2, limit, 0.4, 0.5],
+        "sigma_mu": 0.3,
+        "scan": {"mu": [0, 1]},
+        "provenance": {"rule": "compute_limits"},
+        "reasons": {},
+        "pyhf_check": {**check, "notes": [], "pyhf": "0.7.6"},
+    }
+    return {"signal": "s", "observable": observable, "seed": seed, **flatten(limits)}
+
+
+def test_flatten_keeps_numbers_only():
+    flat = row("a", 1, 1e-6, 0.3)
+    assert flat["expected_limits_2"] == 0.3
+    assert flat["pyhf_expected_cls_2"] == 1e-6
+    assert not {"scan", "provenance", "reasons", "pyhf_notes"} & set(flat)
+
+
+def test_summary_of_medians():
+    rows = [row("a", k, cls, 0.1 * k) for k, cls in ((1, 1e-6), (2, 3e-6), (3, 2e-6))]
+    rows += [row("b", 1, None, None, agrees=False)]
+    floor = {
+        "expected_cls": 1e-7, "expected_limit": 0.05, "sigma_mu": 0.2,
+        "classifier_expected_cls": {"5": 5.6e-6},
+    }  # fmt: skip
+    table = summary("x", rows, {"s": floor})
+    line = next(text for text in table.splitlines() if " a " in text)
+    assert "2e-06" in line
+    assert "0.2000 [0.1000, 0.3000]" in line
+    assert "agrees to 1e-07" in line
+    missing = next(text for text in table.splitlines() if " b " in text)
+    assert missing.split()[3] == "none"
+    assert "notes on 1 of 1" in missing
+    assert "(floor)" in table
+    assert "5 equal bins, CLs 5.6e-06" in table
+    assert "results/x/report.html" in table
+
+
+def test_summary_without_a_floor():
+    assert "(floor)" not in summary("x", [row("a", 1, 1e-6, 0.3)], {"s": {"expected_cls": None}})
