@@ -58,7 +58,8 @@ class Likelihood:
         """Expected auxiliary measurements: the parameter itself, or tau times it (shapesys)."""
         layout = self.layout
         means = pars[layout.aux_par]
-        return means.at[layout.aux_poisson].multiply(self.tau)
+        poisson = layout.aux_poisson
+        return means.at[poisson].set(means[poisson] * self.tau)
 
     def expected_data(self, pars: Float[Array, " P"]) -> Float[Array, " D"]:
         """Rates and expected auxiliary measurements in one vector, as data is ordered."""
