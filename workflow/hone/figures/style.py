@@ -38,8 +38,6 @@ def new_figure(
     style = dict(mplhep.style.ATLAS)
     style |= {"font.size": 13, "axes.labelsize": 14, "legend.fontsize": 11}
     style |= {"xtick.labelsize": 12, "ytick.labelsize": 12, "figure.constrained_layout.use": True}
-    # Nothing of time or machine in the files: equal data give equal figures.
-    style |= {"svg.hashsalt": "hone"}
     with plt.rc_context(style):
         figure, axes = plt.subplots(
             len(rows),
@@ -55,6 +53,7 @@ def new_figure(
 def save(figure: Figure, paths: Sequence[str]) -> None:
     """Write the figure to each path, in the format that the ending names, and close it."""
     for path in map(Path, paths):
+        # Nothing of the time in the files: equal data give equal figures.
         metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
         with replacing(path) as partial:
             figure.savefig(partial, dpi=150, metadata=metadata)

@@ -78,7 +78,6 @@ class _Compiler:
         names = self.by_type
         s, b, c = len(self.samples), self.bins, len(self.channels)
         nominal = np.zeros((s, b))
-        defined = np.zeros((s, c), dtype=bool)
         lo, hi = (np.zeros((len(names["histosys"]), s, b)) for _ in range(2))
         histosys_mask = np.zeros(lo.shape, dtype=bool)
         normsys_lo, normsys_hi = (np.ones((len(names["normsys"]), s, c)) for _ in range(2))
@@ -93,7 +92,6 @@ class _Compiler:
             bins = self.slices[i_c]
             where = f"channel {self.channels[i_c]!r}, sample {self.samples[i_s]!r}"
             nominal[i_s, bins] = _finite(sample["data"], where, "yield")
-            defined[i_s, i_c] = True
             for modifier in sample["modifiers"]:
                 kind, name, data = modifier["type"], modifier["name"], modifier["data"]
                 at = f"{where}, {kind} {name!r}"
@@ -141,7 +139,6 @@ class _Compiler:
             normsys=tuple(names["normsys"]),
             staterror=tuple(names["staterror"]),
             shapesys=tuple(names["shapesys"]),
-            defined=defined,
             histosys_par=self._starts(names["histosys"]),
             histosys_mask=histosys_mask,
             normsys_par=self._starts(names["normsys"]),

@@ -57,8 +57,6 @@ class Layout:
     normsys: tuple[str, ...]
     staterror: tuple[str, ...]
     shapesys: tuple[str, ...]
-    defined: np.ndarray
-    """bool (S, C): the sample enters the channel."""
     histosys_par: np.ndarray
     """int (H,): parameter of each histosys."""
     histosys_mask: np.ndarray
