@@ -121,13 +121,35 @@ class Layout:
 
     @cached_property
     def factor_count(self) -> np.ndarray:
-        """float (S, B, P): how often each parameter multiplies a cell."""
+        """float (P, S, B): how often each parameter multiplies a cell."""
         cells = self.factor_par.shape[1:]
-        count = np.zeros((*cells, self.npars + 1))
+        count = np.zeros((self.npars + 1, *cells))
         s, b = np.indices(cells)
         for row in self.factor_par:
-            np.add.at(count, (s, b, row), 1.0)
-        return count[..., :-1]
+            np.add.at(count, (row, s, b), 1.0)
+        return count[:-1]
+
+    @property
+    def normal_of_aux(self) -> np.ndarray:
+        """int (number of normals,): parameter of each normal constraint."""
+        return self.aux_par[~self.aux_poisson]
+
+    @property
+    def poisson_of_aux(self) -> np.ndarray:
+        """int (number of Poissons,): parameter of each Poisson constraint."""
+        return self.aux_par[self.aux_poisson]
+
+    @property
+    def poisson_par(self) -> np.ndarray:
+        """bool (P,): parameters constrained by a Poisson."""
+        return np.isin(np.arange(self.npars), self.poisson_of_aux)
+
+    @property
+    def aux_of_par(self) -> np.ndarray:
+        """int (P,): auxiliary measurement of each parameter; A where there is none."""
+        place = np.full(self.npars, self.aux_par.size)
+        place[self.aux_par] = np.arange(self.aux_par.size)
+        return place
 
     def parameter(self, name: str) -> ParameterSet:
         for parameter in self.parameters:

@@ -32,27 +32,39 @@ class Likelihood:
     """
 
     nominal: Float[Array, "S B"]
-    symmetric: Float[Array, "H S B"]
-    asymmetric: Float[Array, "H S B"]
-    normsys: Float[Array, "8 N S C"]
+    symmetric: Float[Array, "P S B"]
+    asymmetric: Float[Array, "P S B"]
+    """Templates of the shifts by parameter, zero for parameters without a histosys."""
+    normsys: Float[Array, "8 P S C"]
     """Coefficients of the normsys factors; zero where there is none, which is a factor of 1."""
     sigma: Float[Array, " normals"]
     tau: Float[Array, " poissons"]
+    inverse_variance: Float[Array, " P"]
+    """1 / sigma^2 of normally constrained parameters, 0 for others."""
+    rate_per_unit: Float[Array, " P"]
+    """tau of parameters constrained by a Poisson, 0 for others."""
     layout: Layout = field(metadata={"static": True})
 
     def rates(self, pars: Float[Array, " P"]) -> Float[Array, " B"]:
         """Expected events in each bin; may be negative far outside the templates' range."""
-        layout = self.layout
-        alpha = pars[layout.histosys_par]
-        shift = jnp.tensordot(alpha, self.symmetric, axes=1)
-        shift += jnp.tensordot(code4p_weight(alpha)[0], self.asymmetric, axes=1)
-        extended = jnp.append(pars, 1.0)
-        cells = self.nominal + shift
-        cells = cells * jnp.prod(extended[layout.factor_par], axis=0)
-        if layout.normsys:
-            factor = code4(pars[layout.normsys_par][:, None, None], self.normsys)[0]
-            cells = cells * jnp.prod(factor, axis=0)[:, layout.channel_of_bin]
-        return cells.sum(axis=0)
+        cells = self._factors(pars)
+        if self.layout.normsys:
+            factor = code4(pars[:, None, None], self.normsys)[0]
+            cells = cells * _per_bin(jnp.prod(factor, axis=0), self.layout)
+        return (cells * self._templates(pars, code4p_weight(pars)[0])).sum(axis=0)
+
+    def _templates(
+        self, pars: Float[Array, " P"], weight: Float[Array, " P"]
+    ) -> Float[Array, "S B"]:
+        """Nominal yields and their shifts, before factors."""
+        if not self.layout.histosys:
+            return self.nominal
+        shift = jnp.tensordot(pars, self.symmetric, axes=1)
+        return self.nominal + shift + jnp.tensordot(weight, self.asymmetric, axes=1)
+
+    def _factors(self, pars: Float[Array, " P"]) -> Float[Array, "S B"]:
+        """Products of the parameters that multiply the cells."""
+        return jnp.prod(jnp.append(pars, 1.0)[self.layout.factor_par], axis=0)
 
     def expected_auxdata(self, pars: Float[Array, " P"]) -> Float[Array, " A"]:
         """Expected auxiliary measurements: the parameter itself, or tau times it (shapesys)."""
@@ -111,62 +123,67 @@ class Likelihood:
         ``jax.hessian`` makes of :meth:`nll`, and each fresh process pays for compiling.
         """
         layout = self.layout
-        cells = self._cells(pars)
-        rates = cells.value.sum(axis=0)
-        jacobian = jnp.einsum("sb,sbp->bp", cells.factor, cells.scaled_slope)
-        main, aux = self._split(data)
-        main = _with_barrier(main, rates, barrier)
-        normal, (counts, expected) = self._constraint_terms(pars, aux)
-        value = _poisson_deviance(main, rates).sum()
-        value += 0.5 * (normal**2).sum() + _poisson_deviance(counts, expected).sum()
-
-        slope, curvature = _poisson_derivatives(main, rates)
-        gradient = slope @ jacobian
-        hessian = jacobian.T @ (curvature[:, None] * jacobian) + cells.curvature(slope)
-        is_poisson = layout.aux_poisson
-        normal_par, poisson_par = layout.aux_par[~is_poisson], layout.aux_par[is_poisson]
-        slope, curvature = _poisson_derivatives(counts, expected)
-        gradient = gradient.at[normal_par].add(-normal / self.sigma)
-        gradient = gradient.at[poisson_par].add(slope * self.tau)
-        hessian = hessian.at[normal_par, normal_par].add(self.sigma**-2.0)
-        hessian = hessian.at[poisson_par, poisson_par].add(curvature * self.tau**2)
-        return Expansion(value, gradient, hessian, rates, jacobian)
-
-    def _cells(self, pars: Float[Array, " P"]) -> "_Cells":
-        """Rates of all cells as factor times template, with logarithmic derivatives."""
-        layout = self.layout
-        alpha = pars[layout.histosys_par]
-        weight, weight_slope, weight_curvature = code4p_weight(alpha)
-        template = self.nominal + jnp.tensordot(alpha, self.symmetric, axes=1)
-        template += jnp.tensordot(weight, self.asymmetric, axes=1)
-        slopes = self.symmetric + weight_slope[:, None, None] * self.asymmetric
-        curvatures = weight_curvature[:, None, None] * self.asymmetric
-        # Matrix products with zeros and ones, not scatters: those compile and run far slower.
-        of_histosys = np.eye(pars.size)[layout.histosys_par]
-        template_slope = jnp.einsum("hsb,hp->sbp", slopes, of_histosys)
-        template_curvature = jnp.einsum("hsb,hp->sbp", curvatures, of_histosys)
-
+        weight, weight_slope, weight_curvature = code4p_weight(pars)
+        template = self._templates(pars, weight)
+        template_slope = self.symmetric + weight_slope[:, None, None] * self.asymmetric
         # A factor of zero (the POI, above all) would divide by zero below: a number so small that
         # products of two of them are still representable stands in for it.
-        safe = jnp.where(pars == 0, 1e-150, pars)
-        count = jnp.asarray(layout.factor_count)
-        factor = jnp.prod(jnp.append(safe, 1.0)[layout.factor_par], axis=0)
-        log_slope = count / safe
-        # count (count - 1) / par^2: second derivative of par^count over par^count.
-        own_curvature = (count * (count - 1)) / safe**2
+        safe = jnp.where(pars == 0, 1e-150, pars)[:, None, None]
+        factor = self._factors(safe[:, 0, 0])
+        # First and second derivative of the factor in one parameter, over the factor.
+        count = layout.factor_count
+        first = count / safe
+        second = count * (count - 1) / safe**2 if (count > 1).any() else 0.0
         if layout.normsys:
-            f, f1, f2 = code4(pars[layout.normsys_par][:, None, None], self.normsys)
-            factor *= jnp.prod(f, axis=0)[:, layout.channel_of_bin]
-            of_normsys = np.eye(pars.size)[layout.normsys_par]
-            first, second = (
-                jnp.einsum("nsc,np->scp", ratio, of_normsys)[:, layout.channel_of_bin]
-                for ratio in (f1 / f, f2 / f)
-            )
-            own_curvature += second + 2 * log_slope * first
-            log_slope += first
-        return _Cells(
-            factor, template, template_slope, template_curvature, log_slope, own_curvature
+            f, f1, f2 = code4(pars[:, None, None], self.normsys)
+            factor *= _per_bin(jnp.prod(f, axis=0), layout)
+            ratio = _per_bin(f1 / f, layout)
+            second += _per_bin(f2 / f, layout) + 2 * first * ratio
+            first += ratio
+
+        rates = (factor * template).sum(axis=0)
+        jacobian = (factor * (template * first + template_slope)).sum(axis=1)
+        main, aux = self._split(data)
+        main = _with_barrier(main, rates, barrier)
+        slope, curvature = _poisson_derivatives(main, rates)
+        # Second derivatives of the rates, contracted with the slope. The product of logarithmic
+        # slopes is right between two parameters, its diagonal is replaced.
+        weighted = slope * factor
+        half = weighted * (0.5 * template * first + template_slope)
+        mixed = first.reshape(len(pars), -1) @ half.reshape(len(pars), -1).T
+        pure = template * second + 2 * first * template_slope
+        if layout.histosys:
+            pure += weight_curvature[:, None, None] * self.asymmetric
+        diagonal = (weighted * pure).sum(axis=(1, 2))
+
+        value = _poisson_deviance(main, rates).sum()
+        gradient = jacobian @ slope
+        constraint = self._constraint(pars, aux)
+        hessian = (jacobian * curvature) @ jacobian.T
+        own = jnp.where(np.eye(len(pars), dtype=bool), diagonal + constraint[2], mixed + mixed.T)
+        return Expansion(
+            value + constraint[0], gradient + constraint[1], hessian + own, rates, jacobian
         )
+
+    def _constraint(
+        self, pars: Float[Array, " P"], aux: Float[Array, " A"]
+    ) -> tuple[Float[Array, ""], Float[Array, " P"], Float[Array, " P"]]:
+        """-ln of the constraints: value, gradient, and the diagonal that is their Hessian."""
+        layout = self.layout
+        measured = jnp.append(aux, 0.0)[layout.aux_of_par]
+        pull = self.inverse_variance * (pars - measured)
+        value = 0.5 * (pull * (pars - measured)).sum()
+        if not layout.aux_poisson.any():
+            return value, pull, self.inverse_variance
+        # A rate of zero where nothing is measured: neither value nor derivative.
+        slope, curvature = _poisson_derivatives(measured, pars * self.rate_per_unit)
+        is_poisson = layout.poisson_par
+        slope = jnp.where(is_poisson, slope * self.rate_per_unit, pull)
+        curvature = jnp.where(
+            is_poisson, curvature * self.rate_per_unit**2, self.inverse_variance
+        )
+        deviance = _poisson_deviance(measured, pars * self.rate_per_unit)
+        return value + jnp.where(is_poisson, deviance, 0.0).sum(), slope, curvature
 
     def _split(self, data: Float[Array, " D"]) -> tuple[Float[Array, " B"], Float[Array, " A"]]:
         bins = self.nominal.shape[-1]
@@ -191,42 +208,8 @@ class Expansion(NamedTuple):
     gradient: Float[Array, " P"]
     hessian: Float[Array, "P P"]
     rates: Float[Array, " B"]
-    jacobian: Float[Array, "B P"]
-
-
-class _Cells(NamedTuple):
-    """Rates of the cells (sample, bin), each a factor times a template, and their derivatives."""
-
-    factor: Float[Array, "S B"]
-    template: Float[Array, "S B"]
-    template_slope: Float[Array, "S B P"]
-    template_curvature: Float[Array, "S B P"]
-    """Second derivative; a shift depends on one parameter each, so there are no mixed ones."""
-    log_slope: Float[Array, "S B P"]
-    """First derivative of the factor, over the factor."""
-    factor_curvature: Float[Array, "S B P"]
-    """Second derivative of the factor in one parameter, over the factor."""
-
-    @property
-    def value(self) -> Float[Array, "S B"]:
-        return self.factor * self.template
-
-    @property
-    def scaled_slope(self) -> Float[Array, "S B P"]:
-        """First derivative of the rate, over the factor."""
-        return self.template[..., None] * self.log_slope + self.template_slope
-
-    def curvature(self, weight: Float[Array, " B"]) -> Float[Array, "P P"]:
-        """Second derivative of the sum over cells of ``weight`` times the rate."""
-        w = weight * self.factor
-        mixed = jnp.einsum("sb,sbp,sbq->pq", w * self.template, self.log_slope, self.log_slope)
-        cross = jnp.einsum("sb,sbp,sbq->pq", w, self.log_slope, self.template_slope)
-        pure = self.template[..., None] * self.factor_curvature + self.template_curvature
-        pure += 2 * self.log_slope * self.template_slope
-        # On the diagonal the mixed terms are replaced: they hold squares of logarithmic slopes,
-        # which are not what a second derivative in one parameter is.
-        diagonal = jnp.einsum("sb,sbp->p", w, pure)
-        return jnp.fill_diagonal(mixed + cross + cross.T, diagonal, inplace=False)
+    jacobian: Float[Array, "P B"]
+    """Derivative of each rate in each parameter."""
 
 
 def _poisson_logpdf(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:
@@ -268,3 +251,10 @@ def _xlogy(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> tuple[Arr
     evaluated = (n != 0) & (rate > 0)
     log_rate = jnp.log(jnp.where(evaluated, rate, 1.0))
     return possible, jnp.where(evaluated, n, 0.0) * log_rate
+
+
+def _per_bin(x: Float[Array, "*shape C"], layout: Layout) -> Float[Array, "*shape B"]:
+    """Values of the channels, given to each of their bins."""
+    if len(layout.nbins) == 1:
+        return jnp.broadcast_to(x, (*x.shape[:-1], layout.total_bins))
+    return x.at[..., layout.channel_of_bin].get(mode="promise_in_bounds")

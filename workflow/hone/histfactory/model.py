@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from hone.errors import InputError, ModelError
@@ -78,17 +79,23 @@ class Model:
         """
         require_x64()
         layout = self.layout
-        symmetric, asymmetric = code4p_terms(self.nominal, self.histosys_lo, self.histosys_hi)
+        terms = code4p_terms(self.nominal, self.histosys_lo, self.histosys_hi)
+        symmetric, asymmetric = (jnp.where(layout.histosys_mask, term, 0.0) for term in terms)
         mask = layout.normsys_mask
+        coefficients = code4_coefficients(
+            jnp.where(mask, self.normsys_lo, 1.0), jnp.where(mask, self.normsys_hi, 1.0)
+        )
+        sigma, tau = self._sigma(), self._tau()
+        nothing = jnp.zeros(layout.npars)
         return Likelihood(
             nominal=self.nominal,
-            symmetric=jnp.where(layout.histosys_mask, symmetric, 0.0),
-            asymmetric=jnp.where(layout.histosys_mask, asymmetric, 0.0),
-            normsys=code4_coefficients(
-                jnp.where(mask, self.normsys_lo, 1.0), jnp.where(mask, self.normsys_hi, 1.0)
-            ),
-            sigma=self._sigma(),
-            tau=self._tau(),
+            symmetric=_by_parameter(symmetric, layout.histosys_par, layout.npars),
+            asymmetric=_by_parameter(asymmetric, layout.histosys_par, layout.npars),
+            normsys=_by_parameter(coefficients, layout.normsys_par, layout.npars, axis=1),
+            sigma=sigma,
+            tau=tau,
+            inverse_variance=nothing.at[layout.normal_of_aux].set(sigma**-2.0),
+            rate_per_unit=nothing.at[layout.poisson_of_aux].set(tau),
             layout=layout,
         )
 
@@ -161,6 +168,13 @@ class Model:
         valid = self.layout.shapesys_mask & (self.nominal > 0) & (self.shapesys > 0)
         tau = self.nominal**2 / jnp.where(valid, self.shapesys, 1.0) ** 2
         return jnp.where(valid, tau, 1.0).ravel()[self.layout.aux_tau_source]
+
+
+def _by_parameter(x: Array, parameters: np.ndarray, size: int, axis: int = 0) -> Array:
+    """Spread the entries of modifiers along ``axis`` to the parameters that they belong to."""
+    shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
+    at = (slice(None),) * axis + (parameters,)
+    return jnp.zeros(shape).at[at].set(x)
 
 
 # Compiled as a whole: operation by operation, the first call would take seconds.

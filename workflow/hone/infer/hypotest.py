@@ -11,15 +11,9 @@ from jaxtyping import Array, Float
 
 from hone.errors import FitError, InputError
 from hone.histfactory import Model
-from hone.infer.asymptotics import (
-    LogPValues,
-    TestStatistic,
-    asimov_fit,
-    conditional_fits,
-    log_pvalues,
-    test_statistics,
-)
+from hone.infer.asymptotics import LogPValues, TestStatistic, log_pvalues
 from hone.infer.mle import FitSetup, as_model, is_traced, require_poi
+from hone.infer.profile import fit_for_test, test_statistics
 
 __all__ = ["check_options", "checked_setup", "hypotest", "log_hypotest"]
 
@@ -103,10 +97,12 @@ def log_hypotest(
     """Logarithms of the p-values of a test; unlike p-values, they never underflow."""
     poi, mu = require_poi(model), jnp.asarray(mu, dtype=float)
     likelihood = model.prepare()
-    asimov = asimov_fit(likelihood, data, setup, poi, test_stat)
-    conditional = conditional_fits(likelihood, data, asimov, setup, poi, mu)
-    q, q_asimov = test_statistics(likelihood, data, asimov, conditional, poi, test_stat)
-    return log_pvalues(q, q_asimov, test_stat, calc_base_dist)
+    frozen = jax.lax.stop_gradient((likelihood, data, setup, mu))
+    fitted = fit_for_test(*frozen[:3], poi, frozen[3], test_stat)
+    q, q_asimov = test_statistics(
+        likelihood, data, setup, poi, mu, mu[None], fitted, test_stat
+    )
+    return log_pvalues(q, q_asimov[0], test_stat, calc_base_dist)
 
 
 def check_options(calctype: str, test_stat: str, calc_base_dist: str) -> None:

@@ -7,20 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pyhf
+from jax.scipy.special import log_ndtr
 from jaxtyping import Array, Float
 
 from hone.errors import FitError, InputError
 from hone.histfactory import Model
-from hone.infer.asymptotics import (
-    TestStatistic,
-    asimov_fit,
-    conditional_fits,
-    log_pvalues,
-    test_statistics,
-)
-from hone.infer.hypotest import check_options, checked_setup, hypotest, log_hypotest
+from hone.infer.asymptotics import TestStatistic, normal_quantiles
+from hone.infer.hypotest import check_options, checked_setup, hypotest
+from hone.infer.limits import search_limits
 from hone.infer.mle import FitSetup, as_model, is_traced, require_poi
-from hone.infer.roots import falling_roots
+from hone.infer.profile import Fitted, test_statistics
 
 __all__ = ["LIMIT_NAMES", "all_limits", "upper_limit"]
 
@@ -116,53 +112,46 @@ def _find_limits(
     log_level: Float[Array, ""],
     test_stat: TestStatistic,
     calc_base_dist: str,
-) -> Float[Array, " 6"]:
+) -> tuple[Float[Array, " 6"], Fitted]:
     poi = require_poi(model)
     likelihood = model.prepare()
-    asimov = asimov_fit(likelihood, data, setup, poi, test_stat)
-
-    def curves(q: Float[Array, ""], q_asimov: Float[Array, ""]) -> Float[Array, " 6"]:
-        logs = log_pvalues(q, q_asimov, test_stat, calc_base_dist)
-        return jnp.append(logs.cls, logs.cls_expected) - log_level
-
-    def excess(mu: Float[Array, ""], curve: Array) -> tuple[Array, Array]:
-        """ln(CLs / level) of one of the six curves, and its slope in ``mu``.
-
-        By the envelope theorem, dq/dmu is twice the partial derivative of -ln L at the fit.
-        """
-        conditional = conditional_fits(likelihood, data, asimov, setup, poi, mu)
-        q = test_statistics(likelihood, data, asimov, conditional, poi, test_stat)
-        slopes = 2 * jax.vmap(lambda p, d: likelihood.expansion(p, d).gradient[poi])(*conditional)
-        slopes = jnp.where(jnp.stack(q) > 0, slopes, 0.0)
-        value, slope = jax.jvp(curves, q, (slopes[0], slopes[1]))
-        return value[curve], slope[curve]
-
-    lower, upper = jnp.maximum(setup.lower[poi], 0.0), setup.upper[poi]
-    return falling_roots(excess, jnp.arange(6), lower, upper)
+    return search_limits(likelihood, data, setup, poi, log_level, test_stat, calc_base_dist)
 
 
 @_find_limits.defjvp
 def _find_limits_jvp(test_stat, calc_base_dist, primals, tangents):  # type: ignore[no-untyped-def]
     """Implicit function theorem: where ln CLs(mu, y) is constant, dmu = -(d/dy) / (d/dmu)."""
-    limits = _find_limits(*primals, test_stat, calc_base_dist)
+    limits, fitted = _find_limits(*primals, test_stat, calc_base_dist)
     model, data, setup, _ = primals
     *others_dot, level_dot = tangents
+    poi = require_poi(model)
 
-    def log_cls(mu: Array, *others: Any) -> Array:
-        model, data, setup = others
-        curve = partial(log_hypotest, test_stat=test_stat, calc_base_dist=calc_base_dist)
-        logs = jax.vmap(lambda m: curve(m, data, model, setup))(mu)
-        return jnp.append(logs.cls[:1], jnp.diagonal(logs.cls_expected[1:]))
+    def log_cls(mu: Array, model: Model, data: Array, setup: FitSetup) -> Array:
+        q, q_asimov = test_statistics(
+            model.prepare(), data, setup, poi, mu[0], mu, fitted, test_stat
+        )
+        clsb, clb = log_ndtr(normal_quantiles(q, q_asimov, test_stat, calc_base_dist))
+        return clsb - clb
 
     unit = jnp.ones_like(limits)
     _, slope = jax.jvp(lambda mu: log_cls(mu, model, data, setup), (limits,), (unit,))
     _, explicit = jax.jvp(
         lambda *others: log_cls(limits, *others), (model, data, setup), tuple(others_dot)
     )
-    return limits, (level_dot - explicit) / slope
+    nothing = jax.tree.map(jnp.zeros_like, fitted)
+    return (limits, fitted), ((level_dot - explicit) / slope, nothing)
 
 
-_limits = jax.jit(_find_limits, static_argnums=(4, 5))
+@partial(jax.jit, static_argnums=(4, 5))
+def _limits(
+    model: Model,
+    data: Float[Array, " D"],
+    setup: FitSetup,
+    log_level: Float[Array, ""],
+    test_stat: TestStatistic,
+    calc_base_dist: str,
+) -> Float[Array, " 6"]:
+    return _find_limits(model, data, setup, log_level, test_stat, calc_base_dist)[0]
 
 
 def _scan_limits(

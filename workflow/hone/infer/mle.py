@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from hone.errors import FitError, InputError
 from hone.histfactory import Model, from_pyhf
 from hone.histfactory.likelihood import Likelihood
-from hone.infer.minimum import best_fit
+from hone.infer.minimum import attach, descend
 
 __all__ = ["FitSetup", "as_model", "fit", "fixed_poi_fit", "is_traced", "require_poi"]
 
@@ -82,23 +82,37 @@ class FitSetup:
             jnp.where(at, value, self.start), self.lower, self.upper, jnp.where(at, 0.0, self.free)
         )
 
-    def minimise(
-        self,
-        likelihood: Likelihood,
-        data: Float[Array, " D"],
-        *others: Float[Array, " P"],
-    ) -> Float[Array, " P"]:
-        """Parameters of the best fit; NaN where it did not converge.
+    def held_at(self, pars: Float[Array, "*K P"]) -> Float[Array, "*K P"]:
+        """``pars`` with the fixed parameters put to their values."""
+        return jnp.where(self.free > 0, pars, self.start)
 
-        Begins at the start, at the ``others``, and with all normally constrained parameters at
-        +1 and at -1 sigma of their constraints; fixed parameters stay where they are.
+    def starts(self, likelihood: Likelihood) -> Float[Array, "3 P"]:
+        """Where fits begin: several, as shifts of templates make likelihoods with several minima.
+
+        The start itself, and all normally constrained parameters at +1 and at -1 sigma of their
+        constraints; fixed parameters stay where they are.
         """
-        layout = likelihood.layout
-        normal = layout.aux_par[~layout.aux_poisson]
-        sigma = jnp.zeros_like(self.start).at[normal].set(likelihood.sigma)
-        starts = jnp.stack([self.start, self.start + sigma, self.start - sigma, *others])
-        starts = jnp.where(self.free > 0, jnp.clip(starts, self.lower, self.upper), self.start)
-        return best_fit(likelihood, data, starts, self.lower, self.upper, self.free)
+        variance = likelihood.inverse_variance
+        sigma = jnp.where(variance > 0, 1 / jnp.sqrt(jnp.where(variance > 0, variance, 1.0)), 0.0)
+        starts = jnp.stack([self.start, self.start + sigma, self.start - sigma])
+        return self.held_at(jnp.clip(starts, self.lower, self.upper))
+
+    def minimise(
+        self, likelihood: Likelihood, data: Float[Array, " D"]
+    ) -> tuple[Float[Array, " P"], Float[Array, ""]]:
+        """Parameters of the best fit and -ln L there, as :meth:`Likelihood.nll`.
+
+        NaN and infinity where it did not converge. Differentiable.
+        """
+        frozen, d, setup = jax.lax.stop_gradient((likelihood, data, self))
+        starts = setup.starts(frozen)
+        shape = (len(starts), 1)
+        free = jnp.tile(setup.free, shape)
+        found = descend(frozen, jnp.tile(d, shape), starts, setup.lower, setup.upper, free)
+        best = jnp.argmin(found.value)
+        bounds = self.lower, self.upper
+        pars = attach(likelihood, data, found.pars[best], *bounds, self.free, self.start)
+        return pars, found.value[best]
 
 
 def fit(
@@ -169,7 +183,7 @@ def _checked_fit(
 @jax.jit
 def _fit(model: Model, data: Float[Array, " D"], setup: FitSetup) -> tuple[Array, Array]:
     likelihood = model.prepare()
-    pars = setup.minimise(likelihood, data)
+    pars, _ = setup.minimise(likelihood, data)
     return pars, -2 * likelihood.logpdf(pars, data)
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from hone.histfactory import Model
 from hone.infer.asymptotics import TestStatistic
 from hone.infer.hypotest import hypotest
-from hone.infer.minimum import best_fit, solve_moving
+from hone.infer.minimum import descend, solve_moving
 from hone.infer.mle import FitSetup, as_model, require_poi
 
 __all__ = ["asimov_qmu", "expected_cls", "expected_p0", "nominal_asimov", "sigma_mu"]
@@ -82,10 +82,11 @@ def asimov_qmu(
     likelihood = model.prepare()
     data = model.expected_data(start)
     frozen = jax.lax.stop_gradient((likelihood, data))
-    starts = jax.lax.stop_gradient(setup.start)[None]
-    pars = best_fit(*frozen, starts, setup.lower, setup.upper, setup.free)
-    pars = jnp.where(setup.free > 0, pars, setup.start)
-    return 2 * likelihood.nll(pars, data)
+    begin = jax.lax.stop_gradient(setup.start)
+    found = descend(
+        frozen[0], frozen[1][None], begin[None], setup.lower, setup.upper, setup.free[None]
+    )
+    return 2 * likelihood.nll(setup.held_at(found.pars[0]), data)
 
 
 def _nominal_setup(model: Model, poi: Any) -> FitSetup:

@@ -1,0 +1,127 @@
+"""The fits behind a hypothesis test, and the test statistics that follow from them."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from hone.histfactory.likelihood import Likelihood
+from hone.infer.asymptotics import TestStatistic
+from hone.infer.minimum import Minima, attach, descend
+from hone.infer.mle import FitSetup
+
+__all__ = ["Fitted", "asimov_poi", "best_start", "fit_for_test", "test_statistics"]
+
+
+class Fitted(NamedTuple):
+    """Parameters of the fits behind tests of the POI."""
+
+    free: Float[Array, " P"]
+    """Best fit of all parameters to the data."""
+    asimov: Float[Array, " P"]
+    """Best fit to the data at the Asimov POI; it defines the Asimov data."""
+    fixed: Float[Array, " P"]
+    """Best fit to the data at the tested POI."""
+    fixed_asimov: Float[Array, "N P"]
+    """Best fits to the Asimov data at N tested POI values."""
+
+
+def fit_for_test(
+    likelihood: Likelihood,
+    data: Float[Array, " D"],
+    setup: FitSetup,
+    poi: int,
+    mu: Float[Array, ""],
+    test_stat: TestStatistic,
+) -> Fitted:
+    """Search the four minima that a test of one POI value needs; not differentiable.
+
+    Two stages of one loop, so that the fit is compiled once: free and Asimov fits, then the fits
+    at the tested value, to the data and to the Asimov data, which begin where the first ended.
+    """
+    asimov = setup.fixing(poi, asimov_poi(test_stat))
+    tested = setup.fixing(poi, mu)
+    starts = setup.starts(likelihood)
+    count = len(starts)
+    observed = jnp.tile(data, (2 * count, 1))
+
+    def stage(turn: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        first, previous = turn == 0, state[1]
+        expected = likelihood.expected_data(previous[1])
+        second_data = jnp.where(jnp.arange(2 * count)[:, None] < count, data, expected)
+        # The suggested start gives way to the fits already made.
+        second_start = jnp.tile(tested.starts(likelihood), (2, 1))
+        second_start = second_start.at[jnp.array([0, count])].set(tested.held_at(previous))
+        first_start = jnp.concatenate([starts, asimov.starts(likelihood)])
+        free = jnp.repeat(jnp.stack([setup.free, asimov.free]), count, axis=0)
+        found = descend(
+            likelihood,
+            jnp.where(first, observed, second_data),
+            jnp.where(first, first_start, second_start),
+            setup.lower,
+            setup.upper,
+            jnp.where(first, free, tested.free),
+        )
+        return previous, best_start(found, count).pars
+
+    nothing = jnp.stack([setup.start] * 2)
+    begun, ended = jax.lax.fori_loop(0, 2, stage, (nothing, nothing))
+    return Fitted(begun[0], begun[1], ended[0], ended[1:])
+
+
+def best_start(found: Minima, starts: int) -> Minima:
+    """The lowest of each ``starts`` neighbouring fits."""
+    values = found.value.reshape(-1, starts)
+    place = jnp.argmin(values, axis=1) + starts * jnp.arange(len(values))
+    return Minima(*(leaf[place] for leaf in found))
+
+
+def test_statistics(
+    likelihood: Likelihood,
+    data: Float[Array, " D"],
+    setup: FitSetup,
+    poi: int,
+    mu: Float[Array, ""],
+    mu_asimov: Float[Array, " N"],
+    fitted: Fitted,
+    test_stat: TestStatistic,
+) -> tuple[Float[Array, ""], Float[Array, " N"]]:
+    """Test statistics of the data at ``mu`` and of the Asimov data at N values, differentiable.
+
+    Derivatives go through the fits by the implicit function theorem, also where the data is
+    itself a fit's (the Asimov data). The free fit to Asimov data needs no fit: the Asimov
+    parameters reproduce every datum, so that -ln L relative to the saturated model is zero there.
+    """
+    fitted = jax.lax.stop_gradient(fitted)
+    bounds = setup.lower, setup.upper
+
+    def fixed(at: Array, pars: Array, dataset: Array) -> Array:
+        held = setup.fixing(poi, at)
+        return attach(likelihood, dataset, pars, *bounds, held.free, held.start)
+
+    free_pars = attach(likelihood, data, fitted.free, *bounds, setup.free, setup.start)
+    asimov_pars = fixed(jnp.asarray(asimov_poi(test_stat)), fitted.asimov, data)
+    asimov_data = likelihood.expected_data(asimov_pars)
+    datasets = jnp.concatenate([data[None], jnp.tile(asimov_data, (len(mu_asimov), 1))])
+    pars = jnp.concatenate([fitted.fixed[None], fitted.fixed_asimov])
+    pars = jax.vmap(fixed)(jnp.append(mu, mu_asimov), pars, datasets)
+    values = jax.vmap(likelihood.nll)(
+        jnp.concatenate([free_pars[None], pars]), jnp.concatenate([data[None], datasets])
+    )
+    q = 2 * _not_negative(values[1] - values[0])
+    q_asimov = 2 * _not_negative(values[2:])
+    mu_hat = free_pars[poi]
+    if test_stat == "q0":
+        return jnp.where(mu_hat < 0, 0.0, q), q_asimov
+    return jnp.where(mu_hat > mu, 0.0, q), jnp.where(mu_asimov < 0, 0.0, q_asimov)
+
+
+def asimov_poi(test_stat: TestStatistic) -> float:
+    """POI of the Asimov data: no signal for exclusion, the nominal one for discovery."""
+    return 1.0 if test_stat == "q0" else 0.0
+
+
+def _not_negative(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Zero below zero; unlike ``maximum``, lets NaN through and does not halve the slope at 0."""
+    return jnp.where(x < 0, 0.0, x)
