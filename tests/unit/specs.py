@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyhf
+from hypothesis import strategies as st
 
 
 def blobs_like(signal, background, up, down, errors=None):
@@ -76,3 +77,91 @@ def everything(seed=0, channels=(4, 3), only=None):
         lumi = {"auxdata": [1.0], "sigmas": [0.02], "bounds": [[0.9, 1.1]], "inits": [1.0]}
         parameters = [{"name": "lumi", **lumi}]
     return pyhf.Model({"channels": spec, "parameters": parameters}, poi_name="mu")
+
+
+def pseudo_data(oracle, seed, mu=0.0):
+    """Poisson counts with the POI at ``mu``, and nominal auxiliary data."""
+    rng = np.random.default_rng(seed)
+    pars = np.array(oracle.config.suggested_init())
+    pars[oracle.config.poi_index] = mu
+    counts = rng.poisson(oracle.expected_data(pars, include_auxdata=False)).astype(float)
+    return np.concatenate([counts, oracle.config.auxdata])
+
+
+KINDS = ("histosys", "lumi", "normfactor", "normsys", "shapefactor", "shapesys", "staterror")
+
+
+@st.composite
+def workspaces(draw):
+    """Random pyhf models: any modifiers, shared within and between channels, with empty cells."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    nbins = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+    backgrounds = draw(st.integers(1, 3))
+    kinds = draw(st.sets(st.sampled_from(KINDS), max_size=5))
+
+    def modifiers(channel, sample, yields):
+        found = []
+        for kind in sorted(kinds):
+            if rng.random() < 0.3:
+                continue
+            # Alphas of one name are shared by channels, samples and by both of their types.
+            name = f"alpha{rng.integers(3)}"
+            data = None
+            if kind == "histosys":
+                up, down = (yields * rng.uniform(0.8, 1.25, yields.size) for _ in range(2))
+                data = {"hi_data": up.tolist(), "lo_data": down.tolist()}
+            elif kind == "normsys":
+                data = {"hi": rng.uniform(1.02, 1.3), "lo": rng.uniform(0.75, 1.05)}
+            elif kind == "lumi":
+                name = "lumi"
+            elif kind == "normfactor":
+                # Only one sample floats freely, or the fit has no unique minimum.
+                if sample != 1:
+                    continue
+                name = "k"
+            elif kind == "shapefactor":
+                if sample != 2 or "normfactor" in kinds:
+                    continue
+                name = f"free{channel}"
+            elif kind == "shapesys":
+                name = f"uncorrelated{channel}_{sample}"
+                data = (yields * rng.choice([0.0, 0.1, 0.3], yields.size)).tolist()
+            else:
+                name = f"stat{channel}"
+                data = (yields * rng.choice([0.0, 0.02, 0.2], yields.size)).tolist()
+            found.append({"name": name, "type": kind, "data": data})
+        return found
+
+    channels = []
+    for c, n in enumerate(nbins):
+        samples = []
+        for s in range(1 + backgrounds):
+            yields = rng.uniform(1, 8, n) if s == 0 else rng.uniform(10, 60, n)
+            if s > 1:
+                yields *= rng.random(n) < 0.8
+            found = modifiers(c, s, yields)
+            if s == 0:
+                found.append({"name": "mu", "type": "normfactor", "data": None})
+            samples.append({"name": f"s{s}", "data": yields.tolist(), "modifiers": found})
+        channels.append({"name": f"c{c}", "samples": samples})
+    used = {m["name"] for c in channels for s in c["samples"] for m in s["modifiers"]}
+    parameters = []
+    if "lumi" in used:
+        lumi = {"auxdata": [1.0], "sigmas": [0.03], "bounds": [[0.8, 1.2]], "inits": [1.0]}
+        parameters.append({"name": "lumi", **lumi})
+    for name in sorted(used):
+        if name.startswith(("alpha", "stat")) and rng.random() < 0.15:
+            parameters.append({"name": name, "fixed": True})
+    return pyhf.Model({"channels": channels, "parameters": parameters}, poi_name="mu")
+
+
+MODELS = {
+    "simple": pyhf.simplemodels.uncorrelated_background(
+        signal=[12.0, 11.0], bkg=[50.0, 52.0], bkg_uncertainty=[3.0, 7.0]
+    ),
+    "correlated": pyhf.simplemodels.correlated_background(
+        signal=[12.0, 11.0], bkg=[50.0, 52.0], bkg_up=[45.0, 57.0], bkg_down=[55.0, 47.0]
+    ),
+    "typical": typical(),
+    "everything": everything(),
+}

@@ -9,7 +9,7 @@ import pyhf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from specs import everything, typical
+from specs import everything, typical, workspaces
 
 from hone.errors import InputError, ModelError
 from hone.histfactory import from_pyhf
@@ -50,6 +50,51 @@ def test_expected_data_and_logpdf_agree_with_pyhf(only):
             np.testing.assert_allclose(
                 model.logpdf(pars, data), oracle.logpdf(pars, data)[0], rtol=1e-9
             )
+
+
+@given(oracle=workspaces(), seed=st.integers(0, 2**32 - 1))
+def test_random_workspaces_agree_with_pyhf(oracle, seed):
+    model, rng = from_pyhf(oracle), np.random.default_rng(seed)
+    for spread in (0.1, 0.5):
+        pars = random_pars(oracle, rng, spread)
+        expected = oracle.expected_data(pars)
+        np.testing.assert_allclose(model.expected_data(pars), expected, rtol=1e-9)
+        # real-valued data
+        data = expected + rng.uniform(0, 0.5, expected.size)
+        np.testing.assert_allclose(
+            model.logpdf(pars, data), oracle.logpdf(pars, data)[0], rtol=1e-9
+        )
+
+
+def shared(kind, nbins):
+    """A modifier of one name in several channels."""
+    channels = []
+    for i, n in enumerate(nbins):
+        data = None if kind == "shapefactor" else [1.0 + 0.1 * i] * n
+        extra = {"name": "shared", "type": kind, "data": data}
+        poi = {"name": "mu", "type": "normfactor", "data": None}
+        samples = [
+            {"name": "sig", "data": [3.0] * n, "modifiers": [poi]},
+            {"name": "bkg", "data": [20.0 + i] * n, "modifiers": [extra]},
+        ]
+        channels.append({"name": f"c{i}", "samples": samples})
+    return pyhf.Model({"channels": channels}, poi_name="mu")
+
+
+@pytest.mark.parametrize("kind", ["staterror", "shapefactor"])
+@pytest.mark.parametrize("nbins", [(2, 2), (3, 2), (3, 1), (2, 2, 2)])
+def test_modifiers_shared_between_channels(kind, nbins):
+    oracle = shared(kind, nbins)
+    pars = np.random.default_rng(1).uniform(0.5, 1.5, oracle.config.npars)
+    expected = oracle.expected_data(pars)
+    np.testing.assert_allclose(from_pyhf(oracle).expected_data(pars), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("nbins", [(1, 3), (2, 3)])
+def test_shapefactor_that_runs_out_of_parameters_is_refused(nbins):
+    """pyhf takes the parameters that happen to follow."""
+    with pytest.raises(ModelError, match="'c1', sample 'bkg', shapefactor 'shared'"):
+        from_pyhf(shared("shapefactor", nbins))
 
 
 @pytest.mark.parametrize("only", MODIFIERS)
@@ -167,6 +212,22 @@ def test_bad_models_are_refused(change, message):
         oracle = pyhf.Model(spec, poi_name="mu", validate=False)
         with pytest.raises(ModelError, match=message):
             from_pyhf(oracle)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (2, np.nan, r"data\[2\], channel 'SR', bin 2, is nan"),
+        (4, -1.0, "bin 4, is -1: it must be finite and not negative"),
+        (5, np.inf, "the auxiliary measurement of 'shape'"),
+    ],
+)
+def test_bad_data_is_refused(place, value, message):
+    model = from_pyhf(typical())
+    data = np.ones(11)
+    data[place] = value
+    with pytest.raises(InputError, match=message):
+        model.logpdf(np.ones(7), data)
 
 
 def test_wrong_lengths_are_refused():

@@ -6,8 +6,9 @@ import numpy as np
 
 from hone import infer
 from hone.histfactory import Model
-from hone.infer.hypotest import checked_setup, log_hypotest
 from hone.infer.intervals import LIMIT_NAMES, all_limits
+from hone.infer.mle import checked_setup
+from hone.infer.profile import log_hypotest
 
 __all__ = ["compute_limits", "scan_cls"]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 import pyhf
 
@@ -116,7 +116,13 @@ class _Compiler:
                     shapesys[i, i_s, bins] = _finite(data, at, "uncertainty")
                     shapesys_mask[i, i_s, bins] = True
                 start = self.config.par_slice(name).start
-                if kind in _PER_BIN and self.config.param_set(name).n_parameters > 1:
+                parameters = self.config.param_set(name).n_parameters
+                if kind == "shapefactor" and self.nbins[i_c] > parameters:
+                    raise ModelError(
+                        f"{at}: has {parameters} parameters, as many as its first channel has "
+                        f"bins, but this channel has {self.nbins[i_c]}; give it another name here"
+                    )
+                if kind in _PER_BIN and parameters > 1:
                     # A name used in several channels counts its bins on through them.
                     first = self._offset(name, i_c)
                     for k in range(self.nbins[i_c]):
@@ -151,18 +157,18 @@ class _Compiler:
             aux_sigma_source=aux["sigma_source"],
             aux_tau_source=aux["tau_source"],
         )
-        return Model(
-            nominal=jnp.asarray(nominal),
-            histosys_lo=jnp.asarray(lo),
-            histosys_hi=jnp.asarray(hi),
-            normsys_lo=jnp.asarray(normsys_lo),
-            normsys_hi=jnp.asarray(normsys_hi),
-            staterror=jnp.asarray(staterror),
-            shapesys=jnp.asarray(shapesys),
-            normal_auxdata=jnp.asarray(aux["normal_auxdata"]),
-            normal_sigma=jnp.asarray(aux["normal_sigma"]),
-            layout=layout,
-        )
+        leaves = {
+            "nominal": nominal,
+            "histosys_lo": lo,
+            "histosys_hi": hi,
+            "normsys_lo": normsys_lo,
+            "normsys_hi": normsys_hi,
+            "staterror": staterror,
+            "shapesys": shapesys,
+            "normal_auxdata": aux["normal_auxdata"],
+            "normal_sigma": aux["normal_sigma"],
+        }
+        return Model(**jax.device_put(leaves), layout=layout)
 
     def _walk(self) -> Iterator[tuple[int, int, dict[str, Any]]]:
         for i_c, channel in enumerate(self.channels):

@@ -13,7 +13,7 @@ from hone.histfactory.interpolation import code4_coefficients, code4p_terms
 from hone.histfactory.layout import Layout, ParameterSet
 from hone.histfactory.likelihood import Likelihood
 
-__all__ = ["Model", "ModelConfig", "require_x64"]
+__all__ = ["Model", "ModelConfig", "as_floats", "require_x64"]
 
 
 def require_x64() -> None:
@@ -27,6 +27,14 @@ def require_x64() -> None:
             "hone computes likelihoods in 64 bits, but JAX's 64-bit mode is off: call "
             'jax.config.update("jax_enable_x64", True) before anything else'
         )
+
+
+def as_floats(values: Any) -> Any:
+    """A float64 array, of numpy where the values are known: each JAX operation would compile."""
+    try:
+        return np.asarray(values, dtype=float)
+    except jax.errors.TracerArrayConversionError:
+        return jnp.asarray(values, dtype=float)
 
 
 @jax.tree_util.register_dataclass
@@ -130,19 +138,30 @@ class Model:
         """``data`` as a float64 vector of bins and auxiliary data.
 
         Raises:
-            InputError: the length is not that of bins and auxiliary data together.
+            InputError: the length is not that of bins and auxiliary data together, a value is
+                not finite, or a count is negative (only where values are known, not in ``jit``).
         """
-        data = jnp.asarray(data, dtype=float)
-        bins, aux = self.layout.total_bins, self.layout.aux_par.size
+        data = as_floats(data)
+        layout = self.layout
+        bins, aux = layout.total_bins, layout.aux_par.size
         if data.shape != (bins + aux,):
             raise InputError(
                 f"data has shape {data.shape}, but the model needs ({bins + aux},): "
                 f"{bins} bins and {aux} auxiliary measurements"
             )
+        if isinstance(data, np.ndarray):
+            counted = np.concatenate([np.full(bins, True), layout.aux_poisson])
+            wrong = ~np.isfinite(data) | (counted & (data < 0))
+            if wrong.any():
+                k = int(np.argmax(wrong))
+                raise InputError(
+                    f"data[{k}], {_name_of(layout, k)}, is {data[k]:g}: it must be finite"
+                    + (" and not negative" if counted[k] else "")
+                )
         return data
 
     def _checked_pars(self, pars: Any) -> Float[Array, " P"]:
-        pars = jnp.asarray(pars, dtype=float)
+        pars = as_floats(pars)
         if pars.shape != (self.layout.npars,):
             raise InputError(
                 f"parameters have shape {pars.shape}, but the model has "
@@ -175,6 +194,17 @@ def _by_parameter(x: Array, parameters: np.ndarray, size: int, axis: int = 0) ->
     shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
     at = (slice(None),) * axis + (parameters,)
     return jnp.zeros(shape).at[at].set(x)
+
+
+def _name_of(layout: Layout, place: int) -> str:
+    """What an entry of the data is, for messages."""
+    if place < layout.total_bins:
+        channel = int(layout.channel_of_bin[place])
+        first = layout.channel_slice(layout.channels[channel]).start
+        return f"channel {layout.channels[channel]!r}, bin {place - first}"
+    parameter = int(layout.aux_par[place - layout.total_bins])
+    name = next(p.name for p in layout.parameters if parameter in range(p.start, p.slice.stop))
+    return f"the auxiliary measurement of {name!r}"
 
 
 # Compiled as a whole: operation by operation, the first call would take seconds.

@@ -9,13 +9,14 @@ import numpy as np
 import pyhf
 from jax.scipy.special import log_ndtr
 from jaxtyping import Array, Float
+from scipy.optimize import toms748
 
 from hone.errors import FitError, InputError
 from hone.histfactory import Model
 from hone.infer.asymptotics import TestStatistic, normal_quantiles
-from hone.infer.hypotest import check_options, checked_setup, hypotest
+from hone.infer.hypotest import check_options, hypotest
 from hone.infer.limits import search_limits
-from hone.infer.mle import FitSetup, as_model, is_traced, require_poi
+from hone.infer.mle import FitSetup, as_model, checked_setup, is_traced, require_poi
 from hone.infer.profile import Fitted, test_statistics
 
 __all__ = ["LIMIT_NAMES", "all_limits", "upper_limit"]
@@ -47,7 +48,7 @@ def upper_limit(
         level: CLs at the limit, in (0, 1).
         return_results: also return the POI values used and their hypothesis tests; with
             ``scan=None`` these are the six limits themselves.
-        hypotest_kwargs: as for :func:`hone.infer.hypotest`.
+        hypotest_kwargs: as for :func:`hone.infer.hypotest`; toy-based limits too.
 
     Returns:
         The observed limit (), the expected limits (list of five, -2 to +2 sigma), and with
@@ -64,6 +65,8 @@ def upper_limit(
     model = as_model(model)
     if scan is not None:
         return _scan_limits(data, model, scan, level, return_results, hypotest_kwargs)
+    if hypotest_kwargs.get("calctype") == "toybased":
+        return _toy_limits(data, model, level, return_results, hypotest_kwargs)
     limits = all_limits(data, model, level, **hypotest_kwargs)
     if not is_traced(limits):
         for name, limit in zip(LIMIT_NAMES, np.asarray(limits), strict=True):
@@ -90,17 +93,17 @@ def all_limits(
     init_pars: Any = None,
     par_bounds: Any = None,
     fixed_params: Any = None,
-    *,
     calctype: str = "asymptotics",
+    *,
     test_stat: TestStatistic = "qtilde",
     calc_base_dist: str = "normal",
 ) -> Float[Array, " 6"]:
-    """Observed and expected limits in one array, NaN for a limit that does not exist."""
-    check_options(calctype, test_stat, calc_base_dist)
+    """Observed and expected asymptotic limits in one array, NaN for one that does not exist."""
+    check_options(calctype, {"test_stat": test_stat, "calc_base_dist": calc_base_dist})
     if test_stat == "q0":
         raise InputError("an upper limit needs test_stat 'q' or 'qtilde', not 'q0'")
     setup = checked_setup(model, init_pars, par_bounds, fixed_params)
-    log_level = jnp.log(jnp.asarray(level, dtype=float))
+    log_level = jnp.log(level) if is_traced(level) else np.log(level)
     return _limits(model, model.checked_data(data), setup, log_level, test_stat, calc_base_dist)
 
 
@@ -152,6 +155,54 @@ def _limits(
     calc_base_dist: str,
 ) -> Float[Array, " 6"]:
     return _find_limits(model, data, setup, log_level, test_stat, calc_base_dist)[0]
+
+
+def _toy_limits(
+    data: Any,
+    model: Model,
+    level: float,
+    return_results: bool,
+    hypotest_kwargs: dict[str, Any],
+) -> Any:
+    """Roots of CLs from toys, each sought around the asymptotic limit.
+
+    All POI values use the same random numbers, so that CLs falls as smoothly as toys allow; it
+    still falls in steps of one toy, and the root is where a step crosses the level.
+    """
+    toy_options = ("ntoys", "track_progress", "rng", "calctype")
+    shared = {k: v for k, v in hypotest_kwargs.items() if k not in toy_options}
+    around = upper_limit(data, model, level=level, **shared)
+    seed = int(np.random.default_rng(hypotest_kwargs.get("rng")).integers(2**63))
+    results: dict[float, Any] = {}
+
+    def excess(mu: float, curve: int) -> float:
+        if mu not in results:
+            options = hypotest_kwargs | {"rng": seed}
+            results[mu] = hypotest(mu, data, model, return_expected_set=True, **options)
+        observed, expected = results[mu]
+        return float([observed, *expected][curve]) - level
+
+    poi = require_poi(model)
+    bounds = hypotest_kwargs.get("par_bounds") or model.config.suggested_bounds()
+    upper = bounds[poi][1]
+    limits = []
+    for curve, (name, guess) in enumerate(
+        zip(LIMIT_NAMES, [around[0], *around[1]], strict=True)
+    ):
+        low, high = 0.8 * float(guess), min(1.25 * float(guess), upper)
+        while excess(low, curve) < 0:
+            low /= 2
+        while excess(high, curve) > 0:
+            if high >= upper:
+                raise FitError(
+                    f"the {name} limit does not exist: CLs from toys does not fall to {level:g} "
+                    f"for {model.config.poi_name!r} up to {upper:g}; widen the POI's bounds?"
+                )
+            high = min(2 * high, upper)
+        root = toms748(excess, low, high, args=(curve,), rtol=1e-4)
+        limits.append(np.asarray(root))
+    result = (limits[0], limits[1:])
+    return (*result, (list(results), list(results.values()))) if return_results else result
 
 
 def _scan_limits(

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float
 
 from hone.histfactory.likelihood import BARRIER, Expansion, Likelihood
 
-__all__ = ["Minima", "attach", "descend", "solve_moving"]
+__all__ = ["Minima", "attach", "derivatives", "descend", "solve_moving"]
 
 _MAX_ITERATIONS = 200
 _TOLERANCE = 1e-20
@@ -188,16 +188,36 @@ def _attach_jvp(primals, tangents):  # type: ignore[no-untyped-def]
     likelihood, data, _, lower, upper, free, _ = primals
     likelihood_dot, data_dot, _, lower_dot, upper_dot, _, fixed_dot = tangents
     x = attach(*primals)
-    gradient = jax.grad(Likelihood.nll, argnums=1)
-    moving = _moving(x, gradient(likelihood, x, data), lower, upper, free)
-    hessian = jax.hessian(Likelihood.nll, argnums=1)(likelihood, x, data)
+    gradient, hessian = derivatives(likelihood, x, data)
+    moving = _moving(x, gradient, lower, upper, free)
     # Parameters that do not move follow their fixed value or their bound.
     bound_dot = jnp.where(x <= lower, lower_dot, upper_dot)
     held_dot = jnp.where(moving, 0.0, jnp.where(free > 0, bound_dot, fixed_dot))
     _, explicit_dot = jax.jvp(
-        lambda model, d: gradient(model, x, d), (likelihood, data), (likelihood_dot, data_dot)
+        lambda model, d: jax.grad(Likelihood.nll, argnums=1)(model, x, d),
+        (likelihood, data),
+        (likelihood_dot, data_dot),
     )
     return x, held_dot - solve_moving(hessian, explicit_dot + hessian @ held_dot, moving)
+
+
+@jax.custom_jvp
+def derivatives(
+    likelihood: Likelihood, pars: Float[Array, " P"], data: Float[Array, " D"]
+) -> tuple[Float[Array, " P"], Float[Array, "P P"]]:
+    """Gradient and Hessian of -ln L, in closed form until they are differentiated themselves."""
+    expansion = likelihood.expansion(pars, data)
+    return expansion.gradient, expansion.hessian
+
+
+@derivatives.defjvp
+def _derivatives_jvp(primals, tangents):  # type: ignore[no-untyped-def]
+    def by_jax(*args):  # type: ignore[no-untyped-def]
+        return jax.grad(Likelihood.nll, argnums=1)(*args), jax.hessian(Likelihood.nll, argnums=1)(
+            *args
+        )
+
+    return derivatives(*primals), jax.jvp(by_jax, primals, tangents)[1]
 
 
 def solve_moving(

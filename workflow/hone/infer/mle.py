@@ -8,13 +8,23 @@ import jax.numpy as jnp
 import numpy as np
 import pyhf
 from jaxtyping import Array, Float
+from scipy.optimize import OptimizeResult
 
 from hone.errors import FitError, InputError
 from hone.histfactory import Model, from_pyhf
 from hone.histfactory.likelihood import Likelihood
-from hone.infer.minimum import attach, descend
+from hone.histfactory.model import as_floats
+from hone.infer.minimum import attach, derivatives, descend, solve_moving
 
-__all__ = ["FitSetup", "as_model", "fit", "fixed_poi_fit", "is_traced", "require_poi"]
+__all__ = [
+    "FitSetup",
+    "as_model",
+    "checked_setup",
+    "fit",
+    "fixed_poi_fit",
+    "is_traced",
+    "require_poi",
+]
 
 
 @jax.tree_util.register_dataclass
@@ -45,7 +55,7 @@ class FitSetup:
         init_pars = config.suggested_init() if init_pars is None else init_pars
         par_bounds = config.suggested_bounds() if par_bounds is None else par_bounds
         fixed_params = config.suggested_fixed() if fixed_params is None else fixed_params
-        start, bounds, fixed = (_floats(x) for x in (init_pars, par_bounds, fixed_params))
+        start, bounds, fixed = (as_floats(x) for x in (init_pars, par_bounds, fixed_params))
         for name, array, shape in (
             ("init_pars", start, (config.npars,)),
             ("par_bounds", bounds, (config.npars, 2)),
@@ -99,11 +109,8 @@ class FitSetup:
 
     def minimise(
         self, likelihood: Likelihood, data: Float[Array, " D"]
-    ) -> tuple[Float[Array, " P"], Float[Array, ""]]:
-        """Parameters of the best fit and -ln L there, as :meth:`Likelihood.nll`.
-
-        NaN and infinity where it did not converge. Differentiable.
-        """
+    ) -> Float[Array, " P"]:
+        """Parameters of the best fit, differentiable; NaN where it did not converge."""
         frozen, d, setup = jax.lax.stop_gradient((likelihood, data, self))
         starts = setup.starts(frozen)
         shape = (len(starts), 1)
@@ -111,8 +118,7 @@ class FitSetup:
         found = descend(frozen, jnp.tile(d, shape), starts, setup.lower, setup.upper, free)
         best = jnp.argmin(found.value)
         bounds = self.lower, self.upper
-        pars = attach(likelihood, data, found.pars[best], *bounds, self.free, self.start)
-        return pars, found.value[best]
+        return attach(likelihood, data, found.pars[best], *bounds, self.free, self.start)
 
 
 def fit(
@@ -121,8 +127,7 @@ def fit(
     init_pars: Any = None,
     par_bounds: Any = None,
     fixed_params: Any = None,
-    *,
-    return_fitted_val: bool = False,
+    **kwargs: Any,
 ) -> Any:
     """Fit all parameters that are not fixed, as ``pyhf.infer.mle.fit``.
 
@@ -132,19 +137,22 @@ def fit(
         init_pars: starting values (P,); the model's suggestion if None.
         par_bounds: bounds (P, 2); the model's suggestion if None.
         fixed_params: True for parameters kept at their start (P,); the suggestion if None.
-        return_fitted_val: also return the minimum of -2 ln L.
+        kwargs: what to return as well, each False by default: ``return_uncertainties`` (turns the
+            parameters into pairs (P, 2) with their uncertainties, from the inverse Hessian at the
+            minimum, 0 for fixed ones), ``return_correlations`` (P, P), ``return_fitted_val`` (the
+            minimum of -2 ln L) and ``return_result_obj`` (a ``scipy.optimize.OptimizeResult``).
 
     Returns:
-        Fitted parameters, float64 (P,), and with ``return_fitted_val`` a pair with the minimum.
-        Both can be differentiated with respect to model and data.
+        Fitted parameters, float64 (P,), or a tuple of them and what was asked for, in pyhf's
+        order. All can be differentiated with respect to model and data.
 
     Raises:
         FitError: the fit did not converge (NaN instead, inside ``jit``).
-        InputError: a wrong length, or a start outside its bounds.
+        InputError: a wrong length, a start outside its bounds, an unknown option.
     """
     model = as_model(pdf)
     setup = FitSetup.of(model, init_pars, par_bounds, fixed_params)
-    return _checked_fit(data, model, setup, return_fitted_val=return_fitted_val)
+    return _checked_fit(data, model, setup, **kwargs)
 
 
 def fixed_poi_fit(
@@ -168,23 +176,56 @@ def fixed_poi_fit(
     return _checked_fit(data, model, setup.fixing(poi, poi_val), **kwargs)
 
 
-def _checked_fit(
-    data: Any, model: Model, setup: FitSetup, *, return_fitted_val: bool = False
-) -> Any:
-    pars, value = _fit(model, model.checked_data(data), setup)
-    if not is_traced(value) and not bool(np.isfinite(value)):
+def _checked_fit(data: Any, model: Model, setup: FitSetup, **options: Any) -> Any:
+    unknown = set(options) - set(_FIT_OPTIONS)
+    if unknown:
+        raise InputError(
+            f"{min(unknown)!r} is no option of hone's fit, allowed: {', '.join(_FIT_OPTIONS)}; "
+            "there is one method of minimisation, and it converges to rounding"
+        )
+    uncertainties, correlations, value, result = (options.get(o, False) for o in _FIT_OPTIONS)
+    pars, minimum = _fit(model, model.checked_data(data), setup)
+    if not is_traced(minimum) and not bool(np.isfinite(minimum)):
         raise FitError(
             "the fit did not converge; is there data in a bin where nothing is expected, or a "
             "start where an expected rate is negative?"
         )
-    return (pars, value) if return_fitted_val else pars
+    errors = matrix = None
+    if uncertainties or correlations or result:
+        errors, matrix = _uncertainties(model, model.checked_data(data), setup, pars)
+    shown = jnp.stack([pars, errors], axis=1) if uncertainties else pars
+    returns = [shown] + [matrix] * correlations + [minimum] * value
+    if result:
+        returns += [OptimizeResult(x=shown, fun=minimum, success=True, unc=errors, corr=matrix)]
+    return tuple(returns) if len(returns) > 1 else returns[0]
+
+
+_FIT_OPTIONS = (
+    "return_uncertainties",
+    "return_correlations",
+    "return_fitted_val",
+    "return_result_obj",
+)
 
 
 @jax.jit
 def _fit(model: Model, data: Float[Array, " D"], setup: FitSetup) -> tuple[Array, Array]:
     likelihood = model.prepare()
-    pars, _ = setup.minimise(likelihood, data)
+    pars = setup.minimise(likelihood, data)
     return pars, -2 * likelihood.logpdf(pars, data)
+
+
+@jax.jit
+def _uncertainties(
+    model: Model, data: Float[Array, " D"], setup: FitSetup, pars: Float[Array, " P"]
+) -> tuple[Float[Array, " P"], Float[Array, "P P"]]:
+    """Uncertainties and correlations of the free parameters from the inverse Hessian."""
+    _, hessian = derivatives(model.prepare(), pars, data)
+    free = setup.free > 0
+    inverse = jax.vmap(lambda unit: solve_moving(hessian, unit, free))(jnp.eye(pars.size))
+    errors = jnp.sqrt(jnp.diagonal(inverse))
+    scale = jnp.where(errors > 0, errors, 1.0)
+    return errors, inverse / (scale[:, None] * scale[None, :])
 
 
 def as_model(pdf: Model | pyhf.Model) -> Model:
@@ -205,14 +246,26 @@ def require_poi(model: Model) -> int:
     return model.config.poi_index
 
 
+def checked_setup(
+    model: Model, init_pars: Any = None, par_bounds: Any = None, fixed_params: Any = None
+) -> FitSetup:
+    """Start and bounds of a test, with a POI that exists and floats.
+
+    Raises:
+        pyhf.exceptions.UnspecifiedPOI: the model has no POI.
+        pyhf.exceptions.InvalidModel: the POI is fixed.
+    """
+    poi = require_poi(model)
+    setup = FitSetup.of(model, init_pars, par_bounds, fixed_params)
+    if not is_traced(setup.free) and setup.free[poi] == 0:
+        raise pyhf.exceptions.InvalidModel(
+            f"POI at index [{poi}] is set as fixed, which makes profile likelihood ratio based "
+            "inference impossible. Please unfix the POI to continue."
+        )
+    return setup
+
+
 def is_traced(*arrays: Any) -> bool:
     """True inside a JAX transformation, where values cannot be looked at."""
     return any(isinstance(array, jax.core.Tracer) for array in arrays)
 
-
-def _floats(values: Any) -> Any:
-    """Numpy where the values are known: operations on JAX arrays would each be compiled."""
-    try:
-        return np.asarray(values, dtype=float)
-    except jax.errors.TracerArrayConversionError:
-        return jnp.asarray(values, dtype=float)

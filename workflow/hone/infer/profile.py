@@ -1,17 +1,26 @@
 """The fits behind a hypothesis test, and the test statistics that follow from them."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from hone.histfactory import Model
 from hone.histfactory.likelihood import Likelihood
-from hone.infer.asymptotics import TestStatistic
+from hone.infer.asymptotics import LogPValues, TestStatistic, log_pvalues, normal_quantiles
 from hone.infer.minimum import Minima, attach, descend
-from hone.infer.mle import FitSetup
+from hone.infer.mle import FitSetup, require_poi
 
-__all__ = ["Fitted", "asimov_poi", "best_start", "fit_for_test", "test_statistics"]
+__all__ = [
+    "Fitted",
+    "asimov_poi",
+    "best_start",
+    "log_hypotest",
+    "test_statistic",
+    "test_statistics",
+]
 
 
 class Fitted(NamedTuple):
@@ -25,6 +34,49 @@ class Fitted(NamedTuple):
     """Best fit to the data at the tested POI."""
     fixed_asimov: Float[Array, "N P"]
     """Best fits to the Asimov data at N tested POI values."""
+
+
+@partial(jax.jit, static_argnames=("test_stat", "calc_base_dist"))
+def log_hypotest(
+    mu: Float[Array, ""] | float,
+    data: Float[Array, " D"],
+    model: Model,
+    setup: FitSetup,
+    test_stat: TestStatistic = "qtilde",
+    calc_base_dist: str = "normal",
+) -> LogPValues:
+    """Logarithms of the p-values of a test; unlike p-values, they never underflow."""
+    q, q_asimov, _ = _test(mu, data, model, setup, test_stat)
+    return log_pvalues(q, q_asimov, test_stat, calc_base_dist)
+
+
+@partial(jax.jit, static_argnames="test_stat")
+def test_statistic(
+    mu: Float[Array, ""] | float,
+    data: Float[Array, " D"],
+    model: Model,
+    setup: FitSetup,
+    test_stat: TestStatistic,
+) -> tuple[Float[Array, ""], Float[Array, ""], Fitted]:
+    """The statistic as pyhf's calculator gives it (in units of -mu-hat / sigma), q_A, the fits."""
+    q, q_asimov, fitted = _test(mu, data, model, setup, test_stat)
+    _, clb = normal_quantiles(q, jnp.full(6, q_asimov), test_stat)
+    return -clb[0], q_asimov, fitted
+
+
+def _test(
+    mu: Float[Array, ""] | float,
+    data: Float[Array, " D"],
+    model: Model,
+    setup: FitSetup,
+    test_stat: TestStatistic,
+) -> tuple[Float[Array, ""], Float[Array, ""], Fitted]:
+    poi, mu = require_poi(model), jnp.asarray(mu, dtype=float)
+    likelihood = model.prepare()
+    frozen = jax.lax.stop_gradient((likelihood, data, setup, mu))
+    fitted = fit_for_test(*frozen[:3], poi, frozen[3], test_stat)
+    q, q_asimov = test_statistics(likelihood, data, setup, poi, mu, mu[None], fitted, test_stat)
+    return q, q_asimov[0], fitted
 
 
 def fit_for_test(
@@ -94,18 +146,24 @@ def test_statistics(
     parameters reproduce every datum, so that -ln L relative to the saturated model is zero there.
     """
     fitted = jax.lax.stop_gradient(fitted)
-    bounds = setup.lower, setup.upper
+    asimov = setup.fixing(poi, asimov_poi(test_stat))
 
-    def fixed(at: Array, pars: Array, dataset: Array) -> Array:
-        held = setup.fixing(poi, at)
-        return attach(likelihood, dataset, pars, *bounds, held.free, held.start)
+    # As few calls as can be, each for several fits: every one is a program of its own to compile.
+    @partial(jax.vmap, in_axes=(0, 0, 0, 0))
+    def attached(dataset: Array, pars: Array, free: Array, held: Array) -> Array:
+        return attach(likelihood, dataset, pars, setup.lower, setup.upper, free, held)
 
-    free_pars = attach(likelihood, data, fitted.free, *bounds, setup.free, setup.start)
-    asimov_pars = fixed(jnp.asarray(asimov_poi(test_stat)), fitted.asimov, data)
+    free_pars, asimov_pars = attached(
+        jnp.stack([data, data]),
+        jnp.stack([fitted.free, fitted.asimov]),
+        jnp.stack([setup.free, asimov.free]),
+        jnp.stack([setup.start, asimov.start]),
+    )
     asimov_data = likelihood.expected_data(asimov_pars)
     datasets = jnp.concatenate([data[None], jnp.tile(asimov_data, (len(mu_asimov), 1))])
     pars = jnp.concatenate([fitted.fixed[None], fitted.fixed_asimov])
-    pars = jax.vmap(fixed)(jnp.append(mu, mu_asimov), pars, datasets)
+    tested = jax.vmap(lambda at: setup.fixing(poi, at))(jnp.append(mu, mu_asimov))
+    pars = attached(datasets, pars, tested.free, tested.start)
     values = jax.vmap(likelihood.nll)(
         jnp.concatenate([free_pars[None], pars]), jnp.concatenate([data[None], datasets])
     )

@@ -1,0 +1,118 @@
+"""Every derivative equals finite differences; everything goes under vmap and to another device."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from specs import blobs_like, everything, pseudo_data, typical
+
+from hone import infer
+from hone.histfactory import from_pyhf
+from hone.infer.intervals import all_limits
+from hone.infer.mle import checked_setup
+from hone.infer.profile import log_hypotest
+from hone.objectives import log_cls
+
+MERITS = {
+    "log CLs in training": lambda m: log_cls(m),
+    "CLs observed and at +1 sigma": lambda m: jnp.stack(
+        [t := infer.hypotest(0.8, DATA, m, return_expected_set=True), t[0], t[1][3]][1:]
+    ),
+    "p0": lambda m: infer.expected_p0(m),
+    "sigma_mu": lambda m: infer.sigma_mu(m),
+    "mu-hat": lambda m: infer.fit(DATA, m)[m.config.poi_index],
+    "limits observed and expected": lambda m: all_limits(DATA, m)[jnp.array([0, 3])],
+}
+DATA = np.concatenate([[66.0, 33.0, 9.0, 3.0, 2.0], typical().config.auxdata])
+
+
+def assert_gradient(merit, model):
+    """Along a random direction of yields, templates and uncertainties."""
+    rng = np.random.default_rng(7)
+    direction = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(0, 0.01, leaf.shape)), model)
+    # empty cells stay empty, and auxiliary settings are not numbers of the templates
+    direction = jax.tree.map(lambda d, leaf: jnp.where(leaf == 0, 0.0, d), direction, model)
+    direction = direction.replace(
+        normal_auxdata=0 * direction.normal_auxdata, normal_sigma=0 * direction.normal_sigma
+    )
+
+    @jax.jit
+    def along(x):
+        return merit(jax.tree.map(lambda leaf, d: leaf + x * d, model, direction))
+
+    gradient = jax.jit(jax.jacrev(merit))(model)
+    slope = sum(
+        np.tensordot(g, d, axes=np.ndim(d))
+        for g, d in zip(jax.tree.leaves(gradient), jax.tree.leaves(direction), strict=True)
+    )
+    h = 1e-3
+    numeric = (8 * (along(h) - along(-h)) - (along(2 * h) - along(-2 * h))) / (12 * h)
+    np.testing.assert_allclose(slope, numeric, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", MERITS)
+def test_gradient_equals_finite_differences(name):
+    assert_gradient(MERITS[name], from_pyhf(typical()))
+
+
+def test_gradient_through_every_modifier():
+    oracle = everything()
+    data = jnp.asarray(pseudo_data(oracle, seed=2))
+    assert_gradient(
+        lambda m: jnp.stack([log_cls(m), infer.hypotest(0.8, data, m)]), from_pyhf(oracle)
+    )
+
+
+def test_second_derivative_of_mu_hat():
+    """Derivatives nest: the second equals a difference of firsts."""
+    model = from_pyhf(typical())
+
+    def mu_hat(x):
+        pars = infer.fit(DATA, model.replace(nominal=model.nominal.at[0, 1].add(x)))
+        return pars[model.config.poi_index]
+
+    first = jax.jit(jax.grad(mu_hat))
+    second = jax.jit(jax.grad(jax.grad(mu_hat)))(0.0)
+    h = 1e-3
+    numeric = (first(h) - first(-h)) / (2 * h)
+    assert float(second) == pytest.approx(float(numeric), rel=1e-4)
+
+
+def test_log_cls_does_not_underflow():
+    """A signal so strong that CLs is far below the smallest number."""
+    oracle = blobs_like([900.0, 2000.0], [50.0, 20.0], [52.0, 22.0], [48.0, 18.0])
+    model = from_pyhf(oracle)
+    value, gradient = jax.value_and_grad(log_cls)(model)
+    assert value < -700
+    assert np.isfinite(value)
+    assert (np.asarray(gradient.nominal[1]) < 0).all()
+
+
+def test_no_signal_gives_finite_gradients():
+    oracle = blobs_like([0.0, 0.0], [50.0, 20.0], [52.0, 22.0], [48.0, 18.0])
+    value, gradient = jax.value_and_grad(log_cls)(from_pyhf(oracle))
+    assert value == pytest.approx(0.0, abs=1e-12)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+
+
+def test_vmap_over_models_data_and_mu():
+    model = from_pyhf(typical())
+    setup = checked_setup(model)
+    models = jax.tree.map(lambda leaf: jnp.stack([leaf, 1.02 * leaf]), model)
+    data = jnp.stack([jnp.asarray(DATA)] * 2).at[1, 4].set(5.0)
+    mus = jnp.array([0.5, 1.5])
+
+    def cls(mu, data, model):
+        return log_hypotest(mu, data, model, setup, "qtilde").cls
+
+    batch = jax.vmap(cls)(mus, data, models)
+    for i in range(2):
+        single = cls(mus[i], data[i], jax.tree.map(lambda leaf, i=i: leaf[i], models))
+        np.testing.assert_allclose(batch[i], single, rtol=1e-8)
+
+
+def test_lowers_for_cpu_and_cuda():
+    model = from_pyhf(typical())
+    step = jax.jit(jax.value_and_grad(log_cls))
+    exported = jax.export.export(step, platforms=["cpu", "cuda"])(model)
+    assert set(exported.platforms) == {"cpu", "cuda"}

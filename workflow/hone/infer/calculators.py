@@ -1,0 +1,158 @@
+"""pyhf's calculators with hone's fits inside: their distributions and p-values are pyhf's own."""
+
+from typing import Any
+
+import numpy as np
+import pyhf
+from pyhf.infer.calculators import HypoTestFitResults
+from scipy.special import ndtr
+
+from hone.errors import FitError, InputError
+from hone.histfactory import Model
+from hone.infer.asymptotics import TestStatistic
+from hone.infer.mle import as_model, checked_setup, fixed_poi_fit
+from hone.infer.profile import asimov_poi, test_statistic
+from hone.infer.toys import sample_toys, toy_statistics
+
+__all__ = ["AsymptoticCalculator", "EmpiricalDistribution", "ToyCalculator"]
+
+
+class AsymptoticCalculator(pyhf.infer.calculators.AsymptoticCalculator):
+    """As ``pyhf.infer.calculators.AsymptoticCalculator``; :meth:`teststatistic` is hone's."""
+
+    def __init__(
+        self,
+        data: Any,
+        pdf: Model | pyhf.Model,
+        init_pars: Any = None,
+        par_bounds: Any = None,
+        fixed_params: Any = None,
+        test_stat: TestStatistic = "qtilde",
+        calc_base_dist: str = "normal",
+    ) -> None:
+        model = as_model(pdf)
+        self.setup = checked_setup(model, init_pars, par_bounds, fixed_params)
+        super().__init__(
+            model.checked_data(data),
+            model,
+            None if init_pars is None else list(init_pars),
+            None if par_bounds is None else list(par_bounds),
+            None if fixed_params is None else list(fixed_params),
+            test_stat,
+            calc_base_dist,
+        )
+
+    def teststatistic(self, poi_test: Any) -> np.ndarray:
+        """Test statistic of the data at ``poi_test``; fills ``fitted_pars``.
+
+        Raises:
+            FitError: a fit did not converge.
+        """
+        value, q_asimov, fitted = test_statistic(
+            poi_test, self.data, self.pdf, self.setup, self.test_stat
+        )
+        if not np.isfinite([value, q_asimov]).all():
+            raise FitError(f"a fit of the hypothesis test at POI = {poi_test} did not converge")
+        self.sqrtqmuA_v = np.sqrt(q_asimov)
+        self.fitted_pars = HypoTestFitResults(
+            asimov_pars=np.asarray(fitted.asimov),
+            free_fit_to_data=np.asarray(fitted.free),
+            # Asimov data is fitted perfectly by the parameters that made it.
+            free_fit_to_asimov=np.asarray(fitted.asimov),
+            fixed_poi_fit_to_data=np.asarray(fitted.fixed),
+            fixed_poi_fit_to_asimov=np.asarray(fitted.fixed_asimov[0]),
+        )
+        return np.asarray(value)
+
+
+class EmpiricalDistribution(pyhf.infer.calculators.EmpiricalDistribution):
+    """As pyhf's, with percentiles that NumPy 2.4 still computes (pyhf 0.7.6 fails there)."""
+
+    def expected_value(self, nsigma: Any) -> np.ndarray:
+        """Test statistic at ``nsigma`` standard deviations of a unit normal."""
+        return np.percentile(self.samples, 100 * ndtr(nsigma))
+
+
+class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
+    """As ``pyhf.infer.calculators.ToyCalculator``, with all toys fitted in batches.
+
+    ``rng`` is a seed or a ``numpy.random.Generator``; None draws fresh toys every time. No
+    progress bar is shown: ``track_progress`` is accepted for pyhf's sake.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        pdf: Model | pyhf.Model,
+        init_pars: Any = None,
+        par_bounds: Any = None,
+        fixed_params: Any = None,
+        test_stat: TestStatistic = "qtilde",
+        ntoys: int = 2000,
+        track_progress: bool = True,
+        rng: int | np.random.Generator | None = None,
+    ) -> None:
+        if not ntoys >= 1:
+            raise InputError(f"ntoys is {ntoys}, it must be at least 1")
+        model = as_model(pdf)
+        self.setup = checked_setup(model, init_pars, par_bounds, fixed_params)
+        super().__init__(
+            model.checked_data(data),
+            model,
+            None if init_pars is None else list(init_pars),
+            None if par_bounds is None else list(par_bounds),
+            None if fixed_params is None else list(fixed_params),
+            test_stat,
+            ntoys,
+            track_progress,
+        )
+        self.rng = np.random.default_rng(rng)
+
+    def distributions(
+        self,
+        poi_test: Any,
+        track_progress: bool | None = None,  # noqa: ARG002
+    ) -> tuple[EmpiricalDistribution, EmpiricalDistribution]:
+        """The statistic's distributions for signal plus background and for background only.
+
+        Toys are drawn where the nuisance parameters fit the data best for each hypothesis.
+
+        Raises:
+            FitError: a fit did not converge.
+        """
+        hypotheses = []
+        for poi in (float(poi_test), asimov_poi(self.test_stat)):
+            truth = self._fixed_fit(poi)
+            toys = sample_toys(self.pdf, truth, self.ntoys, self.rng)
+            hypotheses.append(
+                EmpiricalDistribution(self._statistics(toys, float(poi_test), truth))
+            )
+        return hypotheses[0], hypotheses[1]
+
+    def expected_pvalues(
+        self,
+        sig_plus_bkg_distribution: EmpiricalDistribution,
+        bkg_only_distribution: EmpiricalDistribution,
+    ) -> list[list[np.ndarray]]:
+        """CLs+b, CLb and CLs at -2 to +2 sigma of what background-only toys give."""
+        values = np.asarray(bkg_only_distribution.samples)
+        clsb, clb = (
+            1 - np.searchsorted(np.sort(toys.samples), values, side="left") / len(toys.samples)
+            for toys in (sig_plus_bkg_distribution, bkg_only_distribution)
+        )
+        percentiles = 100 * ndtr([-2.0, -1.0, 0.0, 1.0, 2.0])
+        return [list(np.percentile(p, percentiles)) for p in (clsb, clb, clsb / clb)]
+
+    def teststatistic(self, poi_test: Any) -> np.ndarray:
+        """Test statistic of the data at ``poi_test``."""
+        truth = self._fixed_fit(float(poi_test))
+        return self._statistics(np.asarray(self.data)[None], float(poi_test), truth)[0]
+
+    def _fixed_fit(self, poi: float) -> np.ndarray:
+        fitted = fixed_poi_fit(
+            poi, self.data, self.pdf, self.init_pars, self.par_bounds, self.fixed_params
+        )
+        return np.asarray(fitted)
+
+    def _statistics(self, toys: np.ndarray, mu: float, truth: np.ndarray) -> np.ndarray:
+        return toy_statistics(self.pdf, toys, self.setup, mu, truth, self.test_stat)
