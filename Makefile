@@ -1,5 +1,6 @@
 # make         sets up .venv from the lock file and runs the analysis in CONFIG
 # make test    the tests          make lint    the linters
+# make bench   speed against peers, 20 minutes
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ BIN := .venv/bin
 # Byte code makes every job of a run start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint docs lock clean
+.PHONY: run test lint bench docs lock clean
 run: .venv/.runtime
 	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 	@cat results/$$(sed -n 's/^analysis: *\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG))/summary.txt
@@ -24,6 +25,15 @@ lint: .venv/.dev
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
 	$(BIN)/mypy
+
+bench: .venv/.dev .venv/relaxed/.done
+	$(BIN)/python benchmarks/run.py .venv/relaxed/bin/python
+
+# relaxed needs the JAX and NumPy of its time.
+.venv/relaxed/.done: benchmarks/relaxed.lock | .venv/bin/python
+	$(PYTHON) -m venv --without-pip .venv/relaxed
+	$(PYTHON) -m pip --quiet --python .venv/relaxed/bin/python install --require-hashes -r $<
+	touch $@
 
 # Without ensurepip, as on Debian without python3-venv: the pip outside installs into .venv.
 .venv/bin/python:
@@ -48,6 +58,8 @@ lock: .venv/.dev
 	$(UV) --upgrade --output-file envs/requirements.lock
 	$(UV) --upgrade --group dev --constraint envs/requirements.lock \
 		--output-file envs/requirements-dev.lock
+	$(BIN)/uv pip compile benchmarks/relaxed.in --quiet --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --output-file benchmarks/relaxed.lock
 	$(BIN)/python workflow/document.py
 
 clean:

@@ -94,6 +94,11 @@ def compare_with_pyhf(oracle, data, mu, **options):
     assert (found <= best + 1e-6).all()
     if not (best <= found + 1e-6).all():
         return False
+    if ours.sqrtqmuA_v < 1e-4:
+        # No sensitivity at all: pyhf divides rounding by rounding there.
+        cls = ours.pvalues(statistic, *ours.distributions(mu))[2]
+        assert float(cls) == pytest.approx(1.0, abs=1e-3)
+        return False
     np.testing.assert_allclose(statistic, expected, rtol=1e-4, atol=1e-4)
     pairs = [
         (*(c.pvalues(t, *c.distributions(mu))), *c.expected_pvalues(*c.distributions(mu))[2])

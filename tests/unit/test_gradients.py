@@ -4,26 +4,40 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from specs import blobs_like, everything, pseudo_data, typical
+from specs import MODELS, blobs_like, everything, pseudo_data, typical
 
 from hone import infer
 from hone.histfactory import from_pyhf
 from hone.infer.intervals import all_limits
 from hone.infer.mle import checked_setup
 from hone.infer.profile import log_hypotest
+from hone.infer.toys import fit_toys
 from hone.objectives import log_cls
 
 MERITS = {
+    "logpdf": lambda m: m.logpdf(SOME_PARS, DATA),
     "log CLs in training": lambda m: log_cls(m),
-    "CLs observed and at +1 sigma": lambda m: jnp.stack(
-        [t := infer.hypotest(0.8, DATA, m, return_expected_set=True), t[0], t[1][3]][1:]
-    ),
-    "p0": lambda m: infer.expected_p0(m),
+    "CLs observed and expected": lambda m: cls_values(m, DATA),
+    "CLs with the POI at its bound": lambda m: cls_values(m, FEW),
+    "p0 expected": lambda m: infer.expected_p0(m),
+    "p0 observed": lambda m: infer.hypotest(0.0, DATA, m, test_stat="q0"),
     "sigma_mu": lambda m: infer.sigma_mu(m),
     "mu-hat": lambda m: infer.fit(DATA, m)[m.config.poi_index],
-    "limits observed and expected": lambda m: all_limits(DATA, m)[jnp.array([0, 3])],
+    "limits observed and expected": lambda m: all_limits(DATA, m),
+    "limits with the POI at its bound": lambda m: all_limits(FEW, m),
 }
 DATA = np.concatenate([[66.0, 33.0, 9.0, 3.0, 2.0], typical().config.auxdata])
+SOME_PARS = np.array([0.3, 0.8, 1.02, 0.99, 1.1, 0.95, 1.0])
+FEW = np.concatenate([[58.0, 27.0, 6.0, 1.0, 0.2], typical().config.auxdata])
+
+
+def cls_values(model, data):
+    observed, expected = infer.hypotest(0.8, data, model, return_expected_set=True)
+    return jnp.stack([observed, *expected])
+
+
+def test_the_bound_is_active():
+    assert infer.fit(FEW, typical())[1] == 0.0
 
 
 def assert_gradient(merit, model):
@@ -78,6 +92,21 @@ def test_second_derivative_of_mu_hat():
     assert float(second) == pytest.approx(float(numeric), rel=1e-4)
 
 
+def test_second_derivative_of_cls():
+    """Through the fitted Asimov parameters as well."""
+    oracle = MODELS["simple"]
+    model, data = from_pyhf(oracle), jnp.asarray(pseudo_data(oracle, seed=2))
+
+    def log_observed_cls(x):
+        moved = model.replace(nominal=model.nominal.at[0, 0].add(x))
+        return jnp.log(infer.hypotest(1.0, data, moved))
+
+    first = jax.jit(jax.grad(log_observed_cls))
+    second = jax.jit(jax.grad(jax.grad(log_observed_cls)))(0.0)
+    h = 1e-3
+    assert float(second) == pytest.approx(float(first(h) - first(-h)) / (2 * h), rel=1e-5)
+
+
 def test_log_cls_does_not_underflow():
     """A signal so strong that CLs is far below the smallest number."""
     oracle = blobs_like([900.0, 2000.0], [50.0, 20.0], [52.0, 22.0], [48.0, 18.0])
@@ -111,8 +140,29 @@ def test_vmap_over_models_data_and_mu():
         np.testing.assert_allclose(batch[i], single, rtol=1e-8)
 
 
-def test_lowers_for_cpu_and_cuda():
+def test_vmap_over_limits():
     model = from_pyhf(typical())
-    step = jax.jit(jax.value_and_grad(log_cls))
-    exported = jax.export.export(step, platforms=["cpu", "cuda"])(model)
+    data = jnp.stack([jnp.asarray(DATA), jnp.asarray(FEW)])
+    batch = jax.vmap(lambda d: all_limits(d, model))(data)
+    for i in range(2):
+        np.testing.assert_allclose(batch[i], all_limits(np.asarray(data[i]), model), rtol=1e-9)
+
+
+PROGRAMS = {
+    "training objective and its gradient": jax.value_and_grad(log_cls),
+    "hypothesis test and its gradient": jax.grad(
+        lambda m: log_hypotest(1.0, jnp.asarray(DATA), m, checked_setup(m)).cls
+    ),
+    "limits": lambda m: all_limits(jnp.asarray(DATA), m),
+    "toys": lambda m: fit_toys(
+        m, jnp.stack([DATA] * 4), checked_setup(m), checked_setup(m).start, 1.0
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_lowers_for_cpu_and_cuda(name):
+    """No GPU is needed to lower; nothing runs on one here."""
+    model = from_pyhf(typical())
+    exported = jax.export.export(jax.jit(PROGRAMS[name]), platforms=["cpu", "cuda"])(model)
     assert set(exported.platforms) == {"cpu", "cuda"}

@@ -49,6 +49,19 @@ def test_limits_are_where_pyhf_finds_the_level(name):
         assert band[i] == pytest.approx(0.1, rel=1e-4)
 
 
+@pytest.mark.parametrize(("signal", "background"), [([3.0], [0.0]), ([3.0, 4.0], [0.0, 10.0])])
+def test_no_background_is_no_error(signal, background):
+    errors = [0.1 * b for b in background]
+    oracle = pyhf.simplemodels.uncorrelated_background(signal, background, errors)
+    data = np.array([*background, *oracle.config.auxdata])
+    for mu in (0.5, 2.0):
+        ours = infer.hypotest(mu, data, oracle, return_expected_set=True)
+        theirs = pyhf.infer.hypotest(mu, data, oracle, return_expected_set=True)
+        np.testing.assert_allclose(
+            np.log(jax.tree.leaves(ours)), np.log(jax.tree.leaves(theirs)), rtol=1e-6
+        )
+
+
 def test_scanned_limits_equal_pyhfs():
     oracle = MODELS["simple"]
     data, scan = pseudo_data(oracle, seed=8), np.linspace(0, 5, 11)
@@ -77,6 +90,28 @@ def test_signal_strength_and_yield_are_interchangeable(scale, mu):
     np.testing.assert_allclose(
         infer.asimov_qmu(scaled, mu / scale), infer.asimov_qmu(model, mu), rtol=1e-9
     )
+
+
+@pytest.mark.parametrize("calctype", ["asymptotics", "toybased"])
+def test_returns_stand_in_pyhfs_order(calctype):
+    oracle = MODELS["simple"]
+    data = pseudo_data(oracle, seed=2)
+    wanted = ["tail_probs", "expected", "expected_set", "calculator"]
+    options = {"calctype": calctype} | ({"ntoys": 20, "rng": 1} if calctype == "toybased" else {})
+    cls, tails, median, band, calculator = infer.hypotest(
+        1.0, data, oracle, **{f"return_{name}": True for name in wanted}, **options
+    )
+    assert float(cls) == pytest.approx(float(tails[0] / tails[1]))
+    assert median == band[2]
+    base = pyhf.infer.utils.create_calculator(calctype, data, oracle).__class__
+    assert isinstance(calculator, base)
+    if calctype == "asymptotics":
+        theirs = pyhf.infer.hypotest(1.0, data, oracle, return_calculator=True)[1]
+        for name in theirs.fitted_pars.__dataclass_fields__:
+            ours = getattr(calculator.fitted_pars, name)
+            np.testing.assert_allclose(ours, getattr(theirs.fitted_pars, name), atol=1e-3)
+        statistic = calculator.teststatistic(1.0)
+        assert float(statistic) == pytest.approx(float(theirs.teststatistic(1.0)), abs=1e-4)
 
 
 def test_bad_questions_are_refused():

@@ -179,9 +179,7 @@ class Likelihood:
         slope, curvature = _poisson_derivatives(measured, pars * self.rate_per_unit)
         is_poisson = layout.poisson_par
         slope = jnp.where(is_poisson, slope * self.rate_per_unit, pull)
-        curvature = jnp.where(
-            is_poisson, curvature * self.rate_per_unit**2, self.inverse_variance
-        )
+        curvature = jnp.where(is_poisson, curvature * self.rate_per_unit**2, self.inverse_variance)
         deviance = _poisson_deviance(measured, pars * self.rate_per_unit)
         return value + jnp.where(is_poisson, deviance, 0.0).sum(), slope, curvature
 

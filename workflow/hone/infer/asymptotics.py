@@ -49,9 +49,7 @@ def log_pvalues(
     calc_base_dist: str = "normal",
 ) -> LogPValues:
     """p-values of the test statistic, observed and expected."""
-    clsb, clb = log_ndtr(
-        normal_quantiles(q, jnp.full(6, q_asimov), test_stat, calc_base_dist)
-    )
+    clsb, clb = log_ndtr(normal_quantiles(q, jnp.full(6, q_asimov), test_stat, calc_base_dist))
     return LogPValues(clsb[0], clb[0], clsb[1:], clb[1:])
 
 

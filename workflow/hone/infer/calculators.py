@@ -124,9 +124,7 @@ class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
         for poi in (float(poi_test), asimov_poi(self.test_stat)):
             truth = self._fixed_fit(poi)
             toys = sample_toys(self.pdf, truth, self.ntoys, self.rng)
-            hypotheses.append(
-                EmpiricalDistribution(self._statistics(toys, float(poi_test), truth))
-            )
+            hypotheses.append(EmpiricalDistribution(self._statistics(toys, float(poi_test), truth)))
         return hypotheses[0], hypotheses[1]
 
     def expected_pvalues(

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, get_args
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pyhf

@@ -186,9 +186,7 @@ def _toy_limits(
     bounds = hypotest_kwargs.get("par_bounds") or model.config.suggested_bounds()
     upper = bounds[poi][1]
     limits = []
-    for curve, (name, guess) in enumerate(
-        zip(LIMIT_NAMES, [around[0], *around[1]], strict=True)
-    ):
+    for curve, (name, guess) in enumerate(zip(LIMIT_NAMES, [around[0], *around[1]], strict=True)):
         low, high = 0.8 * float(guess), min(1.25 * float(guess), upper)
         while excess(low, curve) < 0:
             low /= 2

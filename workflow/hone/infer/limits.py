@@ -190,4 +190,3 @@ def search_limits(
     found = (last.stage == _END) & ~last.missing & jnp.isfinite(last.free_value)
     limits = jnp.where(found, last.mu, jnp.nan)
     return limits, Fitted(last.free, last.asimov, last.pars[0], last.pars[1:])
-

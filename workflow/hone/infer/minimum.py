@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from hone.histfactory.likelihood import BARRIER, Expansion, Likelihood
 
@@ -33,6 +33,8 @@ class Minima(NamedTuple):
     gradient: Float[Array, "L P"]
     """Derivative of ``value``; not zero for parameters that are fixed or at a bound."""
     rates: Float[Array, "L B"]
+    evaluations: Int[Array, " L"]
+    """How often the model was evaluated, each time with gradient and Hessian."""
 
 
 class _State(NamedTuple):
@@ -49,6 +51,7 @@ class _State(NamedTuple):
     converged: Bool[Array, " L"]
     hopeless: Bool[Array, " L"]
     """The start itself is not allowed: a rate is negative there."""
+    evaluations: Int[Array, " L"]
     iteration: Array
 
 
@@ -81,8 +84,10 @@ def descend(
     def body(state: _State) -> _State:
         new = expand(state.trial, data, state.barrier)
         # What has ended finds nothing better, and so stays as it is.
-        better = ~(state.converged | state.hopeless)
-        better &= new.value <= state.at.value + _ROUNDING * (1 + jnp.abs(state.at.value))
+        under_way = ~(state.converged | state.hopeless)
+        better = under_way & (
+            new.value <= state.at.value + _ROUNDING * (1 + jnp.abs(state.at.value))
+        )
         better &= jnp.isfinite(new.value + new.hessian.sum((1, 2)) + new.gradient.sum(1))
         settled = better & (state.damping <= 1e-2)
         settled &= state.decrease < jnp.where(
@@ -120,6 +125,7 @@ def descend(
             staged=state.staged | raised,
             converged=state.converged | (settled & ~moved),
             hopeless=state.hopeless | ((state.iteration == 0) & ~better),
+            evaluations=state.evaluations + under_way,
             iteration=state.iteration + 1,
         )
 
@@ -146,6 +152,7 @@ def descend(
         staged=no,
         converged=no,
         hopeless=no,
+        evaluations=jnp.zeros(fits, dtype=int),
         iteration=jnp.array(0),
     )
     last = jax.lax.while_loop(going_on, body, first)
@@ -154,16 +161,17 @@ def descend(
         jnp.where(last.converged, last.at.value, jnp.inf),
         last.at.gradient,
         last.at.rates,
+        last.evaluations,
     )
 
 
 @jax.custom_jvp
 def attach(
-    likelihood: Likelihood,
-    data: Float[Array, " D"],
+    likelihood: Likelihood,  # noqa: ARG001 -- this and what follows is for the derivative
+    data: Float[Array, " D"],  # noqa: ARG001
     pars: Float[Array, " P"],
-    lower: Float[Array, " P"],
-    upper: Float[Array, " P"],
+    lower: Float[Array, " P"],  # noqa: ARG001
+    upper: Float[Array, " P"],  # noqa: ARG001
     free: Float[Array, " P"],
     held: Float[Array, " P"],
 ) -> Float[Array, " P"]:

@@ -107,9 +107,7 @@ class FitSetup:
         starts = jnp.stack([self.start, self.start + sigma, self.start - sigma])
         return self.held_at(jnp.clip(starts, self.lower, self.upper))
 
-    def minimise(
-        self, likelihood: Likelihood, data: Float[Array, " D"]
-    ) -> Float[Array, " P"]:
+    def minimise(self, likelihood: Likelihood, data: Float[Array, " D"]) -> Float[Array, " P"]:
         """Parameters of the best fit, differentiable; NaN where it did not converge."""
         frozen, d, setup = jax.lax.stop_gradient((likelihood, data, self))
         starts = setup.starts(frozen)
@@ -190,7 +188,8 @@ def _checked_fit(data: Any, model: Model, setup: FitSetup, **options: Any) -> An
             "the fit did not converge; is there data in a bin where nothing is expected, or a "
             "start where an expected rate is negative?"
         )
-    errors = matrix = None
+    errors: Any = None
+    matrix: Any = None
     if uncertainties or correlations or result:
         errors, matrix = _uncertainties(model, model.checked_data(data), setup, pars)
     shown = jnp.stack([pars, errors], axis=1) if uncertainties else pars
@@ -268,4 +267,3 @@ def checked_setup(
 def is_traced(*arrays: Any) -> bool:
     """True inside a JAX transformation, where values cannot be looked at."""
     return any(isinstance(array, jax.core.Tracer) for array in arrays)
-

@@ -1,6 +1,5 @@
 """Distributions of the test statistic from toys: pseudo-data sampled from the model, and fitted."""
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -14,7 +13,7 @@ from hone.infer.asymptotics import TestStatistic
 from hone.infer.minimum import descend
 from hone.infer.mle import FitSetup, require_poi
 
-__all__ = ["sample_toys", "toy_statistics"]
+__all__ = ["fit_toys", "sample_toys", "toy_statistics"]
 
 _BATCH = 256
 """Toys fitted side by side: enough to keep the processor busy, few enough for its cache."""
@@ -79,8 +78,7 @@ def toy_statistics(
             # Always the same shape, so that one program serves all.
             filled = np.resize(part, _BATCH)
             found, found_mu = (
-                np.asarray(x)[: len(part)]
-                for x in _fit_toys(model, toys[filled], setup, start, mu)
+                np.asarray(x)[: len(part)] for x in fit_toys(model, toys[filled], setup, start, mu)
             )
             better = found[:, 0] < values[part, 0]
             mu_hat[part] = np.where(better, found_mu, mu_hat[part])
@@ -99,7 +97,7 @@ def toy_statistics(
 
 
 @jax.jit
-def _fit_toys(
+def fit_toys(
     model: Model, toys: Float[Array, "N D"], setup: FitSetup, start: Array, mu: Array
 ) -> tuple[Float[Array, "N 2"], Float[Array, " N"]]:
     """-ln L of the free fit and of the one at ``mu``, and the free fit's POI."""

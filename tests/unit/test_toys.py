@@ -1,0 +1,111 @@
+"""Toys: sampled from the model, fitted as pyhf fits, with p-values that follow from them."""
+
+import numpy as np
+import pyhf
+import pytest
+from specs import MODELS, everything, pseudo_data, typical
+
+from hone import infer
+from hone.errors import FitError, InputError
+from hone.histfactory import from_pyhf
+from hone.infer.calculators import ToyCalculator
+from hone.infer.mle import checked_setup
+from hone.infer.toys import sample_toys, toy_statistics
+
+STATISTICS = {
+    "qtilde": pyhf.infer.test_statistics.qmu_tilde,
+    "q": pyhf.infer.test_statistics.qmu,
+    "q0": pyhf.infer.test_statistics.q0,
+}
+
+
+def test_toys_scatter_as_the_model_says():
+    """Counts as Poissons, auxiliary data as its constraints, each with its own parameters."""
+    oracle = everything()
+    model, rng = from_pyhf(oracle), np.random.default_rng(1)
+    pars = np.array(oracle.config.suggested_init())
+    ntoys = 20_000
+    toys = sample_toys(model, pars, ntoys, rng)
+    theirs = np.asarray(oracle.make_pdf(pars).sample((ntoys,)))
+    expected = oracle.expected_data(pars)
+    spread = theirs.std(axis=0)
+    assert (abs(toys.mean(axis=0) - expected) < 5 * spread / np.sqrt(ntoys)).all()
+    np.testing.assert_allclose(toys.std(axis=0), spread, rtol=0.05)
+
+
+@pytest.mark.parametrize("test_stat", STATISTICS)
+def test_statistics_equal_pyhfs(test_stat):
+    oracle = MODELS["simple"]
+    model = from_pyhf(oracle)
+    bounds = [tuple(b) for b in oracle.config.suggested_bounds()]
+    if test_stat != "qtilde":
+        bounds[oracle.config.poi_index] = (-2.0, 10.0)
+    mu = 0.0 if test_stat == "q0" else 1.0
+    truth = np.array(oracle.config.suggested_init())
+    toys = sample_toys(model, truth, 12, np.random.default_rng(3))
+    ours = toy_statistics(model, toys, checked_setup(model, None, bounds), mu, truth, test_stat)
+    init, fixed = oracle.config.suggested_init(), oracle.config.suggested_fixed()
+    theirs = [STATISTICS[test_stat](mu, toy, oracle, init, bounds, fixed) for toy in toys]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_cls_from_toys_is_near_the_asymptotic_one():
+    oracle = MODELS["simple"]
+    data = pseudo_data(oracle, seed=2)
+    options = {"return_tail_probs": True, "return_expected_set": True}
+    toys = infer.hypotest(1.0, data, oracle, calctype="toybased", ntoys=4000, rng=5, **options)
+    asymptotic = infer.hypotest(1.0, data, oracle, **options)
+    assert [len(part) for part in toys[1:]] == [len(part) for part in asymptotic[1:]]
+    clsb, clb = toys[1]
+    # three standard deviations of a binomial, and what the asymptotic formula is off
+    assert abs(clsb - asymptotic[1][0]) < 3 * np.sqrt(clsb * (1 - clsb) / 4000) + 0.01
+    assert abs(clb - asymptotic[1][1]) < 3 * np.sqrt(clb * (1 - clb) / 4000) + 0.03
+    assert toys[0] == pytest.approx(clsb / clb)
+    assert toys[2][2] == pytest.approx(float(asymptotic[2][2]), rel=0.15)
+    assert (np.diff(toys[2]) >= 0).all()
+
+
+def test_a_seed_repeats_the_toys():
+    oracle = MODELS["simple"]
+    data = pseudo_data(oracle, seed=2)
+    first, second, other = (
+        ToyCalculator(data, oracle, ntoys=50, rng=seed).distributions(1.0)[0].samples
+        for seed in (7, 7, 8)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert (first != other).any()
+
+
+def test_toy_limits_surround_the_asymptotic_ones():
+    oracle = MODELS["simple"]
+    data = pseudo_data(oracle, seed=8)
+    options = {"calctype": "toybased", "ntoys": 500, "rng": 3}
+    observed, expected, (mus, tests) = infer.upper_limit(
+        data, oracle, return_results=True, **options
+    )
+    asymptotic = infer.upper_limit(data, oracle)
+    assert float(observed) == pytest.approx(float(asymptotic[0]), rel=0.2)
+    np.testing.assert_allclose(expected[1:4], asymptotic[1][1:4], rtol=0.2)
+    assert len(mus) == len(tests)
+    calculator = infer.hypotest(float(observed), data, oracle, return_calculator=True, **options)[1]
+    assert isinstance(calculator, pyhf.infer.calculators.ToyCalculator)
+    assert calculator.ntoys == 500
+
+
+def test_bad_questions_are_refused():
+    oracle = typical()
+    data = np.concatenate([[60.0, 30.0, 8.0, 2.0, 0.0], oracle.config.auxdata])
+    with pytest.raises(InputError, match="ntoys is 0"):
+        infer.hypotest(1.0, data, oracle, calctype="toybased", ntoys=0)
+    with pytest.raises(InputError, match="allowed: asymptotics, toybased"):
+        infer.hypotest(1.0, data, oracle, calctype="bayes")
+    with pytest.raises(InputError, match="'ntoys' is no option of calctype 'asymptotics'"):
+        infer.hypotest(1.0, data, oracle, ntoys=10)
+
+
+def test_a_ratio_of_nothing_is_an_error():
+    """An observation more signal-like than any background-only toy leaves no CLb."""
+    oracle = MODELS["simple"]
+    data = np.concatenate([[10.0, 10.0], oracle.config.auxdata])
+    with pytest.raises(FitError, match="increase ntoys"):
+        infer.hypotest(1.0, data, oracle, calctype="toybased", ntoys=20, rng=1)
