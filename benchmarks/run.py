@@ -33,7 +33,7 @@ def run(python: str, script: str, *arguments: str, cache: str = "") -> dict[str,
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPATH"] = str(HERE.parent / "workflow")
     if cache:
-        environment["BENCHMARK_CACHE"] = cache
+        environment["JAX_COMPILATION_CACHE_DIR"] = cache
     print("  ", script, *arguments, flush=True)
     command = [python, str(HERE / script), *arguments]
     took, done = seconds(

@@ -1,6 +1,5 @@
 """One benchmark of hone in a fresh process: ``task_hone.py <task> [arguments]``."""
 
-import os
 import sys
 
 import jax
@@ -10,11 +9,9 @@ from models import MODELS, model, observation
 
 from hone import infer
 from hone.histfactory import from_pyhf
+from hone.script import setup_jax
 
 jax.config.update("jax_enable_x64", True)
-if cache := os.environ.get("BENCHMARK_CACHE"):
-    jax.config.update("jax_compilation_cache_dir", cache)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def limits(name: str, repeats: str) -> None:
@@ -27,7 +24,8 @@ def limits(name: str, repeats: str) -> None:
 
 
 def once(name: str) -> None:
-    """The same, once: what a rule of a workflow does."""
+    """The same, once, in a process set up as a rule of the workflow sets it up."""
+    setup_jax(brief=True)
     oracle = model(*MODELS[name])
     observed, expected = infer.upper_limit(observation(oracle), oracle)
     report(limits=[float(observed), *map(float, expected)])

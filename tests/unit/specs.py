@@ -88,6 +88,37 @@ def pseudo_data(oracle, seed, mu=0.0):
     return np.concatenate([counts, oracle.config.auxdata])
 
 
+def multimodal(seed):
+    """A steep background with wide shape variations, and data of random parameters.
+
+    Its likelihood often has several minima, and minima where a rate vanishes.
+    """
+    rng = np.random.default_rng(seed)
+    n = 5
+    background = rng.uniform(30, 80) * np.exp(-np.arange(n) * rng.uniform(0.5, 1.6))
+    signal = rng.uniform(2, 15) * np.exp((np.arange(n) - 4) * rng.uniform(0.2, 1.5))
+
+    def varied():
+        return (background * np.exp(rng.normal(0, 0.25, n))).tolist()
+
+    modifiers = [
+        {"name": f"h{k}", "type": "histosys", "data": {"hi_data": varied(), "lo_data": varied()}}
+        for k in range(2)
+    ]
+    norm = {"hi": rng.uniform(1.05, 1.6), "lo": rng.uniform(0.6, 0.95)}
+    modifiers.append({"name": "n", "type": "normsys", "data": norm})
+    poi = [{"name": "mu", "type": "normfactor", "data": None}]
+    samples = [
+        {"name": "sig", "data": signal.tolist(), "modifiers": poi},
+        {"name": "bkg", "data": background.tolist(), "modifiers": modifiers},
+    ]
+    oracle = pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
+    true = rng.normal(size=oracle.config.npars)
+    true[oracle.config.poi_index] = rng.choice([0.0, 1.0, 3.0])
+    rates = np.maximum(oracle.expected_data(true, include_auxdata=False), 0)
+    return oracle, np.concatenate([rng.poisson(rates).astype(float), rng.normal(size=3)])
+
+
 KINDS = ("histosys", "lumi", "normfactor", "normsys", "shapefactor", "shapesys", "staterror")
 
 

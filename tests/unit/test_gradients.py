@@ -77,6 +77,23 @@ def test_gradient_through_every_modifier():
     )
 
 
+def test_gradient_in_the_data():
+    """Of full bins and of an empty one, where only the derivative from above exists."""
+    model = from_pyhf(typical())
+    data = jnp.asarray(DATA).at[4].set(0.0)
+
+    @jax.jit
+    def value(x):
+        return jnp.log(infer.hypotest(0.8, x, model))
+
+    slope = jax.jit(jax.grad(value))(data)
+    h = 1e-5
+    for k in (1, 3, 4, 6):
+        up, twice = value(data.at[k].add(h)), value(data.at[k].add(2 * h))
+        forward = (4 * up - twice - 3 * value(data)) / (2 * h)
+        assert float(slope[k]) == pytest.approx(float(forward), rel=1e-3)
+
+
 def test_second_derivative_of_mu_hat():
     """Derivatives nest: the second equals a difference of firsts."""
     model = from_pyhf(typical())

@@ -230,6 +230,28 @@ def test_bad_data_is_refused(place, value, message):
         model.logpdf(np.ones(7), data)
 
 
+def test_clipping_is_refused():
+    with pytest.raises(ModelError, match=r"clip_bin_data=0\.5"):
+        from_pyhf(pyhf.Model(typical().spec, poi_name="mu", clip_bin_data=0.5))
+
+
+def test_a_modifier_listed_twice_counts_once():
+    spec = copy.deepcopy(typical().spec)
+    signal = spec["channels"][0]["samples"][0]
+    signal["modifiers"].append(dict(signal["modifiers"][0]))
+    oracle = pyhf.Model(spec, poi_name="mu")
+    pars = np.array(oracle.config.suggested_init())
+    pars[oracle.config.poi_index] = 2.0
+    np.testing.assert_allclose(from_pyhf(oracle).expected_data(pars), oracle.expected_data(pars))
+
+
+def test_nan_parameters_give_nan():
+    model = from_pyhf(typical())
+    pars = np.full(7, np.nan)
+    assert np.isnan(model.logpdf(pars, np.ones(11)))
+    assert np.isnan(model.prepare().nll(jnp.asarray(pars), jnp.ones(11)))
+
+
 def test_wrong_lengths_are_refused():
     model = from_pyhf(typical())
     with pytest.raises(InputError, match="7 parameters"):

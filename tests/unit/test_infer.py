@@ -6,7 +6,7 @@ import pyhf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from specs import MODELS, blobs_like, pseudo_data, typical
+from specs import MODELS, blobs_like, multimodal, pseudo_data, typical
 
 from hone import infer
 from hone.errors import FitError, InputError
@@ -60,6 +60,39 @@ def test_no_background_is_no_error(signal, background):
         np.testing.assert_allclose(
             np.log(jax.tree.leaves(ours)), np.log(jax.tree.leaves(theirs)), rtol=1e-6
         )
+
+
+@pytest.mark.parametrize("seed", [17, 20, 38, 79, 81, 94, 103])
+def test_limits_among_several_minima(seed):
+    """A test at each limit finds the level, though its fits begin elsewhere."""
+    oracle, data = multimodal(seed)
+    model = from_pyhf(oracle)
+    observed, expected = infer.upper_limit(data, model)
+    for i, limit in enumerate([observed, *expected]):
+        cls, band = infer.hypotest(limit, data, model, return_expected_set=True)
+        assert float([cls, *band][i]) == pytest.approx(0.05, rel=1e-5)
+
+
+def test_q0_only_tests_zero(caplog):
+    oracle = MODELS["simple"]
+    data = pseudo_data(oracle, seed=2, mu=1.0)
+    ours = infer.hypotest(1.0, data, oracle, test_stat="q0", return_expected_set=True)
+    assert "q0 tests POI = 0" in caplog.text
+    theirs = pyhf.infer.hypotest(1.0, data, oracle, test_stat="q0", return_expected_set=True)
+    np.testing.assert_allclose(
+        np.log(jax.tree.leaves(ours)), np.log(jax.tree.leaves(theirs)), rtol=1e-4
+    )
+
+
+def test_clipped_normal_agrees_with_pyhf():
+    oracle = MODELS["simple"]
+    data = pseudo_data(oracle, seed=2)
+    options = {"calc_base_dist": "clipped_normal", "return_expected_set": True}
+    ours = infer.hypotest(0.5, data, oracle, **options)
+    theirs = pyhf.infer.hypotest(0.5, data, oracle, **options)
+    np.testing.assert_allclose(
+        np.log(jax.tree.leaves(ours)), np.log(jax.tree.leaves(theirs)), rtol=1e-4
+    )
 
 
 def test_scanned_limits_equal_pyhfs():
@@ -116,19 +149,29 @@ def test_returns_stand_in_pyhfs_order(calctype):
 
 def test_bad_questions_are_refused():
     oracle = typical()
+    data = np.array([66.0, 33.0, 9.0, 3.0, 2.0, *oracle.config.auxdata])
     with pytest.raises(InputError, match="outside its bounds"):
-        infer.hypotest(11.0, DATA, oracle)
+        infer.hypotest(11.0, data, oracle)
     with pytest.raises(InputError, match=r"level is 1\.5"):
-        infer.upper_limit(DATA, oracle, level=1.5)
+        infer.upper_limit(data, oracle, level=1.5)
     with pytest.raises(InputError, match="allowed: q, qtilde, q0"):
-        infer.hypotest(1.0, DATA, oracle, test_stat="t")
+        infer.hypotest(1.0, data, oracle, test_stat="t")
+    with pytest.raises(InputError, match="'rtol' is no option"):
+        infer.upper_limit(data, oracle, rtol=1e-3)
+    with pytest.raises(InputError, match="'ntoys' is no option"):
+        infer.upper_limit(data, oracle, ntoys=3)
+    bounds = [(0.5, 10.0) if n == "mu" else (-5, 5) for n in ("shape", "mu")] + [(0.1, 9)] * 5
+    with pytest.raises(InputError, match=r"Asimov data.*outside its bounds \[0\.5, 10\]"):
+        infer.hypotest(1.0, data, oracle, par_bounds=bounds)
+    with pytest.raises(FitError, match="not inside the scan"):
+        infer.upper_limit(data, oracle, np.linspace(0, 0.01, 3))
     without_poi = pyhf.Model(oracle.spec, poi_name=None)
     with pytest.raises(pyhf.exceptions.UnspecifiedPOI):
-        infer.hypotest(1.0, DATA, without_poi)
+        infer.hypotest(1.0, data, without_poi)
     fixed = [False] * 7
     fixed[oracle.config.poi_index] = True
     with pytest.raises(pyhf.exceptions.InvalidModel):
-        infer.hypotest(1.0, DATA, oracle, fixed_params=fixed)
+        infer.hypotest(1.0, data, oracle, fixed_params=fixed)
 
 
 def test_a_limit_beyond_the_bounds_is_an_error():

@@ -104,8 +104,11 @@ def test_bad_questions_are_refused():
 
 
 def test_a_ratio_of_nothing_is_an_error():
-    """An observation more signal-like than any background-only toy leaves no CLb."""
+    """A deficit that no background-only toy shows leaves no CLb, but q0 needs none."""
     oracle = MODELS["simple"]
     data = np.concatenate([[10.0, 10.0], oracle.config.auxdata])
     with pytest.raises(FitError, match="increase ntoys"):
         infer.hypotest(1.0, data, oracle, calctype="toybased", ntoys=20, rng=1)
+    excess = np.concatenate([[95.0, 99.0], oracle.config.auxdata])
+    p0 = infer.hypotest(0.0, excess, oracle, calctype="toybased", test_stat="q0", ntoys=50, rng=1)
+    assert 0 <= p0 <= 0.1

@@ -1,5 +1,6 @@
 """What every script of the workflow does around its work: log, threads, errors, provenance."""
 
+import gc
 import logging
 import os
 import platform
@@ -57,6 +58,9 @@ def setup_jax(brief: bool = False) -> None:
         cache = Path(".snakemake", "jax-cache", _processor())
         jax.config.update("jax_compilation_cache_dir", str(cache.absolute()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    # What has been imported stays: garbage collection need not look through it again and again,
+    # which costs a short job a tenth of its time.
+    gc.freeze()
     log.info("JAX %s on %s", jax.__version__, jax.devices()[0])
 
 

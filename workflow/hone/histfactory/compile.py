@@ -44,6 +44,12 @@ def _check_options(model: pyhf.Model) -> None:
             f"the pyhf model has batch_size={model.batch_size}: build it without one and "
             "use jax.vmap"
         )
+    for option in ("clip_sample_data", "clip_bin_data"):
+        if getattr(model.main_model, option, None) is not None:
+            raise ModelError(
+                f"the pyhf model has {option}={getattr(model.main_model, option)}: hone clips "
+                "nothing, build the model without it"
+            )
     for modifier, code in _INTERPOLATION.items():
         used = model.config.modifier_settings.get(modifier, {}).get("interpcode", code)
         if used != code:
@@ -92,7 +98,9 @@ class _Compiler:
             bins = self.slices[i_c]
             where = f"channel {self.channels[i_c]!r}, sample {self.samples[i_s]!r}"
             nominal[i_s, bins] = _finite(sample["data"], where, "yield")
-            for modifier in sample["modifiers"]:
+            # Of a modifier listed twice pyhf keeps the last.
+            unique = {(m["type"], m["name"]): m for m in sample["modifiers"]}
+            for modifier in unique.values():
                 kind, name, data = modifier["type"], modifier["name"], modifier["data"]
                 at = f"{where}, {kind} {name!r}"
                 if kind == "histosys":

@@ -6,7 +6,7 @@ histosys shifts); samples add up; nothing is clipped.
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,10 +17,12 @@ from jaxtyping import Array, Float
 from hone.histfactory.interpolation import code4, code4p_weight
 from hone.histfactory.layout import Layout
 
-__all__ = ["BARRIER", "Expansion", "Likelihood"]
+__all__ = ["BARRIER", "EMPTY", "Expansion", "Likelihood"]
 
 BARRIER = 1e-10
 """Events that stand in for none in a bin when a minimum is searched; -ln L moves by about this."""
+EMPTY = 1e-6
+"""A bin with fewer events counts as empty: Asimov data of a fit on the edge has such bins."""
 
 
 @jax.tree_util.register_dataclass
@@ -133,7 +135,7 @@ class Likelihood:
         # First and second derivative of the factor in one parameter, over the factor.
         count = layout.factor_count
         first = count / safe
-        second = count * (count - 1) / safe**2 if (count > 1).any() else 0.0
+        second: Any = count * (count - 1) / safe**2 if (count > 1).any() else 0.0
         if layout.normsys:
             f, f1, f2 = code4(pars[:, None, None], self.normsys)
             factor *= _per_bin(jnp.prod(f, axis=0), layout)
@@ -213,7 +215,7 @@ class Expansion(NamedTuple):
 def _poisson_logpdf(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:
     """ln of the Poisson density continued to real n, as pyhf's ``poisson_logpdf``."""
     possible, n_log_rate = _xlogy(n, rate)
-    return jnp.where(possible, n_log_rate - rate - gammaln(n + 1.0), -jnp.inf)
+    return jnp.where(possible, n_log_rate - rate - gammaln(n + 1.0), 0 * rate - jnp.inf)
 
 
 def _poisson_deviance(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:
@@ -224,15 +226,21 @@ def _poisson_deviance(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -
     possible, n_log_rate = _xlogy(n, rate)
     positive = possible & (n > 0)
     ratio = jnp.where(positive, rate, 1.0) / jnp.where(positive, n, 1.0)
-    value = jnp.where(positive, n * (ratio - 1 - jnp.log(ratio)), rate - n_log_rate)
-    return jnp.where(possible, value, jnp.inf)
+    excess = jnp.where(positive, rate - n, 0.0) / jnp.where(positive, n, 1.0)
+    # excess - ln(ratio), where that difference would cancel by its series
+    near = jnp.abs(excess) < 0.01
+    series = jnp.polyval(jnp.array([1 / 8, -1 / 7, 1 / 6, -1 / 5, 1 / 4, -1 / 3, 1 / 2]), excess)
+    term = jnp.where(near, excess**2 * series, excess - jnp.log(ratio))
+    value = jnp.where(positive, n * term, rate - n_log_rate)
+    # Infinite where a rate is negative, NaN where it is NaN.
+    return jnp.where(possible, value, 0 * rate + jnp.inf)
 
 
 def _with_barrier(
     n: Float[Array, " B"], rate: Float[Array, " B"], barrier: Float[Array, ""] | float
 ) -> Float[Array, " B"]:
-    """Data in which bins without events count as ``barrier``, unless their rate is zero too."""
-    return jnp.where((n == 0) & (rate != 0), barrier, n)
+    """Data with ``barrier`` events more in empty bins, unless their rate is zero too."""
+    return n + jnp.where((n < EMPTY) & (rate != 0), barrier, 0.0)
 
 
 def _poisson_derivatives(
@@ -246,9 +254,7 @@ def _poisson_derivatives(
 def _xlogy(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> tuple[Array, Array]:
     """Where the density is not zero, and n ln(rate) there, with finite derivatives everywhere."""
     possible = (rate > 0) | ((rate == 0) & (n == 0))
-    evaluated = (n != 0) & (rate > 0)
-    log_rate = jnp.log(jnp.where(evaluated, rate, 1.0))
-    return possible, jnp.where(evaluated, n, 0.0) * log_rate
+    return possible, n * jnp.log(jnp.where(rate > 0, rate, 1.0))
 
 
 def _per_bin(x: Float[Array, "*shape C"], layout: Layout) -> Float[Array, "*shape B"]:

@@ -10,8 +10,8 @@ from scipy.special import ndtr
 from hone.errors import FitError, InputError
 from hone.histfactory import Model
 from hone.infer.asymptotics import TestStatistic
-from hone.infer.mle import as_model, checked_setup, fixed_poi_fit
-from hone.infer.profile import asimov_poi, test_statistic
+from hone.infer.mle import as_model, fixed_poi_fit
+from hone.infer.profile import asimov_poi, setup_for_test, test_statistic, tested_poi
 from hone.infer.toys import sample_toys, toy_statistics
 
 __all__ = ["AsymptoticCalculator", "EmpiricalDistribution", "ToyCalculator"]
@@ -31,7 +31,7 @@ class AsymptoticCalculator(pyhf.infer.calculators.AsymptoticCalculator):
         calc_base_dist: str = "normal",
     ) -> None:
         model = as_model(pdf)
-        self.setup = checked_setup(model, init_pars, par_bounds, fixed_params)
+        self.setup = setup_for_test(model, test_stat, init_pars, par_bounds, fixed_params)
         super().__init__(
             model.checked_data(data),
             model,
@@ -48,6 +48,7 @@ class AsymptoticCalculator(pyhf.infer.calculators.AsymptoticCalculator):
         Raises:
             FitError: a fit did not converge.
         """
+        poi_test = tested_poi(poi_test, self.test_stat)
         value, q_asimov, fitted = test_statistic(
             poi_test, self.data, self.pdf, self.setup, self.test_stat
         )
@@ -95,7 +96,7 @@ class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
         if not ntoys >= 1:
             raise InputError(f"ntoys is {ntoys}, it must be at least 1")
         model = as_model(pdf)
-        self.setup = checked_setup(model, init_pars, par_bounds, fixed_params)
+        self.setup = setup_for_test(model, test_stat, init_pars, par_bounds, fixed_params)
         super().__init__(
             model.checked_data(data),
             model,
@@ -143,8 +144,9 @@ class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
 
     def teststatistic(self, poi_test: Any) -> np.ndarray:
         """Test statistic of the data at ``poi_test``."""
-        truth = self._fixed_fit(float(poi_test))
-        return self._statistics(np.asarray(self.data)[None], float(poi_test), truth)[0]
+        tested = float(tested_poi(poi_test, self.test_stat))
+        data = np.asarray(self.data)[None]
+        return self._statistics(data, tested, self._fixed_fit(tested))[0]
 
     def _fixed_fit(self, poi: float) -> np.ndarray:
         fitted = fixed_poi_fit(

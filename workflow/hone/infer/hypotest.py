@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, get_args
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pyhf
@@ -11,8 +12,8 @@ from hone.errors import FitError, InputError
 from hone.histfactory import Model
 from hone.infer.asymptotics import TestStatistic
 from hone.infer.calculators import AsymptoticCalculator, ToyCalculator
-from hone.infer.mle import as_model, checked_setup, is_traced, require_poi
-from hone.infer.profile import log_hypotest
+from hone.infer.mle import as_model, is_traced, require_poi
+from hone.infer.profile import log_hypotest, setup_for_test, tested_poi
 
 __all__ = ["check_options", "hypotest"]
 
@@ -62,17 +63,20 @@ def hypotest(
     """
     check_options(calctype, kwargs)
     model = as_model(pdf)
-    setup = checked_setup(model, init_pars, par_bounds, fixed_params)
+    test_stat = kwargs.get("test_stat", "qtilde")
+    setup = setup_for_test(model, test_stat, init_pars, par_bounds, fixed_params)
     setup.check_value(require_poi(model), poi_test, str(model.config.poi_name))
     fit_options = (init_pars, par_bounds, fixed_params)
-    is_q0 = kwargs.get("test_stat") == "q0"
+    is_q0 = test_stat == "q0"
     calculator: Any = None
     if calctype == "toybased":
         calculator = ToyCalculator(data, model, *fit_options, **kwargs)
         clsb, clb, cls, clsb_expected, cls_expected = _from_toys(calculator, poi_test)
     else:
+        poi_test = tested_poi(poi_test, test_stat)
         logs = log_hypotest(poi_test, model.checked_data(data), model, setup, **kwargs)
-        if not is_traced(logs.clsb) and np.isnan([logs.clsb, *logs.clsb_expected]).any():
+        values = jax.tree.leaves(logs)
+        if not is_traced(*values) and not all(np.isfinite(x).all() for x in values):
             raise FitError(f"a fit of the hypothesis test at POI = {poi_test} did not converge")
         clsb, clb, cls = _exp(logs.clsb), _exp(logs.clb), _exp(logs.cls)
         clsb_expected, cls_expected = _exp(logs.clsb_expected), _exp(logs.cls_expected)
@@ -97,10 +101,10 @@ def _from_toys(calculator: ToyCalculator, poi_test: Any) -> tuple[Any, Any, Any,
         observed = calculator.pvalues(calculator.teststatistic(poi_test), *distributions)
     expected = calculator.expected_pvalues(*distributions)
     clsb, clb, cls = (np.asarray(p) for p in observed)
-    if clb == 0:
+    if clb == 0 and calculator.test_stat != "q0":
         raise FitError(
-            f"CLs at POI = {poi_test} is 0 / 0: none of {calculator.ntoys} background-only toys "
-            "is as signal-like as the observation; increase ntoys"
+            f"CLs at POI = {poi_test} is a ratio to 0: none of {calculator.ntoys} background-only "
+            "toys disagrees with that POI as much as the observation does; increase ntoys"
         )
     return clsb, clb, cls, expected[0], expected[2]
 

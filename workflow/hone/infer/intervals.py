@@ -16,8 +16,8 @@ from hone.histfactory import Model
 from hone.infer.asymptotics import TestStatistic, normal_quantiles
 from hone.infer.hypotest import check_options, hypotest
 from hone.infer.limits import search_limits
-from hone.infer.mle import FitSetup, as_model, checked_setup, is_traced, require_poi
-from hone.infer.profile import Fitted, test_statistics
+from hone.infer.mle import FitSetup, as_model, is_traced, require_poi
+from hone.infer.profile import Fitted, setup_for_test, test_statistics
 
 __all__ = ["LIMIT_NAMES", "all_limits", "upper_limit"]
 
@@ -45,7 +45,7 @@ def upper_limit(
         data: observed bins and auxiliary data, float (D,).
         model: the model; a pyhf model is compiled first.
         scan: POI values between which CLs is interpolated linearly; None finds the roots.
-        level: CLs at the limit, in (0, 1).
+        level: CLs at the limit, in (0, 1); pyhf 0.7.6 ignores it without a scan.
         return_results: also return the POI values used and their hypothesis tests; with
             ``scan=None`` these are the six limits themselves.
         hypotest_kwargs: as for :func:`hone.infer.hypotest`; toy-based limits too.
@@ -63,16 +63,19 @@ def upper_limit(
     if not 0 < level < 1:
         raise InputError(f"level is {level}, it must lie in (0, 1)")
     model = as_model(model)
+    _check_keywords(hypotest_kwargs)
     if scan is not None:
         return _scan_limits(data, model, scan, level, return_results, hypotest_kwargs)
     if hypotest_kwargs.get("calctype") == "toybased":
         return _toy_limits(data, model, level, return_results, hypotest_kwargs)
-    limits = all_limits(data, model, level, **hypotest_kwargs)
+    limits: Any = all_limits(data, model, level, **hypotest_kwargs)
     if not is_traced(limits):
-        for name, limit in zip(LIMIT_NAMES, np.asarray(limits), strict=True):
+        # Taking a JAX array apart would compile a program for each piece.
+        limits = np.asarray(limits)
+        for name, limit in zip(LIMIT_NAMES, limits, strict=True):
             if not np.isfinite(limit):
                 poi = model.config.poi_name
-                bounds = model.config.suggested_bounds()[require_poi(model)]
+                bounds = _bounds(model, hypotest_kwargs)
                 raise FitError(
                     f"the {name} limit does not exist: CLs does not cross {level:g} for {poi!r} "
                     f"in {list(bounds)}, or a fit did not converge; widen the POI's bounds?"
@@ -102,7 +105,7 @@ def all_limits(
     check_options(calctype, {"test_stat": test_stat, "calc_base_dist": calc_base_dist})
     if test_stat == "q0":
         raise InputError("an upper limit needs test_stat 'q' or 'qtilde', not 'q0'")
-    setup = checked_setup(model, init_pars, par_bounds, fixed_params)
+    setup = setup_for_test(model, test_stat, init_pars, par_bounds, fixed_params)
     log_level = jnp.log(level) if is_traced(level) else np.log(level)
     return _limits(model, model.checked_data(data), setup, log_level, test_stat, calc_base_dist)
 
@@ -157,6 +160,22 @@ def _limits(
     return _find_limits(model, data, setup, log_level, test_stat, calc_base_dist)[0]
 
 
+def _bounds(model: Model, hypotest_kwargs: dict[str, Any]) -> list[float]:
+    """The POI's bounds in the fits."""
+    given = hypotest_kwargs.get("par_bounds")
+    bounds = model.config.suggested_bounds() if given is None else given
+    return [float(x) for x in bounds[require_poi(model)]]
+
+
+def _check_keywords(hypotest_kwargs: dict[str, Any]) -> None:
+    fits = ("init_pars", "par_bounds", "fixed_params", "calctype")
+    options = {k: v for k, v in hypotest_kwargs.items() if k not in fits}
+    for name in ("rtol", "atol"):
+        if name in options:
+            raise InputError(f"{name!r} is no option: hone finds limits to rounding")
+    check_options(hypotest_kwargs.get("calctype", "asymptotics"), options)
+
+
 def _toy_limits(
     data: Any,
     model: Model,
@@ -182,14 +201,17 @@ def _toy_limits(
         observed, expected = results[mu]
         return float([observed, *expected][curve]) - level
 
-    poi = require_poi(model)
-    bounds = hypotest_kwargs.get("par_bounds") or model.config.suggested_bounds()
-    upper = bounds[poi][1]
+    lower, upper = _bounds(model, hypotest_kwargs)
     limits = []
     for curve, (name, guess) in enumerate(zip(LIMIT_NAMES, [around[0], *around[1]], strict=True)):
         low, high = 0.8 * float(guess), min(1.25 * float(guess), upper)
         while excess(low, curve) < 0:
-            low /= 2
+            if low <= lower:
+                raise FitError(
+                    f"the {name} limit does not exist: CLs from toys is below {level:g} down to "
+                    f"{model.config.poi_name!r} = {low:g}"
+                )
+            low = max(low / 2 if low > 1e-6 else 0.0, lower)
         while excess(high, curve) > 0:
             if high >= upper:
                 raise FitError(
@@ -217,6 +239,12 @@ def _scan_limits(
         hypotest(mu, data, model, return_expected_set=True, **hypotest_kwargs) for mu in scan
     ]
     curves = np.array([[observed, *expected] for observed, expected in results]).T
+    for name, curve in zip(LIMIT_NAMES, curves, strict=True):
+        if not curve.min() <= level <= curve.max():
+            raise FitError(
+                f"the {name} limit is not inside the scan: CLs goes from {curve[0]:.3g} to "
+                f"{curve[-1]:.3g} and does not reach {level:g}; extend the scan"
+            )
     limits = [np.interp(level, curve[::-1], scan[::-1]) for curve in curves]
     result = (jnp.asarray(limits[0]), [jnp.asarray(limit) for limit in limits[1:]])
     return (*result, (scan, results)) if return_results else result

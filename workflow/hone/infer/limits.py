@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import log_ndtr
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from hone.histfactory.likelihood import Likelihood
 from hone.infer.asymptotics import TestStatistic, normal_quantiles
@@ -23,30 +23,25 @@ from hone.infer.profile import Fitted, asimov_poi, best_start
 __all__ = ["search_limits"]
 
 _MAX_ROUNDS = 60
-_CLOSE = 1e-6
-"""Relative size of the last Newton step: squared, by the method's convergence, it is the error."""
-_BETTER = 1e-10
-"""A minimum is another one if it is lower by this, relative to 1 + |-ln L|."""
-
-_BEGIN, _ROOTS, _POLISH, _ABOVE, _BELOW, _END = range(6)
+_CLOSE = 1e-9
+"""Relative size of the last Newton step."""
+_RESTARTS = 2
 
 
 class _State(NamedTuple):
     """Six limits under search. Fits: the data at the first POI value, Asimov data at all six."""
 
-    stage: Array
-    """Begin: free and Asimov fits. Roots: Newton steps in the POI. Then the fits at the roots,
-    begun once more where they ended, and one sigma above and below the suggested parameters: a
-    lower minimum sends the search back to the roots."""
     turn: Array
+    """In the first one the free and Asimov fits are made, in the others fits at ``mu``."""
     mu: Float[Array, " 6"]
     low: Float[Array, " 6"]
     high: Float[Array, " 6"]
+    restarts: Int[Array, " 6"]
+    """How often a bracket closed without a root in it: a lower minimum made CLs jump."""
+    settled: Bool[Array, " 6"]
     missing: Bool[Array, " 6"]
     pars: Float[Array, "7 P"]
-    value: Float[Array, " 7"]
-    slope: Float[Array, " 7"]
-    """Derivative of the minimum of -ln L in the POI."""
+    """The last fits that converged."""
     free: Float[Array, " P"]
     free_value: Float[Array, ""]
     asimov: Float[Array, " P"]
@@ -64,64 +59,60 @@ def search_limits(
 ) -> tuple[Float[Array, " 6"], Fitted]:
     """The observed and five expected limits with their fits; not differentiable.
 
+    Every fit is tried from where the last one ended, from the fit without or with another fixed
+    POI, and from one sigma above and below the suggested parameters.
+
     Returns:
         The limits, NaN where CLs does not cross the level within the POI's bounds or a fit did
         not converge; and the fitted parameters there.
     """
     lower, upper = jnp.maximum(setup.lower[poi], 0.0), setup.upper[poi]
     variants = setup.starts(likelihood)
+    count = len(variants)
     at_asimov = setup.fixing(poi, asimov_poi(test_stat))
-    beginning = jnp.concatenate([variants, at_asimov.starts(likelihood)])
-    beginning = jnp.concatenate([beginning, beginning[-1:]])
-    is_free = (jnp.arange(7) < len(variants))[:, None]
+    # The first turn: the free fit from all starts, the Asimov fit from all starts, and again.
+    beginning = jnp.concatenate([variants, jnp.tile(at_asimov.starts(likelihood), (6, 1))])
+    is_free = (jnp.arange(7 * count) < count)[:, None]
     free = jnp.where(is_free, setup.free, at_asimov.free)
     is_poi = jnp.arange(setup.start.size) == poi
-    of_data = (jnp.arange(7) == 0)[:, None]
+    of_data = jnp.arange(7) == 0
 
     def body(state: _State) -> _State:
-        begin = state.stage == _BEGIN
-        shifted = jnp.where(state.stage == _ABOVE, variants[1], variants[2])
-        start = jnp.where(state.stage >= _ABOVE, shifted, state.pars)
-        start = jnp.where(is_poi, jnp.append(state.mu[0], state.mu)[:, None], start)
+        begin = state.turn == 0
+        nearby = jnp.where(of_data[:, None], state.free, state.asimov)
+        above, below = (jnp.broadcast_to(v, nearby.shape) for v in variants[1:3])
+        start = jnp.stack([state.pars, nearby, above, below], axis=1)
+        at = jnp.append(state.mu[0], state.mu)[:, None, None]
+        start = jnp.where(is_poi, at, start).reshape(beginning.shape)
+        every_data = jnp.where(of_data[:, None], data, state.asimov_data)
         found = descend(
             likelihood,
-            jnp.where(begin | of_data, data, state.asimov_data),
+            jnp.where(begin, data, jnp.repeat(every_data, count, axis=0)),
             jnp.where(begin, beginning, start),
             setup.lower,
             setup.upper,
             jnp.where(begin, free, at_asimov.free),
         )
-        after_begin, after_fit = begun(state, found), fitted(state, found)
-        return jax.tree.map(partial(jnp.where, begin), after_begin, after_fit)
+        best = best_start(found, count)
+        new = jax.tree.map(partial(jnp.where, begin), begun(state, best), fitted(state, best))
+        return new._replace(turn=state.turn + 1)
 
-    def begun(state: _State, found: Minima) -> _State:
-        best = best_start(Minima(*(leaf[:6] for leaf in found)), len(variants))
+    def begun(state: _State, best: Minima) -> _State:
         asimov = best.pars[1]
         rest = likelihood.expected_auxdata(asimov)
         return state._replace(
-            stage=jnp.array(_ROOTS),
-            pars=jnp.where(of_data, best.pars[0], asimov),
+            pars=jnp.where(of_data[:, None], best.pars[0], asimov),
             free=best.pars[0],
             free_value=best.value[0],
             asimov=asimov,
             asimov_data=jnp.concatenate([best.rates[1], rest]),
         )
 
-    def fitted(state: _State, found: Minima) -> _State:
-        trying = state.stage >= _ABOVE
-        improved = found.value < state.value - _BETTER * (1 + jnp.abs(state.value))
-        take = ~trying | improved
-        pars = jnp.where(take[:, None], found.pars, state.pars)
-        value = jnp.where(take, found.value, state.value)
-        slope = jnp.where(take, found.gradient[:, poi], state.slope)
-        # Another minimum is another curve: what was known of the roots is void.
-        again = trying & improved.any()
-        low = jnp.where(again, lower, state.low)
-        high = jnp.where(again, upper, state.high)
-
-        q = 2 * (value - jnp.where(of_data[:, 0], state.free_value, 0.0))
-        positive = (q > 0) & ~(of_data[:, 0] & (state.free[poi] > state.mu[0]))
-        q, slope_q = jnp.where(positive, q, 0.0), jnp.where(positive, 2 * slope, 0.0)
+    def fitted(state: _State, best: Minima) -> _State:
+        q = 2 * (best.value - jnp.where(of_data, state.free_value, 0.0))
+        positive = (q > 0) & ~(of_data & (state.free[poi] > state.mu[0]))
+        q = jnp.where(positive, q, 0.0)
+        slope_q = jnp.where(positive, 2 * best.gradient[:, poi], 0.0)
         quantiles, quantile_slopes = jax.jvp(
             partial(normal_quantiles, test_stat=test_stat, calc_base_dist=calc_base_dist),
             (q[0], q[1:]),
@@ -132,61 +123,56 @@ def search_limits(
         hazard = jnp.exp(-0.5 * quantiles**2 - 0.5 * np.log(2 * np.pi) - log_p)
         log_cls = log_p[0] - log_p[1]
         log_cls_slope = (hazard[0] * quantile_slopes[0]) - (hazard[1] * quantile_slopes[1])
+
         # sqrt(-2 ln CLs) is close to linear in the POI; without digits in ln CLs, bisect.
         usable = (log_cls < -1e-12) & jnp.isfinite(log_cls)
         root = jnp.sqrt(-2 * jnp.where(usable, log_cls, -0.5))
-        step = (root - jnp.sqrt(-2 * log_level)) * root / log_cls_slope
-        newton = state.mu + step
-        settled = usable & (jnp.abs(step) <= _CLOSE * jnp.abs(state.mu))
+        newton = state.mu + (root - jnp.sqrt(-2 * log_level)) * root / log_cls_slope
+        settled = usable & (jnp.abs(newton - state.mu) <= _CLOSE * jnp.abs(state.mu))
         above = log_cls > log_level
-        low = jnp.where(above, jnp.maximum(low, state.mu), low)
-        high = jnp.where(above, high, jnp.minimum(high, state.mu))
+        missing = state.missing | (above & (state.mu == upper))
+        low = jnp.where(above, jnp.maximum(state.low, state.mu), state.low)
+        high = jnp.where(above, state.high, jnp.minimum(state.high, state.mu))
+        closed = (high - low <= 1e-13 * high) & ~settled
+        again = closed & (state.restarts < _RESTARTS)
+        missing |= closed & ~again
+        low, high = jnp.where(again, lower, low), jnp.where(again, upper, high)
         usable &= (log_cls_slope < 0) & (newton > low)
-        middle = 0.5 * (low + high)
         # Beyond the upper bound, the bound itself is tried: there, a limit exists or does not.
         outside = above & (high == upper) & ~(usable & (newton < upper))
-        mu = jnp.where(usable & (newton < high), newton, jnp.where(outside, upper, middle))
-        mu = jnp.where(settled, newton, mu)
-        missing = state.missing | (above & (state.mu == upper))
-        missing |= (high - low <= 1e-13 * high) & ~settled
-        # Only the search for roots moves; the fits that follow are at the roots found.
-        all_settled = (settled | missing).all()
-        roots = again | ~all_settled
-        moving = (state.stage == _ROOTS) | roots
+        mu = jnp.where(outside, upper, 0.5 * (low + high))
+        mu = jnp.where(usable & (newton < high), newton, mu)
+        mu = jnp.where(settled | missing, state.mu, mu)
+        converged = jnp.isfinite(best.value)[:, None]
         return state._replace(
-            stage=jnp.where(roots, _ROOTS, state.stage + 1),
-            mu=jnp.where(moving & ~missing, mu, state.mu),
+            mu=mu,
             low=low,
             high=high,
+            restarts=state.restarts + again,
+            settled=settled,
             missing=missing,
-            pars=pars,
-            value=value,
-            slope=slope,
+            pars=jnp.where(converged, best.pars, state.pars),
         )
 
-    def turned(state: _State) -> _State:
-        return body(state)._replace(turn=state.turn + 1)
-
     def going_on(state: _State) -> Bool[Array, ""]:
-        return (state.stage < _END) & (state.turn < _MAX_ROUNDS)
+        return ~(state.settled | state.missing).all() & (state.turn < _MAX_ROUNDS)
 
-    full, zero = jnp.ones(6), jnp.zeros(())
+    six = jnp.ones(6)
     first = _State(
-        stage=jnp.array(_BEGIN),
         turn=jnp.array(0),
-        mu=jnp.clip(1.0, lower, lower + 0.5 * (upper - lower)) * full,
-        low=lower * full,
-        high=upper * full,
-        missing=full < 0,
-        pars=beginning,
-        value=jnp.inf * jnp.ones(7),
-        slope=jnp.zeros(7),
+        mu=jnp.clip(1.0, lower, lower + 0.5 * (upper - lower)) * six,
+        low=lower * six,
+        high=upper * six,
+        restarts=jnp.zeros(6, dtype=int),
+        settled=six < 0,
+        missing=six < 0,
+        pars=jnp.tile(setup.start, (7, 1)),
         free=setup.start,
-        free_value=zero,
+        free_value=jnp.zeros(()),
         asimov=setup.start,
         asimov_data=data,
     )
-    last = jax.lax.while_loop(going_on, turned, first)
-    found = (last.stage == _END) & ~last.missing & jnp.isfinite(last.free_value)
-    limits = jnp.where(found, last.mu, jnp.nan)
+    last = jax.lax.while_loop(going_on, body, first)
+    exists = last.settled & ~last.missing & jnp.isfinite(last.free_value)
+    limits = jnp.where(exists, last.mu, jnp.nan)
     return limits, Fitted(last.free, last.asimov, last.pars[0], last.pars[1:])

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from hone.histfactory.likelihood import BARRIER, Expansion, Likelihood
+from hone.histfactory.likelihood import BARRIER, EMPTY, Expansion, Likelihood
 
 __all__ = ["Minima", "attach", "derivatives", "descend", "solve_moving"]
 
@@ -21,6 +21,9 @@ _MAX_ITERATIONS = 200
 _TOLERANCE = 1e-20
 """Bound on the decrease of -ln L that the last step taken was expected to bring."""
 _ROUNDING = 1e-13
+_STALLED = 1e-15
+"""Expected decrease that a step cannot bring for rounding, where parameters are degenerate."""
+_PATIENCE = 6
 
 
 class Minima(NamedTuple):
@@ -45,12 +48,16 @@ class _State(NamedTuple):
     trial: Float[Array, "L P"]
     decrease: Float[Array, " L"]
     damping: Float[Array, " L"]
+    cut: Bool[Array, " L"]
+    """Whether the point to try next was moved into the bounds, and by less than all its way."""
     barrier: Float[Array, " L"]
     staged: Bool[Array, " L"]
     """Whether the barrier has been raised; it then comes down in stages."""
     converged: Bool[Array, " L"]
     hopeless: Bool[Array, " L"]
     """The start itself is not allowed: a rate is negative there."""
+    stalled: Int[Array, " L"]
+    """Steps in a row whose expected decrease was lost in rounding."""
     evaluations: Int[Array, " L"]
     iteration: Array
 
@@ -77,7 +84,8 @@ def descend(
         upper: upper bounds.
         free: 1 for parameters that float, 0 for fixed ones.
     """
-    empty = data[:, : likelihood.nominal.shape[-1]] == 0
+    main = data[:, : likelihood.nominal.shape[-1]]
+    empty, events = main < EMPTY, main.sum(axis=1)
     expand = jax.vmap(likelihood.expansion)
     step_of = jax.vmap(_newton_step)
 
@@ -85,16 +93,20 @@ def descend(
         new = expand(state.trial, data, state.barrier)
         # What has ended finds nothing better, and so stays as it is.
         under_way = ~(state.converged | state.hopeless)
-        better = under_way & (
-            new.value <= state.at.value + _ROUNDING * (1 + jnp.abs(state.at.value))
-        )
+        noise = 1 + jnp.abs(state.at.value) + 0.1 * jnp.sqrt(events)
+        better = under_way & (new.value <= state.at.value + _ROUNDING * noise)
         better &= jnp.isfinite(new.value + new.hessian.sum((1, 2)) + new.gradient.sum(1))
-        settled = better & (state.damping <= 1e-2)
-        settled &= state.decrease < jnp.where(
-            state.barrier > BARRIER, 1e-3 * state.barrier, _TOLERANCE
-        )
+        careful = better & (state.damping <= 1e-2)
+        small = careful & (state.decrease < _STALLED * noise)
+        stalled = jnp.where(small, state.stalled + 1, 0)
+        enough = jnp.where(state.barrier > BARRIER, 1e-3 * state.barrier, _TOLERANCE)
+        settled = careful & ((state.decrease < enough) | (stalled >= _PATIENCE))
         eased = jnp.where(state.damping > 1e-5, state.damping / 10, 0.0)
-        damping = jnp.where(better, eased, jnp.maximum(10 * state.damping, 1e-3))
+        # Where a step was cut at bounds, parameter by parameter, and led nowhere, its direction
+        # was lost: it is tried again as a whole, up to the first bound, before it is damped.
+        whole = under_way & ~better & state.cut
+        harder = jnp.where(whole, state.damping, jnp.maximum(10 * state.damping, 1e-3))
+        damping = jnp.where(better, eased, harder)
         x = _choose(better, state.trial, state.x)
         at = jax.tree.map(lambda a, b: _choose(better, a, b), new, state.at)
 
@@ -106,7 +118,15 @@ def descend(
         shrinking = empty & (at.rates > 0) & (change < 0)
         reach = jnp.where(shrinking, -0.9 * at.rates / jnp.where(shrinking, change, 1.0), 1.0)
         reach = reach.min(axis=1, initial=1.0)
-        trial = jnp.where(moving, jnp.clip(x + step * reach[:, None], lower, upper), x)
+        step = step * reach[:, None]
+        room = jnp.where(step < 0, lower - x, upper - x) / jnp.where(step == 0, 1.0, step)
+        room = jnp.where(moving & (step != 0), room, 1.0)
+        first = jnp.clip(room.min(axis=1), 0.0, 1.0)
+        bound = jnp.where(step < 0, lower, upper)
+        up_to_bound = jnp.where(room <= first[:, None], bound, x + first[:, None] * step)
+        up_to_bound = jnp.where((first < 1)[:, None], up_to_bound, x + step)
+        trial = _choose(whole, up_to_bound, jnp.clip(x + step, lower, upper))
+        trial = jnp.where(moving, trial, x)
 
         # A rate that would vanish raises the barrier, once; when settled at a high barrier, the
         # fit goes on from the same point with a lower one.
@@ -121,10 +141,12 @@ def descend(
             trial=_choose(moved, x, trial),
             decrease=jnp.where(moved, jnp.inf, decrease),
             damping=damping,
+            cut=(first < 1) & (first > 1e-3) & ~whole,
             barrier=jnp.where(raised, 0.1, barrier),
             staged=state.staged | raised,
             converged=state.converged | (settled & ~moved),
             hopeless=state.hopeless | ((state.iteration == 0) & ~better),
+            stalled=stalled,
             evaluations=state.evaluations + under_way,
             iteration=state.iteration + 1,
         )
@@ -148,10 +170,12 @@ def descend(
         trial=start,
         decrease=jnp.inf * full,
         damping=0 * full,
+        cut=no,
         barrier=BARRIER * full,
         staged=no,
         converged=no,
         hopeless=no,
+        stalled=jnp.zeros(fits, dtype=int),
         evaluations=jnp.zeros(fits, dtype=int),
         iteration=jnp.array(0),
     )

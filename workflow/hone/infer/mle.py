@@ -96,15 +96,17 @@ class FitSetup:
         """``pars`` with the fixed parameters put to their values."""
         return jnp.where(self.free > 0, pars, self.start)
 
-    def starts(self, likelihood: Likelihood) -> Float[Array, "3 P"]:
+    def starts(self, likelihood: Likelihood) -> Float[Array, "4 P"]:
         """Where fits begin: several, as shifts of templates make likelihoods with several minima.
 
-        The start itself, and all normally constrained parameters at +1 and at -1 sigma of their
-        constraints; fixed parameters stay where they are.
+        The start itself, and all normally constrained parameters at +1 sigma of their constraints,
+        at -1 sigma, and at one or the other in turn; fixed parameters stay where they are.
         """
         variance = likelihood.inverse_variance
         sigma = jnp.where(variance > 0, 1 / jnp.sqrt(jnp.where(variance > 0, variance, 1.0)), 0.0)
-        starts = jnp.stack([self.start, self.start + sigma, self.start - sigma])
+        turns = sigma * (-1.0) ** np.arange(sigma.size)
+        shifts = jnp.stack([jnp.zeros_like(sigma), sigma, -sigma, turns])
+        starts = self.start + shifts
         return self.held_at(jnp.clip(starts, self.lower, self.upper))
 
     def minimise(self, likelihood: Likelihood, data: Float[Array, " D"]) -> Float[Array, " P"]:
@@ -192,6 +194,11 @@ def _checked_fit(data: Any, model: Model, setup: FitSetup, **options: Any) -> An
     matrix: Any = None
     if uncertainties or correlations or result:
         errors, matrix = _uncertainties(model, model.checked_data(data), setup, pars)
+        if not is_traced(errors) and not np.isfinite(errors).all():
+            raise FitError(
+                "the fit has no uncertainties: at a bound, or for degenerate parameters, -ln L "
+                "does not curve upwards in every direction"
+            )
     shown = jnp.stack([pars, errors], axis=1) if uncertainties else pars
     returns = [shown] + [matrix] * correlations + [minimum] * value
     if result:

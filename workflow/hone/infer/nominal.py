@@ -16,7 +16,7 @@ from hone.histfactory import Model
 from hone.infer.asymptotics import TestStatistic
 from hone.infer.hypotest import hypotest
 from hone.infer.minimum import descend, solve_moving
-from hone.infer.mle import FitSetup, as_model, require_poi
+from hone.infer.mle import FitSetup, as_model, checked_setup, require_poi
 
 __all__ = ["asimov_qmu", "expected_cls", "expected_p0", "nominal_asimov", "sigma_mu"]
 
@@ -91,5 +91,4 @@ def asimov_qmu(
 
 def _nominal_setup(model: Model, poi: Any) -> FitSetup:
     """Suggested start and bounds with the POI fixed at ``poi``."""
-    setup = FitSetup.of(model)
-    return setup.fixing(require_poi(model), poi)
+    return checked_setup(model).fixing(require_poi(model), poi)

@@ -1,7 +1,8 @@
 """The fits behind a hypothesis test, and the test statistics that follow from them."""
 
+import logging
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,16 +12,20 @@ from hone.histfactory import Model
 from hone.histfactory.likelihood import Likelihood
 from hone.infer.asymptotics import LogPValues, TestStatistic, log_pvalues, normal_quantiles
 from hone.infer.minimum import Minima, attach, descend
-from hone.infer.mle import FitSetup, require_poi
+from hone.infer.mle import FitSetup, checked_setup, is_traced, require_poi
 
 __all__ = [
     "Fitted",
     "asimov_poi",
     "best_start",
     "log_hypotest",
+    "setup_for_test",
     "test_statistic",
     "test_statistics",
+    "tested_poi",
 ]
+
+log = logging.getLogger(__name__)
 
 
 class Fitted(NamedTuple):
@@ -173,6 +178,34 @@ def test_statistics(
     if test_stat == "q0":
         return jnp.where(mu_hat < 0, 0.0, q), q_asimov
     return jnp.where(mu_hat > mu, 0.0, q), jnp.where(mu_asimov < 0, 0.0, q_asimov)
+
+
+def setup_for_test(
+    model: Model,
+    test_stat: TestStatistic,
+    init_pars: Any = None,
+    par_bounds: Any = None,
+    fixed_params: Any = None,
+) -> FitSetup:
+    """Start and bounds of a test: the POI exists, floats, and may take its Asimov value.
+
+    Raises:
+        InputError: a wrong length, a start or the Asimov POI outside the bounds.
+        pyhf.exceptions.UnspecifiedPOI: the model has no POI.
+        pyhf.exceptions.InvalidModel: the POI is fixed.
+    """
+    setup = checked_setup(model, init_pars, par_bounds, fixed_params)
+    name = f"{model.config.poi_name} (at its value of the Asimov data)"
+    setup.check_value(require_poi(model), asimov_poi(test_stat), name)
+    return setup
+
+
+def tested_poi(poi_test: Any, test_stat: TestStatistic) -> Any:
+    """The POI value that a statistic tests: q0 only ever tests 0, as in pyhf."""
+    if test_stat != "q0" or is_traced(poi_test) or poi_test == 0:
+        return poi_test
+    log.warning("q0 tests POI = 0; the value asked for, %s, is not used", poi_test)
+    return 0.0
 
 
 def asimov_poi(test_stat: TestStatistic) -> float:

@@ -39,9 +39,10 @@ def sample_toys(model: Model, pars: Any, ntoys: int, rng: np.random.Generator) -
         raise InputError(f"no toys can be drawn: the expected rate of bin {k} is {expected[k]:g}")
     counted = np.concatenate([np.full(bins, True), layout.aux_poisson])
     toys = np.empty((ntoys, expected.size))
-    toys[:, counted] = rng.poisson(expected[counted], (ntoys, counted.sum()))
     sigma = np.asarray(_widths(model))
+    # Normals first: they take as many random numbers whatever the rates are.
     toys[:, ~counted] = rng.normal(expected[~counted], sigma, (ntoys, sigma.size))
+    toys[:, counted] = rng.poisson(expected[counted], (ntoys, counted.sum()))
     return toys
 
 
@@ -56,7 +57,7 @@ def toy_statistics(
     """Test statistic of each toy at POI ``mu``, float64 (ntoys,).
 
     Fits begin at the parameters that are true in the toys; where one fails, or the free fit ends
-    above the fixed one, the suggested parameters and one sigma to each side are tried as well.
+    above the fixed one, the suggested parameters and those a sigma away are tried as well.
 
     Args:
         model: the model.
@@ -116,7 +117,7 @@ def fit_toys(
 
 
 @jax.jit
-def _starts(model: Model, setup: FitSetup) -> Float[Array, "3 P"]:
+def _starts(model: Model, setup: FitSetup) -> Float[Array, "4 P"]:
     return setup.starts(model.prepare())
 
 
