@@ -1,6 +1,6 @@
 # make         sets up .venv from the lock file and runs the analysis in CONFIG
 # make test    the tests          make lint    the linters
-# make bench   speed against peers, 20 minutes
+# make bench   speed against peers, half an hour
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
 
 PYTHON ?= python3

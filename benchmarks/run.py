@@ -185,13 +185,15 @@ def draw_scaling() -> None:
         axes,
         ("bins", "parameters", "toys"),
         ("bins (parameters = bins + 7)", "parameters (20 bins)", "toys"),
-        ("six limits, warm", "six limits, warm", "CLs from toys, first call compiles"),
+        ("six limits, warm", "six limits, warm", "CLs from toys, warm"),
         strict=True,
     ):
         x, y = zip(*found[key], strict=True)
         axis.loglog(x, y, "o-")
         axis.set(xlabel=label, ylabel="seconds", title=what)
-        axis.grid(alpha=0.3, which="both")
+        axis.set_xticks(x, labels=map(str, x))
+        axis.minorticks_off()
+        axis.grid(alpha=0.3)
     figure.savefig(HERE / "scaling.png", dpi=110)
 
 
