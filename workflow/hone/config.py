@@ -1,6 +1,7 @@
 """The configuration of an analysis: checked against its schema, defaults filled in."""
 
 import difflib
+import itertools
 import json
 from collections.abc import Iterator
 from copy import deepcopy
@@ -12,8 +13,18 @@ import numpy as np
 import yaml
 
 from hone.errors import ConfigError
+from hone.own_objective import find_function
 
-__all__ = ["SCHEMA", "checked_config", "load_schema", "seeds", "signals", "templates"]
+__all__ = [
+    "SCHEMA",
+    "checked_config",
+    "is_trained",
+    "load_schema",
+    "seeds",
+    "signals",
+    "systematics_of",
+    "templates",
+]
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
@@ -24,8 +35,12 @@ def load_schema() -> dict[str, Any]:
     return schema
 
 
-def checked_config(config: dict[str, Any]) -> dict[str, Any]:
+def checked_config(config: dict[str, Any], folder: str | Path = "config") -> dict[str, Any]:
     """A copy of ``config`` with every default filled in.
+
+    Args:
+        config: as read from YAML.
+        folder: of the config file, beside which the user's own modules are.
 
     Raises:
         ConfigError: lists every setting that is wrong, with what is allowed.
@@ -37,7 +52,7 @@ def checked_config(config: dict[str, Any]) -> dict[str, Any]:
     problems += _not_applicable(config, schema, schema)
     if not problems:
         config = _with_defaults(deepcopy(config), schema, schema)
-        problems = list(_contradictions(config))
+        problems = list(_contradictions(config, folder))
     if problems:
         raise ConfigError(
             "the configuration cannot be used:\n" + "\n".join(f"- {p}" for p in problems)
@@ -50,18 +65,30 @@ def signals(config: dict[str, Any]) -> list[str]:
     return [s["name"] for s in config["samples"] if s["process"] == "signal"]
 
 
-def templates(config: dict[str, Any], signal: str) -> list[str]:
+def systematics_of(config: dict[str, Any], observable: str | None) -> list[dict[str, Any]]:
+    """The systematics that an observable is trained and fitted with, in the config's order."""
+    by_name: dict[str | None, dict[str, Any]] = {o["name"]: o for o in config["observables"]}
+    chosen = by_name.get(observable, {})
+    if "source" in chosen and "systematics" not in chosen:
+        return systematics_of(config, chosen["source"])
+    names = chosen.get("systematics")
+    return [s for s in config["systematics"] if names is None or s["name"] in names]
+
+
+def templates(config: dict[str, Any], signal: str, observable: str | None = None) -> list[str]:
     """Names of the event sets of one hypothesis: each sample, then its varied distributions.
 
-    A varied set is called ``<sample>__<systematic>_up`` or ``..._down``.
+    A varied set is called ``<sample>__<systematic>_up`` or ``..._down``. With an observable, only
+    the sets that it needs.
     """
+    systematics = systematics_of(config, observable)
     names = []
     for sample in config["samples"]:
         if sample["process"] == "signal" and sample["name"] != signal:
             continue
         names.append(sample["name"])
-        for systematic in config["systematics"]:
-            if systematic["type"] == "histosys" and systematic["sample"] == sample["name"]:
+        for systematic in systematics:
+            if systematic["type"] != "normsys" and systematic["sample"] == sample["name"]:
                 names += [
                     f"{sample['name']}__{systematic['name']}_{side}" for side in ("up", "down")
                 ]
@@ -69,10 +96,14 @@ def templates(config: dict[str, Any], signal: str) -> list[str]:
 
 
 def seeds(config: dict[str, Any], observable: str) -> int:
-    """Number of seeds of an observable; a rebinned one has those of its source."""
-    by_name = {o["name"]: o for o in config["observables"]}
-    chosen = by_name[observable]
-    return int(by_name[chosen["source"]]["seeds"] if "source" in chosen else chosen["seeds"])
+    """Number of seeds: a rebinned observable has those of its source, what is not trained one."""
+    chosen = next(o for o in config["observables"] if o["name"] == observable)
+    return seeds(config, chosen["source"]) if "source" in chosen else int(chosen.get("seeds", 1))
+
+
+def is_trained(observable: dict[str, Any]) -> bool:
+    """Whether gradients make this observable what it is."""
+    return "steps" in observable
 
 
 def _with_defaults(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> Any:
@@ -125,7 +156,7 @@ def _forbidden(value: dict[str, Any], schema: dict[str, Any]) -> set[str]:
 
 def _leaves(errors: Any) -> Iterator[jsonschema.ValidationError]:
     for error in errors:
-        if error.context:
+        if error.context and error.validator != "anyOf":
             yield from _leaves(error.context)
         else:
             yield error
@@ -153,10 +184,13 @@ def _explain(error: Any) -> str:
         if wanted in ("number", "integer") and isinstance(error.instance, str):
             hint = " (YAML reads this as text; write a number like 0.1 or 1.0e-1, without quotes)"
         return f"{where}: {got} is not of type {wanted}{hint}"
+    if kind == "anyOf":
+        return f"{where}: {got} is not allowed. {_text(error.schema)}"
     if kind == "enum":
         return f"{where}: {got} is not allowed; allowed are {', '.join(map(str, wanted))}"
     if kind in ("pattern", "not"):
-        return f"{where}: {got} is not a valid name. {error.schema.get('description', '')}".strip()
+        what = "objective" if where.endswith("objective") else "name"
+        return f"{where}: {got} is not a valid {what}. {_text(error.schema)}".strip()
     limits = {
         "minimum": "must be at least",
         "maximum": "must be at most",
@@ -170,13 +204,17 @@ def _explain(error: Any) -> str:
     return f"{where}: {error.message}"
 
 
+def _text(schema: dict[str, Any]) -> str:
+    return " ".join(str(schema.get("description", "")).split())
+
+
 def _unknown_key(where: str, key: str, allowed: list[str]) -> str:
     close = difflib.get_close_matches(key, allowed, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"allowed are {', '.join(allowed)}"
     return f"{where}: unknown setting {key!r}; {hint}"
 
 
-def _contradictions(config: dict[str, Any]) -> Iterator[str]:
+def _contradictions(config: dict[str, Any], folder: str | Path) -> Iterator[str]:
     """What a schema cannot say: names that refer to nothing, sizes that do not fit."""
     for key in ("samples", "systematics", "observables"):
         names = [entry["name"] for entry in config[key]]
@@ -199,25 +237,112 @@ def _contradictions(config: dict[str, Any]) -> Iterator[str]:
             f"observation.signal: there is no signal {injected!r}; "
             f"signals are {', '.join(signals(config))}"
         )
-    networks = [o["name"] for o in config["observables"] if o["kind"] == "network"]
     for i, observable in enumerate(config["observables"]):
-        where = f"observables[{i}]"
-        if observable["kind"] == "rebinned":
-            if observable["source"] not in networks:
+        for key, problem in _observable_problems(config, observable, folder):
+            yield f"observables[{i}].{key}: {problem}"
+    by_name = {o["name"]: o for o in config["observables"]}
+    for i, study in enumerate(config["studies"]):
+        for name in study["observables"]:
+            if name not in by_name:
                 yield (
-                    f"{where}.source: there is no network {observable['source']!r}; "
-                    f"networks are {', '.join(networks) or '(none)'}"
+                    f"studies[{i}].observables: there is no observable {name!r}; "
+                    f"observables are {', '.join(by_name)}"
                 )
-            continue
-        if observable["edges"] == "learned" and observable["objective"] != "cls":
-            yield f"{where}.edges: learned edges need the objective cls; use a rebinned observable"
-        if observable["batch"] > config["events"]["training"]:
+            elif not isinstance(by_name[name].get(study["against"]), int | float):
+                yield (
+                    f"studies[{i}].against: the observable {name!r} has no number "
+                    f"{study['against']!r}"
+                )
+
+
+_CLASSIFIERS = ("bce", "bce_augmented")
+
+
+def _observable_problems(
+    config: dict[str, Any], observable: dict[str, Any], folder: str | Path
+) -> Iterator[tuple[str, str]]:
+    """Settings of an observable that contradict each other or the rest, with what is wrong."""
+    kind, objective = observable["kind"], observable.get("objective", "")
+    networks = [o["name"] for o in config["observables"] if o["kind"] == "network"]
+    if kind == "rebinned" and observable["source"] not in networks:
+        yield (
+            "source",
+            f"there is no network {observable['source']!r}; "
+            f"networks are {', '.join(networks) or '(none)'}",
+        )
+    if ":" in objective:
+        problem = find_function(objective, folder)
+        if problem:
+            yield "objective", problem
+    if objective in _CLASSIFIERS:
+        if kind != "network" or "cuts" in observable:
+            what = f"of kind {kind}" if kind != "network" else "with cuts"
             yield (
-                f"{where}.batch: {observable['batch']} events are more than the "
-                f"{config['events']['training']} of events.training"
+                "objective",
+                f"{objective} trains a classifier, which an observable {what} is not; use an "
+                "objective of the likelihood or of counts, such as cls or z_a",
             )
-        if observable["validate_every"] > observable["steps"]:
-            yield f"{where}.validate_every: must be at most steps ({observable['steps']})"
+        if observable.get("edges") == "learned":
+            yield "edges", f"{objective} does not depend on edges; use a rebinned observable"
+        for key in ("minimum_background", "maximum_mc_error"):
+            if observable.get(key):
+                yield key, f"{objective} does not see the bins; use another objective"
+    names = [s["name"] for s in config["systematics"]]
+    for name in observable.get("systematics", []):
+        if name not in names:
+            yield (
+                "systematics",
+                f"there is no systematic {name!r}; systematics are {', '.join(names) or '(none)'}",
+            )
+    for i, cut in enumerate(observable.get("cuts", [])):
+        if cut["variable"] not in config["features"]:
+            yield f"cuts[{i}].variable", _no_feature(config, cut["variable"])
+    if kind == "variable" and observable["variable"] not in config["features"]:
+        yield "variable", _no_feature(config, observable["variable"])
+    if observable.get("search") == "grid":
+        combinations = observable["points"] ** len(observable["cuts"])
+        if combinations > 1_000_000:
+            yield "points", f"{combinations} combinations are more than a million; use fewer points"
+    if isinstance(observable.get("edges"), list):
+        yield from _edge_problems(observable)
+    for key in ("bandwidth", "temperature"):
+        numbers = observable.get(key, [])
+        if observable.get("smoothing") == "learned" and (
+            len(numbers) < 2 or numbers[0] <= numbers[-1]
+        ):
+            yield key, "smoothing learned needs a start and, below it, a smallest value"
+    if is_trained(observable):
+        yield from _training_problems(config, observable)
+
+
+def _edge_problems(observable: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    edges = observable["edges"]
+    if any(b <= a for a, b in itertools.pairwise(edges)):
+        yield "edges", f"{edges} must rise"
+    if observable["kind"] == "network":
+        if (edges[0], edges[-1]) != (0, 1):
+            yield "edges", f"{edges} are out of range: a network's edges go from 0 to 1"
+        if len(edges) != observable["bins"] + 1:
+            yield "edges", f"{len(edges)} edges do not make {observable['bins']} bins (bins)"
+
+
+def _training_problems(
+    config: dict[str, Any], observable: dict[str, Any]
+) -> Iterator[tuple[str, str]]:
+    batch, steps = observable["batch"], observable["steps"]
+    if batch > config["events"]["training"]:
+        yield (
+            "batch",
+            f"{batch} events are more than the {config['events']['training']} of events.training",
+        )
+    if batch % observable["accumulate"]:
+        yield "accumulate", f"the batch of {batch} is not a multiple of {observable['accumulate']}"
+    if observable["validate_every"] > steps:
+        yield "validate_every", f"must be at most steps ({steps})"
+
+
+def _no_feature(config: dict[str, Any], name: str) -> str:
+    return f"there is no feature {name!r}; features are {', '.join(config['features'])}"
 
 
 def _distribution_problems(config: dict[str, Any]) -> Iterator[str]:
@@ -225,7 +350,7 @@ def _distribution_problems(config: dict[str, Any]) -> Iterator[str]:
         (f"samples[{i}].distribution", s["distribution"]) for i, s in enumerate(config["samples"])
     ]
     for i, systematic in enumerate(config["systematics"]):
-        if systematic["type"] == "histosys":
+        if systematic["type"] != "normsys":
             places += [(f"systematics[{i}].{side}", systematic[side]) for side in ("up", "down")]
     features = set(config["features"])
     for where, blocks in places:
@@ -235,12 +360,15 @@ def _distribution_problems(config: dict[str, Any]) -> Iterator[str]:
         for missing in sorted(features - set(variables)):
             yield f"{where}: the feature {missing!r} is not among its variables"
         for k, block in enumerate(blocks):
-            if block["kind"] != "normal":
+            if block["kind"] == "exponential":
                 continue
             size = len(block["variables"])
             covariance = block["covariance"]
-            if len(block["mean"]) != size:
-                yield f"{where}[{k}].mean: needs {size} numbers, one per variable"
+            key, means = (
+                ("means", block["means"]) if "means" in block else ("mean", [block["mean"]])
+            )
+            if any(len(mean) != size for mean in means):
+                yield f"{where}[{k}].{key}: needs {size} numbers, one per variable"
             elif [len(row) for row in covariance] != [size] * size:
                 yield f"{where}[{k}].covariance: needs {size} rows of {size} numbers"
             elif not _positive_definite(np.array(covariance)):

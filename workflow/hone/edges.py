@@ -1,4 +1,4 @@
-"""The best bin edges of a given score, for the expected CLs: what a careful analyst would do."""
+"""The best bin edges of a given score for an objective: what a careful analyst would do."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 
 from hone.event_sets import EventSets
 from hone.fillable import fill, template_model
-from hone.objectives import log_cls
+from hone.objectives import Objective, log_cls
 from hone.templates import Histogram
 from hone.workspace import Process
 
@@ -28,28 +28,33 @@ def optimise_edges(
     samples: Sequence[Process],
     bins: int,
     staterror: bool,
+    of_model: Objective = log_cls,
 ) -> tuple[np.ndarray, float, list[dict[str, float]]]:
-    """Edges with the smallest expected CLs on hard histograms, by coordinate search.
+    """Edges with the smallest objective on hard histograms, by coordinate search.
 
     Each inner edge in turn goes to the best place between its neighbours among 400 positions, which
     are quantiles of the nominal signal and background in equal parts, until no edge moves; from
-    three starts, of which the best is kept. Nothing is smoothed: the objective is the log CLs of
-    the counted histograms.
+    three starts, of which the best is kept. Nothing is smoothed: the objective is that of the
+    counted histograms.
 
     Args:
-        scores: of the events of each template, in [0, 1].
+        scores: of each set of events, in [0, 1]; NaN for events that were cut away.
         events: the validation events.
         samples: processes of the hypothesis.
         bins: number of bins.
         staterror: whether the model has a staterror.
+        of_model: objective of the likelihood.
 
     Returns:
-        Edges from 0 to 1 (bins + 1,), the log CLs there, and the history of the best start.
+        Edges from 0 to 1 (bins + 1,), the objective there, and the history of the best start.
     """
+    passing = {name: ~np.isnan(values) for name, values in scores.items()}
+    scores = {name: values[passing[name]] for name, values in scores.items()}
     positions = _positions(scores, samples)
-    fine = {
-        name: _cumulative(scores[name], events.weights[name], positions) for name in events.weights
-    }
+    fine = {}
+    for name, weights in events.weights.items():
+        own = events.events_of(name)
+        fine[name] = _cumulative(scores[own], weights[passing[own]], positions)
     model = template_model(samples, bins, staterror)
     last = len(positions) - 1
 
@@ -58,14 +63,14 @@ def optimise_edges(
     def objective(inner: jax.Array) -> jax.Array:
         cuts = jnp.concatenate([jnp.zeros(1, int), inner, jnp.full(1, last)])
         binned = {n: Histogram(*(jnp.diff(c[cuts]) for c in pair)) for n, pair in fine.items()}
-        value = log_cls(fill(model, samples, binned))
+        value = of_model(fill(model, samples, binned))
         rising = (jnp.diff(cuts) > 0).all()
         return jnp.where(rising & jnp.isfinite(value), value, jnp.inf)
 
     results = []
     for name, start in _starts(scores, samples, positions, bins):
         inner, value, history = _descend(objective, start, last)
-        log.info("edges from %s: log CLs %.4f after %d sweeps", name, value, len(history))
+        log.info("edges from %s: objective %.4f after %d sweeps", name, value, len(history))
         results.append((value, positions[inner], history))
     value, edges, history = min(results, key=lambda result: result[0])
     return np.concatenate([[0.0], edges, [1.0]]), value, history

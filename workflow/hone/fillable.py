@@ -13,7 +13,7 @@ import pyhf
 
 from hone.histfactory import Model, from_pyhf
 from hone.templates import Histogram
-from hone.workspace import Process, build_workspace
+from hone.workspace import Process, build_workspace, half_spread
 
 __all__ = ["fill", "template_model"]
 
@@ -25,8 +25,10 @@ def template_model(samples: Sequence[Process], bins: int, staterror: bool) -> Mo
         flat = Histogram(np.full(bins, sample.expected / bins), np.ones(bins))
         histograms[sample.name] = flat
         for systematic in sample.systematics:
-            for side in ("up", "down"):
-                histograms[f"{sample.name}__{systematic['name']}_{side}"] = flat
+            # A shapesys needs some uncertainty for its parameters to exist.
+            varied = Histogram(1.1 * flat.values, flat.variances)
+            for side, histogram in (("up", varied), ("down", flat)):
+                histograms[f"{sample.name}__{systematic['name']}_{side}"] = histogram
     workspace = build_workspace(samples, histograms, np.zeros(bins), staterror)
     return from_pyhf(pyhf.Workspace(workspace).model())
 
@@ -34,8 +36,8 @@ def template_model(samples: Sequence[Process], bins: int, staterror: bool) -> Mo
 def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Histogram]) -> Model:
     """``model`` from :func:`template_model` with other histograms in it; differentiable."""
     layout = model.layout
-    nominal, lo, hi, staterror = (
-        model.nominal, model.histosys_lo, model.histosys_hi, model.staterror
+    nominal, lo, hi, staterror, shapesys = (
+        model.nominal, model.histosys_lo, model.histosys_hi, model.staterror, model.shapesys
     )  # fmt: skip
     for sample in samples:
         s = layout.samples.index(sample.name)
@@ -46,11 +48,18 @@ def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Hist
             errors = jnp.where(positive, jnp.sqrt(jnp.where(positive, variances, 1.0)), 0.0)
             staterror = staterror.at[0, s].set(errors)
         for systematic in sample.systematics:
-            if systematic["type"] == "histosys":
-                h, stem = layout.histosys.index(systematic["name"]), sample.name
-                up, down = (
-                    histograms[f"{stem}__{systematic['name']}_{side}"].values
-                    for side in ("up", "down")
-                )
+            name, kind = systematic["name"], systematic["type"]
+            if kind == "normsys":
+                continue
+            up, down = (
+                histograms[f"{sample.name}__{name}_{side}"].values for side in ("up", "down")
+            )
+            if kind == "histosys":
+                h = layout.histosys.index(name)
                 lo, hi = lo.at[h, s].set(down), hi.at[h, s].set(up)
-    return model.replace(nominal=nominal, histosys_lo=lo, histosys_hi=hi, staterror=staterror)
+            else:
+                y = layout.shapesys.index(name)
+                shapesys = shapesys.at[y, s].set(half_spread(up, down))
+    return model.replace(
+        nominal=nominal, histosys_lo=lo, histosys_hi=hi, staterror=staterror, shapesys=shapesys
+    )

@@ -24,6 +24,8 @@ __all__ = ["classifier_cls", "figures_of_merit", "fine_histograms"]
 
 _REACH = 6.0
 _MAX_CELLS = 1_000_000
+_COARSEST = 0.5
+"""Largest cell, in standard deviations: half of one loses about two per cent of the information."""
 _NEGLIGIBLE = 1e-10
 """Cells with less than this fraction of the background are merged: there the interpolation of
 templates leaves no room for any shift, which would hold the nuisance parameters by numerics."""
@@ -37,7 +39,8 @@ def fine_histograms(
     Args:
         config: a checked config.
         samples: processes of the hypothesis.
-        step: size of a cell, in units of the narrowest standard deviation of each feature.
+        step: size of a cell, in units of the narrowest standard deviation of each feature; larger
+            in many dimensions, where the grid would have more than a million cells.
 
     Raises:
         FitError: the grid would be too large.
@@ -46,16 +49,25 @@ def fine_histograms(
     distributions = {s.name: by_name[s.name]["distribution"] for s in samples}
     for sample in samples:
         for systematic in sample.systematics:
+            if systematic["type"] == "shapesys":
+                raise FitError(
+                    f"the systematic {systematic['name']!r} is an uncertainty of each bin on its "
+                    "own, which means another thing in other bins"
+                )
             if systematic["type"] == "histosys":
                 for side in ("up", "down"):
                     name = f"{sample.name}__{systematic['name']}_{side}"
                     distributions[name] = systematic[side]
-    edges = {f: _edges(list(distributions.values()), f, step) for f in config["features"]}
-    cells = int(np.prod([len(e) - 1 for e in edges.values()]))
-    if cells > _MAX_CELLS:
-        raise FitError(
-            f"the grid for the floor would have {cells} cells; the limit is {_MAX_CELLS}"
-        )
+    while True:
+        edges = {f: _edges(list(distributions.values()), f, step) for f in config["features"]}
+        cells = int(np.prod([float(len(e) - 1) for e in edges.values()]))
+        if cells <= _MAX_CELLS:
+            break
+        step *= 1.05
+        if step > _COARSEST:
+            raise FitError(
+                f"the grid for the floor would have {cells} cells; the limit is {_MAX_CELLS}"
+            )
     yields = {
         name: by_name[name.split("__")[0]]["yield"] * cell_probabilities(blocks, edges).ravel()
         for name, blocks in distributions.items()
@@ -127,8 +139,9 @@ def _edges(distributions: Sequence[Any], feature: str, step: float) -> np.ndarra
         covariance = np.array(block["covariance"], dtype=float)
         correlated |= bool(np.any(covariance - np.diag(np.diagonal(covariance))))
         width = np.sqrt(covariance[at, at])
-        lows.append(block["mean"][at] - _REACH * width)
-        highs.append(block["mean"][at] + _REACH * width)
+        means = [mean[at] for mean in block.get("means", [block.get("mean")])]
+        lows.append(min(means) - _REACH * width)
+        highs.append(max(means) + _REACH * width)
         widths.append(width)
     size = step * min(widths)
     edges = np.arange(min(lows), max(highs) + size, size)

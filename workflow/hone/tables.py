@@ -16,6 +16,8 @@ def flatten(limits: Mapping[str, Any]) -> dict[str, Any]:
         if key == "pyhf_check":
             checked = {k: v for k, v in value.items() if k not in ("notes", "pyhf")}
             row |= {f"pyhf_{k}": v for k, v in flatten(checked).items()}
+        elif isinstance(value, dict):
+            row |= {f"{key}_{name}": item for name, item in value.items()}
         elif isinstance(value, list):
             row |= {f"{key}_{i}": item for i, item in enumerate(value)}
         else:
@@ -41,12 +43,8 @@ def summary(
         for name in dict.fromkeys(r["observable"] for r in rows if r["signal"] == signal):
             group = [r for r in rows if r["signal"] == signal and r["observable"] == name]
             lines.append(_summary_line(signal, name, group))
-        floor = floors.get(signal, {})
-        if floor.get("expected_cls") is not None:
-            lines.append(
-                f"{signal:<12} {'(floor)':<14} {'':>5}  {floor['expected_cls']:>15.3g}  "
-                f"{floor['expected_limit']:<26.4f} {floor['sigma_mu']:>8.4f}"
-            )
+        lines += _floor_lines(signal, floors.get(signal, {}))
+    lines += _without_staterror(rows, head)
     for signal, floor in floors.items():
         for bins, cls in floor.get("classifier_expected_cls", {}).items():
             lines.append(f"{signal}: exact-density classifier in {bins} equal bins, CLs {cls:.3g}")
@@ -57,6 +55,47 @@ def summary(
         f"report   results/{analysis}/report.html",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _floor_lines(signal: str, floor: Mapping[str, Any]) -> list[str]:
+    """What no observable can beat, for all systematics and for those with some of them."""
+    lines = []
+    for name, values in [("(floor)", floor), *floor.get("of_observables", {}).items()]:
+        shown = name if values is floor else f"(of {name})"
+        if values.get("expected_cls") is not None:
+            lines.append(
+                f"{signal:<12} {shown:<14} {'':>5}  {values['expected_cls']:>15.3g}  "
+                f"{values['expected_limit']:<26.4f} {values['sigma_mu']:>8.4f}"
+            )
+    return lines
+
+
+def _without_staterror(rows: Sequence[Mapping[str, Any]], rule: str) -> list[str]:
+    """Medians over seeds without staterror, with the bootstrap error of the median seed's."""
+    if "without_staterror_expected_cls" not in rows[0]:
+        return []
+    lines = [
+        "",
+        "Without staterror, +- bootstrap of the evaluation events (median over seeds)",
+        "-" * len(rule),
+    ]
+    for signal, name in dict.fromkeys((row["signal"], row["observable"]) for row in rows):
+        group = [r for r in rows if (r["signal"], r["observable"]) == (signal, name)]
+        shown = []
+        for key, form in (
+            ("expected_cls", ".3g"),
+            ("expected_limit", ".4f"),
+            ("expected_p0", ".3g"),
+            ("sigma_mu", ".4f"),
+        ):
+            column = f"without_staterror_{key}"
+            values = [r[column] for r in group if r[column] is not None]
+            errors = [r[f"{column}_error"] for r in group if r[f"{column}_error"] is not None]
+            text = f"{median(values):{form}}" if values else "none"
+            error = f" +- {median(errors):.1g}" if errors else ""
+            shown.append(f"{key.removeprefix('expected_')} {text}{error}")
+        lines.append(f"{signal:<12} {name:<14} {len(group):>5}  " + "  ".join(shown))
+    return lines
 
 
 def _summary_line(signal: str, name: str, rows: Sequence[Mapping[str, Any]]) -> str:

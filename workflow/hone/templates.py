@@ -27,11 +27,14 @@ def count(scores: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> Histogr
     """Weighted counts in bins; the outermost bins take what lies beyond, so nothing is lost.
 
     Args:
-        scores: observable of each event (n,).
+        scores: observable of each event (n,); those with NaN were cut away and are in no bin.
         weights: of each event (n,).
         edges: rising (B + 1,).
     """
     bins = len(edges) - 1
+    kept = ~np.isnan(scores)
+    if not kept.all():
+        scores, weights = scores[kept], weights[kept]
     index = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, bins - 1)
     return Histogram(
         np.bincount(index, weights, minlength=bins),

@@ -13,7 +13,15 @@ from hone.files import read_json
 from hone.rootio import reason
 from hone.templates import Histogram
 
-__all__ = ["CHANNEL", "POI", "Process", "build_workspace", "processes", "read_workspace"]
+__all__ = [
+    "CHANNEL",
+    "POI",
+    "Process",
+    "build_workspace",
+    "half_spread",
+    "processes",
+    "read_workspace",
+]
 
 CHANNEL = "signal_region"
 POI = "mu"
@@ -97,12 +105,22 @@ def _modifiers(
         if kind == "normsys":
             data: Any = {"hi": systematic["up"], "lo": systematic["down"]}
         else:
-            up, down = (histograms[f"{sample.name}__{name}_{side}"] for side in ("up", "down"))
-            data = {"hi_data": _floats(up.values), "lo_data": _floats(down.values)}
+            up, down = (
+                histograms[f"{sample.name}__{name}_{side}"].values for side in ("up", "down")
+            )
+            if kind == "histosys":
+                data = {"hi_data": _floats(up), "lo_data": _floats(down)}
+            else:
+                data = _floats(half_spread(up, down))
         yield {"name": name, "type": kind, "data": data}
     if staterror:
         errors = np.sqrt(np.asarray(histograms[sample.name].variances))
         yield {"name": _STATERROR, "type": "staterror", "data": _floats(errors)}
+
+
+def half_spread(up: Any, down: Any) -> Any:
+    """Uncorrelated uncertainty per bin (B,) of a ``shapesys`` that two varied templates span."""
+    return abs(up - down) / 2
 
 
 def read_workspace(path: str | Path) -> tuple[pyhf.Model, np.ndarray]:

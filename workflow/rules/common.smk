@@ -12,20 +12,37 @@ LIBRARY = Path(workflow.basedir, "workflow")
 if str(LIBRARY) not in sys.path:
     sys.path.insert(0, str(LIBRARY))
 
-from hone.config import checked_config, seeds, signals, templates
+from hone.config import (
+    checked_config,
+    is_trained,
+    seeds,
+    signals,
+    systematics_of,
+    templates,
+)
 from hone.errors import ConfigError
+from hone.own_objective import source_file
 from hone.provenance import code_digest, versions
 
+# A user's own objective is a Python file beside the config.
+FOLDER = os.path.relpath(
+    Path((workflow.configfiles or ["config/config.yaml"])[-1]).parent
+)
+
 try:
-    config = checked_config(config)
+    config = checked_config(config, FOLDER)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 ANALYSIS = config["analysis"]
 SIGNALS = signals(config)
 OBSERVABLES = {o["name"]: o for o in config["observables"]}
-NETWORKS = [name for name, o in OBSERVABLES.items() if o["kind"] == "network"]
+TRAINED = [name for name, o in OBSERVABLES.items() if is_trained(o)]
+TOGETHER = [name for name in TRAINED if OBSERVABLES[name]["together"]]
 REBINNED = [name for name, o in OBSERVABLES.items() if o["kind"] == "rebinned"]
+VARIABLES = [name for name, o in OBSERVABLES.items() if o["kind"] == "variable"]
+SEARCHED = [name for name, o in OBSERVABLES.items() if o.get("search") == "grid"]
+STUDIES = {study["name"]: study for study in config["studies"]}
 SETS = ["training", "validation", "evaluation"]
 TEMPLATES = list(
     dict.fromkeys(t for signal in SIGNALS for t in templates(config, signal))
@@ -45,6 +62,7 @@ wildcard_constraints:
     observable=any_of(OBSERVABLES),
     template=any_of(TEMPLATES),
     seed="[1-9][0-9]*",
+    study=any_of(STUDIES),
 
 
 def made_by(script):
@@ -60,6 +78,28 @@ def settings(*keys):
 
 def observable_settings(wildcards):
     return OBSERVABLES[wildcards.observable]
+
+
+def own_objective(wildcards):
+    """Digest of the user's file that an observable's objective comes from."""
+    objective = OBSERVABLES[wildcards.observable].get("objective", "")
+    return (
+        code_digest(source_file(objective, FOLDER).absolute())
+        if ":" in objective
+        else None
+    )
+
+
+def selection_settings():
+    """What an observable is made with beside its own settings."""
+    return {
+        "observable": observable_settings,
+        "own_objective": own_objective,
+        "model": model_settings,
+        "features": config["features"],
+        "level": config["limits"]["level"],
+        "folder": FOLDER,
+    }
 
 
 def template_settings(wildcards):
@@ -89,7 +129,7 @@ def model_settings(wildcards):
                 if s["type"] == "normsys"
                 else {k: s[k] for k in ("name", "type", "sample")}
             )
-            for s in config["systematics"]
+            for s in systematics_of(config, wildcards.get("observable"))
             if s["sample"] in names
         ],
         "staterror": config["workspace"]["staterror"],
@@ -104,7 +144,7 @@ def event_files(events_set):
             "results/{analysis}/events/{set}/{template}.root",
             analysis=wildcards.analysis,
             set=events_set,
-            template=templates(config, wildcards.signal),
+            template=templates(config, wildcards.signal, wildcards.get("observable")),
         )
 
     return files
@@ -141,19 +181,21 @@ def source_model(wildcards):
 
 
 def all_figures(extension):
-    kinds = ["training", "templates", "soft_hard", "cls_scan"]
+    kinds = ["templates", "soft_hard", "cls_scan"]
     kinds += ["plane"] if len(config["features"]) == 2 else []
+    figures = [(name, kind) for name in OBSERVABLES for kind in kinds]
+    figures += [(name, "training") for name in TRAINED + REBINNED]
     return expand(
-        "results/{analysis}/figures/{signal}__{observable}__{kind}.{extension}",
+        "results/{analysis}/figures/{signal}__{figure}.{extension}",
         analysis=ANALYSIS,
         signal=SIGNALS,
-        observable=OBSERVABLES,
-        kind=kinds,
+        figure=[f"{name}__{kind}" for name, kind in figures],
         extension=extension,
     ) + expand(
-        "results/{analysis}/figures/{signal}__comparison.{extension}",
+        "results/{analysis}/figures/{signal}__{name}.{extension}",
         analysis=ANALYSIS,
         signal=SIGNALS,
+        name=["comparison", *(f"study_{study}" for study in STUDIES)],
         extension=extension,
     )
 

@@ -154,3 +154,37 @@ rule plot_comparison:
         "Drawing the comparison of observables for {wildcards.signal}"
     script:
         "../scripts/plot_comparison.py"
+
+
+rule plot_study:
+    input:
+        comparison="results/{analysis}/comparison.csv",
+        floor="results/{analysis}/{signal}/floor.json",
+    output:
+        png=report(
+            "results/{analysis}/figures/{signal}__study_{study}.png",
+            caption="../report/study.rst",
+            category="Results",
+            labels={
+                "figure": "study {study}",
+                "signal": "{signal}",
+                "observable": "several",
+            },
+        ),
+        pdf="results/{analysis}/figures/{signal}__study_{study}.pdf",
+    log:
+        "results/{analysis}/logs/plot_study/{signal}__{study}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/plot_study/{signal}__{study}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        study=lambda wildcards: STUDIES[wildcards.study],
+        observables=lambda wildcards: [
+            OBSERVABLES[name] for name in STUDIES[wildcards.study]["observables"]
+        ],
+        made_by=made_by("plot_study"),
+    message:
+        "Drawing the study {wildcards.study} for {wildcards.signal}"
+    script:
+        "../scripts/plot_study.py"

@@ -1,6 +1,7 @@
 rule compute_limits:
     input:
         workspace=f"{RESULT}/workspace.json",
+        histograms=f"{RESULT}/histograms.root",
     output:
         f"{RESULT}/limits.json",
     log:
@@ -11,6 +12,8 @@ rule compute_limits:
         "../../envs/cpu.yaml"
     params:
         level=config["limits"]["level"],
+        histograms=config["workspace"]["histograms"],
+        model=model_settings,
         made_by=made_by("compute_limits"),
     message:
         "Computing limits of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
@@ -29,7 +32,12 @@ rule compute_floor:
         "../../envs/cpu.yaml"
     params:
         config=settings("samples", "systematics", "features", "limits"),
-        bins=sorted({o["bins"] for o in OBSERVABLES.values()}),
+        bins=sorted({o["bins"] for o in OBSERVABLES.values() if "bins" in o}),
+        subsets={
+            name: systematics_of(config, name)
+            for name in OBSERVABLES
+            if systematics_of(config, name) != config["systematics"]
+        },
         made_by=made_by("compute_floor"),
     message:
         "Computing what no observable can beat for {wildcards.signal}"

@@ -3,20 +3,18 @@ rule train_observable:
         training=event_files("training"),
         validation=event_files("validation"),
     output:
-        model=f"{RESULT}/model.safetensors",
-        history=f"{RESULT}/history.csv",
+        models=[f"{RESULT}/model.safetensors"],
+        histories=[f"{RESULT}/history.csv"],
     log:
         "results/{analysis}/logs/train_observable/{signal}__{observable}__seed{seed}.log",
     benchmark:
         "results/{analysis}/benchmarks/train_observable/{signal}__{observable}__seed{seed}.tsv"
     wildcard_constraints:
-        observable=any_of(NETWORKS),
+        observable=any_of([name for name in TRAINED if name not in TOGETHER]),
     conda:
         "../../envs/gpu.yaml"
     params:
-        observable=observable_settings,
-        model=model_settings,
-        features=config["features"],
+        **selection_settings(),
         evaluation_events=config["events"]["evaluation"],
         made_by=made_by("train_observable"),
     message:
@@ -25,13 +23,51 @@ rule train_observable:
         "../scripts/train_observable.py"
 
 
+# All seeds in one job: how many files that makes differs between observables, each has its rule.
+for name in TOGETHER:
+
+    rule:
+        name:
+            f"train_together_{name.replace('-', '_')}"
+        input:
+            training=event_files("training"),
+            validation=event_files("validation"),
+        output:
+            models=expand(
+                f"{RESULT}/model.safetensors",
+                seed=range(1, seeds(config, name) + 1),
+                allow_missing=True,
+            ),
+            histories=expand(
+                f"{RESULT}/history.csv",
+                seed=range(1, seeds(config, name) + 1),
+                allow_missing=True,
+            ),
+        log:
+            "results/{analysis}/logs/train_observable/{signal}__{observable}.log",
+        benchmark:
+            "results/{analysis}/benchmarks/train_observable/{signal}__{observable}.tsv"
+        wildcard_constraints:
+            observable=any_of([name]),
+        conda:
+            "../../envs/gpu.yaml"
+        params:
+            **selection_settings(),
+            evaluation_events=config["events"]["evaluation"],
+            made_by=made_by("train_observable"),
+        message:
+            "Training all seeds of {wildcards.observable} for {wildcards.signal}"
+        script:
+            "../scripts/train_observable.py"
+
+
 rule optimise_edges:
     input:
         model=source_model,
         validation=event_files("validation"),
     output:
-        model=f"{RESULT}/model.safetensors",
-        history=f"{RESULT}/history.csv",
+        models=[f"{RESULT}/model.safetensors"],
+        histories=[f"{RESULT}/history.csv"],
     log:
         "results/{analysis}/logs/optimise_edges/{signal}__{observable}__seed{seed}.log",
     benchmark:
@@ -41,13 +77,57 @@ rule optimise_edges:
     conda:
         "../../envs/cpu.yaml"
     params:
-        observable=observable_settings,
-        model=model_settings,
+        **selection_settings(),
         made_by=made_by("optimise_edges"),
     message:
         "Optimising the edges of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
     script:
         "../scripts/optimise_edges.py"
+
+
+rule search_cuts:
+    input:
+        training=event_files("training"),
+    output:
+        models=[f"{RESULT}/model.safetensors"],
+        histories=[f"{RESULT}/history.csv"],
+    log:
+        "results/{analysis}/logs/search_cuts/{signal}__{observable}__seed{seed}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/search_cuts/{signal}__{observable}__seed{seed}.tsv"
+    wildcard_constraints:
+        observable=any_of(SEARCHED),
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        **selection_settings(),
+        made_by=made_by("search_cuts"),
+    message:
+        "Trying all cuts of {wildcards.observable} for {wildcards.signal}"
+    script:
+        "../scripts/search_cuts.py"
+
+
+rule bin_variable:
+    output:
+        models=[f"{RESULT}/model.safetensors"],
+        histories=[f"{RESULT}/history.csv"],
+    log:
+        "results/{analysis}/logs/bin_variable/{signal}__{observable}__seed{seed}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/bin_variable/{signal}__{observable}__seed{seed}.tsv"
+    wildcard_constraints:
+        observable=any_of(VARIABLES),
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        observable=observable_settings,
+        features=config["features"],
+        made_by=made_by("bin_variable"),
+    message:
+        "Binning the variable of {wildcards.observable} for {wildcards.signal}"
+    script:
+        "../scripts/bin_variable.py"
 
 
 rule select_seed:

@@ -8,18 +8,29 @@ from hone.workspace import processes
 
 with job(snakemake) as provenance:
     setup_jax(brief=True)
-    config = snakemake.params.config
-    samples, level = processes(config, snakemake.wildcards.signal), config["limits"]["level"]
-    try:
-        fine = fine_histograms(config, samples)
-        content = {
-            **figures_of_merit(samples, fine, level),
-            "classifier_expected_cls": {
-                str(bins): classifier_cls(samples, fine, bins, level)
-                for bins in snakemake.params.bins
-            },
-        }
-    except FitError as error:
-        log.warning("no floor: %s", error)
-        content = {"expected_cls": None, "reason": str(error)}
-    write_json(snakemake.output[0], {**content, "provenance": provenance})
+    config, level = snakemake.params.config, snakemake.params.config["limits"]["level"]
+
+    def floor_with(systematics):
+        """Figures of merit with these systematics, or why there are none."""
+        chosen = {**config, "systematics": systematics}
+        samples = processes(chosen, snakemake.wildcards.signal)
+        try:
+            fine = fine_histograms(chosen, samples)
+            return {
+                **figures_of_merit(samples, fine, level),
+                "classifier_expected_cls": {
+                    str(bins): classifier_cls(samples, fine, bins, level)
+                    for bins in snakemake.params.bins
+                },
+            }
+        except FitError as error:
+            log.warning("no floor: %s", error)
+            return {"expected_cls": None, "reason": str(error)}
+
+    # Observables with systematics of their own have floors of their own.
+    own = {}
+    for name, chosen in snakemake.params.subsets.items():
+        known = next((n for n in own if snakemake.params.subsets[n] == chosen), None)
+        own[name] = own[known] if known else floor_with(chosen)
+    content = floor_with(config["systematics"])
+    write_json(snakemake.output[0], {**content, "of_observables": own, "provenance": provenance})

@@ -4,13 +4,15 @@ import numpy as np
 import pyhf
 
 from hone import infer
+from hone.bootstrap import nominal_without_staterror
 from hone.certify import certify
 from hone.errors import InputError, ModelError
 from hone.files import read_json, write_json
 from hone.histfactory import from_pyhf
 from hone.results import compute_limits, scan_cls
 from hone.script import job, setup_jax
-from hone.workspace import read_workspace
+from hone.templates import read_histograms
+from hone.workspace import processes, read_workspace
 
 with job(snakemake) as provenance:
     setup_jax(brief=True)
@@ -26,12 +28,17 @@ with job(snakemake) as provenance:
     found = [x for x in (limits["observed_limit"], *limits["expected_limits_postfit"]) if x]
     upper = model.config.suggested_bounds()[model.config.poi_index][1]
     largest = min(1.3 * max(found, default=upper), upper)
+    templates, _ = read_histograms(snakemake.input.histograms, snakemake.params.histograms)
+    spec = read_json(path)
+    samples = processes(snakemake.params.model, snakemake.wildcards.signal)
+    bare = nominal_without_staterror(spec, samples, templates, level)
     write_json(
         snakemake.output[0],
         {
             **limits,
+            "without_staterror": bare,
             "pyhf_check": check,
             "scan": scan_cls(model, observed, largest),
-            "provenance": {**provenance, "workspace": pyhf.utils.digest(read_json(path))},
+            "provenance": {**provenance, "workspace": pyhf.utils.digest(spec)},
         },
     )

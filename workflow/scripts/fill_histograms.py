@@ -10,7 +10,7 @@ from hone.templates import count, write_histograms
 
 with job(snakemake) as provenance:
     setup_jax()
-    observable = load_observable(snakemake.input.model)
+    observable, _ = load_observable(snakemake.input.model)
     evaluation = load_event_sets(snakemake.input.evaluation, observable.features)
     scores = {name: observable.score(events) for name, events in evaluation.features.items()}
     observed, weights = read_events(snakemake.input.observed, observable.features)
@@ -19,7 +19,7 @@ with job(snakemake) as provenance:
         snakemake.output[0],
         {
             "hard": hard_histograms(observable, evaluation, scores),
-            "soft": soft_histograms(observable, evaluation, scores),
+            "soft": soft_histograms(observable, evaluation),
             "observed": {"data": count(observable.score(observed), weights, edges)},
         },
         edges,

@@ -1,26 +1,33 @@
-"""Take a trained network and give it the edges with the best expected CLs on validation events."""
+"""Take a trained network and give it the best bin edges for an objective on validation events."""
 
 from hone.edges import optimise_edges
 from hone.event_sets import load_event_sets
 from hone.files import write_csv
+from hone.objectives import resolve_objective
 from hone.observable import load_observable, save_observable
 from hone.script import job, setup_jax
 from hone.workspace import processes
 
 with job(snakemake) as provenance:
     setup_jax()
-    observable = load_observable(snakemake.input.model)
+    params = snakemake.params
+    observable, settings = load_observable(snakemake.input.model)
     validation = load_event_sets(snakemake.input.validation, observable.features)
+    name = params.observable.get("objective", "cls")
+    of_model = resolve_objective(name, params.level, params.folder)
+    assert of_model is not None, "the config allows no objective of events here"
     edges, objective, history = optimise_edges(
         {name: observable.score(events) for name, events in validation.features.items()},
         validation,
-        processes(snakemake.params.model, snakemake.wildcards.signal),
-        snakemake.params.observable["bins"],
-        snakemake.params.model["staterror"],
+        processes(params.model, snakemake.wildcards.signal),
+        params.observable["bins"],
+        params.model["staterror"],
+        of_model,
     )
-    write_csv(snakemake.output.history, history)
+    write_csv(snakemake.output.histories[0], history)
     save_observable(
-        snakemake.output.model,
+        snakemake.output.models[0],
         observable.with_edges(edges),
+        {**settings, "edges": "equal"},
         {**provenance, "validation_objective": objective},
     )

@@ -10,7 +10,7 @@ from hone.script import job, setup_jax
 
 with job(snakemake):
     setup_jax(brief=True)
-    observable = load_observable(selected(snakemake.input.selected, snakemake.input.models))
+    observable, _ = load_observable(selected(snakemake.input.selected, snakemake.input.models))
     events = {
         Path(path).stem: read_events(path, observable.features, stop=300)[0]
         for path in snakemake.input.events

@@ -1,34 +1,54 @@
-"""Train an observable with one seed."""
+"""Train an observable, with one seed or with several side by side."""
+
+from pathlib import Path
 
 from hone.event_sets import load_event_sets
 from hone.files import write_csv
+from hone.objectives import resolve_objective
 from hone.observable import save_observable
 from hone.script import job, setup_jax
-from hone.training import Settings, train
+from hone.training import Checkpoint, Settings, train
 from hone.workspace import processes
 
 with job(snakemake) as provenance:
     setup_jax()
-    observable, features = snakemake.params.observable, snakemake.params.features
-    signal = snakemake.wildcards.signal
-    names = ("objective", "bins", "edges", "steps", "batch", "learning_rate", "validate_every")
+    params, signal = snakemake.params, snakemake.wildcards.signal
+    observable, objective = params.observable, params.observable["objective"]
+    models = [Path(path) for path in snakemake.output.models]
+    training = load_event_sets(snakemake.input.training, params.features)
+    validation = load_event_sets(snakemake.input.validation, params.features)
+    # Beside the outputs, not one of them: Snakemake removes the outputs of a job that failed.
+    checkpoint = Checkpoint(
+        models[0].with_name("checkpoint.safetensors"),
+        {
+            "settings": provenance["settings"],
+            "code": provenance["code"],
+            "versions": str(provenance["versions"]),
+            "events": training.digest() + validation.digest(),
+        },
+    )
     trained = train(
-        Settings(
-            **{name: observable[name] for name in names},
-            bandwidth=tuple(observable["bandwidth"]),
-            hidden=tuple(observable["hidden"]),
-            staterror=snakemake.params.model["staterror"],
-            evaluation_events=snakemake.params.evaluation_events,
+        Settings.of(
+            observable,
+            staterror=params.model["staterror"],
+            evaluation_events=params.evaluation_events,
         ),
-        features,
-        processes(snakemake.params.model, signal),
-        load_event_sets(snakemake.input.training, features),
-        load_event_sets(snakemake.input.validation, features),
-        seed=int(snakemake.wildcards.seed),
+        observable,
+        params.features,
+        processes(params.model, signal),
+        training,
+        validation,
+        [int(path.parent.name.removeprefix("seed")) for path in models],
+        resolve_objective(objective, params.level, params.folder),
+        params.level,
+        checkpoint,
     )
-    write_csv(snakemake.output.history, trained.history)
-    save_observable(
-        snakemake.output.model,
-        trained.observable,
-        {**provenance, "validation_objective": trained.objective},
-    )
+    for path, history, result in zip(models, snakemake.output.histories, trained, strict=True):
+        write_csv(history, result.history)
+        save_observable(
+            path,
+            result.observable,
+            observable,
+            {**provenance, "validation_objective": result.objective},
+        )
+    checkpoint.remove()

@@ -23,7 +23,13 @@ def draw(distribution: Blocks, size: int, rng: np.random.Generator) -> dict[str,
     events: dict[str, np.ndarray] = {}
     for block in distribution:
         variables = block["variables"]
-        if block["kind"] == "normal":
+        if block["kind"] == "normals":
+            means = np.asarray(block["means"], dtype=float)
+            values = rng.multivariate_normal(
+                np.zeros(len(variables)), block["covariance"], size=size, method="cholesky"
+            )
+            values += means[rng.integers(len(means), size=size)]
+        elif block["kind"] == "normal":
             values = rng.multivariate_normal(
                 block["mean"], block["covariance"], size=size, method="cholesky"
             )
@@ -62,6 +68,9 @@ def cell_probabilities(distribution: Blocks, edges: Mapping[str, np.ndarray]) ->
 def _block_probabilities(
     block: Mapping[str, Any], edges: list[np.ndarray], inside: list[str]
 ) -> np.ndarray:
+    if block["kind"] == "normals":
+        parts = [{**block, "kind": "normal", "mean": mean} for mean in block["means"]]
+        return np.mean([_block_probabilities(part, edges, inside) for part in parts], axis=0)
     places = [list(block["variables"]).index(name) for name in inside]
     if block["kind"] == "exponential":
         rate = block["rate"]

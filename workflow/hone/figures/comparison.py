@@ -34,8 +34,13 @@ def draw_comparison(rows: Sequence[Mapping[str, Any]], floor: Mapping[str, Any])
             panel.plot(index + np.array(spread), values, "o", color=colour, markersize=7)
             if values:
                 panel.hlines(np.median(values), index - 0.25, index + 0.25, color=colour)
-        if floor.get(key) is not None:
-            panel.axhline(floor[key], color="black", linestyle="--", linewidth=1.2, label="floor")
+        own = floor.get("of_observables", {})
+        for index, name in enumerate(names):
+            known = own.get(name, floor).get(key)
+            if known is not None:
+                panel.hlines(
+                    known, index - 0.5, index + 0.5, color="black", linestyle="--", linewidth=1.2
+                )
         if logarithmic:
             panel.set_yscale("log")
         else:
@@ -44,7 +49,12 @@ def draw_comparison(rows: Sequence[Mapping[str, Any]], floor: Mapping[str, Any])
         panel.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes[0].plot([], [], "o", color="grey", label="one seed")
     axes[0].plot([], [], "-", color="grey", label="median")
+    if floor.get("expected_cls") is not None:
+        axes[0].plot([], [], "--", color="black", linewidth=1.2, label="floor")
     axes[0].legend(ncols=3, loc="best")
-    axes[-1].set_xticks(range(len(names)), names)
+    crowded = sum(map(len, names)) > 40
+    axes[-1].set_xticks(
+        range(len(names)), names, **({"rotation": 30, "ha": "right"} if crowded else {})
+    )
     axes[-1].set_xlim(-0.5, len(names) - 0.5)
     return figure

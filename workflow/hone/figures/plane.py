@@ -23,7 +23,7 @@ def draw_plane(
     """Contours of the score, the bin edges as lines, and some events of each template.
 
     Args:
-        score: observable of events (n, 2).
+        score: observable of events (n, 2); NaN for those that are cut away.
         edges: bin edges (B + 1,).
         events: a few events of each template (n, 2).
         features: names of the two axes.
@@ -36,9 +36,16 @@ def draw_plane(
     values = np.asarray(score(grid)).reshape(len(y), len(x))
 
     figure, (axes,) = new_figure(width=7.4, height=6.0)
-    inner = np.asarray(edges)[1:-1]
-    filled = axes.contourf(x, y, values, levels=np.linspace(0, 1, 41), cmap="cividis")
-    axes.contour(x, y, values, levels=inner, colors="white", linewidths=1.6)
+    edges = np.asarray(edges, dtype=float)
+    first, last, inner = edges[0], edges[-1], edges[1:-1]
+    axes.set_facecolor("lightgrey")
+    shown = np.clip(values, first, last)
+    filled = axes.contourf(x, y, shown, levels=np.linspace(first, last, 41), cmap="cividis")
+    if len(inner):
+        axes.contour(x, y, values, levels=inner, colors="white", linewidths=1.6)
+    cut = np.isnan(values)
+    if cut.any() and not cut.all():
+        axes.contour(x, y, cut.astype(float), levels=[0.5], colors="black", linewidths=1.6)
     nominal = [name for name in events if "__" not in name]
     for index, (name, points) in enumerate(events.items()):
         varied = "__" in name
@@ -51,9 +58,12 @@ def draw_plane(
             linewidth=0.7,
             label=name.replace("__", ", ").replace("_", " "),
         )
-    bar = figure.colorbar(filled, ax=axes, ticks=np.linspace(0, 1, 6), label="observable")
+    ticks = np.linspace(0, 1, 6) if (first, last) == (0, 1) else edges
+    bar = figure.colorbar(filled, ax=axes, ticks=ticks, label="observable")
     bar.ax.hlines(inner, 0, 1, colors="white", linewidths=1.6)
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel=features[0], ylabel=features[1])
-    axes.set_title(f"{observable}: white lines are bin edges", loc="left")
+    lines = ["white lines are bin edges"] if len(inner) else []
+    lines += ["grey is cut away"] if cut.any() else []
+    axes.set_title(f"{observable}: {', '.join(lines)}", loc="left")
     axes.legend(loc="upper right", frameon=True, facecolor="lightgrey", framealpha=0.9, fontsize=9)
     return figure

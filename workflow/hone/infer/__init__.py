@@ -4,14 +4,17 @@ from hone.infer.hypotest import hypotest
 from hone.infer.intervals import upper_limit
 from hone.infer.mle import fit, fixed_poi_fit
 from hone.infer.nominal import (
+    asimov_limit,
     asimov_qmu,
     expected_cls,
     expected_p0,
     nominal_asimov,
+    nominal_hessian,
     sigma_mu,
 )
 
 __all__ = [
+    "asimov_limit",
     "asimov_qmu",
     "expected_cls",
     "expected_p0",
@@ -19,6 +22,7 @@ __all__ = [
     "fixed_poi_fit",
     "hypotest",
     "nominal_asimov",
+    "nominal_hessian",
     "sigma_mu",
     "upper_limit",
 ]

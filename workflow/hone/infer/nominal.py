@@ -5,20 +5,34 @@ exclusion and at 1 for discovery and for sigma_mu.
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import pyhf
-from jaxtyping import Array, Float
+from jax.scipy.special import ndtri
+from jaxtyping import Array, Bool, Float, Int
 
 from hone.histfactory import Model
-from hone.infer.asymptotics import TestStatistic
+from hone.histfactory.likelihood import Likelihood
+from hone.infer.asymptotics import TestStatistic, safe_sqrt
 from hone.infer.hypotest import hypotest
-from hone.infer.minimum import descend, solve_moving
+from hone.infer.minimum import Minima, descend, solve_moving
 from hone.infer.mle import FitSetup, as_model, checked_setup, require_poi
 
-__all__ = ["asimov_qmu", "expected_cls", "expected_p0", "nominal_asimov", "sigma_mu"]
+__all__ = [
+    "asimov_limit",
+    "asimov_qmu",
+    "expected_cls",
+    "expected_p0",
+    "nominal_asimov",
+    "nominal_hessian",
+    "sigma_mu",
+]
+
+_MAX_ROUNDS = 40
+_SETTLED = 1e-9
+"""Relative change of a limit at which its search ends."""
 
 
 def nominal_asimov(model: Model | pyhf.Model, poi: float) -> Float[Array, " D"]:
@@ -54,14 +68,20 @@ def sigma_mu(model: Model | pyhf.Model) -> Float[Array, ""]:
 
 @jax.jit
 def _sigma_mu(model: Model) -> Float[Array, ""]:
-    setup = _nominal_setup(model, 1.0)
-    likelihood = model.prepare()
-    data = model.expected_data(setup.start)
-    hessian = likelihood.expansion(setup.start, data).hessian
-    free = jnp.asarray(model.config.suggested_fixed()) == 0
+    hessian, free = nominal_hessian(model)
     poi = require_poi(model)
     unit = jnp.zeros(free.size).at[poi].set(1.0)
     return jnp.sqrt(solve_moving(hessian, unit, free)[poi])
+
+
+@jax.jit
+def nominal_hessian(model: Model) -> tuple[Float[Array, "P P"], Bool[Array, " P"]]:
+    """Hessian of -ln L at POI = 1 on nominal Asimov data, and which parameters are free."""
+    setup = _nominal_setup(model, 1.0)
+    likelihood = model.prepare()
+    data = likelihood.expected_data(setup.start)
+    free = jnp.asarray(model.config.suggested_fixed()) == 0
+    return likelihood.expansion(setup.start, data).hessian, free
 
 
 @partial(jax.jit, static_argnames="test_stat")
@@ -78,15 +98,70 @@ def asimov_qmu(
     """
     true_poi, tested = (mu, 0.0) if test_stat == "q0" else (0.0, mu)
     setup = _nominal_setup(model, tested)
-    start = _nominal_setup(model, true_poi).start
     likelihood = model.prepare()
-    data = model.expected_data(start)
-    frozen = jax.lax.stop_gradient((likelihood, data))
-    begin = jax.lax.stop_gradient(setup.start)
-    found = descend(
-        frozen[0], frozen[1][None], begin[None], setup.lower, setup.upper, setup.free[None]
-    )
+    data = likelihood.expected_data(_nominal_setup(model, true_poi).start)
+    found = _descend_one(*jax.lax.stop_gradient((likelihood, data, setup.start)), setup)
     return 2 * likelihood.nll(setup.held_at(found.pars[0]), data)
+
+
+@partial(jax.jit, static_argnames="level")
+def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
+    """Median expected upper limit on nominal Asimov data, for use in training.
+
+    CLs = ``level`` where sqrt(q_A) is a known number (arXiv:1007.1727, eq. 89), which Newton's
+    method finds in a few fits, each started where the last one ended. The limit is differentiated
+    through this root: d limit = -(d q_A) / (d q_A / d mu), both exact by the envelope theorem.
+    NaN if a fit did not converge, or if there is no limit within the POI's bounds.
+    """
+    poi = require_poi(model)
+    setup = _nominal_setup(model, 0.0)
+    likelihood = model.prepare()
+    data = likelihood.expected_data(setup.start)
+    frozen = jax.lax.stop_gradient((likelihood, data))
+    wanted = -ndtri(level / 2)
+    highest = setup.upper[poi]
+
+    def going_on(state: _Search) -> Bool[Array, ""]:
+        return ~state.settled & (state.rounds < _MAX_ROUNDS)
+
+    def step(state: _Search) -> _Search:
+        found = _descend_one(*frozen, state.pars.at[poi].set(state.mu), setup)
+        root = safe_sqrt(2 * found.value[0])
+        # d sqrt(q) / d mu with the other parameters following, by the envelope theorem
+        slope = found.gradient[0, poi] / root
+        newer = state.mu + (wanted - root) / slope
+        newer = jnp.clip(newer, state.mu / 4, 4 * state.mu)
+        newer = jnp.minimum(newer, highest)
+        settled = (jnp.abs(newer - state.mu) < _SETTLED * state.mu) | ~jnp.isfinite(root)
+        return _Search(newer, found.pars[0], found.gradient[0, poi], settled, state.rounds + 1)
+
+    first = jnp.minimum(1.0, highest)
+    nothing = jnp.zeros(())
+    start = jax.lax.stop_gradient(setup.start)
+    last = jax.lax.while_loop(
+        going_on, step, _Search(first, start, nothing, jnp.array(False), jnp.array(0))
+    )
+    found = last.settled & (last.mu < highest)
+    mu = jnp.where(found, last.mu, jnp.nan)
+    value = likelihood.nll(last.pars.at[poi].set(mu), data)
+    return mu - (value - jax.lax.stop_gradient(value)) / last.slope
+
+
+class _Search(NamedTuple):
+    """Where the search for a limit stands."""
+
+    mu: Float[Array, ""]
+    pars: Float[Array, " P"]
+    slope: Float[Array, ""]
+    settled: Bool[Array, ""]
+    rounds: Int[Array, ""]
+
+
+def _descend_one(
+    likelihood: Likelihood, data: Float[Array, " D"], start: Float[Array, " P"], setup: FitSetup
+) -> Minima:
+    """One fit from one start, with what ``setup`` says of bounds and fixed parameters."""
+    return descend(likelihood, data[None], start[None], setup.lower, setup.upper, setup.free[None])
 
 
 def _nominal_setup(model: Model, poi: Any) -> FitSetup:

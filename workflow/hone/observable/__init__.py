@@ -1,14 +1,25 @@
-"""What maps an event to a number and to bins: network, edges and the soft histogram."""
+"""What maps an event to a number and to bins: networks, cuts, variables and their softness."""
 
-from hone.observable.network import NetworkObservable
-from hone.observable.soft import bandwidth_at, soft_errors, soft_histogram
+from hone.observable.base import Observable
+from hone.observable.create import create_observable
+from hone.observable.cuts import CutObservable, Cuts
+from hone.observable.network import NetworkObservable, SoftmaxObservable
+from hone.observable.soft import Softness, kernel_shares, scott_bandwidth, soft_histogram
 from hone.observable.storage import load_observable, save_observable
+from hone.observable.variable import VariableObservable
 
 __all__ = [
+    "CutObservable",
+    "Cuts",
     "NetworkObservable",
-    "bandwidth_at",
+    "Observable",
+    "SoftmaxObservable",
+    "Softness",
+    "VariableObservable",
+    "create_observable",
+    "kernel_shares",
     "load_observable",
     "save_observable",
-    "soft_errors",
+    "scott_bandwidth",
     "soft_histogram",
 ]

@@ -1,4 +1,4 @@
-"""A neural network as observable, with its bin edges."""
+"""A neural network as observable: with bins in its one output, or with a bin for each output."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,66 +9,114 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-__all__ = ["NetworkObservable"]
+from hone.observable.base import Observable
+from hone.observable.cuts import Cuts
+from hone.observable.soft import Softness, kernel_shares
+
+__all__ = ["NetworkObservable", "SoftmaxObservable"]
 
 
-class NetworkObservable(eqx.Module):
-    """Scales the features, passes them through a network to (0, 1), and bins the result.
+class _Network(eqx.Module):
+    """Scales the features, and passes them through fully connected layers with ReLU."""
 
-    The network computes in float32; scores come out in float64 for the histogram. Edges are kept
-    as logits of the bins' widths, so that any value of them gives rising edges from 0 to 1.
+    layers: eqx.nn.Sequential
+    mean: np.ndarray
+    """Subtracted from the features (F,); fitted on training events, not trained."""
+    scale: np.ndarray
+    """Divides the features (F,)."""
+    hidden: tuple[int, ...] = eqx.field(static=True)
+    precision: str = eqx.field(static=True)
+
+    @classmethod
+    def create(
+        cls,
+        hidden: Sequence[int],
+        outputs: int,
+        precision: str,
+        events: np.ndarray,
+        key: PRNGKeyArray,
+    ) -> "_Network":
+        sizes, dtype = [events.shape[1], *hidden], np.dtype(precision)
+        layers: list[Any] = []
+        keys = jax.random.split(key, len(hidden))
+        for k, before, after in zip(keys, sizes, hidden, strict=False):
+            layers += [eqx.nn.Linear(before, after, dtype=dtype, key=k), eqx.nn.Lambda(jax.nn.relu)]
+        last = jax.random.fold_in(key, len(hidden))
+        layers.append(eqx.nn.Linear(sizes[-1], outputs, dtype=dtype, key=last))
+        scale = events.std(axis=0)
+        return cls(
+            layers=eqx.nn.Sequential(layers),
+            mean=events.mean(axis=0).astype(dtype),
+            scale=np.where(scale > 0, scale, 1.0).astype(dtype),
+            hidden=tuple(hidden),
+            precision=precision,
+        )
+
+    def __call__(self, events: Float[Array, "N F"]) -> Float[Array, "N outputs"]:
+        scaled = (events.astype(self.precision) - self.mean) / self.scale
+        outputs: Float[Array, "N outputs"] = jax.vmap(self.layers)(scaled)
+        return outputs
+
+    def trainable(self) -> Any:
+        marks = jax.tree.map(lambda _: False, self)
+        return eqx.tree_at(
+            lambda n: n.layers, marks, jax.tree.map(eqx.is_inexact_array, self.layers)
+        )
+
+
+class NetworkObservable(Observable):
+    """A network with one output in (0, 1), and bins in it; cuts before it, if there are any.
+
+    Scores are float64 for the histogram, whatever the network's precision. Edges are kept as
+    logits of the bins' widths, so that any value of them gives rising edges from 0 to 1.
     """
 
-    network: eqx.nn.Sequential
+    network: _Network
     edge_logits: Float[Array, " B"]
-    mean: np.ndarray = eqx.field(static=False)
-    """Subtracted from the features, float32 (F,); fitted on training events, not trained."""
-    scale: np.ndarray = eqx.field(static=False)
-    """Divides the features, float32 (F,)."""
+    softness: Softness
+    """Bandwidth of the kernel density, in units of the score."""
+    cuts: Cuts | None
     features: tuple[str, ...] = eqx.field(static=True)
-    hidden: tuple[int, ...] = eqx.field(static=True)
-    bandwidth: float = eqx.field(static=True)
-    """Bandwidth of the soft histogram once trained."""
+    learn_edges: bool = eqx.field(static=True)
 
     @classmethod
     def create(
         cls,
         features: Sequence[str],
-        hidden: Sequence[int],
         bins: int,
-        bandwidth: float,
-        scaling_events: np.ndarray,
+        events: np.ndarray,
         key: PRNGKeyArray,
+        *,
+        hidden: Sequence[int] = (64, 64),
+        edges: str | Sequence[float] = "equal",
+        smoothing: str = "annealed",
+        bandwidth: Sequence[float] = (0.09, 0.02),
+        precision: str = "float32",
+        cuts: Cuts | None = None,
     ) -> "NetworkObservable":
-        """A fresh network with equal bins.
+        """A fresh network.
 
         Args:
             features: names of the inputs, in order (F).
-            hidden: width of each hidden layer.
             bins: number of bins.
-            bandwidth: of the soft histogram once trained.
-            scaling_events: events whose mean and standard deviation scale the inputs (n, F).
+            events: whose mean and standard deviation scale the inputs (n, F).
             key: for the initial weights.
+            hidden: width of each hidden layer.
+            edges: ``equal``, ``learned`` (from equal ones) or the edges, from 0 to 1 (B + 1).
+            smoothing: rule of the bandwidth, one of :data:`~hone.observable.soft.RULES`.
+            bandwidth: first and last, or one number.
+            precision: of the network, ``float32`` or ``float64``.
+            cuts: events that fail them are in no bin.
         """
-        return cls(
-            network=_network(len(features), tuple(hidden), key),
+        observable = cls(
+            network=_Network.create(hidden, 1, precision, events, key),
             edge_logits=jnp.zeros(bins),
-            mean=scaling_events.mean(axis=0).astype("float32"),
-            scale=scaling_events.std(axis=0).astype("float32"),
+            softness=Softness.create(smoothing, list(bandwidth)),
+            cuts=cuts,
             features=tuple(features),
-            hidden=tuple(hidden),
-            bandwidth=bandwidth,
+            learn_edges=edges == "learned",
         )
-
-    def logits(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:
-        """Log-odds of signal, float32."""
-        scaled = (events.astype("float32") - self.mean) / self.scale
-        logits: Float[Array, " N"] = jax.vmap(self.network)(scaled)
-        return logits
-
-    def __call__(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:
-        """Scores in (0, 1), float64."""
-        return jax.nn.sigmoid(self.logits(events)).astype("float64")
+        return observable if isinstance(edges, str) else observable.with_edges(np.asarray(edges))
 
     @property
     def edges(self) -> Float[Array, " B+1"]:
@@ -80,29 +128,108 @@ class NetworkObservable(eqx.Module):
         """The same network with other edges from 0 to 1 (B + 1,), another number of them too."""
         return eqx.tree_at(lambda o: o.edge_logits, self, jnp.log(jnp.diff(jnp.asarray(edges))))
 
-    def score(self, events: np.ndarray, batch: int = 65536) -> np.ndarray:
-        """Scores of many events (n, F) in pieces of one size, so that one program serves all."""
-        pieces = []
-        for start in range(0, len(events), batch):
-            piece = events[start : start + batch]
-            padded = np.zeros((batch, events.shape[1]), dtype="float32")
-            padded[: len(piece)] = piece
-            pieces.append(np.asarray(_score(self, padded))[: len(piece)])
-        return np.concatenate(pieces) if pieces else np.zeros(0)
+    def logits(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:
+        return self.network(events)[:, 0]
+
+    def respond(self, events: Float[Array, "N F"]) -> Any:
+        score = jax.nn.sigmoid(self.logits(events)).astype("float64")
+        return score, None if self.cuts is None else self.cuts.respond(events)
+
+    def hard(self, response: Any) -> Float[Array, " N"]:
+        score, margins = response
+        return score if self.cuts is None else jnp.where(self.cuts.hard(margins), score, jnp.nan)
+
+    def widths(
+        self, response: Any, weights: Float[Array, " N"], progress: Float[Array, ""] | float
+    ) -> Float[Array, "*N"]:
+        return self.softness.widths(response[0], weights, progress)
+
+    def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:
+        score, margins = response
+        shares = kernel_shares(score, self.edges, widths)
+        return shares if self.cuts is None else shares * self.cuts.soft(margins)[:, None]
+
+    def trainable(self) -> Any:
+        marks = jax.tree.map(lambda _: False, self)
+        marks = eqx.tree_at(
+            lambda o: (o.network, o.edge_logits, o.softness.growth),
+            marks,
+            (self.network.trainable(), self.learn_edges, self.softness.rule == "learned"),
+        )
+        if self.cuts is None:
+            return marks
+        return eqx.tree_at(lambda o: o.cuts, marks, self.cuts.trainable())
+
+    def summary(self, progress: float) -> dict[str, float]:
+        row = super().summary(progress)
+        if self.softness.rule in ("fixed", "annealed", "learned"):
+            row["bandwidth"] = float(self.softness.at(progress))
+        return row if self.cuts is None else row | self.cuts.summary()
 
 
-def _network(inputs: int, hidden: tuple[int, ...], key: PRNGKeyArray) -> eqx.nn.Sequential:
-    """Fully connected layers with ReLU between them and one output, float32."""
-    sizes = [inputs, *hidden]
-    layers: list[Any] = []
-    for k, before, after in zip(jax.random.split(key, len(hidden)), sizes, hidden, strict=False):
-        layers += [eqx.nn.Linear(before, after, dtype="float32", key=k), eqx.nn.Lambda(jax.nn.relu)]
-    last = jax.random.fold_in(key, len(hidden))
-    return eqx.nn.Sequential(
-        [*layers, eqx.nn.Linear(sizes[-1], "scalar", dtype="float32", key=last)]
-    )
+class SoftmaxObservable(Observable):
+    """A network with an output for each bin: the largest one has the event.
 
+    In training an event is shared by the softmax of outputs / temperature (INFERNO,
+    arXiv:1806.04743, eq. 2). The score is the number of the bin and a half; edges are 0, 1, ..., B.
+    """
 
-@eqx.filter_jit
-def _score(observable: NetworkObservable, events: np.ndarray) -> Float[Array, " N"]:
-    return observable(jnp.asarray(events))
+    network: _Network
+    softness: Softness
+    """Temperature."""
+    features: tuple[str, ...] = eqx.field(static=True)
+    outputs: int = eqx.field(static=True)
+
+    @classmethod
+    def create(
+        cls,
+        features: Sequence[str],
+        bins: int,
+        events: np.ndarray,
+        key: PRNGKeyArray,
+        *,
+        hidden: Sequence[int] = (64, 64),
+        smoothing: str = "annealed",
+        temperature: Sequence[float] = (1.0, 0.1),
+        precision: str = "float32",
+    ) -> "SoftmaxObservable":
+        """A fresh network; arguments as for :meth:`NetworkObservable.create`."""
+        return cls(
+            network=_Network.create(hidden, bins, precision, events, key),
+            softness=Softness.create(smoothing, list(temperature)),
+            features=tuple(features),
+            outputs=bins,
+        )
+
+    @property
+    def edges(self) -> Float[Array, " B+1"]:
+        """0, 1, ..., B."""
+        return jnp.arange(self.outputs + 1, dtype="float64")
+
+    def respond(self, events: Float[Array, "N F"]) -> Any:
+        return self.network(events).astype("float64")
+
+    def hard(self, response: Any) -> Float[Array, " N"]:
+        return jnp.argmax(response, axis=1) + 0.5
+
+    def widths(
+        self,
+        response: Any,  # noqa: ARG002 -- no rule for temperatures looks at the events
+        weights: Float[Array, " N"],  # noqa: ARG002
+        progress: Float[Array, ""] | float,
+    ) -> Float[Array, "*N"]:
+        return self.softness.at(progress)
+
+    def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:
+        return jax.nn.softmax(response / widths, axis=1)
+
+    def trainable(self) -> Any:
+        marks = jax.tree.map(lambda _: False, self)
+        return eqx.tree_at(
+            lambda o: (o.network, o.softness.growth),
+            marks,
+            (self.network.trainable(), self.softness.rule == "learned"),
+        )
+
+    def summary(self, progress: float) -> dict[str, float]:
+        return super().summary(progress) | {"temperature": float(self.softness.at(progress))}

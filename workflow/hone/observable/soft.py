@@ -1,53 +1,124 @@
 """The soft histogram: counts that depend smoothly on the events and on the bin edges."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import ndtr
 from jaxtyping import Array, Float
 
-__all__ = ["bandwidth_at", "soft_errors", "soft_histogram"]
+__all__ = ["RULES", "Softness", "kernel_shares", "scott_bandwidth", "soft_histogram"]
+
+RULES = ("fixed", "annealed", "learned", "scott", "adaptive")
+
+_SMALLEST = 1e-3
+"""Of bandwidths that follow from the events: these may all lie in one place."""
+_GRID = 257
+"""Points of the pilot density of adaptive bandwidths."""
+
+
+class Softness(eqx.Module):
+    """Bandwidth or temperature through a training, and how it follows from the events.
+
+    ``fixed`` is the last number all the time; ``annealed`` shrinks geometrically from the first to
+    the last; ``learned`` starts at the first, follows the gradient and stays above the last;
+    ``scott`` and ``adaptive`` follow from the events alone.
+    """
+
+    growth: Float[Array, ""]
+    """Logarithm of what a learned value has above its smallest, relative to the start."""
+    rule: str = eqx.field(static=True)
+    first: float = eqx.field(static=True)
+    last: float = eqx.field(static=True)
+
+    @classmethod
+    def create(cls, rule: str, values: tuple[float, ...] | list[float]) -> "Softness":
+        """``values`` are the first and the last, or one number for both."""
+        return cls(jnp.zeros(()), rule, float(values[0]), float(values[-1]))
+
+    def at(self, progress: Float[Array, ""] | float) -> Float[Array, ""]:
+        """The value as the training goes from 0 to 1 (1 for rules that follow the events)."""
+        if self.rule == "fixed":
+            return jnp.asarray(self.last)
+        if self.rule == "annealed":
+            return jnp.asarray(self.first * (self.last / self.first) ** progress)
+        if self.rule == "learned":
+            return self.last + (self.first - self.last) * jnp.exp(self.growth)
+        return jnp.ones(())
+
+    def widths(
+        self,
+        scores: Float[Array, " N"],
+        weights: Float[Array, " N"],
+        progress: Float[Array, ""] | float,
+    ) -> Float[Array, "*N"]:
+        """Bandwidths for the events of one template: one for all, or (``adaptive``) one each."""
+        if self.rule == "scott":
+            return scott_bandwidth(scores, weights)
+        if self.rule == "adaptive":
+            return _adaptive_bandwidths(scores, weights)
+        return self.at(progress)
+
+
+def scott_bandwidth(scores: Float[Array, " N"], weights: Float[Array, " N"]) -> Float[Array, ""]:
+    """Scott's rule in one dimension: sigma n^(-1/5) (D. W. Scott, Multivariate Density Estimation).
+
+    sigma is the weighted standard deviation and n the effective number of events,
+    (sum |w|)^2 / sum w^2, as weights may be negative.
+    """
+    size = jnp.abs(weights)
+    total = size.sum()
+    mean = (size * scores).sum() / total
+    variance = (size * (scores - mean) ** 2).sum() / total
+    effective = total**2 / (weights**2).sum()
+    return jnp.sqrt(variance + _SMALLEST**2) * effective ** (-0.2)
+
+
+def _adaptive_bandwidths(
+    scores: Float[Array, " N"], weights: Float[Array, " N"]
+) -> Float[Array, " N"]:
+    """Scott's bandwidth times (geometric mean of the density / density at the event)^(1/2).
+
+    I. S. Abramson, Ann. Statist. 10 (1982) 1217. The pilot density is a kernel density with
+    Scott's bandwidth on a grid over [0, 1], each event shared between its two grid points.
+    """
+    bandwidth = scott_bandwidth(scores, weights)
+    size = jnp.abs(weights) / jnp.abs(weights).sum()
+    place = jnp.clip(scores, 0.0, 1.0) * (_GRID - 1)
+    left = jnp.clip(jnp.floor(place).astype(int), 0, _GRID - 2)
+    part = place - left
+    mass = jnp.zeros(_GRID).at[left].add(size * (1 - part)).at[left + 1].add(size * part)
+    grid = jnp.linspace(0.0, 1.0, _GRID)
+    kernel = jnp.exp(-0.5 * ((grid[:, None] - grid) / bandwidth) ** 2)
+    density = kernel @ mass + 1e-12
+    at_events = density[left] * (1 - part) + density[left + 1] * part
+    geometric_mean = jnp.exp((size * jnp.log(at_events)).sum())
+    return jnp.maximum(bandwidth * jnp.sqrt(geometric_mean / at_events), _SMALLEST)
+
+
+def kernel_shares(
+    scores: Float[Array, " N"], edges: Float[Array, " B+1"], bandwidth: Float[Array, "*N"]
+) -> Float[Array, "N B"]:
+    """Share of each event in each bin: a normal distribution around its score.
+
+    As in neos (arXiv:2203.05570). The outermost bins reach to infinity, so that no yield is lost
+    beyond the edges: the shares of an event add up to 1. As the bandwidth goes to zero they
+    become those of the ordinary histogram.
+
+    Args:
+        scores: observable of each event.
+        edges: rising; only the inner ones matter.
+        bandwidth: standard deviation of the kernel in units of the scores, above 0; one for all
+            events, or one for each.
+    """
+    width = jnp.reshape(bandwidth, (-1, 1))
+    below = ndtr((edges[1:-1] - scores[:, None]) / width)
+    ends = jnp.zeros((len(scores), 1)), jnp.ones((len(scores), 1))
+    return jnp.diff(jnp.concatenate([ends[0], below, ends[1]], axis=1), axis=1)
 
 
 @jax.jit
 def soft_histogram(
-    scores: Float[Array, " N"],
-    weights: Float[Array, " N"],
-    edges: Float[Array, " B+1"],
-    bandwidth: Float[Array, ""] | float,
-) -> Float[Array, " B"]:
-    """Yields per bin of a Gaussian kernel density of the events (as in neos, arXiv:2203.05570).
-
-    Each event is spread over the bins by the normal distribution around its score. The outermost
-    bins reach to infinity, so that no yield is lost beyond the edges: the bins add up to the sum
-    of weights. As the bandwidth goes to zero this becomes the ordinary histogram.
-
-    Args:
-        scores: observable of each event.
-        weights: of each event.
-        edges: rising; only the inner ones matter.
-        bandwidth: standard deviation of the kernel, in units of the scores, above 0.
-    """
-    below = weights @ ndtr((edges[1:-1] - scores[:, None]) / bandwidth)
-    ends = jnp.zeros((1,)), weights.sum()[None]
-    return jnp.diff(jnp.concatenate([ends[0], below, ends[1]]))
-
-
-@jax.jit
-def soft_errors(
-    scores: Float[Array, " N"],
-    weights: Float[Array, " N"],
-    edges: Float[Array, " B+1"],
-    bandwidth: Float[Array, ""] | float,
-) -> Float[Array, " B"]:
-    """Variances of :func:`soft_histogram`: sum over events of (weight times share in the bin)^2."""
-    below = ndtr((edges[1:-1] - scores[:, None]) / bandwidth)
-    ends = jnp.zeros((len(scores), 1)), jnp.ones((len(scores), 1))
-    shares = jnp.diff(jnp.concatenate([ends[0], below, ends[1]], axis=1), axis=1)
-    return weights**2 @ shares**2
-
-
-def bandwidth_at(
-    progress: Float[Array, ""] | float, first: float, last: float
-) -> Float[Array, ""] | float:
-    """Bandwidth that shrinks geometrically from ``first`` to ``last`` as progress goes 0 to 1."""
-    return first * (last / first) ** progress
+    shares: Float[Array, "N B"], weights: Float[Array, " N"]
+) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
+    """Yields per bin and their variances, the sum over events of (weight times share)^2."""
+    return weights @ shares, weights**2 @ shares**2

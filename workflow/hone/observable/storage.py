@@ -13,31 +13,40 @@ from safetensors.numpy import save_file
 
 from hone.errors import InputError
 from hone.files import replacing
-from hone.observable.network import NetworkObservable
+from hone.observable.base import Observable
+from hone.observable.create import create_observable
 
-__all__ = ["load_observable", "save_observable"]
+__all__ = ["load_observable", "load_tensors", "save_observable", "save_tensors"]
 
 
 def save_observable(
-    path: str | Path, observable: NetworkObservable, provenance: Mapping[str, Any]
+    path: str | Path,
+    observable: Observable,
+    settings: Mapping[str, Any],
+    provenance: Mapping[str, Any],
 ) -> None:
-    """Write weights, scaling and edges as tensors; features, layers and provenance as metadata."""
+    """Write all numbers of an observable as tensors; what it is and how it was made as metadata.
+
+    Args:
+        path: the file.
+        observable: what to save.
+        settings: from which :func:`~hone.observable.create.create_observable` made it.
+        provenance: how it was made.
+    """
     description = {
         "features": observable.features,
-        "hidden": observable.hidden,
-        "bandwidth": observable.bandwidth,
+        "settings": dict(settings) | {"bins": observable.bins},
         "edges": np.asarray(observable.edges).tolist(),
     }
     metadata = {
         "observable": json.dumps(description),
         "provenance": json.dumps(provenance, sort_keys=True),
     }
-    with replacing(path) as partial:
-        save_file(_tensors(observable), partial, metadata=metadata)
+    save_tensors(path, observable, metadata)
 
 
-def load_observable(path: str | Path) -> NetworkObservable:
-    """Read an observable back.
+def load_observable(path: str | Path) -> tuple[Observable, dict[str, Any]]:
+    """Read an observable back, with the settings that it was made from.
 
     Raises:
         InputError: the file is damaged, or is not an observable of hone.
@@ -45,24 +54,11 @@ def load_observable(path: str | Path) -> NetworkObservable:
     try:
         with safe_open(path, framework="numpy") as file:
             description = json.loads(file.metadata()["observable"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        observable = NetworkObservable.create(
-            features=description["features"],
-            hidden=description["hidden"],
-            bins=len(description["edges"]) - 1,
-            bandwidth=description["bandwidth"],
-            scaling_events=np.ones((2, len(description["features"]))),
-            key=jax.random.key(0),
+        settings, features = description["settings"], description["features"]
+        blank = create_observable(
+            settings, features, np.ones((2, len(features))), jax.random.key(0)
         )
-        arrays, rest = eqx.partition(observable, eqx.is_array)
-        leaves, structure = jax.tree_util.tree_flatten_with_path(arrays)
-        loaded = []
-        for place, leaf in leaves:
-            tensor = tensors[_name(place)]
-            if tensor.shape != leaf.shape or tensor.dtype != leaf.dtype:
-                raise ValueError(f"tensor {_name(place)} has shape {tensor.shape}")
-            loaded.append(jax.numpy.asarray(tensor))
-        return eqx.combine(jax.tree_util.tree_unflatten(structure, loaded), rest)
+        return load_tensors(path, blank)[0], settings
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: not a trained observable ({type(error).__name__}: {error}); "
@@ -70,10 +66,34 @@ def load_observable(path: str | Path) -> NetworkObservable:
         ) from error
 
 
-def _tensors(observable: NetworkObservable) -> dict[str, np.ndarray]:
-    arrays = eqx.filter(observable, eqx.is_array)
-    leaves, _ = jax.tree_util.tree_flatten_with_path(arrays)
-    return {_name(place): np.ascontiguousarray(leaf) for place, leaf in leaves}
+def save_tensors(path: str | Path, tree: Any, metadata: Mapping[str, str]) -> None:
+    """Write the arrays of a PyTree under the names of their places."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, eqx.is_array))
+    tensors = {_name(place): np.array(leaf, order="C") for place, leaf in leaves}
+    with replacing(path) as partial:
+        save_file(tensors, partial, metadata=dict(metadata))
+
+
+def load_tensors(path: str | Path, like: Any) -> tuple[Any, dict[str, str]]:
+    """Arrays from a file in the places of those of ``like``, and the file's metadata.
+
+    Raises:
+        ValueError: a tensor has another shape or type.
+        KeyError: a tensor is missing.
+        SafetensorError: the file is damaged.
+    """
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    arrays, rest = eqx.partition(like, eqx.is_array)
+    leaves, structure = jax.tree_util.tree_flatten_with_path(arrays)
+    loaded = []
+    for place, leaf in leaves:
+        tensor = tensors[_name(place)]
+        if tensor.shape != leaf.shape or tensor.dtype != leaf.dtype:
+            raise ValueError(f"tensor {_name(place)} has shape {tensor.shape}, type {tensor.dtype}")
+        loaded.append(tensor if isinstance(leaf, np.ndarray) else jax.numpy.asarray(tensor))
+    return eqx.combine(jax.tree_util.tree_unflatten(structure, loaded), rest), metadata
 
 
 def _name(place: Any) -> str:

@@ -1,0 +1,97 @@
+"""What every observable can do, whatever maps its events to bins."""
+
+from abc import abstractmethod
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+__all__ = ["Observable", "in_pieces"]
+
+_PIECE = 65536
+"""Events that are scored at a time, so that one compiled program and little memory serve all."""
+
+
+class Observable(eqx.Module):
+    """Maps events to bins: sharply for limits, smoothly for training.
+
+    Training sees :meth:`respond`, then :meth:`widths` and :meth:`shares`, which are
+    differentiable; everything after it sees :meth:`score` and :attr:`edges`.
+    """
+
+    features: eqx.AbstractVar[tuple[str, ...]]
+    """Names of the inputs, in order (F)."""
+
+    @property
+    @abstractmethod
+    def edges(self) -> Float[Array, " B+1"]:
+        """Bin edges in the score, rising."""
+
+    @abstractmethod
+    def respond(self, events: Float[Array, "N F"]) -> Any:
+        """What the bins are made of: a PyTree of arrays with a leading axis of events."""
+
+    @abstractmethod
+    def hard(self, response: Any) -> Float[Array, " N"]:
+        """Scores, float64; NaN for events that a cut takes away."""
+
+    @abstractmethod
+    def widths(
+        self, response: Any, weights: Float[Array, " N"], progress: Float[Array, ""] | float
+    ) -> Float[Array, "*N"]:
+        """How soft the bins are: one number, or one for each event.
+
+        Args:
+            response: of all events of one template.
+            weights: of these events; a rule for the bandwidth may look at them.
+            progress: of the training, from 0 to 1.
+        """
+
+    @abstractmethod
+    def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:
+        """Share of each event in each bin, float64; the sum over bins is 1, or less after cuts."""
+
+    @abstractmethod
+    def trainable(self) -> Any:
+        """PyTree of this structure: true for leaves that the gradient may change."""
+
+    def logits(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:  # noqa: ARG002
+        """Log-odds of signal; only networks with one output have them."""
+        raise TypeError(f"a {type(self).__name__} is not a classifier of signal and background")
+
+    def summary(self, progress: float) -> dict[str, float]:  # noqa: ARG002 -- of subclasses
+        """What a training changes beside weights, for its history."""
+        return {f"edge_{i}": float(edge) for i, edge in enumerate(np.asarray(self.edges))}
+
+    @property
+    def bins(self) -> int:
+        """Number of bins."""
+        return int(self.edges.shape[0]) - 1
+
+    def __call__(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:
+        """Scores of events, float64; NaN for events that a cut takes away."""
+        return self.hard(self.respond(events))
+
+    def score(self, events: np.ndarray) -> np.ndarray:
+        """Scores of many events (n, F), as :meth:`__call__`, in pieces."""
+        return np.asarray(in_pieces(_call, self, events))
+
+
+def in_pieces(function: Any, observable: Observable, events: np.ndarray) -> Any:
+    """``function(observable, events)`` in pieces of one size; a PyTree of numpy arrays."""
+    pieces = []
+    for start in range(0, max(len(events), 1), _PIECE):
+        piece = events[start : start + _PIECE]
+        padded = np.zeros((_PIECE, events.shape[1]), dtype="float32")
+        padded[: len(piece)] = piece
+        found = function(observable, padded)
+        pieces.append(jax.tree.map(np.asarray, found))
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(events)], *pieces)
+
+
+@eqx.filter_jit
+def _call(observable: Observable, events: np.ndarray) -> Float[Array, " N"]:
+    return observable(jnp.asarray(events))

@@ -1,0 +1,135 @@
+"""Cuts on named variables: sharp for limits, sigmoids in training."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from hone.observable.base import Observable
+
+__all__ = ["CutObservable", "Cuts"]
+
+
+class Cuts(eqx.Module):
+    """One-sided cuts that an event has to pass all of; two on one variable make a window."""
+
+    thresholds: Float[Array, " K"]
+    """In units of the variables' standard deviations, from their means."""
+    log_slopes: Float[Array, " K"]
+    """Logarithm of the sigmoids' steepness, in the same units."""
+    mean: np.ndarray
+    """Of the variables that are cut on (K,)."""
+    scale: np.ndarray
+    columns: tuple[int, ...] = eqx.field(static=True)
+    """Which features are cut on."""
+    sides: tuple[str, ...] = eqx.field(static=True)
+    """``above`` keeps events above the threshold, ``below`` those below."""
+    names: tuple[str, ...] = eqx.field(static=True)
+
+    @classmethod
+    def create(
+        cls, cuts: Sequence[Mapping[str, Any]], features: Sequence[str], events: np.ndarray
+    ) -> "Cuts":
+        """Cuts before training.
+
+        Args:
+            cuts: ``variable``, ``side`` and, if not half a standard deviation towards the side
+                that is cut away, ``start``, in the variable's unit; ``slope`` of the sigmoid.
+            features: names of the columns of events.
+            events: whose mean and standard deviation scale the variables (n, F).
+        """
+        columns = [list(features).index(cut["variable"]) for cut in cuts]
+        mean, scale = events.mean(axis=0)[columns], events.std(axis=0)[columns]
+        scale = np.where(scale > 0, scale, 1.0)
+        starts = [
+            (cut["start"] - m) / s if "start" in cut else (-0.5 if cut["side"] == "above" else 0.5)
+            for cut, m, s in zip(cuts, mean, scale, strict=True)
+        ]
+        return cls(
+            thresholds=jnp.asarray(starts, dtype="float64"),
+            log_slopes=jnp.log(jnp.asarray([cut.get("slope", 5.0) for cut in cuts], float)),
+            mean=mean.astype("float64"),
+            scale=scale.astype("float64"),
+            columns=tuple(columns),
+            sides=tuple(cut["side"] for cut in cuts),
+            names=tuple(cut["variable"] for cut in cuts),
+        )
+
+    def values(self) -> np.ndarray:
+        """Thresholds in the variables' own units (K,)."""
+        return np.asarray(self.mean + self.scale * self.thresholds)
+
+    def at(self, thresholds: np.ndarray) -> "Cuts":
+        """The same cuts at other thresholds, in the variables' own units (K,)."""
+        scaled = (np.asarray(thresholds) - self.mean) / self.scale
+        return eqx.tree_at(lambda c: c.thresholds, self, jnp.asarray(scaled))
+
+    def respond(self, events: Float[Array, "N F"]) -> Float[Array, "N K"]:
+        """How far inside each cut an event is, in standard deviations."""
+        signs = np.where([side == "above" for side in self.sides], 1.0, -1.0)
+        chosen = events[:, jnp.asarray(self.columns)].astype("float64")
+        return jnp.asarray(signs * ((chosen - self.mean) / self.scale - self.thresholds))
+
+    def hard(self, margins: Float[Array, "N K"]) -> Bool[Array, " N"]:
+        """Whether events pass."""
+        return (margins > 0).all(axis=1)
+
+    def soft(self, margins: Float[Array, "N K"]) -> Float[Array, " N"]:
+        """Product of a sigmoid for each cut."""
+        return jax.nn.sigmoid(jnp.exp(self.log_slopes) * margins).prod(axis=1)
+
+    def trainable(self) -> Any:
+        """Thresholds and slopes."""
+        marks = jax.tree.map(lambda _: False, self)
+        return eqx.tree_at(lambda c: (c.thresholds, c.log_slopes), marks, (True, True))
+
+    def summary(self) -> dict[str, float]:
+        """Thresholds in the variables' units, and slopes per standard deviation."""
+        row = {}
+        slopes = np.exp(np.asarray(self.log_slopes))
+        for name, side, value, slope in zip(
+            self.names, self.sides, self.values(), slopes, strict=True
+        ):
+            row[f"{name}_{side}"] = float(value)
+            row[f"{name}_{side}_slope"] = float(slope)
+        return row
+
+
+class CutObservable(Observable):
+    """A count of the events that pass cuts: one bin."""
+
+    cuts: Cuts
+    features: tuple[str, ...] = eqx.field(static=True)
+
+    @property
+    def edges(self) -> Float[Array, " 2"]:
+        """0 and 1."""
+        return jnp.arange(2.0)
+
+    def respond(self, events: Float[Array, "N F"]) -> Any:
+        return self.cuts.respond(events)
+
+    def hard(self, response: Any) -> Float[Array, " N"]:
+        return jnp.where(self.cuts.hard(response), 0.5, jnp.nan)
+
+    def widths(
+        self,
+        response: Any,  # noqa: ARG002 -- slopes are the cuts' own
+        weights: Float[Array, " N"],  # noqa: ARG002
+        progress: Float[Array, ""] | float,  # noqa: ARG002
+    ) -> Float[Array, "*N"]:
+        return jnp.zeros(())
+
+    def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:  # noqa: ARG002
+        return self.cuts.soft(response)[:, None]
+
+    def trainable(self) -> Any:
+        marks = jax.tree.map(lambda _: False, self)
+        return eqx.tree_at(lambda o: o.cuts, marks, self.cuts.trainable())
+
+    def summary(self, progress: float) -> dict[str, float]:
+        return super().summary(progress) | self.cuts.summary()

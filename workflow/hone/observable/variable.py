@@ -1,0 +1,47 @@
+"""A plain variable in given bins: the baseline that needs no training."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from hone.observable.base import Observable
+
+__all__ = ["VariableObservable"]
+
+
+class VariableObservable(Observable):
+    """One of the features, binned; the outermost bins take what lies beyond."""
+
+    bin_edges: np.ndarray
+    features: tuple[str, ...] = eqx.field(static=True)
+    variable: str = eqx.field(static=True)
+
+    @property
+    def edges(self) -> Float[Array, " B+1"]:
+        """The given edges."""
+        return jnp.asarray(self.bin_edges)
+
+    def respond(self, events: Float[Array, "N F"]) -> Any:
+        return events[:, self.features.index(self.variable)].astype("float64")
+
+    def hard(self, response: Any) -> Float[Array, " N"]:
+        return response
+
+    def widths(
+        self,
+        response: Any,  # noqa: ARG002 -- nothing is soft
+        weights: Float[Array, " N"],  # noqa: ARG002
+        progress: Float[Array, ""] | float,  # noqa: ARG002
+    ) -> Float[Array, "*N"]:
+        return jnp.zeros(())
+
+    def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:  # noqa: ARG002
+        index = jnp.searchsorted(jnp.asarray(self.bin_edges)[1:-1], response, side="right")
+        return jax.nn.one_hot(index, len(self.bin_edges) - 1, dtype="float64")
+
+    def trainable(self) -> Any:
+        return jax.tree.map(lambda _: False, self)

@@ -1,0 +1,275 @@
+"""The training loop, compiled between two validations; one seed, or several side by side."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from hone.errors import FitError, InputError
+from hone.event_sets import EventSets
+from hone.fillable import template_model
+from hone.objectives import OF_EVENTS, Objective
+from hone.observable import Observable, create_observable
+from hone.training.checkpoint import Checkpoint
+from hone.training.settings import Settings
+from hone.training.step import (
+    Data,
+    Problem,
+    State,
+    draw_batch,
+    make_optimiser,
+    make_step,
+    on_device,
+)
+from hone.training.validation import make_validation
+from hone.workspace import Process
+
+__all__ = ["Trained", "train"]
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The observable of the best validation, that validation's objective, and the history."""
+
+    observable: Observable
+    objective: float
+    history: list[Row]
+
+
+@dataclass
+class _Progress:
+    """One seed's standing: its best observable, and how long ago that was."""
+
+    history: list[Row]
+    best: float = np.inf
+    waited: int = 0
+    stopped: bool = False
+
+
+def train(
+    settings: Settings,
+    observable: Mapping[str, Any],
+    features: Sequence[str],
+    samples: Sequence[Process],
+    training: EventSets,
+    validation: EventSets,
+    seeds: Sequence[int],
+    of_model: Objective | None = None,
+    level: float = 0.05,
+    checkpoint: Checkpoint | None = None,
+) -> list[Trained]:
+    """Train an observable with each seed and keep the weights with the best validation objective.
+
+    Several seeds are one program (``jax.vmap``): the same steps as one by one, on a GPU in hardly
+    more time than a single one.
+
+    Args:
+        settings: how it is trained.
+        observable: what is trained, an entry of ``observables`` in a checked config.
+        features: names of the inputs.
+        samples: processes of the hypothesis.
+        training: events to take batches from.
+        validation: events for the hard histograms of the validation.
+        seeds: of initial weights and batches.
+        of_model: objective of the likelihood; None for objectives of events.
+        level: CLs at the limit that the validation shows.
+        checkpoint: where to go on from, and what to leave for the next time.
+
+    Raises:
+        InputError: fewer events than a batch.
+        FitError: too many steps were not finite, or no validation gave a finite objective.
+    """
+    problem, data = _problem(settings, samples, training, of_model, int(observable.get("bins", 1)))
+    nominal = np.concatenate([training.features[sample.name] for sample in samples])
+    keys = [jax.random.split(jax.random.key(seed)) for seed in seeds]
+    fresh = [create_observable(observable, features, nominal, init) for init, _ in keys]
+    parts = [eqx.partition(o, o.trainable()) for o in fresh]
+    frozen = parts[0][1]
+    batch_keys = [key for _, key in keys]
+    optimiser = make_optimiser(settings)
+    states = [
+        State(trainable, optimiser.init(trainable), jnp.array(0), jnp.array(-1))
+        for trainable, _ in parts
+    ]
+    bests = [state.trainable for state in states]
+    progress = [_Progress([]) for _ in seeds]
+    validate = make_validation(problem, validation, level)
+    advance = _advance(problem, frozen, together=len(seeds) > 1)
+
+    done, spent = 0, 0.0
+    found = checkpoint.load((states, bests)) if checkpoint else None
+    if found is not None:
+        (states, bests), record = found
+        done, spent = record["step"], record["seconds"]
+        progress = [_Progress(**p) for p in record["progress"]]
+    state, key = _joined(states), _joined(batch_keys)
+    started = time.monotonic()
+    while done < settings.steps and not all(p.stopped for p in progress):
+        steps = jnp.arange(done, min(done + settings.validate_every, settings.steps))
+        state, losses = advance(state, key, steps, data)
+        states, losses = _apart(state, len(seeds)), np.reshape(losses, (len(seeds), -1))
+        done += len(steps)
+        for k, standing in enumerate(progress):
+            _refuse_too_many_skipped(problem, states[k], frozen, data, batch_keys[k], seeds[k])
+            if standing.stopped:
+                continue
+            current = eqx.combine(states[k].trainable, frozen)
+            finite = losses[k][np.isfinite(losses[k])]
+            row = {
+                "step": done,
+                "training_objective": float(finite.mean()) if len(finite) else np.nan,
+                **validate(current, done / settings.steps),
+                "skipped": int(states[k].skipped),
+                "seconds": spent + time.monotonic() - started,
+            }
+            if _settle(standing, row, settings.patience):
+                bests[k] = states[k].trainable
+            _report(row, settings.steps, f"seed {seeds[k]}  " if len(seeds) > 1 else "")
+        if checkpoint:
+            seconds = spent + time.monotonic() - started
+            record = {"step": done, "seconds": seconds, "progress": [vars(p) for p in progress]}
+            checkpoint.save((states, bests), record)
+    for seed, standing in zip(seeds, progress, strict=True):
+        _refuse_without_result(standing, settings, seed)
+    return [
+        Trained(eqx.combine(best, frozen), standing.best, standing.history)
+        for best, standing in zip(bests, progress, strict=True)
+    ]
+
+
+def _problem(
+    settings: Settings,
+    samples: Sequence[Process],
+    training: EventSets,
+    of_model: Objective | None,
+    bins: int,
+) -> tuple[Problem, Data]:
+    for name, matrix in training.features.items():
+        if len(matrix) < settings.batch:
+            raise InputError(
+                f"batch: a batch of {settings.batch} events is more than the {len(matrix)} "
+                f"training events of {name!r}; use a smaller batch or more events"
+            )
+    if settings.objective not in OF_EVENTS and of_model is None:
+        raise InputError(f"objective: {settings.objective!r} needs a function of the model")
+    data, templates = on_device(training, nominal_only=settings.objective == "bce")
+    model = template_model(samples, bins, settings.staterror)
+    return Problem(settings, samples, model, of_model, templates), data
+
+
+def _advance(problem: Problem, frozen: Any, together: bool) -> Any:
+    """Many steps in one compiled program; with several seeds side by side in it."""
+    step = make_step(problem, frozen)
+
+    def steps(
+        state: State, key: PRNGKeyArray, numbers: Int[Array, " n"], data: Data
+    ) -> tuple[State, Float[Array, " n"]]:
+        return jax.lax.scan(lambda s, n: step(s, key, n, data), state, numbers)
+
+    return jax.jit(jax.vmap(steps, in_axes=(0, 0, None, None)) if together else steps)
+
+
+def _joined(trees: Sequence[Any]) -> Any:
+    return trees[0] if len(trees) == 1 else jax.tree.map(lambda *x: jnp.stack(x), *trees)
+
+
+def _apart(tree: Any, size: int) -> list[Any]:
+    if size == 1:
+        return [tree]
+    return [jax.tree.map(lambda x, k=k: x[k], tree) for k in range(size)]
+
+
+def _settle(standing: _Progress, row: Row, patience: int) -> bool:
+    """Note a validation; whether it is the best so far."""
+    standing.history.append(row)
+    better = row["validation_objective"] < standing.best
+    standing.best = row["validation_objective"] if better else standing.best
+    standing.waited = 0 if better else standing.waited + 1
+    if patience and standing.waited >= patience:
+        standing.stopped = True
+        log.info("no better validation in %d: training ends at step %d", patience, row["step"])
+    return better
+
+
+def _refuse_too_many_skipped(
+    problem: Problem, state: State, frozen: Any, data: Data, key: PRNGKeyArray, seed: int
+) -> None:
+    settings = problem.settings
+    if int(state.skipped) <= settings.max_skipped:
+        return
+    number = int(state.last_skipped)
+    observable = eqx.combine(state.trainable, frozen)
+    batch = draw_batch(data, settings.batch, jax.random.fold_in(key, number))
+    raise FitError(
+        f"seed {seed}: {int(state.skipped)} steps had a loss or gradient that is not finite, the "
+        f"last one step {number}; {settings.max_skipped} are allowed (max_skipped). "
+        + _cause(problem, observable, batch, number / settings.steps)
+    )
+
+
+def _cause(problem: Problem, observable: Observable, batch: Data, progress: float) -> str:
+    """Which sample or bin makes the objective of a batch infinite, as far as can be told."""
+    for name, (events, weights) in batch.items():
+        if not np.isfinite(np.asarray(events)).all():
+            return f"Events of {name!r} have a feature that is not finite."
+        if not np.isfinite(np.asarray(weights)).all():
+            return f"The weights of {name!r} in the batch do not add up to a positive yield."
+    if problem.of_events:
+        return "Try a lower learning_rate."
+    histograms = problem.histograms(observable, batch, progress)
+    for name, histogram in histograms.items():
+        values = np.asarray(histogram.values)
+        if not np.isfinite(values).all():
+            return f"The soft histogram of {name!r} is not finite: try a lower learning_rate."
+        if (values < 0).any():
+            return (
+                f"The soft histogram of {name!r} is negative in bin {int(np.argmin(values))}: "
+                "use a larger batch or fewer bins, or set minimum_background."
+            )
+    background = np.asarray(problem.background(histograms)[0])
+    if (background <= 0).any():
+        return (
+            f"No background is left in bin {int(np.argmin(background))}: use fewer bins, a larger "
+            "batch, or set minimum_background."
+        )
+    lowest = int(np.argmin(background))
+    return (
+        "All histograms are finite, so that it is a fit that did not converge; the lowest "
+        f"background is {background[lowest]:.3g} in bin {lowest}: set minimum_background."
+    )
+
+
+def _refuse_without_result(standing: _Progress, settings: Settings, seed: int) -> None:
+    if np.isfinite(standing.best):
+        return
+    raise FitError(
+        f"seed {seed}: no validation of the training gave a finite {settings.objective!r} "
+        f"objective; {standing.history[-1]['skipped']} of {settings.steps} steps were skipped. "
+        "Is a bin empty in every template? Try fewer bins, a larger batch or minimum_background."
+    )
+
+
+def _report(row: Row, steps: int, prefix: str) -> None:
+    rate = row["step"] / max(row["seconds"], 1e-9)
+    log.info(
+        "%sstep %d/%d  %.0f steps/s  ETA %.0f s  training %.4f  validation %.4f  CLs %.3g",
+        prefix,
+        row["step"],
+        steps,
+        rate,
+        (steps - row["step"]) / rate,
+        row["training_objective"],
+        row["validation_objective"],
+        row["validation_cls"],
+    )

@@ -1,0 +1,214 @@
+"""One step of a training: a batch, its histograms, the objective, the update."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from hone.event_sets import EventSets
+from hone.fillable import fill
+from hone.histfactory import Model
+from hone.objectives import OF_EVENTS, Objective, binary_cross_entropy
+from hone.observable import Observable
+from hone.templates import Histogram
+from hone.training.penalties import penalty
+from hone.training.settings import Settings
+from hone.workspace import Process
+
+__all__ = ["Problem", "State", "draw_batch", "make_optimiser", "make_step", "on_device"]
+
+Data = Mapping[str, tuple[Array, Array]]
+"""Features (n, F) and weights (n, T) of each set of events, a column for each template."""
+
+
+class State(NamedTuple):
+    """All that changes from step to step; the batches follow from the seed and the step."""
+
+    trainable: Any
+    optimiser: Any
+    skipped: Int[Array, ""]
+    """Steps whose loss or gradient was not finite."""
+    last_skipped: Int[Array, ""]
+    """The last of these, -1 if there is none."""
+
+
+class Problem(NamedTuple):
+    """What is trained on: the statistical model of the workspace and where its yields come from."""
+
+    settings: Settings
+    samples: Sequence[Process]
+    model: Model
+    """From :func:`hone.fillable.template_model`."""
+    of_model: Objective | None
+    """The objective of the likelihood, None for one of events."""
+    templates: Mapping[str, Sequence[str]]
+    """Templates made of each set of events, the one of that name first."""
+
+    @property
+    def of_events(self) -> bool:
+        """Whether no histograms are needed."""
+        return self.settings.objective in OF_EVENTS
+
+    def loss(self, observable: Observable, batch: Data, progress: Any) -> Float[Array, ""]:
+        """The training objective of a batch."""
+        if self.of_events:
+            return self._cross_entropy(observable, batch)
+        assert self.of_model is not None
+        histograms = self.histograms(observable, batch, progress)
+        value = self.of_model(fill(self.model, self.samples, histograms))
+        return value + penalty(self.settings, *self.background(histograms))
+
+    def histograms(
+        self, observable: Observable, batch: Data, progress: Any
+    ) -> dict[str, Histogram]:
+        """Soft histograms of a batch, scaled to the yields."""
+        names = list(batch)
+        responses = self._in_pieces(observable.respond, [batch[name][0] for name in names])
+        histograms = {}
+        for name, response in zip(names, responses, strict=True):
+            weights = batch[name][1]
+            nominal = weights[:, 0]
+            shares = observable.shares(response, observable.widths(response, nominal, progress))
+            # The error that the evaluation set will have, not the larger one of a batch.
+            fewer = len(nominal) / self.settings.evaluation_events
+            variances = nominal**2 @ shares * fewer
+            for template, values in zip(self.templates[name], weights.T @ shares, strict=True):
+                histograms[template] = Histogram(values, variances)
+        return histograms
+
+    def background(
+        self, histograms: Mapping[str, Histogram]
+    ) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
+        """Nominal background per bin and its variance."""
+        chosen = [histograms[s.name] for s in self.samples if not s.is_signal]
+        values = jnp.sum(jnp.stack([h.values for h in chosen]), axis=0)
+        return values, jnp.sum(jnp.stack([h.variances for h in chosen]), axis=0)
+
+    def _cross_entropy(self, observable: Observable, batch: Data) -> Float[Array, ""]:
+        names = list(batch)
+        logits = dict(
+            zip(
+                names,
+                self._in_pieces(observable.logits, [batch[n][0] for n in names]),
+                strict=True,
+            )
+        )
+        return binary_cross_entropy(*classes(self.samples, logits, batch, self.templates))
+
+    def _in_pieces(self, function: Callable[[Array], Any], events: list[Array]) -> list[Any]:
+        """Apply to the events of all sets at once, or piece by piece and forgetting activations.
+
+        In the second case each piece is computed again for its gradient (``jax.checkpoint``): the
+        gradient is that of the whole batch, with the memory of one piece.
+        """
+        everything, pieces = jnp.concatenate(events), self.settings.accumulate
+        if pieces == 1:
+            found = function(everything)
+        else:
+            split = everything.reshape(pieces, -1, everything.shape[1])
+            found = jax.lax.map(jax.checkpoint(function), split)
+            found = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
+        size = len(events[0])
+        return [
+            jax.tree.map(lambda x, i=i: x[i * size : (i + 1) * size], found)
+            for i in range(len(events))
+        ]
+
+
+def classes(
+    samples: Sequence[Process],
+    logits: Mapping[str, Array],
+    data: Data,
+    templates: Mapping[str, Sequence[str]],
+) -> list[tuple[Array, Array]]:
+    """Logits and weights of signal and of background, with each template that ``data`` holds."""
+    is_signal = {s.name: s.is_signal for s in samples}
+    found = []
+    for kind in (True, False):
+        parts = [
+            (logits[name], data[name][1][:, k])
+            for name in data
+            for k, template in enumerate(templates[name])
+            if is_signal[template.partition("__")[0]] is kind
+        ]
+        found.append(
+            (jnp.concatenate([p[0] for p in parts]), jnp.concatenate([p[1] for p in parts]))
+        )
+    return found
+
+
+def on_device(events: EventSets, nominal_only: bool = False) -> tuple[Data, dict[str, list[str]]]:
+    """Events as JAX arrays, and the templates that the columns of the weights are.
+
+    Args:
+        events: all sets.
+        nominal_only: leave out what belongs to a variation.
+    """
+    data, templates = {}, {}
+    for name, matrix in events.features.items():
+        if nominal_only and "__" in name:
+            continue
+        templates[name] = [name] if nominal_only else events.weighted(name)
+        weights = jnp.stack([jnp.asarray(events.weights[t]) for t in templates[name]], axis=1)
+        data[name] = (jnp.asarray(matrix), weights)
+    return data, templates
+
+
+def draw_batch(data: Data, size: int, key: PRNGKeyArray) -> dict[str, tuple[Array, Array]]:
+    """``size`` events of each set, drawn with replacement; their weights add up to the yield.
+
+    Each set is scaled as a whole, by its nominal weights.
+    """
+    batch = {}
+    for i, (name, (events, weights)) in enumerate(sorted(data.items())):
+        chosen = jax.random.randint(jax.random.fold_in(key, i), (size,), 0, len(events))
+        drawn = weights[chosen]
+        scale = weights[:, 0].sum() / drawn[:, 0].sum()
+        batch[name] = (events[chosen], drawn * scale)
+    return batch
+
+
+def make_optimiser(settings: Settings) -> optax.GradientTransformation:
+    """Adam on a schedule, with clipped gradients."""
+    if settings.schedule == "cosine":
+        rate: Any = optax.cosine_decay_schedule(settings.learning_rate, settings.steps)
+    else:
+        rate = optax.constant_schedule(settings.learning_rate)
+    return optax.chain(optax.clip_by_global_norm(settings.gradient_clip), optax.adam(rate))
+
+
+def make_step(
+    problem: Problem, frozen: Any
+) -> Callable[[State, PRNGKeyArray, Int[Array, ""], Data], tuple[State, Float[Array, ""]]]:
+    """The function that does one step: state, key of the seed, step, data to state and loss.
+
+    A step whose loss or gradient is not finite changes nothing but the count of these.
+    """
+    settings = problem.settings
+    optimiser = make_optimiser(settings)
+
+    def step(
+        state: State, key: PRNGKeyArray, number: Int[Array, ""], data: Data
+    ) -> tuple[State, Float[Array, ""]]:
+        # The batch depends on seed and step only: a training can be taken up anywhere.
+        batch = draw_batch(data, settings.batch, jax.random.fold_in(key, number))
+        loss, gradient = eqx.filter_value_and_grad(
+            lambda t: problem.loss(eqx.combine(t, frozen), batch, number / settings.steps)
+        )(state.trainable)
+        finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradient))
+        updates, memory = optimiser.update(gradient, state.optimiser, state.trainable)
+        new = (eqx.apply_updates(state.trainable, updates), memory)
+        kept = jax.tree.map(
+            lambda a, b: jnp.where(finite, a, b), new, (state.trainable, state.optimiser)
+        )
+        return State(
+            *kept,
+            skipped=state.skipped + ~finite,
+            last_skipped=jnp.where(finite, state.last_skipped, number),
+        ), loss
+
+    return step

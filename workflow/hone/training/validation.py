@@ -1,0 +1,83 @@
+"""Figures of merit of an observable on hard histograms of the validation events."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from hone.event_sets import EventSets, hard_histograms
+from hone.fillable import fill
+from hone.histfactory import Model
+from hone.infer import asimov_limit, sigma_mu
+from hone.objectives import binary_cross_entropy, log_cls
+from hone.observable import Observable
+from hone.observable.base import in_pieces
+from hone.templates import Histogram
+from hone.training.penalties import effective_events, penalty
+from hone.training.step import Problem, classes
+
+__all__ = ["make_validation"]
+
+Row = dict[str, float]
+
+
+def make_validation(problem: Problem, events: EventSets, level: float) -> Callable[..., Row]:
+    """The function that validates an observable.
+
+    Args:
+        problem: what is trained on.
+        events: the validation set.
+        level: CLs at the limit.
+    """
+    settings = problem.settings
+
+    @jax.jit
+    def merits(model: Model, background: Any) -> dict[str, Array]:
+        found = {
+            "validation_cls": jnp.exp(log_cls(model)),
+            "validation_limit": asimov_limit(model, level),
+            "validation_sigma_mu": sigma_mu(model),
+        }
+        if problem.of_model is not None:
+            objective = problem.of_model(model)
+            found["validation_objective"] = objective + penalty(
+                settings, background.values, background.variances
+            )
+        return found
+
+    def cross_entropy(observable: Observable) -> float:
+        data: Any = {
+            name: (matrix, np.stack([events.weights[t] for t in problem.templates[name]], axis=1))
+            for name, matrix in events.features.items()
+            if name in problem.templates
+        }
+        logits = {name: in_pieces(_logits, observable, x) for name, (x, _) in data.items()}
+        return float(
+            binary_cross_entropy(*classes(problem.samples, logits, data, problem.templates))
+        )
+
+    def validate(observable: Observable, progress: float) -> Row:
+        scores = {name: observable.score(x) for name, x in events.features.items()}
+        histograms = hard_histograms(observable, events, scores)
+        background = Histogram(*map(np.asarray, problem.background(histograms)))
+        model = fill(problem.model, problem.samples, histograms)
+        row = {name: float(value) for name, value in merits(model, background).items()}
+        objective = cross_entropy(observable) if problem.of_events else row["validation_objective"]
+        row = {"validation_objective": objective, **row}
+        if settings.minimum_background > 0:
+            row["lowest_background"] = float(np.min(background.values))
+        if settings.maximum_mc_error > 0:
+            events_in_bins = np.asarray(effective_events(*map(jnp.asarray, background)))
+            row["largest_mc_error"] = float(np.max(np.maximum(events_in_bins, 1e-300)) ** -0.5)
+        return row | observable.summary(progress)
+
+    return validate
+
+
+@eqx.filter_jit
+def _logits(observable: Observable, events: Any) -> Array:
+    return observable.logits(jnp.asarray(events))

@@ -1,0 +1,13 @@
+"""Draw the expected CLs against a setting of the observables."""
+
+from hone.figures import save
+from hone.figures.study import draw_study
+from hone.files import read_csv, read_json
+from hone.script import job
+
+with job(snakemake):
+    rows = read_csv(snakemake.input.comparison)
+    mine = [row for row in rows if row["signal"] == snakemake.wildcards.signal]
+    params = snakemake.params
+    floor = read_json(snakemake.input.floor)
+    save(draw_study(mine, params.study, params.observables, floor), snakemake.output)

@@ -1,0 +1,35 @@
+"""Take the best of all combinations of cuts on a grid."""
+
+import jax
+import numpy as np
+
+from hone.event_sets import load_event_sets
+from hone.files import write_csv
+from hone.grid import search_cuts
+from hone.objectives import resolve_objective
+from hone.observable import create_observable, save_observable
+from hone.script import job, setup_jax
+from hone.workspace import processes
+
+with job(snakemake) as provenance:
+    setup_jax(brief=True)
+    params = snakemake.params
+    samples = processes(params.model, snakemake.wildcards.signal)
+    training = load_event_sets(snakemake.input.training, params.features)
+    nominal = np.concatenate([training.features[sample.name] for sample in samples])
+    found, objective = search_cuts(
+        create_observable(params.observable, params.features, nominal, jax.random.key(0)),
+        training,
+        samples,
+        params.model["staterror"],
+        resolve_objective(params.observable["objective"], params.level, params.folder),
+        params.observable["points"],
+    )
+    row = {"step": 1, "validation_objective": objective, **found.summary(1.0)}
+    write_csv(snakemake.output.histories[0], [row])
+    save_observable(
+        snakemake.output.models[0],
+        found,
+        params.observable,
+        {**provenance, "validation_objective": objective},
+    )
