@@ -8,6 +8,7 @@ import yaml
 
 from hone.config import checked_config, load_schema, seeds, signals, templates
 from hone.errors import ConfigError
+from hone.objectives import OF_EVENTS, OF_MODEL
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,6 +39,21 @@ def test_whole_numbers_and_floats_are_the_same_setting(config):
     assert repr(first) == repr(checked_config(config))
 
 
+def test_observables_may_leave_systematics_out(config):
+    config["observables"][1]["systematics"] = []
+    checked = checked_config(config)
+    assert templates(checked, "signal", "bce") == ["signal", "background"]
+    # rebinned observables follow their source, others keep all
+    assert templates(checked, "signal", "bce-edges") == ["signal", "background"]
+    assert len(templates(checked, "signal", "neos")) == 4
+
+
+def test_objectives_in_the_schema_are_those_of_the_library():
+    described = load_schema()["properties"]["observables"]["items"]["properties"]["objective"]
+    names = described["pattern"].strip("^()$").split("|")[:-1]
+    assert names == [*OF_MODEL, *OF_EVENTS]
+
+
 def test_names_of_an_analysis(config):
     checked = checked_config(config)
     assert signals(checked) == ["signal"]
@@ -46,6 +62,8 @@ def test_names_of_an_analysis(config):
     ]  # fmt: skip
     assert seeds(checked, "bce-edges") == seeds(checked, "bce") == 3
 
+
+CUT = {"variable": "x", "side": "above"}
 
 BAD = {
     "misspelled": (
@@ -60,7 +78,7 @@ BAD = {
     "out of range": (lambda c: c.update(limits={"level": 1}), "limits.level: 1 must be below 1"),
     "unknown objective": (
         lambda c: c["observables"][0].update(objective="clss"),
-        r'observables\[0\].objective: "clss" is not allowed; allowed are cls, bce',
+        r"observables\[0\].objective: there is no objective \"clss\"; did you mean 'cls'\?",
     ),
     "unknown observable": (
         lambda c: c["observables"][2].update(source="xgb"),
@@ -68,7 +86,7 @@ BAD = {
     ),
     "unknown kind": (
         lambda c: c["observables"][0].update(kind="tree"),
-        "allowed are network, rebinned",
+        "allowed are network, softmax, cuts, variable, rebinned",
     ),
     "not for this kind": (
         lambda c: c["observables"][2].update(steps=10),
@@ -109,7 +127,111 @@ BAD = {
     ),
     "learned edges of bce": (
         lambda c: c["observables"][1].update(edges="learned"),
-        r"observables\[1\].edges: learned edges need the objective cls",
+        r"observables\[1\].edges: bce does not depend on edges",
+    ),
+    "a classifier with cuts": (
+        lambda c: c["observables"][1].update(cuts=[{"variable": "x", "side": "above"}]),
+        r"observables\[1\].objective: bce trains a classifier, which an observable with cuts is",
+    ),
+    "a classifier of cuts": (
+        lambda c: c["observables"].append(
+            {"name": "c", "kind": "cuts", "objective": "bce", "cuts": [CUT]}
+        ),
+        r"observables\[3\].objective: bce trains .* which an observable of kind cuts is not",
+    ),
+    "a safeguard that sees no bins": (
+        lambda c: c["observables"][1].update(minimum_background=1),
+        r"observables\[1\].minimum_background: bce does not see the bins",
+    ),
+    "cuts on what is not there": (
+        lambda c: c["observables"][0].update(cuts=[CUT | {"variable": "z"}]),
+        r"observables\[0\].cuts\[0\].variable: there is no feature 'z'; features are x, y",
+    ),
+    "edges that fall": (
+        lambda c: c["observables"].append(
+            {"name": "v", "kind": "variable", "variable": "x", "edges": [0, 2, 1]}
+        ),
+        r"observables\[3\].edges: \[0.*2.*1.*\] must rise",
+    ),
+    "edges out of range": (
+        lambda c: c["observables"][0].update(bins=2, edges=[0, 0.5, 2]),
+        r"observables\[0\].edges: .* out of range: a network's edges go from 0 to 1",
+    ),
+    "edges of other bins": (
+        lambda c: c["observables"][0].update(bins=3, edges=[0, 0.5, 1]),
+        r"observables\[0\].edges: 3 edges do not make 3 bins",
+    ),
+    "edges that are a word": (
+        lambda c: c["observables"][0].update(edges="quantiles"),
+        r'observables\[0\].edges: "quantiles" is not allowed. .*`learned`',
+    ),
+    "unknown systematic": (
+        lambda c: c["observables"][0].update(systematics=["jes"]),
+        r"observables\[0\].systematics: there is no systematic 'jes'; systematics are shape",
+    ),
+    "temperature of a kernel": (
+        lambda c: c["observables"][0].update(temperature=[1]),
+        r"observables\[0\]: 'temperature' does not apply to 'network'",
+    ),
+    "a rule for temperatures": (
+        lambda c: c["observables"].append(
+            {"name": "s", "kind": "softmax", "objective": "cls", "smoothing": "scott"}
+        ),
+        r'observables\[3\].smoothing: "scott" is not allowed; allowed are annealed, fixed, learned',
+    ),
+    "learned without room": (
+        lambda c: c["observables"][0].update(smoothing="learned", bandwidth=[0.1]),
+        r"observables\[0\].bandwidth: smoothing learned needs a start and, below it",
+    ),
+    "pieces that do not fit": (
+        lambda c: c["observables"][0].update(accumulate=3),
+        r"observables\[0\].accumulate: the batch of 2000 is not a multiple of 3",
+    ),
+    "too many combinations": (
+        lambda c: c["observables"].append(
+            {
+                "name": "g",
+                "kind": "cuts",
+                "search": "grid",
+                "objective": "z_a",
+                "cuts": [CUT] * 4,
+                "points": 100,
+            }
+        ),
+        r"observables\[3\].points: 100000000 combinations are more than a million",
+    ),
+    "training of a grid": (
+        lambda c: c["observables"].append(
+            {
+                "name": "g",
+                "kind": "cuts",
+                "search": "grid",
+                "objective": "z_a",
+                "cuts": [CUT],
+                "steps": 10,
+            }
+        ),
+        r"observables\[3\]: 'steps' does not apply to 'cuts'",
+    ),
+    "own objective without a file": (
+        lambda c: c["observables"][0].update(objective="nowhere:loss"),
+        r"observables\[0\].objective: 'nowhere:loss' needs the file .*nowhere.py, beside",
+    ),
+    "a study of nothing": (
+        lambda c: c.update(
+            studies=[
+                {"name": "s", "against": "batch", "lines": ["kind"], "observables": ["neos", "x"]}
+            ]
+        ),
+        r"studies\[0\].observables: there is no observable 'x'; observables are neos, bce",
+    ),
+    "a study against words": (
+        lambda c: c.update(
+            studies=[
+                {"name": "s", "against": "edges", "lines": ["kind"], "observables": ["neos", "bce"]}
+            ]
+        ),
+        r"studies\[0\].against: the observable 'neos' has no number 'edges'",
     ),
 }
 

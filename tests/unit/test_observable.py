@@ -1,36 +1,61 @@
-"""The soft histogram loses nothing and becomes the hard one; observables survive storage."""
+"""Soft bins lose nothing and become the sharp ones; observables survive storage."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hone.errors import InputError
 from hone.observable import (
-    NetworkObservable,
-    bandwidth_at,
+    Softness,
+    create_observable,
+    kernel_shares,
     load_observable,
     save_observable,
-    soft_errors,
+    scott_bandwidth,
     soft_histogram,
 )
 from hone.templates import count
 
 EDGES = np.array([0.0, 0.15, 0.4, 0.85, 1.0])
+CUTS = [{"variable": "x", "side": "above", "start": 0.5}, {"variable": "y", "side": "below"}]
+NETWORK = {"kind": "network", "bins": 4, "hidden": [8, 8], "bandwidth": [0.1, 0.02]}
+KINDS = {
+    "network": NETWORK,
+    "float64": NETWORK | {"precision": "float64"},
+    "fixed edges": NETWORK | {"edges": EDGES.tolist()},
+    "learned": NETWORK | {"edges": "learned", "smoothing": "learned"},
+    "scott": NETWORK | {"smoothing": "scott"},
+    "adaptive": NETWORK | {"smoothing": "adaptive"},
+    "joint": NETWORK | {"edges": "learned", "cuts": CUTS},
+    "softmax": {"kind": "softmax", "bins": 3, "hidden": [8], "temperature": [1, 0.1]},
+    "cuts": {"kind": "cuts", "cuts": CUTS},
+    "variable": {"kind": "variable", "variable": "y", "edges": [-5.0, -2.0, 0.0]},
+}
 
 
-def observable(bins=4):
-    events = np.random.default_rng(0).normal([1, -2], [2, 3], (100, 2))
-    return NetworkObservable.create(("x", "y"), (8, 8), bins, 0.02, events, jax.random.key(3))
+def sample(size=100, seed=0):
+    return np.random.default_rng(seed).normal([1, -2], [2, 3], (size, 2)).astype("float32")
+
+
+def observable(kind="network", **changes):
+    return create_observable(KINDS[kind] | changes, ("x", "y"), sample(), jax.random.key(3))
+
+
+def shares_of(chosen, events, progress=1.0):
+    response = chosen.respond(events)
+    return chosen.shares(response, chosen.widths(response, jnp.ones(len(events)), progress))
 
 
 @given(seed=st.integers(0, 1000), bandwidth=st.floats(1e-3, 1.0))
 def test_soft_bins_add_up_to_the_yield(seed, bandwidth):
     rng = np.random.default_rng(seed)
     scores, weights = rng.uniform(0, 1, 50), rng.normal(1, 1, 50)
-    soft = soft_histogram(scores, weights, EDGES, bandwidth)
+    soft, _ = soft_histogram(kernel_shares(scores, EDGES, bandwidth), weights)
     assert float(soft.sum()) == pytest.approx(weights.sum(), abs=1e-9)
 
 
@@ -38,75 +63,175 @@ def test_soft_becomes_hard_without_bandwidth():
     rng = np.random.default_rng(1)
     scores, weights = rng.uniform(0, 1, 1000), rng.uniform(0.5, 1.5, 1000)
     hard = count(scores, weights, EDGES)
-    np.testing.assert_allclose(soft_histogram(scores, weights, EDGES, 1e-9), hard.values)
-    np.testing.assert_allclose(soft_errors(scores, weights, EDGES, 1e-9), hard.variances)
+    soft = soft_histogram(kernel_shares(scores, EDGES, 1e-9), weights)
+    np.testing.assert_allclose(soft[0], hard.values)
+    np.testing.assert_allclose(soft[1], hard.variances)
 
 
-def test_gradient_of_the_soft_histogram():
-    rng = np.random.default_rng(2)
-    scores, weights = jnp.asarray(rng.uniform(0, 1, 30)), jnp.ones(30)
-    target = jnp.asarray(rng.normal(size=4))
-
-    def value(edges, bandwidth):
-        return soft_histogram(scores, weights, edges, bandwidth) @ target
-
-    slopes = jax.grad(value, argnums=(0, 1))(jnp.asarray(EDGES), 0.1)
-    h = 1e-6
-    for i in (1, 2, 3):
-        step = h * np.eye(5)[i]
-        numeric = (value(EDGES + step, 0.1) - value(EDGES - step, 0.1)) / (2 * h)
-        assert float(slopes[0][i]) == pytest.approx(float(numeric), rel=1e-6)
-    numeric = (value(EDGES, 0.1 + h) - value(EDGES, 0.1 - h)) / (2 * h)
-    assert float(slopes[1]) == pytest.approx(float(numeric), rel=1e-6)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_event_is_shared_once_or_cut(kind):
+    chosen, events = observable(kind), sample(200, seed=5)
+    for progress in (0.0, 0.5, 1.0):
+        total = np.asarray(shares_of(chosen, events, progress).sum(axis=1))
+        assert (total <= 1 + 1e-12).all()
+        assert (total >= 0).all()
+        if kind not in ("joint", "cuts"):
+            np.testing.assert_allclose(total, 1.0, rtol=1e-12)
+    assert shares_of(chosen, events).shape == (200, chosen.bins)
+    assert shares_of(chosen, events).dtype == "float64"
 
 
-def test_counts_keep_what_lies_outside():
-    histogram = count(np.array([-1.0, 0.0, 0.15, 1.0, 7.0]), np.ones(5), EDGES)
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("network", {"smoothing": "fixed", "bandwidth": [1e-9]}),
+        ("softmax", {"smoothing": "fixed", "temperature": [1e-9]}),
+        ("cuts", {"cuts": [cut | {"slope": 1e9} for cut in CUTS]}),
+        (
+            "joint",
+            {"smoothing": "fixed", "bandwidth": [1e-9], "cuts": [c | {"slope": 1e9} for c in CUTS]},
+        ),
+        ("variable", {}),
+    ],
+)
+def test_sharp_shares_are_the_counts(kind, changes):
+    chosen, events = observable(kind, **changes), sample(500, seed=6)
+    weights = np.random.default_rng(1).uniform(0.5, 1.5, 500)
+    hard = count(chosen.score(events), weights, np.asarray(chosen.edges))
+    np.testing.assert_allclose(weights @ shares_of(chosen, events), hard.values, atol=1e-9)
+    assert hard.values.sum() > 0
+
+
+@pytest.mark.parametrize("kind", ["learned", "scott", "adaptive", "joint", "softmax", "cuts"])
+def test_gradient_of_the_soft_histogram(kind):
+    """By all that may be trained, along random directions, against finite differences."""
+    changes = {} if kind == "cuts" else {"precision": "float64"}
+    if kind == "softmax":
+        changes["smoothing"] = "learned"
+    chosen, events = observable(kind, **changes), sample(40, seed=7).astype("float64")
+    marks = chosen.trainable() if kind not in ("scott", "adaptive") else _all_numbers(chosen)
+    free, frozen = eqx.partition(chosen, marks)
+    target = jnp.asarray(np.random.default_rng(2).normal(size=chosen.bins))
+
+    @jax.jit
+    def value(free):
+        return (shares_of(eqx.combine(free, frozen), events, 0.3) @ target).sum()
+
+    gradient = jax.grad(value)(free)
+    assert all(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradient) if leaf.ndim == 0)
+    rng = np.random.default_rng(3)
+    for _ in range(3):
+        way = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape)), free)
+        expected = sum(
+            jax.tree.leaves(jax.tree.map(lambda a, b: float((a * b).sum()), gradient, way))
+        )
+        ends = [value(jax.tree.map(lambda x, d, s=s: x + s * d, free, way)) for s in (1e-6, -1e-6)]
+        assert float(ends[0] - ends[1]) / 2e-6 == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+def _all_numbers(chosen):
+    marks = jax.tree.map(lambda _: False, chosen)
+    return eqx.tree_at(
+        lambda o: (o.network, o.edge_logits), marks, (chosen.network.trainable(), True)
+    )
+
+
+def test_scott_is_scipys():
+    scores = np.random.default_rng(4).uniform(0.2, 0.9, 300)
+    reference = scipy.stats.gaussian_kde(scores).factor * scores.std()
+    assert float(scott_bandwidth(scores, np.full(300, 0.1))) == pytest.approx(reference, rel=1e-4)
+
+
+def test_effective_number_of_weighted_events():
+    scores = np.random.default_rng(4).uniform(0.2, 0.9, 300)
+    few = np.where(np.arange(300) < 30, 1.0, 1e-9)
+    assert float(scott_bandwidth(scores, few)) == pytest.approx(
+        scores[:30].std() * 30**-0.2, rel=1e-3
+    )
+
+
+def test_adaptive_bandwidths_are_abramsons():
+    """Wide where events are few; against the sum over all pairs of events."""
+    scores = np.random.default_rng(4).beta(2, 12, 500)
+    found = np.asarray(Softness.create("adaptive", [0.1]).widths(scores, np.ones(500), 1.0))
+    scott = float(scott_bandwidth(scores, np.ones(500)))
+    pairs = np.exp(-0.5 * ((scores[:, None] - scores) / scott) ** 2).mean(axis=1)
+    expected = scott * np.sqrt(np.exp(np.log(pairs).mean()) / pairs)
+    np.testing.assert_allclose(found, expected, rtol=1e-2)
+    assert found[np.argmax(scores)] > 2 * found.min()
+
+
+def test_schedules_of_the_bandwidth():
+    annealed = Softness.create("annealed", [0.09, 0.02])
+    assert float(annealed.at(0.0)) == pytest.approx(0.09)
+    assert float(annealed.at(1.0)) == pytest.approx(0.02)
+    assert float(annealed.at(0.5)) == pytest.approx(np.sqrt(0.09 * 0.02))
+    assert float(Softness.create("fixed", [0.09, 0.02]).at(0.0)) == 0.02
+    assert float(Softness.create("learned", [0.09, 0.02]).at(0.7)) == pytest.approx(0.09)
+
+
+@given(growth=st.floats(-30, 5))
+def test_learned_bandwidth_stays_above_its_smallest(growth):
+    learned = Softness.create("learned", [0.09, 0.02])
+    moved = eqx.tree_at(lambda s: s.growth, learned, jnp.asarray(growth))
+    assert float(moved.at(0.5)) >= 0.02
+
+
+def test_counts_keep_what_lies_outside_but_not_what_was_cut():
+    histogram = count(np.array([-1.0, 0.0, 0.15, 1.0, 7.0, np.nan]), np.ones(6), EDGES)
     np.testing.assert_array_equal(histogram.values, [2, 1, 0, 2])
 
 
 @given(st.lists(st.floats(-20, 20), min_size=1, max_size=12))
 def test_edges_rise_whatever_the_logits(logits):
-    free = observable(len(logits))
-    edges = np.asarray(NetworkObservable.edges.fget(_with_logits(free, logits)))
+    free = eqx.tree_at(lambda o: o.edge_logits, observable(), jnp.asarray(logits))
+    edges = np.asarray(free.edges)
     assert edges[0] == 0
     assert edges[-1] == 1
     assert (np.diff(edges) >= 0).all()
 
 
-def _with_logits(observable, logits):
-    import equinox as eqx
+def test_cuts_keep_their_side_and_their_unit():
+    cut = observable("cuts").cuts
+    moved = cut.at(np.array([1.5, -2.5]))
+    np.testing.assert_allclose(moved.values(), [1.5, -2.5])
+    events = np.array([[1.6, -2.6], [1.4, -2.6], [1.6, -2.4]])
+    assert list(np.asarray(moved.hard(moved.respond(events)))) == [True, False, False]
+    assert moved.summary()["x_above"] == pytest.approx(1.5)
 
-    return eqx.tree_at(lambda o: o.edge_logits, observable, jnp.asarray(logits))
 
-
-def test_bandwidth_shrinks_from_first_to_last():
-    assert bandwidth_at(0.0, 0.09, 0.02) == pytest.approx(0.09)
-    assert bandwidth_at(1.0, 0.09, 0.02) == pytest.approx(0.02)
-    assert bandwidth_at(0.5, 0.09, 0.02) == pytest.approx(np.sqrt(0.09 * 0.02))
+def test_what_is_trained_is_what_was_asked_for():
+    assert not observable("network").trainable().edge_logits
+    learned = observable("learned").trainable()
+    assert learned.edge_logits
+    assert learned.softness.growth
+    assert not learned.network.mean
+    assert not any(jax.tree.leaves(observable("variable").trainable()))
 
 
 def test_scores_do_not_depend_on_the_piece_size():
-    events = np.random.default_rng(5).normal(size=(1000, 2))
-    scores = observable().score(events, batch=256)
-    np.testing.assert_allclose(scores, observable().score(events, batch=4096), rtol=1e-6)
+    events = sample(70_000, seed=5)
+    scores = observable().score(events)
+    np.testing.assert_allclose(scores[-100:], observable().score(events[-100:]), rtol=1e-6)
     assert ((scores > 0) & (scores < 1)).all()
 
 
-def test_stored_observables_are_the_same(tmp_path):
-    first = observable().with_edges(EDGES)
-    save_observable(tmp_path / "model.safetensors", first, {"seed": 3})
-    second = load_observable(tmp_path / "model.safetensors")
-    events = np.random.default_rng(5).normal(size=(100, 2))
+@pytest.mark.parametrize("kind", KINDS)
+def test_stored_observables_are_the_same(tmp_path, kind):
+    first = observable(kind)
+    save_observable(tmp_path / "model.safetensors", first, KINDS[kind], {"seed": 3})
+    second, settings = load_observable(tmp_path / "model.safetensors")
+    events = sample(100, seed=5)
     np.testing.assert_array_equal(first.score(events), second.score(events))
-    np.testing.assert_allclose(second.edges, EDGES, atol=1e-15)
+    np.testing.assert_array_equal(first.edges, second.edges)
+    np.testing.assert_array_equal(shares_of(first, events), shares_of(second, events))
     assert second.features == ("x", "y")
-    assert second.bandwidth == 0.02
+    assert settings["kind"] == KINDS[kind]["kind"]
 
 
 def test_damaged_observables_are_refused_by_name(tmp_path):
     path = tmp_path / "model.safetensors"
-    save_observable(path, observable(), {})
+    save_observable(path, observable(), NETWORK, {})
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(InputError, match=r"model\.safetensors: not a trained observable"):
         load_observable(path)

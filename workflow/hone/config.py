@@ -189,8 +189,15 @@ def _explain(error: Any) -> str:
     if kind == "enum":
         return f"{where}: {got} is not allowed; allowed are {', '.join(map(str, wanted))}"
     if kind in ("pattern", "not"):
-        what = "objective" if where.endswith("objective") else "name"
-        return f"{where}: {got} is not a valid {what}. {_text(error.schema)}".strip()
+        if where.endswith("objective"):
+            allowed = str(wanted).strip("^()$").split("|")[:-1]
+            close = difflib.get_close_matches(str(error.instance), allowed, n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            return (
+                f"{where}: there is no objective {got}; {hint}allowed are {', '.join(allowed)}, "
+                "and module:function"
+            )
+        return f"{where}: {got} is not a valid name. {_text(error.schema)}".strip()
     limits = {
         "minimum": "must be at least",
         "maximum": "must be at most",

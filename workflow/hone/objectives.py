@@ -90,14 +90,11 @@ def asimov_significance(model: Model, background_uncertainty: bool = False) -> F
     experiment with background uncertainty" (2012), eq. 20. That variance is what the nuisance
     parameters' constraints leave each bin, to first order, without correlations between bins.
     """
-    setup = jnp.asarray(model.config.suggested_init())
-    poi = require_poi(model)
+    start, poi = jnp.asarray(model.config.suggested_init()), require_poi(model)
+    without = start.at[poi].set(0.0)
     likelihood = model.prepare()
-    expanded = likelihood.expansion(
-        setup.at[poi].set(0.0), likelihood.expected_data(setup.at[poi].set(0.0))
-    )
-    b = expanded.rates
-    s = likelihood.rates(setup.at[poi].set(1.0)) - b
+    b = likelihood.rates(without)
+    s = likelihood.rates(start.at[poi].set(1.0)) - b
     total = s + b
     filled = b > 0
     safe_b, safe_total = jnp.where(filled, b, 1.0), jnp.where(filled & (total > 0), total, 1.0)
@@ -105,7 +102,8 @@ def asimov_significance(model: Model, background_uncertainty: bool = False) -> F
         constrained = likelihood.inverse_variance + likelihood.rate_per_unit
         spread = jnp.where(constrained > 0, 1 / jnp.where(constrained > 0, constrained, 1.0), 0.0)
         # The signal's own uncertainty has no part in the background's: nothing at POI = 0.
-        variance = jnp.einsum("pb,p->b", expanded.jacobian.at[poi].set(0.0) ** 2, spread)
+        jacobian = likelihood.expansion(without, likelihood.expected_data(without)).jacobian
+        variance = jnp.einsum("pb,p->b", jacobian.at[poi].set(0.0) ** 2, spread)
         # Below a relative variance of 1e-9 the two formulae are the same.
         variance = jnp.maximum(variance, 1e-9 * safe_b)
         ratio = safe_total * (safe_b + variance) / (safe_b**2 + safe_total * variance)

@@ -71,7 +71,7 @@ class Cuts(eqx.Module):
     def respond(self, events: Float[Array, "N F"]) -> Float[Array, "N K"]:
         """How far inside each cut an event is, in standard deviations."""
         signs = np.where([side == "above" for side in self.sides], 1.0, -1.0)
-        chosen = events[:, jnp.asarray(self.columns)].astype("float64")
+        chosen = events[:, np.array(self.columns)].astype("float64")
         return jnp.asarray(signs * ((chosen - self.mean) / self.scale - self.thresholds))
 
     def hard(self, margins: Float[Array, "N K"]) -> Bool[Array, " N"]:

@@ -193,7 +193,9 @@ def _apart(tree: Any, size: int) -> list[Any]:
 def _settle(standing: _Progress, row: Row, patience: int) -> bool:
     """Note a validation; whether it is the best so far."""
     standing.history.append(row)
-    better = row["validation_objective"] < standing.best
+    value = row["validation_objective"]
+    # An infinite significance is that of a bin without background, not of a good observable.
+    better = bool(np.isfinite(value)) and value < standing.best
     standing.best = row["validation_objective"] if better else standing.best
     standing.waited = 0 if better else standing.waited + 1
     if patience and standing.waited >= patience:

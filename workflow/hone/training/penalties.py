@@ -8,8 +8,8 @@ from hone.training.settings import Settings
 
 __all__ = ["effective_events", "penalty"]
 
-_STRENGTH = 100.0
-"""So stiff that a limit gives way by less than a per cent to an objective of order one."""
+_STRENGTH = 10.0
+"""So stiff that a limit gives way by a few per cent to an objective of order one."""
 
 
 def penalty(

@@ -21,6 +21,9 @@ from hone.workspace import Process
 
 __all__ = ["Problem", "State", "draw_batch", "make_optimiser", "make_step", "on_device"]
 
+_TRACE = 1e-6
+"""Of each sample's yield, added to every bin in training (neos adds 1e-3 events)."""
+
 Data = Mapping[str, tuple[Array, Array]]
 """Features (n, F) and weights (n, T) of each set of events, a column for each template."""
 
@@ -75,9 +78,13 @@ class Problem(NamedTuple):
             shares = observable.shares(response, observable.widths(response, nominal, progress))
             # The error that the evaluation set will have, not the larger one of a batch.
             fewer = len(nominal) / self.settings.evaluation_events
-            variances = nominal**2 @ shares * fewer
-            for template, values in zip(self.templates[name], weights.T @ shares, strict=True):
-                histograms[template] = Histogram(values, variances)
+            # A bin that no event reaches has no gradient either: it gets a trace of all samples,
+            # which is as uncertain as it is small.
+            trace = _TRACE * nominal.sum()
+            variances = nominal**2 @ shares * fewer + trace**2
+            values = weights.T @ shares + trace
+            for template, yields in zip(self.templates[name], values, strict=True):
+                histograms[template] = Histogram(yields, variances)
         return histograms
 
     def background(
@@ -110,7 +117,8 @@ class Problem(NamedTuple):
             found = function(everything)
         else:
             split = everything.reshape(pieces, -1, everything.shape[1])
-            found = jax.lax.map(jax.checkpoint(function), split)
+            # a function of its own: jax.checkpoint wants something to hash, which modules are not
+            found = jax.lax.map(jax.checkpoint(lambda piece: function(piece)), split)
             found = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
         size = len(events[0])
         return [
@@ -199,7 +207,7 @@ def make_step(
         loss, gradient = eqx.filter_value_and_grad(
             lambda t: problem.loss(eqx.combine(t, frozen), batch, number / settings.steps)
         )(state.trainable)
-        finite = jnp.isfinite(loss) & jnp.isfinite(optax.global_norm(gradient))
+        finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
         updates, memory = optimiser.update(gradient, state.optimiser, state.trainable)
         new = (eqx.apply_updates(state.trainable, updates), memory)
         kept = jax.tree.map(

@@ -1,0 +1,102 @@
+"""Time of one training step of hone, by objective, network and number of weight systematics.
+
+``task_steps.py objectives <hidden> <precision>``: CLs and cross-entropy, in turns.
+``task_steps.py systematics <hidden>``: CLs with 0, 10, 40 and 80 varied weights, in turns.
+"""
+
+import statistics
+import sys
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from blobs import BINS, NAMES, TOTALS, blobs
+from clock import report, seconds
+
+from hone.event_sets import EventSets
+from hone.fillable import template_model
+from hone.objectives import OF_MODEL
+from hone.observable import create_observable
+from hone.training import Settings
+from hone.training.step import Problem, State, make_optimiser, make_step, on_device
+from hone.workspace import Process
+
+jax.config.update("jax_enable_x64", True)
+
+SIZE, ROUNDS, TOGETHER = 2000, 40, 5
+
+
+def problem(objective: str, hidden: list[int], precision: str, weights: int = 0) -> Any:
+    """A compiled step, its state and its data."""
+    features = blobs(SIZE)
+    yields = {name: np.full(SIZE, TOTALS[name] / SIZE) for name in NAMES}
+    rng = np.random.default_rng(1)
+    systematics: list[dict[str, Any]] = [
+        {"name": "shape", "type": "histosys", "sample": "background"}
+    ]
+    for k in range(weights):
+        systematics.append({"name": f"w{k}", "type": "histosys", "sample": "background"})
+        tilt = rng.normal(0, 0.03, 2) @ features["background"].T
+        for side, sign in (("up", 1), ("down", -1)):
+            varied = yields["background"] * np.exp(sign * tilt)
+            yields[f"background__w{k}_{side}"] = varied
+    samples = [
+        Process("signal", True, 20.0, ()),
+        Process("background", False, 100.0, tuple(systematics)),
+    ]
+    network = {
+        "kind": "network", "bins": BINS, "hidden": hidden, "precision": precision,
+        "edges": "equal" if objective.startswith("bce") else "learned", "bandwidth": [0.05],
+    }  # fmt: skip
+    settings = Settings(
+        objective, steps=10_000, batch=SIZE, learning_rate=1e-3, validate_every=100,
+        staterror=True, evaluation_events=1_000_000,
+    )  # fmt: skip
+    data, names = on_device(EventSets(features, yields), nominal_only=objective == "bce")
+    model = template_model(samples, BINS, True)
+    observable = create_observable(network, ["x", "y"], features["background"], jax.random.key(0))
+    free, frozen = eqx.partition(observable, observable.trainable())
+    chosen = Problem(settings, samples, model, OF_MODEL.get(objective), names)
+    state = State(
+        free, make_optimiser(settings).init(free), jax.numpy.array(0), jax.numpy.array(-1)
+    )
+    return jax.jit(make_step(chosen, frozen)), state, data
+
+
+def in_turns(problems: dict[str, Any]) -> None:
+    """Medians of steps of all problems, measured in turns, and the time of the first call."""
+    key, first, times = jax.random.key(1), {}, {name: [] for name in problems}
+    states = {name: state for name, (_, state, _) in problems.items()}
+    for name, (step, _, data) in problems.items():
+        # The fits take fewer turns once the network has learned something.
+        first[name], _ = seconds(lambda s=step, n=name, d=data: _steps(s, states, n, d, key, 100))
+    for _ in range(ROUNDS):
+        for name, (step, _, data) in problems.items():
+            took, _ = seconds(lambda s=step, n=name, d=data: _steps(s, states, n, d, key, TOGETHER))
+            times[name].append(took / TOGETHER)
+    report(
+        first=first,
+        steps={name: statistics.median(t) for name, t in times.items()},
+        skipped={name: int(state.skipped) for name, state in states.items()},
+    )
+
+
+def _steps(step: Any, states: Any, name: str, data: Any, key: Any, number: int) -> None:
+    for k in range(number):
+        states[name], loss = step(states[name], key, np.array(k), data)
+    jax.block_until_ready((states[name], loss))
+
+
+def objectives(hidden: str, precision: str) -> None:
+    layers = [int(n) for n in hidden.split("-")]
+    names = ("cls", "bce_augmented", "bce")
+    in_turns({name: problem(name, layers, precision) for name in names})
+
+
+def systematics(hidden: str) -> None:
+    layers = [int(n) for n in hidden.split("-")]
+    in_turns({str(n): problem("cls", layers, "float32", n) for n in (0, 10, 40, 80)})
+
+
+{"objectives": objectives, "systematics": systematics}[sys.argv[1]](*sys.argv[2:])
