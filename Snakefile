@@ -30,6 +30,7 @@ rule all:
     input:
         f"results/{ANALYSIS}/summary.txt",
         f"results/{ANALYSIS}/report.html",
+        [f"results/{ANALYSIS}/mlflow"] if config["tracking"] == "mlflow" else [],
 
 
 onsuccess:

@@ -4,6 +4,7 @@ The network is written out, the histogram is relaxed's, the likelihood is hone's
 relaxed's way to CLs and back. ``task_relaxed_steps.py <hidden>``, float64.
 """
 
+import itertools
 import sys
 
 import equinox
@@ -104,7 +105,7 @@ sizes = [2, *map(int, sys.argv[1].split("-")), 1]
 rng = np.random.default_rng(0)
 weights = [
     (jnp.asarray(rng.uniform(-1, 1, (a, b)) / np.sqrt(a)), jnp.zeros(b))
-    for a, b in zip(sizes, sizes[1:])
+    for a, b in itertools.pairwise(sizes)
 ]
 pars = (weights, jnp.zeros(BINS))
 zeros = jax.tree_util.tree_map(jnp.zeros_like, pars)

@@ -9,6 +9,7 @@ from hone.figures.comparison import draw_comparison
 from hone.figures.histograms import draw_soft_hard, draw_templates
 from hone.figures.limits import draw_cls_scan
 from hone.figures.plane import draw_plane
+from hone.figures.study import draw_study
 from hone.figures.training import draw_training
 from hone.files import write_json
 from hone.templates import Histogram
@@ -78,6 +79,39 @@ def test_plane(tmp_path):
     drawn(
         draw_plane(lambda x: 1 / (1 + np.exp(-x[:, 0])), edges, events, ("x", "y"), "o"), tmp_path
     )
+
+
+def test_plane_of_cuts_and_of_bins_with_numbers(tmp_path):
+    rng = np.random.default_rng(0)
+    events = {name: rng.normal(i, 1, (50, 2)) for i, name in enumerate(histograms(1))}
+
+    def passing(x):
+        return np.where(x[:, 0] > 1, 0.5, np.nan)
+
+    figure = drawn(draw_plane(passing, [0, 1], events, ("x", "y"), "o"), tmp_path)
+    assert figure.axes[0].get_title(loc="left") == "o: grey is cut away"
+    figure = drawn(
+        draw_plane(lambda x: 1.5 + (x[:, 0] > 1), [0, 1, 2, 3], events, ("x", "y"), "o"), tmp_path
+    )
+    assert figure.axes[1].get_ylim() == (0, 3)
+
+
+def test_study(tmp_path):
+    observables = [
+        {"name": f"{rule}{n}", "batch": n, "smoothing": rule}
+        for rule in ("scott", "fixed")
+        for n in (1000, 100)
+    ]
+    rows = [
+        {"observable": o["name"], "seed": k, "without_staterror_pyhf_expected_cls": value}
+        for o in observables
+        for k, value in enumerate((1e-6, 2e-6, None))
+    ]
+    study = {"name": "s", "against": "batch", "lines": ["smoothing"]}
+    figure = drawn(draw_study(rows, study, observables, {"expected_cls": 1e-7}), tmp_path)
+    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    np.testing.assert_array_equal(lines["scott"].get_xdata(), [100, 1000])
+    np.testing.assert_allclose(lines["fixed"].get_ydata(), 1.5e-6)
 
 
 @pytest.mark.parametrize("missing", [True, False])

@@ -11,6 +11,16 @@ def row(observable, seed, cls, limit, agrees=True):
         "scan": {"mu": [0, 1]},
         "provenance": {"rule": "compute_limits"},
         "reasons": {},
+        "without_staterror": {
+            f"{key}{suffix}": value
+            for key, value in (
+                ("expected_cls", cls),
+                ("expected_limit", limit),
+                ("expected_p0", 1e-3),
+                ("sigma_mu", 0.29),
+            )
+            for suffix, value in (("", value), ("_error", value and value / 50))
+        },
         "pyhf_check": {**check, "notes": [], "pyhf": "0.7.6"},
     }
     return {"signal": "s", "observable": observable, "seed": seed, **flatten(limits)}
@@ -21,6 +31,29 @@ def test_flatten_keeps_numbers_only():
     assert flat["expected_limits_2"] == 0.3
     assert flat["pyhf_expected_cls_2"] == 1e-6
     assert not {"scan", "provenance", "reasons", "pyhf_notes"} & set(flat)
+
+
+def test_summary_says_what_staterror_and_events_are_worth():
+    rows = [row("a", k, cls, 0.1 * k) for k, cls in ((1, 1e-6), (2, 3e-6), (3, 2e-6))]
+    rows += [row("b", 1, None, None)]
+    table = summary("x", rows, {})
+    block = table[table.index("Without staterror") :]
+    assert "cls 2e-06 +- 4e-08  limit 0.2000 +- 0.004" in block
+    assert "cls none  limit none" in block
+
+
+def test_observables_with_systematics_of_their_own_have_floors_of_their_own():
+    own = {"expected_cls": 1e-9, "expected_limit": 0.01, "sigma_mu": 0.1}
+    floor = {
+        "expected_cls": 1e-7,
+        "expected_limit": 0.05,
+        "sigma_mu": 0.2,
+        "of_observables": {"a": own},
+    }
+    table = summary("x", [row("a", 1, 1e-6, 0.3)], {"s": floor})
+    assert "(floor)" in table
+    assert "(of a)" in table
+    assert "1e-09" in table
 
 
 def test_summary_of_medians():

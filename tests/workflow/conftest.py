@@ -45,10 +45,31 @@ def clone(tmp_path_factory):
         {
             "name": "neos", "kind": "network", "objective": "cls", "bins": 3, "edges": "learned",
             "hidden": [16], "steps": 40, "batch": 500, "validate_every": 20, "seeds": 2,
-            "learning_rate": 0.01,
+            "learning_rate": 0.01, "together": True,
         },
         {"name": "neos-edges", "kind": "rebinned", "source": "neos", "bins": 3},
+        {
+            "name": "cut", "kind": "cuts", "objective": "mine:loss", "systematics": [],
+            "cuts": [{"variable": "x", "side": "below"}], "steps": 20, "batch": 500,
+            "validate_every": 20, "seeds": 1,
+        },
+        {"name": "grid", "kind": "cuts", "search": "grid", "objective": "z_a", "points": 5,
+         "cuts": [{"variable": "x", "side": "below"}]},
+        {"name": "y", "kind": "variable", "variable": "y", "edges": [-2, 0, 2]},
     ]  # fmt: skip
+    config["tracking"] = "mlflow"
+    config["studies"] = [
+        {
+            "name": "bins",
+            "against": "bins",
+            "lines": ["kind"],
+            "observables": ["neos", "neos-edges"],
+        }
+    ]
+    (folder / "config" / "mine.py").write_text(
+        "from hone.objectives import OF_MODEL\n\n\ndef loss(model):\n"
+        "    return OF_MODEL['inverse_z_a'](model)\n"
+    )
     (folder / "config" / "small.yaml").write_text(yaml.safe_dump(config))
     return folder
 

@@ -1,7 +1,9 @@
 """The workflow as a whole: what its files say, and what it does with bad ones."""
 
+import contextlib
 import json
 import os
+import sqlite3
 
 import numpy as np
 import pyhf
@@ -14,7 +16,8 @@ from hone.files import read_csv
 from hone.observable import load_observable
 
 SMALL = ("--configfile", "config/small.yaml")
-SEEDS = [f"signal/{name}/seed{k}" for name in ("neos", "neos-edges") for k in (1, 2)]
+TRAINED = [f"signal/{name}/seed{k}" for name in ("neos", "neos-edges") for k in (1, 2)]
+SEEDS = [*TRAINED, "signal/cut/seed1", "signal/grid/seed1", "signal/y/seed1"]
 
 
 def test_events_are_three_independent_sets(run):
@@ -33,16 +36,23 @@ def test_events_are_three_independent_sets(run):
 def test_histograms_keep_every_event(run, place):
     with uproot.open(run / place / "histograms.root") as file:
         for template, total in (("signal", 20), ("background", 100), ("background__shape_up", 100)):
+            if f"hard/{template}" not in file:
+                assert "cut" in place, "only this one leaves the systematic out"
+                continue
             hard, soft = (file[f"{group}/{template}"] for group in ("hard", "soft"))
-            assert hard.values().sum() == pytest.approx(total)
-            assert soft.values().sum() == pytest.approx(total)
+            if "cut" in place or "grid" in place:
+                assert 0 < hard.values().sum() < total
+            else:
+                assert hard.values().sum() == pytest.approx(total)
+                assert soft.values().sum() == pytest.approx(total)
             np.testing.assert_allclose(hard.values(), soft.values(), atol=3)
             assert ((hard.errors() > 0) == (hard.values() > 0)).all()
         edges = file["hard/signal"].axis().edges()
         with uproot.open(run / "events" / "observed" / "data.root") as events:
             observed = events["events"].num_entries
-        assert file["observed/data"].values().sum() == observed
-    np.testing.assert_allclose(edges, load_observable(run / place / "model.safetensors").edges)
+        counted = file["observed/data"].values().sum()
+        assert counted < observed if "cut" in place or "grid" in place else counted == observed
+    np.testing.assert_allclose(edges, load_observable(run / place / "model.safetensors")[0].edges)
 
 
 @pytest.mark.parametrize("place", SEEDS)
@@ -52,6 +62,7 @@ def test_workspace_holds_the_hard_histograms(run, place):
     model = pyhf.Workspace(spec).model()
     with uproot.open(run / place / "histograms.root") as file:
         names = ("signal", "background")
+        assert {s["name"] for s in spec["channels"][0]["samples"]} == set(names)
         total = np.sum([file[f"hard/{name}"].values() for name in names], axis=0)
         observed = file["observed/data"].values()
     start = model.config.suggested_init()
@@ -78,7 +89,12 @@ def test_limits_are_pyhfs(run, place):
     assert check["expected_limits"] == pytest.approx([0.05] * 5, rel=1e-3)
     assert check["max_difference"] < 1e-3
     assert {"settings", "code", "versions", "rule", "workspace"} <= set(limits["provenance"])
-    assert limits["npars"] == model.config.npars == 5
+    assert limits["npars"] == model.config.npars
+    bare = limits["without_staterror"]
+    assert bare["pyhf_expected_cls"] == pytest.approx(bare["expected_cls"], rel=1e-4)
+    assert bare["pyhf_sigma_mu"] == pytest.approx(bare["sigma_mu"], rel=1e-3)
+    assert bare["expected_cls_error"] > 0
+    assert bare["sigma_mu"] <= limits["sigma_mu"]
 
 
 def test_the_published_seed_is_the_best_in_validation(run):
@@ -95,7 +111,10 @@ def test_tables_hold_what_limits_say(run):
     rows = read_csv(run / "comparison.csv")
     assert [(r["observable"], r["seed"]) for r in rows] == [
         ("neos", 1), ("neos", 2), ("neos-edges", 1), ("neos-edges", 2),
+        ("cut", 1), ("grid", 1), ("y", 1),
     ]  # fmt: skip
+    bare = json.loads((run / "signal/neos/seed1/limits.json").read_text())["without_staterror"]
+    assert rows[0]["without_staterror_expected_cls"] == bare["expected_cls"]
     limits = json.loads((run / "signal/neos/seed2/limits.json").read_text())
     assert rows[1]["expected_limits_2"] == limits["expected_limits"][2]
     assert rows[1]["pyhf_expected_cls_2"] == limits["pyhf_check"]["expected_cls"][2]
@@ -104,14 +123,19 @@ def test_tables_hold_what_limits_say(run):
     assert "report.html" in table
     floor = json.loads((run / "signal/floor.json").read_text())
     assert min(r["pyhf_expected_cls_2"] for r in rows) > floor["expected_cls"]
+    # without the systematic there is less to be beaten
+    assert floor["of_observables"]["cut"]["expected_cls"] < floor["expected_cls"]
 
 
 def test_figures_and_report_are_there(run):
-    for name in ("neos", "neos-edges"):
-        for kind in ("training", "plane", "templates", "soft_hard", "cls_scan"):
+    for name in ("neos", "neos-edges", "cut", "grid", "y"):
+        for kind in ("plane", "templates", "soft_hard", "cls_scan"):
             stem = run / "figures" / f"signal__{name}__{kind}"
             assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
             assert stem.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    for figure in ("neos__training", "cut__training", "study_bins", "comparison"):
+        assert (run / "figures" / f"signal__{figure}.png").exists()
+    assert not (run / "figures" / "signal__y__training.png").exists()
     report = (run / "report.html").read_text()
     assert "signal__neos__plane.png" in report
     assert "signal__comparison.png" in report
@@ -120,9 +144,37 @@ def test_figures_and_report_are_there(run):
 def test_the_recorded_config_is_complete_and_foreign_settings_do_not_survive(run):
     recorded = yaml.safe_load((run / "config.yaml").read_text())
     assert recorded["limits"] == {"level": 0.05}
-    assert [o["name"] for o in recorded["observables"]] == ["neos", "neos-edges"]
+    names = [o["name"] for o in recorded["observables"]]
+    assert names == ["neos", "neos-edges", "cut", "grid", "y"]
     assert recorded["observation"] == {"mu": 1.0, "seed": 3}
     assert not (run.parent / "blobs").exists()
+
+
+def test_trainings_are_runs_of_mlflow(run):
+    with contextlib.closing(sqlite3.connect(run / "mlflow" / "mlflow.db")) as store:
+        names = {name for (name,) in store.execute("select name from runs")}
+    assert names == set(SEEDS)
+    assert len(list((run / "mlflow" / "artifacts").glob("*/artifacts/history.csv"))) == len(SEEDS)
+
+
+def test_no_checkpoint_is_left(run):
+    assert not list(run.rglob("checkpoint*"))
+
+
+@pytest.mark.usefixtures("run")
+def test_an_own_objective_is_part_of_what_a_result_depends_on(clone):
+    """Another function in the user's file: its observable, and no other, is trained again."""
+    path = clone / "config" / "mine.py"
+    text = path.read_text()
+    try:
+        path.write_text(text.replace("inverse_z_a", "z_a"))
+        code, output = snakemake(clone, *SMALL, "--dry-run")
+    finally:
+        path.write_text(text)
+    assert code == 0
+    trained = [line for line in output.splitlines() if "Training " in line]
+    assert len(trained) == 1
+    assert "Training cut for signal" in trained[0]
 
 
 @pytest.mark.usefixtures("run")

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 _SUBMODULES = (
+    "bootstrap",
     "certify",
     "config",
     "edges",
@@ -18,16 +19,19 @@ _SUBMODULES = (
     "files",
     "fillable",
     "floor",
+    "grid",
     "histfactory",
     "infer",
     "objectives",
     "observable",
+    "own_objective",
     "provenance",
     "results",
     "rootio",
     "script",
     "tables",
     "templates",
+    "tracking",
     "training",
     "workspace",
 )

@@ -50,3 +50,26 @@ rule make_report:
         "Writing the report"
     script:
         "../scripts/make_report.py"
+
+
+rule track_trainings:
+    input:
+        models=all_results("model.safetensors"),
+        histories=all_results("history.csv"),
+        workspaces=all_results("workspace.json"),
+        limits=all_results("limits.json"),
+    output:
+        directory("results/{analysis}/mlflow"),
+    log:
+        "results/{analysis}/logs/track_trainings.log",
+    benchmark:
+        "results/{analysis}/benchmarks/track_trainings.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        observables=OBSERVABLES,
+        made_by=made_by("track_trainings"),
+    message:
+        "Writing the trainings as runs of MLflow"
+    script:
+        "../scripts/track_trainings.py"

@@ -1,0 +1,112 @@
+"""What the studies reached: medians over seeds against published numbers, targets and floors.
+
+Reads ``results/blobs_study`` and ``results/inferno``, whatever of them is there. All numbers are
+nominal, of hard bins, on a million evaluation events a sample, without staterror; the error is that
+of the bootstrap of these events.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from hone.files import read_csv, read_json
+
+RESULTS = Path("results")
+# analysis, observable, figure of merit, unit, published, target
+TARGETS = (
+    ("blobs_study", "neos", "expected_cls", 1, "6e-7 to 1e-6", 3.9e-7),
+    ("blobs_study", "neos-20", "expected_cls", 1, "", 3.05e-7),
+    ("blobs_study", "inferno", "sigma_mu", 1, "0.26 to 0.275", 0.259),
+    ("inferno", "hone-0", "sigma_mu", 50, "15.51", 14.9),
+    ("inferno", "hone-3", "sigma_mu", 50, "16.89", 16.0),
+    ("inferno", "hone-4", "sigma_mu", 50, "in the paper", 17.3),
+)
+LIMIT_TARGET = 0.99
+
+
+def rows_of(analysis: str, observable: str) -> list[dict[str, Any]]:
+    rows = read_csv(RESULTS / analysis / "comparison.csv")
+    return sorted((r for r in rows if r["observable"] == observable), key=lambda r: r["seed"])
+
+
+def values(rows: Sequence[dict[str, Any]], key: str) -> list[float]:
+    return [row[f"without_staterror_{key}"] for row in rows]
+
+
+def floor_of(analysis: str, observable: str, key: str) -> float | None:
+    floor = read_json(RESULTS / analysis / "signal" / "floor.json")
+    return floor.get("of_observables", {}).get(observable, floor).get(key)
+
+
+def by_pyhf(rows: Sequence[dict[str, Any]], key: str) -> list[float]:
+    """The same number from pyhf alone."""
+    return values(rows, f"pyhf_{key}")
+
+
+def with_staterror(rows: Sequence[dict[str, Any]], key: str) -> float | None:
+    found = [row["sigma_mu" if key == "sigma_mu" else f"{key}_2"] for row in rows]
+    known = [value for value in found if value is not None]
+    return median(known) if known else None
+
+
+def target_line(
+    analysis: str, observable: str, key: str, unit: float, published: str, target: float
+) -> str:
+    rows = rows_of(analysis, observable)
+    reached = unit * median(by_pyhf(rows, key))
+    error = unit * median(values(rows, f"{key}_error"))
+    other = with_staterror(rows, key)
+    floor = floor_of(analysis, observable, key)
+    below = [v for v in by_pyhf(rows, key) if floor is not None and v < floor]
+    verdict = "yes" if reached <= target else f"no, by {reached / target - 1:.1%}"
+    if below:
+        verdict += f"; {len(below)} of {len(rows)} seeds BELOW THE FLOOR"
+    return (
+        f"{analysis:<12} {observable:<10} {key:<13} {len(rows)} seeds  {reached:.4g} +- {error:.1g}"
+        f"  [{unit * min(by_pyhf(rows, key)):.4g}, {unit * max(by_pyhf(rows, key)):.4g}]"
+        f"  with staterror {unit * other if other else float('nan'):.4g}"
+        f"  published {published or 'none'}  target {target:g}: {verdict}"
+        f"  floor {unit * floor if floor else float('nan'):.4g}"
+    )
+
+
+def limit_line() -> str:
+    """Limits trained on the limit against trained on CLs, paired by seed.
+
+    The interval is a bootstrap over the pairs and, within each, over the evaluation events.
+    """
+    ours, theirs = (rows_of("blobs_study", name) for name in ("limit", "neos"))
+    a, b = (np.array(values(rows, "expected_limit")) for rows in (ours, theirs))
+    errors = [np.array(values(rows, "expected_limit_error")) for rows in (ours, theirs)]
+    rng = np.random.default_rng(1)
+    chosen = rng.integers(len(a), size=(10_000, len(a)))
+    drawn = [
+        x[chosen] + rng.normal(size=chosen.shape) * e[chosen]
+        for x, e in zip((a, b), errors, strict=True)
+    ]
+    low, high = np.quantile(np.median(drawn[0] / drawn[1], axis=1), [0.025, 0.975])
+    ratio = float(np.median(a / b))
+    verdict = "yes" if ratio <= LIMIT_TARGET and high < 1 else "no"
+    floor = floor_of("blobs_study", "limit", "expected_limit")
+    return (
+        f"blobs_study  limit / neos expected limit, paired by seed: {ratio:.4f}, "
+        f"95 % interval [{low:.4f}, {high:.4f}]  target at most {LIMIT_TARGET}, below 1: {verdict}"
+        f"  (limits {np.median(a):.4f} and {np.median(b):.4f}, floor {floor:.4f})"
+    )
+
+
+def main() -> None:
+    for target in TARGETS:
+        if (RESULTS / target[0] / "comparison.csv").exists():
+            print(target_line(*target))
+        else:
+            print(f"{target[0]}: not there; make CONFIG=config/{target[0]}.yaml")
+    if (RESULTS / "blobs_study" / "comparison.csv").exists():
+        print(limit_line())
+
+
+if __name__ == "__main__":
+    main()

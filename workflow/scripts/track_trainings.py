@@ -1,0 +1,14 @@
+"""Write every training as a run of MLflow."""
+
+from pathlib import Path
+
+from hone.script import job
+from hone.tracking import TrackedRun, write_runs
+
+with job(snakemake):
+    runs = []
+    for path in map(Path, snakemake.input.models):
+        signal, observable = path.parts[-4:-2]
+        settings = snakemake.params.observables[observable]
+        runs.append(TrackedRun(signal, observable, settings, path.parent))
+    write_runs(snakemake.output[0], snakemake.wildcards.analysis, runs)
