@@ -61,7 +61,9 @@ def nominal_without_staterror(
             "sigma_mu": infer.sigma_mu(filled),
         }
 
-    drawn = replicas(histograms, _REPLICAS)
+    expected = {sample.name: sample.expected for sample in samples}
+    totals = {name: expected[name.partition("__")[0]] for name in histograms}
+    drawn = replicas(histograms, totals, _REPLICAS)
     nominal = {name: Histogram(*(np.asarray(x) for x in h)) for name, h in histograms.items()}
     values = jax.jit(lambda all_of: jax.lax.map(merits, all_of))(
         {name: _prepended(nominal[name], drawn[name]) for name in nominal}
@@ -94,21 +96,35 @@ def _with_all_starts(name: str, model: Model, level: float) -> float:
     return float("nan")
 
 
-def replicas(histograms: Mapping[str, Histogram], number: int) -> dict[str, Histogram]:
+def replicas(
+    histograms: Mapping[str, Histogram], totals: Mapping[str, float], number: int
+) -> dict[str, Histogram]:
     """Bootstrap replicas of templates, values and variances of shape (number, B).
 
-    A bin of weighted events is known like a count of values^2 / variances; each replica has a
-    Poisson number in its place, as if the events were drawn again with replacement.
+    As if the events were drawn again with replacement and weighted to the same yield: a bin of
+    weighted events is known like a count of values^2 / variances, and gets a Poisson number in its
+    place; what no bin has (events that were cut away) fluctuates too, and the sum of all is the
+    sample's yield again.
+
+    Args:
+        histograms: templates with variances.
+        totals: yield of each template before cuts.
+        number: of replicas.
     """
     drawn = {}
     for i, (name, histogram) in enumerate(sorted(histograms.items())):
         rng = np.random.default_rng([_SEED, i])
         values, variances = (np.asarray(x, dtype=float) for x in histogram)
+        lost = max(totals[name] - values.sum(), 0.0)
+        values = np.append(values, lost)
+        variances = np.append(variances, lost * variances.sum() / values[:-1].sum())
         known = (values != 0) & (variances > 0)
         count = np.where(known, values**2 / np.where(known, variances, 1.0), 0.0)
         unit = np.where(known, variances / np.where(known, values, 1.0), 0.0)
-        counts = rng.poisson(count, size=(number, len(values)))
-        drawn[name] = Histogram(counts * unit, counts * unit**2)
+        found = rng.poisson(count, size=(number, len(values))) * unit
+        sums = found.sum(axis=1, keepdims=True)
+        found *= np.where(sums != 0, values.sum() / np.where(sums != 0, sums, 1.0), 0.0)
+        drawn[name] = Histogram(found[:, :-1], found[:, :-1] * np.abs(unit[:-1]))
     return drawn
 
 

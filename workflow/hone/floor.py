@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 import pyhf
-from scipy.optimize import brentq
 
 from hone.errors import FitError
 from hone.events import cell_probabilities
 from hone.histfactory import from_pyhf
-from hone.infer import asimov_qmu, sigma_mu
-from hone.objectives import log_cls
+from hone.infer import asimov_limit, sigma_mu
+from hone.objectives import log_cls, log_p0
 from hone.templates import Histogram
 from hone.workspace import Process, build_workspace
 
@@ -82,29 +81,24 @@ def fine_histograms(
 
 def figures_of_merit(
     samples: Sequence[Process], histograms: Mapping[str, Histogram], level: float
-) -> dict[str, float]:
-    """Nominal expected CLs at mu = 1, median limit, p0 and sigma_mu of binned expectations."""
+) -> dict[str, float | None]:
+    """Nominal expected CLs at mu = 1, median limit, p0 and sigma_mu; None where there is none."""
     bins = len(next(iter(histograms.values())).values)
     spec = build_workspace(samples, histograms, np.zeros(bins), staterror=False)
     model = from_pyhf(pyhf.Workspace(spec).model(validate=False))
 
-    def excess(mu: float) -> float:
-        return float(log_cls(model, mu)) - np.log(level)
-
-    _, up = model.config.suggested_bounds()[model.config.poi_index or 0]
-    limit = brentq(excess, 1e-6, up, xtol=1e-10) if excess(up) < 0 else np.nan
-    q0 = float(asimov_qmu(model, 1.0, test_stat="q0"))
-    return {
+    found = {
         "expected_cls": float(np.exp(log_cls(model))),
-        "expected_limit": float(limit),
-        "expected_p0": float(pyhf.tensorlib.normal_cdf(-np.sqrt(q0))),
+        "expected_limit": float(asimov_limit(model, level)),
+        "expected_p0": float(np.exp(log_p0(model))),
         "sigma_mu": float(sigma_mu(model)),
     }
+    return {name: value if np.isfinite(value) else None for name, value in found.items()}
 
 
 def classifier_cls(
     samples: Sequence[Process], histograms: Mapping[str, Histogram], bins: int, level: float
-) -> float:
+) -> float | None:
     """Expected CLs of the exact-density classifier s / (s + b) in bins of equal width.
 
     The densities are normalised, as for a classifier trained on balanced classes.
@@ -133,7 +127,9 @@ def _edges(distributions: Sequence[Any], feature: str, step: float) -> np.ndarra
         if block["kind"] == "exponential":
             lows.append(0.0)
             highs.append(4 * _REACH / block["rate"])
-            widths.append(1 / block["rate"])
+            # Ratios of exponentials change evenly, and less within their width than those of
+            # normals, which change the faster the further out: larger cells lose no more.
+            widths.append(4 / block["rate"])
             continue
         at = block["variables"].index(feature)
         covariance = np.array(block["covariance"], dtype=float)

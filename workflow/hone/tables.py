@@ -47,7 +47,10 @@ def summary(
     lines += _without_staterror(rows, head)
     for signal, floor in floors.items():
         for bins, cls in floor.get("classifier_expected_cls", {}).items():
-            lines.append(f"{signal}: exact-density classifier in {bins} equal bins, CLs {cls:.3g}")
+            if cls is not None:
+                lines.append(
+                    f"{signal}: exact-density classifier in {bins} equal bins, CLs {cls:.3g}"
+                )
     lines += [
         "",
         f"figures  results/{analysis}/figures/",
@@ -63,9 +66,11 @@ def _floor_lines(signal: str, floor: Mapping[str, Any]) -> list[str]:
     for name, values in [("(floor)", floor), *floor.get("of_observables", {}).items()]:
         shown = name if values is floor else f"(of {name})"
         if values.get("expected_cls") is not None:
+            limit = values["expected_limit"]
             lines.append(
                 f"{signal:<12} {shown:<14} {'':>5}  {values['expected_cls']:>15.3g}  "
-                f"{values['expected_limit']:<26.4f} {values['sigma_mu']:>8.4f}"
+                f"{'none' if limit is None else format(limit, '.4f'):<26} "
+                f"{values['sigma_mu']:>8.4f}"
             )
     return lines
 
