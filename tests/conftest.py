@@ -1,6 +1,9 @@
 """Settings of all tests: one thread, 64 bits, no clock in hypothesis."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 os.environ.setdefault("NPROC", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -13,6 +16,11 @@ import pyhf
 import pytest
 
 jax.config.update("jax_enable_x64", True)
+# Several tests compile the same programs: once in a run is enough.
+_CACHE = tempfile.mkdtemp(prefix="hone-tests-")
+atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
+jax.config.update("jax_compilation_cache_dir", _CACHE)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 hypothesis.settings.register_profile("default", deadline=None, max_examples=20, derandomize=True)
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=200)

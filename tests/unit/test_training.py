@@ -266,7 +266,7 @@ def test_penalties_begin_where_the_safeguards_end():
 
 
 def test_safeguards_hold_on_hard_histograms():
-    longer = {"steps": 200, "smoothing": "fixed", "bandwidth": [0.02]}
+    longer = {"steps": 160, "smoothing": "fixed", "bandwidth": [0.02]}
     found = trained_with(minimum_background=4.0, **longer)[0]
     kept = min(found.history, key=lambda row: row["validation_objective"])
     assert kept["lowest_background"] > 0.85 * 4

@@ -109,7 +109,8 @@ def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
     """Median expected upper limit on nominal Asimov data, for use in training.
 
     CLs = ``level`` where sqrt(q_A) is a known number (arXiv:1007.1727, eq. 89), which Newton's
-    method finds in a few fits, each started where the last one ended. The limit is differentiated
+    method finds in a few fits. Each starts where the last one ended, which is close but may not be
+    allowed at a smaller POI, and at the suggested parameters. The limit is differentiated
     through this root: d limit = -(d q_A) / (d q_A / d mu), both exact by the envelope theorem.
     NaN if a fit did not converge, or if there is no limit within the POI's bounds.
     """
@@ -118,6 +119,7 @@ def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
     likelihood = model.prepare()
     data = likelihood.expected_data(setup.start)
     frozen = jax.lax.stop_gradient((likelihood, data))
+    start = jax.lax.stop_gradient(setup.start)
     wanted = -ndtri(level / 2)
     highest = setup.upper[poi]
 
@@ -125,19 +127,24 @@ def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
         return ~state.settled & (state.rounds < _MAX_ROUNDS)
 
     def step(state: _Search) -> _Search:
-        found = _descend_one(*frozen, state.pars.at[poi].set(state.mu), setup)
-        root = safe_sqrt(2 * found.value[0])
+        starts = jnp.stack([state.pars, start]).at[:, poi].set(state.mu)
+        found = descend(
+            frozen[0], jnp.stack([frozen[1]] * 2), starts, setup.lower, setup.upper,
+            jnp.stack([setup.free] * 2),
+        )  # fmt: skip
+        best = jnp.argmin(found.value)
+        root = safe_sqrt(2 * found.value[best])
         # d sqrt(q) / d mu with the other parameters following, by the envelope theorem
-        slope = found.gradient[0, poi] / root
+        slope = found.gradient[best, poi] / root
         newer = state.mu + (wanted - root) / slope
         newer = jnp.clip(newer, state.mu / 4, 4 * state.mu)
         newer = jnp.minimum(newer, highest)
         settled = (jnp.abs(newer - state.mu) < _SETTLED * state.mu) | ~jnp.isfinite(root)
-        return _Search(newer, found.pars[0], found.gradient[0, poi], settled, state.rounds + 1)
+        pars, gradient = found.pars[best], found.gradient[best, poi]
+        return _Search(newer, pars, gradient, settled, state.rounds + 1)
 
     first = jnp.minimum(1.0, highest)
     nothing = jnp.zeros(())
-    start = jax.lax.stop_gradient(setup.start)
     last = jax.lax.while_loop(
         going_on, step, _Search(first, start, nothing, jnp.array(False), jnp.array(0))
     )

@@ -1,6 +1,7 @@
 """Figures of merit of an observable on hard histograms of the validation events."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -13,11 +14,12 @@ from hone.event_sets import EventSets, hard_histograms
 from hone.fillable import fill
 from hone.histfactory import Model
 from hone.infer import asimov_limit, sigma_mu
-from hone.objectives import binary_cross_entropy, log_cls
+from hone.objectives import Objective, binary_cross_entropy, log_cls
 from hone.observable import Observable
 from hone.observable.base import in_pieces
 from hone.templates import Histogram
 from hone.training.penalties import effective_events, penalty
+from hone.training.settings import Settings
 from hone.training.step import Problem, classes
 
 __all__ = ["make_validation"]
@@ -35,20 +37,6 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
     """
     settings = problem.settings
 
-    @jax.jit
-    def merits(model: Model, background: Any) -> dict[str, Array]:
-        found = {
-            "validation_cls": jnp.exp(log_cls(model)),
-            "validation_limit": asimov_limit(model, level),
-            "validation_sigma_mu": sigma_mu(model),
-        }
-        if problem.of_model is not None:
-            objective = problem.of_model(model)
-            found["validation_objective"] = objective + penalty(
-                settings, background.values, background.variances
-            )
-        return found
-
     def cross_entropy(observable: Observable) -> float:
         data: Any = {
             name: (matrix, np.stack([events.weights[t] for t in problem.templates[name]], axis=1))
@@ -65,7 +53,8 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
         histograms = hard_histograms(observable, events, scores)
         background = Histogram(*map(np.asarray, problem.background(histograms)))
         model = fill(problem.model, problem.samples, histograms)
-        row = {name: float(value) for name, value in merits(model, background).items()}
+        found = _merits(model, background, settings, problem.of_model, level)
+        row = {name: float(value) for name, value in found.items()}
         objective = cross_entropy(observable) if problem.of_events else row["validation_objective"]
         row = {"validation_objective": objective, **row}
         if settings.minimum_background > 0:
@@ -76,6 +65,21 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
         return row | observable.summary(progress)
 
     return validate
+
+
+@partial(jax.jit, static_argnames=("settings", "of_model", "level"))
+def _merits(
+    model: Model, background: Any, settings: Settings, of_model: Objective | None, level: float
+) -> dict[str, Array]:
+    found = {
+        "validation_cls": jnp.exp(log_cls(model)),
+        "validation_limit": asimov_limit(model, level),
+        "validation_sigma_mu": sigma_mu(model),
+    }
+    if of_model is not None:
+        added = penalty(settings, background.values, background.variances)
+        found["validation_objective"] = of_model(model) + added
+    return found
 
 
 @eqx.filter_jit
