@@ -40,7 +40,7 @@ def checked_config(config: dict[str, Any], folder: str | Path = "config") -> dic
 
     Args:
         config: as read from YAML.
-        folder: of the config file, beside which the user's own modules are.
+        folder: of the config file, where the user's own modules are if ``modules`` is not set.
 
     Raises:
         ConfigError: lists every setting that is wrong, with what is allowed.
@@ -52,7 +52,9 @@ def checked_config(config: dict[str, Any], folder: str | Path = "config") -> dic
     problems += _not_applicable(config, schema, schema)
     if not problems:
         config = _with_defaults(deepcopy(config), schema, schema)
-        problems = list(_contradictions(config, folder))
+        # Written down, so that the record of a config means the same in another place.
+        config.setdefault("modules", str(folder))
+        problems = list(_contradictions(config, config["modules"]))
     if problems:
         raise ConfigError(
             "the configuration cannot be used:\n" + "\n".join(f"- {p}" for p in problems)

@@ -24,13 +24,10 @@ from hone.errors import ConfigError
 from hone.own_objective import source_file
 from hone.provenance import code_digest, versions
 
-# A user's own objective is a Python file beside the config.
-FOLDER = os.path.relpath(
-    Path((workflow.configfiles or ["config/config.yaml"])[-1]).parent
-)
+CONFIGFILE = Path((workflow.configfiles or ["config/config.yaml"])[-1])
 
 try:
-    config = checked_config(config, FOLDER)
+    config = checked_config(config, os.path.relpath(CONFIGFILE.parent))
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
@@ -81,13 +78,12 @@ def observable_settings(wildcards):
 
 
 def own_objective(wildcards):
-    """Digest of the user's file that an observable's objective comes from."""
+    """Folder and digest of the user's file that an observable's objective comes from."""
     objective = OBSERVABLES[wildcards.observable].get("objective", "")
-    return (
-        code_digest(source_file(objective, FOLDER).absolute())
-        if ":" in objective
-        else None
-    )
+    if ":" not in objective:
+        return {}
+    path = source_file(objective, config["modules"])
+    return {"folder": str(path.parent), "code": code_digest(path.absolute())}
 
 
 def selection_settings():
@@ -98,7 +94,6 @@ def selection_settings():
         "model": model_settings,
         "features": config["features"],
         "level": config["limits"]["level"],
-        "folder": FOLDER,
     }
 
 

@@ -14,7 +14,7 @@ with job(snakemake) as provenance:
     observable, settings = load_observable(snakemake.input.model)
     validation = load_event_sets(snakemake.input.validation, observable.features)
     name = params.observable.get("objective", "cls")
-    of_model = resolve_objective(name, params.level, params.folder)
+    of_model = resolve_objective(name, params.level, params.own_objective.get("folder", ""))
     assert of_model is not None, "the config allows no objective of events here"
     edges, objective, history = optimise_edges(
         {name: observable.score(events) for name, events in validation.features.items()},

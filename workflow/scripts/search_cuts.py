@@ -22,7 +22,9 @@ with job(snakemake) as provenance:
         training,
         samples,
         params.model["staterror"],
-        resolve_objective(params.observable["objective"], params.level, params.folder),
+        resolve_objective(
+            params.observable["objective"], params.level, params.own_objective.get("folder", "")
+        ),
         params.observable["points"],
     )
     row = {"step": 1, "validation_objective": objective, **found.summary(1.0)}

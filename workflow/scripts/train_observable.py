@@ -39,7 +39,7 @@ with job(snakemake) as provenance:
         training,
         validation,
         [int(path.parent.name.removeprefix("seed")) for path in models],
-        resolve_objective(objective, params.level, params.folder),
+        resolve_objective(objective, params.level, params.own_objective.get("folder", "")),
         params.level,
         checkpoint,
     )
