@@ -38,7 +38,7 @@ def draw_plane(
     figure, (axes,) = new_figure(width=7.4, height=6.0)
     edges = np.asarray(edges, dtype=float)
     first, last, inner = edges[0], edges[-1], edges[1:-1]
-    axes.set_facecolor("lightgrey")
+    axes.set_facecolor("darkgrey")
     shown = np.clip(values, first, last)
     filled = axes.contourf(x, y, shown, levels=np.linspace(first, last, 41), cmap="cividis")
     if len(inner):
