@@ -18,7 +18,7 @@ run: .venv/.runtime
 	@cat results/$$(sed -n 's/^analysis: *\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG))/summary.txt
 
 test: .venv/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

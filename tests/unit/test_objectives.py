@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pyhf
 import pytest
-from specs import typical
+from specs import blobs_like, typical
 
 from hone import infer
 from hone.errors import InputError
@@ -204,3 +204,16 @@ def test_a_file_that_is_not_python_or_fails(tmp_path):
     (tmp_path / "mine.py").write_text("import nothing_like_it\ndef loss(model): ...\n")
     with pytest.raises(InputError, match=r"cannot be imported \(ModuleNotFoundError"):
         resolve_objective("mine:loss", 0.05, tmp_path)
+
+
+def test_p0_is_not_fooled_by_a_second_minimum():
+    """Both variations lift the bins of the signal: a fit from the nominal point stays there."""
+    model = from_pyhf(
+        blobs_like(
+            [0.087, 4.572, 5.190, 5.010, 5.142],
+            [0.429, 96.945, 2.269, 0.320, 0.037],
+            [4.163, 89.738, 4.765, 1.093, 0.240],
+            [58.919, 35.469, 4.019, 1.278, 0.315],
+        )
+    )
+    assert float(jnp.exp(log_p0(model))) == pytest.approx(float(infer.expected_p0(model)), rel=1e-6)

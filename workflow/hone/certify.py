@@ -57,6 +57,9 @@ def certify(
             return None
         observed_cls, expected, calculator = tested
         value = float(observed_cls if index < 0 else expected[index])
+        if not np.isfinite(value):
+            note(f"{name}: pyhf's CLs is not a number")
+            return None
         difference = abs(value - wanted)
         if difference <= TOLERANCE:
             differences.append(difference)

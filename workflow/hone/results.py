@@ -79,7 +79,9 @@ def scan_cls(model: Model, observed: Any, largest: float, points: int = 41) -> d
     for mu in mus:
         logs = log_hypotest(mu, data, model, setup, "qtilde")
         curves.append(np.exp([float(logs.cls), *np.asarray(logs.cls_expected)]))
-    columns = np.array(curves).T
+    # A test whose fits did not converge is left out rather than drawn.
+    known = np.isfinite(curves).all(axis=1)
+    mus, columns = mus[known], np.array(curves)[known].T
     return {
         "mu": mus.tolist(),
         "observed": columns[0].tolist(),

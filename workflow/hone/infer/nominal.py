@@ -14,10 +14,9 @@ from jax.scipy.special import ndtri
 from jaxtyping import Array, Bool, Float, Int
 
 from hone.histfactory import Model
-from hone.histfactory.likelihood import Likelihood
 from hone.infer.asymptotics import TestStatistic, safe_sqrt
 from hone.infer.hypotest import hypotest
-from hone.infer.minimum import Minima, descend, solve_moving
+from hone.infer.minimum import descend, solve_moving
 from hone.infer.mle import FitSetup, as_model, checked_setup, require_poi
 
 __all__ = [
@@ -91,7 +90,9 @@ def asimov_qmu(
     """Test statistic of the nominal Asimov data, from one fit, for use in training.
 
     q_A at ``mu`` of the data expected at POI 0, or (q0) q_0 of the data expected at POI ``mu``.
-    One start only, the suggested parameters. The fitted parameters are held constant in
+    q_A is fitted from one start, the suggested parameters. For q_0 all starts of a fit are taken:
+    without the signal that is in the data, pulls are large, and a training that is shown one of
+    several minima learns to make others. The fitted parameters are held constant in
     derivatives, which by the envelope theorem leaves first derivatives exact; second derivatives
     are not: see :func:`hone.infer.hypotest` for those.
     NaN if the fit did not converge.
@@ -100,8 +101,15 @@ def asimov_qmu(
     setup = _nominal_setup(model, tested)
     likelihood = model.prepare()
     data = likelihood.expected_data(_nominal_setup(model, true_poi).start)
-    found = _descend_one(*jax.lax.stop_gradient((likelihood, data, setup.start)), setup)
-    return 2 * likelihood.nll(setup.held_at(found.pars[0]), data)
+    frozen, fixed_data, start = jax.lax.stop_gradient((likelihood, data, setup.start))
+    starts = setup.starts(frozen) if test_stat == "q0" else start[None]
+    shape = (len(starts), 1)
+    found = descend(
+        frozen, jnp.tile(fixed_data, shape), starts, setup.lower, setup.upper,
+        jnp.tile(setup.free, shape),
+    )  # fmt: skip
+    pars = jax.lax.stop_gradient(found.pars[jnp.argmin(found.value)])
+    return 2 * likelihood.nll(setup.held_at(pars), data)
 
 
 @partial(jax.jit, static_argnames="level")
@@ -162,13 +170,6 @@ class _Search(NamedTuple):
     slope: Float[Array, ""]
     settled: Bool[Array, ""]
     rounds: Int[Array, ""]
-
-
-def _descend_one(
-    likelihood: Likelihood, data: Float[Array, " D"], start: Float[Array, " P"], setup: FitSetup
-) -> Minima:
-    """One fit from one start, with what ``setup`` says of bounds and fixed parameters."""
-    return descend(likelihood, data[None], start[None], setup.lower, setup.upper, setup.free[None])
 
 
 def _nominal_setup(model: Model, poi: Any) -> FitSetup:
