@@ -24,7 +24,7 @@ from hone.workspace import Process
 
 jax.config.update("jax_enable_x64", True)
 
-SIZE, ROUNDS, TOGETHER = 2000, 40, 5
+SIZE, TOGETHER = 2000, 5
 
 
 def problem(objective: str, hidden: list[int], precision: str, weights: int = 0) -> Any:
@@ -64,14 +64,16 @@ def problem(objective: str, hidden: list[int], precision: str, weights: int = 0)
     return jax.jit(make_step(chosen, frozen)), state, data
 
 
-def in_turns(problems: dict[str, Any]) -> None:
+def in_turns(problems: dict[str, Any], rounds: int = 40, before: int = 100) -> None:
     """Medians of steps of all problems, measured in turns, and the time of the first call."""
     key, first, times = jax.random.key(1), {}, {name: [] for name in problems}
     states = {name: state for name, (_, state, _) in problems.items()}
     for name, (step, _, data) in problems.items():
         # The fits take fewer turns once the network has learned something.
-        first[name], _ = seconds(lambda s=step, n=name, d=data: _steps(s, states, n, d, key, 100))
-    for _ in range(ROUNDS):
+        first[name], _ = seconds(
+            lambda s=step, n=name, d=data: _steps(s, states, n, d, key, before)
+        )
+    for _ in range(rounds):
         for name, (step, _, data) in problems.items():
             took, _ = seconds(lambda s=step, n=name, d=data: _steps(s, states, n, d, key, TOGETHER))
             times[name].append(took / TOGETHER)
@@ -91,7 +93,8 @@ def _steps(step: Any, states: Any, name: str, data: Any, key: Any, number: int) 
 def objectives(hidden: str, precision: str) -> None:
     layers = [int(n) for n in hidden.split("-")]
     names = ("cls", "bce_augmented", "bce")
-    in_turns({name: problem(name, layers, precision) for name in names})
+    turns = (40, 100) if max(layers) < 500 else (8, 20)
+    in_turns({name: problem(name, layers, precision) for name in names}, *turns)
 
 
 def systematics(hidden: str) -> None:

@@ -136,6 +136,13 @@ def _all_numbers(chosen):
     )
 
 
+def test_shares_are_those_of_the_normal_distribution():
+    scores, width = np.linspace(0.05, 0.95, 7), 0.03
+    below = scipy.stats.norm.cdf((EDGES[1:-1] - scores[:, None]) / width)
+    expected = np.diff(np.concatenate([np.zeros((7, 1)), below, np.ones((7, 1))], axis=1))
+    np.testing.assert_allclose(kernel_shares(scores, EDGES, width), expected, atol=1e-15)
+
+
 def test_scott_is_scipys():
     scores = np.random.default_rng(4).uniform(0.2, 0.9, 300)
     reference = scipy.stats.gaussian_kde(scores).factor * scores.std()

@@ -1,9 +1,10 @@
 """The soft histogram: counts that depend smoothly on the events and on the bin edges."""
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import ndtr
 from jaxtyping import Array, Float
 
 __all__ = ["RULES", "Softness", "kernel_shares", "scott_bandwidth", "soft_histogram"]
@@ -111,9 +112,14 @@ def kernel_shares(
             events, or one for each.
     """
     width = jnp.reshape(bandwidth, (-1, 1))
-    below = ndtr((edges[1:-1] - scores[:, None]) / width)
+    below = _normal_cdf((edges[1:-1] - scores[:, None]) / width)
     ends = jnp.zeros((len(scores), 1)), jnp.ones((len(scores), 1))
     return jnp.diff(jnp.concatenate([ends[0], below, ends[1]], axis=1), axis=1)
+
+
+def _normal_cdf(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """``jax.scipy.special.ndtr`` to rounding; that is twenty times slower in float64 on a CPU."""
+    return 0.5 * jax.lax.erfc(-math.sqrt(0.5) * x)
 
 
 @jax.jit
