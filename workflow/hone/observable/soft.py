@@ -111,10 +111,12 @@ def kernel_shares(
         bandwidth: standard deviation of the kernel in units of the scores, above 0; one for all
             events, or one for each.
     """
-    width = jnp.reshape(bandwidth, (-1, 1))
-    below = _normal_cdf((edges[1:-1] - scores[:, None]) / width)
-    ends = jnp.zeros((len(scores), 1)), jnp.ones((len(scores), 1))
-    return jnp.diff(jnp.concatenate([ends[0], below, ends[1]], axis=1), axis=1)
+    if len(edges) == 2:
+        return jnp.ones((len(scores), 1))
+    # Bins in rows, and each difference written out: XLA for CPU makes this three times faster
+    # than a difference along the rows of events.
+    below = _normal_cdf((edges[1:-1, None] - scores) / bandwidth)
+    return jnp.concatenate([below[:1], below[1:] - below[:-1], 1 - below[-1:]]).T
 
 
 def _normal_cdf(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
