@@ -44,16 +44,21 @@ def against_cross_entropy() -> list[list[str]]:
 
 def against_relaxed(relaxed: str) -> list[list[str]]:
     rows = []
-    for name in ("2 x 64", "2 x 100"):
-        theirs = run(relaxed, "task_relaxed_steps.py", NETWORKS[name])
-        ours = run(sys.executable, "task_steps.py", "objectives", NETWORKS[name], "float64")
-        ratio = theirs["warm"] / ours["steps"]["cls"]
-        rows.append([
-            name, ms(ours["steps"]["cls"]), ms(theirs["warm"]), f"**{ratio:.3g}**",
-            f"{RELAXED_TARGET:g}" if name == "2 x 64" else "",
-            verdict(ratio >= RELAXED_TARGET) if name == "2 x 64" else "",
-            f"{theirs['begin']:.3g} to {theirs['end']:.3g}",
-        ])  # fmt: skip
+    for precision in ("float64", "float32"):
+        for name in ("2 x 64", "2 x 100"):
+            theirs = run(relaxed, "task_relaxed_steps.py", NETWORKS[name], precision)
+            ours = run(sys.executable, "task_steps.py", "objectives", NETWORKS[name], precision)
+            cls, network = ours["steps"]["cls"], ours["steps"]["bce_augmented"]
+            ratio, own_fit = theirs["warm"] / cls, theirs["with_free_fit"] / cls
+            target = name == "2 x 64"
+            rows.append([
+                f"{name}, {precision}", ms(cls), ms(network),
+                ms(theirs["warm"]), f"**{ratio:.3g}**",
+                ms(theirs["with_free_fit"]), f"**{own_fit:.3g}**",
+                f"{RELAXED_TARGET:g}" if target else "",
+                verdict(ratio >= RELAXED_TARGET) if target else "",
+                f"{theirs['begin']:.3g} to {theirs['end']:.3g}",
+            ])  # fmt: skip
     return rows
 
 
@@ -79,7 +84,8 @@ def main(relaxed: str) -> None:
             against_cross_entropy(),
         ),
         "relaxed": table(
-            ["network", "hone", "relaxed", "ratio", "at least", "reached", "relaxed's ln CLs"],
+            ["network", "hone", "of it cross-entropy", "relaxed", "ratio", "relaxed, free fit",
+             "ratio", "at least", "reached", "relaxed's ln CLs"],
             against_relaxed(relaxed),
         ),
         "systematics": table(

@@ -7,10 +7,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# Scripts inherit the search path of this process, in cluster jobs too: they import hone from here.
-LIBRARY = Path(workflow.basedir, "workflow")
-if str(LIBRARY) not in sys.path:
-    sys.path.insert(0, str(LIBRARY))
+# Rules and scripts import hone from this folder, in cluster jobs too, and before any other hone that
+# the environment knows: what ran is what the digest of the code was made of.
+LIBRARY = Path(workflow.basedir, "workflow").resolve()
+sys.path.insert(0, str(LIBRARY))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 from hone.config import (
     checked_config,

@@ -1,0 +1,45 @@
+"""A killed training goes on from its checkpoint, or says why it does not."""
+
+import numpy as np
+import pytest
+from blobs import numbers, trained_with
+
+from hone.training import Checkpoint, loop
+
+
+def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, caplog):
+    identity = {"settings": "a", "code": "b", "events": "c"}
+    path = tmp_path / "checkpoint.safetensors"
+    undisturbed = trained_with([1, 2])
+    calls = []
+
+    def kill(*_):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "_report", kill)
+        with pytest.raises(KeyboardInterrupt):
+            trained_with([1, 2], checkpoint=Checkpoint(path, identity))
+    with caplog.at_level("INFO", logger="hone"):
+        resumed = trained_with([1, 2], checkpoint=Checkpoint(path, identity))
+    assert "going on from step 20" in caplog.text
+    for a, b in zip(undisturbed, resumed, strict=True):
+        assert a.objective == b.objective
+        for x, y in zip(numbers(a.observable), numbers(b.observable), strict=True):
+            np.testing.assert_array_equal(x, y)
+        for x, y in zip(a.history, b.history, strict=True):
+            assert {**x, "seconds": 0} == {**y, "seconds": 0}
+
+
+def test_a_checkpoint_of_something_else_is_not_used(tmp_path, caplog):
+    path = tmp_path / "checkpoint.safetensors"
+    trained_with(steps=20, checkpoint=Checkpoint(path, {"code": "a", "events": "b"}))
+    with caplog.at_level("INFO", logger="hone"):
+        found = trained_with(steps=20, checkpoint=Checkpoint(path, {"code": "x", "events": "b"}))[0]
+    assert "is of other code: training starts anew" in caplog.text
+    assert len(found.history) == 1
+    path.write_bytes(path.read_bytes()[:100])
+    trained_with(steps=20, checkpoint=Checkpoint(path, {"code": "x", "events": "b"}))
+    assert "cannot be read" in caplog.text

@@ -1,0 +1,86 @@
+"""Penalties, early stopping, and what becomes of steps that are not finite."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from blobs import events, problem_of, settings, trained_with
+
+from hone.errors import FitError, InputError
+from hone.event_sets import EventSets, hard_histograms
+from hone.training.penalties import effective_events, penalty
+from hone.training.step import State, make_optimiser, make_step
+
+
+def test_penalties_begin_where_the_safeguards_end():
+    both = settings(minimum_background=2.0, maximum_mc_error=0.1)
+    good = penalty(both, jnp.array([2.0, 50.0]), jnp.array([0.039, 1.0]))
+    assert float(good) == 0
+    assert float(penalty(both, jnp.array([1.9, 50.0]), jnp.array([0.03, 1.0]))) > 0
+    assert float(penalty(both, jnp.array([2.0, 50.0]), jnp.array([0.05, 1.0]))) > 0
+    # negative and empty bins have no events that are worth anything
+    np.testing.assert_array_equal(
+        effective_events(jnp.array([-2.0, 0.0]), jnp.array([1.0, 0.0])), [-4, 0]
+    )
+
+
+def test_safeguards_hold_on_hard_histograms():
+    longer = {"steps": 160, "smoothing": "fixed", "bandwidth": [0.02]}
+    found = trained_with(minimum_background=4.0, **longer)[0]
+    kept = min(found.history, key=lambda row: row["validation_objective"])
+    assert kept["lowest_background"] > 0.85 * 4
+    without = trained_with(**longer)[0]
+    validation = events("validation")
+    scores = {n: without.observable.score(x) for n, x in validation.features.items()}
+    assert hard_histograms(without.observable, validation, scores)["background"].values.min() < 3.5
+
+
+def test_early_stopping_ends_and_keeps_the_best():
+    found = trained_with(objective="bce", edges="equal", learning_rate=1e-30, patience=2, steps=200)
+    assert [row["step"] for row in found[0].history] == [20, 40, 60]
+    assert found[0].objective == min(r["validation_objective"] for r in found[0].history)
+
+
+def test_steps_that_are_not_finite_change_nothing():
+    problem, data, observable = problem_of()
+    bad = dict(data)
+    bad["signal"] = (data["signal"][0] * jnp.nan, data["signal"][1])
+    free, frozen = eqx.partition(observable, observable.trainable())
+    optimiser = make_optimiser(problem.settings)
+    state = State(free, optimiser.init(free), jnp.array(0), jnp.array(-1))
+    step = jax.jit(make_step(problem, frozen))
+    after, loss = step(state, jax.random.key(0), jnp.array(7), bad)
+    assert not np.isfinite(loss)
+    assert (int(after.skipped), int(after.last_skipped)) == (1, 7)
+    for a, b in zip(jax.tree.leaves(state[:2]), jax.tree.leaves(after[:2]), strict=True):
+        np.testing.assert_array_equal(a, b)
+    better, _ = step(after, jax.random.key(0), jnp.array(8), data)
+    assert int(better.skipped) == 1
+    assert float(optax.tree.norm(jax.tree.map(jnp.subtract, better.trainable, free))) > 0
+
+
+def test_too_many_skipped_steps_end_with_their_cause():
+    sets = events("training")
+    features = sets.features | {"background__shape_up": np.full((3000, 2), np.nan, "float32")}
+    with pytest.raises(
+        FitError,
+        match=r"seed 1: 20 steps had .* not finite, the last one step 19; 5 are allowed "
+        r"\(max_skipped\)\. Events of 'background__shape_up' have a feature that is not finite",
+    ):
+        trained_with(training=EventSets(features, sets.weights), max_skipped=5)
+    # an objective that is NaN whatever the histograms
+    with pytest.raises(FitError, match=r"All histograms are finite, .* lowest background is"):
+        trained_with(of_model=lambda m: jnp.log(-m.nominal.sum()), max_skipped=5)
+
+
+def test_a_sample_without_weight_is_named():
+    sets = events("training")
+    with pytest.raises(InputError, match="the weights of 'signal' add up to 0: a sample must have"):
+        EventSets(sets.features, sets.weights | {"signal": np.zeros(3000)})
+
+
+def test_fewer_events_than_a_batch_are_named():
+    with pytest.raises(InputError, match=r"batch: a batch of 5000 events is more than the 3000"):
+        trained_with(batch=5000)
