@@ -15,11 +15,10 @@ from blobs import BINS, NAMES, TOTALS, blobs
 from clock import report, seconds
 
 from hone.event_sets import EventSets
-from hone.fillable import template_model
 from hone.objectives import OF_MODEL
 from hone.observable import create_observable
 from hone.training import Settings
-from hone.training.step import Problem, State, make_optimiser, make_step, on_device
+from hone.training.step import Problem, State, make_optimiser, make_step
 from hone.workspace import Process
 
 jax.config.update("jax_enable_x64", True)
@@ -53,11 +52,10 @@ def problem(objective: str, hidden: list[int], precision: str, weights: int = 0)
         objective, steps=10_000, batch=SIZE, learning_rate=1e-3, validate_every=100,
         staterror=True, evaluation_events=1_000_000,
     )  # fmt: skip
-    data, names = on_device(EventSets(features, yields), nominal_only=objective == "bce")
-    model = template_model(samples, BINS, True)
     observable = create_observable(network, ["x", "y"], features["background"], jax.random.key(0))
     free, frozen = eqx.partition(observable, observable.trainable())
-    chosen = Problem(settings, samples, model, OF_MODEL.get(objective), names)
+    events = EventSets(features, yields)
+    chosen, data = Problem.of(settings, samples, events, OF_MODEL.get(objective), BINS)
     state = State(
         free, make_optimiser(settings).init(free), jax.numpy.array(0), jax.numpy.array(-1)
     )

@@ -10,11 +10,10 @@ import yaml
 from hone.config import checked_config, templates
 from hone.event_sets import EventSets
 from hone.events import generate
-from hone.fillable import template_model
 from hone.objectives import resolve_objective
 from hone.observable import create_observable
 from hone.training import Settings, train
-from hone.training.step import Problem, draw_batch, on_device
+from hone.training.step import Problem, draw_batch
 from hone.workspace import processes
 
 ROOT = Path(__file__).parents[2]
@@ -54,16 +53,15 @@ def numbers(tree):
     return [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(tree, eqx.is_array))]
 
 
-def problem_of(**changes):
-    chosen = settings(**changes)
-    data, names = on_device(events("training"), nominal_only=chosen.objective == "bce")
-    model = template_model(SAMPLES, 4, True)
+def problem_of(training=None, **changes):
+    chosen, training = settings(**changes), training or events("training")
     of_model = resolve_objective(chosen.objective, 0.05, ROOT)
     observable = create_observable(
         NETWORK | {"precision": "float64"} | changes, ["x", "y"],
-        np.concatenate([events("training").features[s.name] for s in SAMPLES]), jax.random.key(0),
+        np.concatenate([training.features[s.name] for s in SAMPLES]), jax.random.key(0),
     )  # fmt: skip
-    return Problem(chosen, SAMPLES, model, of_model, names), data, observable
+    problem, data = Problem.of(chosen, SAMPLES, training, of_model, observable.bins)
+    return problem, data, observable
 
 
 def loss_and_gradient(problem, data, observable):

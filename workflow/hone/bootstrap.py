@@ -97,7 +97,7 @@ def _with_all_starts(name: str, model: Model, level: float) -> float:
 
 
 def replicas(
-    histograms: Mapping[str, Histogram], totals: Mapping[str, float], number: int
+    histograms: Mapping[str, Histogram], totals: Mapping[str, float | None], number: int
 ) -> dict[str, Histogram]:
     """Bootstrap replicas of templates, values and variances of shape (number, B).
 
@@ -108,14 +108,16 @@ def replicas(
 
     Args:
         histograms: templates with variances.
-        totals: yield of each template before cuts.
+        totals: yield of each template before cuts; None where the yield is not fixed by it, so that
+            every bin fluctuates on its own.
         number: of replicas.
     """
     drawn = {}
     for i, (name, histogram) in enumerate(sorted(histograms.items())):
         rng = np.random.default_rng([_SEED, i])
         values, variances = (np.asarray(x, dtype=float) for x in histogram)
-        lost = max(totals[name] - values.sum(), 0.0)
+        total = totals[name]
+        lost = 0.0 if total is None else max(total - values.sum(), 0.0)
         values = np.append(values, lost)
         variances = np.append(variances, lost * variances.sum() / values[:-1].sum())
         known = (values != 0) & (variances > 0)
@@ -123,7 +125,8 @@ def replicas(
         unit = np.where(known, variances / np.where(known, values, 1.0), 0.0)
         found = rng.poisson(count, size=(number, len(values))) * unit
         sums = found.sum(axis=1, keepdims=True)
-        found *= np.where(sums != 0, values.sum() / np.where(sums != 0, sums, 1.0), 0.0)
+        if total is not None:
+            found *= np.where(sums != 0, values.sum() / np.where(sums != 0, sums, 1.0), 0.0)
         drawn[name] = Histogram(found[:, :-1], found[:, :-1] * np.abs(unit[:-1]))
     return drawn
 

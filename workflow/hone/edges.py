@@ -48,27 +48,34 @@ def optimise_edges(
     Returns:
         Edges from 0 to 1 (bins + 1,), the objective there, and the history of the best start.
     """
-    passing = {name: ~np.isnan(values) for name, values in scores.items()}
-    scores = {name: values[passing[name]] for name, values in scores.items()}
-    positions = _positions(scores, samples)
+    channels = events.channels(bins)
+    passing = {name: values[~np.isnan(values)] for name, values in scores.items()}
+    positions = _positions(passing, samples)
     fine = {}
     for name, weights in events.weights.items():
-        own = events.events_of(name)
-        fine[name] = _cumulative(scores[own], weights[passing[own]], positions)
-    model = template_model(samples, bins, staterror)
+        own = scores[events.events_of(name)]
+        inside = [events.where(name, k) for k in range(len(channels.trained))]
+        fine[name] = [_cumulative(own[chosen], weights[chosen], positions) for chosen in inside]
+    model = template_model(samples, channels.sizes, staterror)
     last = len(positions) - 1
 
     @jax.jit
     @jax.vmap
     def objective(inner: jax.Array) -> jax.Array:
         cuts = jnp.concatenate([jnp.zeros(1, int), inner, jnp.full(1, last)])
-        binned = {n: Histogram(*(jnp.diff(c[cuts]) for c in pair)) for n, pair in fine.items()}
+        binned = {
+            name: channels.joined(
+                [Histogram(*(jnp.diff(c[cuts]) for c in pair)) for pair in pairs],
+                events.fixed.get(name, []),
+            )
+            for name, pairs in fine.items()
+        }
         value = of_model(fill(model, samples, binned))
         rising = (jnp.diff(cuts) > 0).all()
         return jnp.where(rising & jnp.isfinite(value), value, jnp.inf)
 
     results = []
-    for name, start in _starts(scores, samples, positions, bins):
+    for name, start in _starts(passing, samples, positions, bins):
         inner, value, history = _descend(objective, start, last)
         log.info("edges from %s: objective %.4f after %d sweeps", name, value, len(history))
         results.append((value, positions[inner], history))
@@ -118,7 +125,9 @@ def _positions(scores: Mapping[str, np.ndarray], samples: Sequence[Process]) -> 
 def _cumulative(
     scores: np.ndarray, weights: np.ndarray, positions: np.ndarray
 ) -> tuple[jax.Array, jax.Array]:
-    """Yield and variance below each position."""
+    """Yield and variance below each position, without events that were cut away."""
+    kept = ~np.isnan(scores)
+    scores, weights = scores[kept], weights[kept]
     index = np.searchsorted(positions[1:-1], scores, side="right")
     sums = [np.bincount(index, w, minlength=len(positions) - 1) for w in (weights, weights**2)]
     return tuple(jnp.asarray(np.concatenate([[0.0], np.cumsum(s)])) for s in sums)  # type: ignore[return-value]

@@ -1,24 +1,17 @@
 """The events of a hypothesis, and their histograms in an observable."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from hone.errors import InputError
-from hone.events import read_events
-from hone.observable import Observable, soft_histogram
-from hone.observable.base import in_pieces
+from hone.observable import Observable
+from hone.regions import ONE_REGION, Channels, Region
 from hone.templates import Histogram, count
 
-__all__ = ["EventSets", "hard_histograms", "load_event_sets", "soft_histograms"]
-
-_PIECE = 65536
+__all__ = ["EventSets", "hard_histograms"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +26,14 @@ class EventSets:
     """float32 (n, F)"""
     weights: dict[str, np.ndarray]
     """float64 (n,), adding up to the yield"""
+    regions: tuple[Region, ...] = ONE_REGION
+    """Of the analysis; ``features`` and ``weights`` are of those with the observable."""
+    place: dict[str, np.ndarray] = field(default_factory=dict)
+    """int (n,), by the name of events: which of the regions with the observable; empty if one."""
+    fixed: dict[str, list[Histogram]] = field(default_factory=dict)
+    """By template, the histograms of all other regions."""
+    evaluation: dict[str, float] = field(default_factory=dict)
+    """How many events the evaluation set has for each event here, where that is not a setting."""
 
     def __post_init__(self) -> None:
         for template, weights in self.weights.items():
@@ -51,10 +52,22 @@ class EventSets:
         """Name of the events that a template weights: its own, or those of its sample."""
         return template if template in self.features else template.partition("__")[0]
 
+    def channels(self, observable_bins: int) -> Channels:
+        """The histograms of all regions, with so many bins of the observable."""
+        return Channels(self.regions, observable_bins)
+
+    def where(self, template: str, place: int) -> np.ndarray | slice:
+        """Which events of a template are in one of the regions with the observable."""
+        found = self.place.get(self.events_of(template))
+        return slice(None) if found is None else found == place
+
     def digest(self) -> str:
         """Of all events and weights."""
         found = hashlib.sha256()
-        for part in (self.features, self.weights):
+        for template in sorted(self.fixed):
+            for histogram in self.fixed[template]:
+                found.update(np.asarray(histogram).tobytes())
+        for part in (self.features, self.weights, self.place):
             for name in sorted(part):
                 found.update(name.encode())
                 found.update(np.ascontiguousarray(part[name]).tobytes())
@@ -65,55 +78,16 @@ class EventSets:
         return [events, *(t for t in self.weights if t != events and self.events_of(t) == events)]
 
 
-def load_event_sets(paths: Sequence[str | Path], features: Sequence[str]) -> EventSets:
-    """Read one file per template; the file's name is the template's.
-
-    Raises:
-        InputError: a file cannot be read, or a sample has no weight.
-    """
-    read = {Path(path).stem: read_events(path, features) for path in paths}
-    return EventSets(
-        {name: matrix.astype("float32") for name, (matrix, _) in read.items()},
-        {name: weights for name, (_, weights) in read.items()},
-    )
-
-
 def hard_histograms(
     observable: Observable, events: EventSets, scores: Mapping[str, np.ndarray]
 ) -> dict[str, Histogram]:
-    """Counts of each template in the observable's bins, from the ``scores`` of its events."""
+    """Counts of each template in all channels (B,), from the ``scores`` of its events."""
     edges = np.asarray(observable.edges)
-    return {
-        name: count(scores[events.events_of(name)], weights, edges)
-        for name, weights in events.weights.items()
-    }
-
-
-def soft_histograms(observable: Observable, events: EventSets) -> dict[str, Histogram]:
-    """Yields of each template in bins as soft as at the end of the training."""
-    responses = {
-        name: in_pieces(_respond, observable, matrix) for name, matrix in events.features.items()
-    }
-    histograms = {}
+    channels = events.channels(len(edges) - 1)
+    found = {}
     for name, weights in events.weights.items():
-        response = responses[events.events_of(name)]
-        widths = observable.widths(response, jnp.asarray(weights), 1.0)
-        totals = []
-        for start in range(0, len(weights), _PIECE):
-            part = slice(start, start + _PIECE)
-            chosen = jax.tree.map(lambda x, part=part: x[part], response)
-            width = widths if jnp.ndim(widths) == 0 else widths[part]
-            totals.append(_soft_part(observable, chosen, width, jnp.asarray(weights[part])))
-        values, variances = (np.sum(parts, axis=0) for parts in zip(*totals, strict=True))
-        histograms[name] = Histogram(values, variances)
-    return histograms
-
-
-@eqx.filter_jit
-def _respond(observable: Observable, events: np.ndarray):  # type: ignore[no-untyped-def]
-    return observable.respond(jnp.asarray(events))
-
-
-@eqx.filter_jit
-def _soft_part(observable: Observable, response, widths, weights):  # type: ignore[no-untyped-def]
-    return soft_histogram(observable.shares(response, widths), weights)
+        own = scores[events.events_of(name)]
+        inside = [events.where(name, k) for k in range(len(channels.trained))]
+        counted = [count(own[chosen], weights[chosen], edges) for chosen in inside]
+        found[name] = channels.joined(counted, events.fixed.get(name, []))
+    return found

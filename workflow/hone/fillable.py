@@ -12,24 +12,36 @@ import numpy as np
 import pyhf
 
 from hone.histfactory import Model, from_pyhf
+from hone.regions import Channels
 from hone.templates import Histogram
-from hone.workspace import Process, build_workspace, half_spread
+from hone.workspace import Process, build_workspace, half_spread, sides
 
 __all__ = ["fill", "template_model"]
 
 
-def template_model(samples: Sequence[Process], bins: int, staterror: bool) -> Model:
-    """The compiled model of a hypothesis with flat histograms, to be filled by :func:`fill`."""
+def template_model(
+    samples: Sequence[Process], channels: Mapping[str, int] | int, staterror: bool
+) -> Model:
+    """The compiled model of a hypothesis with flat histograms, to be filled by :func:`fill`.
+
+    Args:
+        samples: processes of the hypothesis.
+        channels: number of bins of each, sorted by name; or the number of bins of the only one.
+        staterror: whether the histograms' errors become a staterror.
+    """
+    if isinstance(channels, int):
+        channels = Channels(observable_bins=channels).sizes
+    bins = sum(channels.values())
     histograms = {}
     for sample in samples:
-        flat = Histogram(np.full(bins, sample.expected / bins), np.ones(bins))
+        flat = Histogram(np.ones(bins), np.ones(bins))
         histograms[sample.name] = flat
         for systematic in sample.systematics:
             # A shapesys needs some uncertainty for its parameters to exist.
             varied = Histogram(1.1 * flat.values, flat.variances)
             for side, histogram in (("up", varied), ("down", flat)):
                 histograms[f"{sample.name}__{systematic['name']}_{side}"] = histogram
-    workspace = build_workspace(samples, histograms, np.zeros(bins), staterror)
+    workspace = build_workspace(samples, histograms, np.zeros(bins), staterror, channels)
     return from_pyhf(pyhf.Workspace(workspace).model())
 
 
@@ -46,14 +58,13 @@ def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Hist
             variances = jnp.asarray(histograms[sample.name].variances)
             positive = variances > 0
             errors = jnp.where(positive, jnp.sqrt(jnp.where(positive, variances, 1.0)), 0.0)
-            staterror = staterror.at[0, s].set(errors)
+            # One for each channel; what belongs to another channel is masked.
+            staterror = staterror.at[:, s].set(errors)
         for systematic in sample.systematics:
             name, kind = systematic["name"], systematic["type"]
-            if kind == "normsys":
+            if kind not in ("histosys", "shapesys"):
                 continue
-            up, down = (
-                histograms[f"{sample.name}__{name}_{side}"].values for side in ("up", "down")
-            )
+            up, down = sides(histograms, sample.name, name)
             if kind == "histosys":
                 h = layout.histosys.index(name)
                 lo, hi = lo.at[h, s].set(down), hi.at[h, s].set(up)

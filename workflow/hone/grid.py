@@ -51,16 +51,21 @@ def search_cuts(
     nominal = np.concatenate([events.features[s.name] for s in samples])
     quantiles = np.linspace(0.001, 0.999, points)
     thresholds = [np.quantile(nominal[:, c], quantiles) for c in cuts.columns]
+    channels = events.channels(1)
     counts = {
-        name: _passing(cuts.columns, cuts.sides, thresholds, events, name)
+        name: [
+            _passing(cuts.columns, cuts.sides, thresholds, events, name, place)
+            for place in range(len(channels.trained))
+        ]
         for name in events.weights
     }
-    model = template_model(samples, 1, staterror)
+    model = template_model(samples, channels.sizes, staterror)
 
     @jax.jit
     @jax.vmap
-    def value(passing: dict[str, Histogram]) -> jax.Array:
-        return objective(fill(model, samples, passing))
+    def value(passing: dict[str, list[Histogram]]) -> jax.Array:
+        histograms = {n: channels.joined(h, events.fixed.get(n, [])) for n, h in passing.items()}
+        return objective(fill(model, samples, histograms))
 
     values = []
     size = points ** len(thresholds)
@@ -68,10 +73,7 @@ def search_cuts(
     for start in range(0, size, together):
         # The last piece overlaps the one before, so that all have the same size.
         first = min(start, size - together)
-        piece = {
-            name: Histogram(*(jnp.asarray(x[first : first + together, None]) for x in histogram))
-            for name, histogram in counts.items()
-        }
+        piece = jax.tree.map(lambda x, k=first: jnp.asarray(x[k : k + together, None]), counts)
         values.append(np.asarray(value(piece))[start - first :])
     objectives = np.concatenate(values)
     if not np.isfinite(objectives).any():
@@ -88,10 +90,12 @@ def _passing(
     thresholds: Sequence[np.ndarray],
     events: EventSets,
     template: str,
+    place: int,
 ) -> Histogram:
     """Yield and variance that pass each combination, flat, from one histogram and its sums."""
-    matrix = events.features[events.events_of(template)].astype("float64")
-    weights = events.weights[template]
+    chosen = events.where(template, place)
+    matrix = events.features[events.events_of(template)][chosen].astype("float64")
+    weights = events.weights[template][chosen]
     # Index i: between thresholds i - 1 and i. Above threshold t are the indices beyond t.
     index = [
         np.searchsorted(edges, matrix[:, c], side="left" if side == "above" else "right")

@@ -10,7 +10,7 @@ from hone.infer.intervals import LIMIT_NAMES, all_limits
 from hone.infer.mle import checked_setup
 from hone.infer.profile import log_hypotest
 
-__all__ = ["compute_limits", "scan_cls"]
+__all__ = ["compute_limits", "scan_cls", "without_observation"]
 
 
 def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
@@ -70,8 +70,21 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
     }
 
 
-def scan_cls(model: Model, observed: Any, largest: float, points: int = 41) -> dict[str, Any]:
-    """CLs, observed and expected after the fit, at POI values from 0 to ``largest``."""
+def without_observation(limits: dict[str, Any]) -> dict[str, Any]:
+    """``limits`` of an analysis that has no observation, or does not look at it yet."""
+    hidden = [name for name in limits if name.startswith("observed_")]
+    reason = "not observed: the data stands for what is expected (see observation.unblind)"
+    reasons = {
+        **{k: v for k, v in limits["reasons"].items() if not k.startswith("observed")},
+        "observed limit": reason,
+    }
+    return {**limits, **dict.fromkeys(hidden), "reasons": reasons}
+
+
+def scan_cls(
+    model: Model, observed: Any, largest: float, points: int = 41, blind: bool = False
+) -> dict[str, Any]:
+    """CLs, observed (None if ``blind``) and expected after the fit, from 0 to ``largest``."""
     mus = np.linspace(0.0, largest, points)
     setup = checked_setup(model)
     data = model.checked_data(observed)
@@ -84,6 +97,6 @@ def scan_cls(model: Model, observed: Any, largest: float, points: int = 41) -> d
     mus, columns = mus[known], np.array(curves)[known].T
     return {
         "mu": mus.tolist(),
-        "observed": columns[0].tolist(),
+        "observed": None if blind else columns[0].tolist(),
         "expected": columns[1:].tolist(),
     }

@@ -45,39 +45,64 @@ def count(scores: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> Histogr
 def write_histograms(
     path: str | Path,
     groups: Mapping[str, Mapping[str, Histogram]],
-    edges: np.ndarray,
+    edges: Mapping[str, np.ndarray],
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write ROOT TH1s with errors as ``<group>/<template>``, binned in the observable."""
+    """Write ROOT TH1s with errors.
+
+    Args:
+        path: of the file.
+        groups: histograms by group and template, the bins of all regions side by side (B,).
+        edges: of each region. One region alone is written as ``<group>/<template>``, several as
+            ``<group>/<region>/<template>``.
+        provenance: how they were made.
+    """
     with replacing(path) as partial, root_file(partial, provenance) as file:
         for group, templates in groups.items():
-            for name, template in templates.items():
-                histogram = hist.Hist(
-                    hist.axis.Variable(edges, name="observable"), storage=hist.storage.Weight()
-                )
-                histogram.view().value = np.asarray(template.values)
-                histogram.view().variance = np.asarray(template.variances)
-                file[f"{group}/{name}"] = histogram
+            start = 0
+            for region, of_region in edges.items():
+                place = slice(start, start + len(of_region) - 1)
+                start = place.stop
+                folder = f"{group}/{region}" if len(edges) > 1 else group
+                axis = hist.axis.Variable(of_region, name="observable")
+                for name, template in templates.items():
+                    histogram = hist.Hist(axis, storage=hist.storage.Weight())
+                    histogram.view().value = np.asarray(template.values)[place]
+                    histogram.view().variance = np.asarray(template.variances)[place]
+                    file[f"{folder}/{name}"] = histogram
 
 
-def read_histograms(path: str | Path, group: str) -> tuple[dict[str, Histogram], np.ndarray]:
+def read_histograms(
+    path: str | Path, group: str
+) -> tuple[dict[str, Histogram], dict[str, np.ndarray]]:
     """Read the histograms of a group.
 
     Returns:
-        Histograms by template name, and the edges (B + 1,).
+        Histograms by template name, the bins of all regions side by side (B,), and the edges of
+        each region; one region alone has no name.
 
     Raises:
         InputError: the file cannot be read, or has no such group.
     """
     try:
         with uproot.open(path) as file:
-            names = [key.split(";")[0] for key in file[group].keys()]  # noqa: SIM118
-            found = {name: file[f"{group}/{name}"] for name in names}
-            edges = next(iter(found.values())).axis().edges()
-            histograms = {n: Histogram(h.values(), h.variances()) for n, h in found.items()}
+            kinds = file[group].classnames(recursive=False, cycle=False)
+            folders = [name for name, kind in kinds.items() if kind.startswith("TDirectory")]
+            parts: dict[str, list[Histogram]] = {}
+            edges = {}
+            for region in sorted(folders) or [""]:
+                folder = f"{group}/{region}" if region else group
+                names = list(file[folder].classnames(recursive=False, cycle=False))
+                found = {name: file[f"{folder}/{name}"] for name in names}
+                edges[region] = next(iter(found.values())).axis().edges()
+                for name, h in found.items():
+                    parts.setdefault(name, []).append(Histogram(h.values(), h.variances()))
     except Exception as error:  # uproot raises many kinds for a damaged file
         raise InputError(
             f"{path}: the histograms {group!r} cannot be read ({reason(error)}); "
             "delete the file to have it made again"
         ) from error
-    return histograms, edges
+    return {
+        name: Histogram(*(np.concatenate([p[k] for p in several]) for k in (0, 1)))
+        for name, several in parts.items()
+    }, edges

@@ -10,22 +10,23 @@ import pyhf
 
 from hone.errors import InputError
 from hone.files import read_json
+from hone.regions import Channels
 from hone.rootio import reason
+from hone.samples import affected
 from hone.templates import Histogram
 
 __all__ = [
-    "CHANNEL",
     "POI",
     "Process",
     "build_workspace",
+    "expected_observation",
     "half_spread",
     "processes",
     "read_workspace",
+    "sides",
 ]
 
-CHANNEL = "signal_region"
 POI = "mu"
-_STATERROR = f"staterror_{CHANNEL}"
 
 
 class Process(NamedTuple):
@@ -33,19 +34,24 @@ class Process(NamedTuple):
 
     name: str
     is_signal: bool
-    expected: float
-    """Total yield, in events."""
+    expected: float | None
+    """Yield of all its events, before selections; None if it is not one of the settings."""
     systematics: tuple[Mapping[str, Any], ...]
+    """With free normalisations (``normfactor``) among them."""
 
 
 def processes(config: Mapping[str, Any], signal: str) -> list[Process]:
     """The samples of a signal hypothesis: that signal, and all backgrounds."""
+    modifiers = [
+        *config["systematics"],
+        *({"type": "normfactor", **factor} for factor in config.get("normfactors", [])),
+    ]
     return [
         Process(
             sample["name"],
             sample["process"] == "signal",
-            sample["yield"],
-            tuple(s for s in config["systematics"] if s["sample"] == sample["name"]),
+            sample.get("yield"),
+            tuple(s for s in modifiers if sample["name"] in affected(s)),
         )
         for sample in config["samples"]
         if sample["process"] == "background" or sample["name"] == signal
@@ -57,65 +63,132 @@ def build_workspace(
     histograms: Mapping[str, Histogram],
     observed: Any,
     staterror: bool,
+    channels: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """A workspace with one channel, valid against pyhf's schema.
+    """A workspace, valid against pyhf's schema.
 
     Args:
         samples: the processes of the hypothesis.
-        histograms: by template name, ``<sample>`` and ``<sample>__<systematic>_up`` / ``_down``.
+        histograms: by template name, ``<sample>`` and ``<sample>__<systematic>_up`` / ``_down``,
+            the bins of all channels side by side (B,).
         observed: counts per bin (B,).
         staterror: whether the histograms' errors become a staterror.
+        channels: number of bins of each, sorted by name; one channel if not given.
 
     Raises:
-        InputError: names the template and bin of a yield that is negative or not finite.
+        InputError: names the template, channel and bin of a yield that is negative or not finite.
     """
+    channels = channels or Channels(observable_bins=len(np.asarray(observed))).sizes
+    ends = dict(zip(channels, np.cumsum(list(channels.values())).tolist(), strict=True))
+    places = {name: slice(ends[name] - bins, ends[name]) for name, bins in channels.items()}
     for name, histogram in histograms.items():
-        bad = ~(np.isfinite(histogram.values) & (np.asarray(histogram.values) >= 0))
-        if bad.any():
-            at = int(np.argmax(bad))
-            raise InputError(
-                f"histogram {name!r}, bin {at}: the yield is {histogram.values[at]:g}; yields "
-                "must be finite and not negative: use fewer bins or more events"
-            )
-    spec = [
-        {
-            "name": sample.name,
-            "data": _floats(histograms[sample.name].values),
-            "modifiers": list(_modifiers(sample, histograms, staterror)),
-        }
-        for sample in samples
-    ]
+        _check_yields(name, np.asarray(histogram.values), places)
+    observed = _floats(observed)
     workspace = {
-        "channels": [{"name": CHANNEL, "samples": spec}],
-        "observations": [{"name": CHANNEL, "data": _floats(observed)}],
-        "measurements": [{"name": "limit", "config": {"poi": POI, "parameters": []}}],
+        "channels": [
+            {
+                "name": channel,
+                "samples": [
+                    {
+                        "name": sample.name,
+                        "data": _floats(histograms[sample.name].values)[place],
+                        "modifiers": list(
+                            _modifiers(sample, histograms, staterror, channel, place)
+                        ),
+                    }
+                    for sample in samples
+                ],
+            }
+            for channel, place in places.items()
+        ],
+        "observations": [{"name": name, "data": observed[place]} for name, place in places.items()],
+        "measurements": [
+            {"name": "limit", "config": {"poi": POI, "parameters": _parameters(samples)}}
+        ],
         "version": "1.0.0",
     }
     pyhf.schema.validate(workspace, "workspace.json")
     return workspace
 
 
+def _check_yields(name: str, values: np.ndarray, places: Mapping[str, slice]) -> None:
+    bad = ~(np.isfinite(values) & (values >= 0))
+    if bad.any():
+        at = int(np.argmax(bad))
+        channel, place = next((c, p) for c, p in places.items() if p.start <= at < p.stop)
+        where = f"region {channel!r}, bin {at - place.start}" if len(places) > 1 else f"bin {at}"
+        raise InputError(
+            f"histogram {name!r}, {where}: the yield is {values[at]:g}; yields "
+            "must be finite and not negative: use fewer bins or more events"
+        )
+
+
 def _modifiers(
-    sample: Process, histograms: Mapping[str, Histogram], staterror: bool
+    sample: Process,
+    histograms: Mapping[str, Histogram],
+    staterror: bool,
+    channel: str,
+    place: slice,
 ) -> Iterator[dict[str, Any]]:
     if sample.is_signal:
         yield {"name": POI, "type": "normfactor", "data": None}
     for systematic in sample.systematics:
+        if channel not in systematic.get("regions", [channel]):
+            continue
         name, kind = systematic["name"], systematic["type"]
+        data: Any = None
         if kind == "normsys":
-            data: Any = {"hi": systematic["up"], "lo": systematic["down"]}
-        else:
-            up, down = (
-                histograms[f"{sample.name}__{name}_{side}"].values for side in ("up", "down")
-            )
+            data = {"hi": systematic["up"], "lo": systematic["down"]}
+        elif kind in ("histosys", "shapesys"):
+            up, down = sides(histograms, sample.name, name)
             if kind == "histosys":
-                data = {"hi_data": _floats(up), "lo_data": _floats(down)}
+                data = {"hi_data": _floats(up)[place], "lo_data": _floats(down)[place]}
             else:
-                data = _floats(half_spread(up, down))
+                data = _floats(half_spread(up, down))[place]
         yield {"name": name, "type": kind, "data": data}
     if staterror:
         errors = np.sqrt(np.asarray(histograms[sample.name].variances))
-        yield {"name": _STATERROR, "type": "staterror", "data": _floats(errors)}
+        yield {"name": f"staterror_{channel}", "type": "staterror", "data": _floats(errors)[place]}
+
+
+def _parameters(samples: Sequence[Process]) -> list[dict[str, Any]]:
+    """What the measurement says about parameters: the luminosity, and free normalisations."""
+    found = {}
+    for systematic in (s for sample in samples for s in sample.systematics):
+        name = systematic["name"]
+        if systematic["type"] == "lumi":
+            width = float(systematic["uncertainty"])
+            found[name] = {
+                "name": name, "inits": [1.0], "auxdata": [1.0], "sigmas": [width],
+                "bounds": [[max(1 - 10 * width, 1e-3), 1 + 10 * width]],
+            }  # fmt: skip
+        elif systematic["type"] == "normfactor":
+            found[name] = {"name": name, "inits": [1.0], "bounds": [list(systematic["bounds"])]}
+    return list(found.values())
+
+
+def sides(histograms: Mapping[str, Histogram], sample: str, systematic: str) -> tuple[Any, Any]:
+    """Yields (B,) of a systematic's variations up and down, numpy or JAX.
+
+    Of one that has no variation down it is the mirror image of the one up, as far as yields stay
+    positive.
+    """
+    up = histograms[f"{sample}__{systematic}_up"].values
+    down = histograms.get(f"{sample}__{systematic}_down")
+    if down is not None:
+        return up, down.values
+    mirrored = 2 * histograms[sample].values - up
+    return up, mirrored * (mirrored > 0)
+
+
+def expected_observation(
+    samples: Sequence[Process], histograms: Mapping[str, Histogram], strength: float
+) -> Histogram:
+    """What is expected (B,) at a signal strength, in place of events that are not looked at."""
+    values = sum(
+        (strength if s.is_signal else 1.0) * np.asarray(histograms[s.name].values) for s in samples
+    )
+    return Histogram(np.asarray(values), np.asarray(values))
 
 
 def half_spread(up: Any, down: Any) -> Any:

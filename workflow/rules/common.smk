@@ -17,6 +17,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 
 from hone.config import (
     checked_config,
+    event_files,
     is_trained,
     seeds,
     signals,
@@ -26,6 +27,7 @@ from hone.config import (
 from hone.errors import ConfigError
 from hone.own_objective import source_file
 from hone.provenance import code_digest, versions
+from hone.samples import affected
 
 CONFIGFILE = Path((workflow.configfiles or ["config/config.yaml"])[-1])
 
@@ -46,6 +48,24 @@ STUDIES = {study["name"]: study for study in config["studies"]}
 SETS = ["training", "validation", "evaluation"]
 TEMPLATES = list(
     dict.fromkeys(t for signal in SIGNALS for t in templates(config, signal))
+)
+# The user's own files by set of events; none where events are generated.
+FILES = event_files(config)
+DATA = [s["name"] for s in config["samples"] if s["process"] == "data"]
+# Without generated pseudo-data and before unblinding, the observation is what is expected.
+BLIND = bool(FILES) and not config["observation"]["unblind"]
+# Features that are variables of the events, not expressions of them.
+PLAIN = all(name.isidentifier() for name in config["features"])
+# Known densities and nothing else: the floor is known too.
+HAS_FLOOR = PLAIN and not (
+    FILES
+    or config["regions"]
+    or config["normfactors"]
+    or any(
+        isinstance(s.get(side), dict)
+        for s in config["systematics"]
+        for side in ("up", "down")
+    )
 )
 RESULT = "results/{analysis}/{signal}/{observable}/seed{seed}"
 FIGURE = "results/{analysis}/figures/{signal}__{observable}__"
@@ -95,6 +115,10 @@ def selection_settings():
         "observable": observable_settings,
         "own_objective": own_objective,
         "model": model_settings,
+        "inputs": input_settings,
+        "training_files": files_of("training"),
+        "validation_files": files_of("validation"),
+        "most": config["events"],
         "features": config["features"],
         "level": config["limits"]["level"],
     }
@@ -108,44 +132,141 @@ def template_settings(wildcards):
         "seed": config["seed"],
         "events": config["events"],
         "samples": [s for s in config["samples"] if s["name"] == sample],
-        "systematics": [s for s in config["systematics"] if s["name"] == systematic],
+        "systematics": [
+            s
+            for s in config["systematics"]
+            if s["name"] == systematic and sample in affected(s)
+        ],
     }
+
+
+def without_distributions(entry):
+    """An entry of samples or systematics without densities: these stand in the events."""
+    return {
+        k: [] if k in ("up", "down") and isinstance(v, list) else v
+        for k, v in entry.items()
+        if k != "distribution"
+    }
+
+
+def samples_and_systematics(wildcards):
+    """Those of the signal hypothesis at hand, and of the observable."""
+    others = [s for s in SIGNALS if s != wildcards.signal] + DATA
+    samples = [s for s in config["samples"] if s["name"] not in others]
+    names = {s["name"] for s in samples}
+    return samples, [
+        {**s, "sample": [name for name in affected(s) if name in names]}
+        for s in systematics_of(config, wildcards.get("observable"))
+        if names & set(affected(s))
+    ]
 
 
 def model_settings(wildcards):
     """What makes histograms a statistical model, for the signal hypothesis at hand."""
-    others = [s for s in SIGNALS if s != wildcards.signal]
-    samples = [s for s in config["samples"] if s["name"] not in others]
-    names = {s["name"] for s in samples}
+    samples, systematics = samples_and_systematics(wildcards)
+    kept = ("name", "process", "yield")
     return {
-        "samples": [
-            {k: v for k, v in s.items() if k != "distribution"} for s in samples
-        ],
+        "samples": [{k: s[k] for k in kept if k in s} for s in samples],
         "systematics": [
-            (
-                s
-                if s["type"] == "normsys"
-                else {k: s[k] for k in ("name", "type", "sample")}
-            )
-            for s in systematics_of(config, wildcards.get("observable"))
-            if s["sample"] in names
+            {
+                k: v
+                for k, v in s.items()
+                if k not in ("up", "down") or s["type"] == "normsys"
+            }
+            for s in systematics
         ],
+        "normfactors": config["normfactors"],
+        "regions": config["regions"],
         "staterror": config["workspace"]["staterror"],
     }
 
 
-def event_files(events_set):
-    """Input function: the event files of one set that a signal hypothesis needs."""
+def input_settings(wildcards):
+    """How event files are read, for the signal hypothesis at hand."""
+    samples, systematics = samples_and_systematics(wildcards)
+    return reading(samples, systematics)
+
+
+def survey_settings(wildcards):
+    """How the files of one set of events are read."""
+    name = wildcards.template.partition("__")[0]
+    return reading(
+        [s for s in config["samples"] if s["name"] == name],
+        [s for s in config["systematics"] if name in affected(s)],
+    )
+
+
+def reading(samples, systematics):
+    found = {
+        "samples": [without_distributions(s) for s in samples],
+        "systematics": [
+            without_distributions(s)
+            for s in systematics
+            if s["type"] in ("histosys", "shapesys")
+        ],
+        "regions": config["regions"],
+        "split": config["split"],
+    }
+    if "luminosity" in config:
+        found["luminosity"] = config["luminosity"]
+    return found
+
+
+def surveyed_files(wildcards):
+    """Input function: files of one set of events; of generated ones those of the evaluation set."""
+    return FILES.get(
+        wildcards.template,
+        [f"results/{wildcards.analysis}/events/evaluation/{wildcards.template}.root"],
+    )
+
+
+def files_of(events_set):
+    """Function of wildcards: files by name of the set of events, as a hypothesis needs them."""
 
     def files(wildcards):
-        return expand(
-            "results/{analysis}/events/{set}/{template}.root",
-            analysis=wildcards.analysis,
-            set=events_set,
-            template=templates(config, wildcards.signal, wildcards.get("observable")),
-        )
+        return {
+            name: FILES.get(
+                name, [f"results/{wildcards.analysis}/events/{events_set}/{name}.root"]
+            )
+            for name in templates(config, wildcards.signal, wildcards.get("observable"))
+        }
 
     return files
+
+
+def all_files_of(events_set):
+    """Input function: the files of one set that a signal hypothesis needs."""
+
+    def files(wildcards):
+        return [
+            f for several in files_of(events_set)(wildcards).values() for f in several
+        ]
+
+    return files
+
+
+def surveys(wildcards):
+    """Input function: what is known about the events that a hypothesis needs."""
+    return expand(
+        "results/{analysis}/inputs/{template}.json",
+        analysis=wildcards.analysis,
+        template=templates(config, wildcards.signal, wildcards.get("observable")),
+    )
+
+
+# Waited for, but a new table alone trains nothing again.
+CHECKED = ancient(f"results/{ANALYSIS}/inputs/yields.txt")
+
+
+def observed_files(wildcards):
+    """Input function: files with observed events; none while the analysis is blind."""
+    if BLIND:
+        return []
+    return (
+        FILES[DATA[0]]
+        if FILES
+        else f"results/{wildcards.analysis}/events/observed/data.root"
+    )
 
 
 def all_seeds(name):
@@ -180,7 +301,7 @@ def source_model(wildcards):
 
 def all_figures(extension):
     kinds = ["templates", "soft_hard", "cls_scan"]
-    kinds += ["plane"] if len(config["features"]) == 2 else []
+    kinds += ["plane"] if len(config["features"]) == 2 and PLAIN and not FILES else []
     figures = [(name, kind) for name in OBSERVABLES for kind in kinds]
     figures += [(name, "training") for name in TRAINED + REBINNED]
     return expand(

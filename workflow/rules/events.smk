@@ -32,3 +32,50 @@ rule simulate_observation:
         "Drawing the pseudo-data"
     script:
         "../scripts/simulate_observation.py"
+
+
+rule survey_events:
+    input:
+        surveyed_files,
+    output:
+        "results/{analysis}/inputs/{template}.json",
+    log:
+        "results/{analysis}/logs/survey_events/{template}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/survey_events/{template}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        inputs=survey_settings,
+        features=config["features"],
+        made_by=made_by("survey_events"),
+    message:
+        "Counting the events of {wildcards.template}"
+    script:
+        "../scripts/survey_events.py"
+
+
+# `snakemake check_inputs` is a first look at yields, before anything is trained.
+rule check_inputs:
+    input:
+        expand(
+            "results/{analysis}/inputs/{template}.json",
+            analysis=ANALYSIS,
+            template=TEMPLATES,
+        ),
+    output:
+        csv=f"results/{ANALYSIS}/inputs/yields.csv",
+        txt=f"results/{ANALYSIS}/inputs/yields.txt",
+    log:
+        f"results/{ANALYSIS}/logs/check_inputs.log",
+    benchmark:
+        f"results/{ANALYSIS}/benchmarks/check_inputs.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        inputs=settings("samples", "regions"),
+        made_by=made_by("check_inputs"),
+    message:
+        "Checking the inputs"
+    script:
+        "../scripts/check_inputs.py"

@@ -31,7 +31,7 @@ rule plot_plane:
     input:
         selected="results/{analysis}/{signal}/{observable}/selected.json",
         models=all_seeds("model.safetensors"),
-        events=event_files("evaluation"),
+        events=all_files_of("evaluation"),
     output:
         png=report(
             f"{FIGURE}plane.png",
@@ -93,6 +93,7 @@ rule plot_histograms:
         "../../envs/cpu.yaml"
     params:
         model=model_settings,
+        blind=BLIND,
         made_by=made_by("plot_histograms"),
     message:
         "Drawing the histograms of {wildcards.observable} for {wildcards.signal}"
@@ -133,7 +134,7 @@ rule plot_cls_scan:
 rule plot_comparison:
     input:
         comparison="results/{analysis}/comparison.csv",
-        floor="results/{analysis}/{signal}/floor.json",
+        floor="results/{analysis}/{signal}/floor.json" if HAS_FLOOR else [],
     output:
         png=report(
             "results/{analysis}/figures/{signal}__comparison.png",
@@ -159,7 +160,7 @@ rule plot_comparison:
 rule plot_study:
     input:
         comparison="results/{analysis}/comparison.csv",
-        floor="results/{analysis}/{signal}/floor.json",
+        floor="results/{analysis}/{signal}/floor.json" if HAS_FLOOR else [],
     output:
         png=report(
             "results/{analysis}/figures/{signal}__study_{study}.png",

@@ -1,8 +1,9 @@
 rule fill_histograms:
     input:
         model=f"{RESULT}/model.safetensors",
-        evaluation=event_files("evaluation"),
-        observed="results/{analysis}/events/observed/data.root",
+        evaluation=all_files_of("evaluation"),
+        surveys=surveys,
+        observed=observed_files,
     output:
         f"{RESULT}/histograms.root",
     log:
@@ -12,6 +13,12 @@ rule fill_histograms:
     conda:
         "../../envs/cpu.yaml"
     params:
+        inputs=input_settings,
+        evaluation_files=files_of("evaluation"),
+        model=model_settings,
+        data=[s for s in config["samples"] if s["process"] == "data"],
+        blind=BLIND,
+        observation=config["observation"],
         made_by=made_by("fill_histograms"),
     message:
         "Filling histograms of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"

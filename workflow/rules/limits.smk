@@ -14,6 +14,7 @@ rule compute_limits:
         level=config["limits"]["level"],
         histograms=config["workspace"]["histograms"],
         model=model_settings,
+        blind=BLIND,
         made_by=made_by("compute_limits"),
     message:
         "Computing limits of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
@@ -48,8 +49,14 @@ rule compute_floor:
 rule compare_observables:
     input:
         limits=all_results("limits.json"),
-        floors=expand(
-            "results/{analysis}/{signal}/floor.json", analysis=ANALYSIS, signal=SIGNALS
+        floors=(
+            expand(
+                "results/{analysis}/{signal}/floor.json",
+                analysis=ANALYSIS,
+                signal=SIGNALS,
+            )
+            if HAS_FLOOR
+            else []
         ),
     output:
         comparison=report(

@@ -1,7 +1,9 @@
 rule train_observable:
     input:
-        training=event_files("training"),
-        validation=event_files("validation"),
+        training=all_files_of("training"),
+        validation=all_files_of("validation"),
+        surveys=surveys,
+        checked=CHECKED,
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
@@ -15,7 +17,6 @@ rule train_observable:
         "../../envs/gpu.yaml"
     params:
         **selection_settings(),
-        evaluation_events=config["events"]["evaluation"],
         made_by=made_by("train_observable"),
     message:
         "Training {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
@@ -30,8 +31,10 @@ for name in TOGETHER:
         name:
             f"train_together_{name.replace('-', '_')}"
         input:
-            training=event_files("training"),
-            validation=event_files("validation"),
+            training=all_files_of("training"),
+            validation=all_files_of("validation"),
+            surveys=surveys,
+            checked=CHECKED,
         output:
             models=expand(
                 f"{RESULT}/model.safetensors",
@@ -53,7 +56,6 @@ for name in TOGETHER:
             "../../envs/gpu.yaml"
         params:
             **selection_settings(),
-            evaluation_events=config["events"]["evaluation"],
             made_by=made_by("train_observable"),
         message:
             "Training all seeds of {wildcards.observable} for {wildcards.signal}"
@@ -64,7 +66,8 @@ for name in TOGETHER:
 rule optimise_edges:
     input:
         model=source_model,
-        validation=event_files("validation"),
+        validation=all_files_of("validation"),
+        surveys=surveys,
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
@@ -87,7 +90,9 @@ rule optimise_edges:
 
 rule search_cuts:
     input:
-        training=event_files("training"),
+        training=all_files_of("training"),
+        surveys=surveys,
+        checked=CHECKED,
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],

@@ -9,7 +9,7 @@ from hone.certify import certify
 from hone.errors import InputError, ModelError
 from hone.files import read_json, write_json
 from hone.histfactory import from_pyhf
-from hone.results import compute_limits, scan_cls
+from hone.results import compute_limits, scan_cls, without_observation
 from hone.script import job, setup_jax
 from hone.templates import read_histograms
 from hone.workspace import processes, read_workspace
@@ -23,6 +23,8 @@ with job(snakemake) as provenance:
     except ModelError as error:
         raise InputError(f"{path}: {error}") from error
     limits = compute_limits(model, observed, level)
+    if snakemake.params.blind:
+        limits = without_observation(limits)
     nominal = np.asarray(infer.nominal_asimov(model, 0.0))
     check = certify(model, oracle, nominal, observed, limits, level)
     found = [x for x in (limits["observed_limit"], *limits["expected_limits_postfit"]) if x]
@@ -38,7 +40,7 @@ with job(snakemake) as provenance:
             **limits,
             "without_staterror": bare,
             "pyhf_check": check,
-            "scan": scan_cls(model, observed, largest),
+            "scan": scan_cls(model, observed, largest, blind=snakemake.params.blind),
             "provenance": {**provenance, "workspace": pyhf.utils.digest(spec)},
         },
     )

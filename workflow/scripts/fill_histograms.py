@@ -1,27 +1,48 @@
 """Score the evaluation events and the observation, and fill hard and soft histograms."""
 
+from pathlib import Path
+
 import numpy as np
 
-from hone.event_sets import hard_histograms, load_event_sets, soft_histograms
-from hone.events import read_events
+from hone.events import TREE, WEIGHT
+from hone.files import read_json
+from hone.inputs import Source, count_data, data_source, fill_histograms, sources
 from hone.observable import load_observable
+from hone.regions import Channels, regions_of
 from hone.script import job, setup_jax
-from hone.templates import count, write_histograms
+from hone.templates import write_histograms
+from hone.workspace import expected_observation, processes
 
 with job(snakemake) as provenance:
     setup_jax()
+    params, files = snakemake.params, snakemake.params.evaluation_files
     observable, _ = load_observable(snakemake.input.model)
-    evaluation = load_event_sets(snakemake.input.evaluation, observable.features)
-    scores = {name: observable.score(events) for name, events in evaluation.features.items()}
-    observed, weights = read_events(snakemake.input.observed, observable.features)
+    regions, features = regions_of(params.inputs), observable.features
+    surveys = {Path(path).stem: read_json(path) for path in snakemake.input.surveys}
+    groups = fill_histograms(
+        observable, sources(params.inputs, list(files), files), regions, surveys, features
+    )
+    if params.blind:
+        samples = processes(params.model, snakemake.wildcards.signal)
+        strength = params.observation["mu"]
+        if (
+            params.observation.get("signal", snakemake.wildcards.signal)
+            != snakemake.wildcards.signal
+        ):
+            strength = 0.0
+        observed = expected_observation(samples, groups["hard"], strength)
+    else:
+        paths = tuple(snakemake.input.observed)
+        source = (
+            data_source(params.data[0], paths)
+            if params.data
+            else Source("data", paths, TREE, {"data": WEIGHT})
+        )
+        observed = count_data(observable, source, regions, features)
     edges = np.asarray(observable.edges)
     write_histograms(
         snakemake.output[0],
-        {
-            "hard": hard_histograms(observable, evaluation, scores),
-            "soft": soft_histograms(observable, evaluation),
-            "observed": {"data": count(observable.score(observed), weights, edges)},
-        },
-        edges,
+        {**groups, "observed": {"data": observed}},
+        Channels(regions, len(edges) - 1).edges(edges),
         provenance,
     )

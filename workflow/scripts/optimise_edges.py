@@ -1,10 +1,13 @@
 """Take a trained network and give it the best bin edges for an objective on validation events."""
 
+from pathlib import Path
+
 from hone.edges import optimise_edges
-from hone.event_sets import load_event_sets
-from hone.files import write_csv
+from hone.files import read_json, write_csv
+from hone.inputs import load_events, sources
 from hone.objectives import resolve_objective
 from hone.observable import load_observable, save_observable
+from hone.regions import regions_of
 from hone.script import job, setup_jax
 from hone.workspace import processes
 
@@ -12,7 +15,15 @@ with job(snakemake) as provenance:
     setup_jax()
     params = snakemake.params
     observable, settings = load_observable(snakemake.input.model)
-    validation = load_event_sets(snakemake.input.validation, observable.features)
+    files = params.validation_files
+    validation = load_events(
+        sources(params.inputs, list(files), files),
+        observable.features,
+        regions_of(params.inputs),
+        {Path(path).stem: read_json(path) for path in snakemake.input.surveys},
+        "validation",
+        params.most["validation"],
+    )
     name = params.observable.get("objective", "cls")
     of_model = resolve_objective(name, params.level, params.own_objective.get("folder", ""))
     assert of_model is not None, "the config allows no objective of events here"

@@ -8,4 +8,5 @@ from hone.script import job
 with job(snakemake):
     rows = read_csv(snakemake.input.comparison)
     mine = [row for row in rows if row["signal"] == snakemake.wildcards.signal]
-    save(draw_comparison(mine, read_json(snakemake.input.floor)), snakemake.output)
+    floor = read_json(snakemake.input.floor) if snakemake.input.floor else {}
+    save(draw_comparison(mine, floor), snakemake.output)

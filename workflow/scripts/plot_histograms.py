@@ -18,6 +18,7 @@ with job(snakemake):
         observed["data"].values,
         edges,
         name,
+        snakemake.params.blind,
     )
     save(templates, [outputs.templates_png, outputs.templates_pdf])
     soft_hard = draw_soft_hard(soft, hard, edges, name)

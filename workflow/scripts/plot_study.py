@@ -9,5 +9,5 @@ with job(snakemake):
     rows = read_csv(snakemake.input.comparison)
     mine = [row for row in rows if row["signal"] == snakemake.wildcards.signal]
     params = snakemake.params
-    floor = read_json(snakemake.input.floor)
+    floor = read_json(snakemake.input.floor) if snakemake.input.floor else {}
     save(draw_study(mine, params.study, params.observables, floor), snakemake.output)

@@ -1,13 +1,16 @@
 """Take the best of all combinations of cuts on a grid."""
 
+from pathlib import Path
+
 import jax
 import numpy as np
 
-from hone.event_sets import load_event_sets
-from hone.files import write_csv
+from hone.files import read_json, write_csv
 from hone.grid import search_cuts
+from hone.inputs import load_events, sources
 from hone.objectives import resolve_objective
 from hone.observable import create_observable, save_observable
+from hone.regions import regions_of
 from hone.script import job, setup_jax
 from hone.workspace import processes
 
@@ -15,7 +18,15 @@ with job(snakemake) as provenance:
     setup_jax(brief=True)
     params = snakemake.params
     samples = processes(params.model, snakemake.wildcards.signal)
-    training = load_event_sets(snakemake.input.training, params.features)
+    files = params.training_files
+    training = load_events(
+        sources(params.inputs, list(files), files),
+        params.features,
+        regions_of(params.inputs),
+        {Path(path).stem: read_json(path) for path in snakemake.input.surveys},
+        "training",
+        params.most["training"],
+    )
     nominal = np.concatenate([training.features[sample.name] for sample in samples])
     found, objective = search_cuts(
         create_observable(params.observable, params.features, nominal, jax.random.key(0)),

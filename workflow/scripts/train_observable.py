@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from hone.event_sets import load_event_sets
-from hone.files import write_csv
+from hone.files import read_json, write_csv
+from hone.inputs import load_events, sources
 from hone.objectives import resolve_objective
 from hone.observable import save_observable
+from hone.regions import regions_of
 from hone.script import job, setup_jax
 from hone.training import Checkpoint, Settings, train
 from hone.workspace import processes
@@ -15,8 +16,21 @@ with job(snakemake) as provenance:
     params, signal = snakemake.params, snakemake.wildcards.signal
     observable, objective = params.observable, params.observable["objective"]
     models = [Path(path) for path in snakemake.output.models]
-    training = load_event_sets(snakemake.input.training, params.features)
-    validation = load_event_sets(snakemake.input.validation, params.features)
+    surveys = {Path(path).stem: read_json(path) for path in snakemake.input.surveys}
+    training, validation = (
+        load_events(
+            sources(params.inputs, list(files), files),
+            params.features,
+            regions_of(params.inputs),
+            surveys,
+            events_set,
+            params.most[events_set],
+        )
+        for events_set, files in (
+            ("training", params.training_files),
+            ("validation", params.validation_files),
+        )
+    )
     # Beside the outputs, not one of them: Snakemake removes the outputs of a job that failed.
     checkpoint = Checkpoint(
         models[0].with_name("checkpoint.safetensors"),
@@ -31,7 +45,7 @@ with job(snakemake) as provenance:
         Settings.of(
             observable,
             staterror=params.model["staterror"],
-            evaluation_events=params.evaluation_events,
+            evaluation_events=params.most["evaluation"],
         ),
         observable,
         params.features,

@@ -1,12 +1,20 @@
 """The configuration of an analysis: its schema, its defaults, and what it says."""
 
 from hone.config.check import checked_config
-from hone.config.contents import is_trained, seeds, signals, systematics_of, templates
+from hone.config.contents import (
+    event_files,
+    is_trained,
+    seeds,
+    signals,
+    systematics_of,
+    templates,
+)
 from hone.config.schema import SCHEMA, load_schema
 
 __all__ = [
     "SCHEMA",
     "checked_config",
+    "event_files",
     "is_trained",
     "load_schema",
     "seeds",

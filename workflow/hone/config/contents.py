@@ -1,8 +1,19 @@
 """What a checked config says about the analysis, for rules and scripts."""
 
+import glob
 from typing import Any
 
-__all__ = ["is_trained", "seeds", "signals", "systematics_of", "templates"]
+from hone.samples import affected, has_events, is_ntuple
+
+__all__ = [
+    "event_files",
+    "is_trained",
+    "matching",
+    "seeds",
+    "signals",
+    "systematics_of",
+    "templates",
+]
 
 
 def signals(config: dict[str, Any]) -> list[str]:
@@ -23,21 +34,46 @@ def systematics_of(config: dict[str, Any], observable: str | None) -> list[dict[
 def templates(config: dict[str, Any], signal: str, observable: str | None = None) -> list[str]:
     """Names of the event sets of one hypothesis: each sample, then its varied distributions.
 
-    A varied set is called ``<sample>__<systematic>_up`` or ``..._down``. With an observable, only
-    the sets that it needs.
+    A varied set is called ``<sample>__<systematic>_up`` or ``..._down``; where only weights are
+    varied there is none. With an observable, only the sets that it needs.
     """
     systematics = systematics_of(config, observable)
     names = []
     for sample in config["samples"]:
-        if sample["process"] == "signal" and sample["name"] != signal:
+        if sample["process"] == "data" or (
+            sample["process"] == "signal" and sample["name"] != signal
+        ):
             continue
         names.append(sample["name"])
         for systematic in systematics:
-            if systematic["type"] != "normsys" and systematic["sample"] == sample["name"]:
+            if sample["name"] in affected(systematic):
                 names += [
-                    f"{sample['name']}__{systematic['name']}_{side}" for side in ("up", "down")
+                    f"{sample['name']}__{systematic['name']}_{side}"
+                    for side in ("up", "down")
+                    if has_events(systematic, side)
                 ]
     return names
+
+
+def event_files(config: dict[str, Any]) -> dict[str, list[str]]:
+    """The user's files by name of the set of events, sorted; none where events are generated."""
+    found = {}
+    for sample in config["samples"]:
+        if not is_ntuple(sample):
+            continue
+        found[sample["name"]] = matching(sample["files"])
+        for systematic in config["systematics"]:
+            for side in ("up", "down"):
+                if sample["name"] in affected(systematic) and has_events(systematic, side):
+                    files = systematic[side].get("files", sample["files"])
+                    found[f"{sample['name']}__{systematic['name']}_{side}"] = matching(files)
+    return found
+
+
+def matching(patterns: str | list[str]) -> list[str]:
+    """Files that match a pattern, or several."""
+    several = [patterns] if isinstance(patterns, str) else patterns
+    return sorted({path for pattern in several for path in glob.glob(pattern, recursive=True)})
 
 
 def seeds(config: dict[str, Any], observable: str) -> int:

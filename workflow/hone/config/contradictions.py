@@ -1,5 +1,6 @@
 """What a schema cannot say: settings that contradict each other or name what is not there."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import Any
 import numpy as np
 
 from hone.config.contents import is_trained, signals
+from hone.config.inputs import input_problems
+from hone.errors import InputError
+from hone.expressions import Expression
 from hone.own_objective import find_function
 
 __all__ = ["contradictions"]
@@ -15,7 +19,7 @@ __all__ = ["contradictions"]
 
 def contradictions(config: dict[str, Any], folder: str | Path) -> Iterator[str]:
     """What a schema cannot say: names that refer to nothing, sizes that do not fit."""
-    for key in ("samples", "systematics", "observables"):
+    for key in ("samples", "regions", "normfactors", "observables"):
         names = [entry["name"] for entry in config[key]]
         for name in sorted({n for n in names if names.count(n) > 1}):
             yield f"{key}: the name {name!r} is used more than once"
@@ -24,12 +28,7 @@ def contradictions(config: dict[str, Any], folder: str | Path) -> Iterator[str]:
         if process not in {s["process"] for s in samples.values()}:
             yield f"samples: there is no sample of process {process!r}"
     yield from _distribution_problems(config)
-    for i, systematic in enumerate(config["systematics"]):
-        if systematic["sample"] not in samples:
-            yield (
-                f"systematics[{i}].sample: there is no sample {systematic['sample']!r}; "
-                f"samples are {', '.join(samples)}"
-            )
+    yield from input_problems(config)
     injected = config["observation"].get("signal")
     if injected is not None and injected not in signals(config):
         yield (
@@ -146,12 +145,20 @@ def _no_feature(config: dict[str, Any], name: str) -> str:
 
 def _distribution_problems(config: dict[str, Any]) -> Iterator[str]:
     places = [
-        (f"samples[{i}].distribution", s["distribution"]) for i, s in enumerate(config["samples"])
+        (f"samples[{i}].distribution", s["distribution"])
+        for i, s in enumerate(config["samples"])
+        if "distribution" in s
     ]
     for i, systematic in enumerate(config["systematics"]):
-        if systematic["type"] != "normsys":
-            places += [(f"systematics[{i}].{side}", systematic[side]) for side in ("up", "down")]
-    features = set(config["features"])
+        places += [
+            (f"systematics[{i}].{side}", systematic[side])
+            for side in ("up", "down")
+            if isinstance(systematic.get(side), list)
+        ]
+    features = set()
+    for text in config["features"]:
+        with contextlib.suppress(InputError):  # said by input_problems
+            features |= set(Expression(text).branches)
     for where, blocks in places:
         variables = [v for block in blocks for v in block["variables"]]
         if len(set(variables)) != len(variables):

@@ -2,9 +2,11 @@
 
 from hone.events.distributions import cell_probabilities, draw
 from hone.events.generate import generate, pseudo_data
-from hone.events.rootfiles import read_events, write_events
+from hone.events.rootfiles import TREE, WEIGHT, read_events, write_events
 
 __all__ = [
+    "TREE",
+    "WEIGHT",
     "cell_probabilities",
     "draw",
     "generate",

@@ -8,7 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hone.figures.style import OBSERVABLE_COLOURS, SIGNAL, new_figure, shade
+from hone.samples import affected
 from hone.templates import Histogram
+from hone.workspace import sides
 
 __all__ = ["draw_soft_hard", "draw_templates"]
 
@@ -18,8 +20,9 @@ def draw_templates(
     signal: str,
     histograms: Mapping[str, Histogram],
     observed: np.ndarray,
-    edges: np.ndarray,
+    edges: Mapping[str, np.ndarray],
     observable: str,
+    blind: bool = False,
 ) -> Figure:
     """Stacked backgrounds and signal with uncertainty bands, the observation, and its ratio.
 
@@ -29,16 +32,17 @@ def draw_templates(
     Args:
         model: ``samples`` and ``systematics`` of the hypothesis.
         signal: name of the signal.
-        histograms: by template name.
+        histograms: by template name, the bins of all regions side by side.
         observed: counts per bin (B,).
-        edges: bin edges (B + 1,).
+        edges: bin edges of each region.
         observable: name for the title.
+        blind: the observation is what is expected, and not drawn.
     """
     backgrounds = [s["name"] for s in model["samples"] if s["process"] == "background"]
     total = np.sum([histograms[name].values for name in backgrounds], axis=0)
     mc_error = np.sqrt(np.sum([histograms[name].variances for name in backgrounds], axis=0))
     down, up = _systematic_band(model, histograms, backgrounds)
-    places = np.arange(len(edges))
+    places = np.arange(len(total) + 1)
 
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
     stack = [histograms[name].values for name in backgrounds] + [histograms[signal].values]
@@ -55,15 +59,16 @@ def draw_templates(
     )
     _band(main, places, total - down, total + up, "systematic", hatch="////", facecolor="none")
     _band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
-    mplhep.histplot(
-        observed,
-        places,
-        ax=main,
-        histtype="errorbar",
-        color="black",
-        label="pseudo-data",
-        yerr=True,
-    )
+    if not blind:
+        mplhep.histplot(
+            observed,
+            places,
+            ax=main,
+            histtype="errorbar",
+            color="black",
+            label="observed",
+            yerr=True,
+        )
     main.set_yscale("log")
     smallest = min(1.0, *(v for values in stack for v in np.asarray(values) if v > 0))
     main.set_ylim(0.3 * smallest, 30 * max(np.max(np.sum(stack, axis=0)), np.max(observed), 1))
@@ -75,9 +80,10 @@ def draw_templates(
     _band(ratio, places, 1 - down / safe, 1 + up / safe, hatch="////", facecolor="none")
     _band(ratio, places, 1 - mc_error / safe, 1 + mc_error / safe, facecolor="0.3")
     centres = places[:-1] + 0.5
-    ratio.errorbar(
-        centres, observed / safe, np.sqrt(observed) / safe, fmt="o", color="black", markersize=5
-    )
+    if not blind:
+        ratio.errorbar(
+            centres, observed / safe, np.sqrt(observed) / safe, fmt="o", color="black", markersize=5
+        )
     ratio.axhline(1, color="black", linewidth=0.8)
     top = 1.3 * np.nanmax([2.0, *np.minimum(1 + up / safe, 6)])
     ratio.set(ylim=(0, min(top, 6)), ylabel="data / bkg.")
@@ -86,10 +92,13 @@ def draw_templates(
 
 
 def draw_soft_hard(
-    soft: Mapping[str, Histogram], hard: Mapping[str, Histogram], edges: np.ndarray, observable: str
+    soft: Mapping[str, Histogram],
+    hard: Mapping[str, Histogram],
+    edges: Mapping[str, np.ndarray],
+    observable: str,
 ) -> Figure:
     """Soft against hard histogram of every template, and their ratio."""
-    places = np.arange(len(edges))
+    places = np.arange(sum(len(e) - 1 for e in edges.values()) + 1)
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
     for index, name in enumerate(hard):
         colour = OBSERVABLE_COLOURS[index % len(OBSERVABLE_COLOURS)]
@@ -123,17 +132,16 @@ def _systematic_band(
     """Quadratic sum of the one-sigma shifts of the background, below and above."""
     below = above = np.zeros_like(histograms[backgrounds[0]].values)
     for systematic in model["systematics"]:
-        name = systematic["sample"]
-        if name not in backgrounds:
-            continue
-        nominal = histograms[name].values
-        if systematic["type"] == "normsys":
-            shifts = [nominal * (systematic[side] - 1) for side in ("up", "down")]
-        else:
-            stem = f"{name}__{systematic['name']}"
-            shifts = [histograms[f"{stem}_{side}"].values - nominal for side in ("up", "down")]
-        above = np.hypot(above, np.max([*shifts, np.zeros_like(nominal)], axis=0))
-        below = np.hypot(below, -np.min([*shifts, np.zeros_like(nominal)], axis=0))
+        for name in set(affected(systematic)) & set(backgrounds):
+            nominal = np.asarray(histograms[name].values)
+            if systematic["type"] == "normsys":
+                shifts = [nominal * (systematic[side] - 1) for side in ("up", "down")]
+            elif systematic["type"] == "lumi":
+                shifts = [sign * nominal * systematic["uncertainty"] for sign in (1, -1)]
+            else:
+                shifts = [x - nominal for x in sides(histograms, name, systematic["name"])]
+            above = np.hypot(above, np.max([*shifts, np.zeros_like(nominal)], axis=0))
+            below = np.hypot(below, -np.min([*shifts, np.zeros_like(nominal)], axis=0))
     return below, above
 
 
@@ -154,12 +162,28 @@ def _band(
     )
 
 
-def _label_edges(panels: Sequence[Any], edges: np.ndarray) -> None:
+def _label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray]) -> None:
+    """Edges below the bins, and a line between regions with their names above."""
+    total = sum(len(e) - 1 for e in edges.values())
+    step = max(1, total // 12)
+    ticks: list[tuple[float, str]] = []
+    start = 0
+    for name, of_region in edges.items():
+        stop = start + len(of_region) - 1
+        # The last edge of a region is in the place of the next one's first.
+        shown = of_region if stop == total else of_region[:-1]
+        ticks += [(start + k, f"{edge:.3g}") for k, edge in enumerate(shown) if k % step == 0]
+        if len(edges) > 1:
+            panels[0].text(
+                (start + stop) / 2, 1.01, name, transform=panels[0].get_xaxis_transform(),
+                ha="center", va="bottom", fontsize=9,
+            )  # fmt: skip
+            for panel in panels:
+                panel.axvline(start, color="black", linewidth=0.8, linestyle=":")
+        start = stop
     for panel in panels:
         panel.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes = panels[-1]
-    axes.set_xlim(0, len(edges) - 1)
-    places = np.arange(len(edges))
-    step = max(1, len(edges) // 12)
-    axes.set_xticks(places[::step], [f"{edge:.3g}" for edge in np.asarray(edges)[::step]])
+    axes.set_xlim(0, total)
+    axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
     axes.set_xlabel("observable (bins drawn equally wide)")

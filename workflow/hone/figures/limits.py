@@ -20,10 +20,17 @@ def draw_cls_scan(limits: Mapping[str, Any], observable: str) -> Figure:
         observable: name for the title.
     """
     scan = limits["scan"]
-    curves = zip(scan["observed"], np.array(scan["expected"]).T, strict=True)
+    blind = scan["observed"] is None
+    curves = zip(
+        scan["expected"][2] if blind else scan["observed"],
+        np.array(scan["expected"]).T,
+        strict=True,
+    )
     results = [(np.array(observed), list(expected)) for observed, expected in curves]
     figure, (axes,) = new_figure()
-    brazil.plot_results(scan["mu"], results, test_size=limits["level"], ax=axes)
+    drawn = brazil.plot_results(scan["mu"], results, test_size=limits["level"], ax=axes)
+    if blind:
+        drawn.cls_obs.remove()
     texts = []
     if limits["observed_limit"] is not None:
         texts.append(f"observed $\\mu <$ {limits['observed_limit']:.3f}")

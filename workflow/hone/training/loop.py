@@ -12,10 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from hone.errors import FitError, InputError
+from hone.errors import FitError
 from hone.event_sets import EventSets
-from hone.fillable import template_model
-from hone.objectives import OF_EVENTS, Objective
+from hone.objectives import Objective
 from hone.observable import Observable, create_observable
 from hone.training.checkpoint import Checkpoint
 from hone.training.settings import Settings
@@ -26,7 +25,6 @@ from hone.training.step import (
     draw_batch,
     make_optimiser,
     make_step,
-    on_device,
 )
 from hone.training.validation import make_validation
 from hone.workspace import Process
@@ -90,7 +88,9 @@ def train(
         InputError: fewer events than a batch.
         FitError: too many steps were not finite, or no validation gave a finite objective.
     """
-    problem, data = _problem(settings, samples, training, of_model, int(observable.get("bins", 1)))
+    problem, data = Problem.of(
+        settings, samples, training, of_model, int(observable.get("bins", 1))
+    )
     nominal = np.concatenate([training.features[sample.name] for sample in samples])
     keys = [jax.random.split(jax.random.key(seed)) for seed in seeds]
     fresh = [create_observable(observable, features, nominal, init) for init, _ in keys]
@@ -146,26 +146,6 @@ def train(
         Trained(eqx.combine(best, frozen), standing.best, standing.history)
         for best, standing in zip(bests, progress, strict=True)
     ]
-
-
-def _problem(
-    settings: Settings,
-    samples: Sequence[Process],
-    training: EventSets,
-    of_model: Objective | None,
-    bins: int,
-) -> tuple[Problem, Data]:
-    for name, matrix in training.features.items():
-        if len(matrix) < settings.batch:
-            raise InputError(
-                f"batch: a batch of {settings.batch} events is more than the {len(matrix)} "
-                f"training events of {name!r}; use a smaller batch or more events"
-            )
-    if settings.objective not in OF_EVENTS and of_model is None:
-        raise InputError(f"objective: {settings.objective!r} needs a function of the model")
-    data, templates = on_device(training, nominal_only=settings.objective == "bce")
-    model = template_model(samples, bins, settings.staterror)
-    return Problem(settings, samples, model, of_model, templates), data
 
 
 def _advance(problem: Problem, frozen: Any, together: bool) -> Any:

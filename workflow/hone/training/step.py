@@ -9,23 +9,36 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from hone.errors import InputError
 from hone.event_sets import EventSets
-from hone.fillable import fill
+from hone.fillable import fill, template_model
 from hone.histfactory import Model
 from hone.objectives import OF_EVENTS, Objective, binary_cross_entropy
 from hone.observable import Observable
+from hone.regions import Channels
 from hone.templates import Histogram
 from hone.training.penalties import penalty
 from hone.training.settings import Settings
 from hone.workspace import Process
 
-__all__ = ["Problem", "State", "draw_batch", "make_optimiser", "make_step", "on_device"]
+__all__ = ["Events", "Problem", "State", "draw_batch", "make_optimiser", "make_step", "on_device"]
 
 _TRACE = 1e-6
 """Of each sample's yield, added to every bin in training (neos adds 1e-3 events)."""
 
-Data = Mapping[str, tuple[Array, Array]]
-"""Features (n, F) and weights (n, T) of each set of events, a column for each template."""
+
+class Events(NamedTuple):
+    """A set of events."""
+
+    features: Any
+    """(n, F)"""
+    weights: Any
+    """(n, T), a column for each template"""
+    place: Array | None = None
+    """(n,) which of the regions with the observable, None if there is one"""
+
+
+Data = Mapping[str, Events]
 
 
 class State(NamedTuple):
@@ -50,6 +63,47 @@ class Problem(NamedTuple):
     """The objective of the likelihood, None for one of events."""
     templates: Mapping[str, Sequence[str]]
     """Templates made of each set of events, the one of that name first."""
+    channels: Channels
+    fixed: Mapping[str, Sequence[Histogram]]
+    """By template, the histograms of regions without the observable."""
+    evaluation: Mapping[str, float]
+    """Evaluation events of each set, where these are not a setting."""
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        samples: Sequence[Process],
+        training: EventSets,
+        of_model: Objective | None,
+        bins: int,
+    ) -> "tuple[Problem, Data]":
+        """The problem that a training set poses to an observable, and its events on the device.
+
+        Raises:
+            InputError: fewer events than a batch, or no function for the objective.
+        """
+        for name, matrix in training.features.items():
+            if len(matrix) < settings.batch:
+                raise InputError(
+                    f"batch: a batch of {settings.batch} events is more than the {len(matrix)} "
+                    f"training events of {name!r}; use a smaller batch or more events"
+                )
+        if settings.objective not in OF_EVENTS and of_model is None:
+            raise InputError(f"objective: {settings.objective!r} needs a function of the model")
+        data, templates = on_device(training, nominal_only=settings.objective == "bce")
+        channels = training.channels(bins)
+        problem = cls(
+            settings,
+            samples,
+            template_model(samples, channels.sizes, settings.staterror),
+            of_model,
+            templates,
+            channels,
+            training.fixed,
+            {n: ratio * len(training.features[n]) for n, ratio in training.evaluation.items()},
+        )
+        return problem, data
 
     @property
     def of_events(self) -> bool:
@@ -70,21 +124,24 @@ class Problem(NamedTuple):
     ) -> dict[str, Histogram]:
         """Soft histograms of a batch, scaled to the yields."""
         names = list(batch)
-        responses = self._in_pieces(observable.respond, [batch[name][0] for name in names])
+        responses = self._in_pieces(observable.respond, [batch[n].features for n in names])
         histograms = {}
         for name, response in zip(names, responses, strict=True):
-            weights = batch[name][1]
+            _, weights, place = batch[name]
             nominal = weights[:, 0]
-            shares = observable.shares(response, observable.widths(response, nominal, progress))
+            shares = self.channels.shares(
+                observable.shares(response, observable.widths(response, nominal, progress)), place
+            )
             # The error that the evaluation set will have, not the larger one of a batch.
-            fewer = len(nominal) / self.settings.evaluation_events
+            fewer = len(nominal) / self.evaluation.get(name, self.settings.evaluation_events)
             # A bin that no event reaches has no gradient either: it gets a trace of all samples,
             # which is as uncertain as it is small.
             trace = _TRACE * nominal.sum()
             variances = nominal**2 @ shares * fewer + trace**2
             values = weights.T @ shares + trace
             for template, yields in zip(self.templates[name], values, strict=True):
-                histograms[template] = Histogram(yields, variances)
+                soft = Histogram(yields, variances)
+                histograms[template] = self.channels.joined(soft, self.fixed.get(template, []))
         return histograms
 
     def background(
@@ -100,7 +157,7 @@ class Problem(NamedTuple):
         logits = dict(
             zip(
                 names,
-                self._in_pieces(observable.logits, [batch[n][0] for n in names]),
+                self._in_pieces(observable.logits, [batch[n].features for n in names]),
                 strict=True,
             )
         )
@@ -138,7 +195,7 @@ def classes(
     found = []
     for kind in (True, False):
         parts = [
-            (logits[name], data[name][1][:, k])
+            (logits[name], data[name].weights[:, k])
             for name in data
             for k, template in enumerate(templates[name])
             if is_signal[template.partition("__")[0]] is kind
@@ -162,21 +219,26 @@ def on_device(events: EventSets, nominal_only: bool = False) -> tuple[Data, dict
             continue
         templates[name] = [name] if nominal_only else events.weighted(name)
         weights = jnp.stack([jnp.asarray(events.weights[t]) for t in templates[name]], axis=1)
-        data[name] = (jnp.asarray(matrix), weights)
+        place = events.place.get(name)
+        data[name] = Events(
+            jnp.asarray(matrix), weights, None if place is None else jnp.asarray(place)
+        )
     return data, templates
 
 
-def draw_batch(data: Data, size: int, key: PRNGKeyArray) -> dict[str, tuple[Array, Array]]:
+def draw_batch(data: Data, size: int, key: PRNGKeyArray) -> dict[str, Events]:
     """``size`` events of each set, drawn with replacement; their weights add up to the yield.
 
     Each set is scaled as a whole, by its nominal weights.
     """
     batch = {}
-    for i, (name, (events, weights)) in enumerate(sorted(data.items())):
+    for i, (name, (events, weights, place)) in enumerate(sorted(data.items())):
         chosen = jax.random.randint(jax.random.fold_in(key, i), (size,), 0, len(events))
         drawn = weights[chosen]
         scale = weights[:, 0].sum() / drawn[:, 0].sum()
-        batch[name] = (events[chosen], drawn * scale)
+        batch[name] = Events(
+            events[chosen], drawn * scale, None if place is None else place[chosen]
+        )
     return batch
 
 

@@ -20,7 +20,7 @@ from hone.observable.base import in_pieces
 from hone.templates import Histogram
 from hone.training.penalties import effective_events, penalty
 from hone.training.settings import Settings
-from hone.training.step import Problem, classes
+from hone.training.step import Events, Problem, classes
 
 __all__ = ["make_validation"]
 
@@ -39,11 +39,13 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
 
     def cross_entropy(observable: Observable) -> float:
         data: Any = {
-            name: (matrix, np.stack([events.weights[t] for t in problem.templates[name]], axis=1))
+            name: Events(
+                matrix, np.stack([events.weights[t] for t in problem.templates[name]], axis=1)
+            )
             for name, matrix in events.features.items()
             if name in problem.templates
         }
-        logits = {name: in_pieces(_logits, observable, x) for name, (x, _) in data.items()}
+        logits = {name: in_pieces(_logits, observable, x) for name, (x, *_) in data.items()}
         return float(
             binary_cross_entropy(*classes(problem.samples, logits, data, problem.templates))
         )

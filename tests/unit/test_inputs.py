@@ -1,0 +1,276 @@
+"""Ntuples: sets without common events, yields that stay, messages that name the place."""
+
+import jax
+import numpy as np
+import pytest
+import uproot
+from hypothesis import given
+from hypothesis import strategies as st
+from ntuples import columns, write, write_analysis
+
+from hone.config import checked_config, event_files
+from hone.errors import InputError
+from hone.event_sets import hard_histograms
+from hone.inputs import Source, Split, count_data, fill_histograms, load_events, sources, survey
+from hone.inputs.check import check_inputs, format_table, yields_table
+from hone.inputs.reader import Reader
+from hone.inputs.split import SETS, uniform
+from hone.observable import create_observable
+from hone.regions import Region, regions_of
+
+FEATURES = ["mass", "log(pt)"]
+
+
+@pytest.fixture
+def analysis(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = checked_config(write_analysis(tmp_path))
+    files = event_files(config)
+    found = sources(config, ["signal", "background", "background__scale_up",
+                             "background__scale_down"], files)  # fmt: skip
+    surveys = {s.name: survey(s, FEATURES, regions_of(config)) for s in found}
+    return config, found, surveys
+
+
+@given(st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=50, unique=True))
+def test_an_event_is_in_one_set(numbers):
+    place = uniform(np.array(numbers))
+    assert ((place >= 0) & (place < 1)).all()
+    split = Split("event", 0.4, 0.2)
+    inside = [(place >= low) & (place < high) for low, high in map(split.range, SETS)]
+    np.testing.assert_array_equal(np.sum(inside, axis=0), 1)
+
+
+def test_the_hash_is_uniform():
+    counts, _ = np.histogram(uniform(np.arange(100_000)), bins=20, range=(0, 1))
+    # 20 bins of 5,000: chi-squared of 19 degrees of freedom
+    assert 5 < ((counts - 5000) ** 2 / 5000).sum() < 45
+
+
+def test_numbers_of_events_must_be_integers():
+    np.testing.assert_array_equal(uniform(np.array([3.0])), uniform(np.array([3])))
+    with pytest.raises(InputError, match="must be integers"):
+        uniform(np.array([0.5]))
+
+
+def test_yields_are_those_of_the_settings(analysis):
+    """30 signal events before selections; 0.1 pb x 10/fb = 1,000 of background."""
+    config, _, surveys = analysis
+    for name, expected in (("signal", 30), ("background", 1000)):
+        known = surveys[name]
+        total = sum(entry["weight"] for entry in known["sets"].values())
+        assert known["factor"] * total == pytest.approx(expected, rel=1e-12)
+        inside = sum(known["regions"][r.name][name]["yield"] for r in regions_of(config))
+        assert inside == pytest.approx(expected, rel=1e-12)  # the regions have all events
+
+
+def test_each_set_has_the_yield_of_all(analysis):
+    _, found, _ = analysis
+    everything = (Region("all"),)
+    known = {s.name: survey(s, FEATURES, everything) for s in found}
+    for events_set in SETS:
+        sets = load_events(found, FEATURES, everything, known, events_set, 10**9)
+        assert sets.weights["background"].sum() == pytest.approx(1000, rel=1e-9)
+        assert sets.weights["signal"].sum() == pytest.approx(30, rel=1e-9)
+        # the weight varies the yield by its mean effect, 1 + 0.001 <pt>
+        assert sets.weights["signal__trigger_up"].sum() == pytest.approx(30 * 1.06, rel=0.01)
+
+
+def test_sets_have_no_event_in_common_and_leave_none_out(analysis):
+    _, found, _ = analysis
+    background = [s for s in found if s.name == "background"]
+    everything = (Region("all"),)
+    known = {"background": survey(background[0], ["event"], everything)}
+    numbers = [
+        load_events(background, ["event"], everything, known, name, 10**9).features["background"]
+        for name in SETS
+    ]
+    joined = np.concatenate(numbers)[:, 0]
+    assert len(np.unique(joined)) == len(joined) == 4000
+
+
+def test_nominal_and_varied_events_are_in_the_same_set(analysis):
+    _, found, _ = analysis
+    events = [dict.fromkeys(SETS), dict.fromkeys(SETS)]
+    for k, name in enumerate(("background", "background__scale_up")):
+        source = next(s for s in found if s.name == name)
+        reader = Reader(source, ["event"], (Region("all"),))
+        for batch in reader:
+            for events_set in SETS:
+                chosen = batch.chosen(*source.split.range(events_set)).features[:, 0]
+                before = events[k][events_set]
+                events[k][events_set] = chosen if before is None else np.append(before, chosen)
+    for events_set in SETS:
+        np.testing.assert_array_equal(events[0][events_set], events[1][events_set])
+
+
+def test_fewer_events_are_taken_evenly(analysis):
+    config, found, surveys = analysis
+    some = load_events(found, FEATURES, regions_of(config), surveys, "training", 500)
+    everything = load_events(found, FEATURES, regions_of(config), surveys, "training", 10**9)
+    for name in ("signal", "background"):
+        taken, there = len(some.features[name]), len(everything.features[name])
+        assert taken < there
+        assert some.weights[name].sum() == pytest.approx(everything.weights[name].sum(), rel=0.2)
+
+
+def test_streamed_histograms_are_those_of_events_in_memory(analysis):
+    config, found, surveys = analysis
+    regions = regions_of(config)
+    events = load_events(found, FEATURES, regions, surveys, "evaluation", 10**9)
+    observable = create_observable(
+        {"kind": "network", "bins": 3, "hidden": [8]}, FEATURES, events.features["background"],
+        jax.random.key(0),
+    )  # fmt: skip
+    scores = {name: observable.score(x) for name, x in events.features.items()}
+    in_memory = hard_histograms(observable, events, scores)
+    streamed = fill_histograms(observable, found, regions, surveys, FEATURES)
+    assert set(streamed["hard"]) == set(in_memory)
+    for name, histogram in in_memory.items():
+        np.testing.assert_allclose(streamed["hard"][name].values, histogram.values, rtol=1e-9)
+        np.testing.assert_allclose(streamed["hard"][name].variances, histogram.variances, rtol=1e-9)
+        # soft bins share events, and lose none
+        assert np.sum(streamed["soft"][name].values) == pytest.approx(np.sum(histogram.values))
+    # bins in the order of the names: control_region (3), high (1), signal_region (3)
+    nominal = streamed["hard"]["background"].values
+    masses = columns(4000, 2, False)["mass"]
+    assert nominal[3] / nominal.sum() == pytest.approx((masses >= 160).mean(), abs=0.03)
+
+
+def test_observed_events_are_counted(analysis):
+    config, _, _ = analysis
+
+    observable = create_observable(
+        {"kind": "network", "bins": 3, "hidden": [8]}, FEATURES, np.ones((5, 2)), jax.random.key(0)
+    )
+    data = Source("data", ("data.root",), "events", {"data": "1"})
+    counted = count_data(observable, data, regions_of(config), FEATURES)
+    assert counted.values.sum() == 300
+    np.testing.assert_array_equal(counted.values, counted.values.round())
+
+
+def test_the_table_says_what_is_there(analysis):
+    config, _, surveys = analysis
+    rows = yields_table(surveys)
+    check_inputs(surveys, config["samples"], regions_of(config))
+    text = format_table(rows)
+    assert "control_region" in text
+    effects = {
+        (r["region"], r["variation"]): r["effect"] for r in rows if r["sample"] == "background"
+    }
+    assert effects["high", "scale_up"] > 0.05  # events move up into the region
+    assert effects["high", ""] is None
+
+
+def one(tmp_path, events, **changes):
+    write(tmp_path / "a.root", events)
+    settings = {"weights": {"s": "w"}, "split": Split("event", 0.4, 0.2)} | changes
+    return Source("s", (str(tmp_path / "a.root"),), settings.pop("tree", "events"), **settings)
+
+
+BAD = {
+    "a feature that is not finite": (
+        {"mass": np.where(np.arange(50) == 7, np.nan, 1.0)}, {},
+        r"sample 's': .*a.root: feature 'mass' is nan in event 7; exclude such events",
+    ),
+    "a weight that is not finite": (
+        {"w": np.where(np.arange(50) == 3, np.inf, 1.0)}, {},
+        r"sample 's': .*a.root: weight 'w' is inf in event 3",
+    ),
+    "no weight": ({"w": np.zeros(50)}, {}, r"the weights in .*a.root add up to 0"),
+    "no event": ({k: v[:0] for k, v in columns(50, 1, True).items()}, {}, r"there is no event in"),
+    "a missing tree": ({}, {"tree": "Events"}, r"a.root has no tree 'Events'; it has events"),
+    "a missing branch": (
+        {}, {"weights": {"s": "weight"}}, r"a.root: there is no branch 'weight' in it; it has mass",
+    ),
+    "a misspelt branch": (
+        {}, {"weights": {"s": "w * masss"}}, r"no branch 'masss' in it; did you mean 'mass'",
+    ),
+    "numbers of events that are not integers": (
+        {"event": np.arange(50) + 0.5}, {}, r"branch 'event' of split.branch: .* must be integers",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_events_are_named(tmp_path, case):
+    events, changes, message = BAD[case]
+    source = one(tmp_path, {**columns(50, 1, True), **events}, **changes)
+    with pytest.raises(InputError, match=message):
+        survey(source, ["mass"], (Region("all"),))
+
+
+def test_bad_files_are_named(tmp_path):
+    source = one(tmp_path, columns(5000, 1, True))
+    path = tmp_path / "a.root"
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"sample 's': .*a.root cannot be read"):
+        survey(source, ["mass"], (Region("all"),))
+    path.write_text("not ROOT")
+    with pytest.raises(InputError, match=r"sample 's': .*a.root cannot be read"):
+        survey(source, ["mass"], (Region("all"),))
+    path.unlink()
+    with pytest.raises(InputError, match=r"sample 's': there is no file .*a.root"):
+        survey(source, ["mass"], (Region("all"),))
+
+
+def test_jagged_branches_and_text_are_refused(tmp_path):
+    ak = pytest.importorskip("awkward")
+
+    with uproot.recreate(tmp_path / "j.root") as file:
+        file["events"] = {
+            "jets": ak.Array([[1.0, 2.0], [], [3.0]]),
+            "name": ak.Array(["a", "b", "c"]),
+        }
+    for name, kind in (("jets", "lists of different length"), ("name", "text")):
+        source = Source("s", (str(tmp_path / "j.root"),), "events", {"s": "1"}, Split("", 0.4, 0.2))
+        with pytest.raises(InputError, match=f"branch '{name}' holds {kind}, not one number"):
+            survey(source, [name], (Region("all"),))
+
+
+def test_regions_must_exclude_each_other(tmp_path):
+    regions = (Region("a", "mass > 100"), Region("b", "mass > 120", "count"))
+    with pytest.raises(InputError, match="is in the regions 'a' and 'b': their selections must"):
+        survey(one(tmp_path, columns(50, 1, True)), ["mass"], regions)
+
+
+def test_a_selection_is_true_or_false(tmp_path):
+    with pytest.raises(InputError, match="selection 'mass' of region 'a' is a number"):
+        survey(one(tmp_path, columns(50, 1, True)), ["mass"], (Region("a", "mass"),))
+
+
+def checked(tmp_path, regions, background=None, signal=None):
+    files = {
+        "signal": signal or columns(100, 1, True),
+        "background": background or columns(100, 2, False),
+    }
+    surveys = {}
+    for name, events in files.items():
+        write(tmp_path / f"{name}.root", events)
+        source = Source(name, (str(tmp_path / f"{name}.root"),), "events", {name: "w"},
+                        Split("event", 0.4, 0.2))  # fmt: skip
+        surveys[name] = survey(source, ["mass"], regions)
+    samples = [{"name": name, "process": name} for name in files]
+    with pytest.raises(InputError) as error:
+        check_inputs(surveys, samples, regions)
+    return str(error.value)
+
+
+def test_what_no_later_step_could_use_is_refused(tmp_path):
+    empty = (Region("a"), Region("b", "mass > 1000", "count"))
+    assert "region 'b': no event of any sample passes its selection 'mass > 1000'" in checked(
+        tmp_path, empty
+    )
+    narrow = (Region("a", "mass < 51"),)
+    assert "sample 'signal' has no event in region 'a'" in checked(tmp_path, narrow)
+    high = columns(100, 2, False) | {"mass": np.full(100, 60.0)}
+    above = (Region("a", "mass < 100"), Region("b", "mass >= 100", "count"))
+    assert "region 'b': no background event passes" in checked(tmp_path, above, background=high)
+    same = columns(100, 1, True)
+    assert "have the same events; remove one" in checked(tmp_path, (Region("a"),), same, same)
+    alike = columns(100, 1, True) | {"event": np.ones(100, dtype=int)}
+    assert "has no event in the" in checked(tmp_path, (Region("a"),), signal=alike)
+    negative = columns(1000, 2, False)
+    negative["w"] = np.where(negative["pt"] > 60, -1.0, 1.0)
+    binned = (Region("a", "mass > 60"), Region("b", "mass <= 60", "variable", "pt", (0, 60, 90)))
+    assert "'background' has a negative yield" in checked(tmp_path, binned, background=negative)

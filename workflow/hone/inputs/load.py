@@ -1,0 +1,114 @@
+"""Events of training and validation, in memory."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hone.errors import InputError
+from hone.event_sets import EventSets
+from hone.inputs.reader import Batch, Reader
+from hone.inputs.sources import Source
+from hone.regions import Region
+from hone.templates import Histogram, count
+
+__all__ = ["load_events", "read_range"]
+
+
+def load_events(
+    sources: Sequence[Source],
+    features: Sequence[str],
+    regions: Sequence[Region],
+    surveys: Mapping[str, Mapping[str, Any]],
+    events_set: str,
+    most: int,
+) -> EventSets:
+    """Events of one set, scaled to the yields of all.
+
+    Args:
+        sources: of every sample and variation.
+        features: expressions, in order (F).
+        regions: of the analysis.
+        surveys: what :func:`hone.inputs.survey.survey` found, by source.
+        events_set: ``training``, ``validation`` or ``evaluation``.
+        most: of more events than these, of each source, so many are taken, evenly.
+
+    Raises:
+        InputError: no event of a sample is in a region with the observable.
+    """
+    found_features: dict[str, np.ndarray] = {}
+    found_weights: dict[str, np.ndarray] = {}
+    found_place: dict[str, np.ndarray] = {}
+    found_fixed: dict[str, list[Histogram]] = {}
+    evaluation: dict[str, float] = {}
+    for source in sources:
+        known = surveys[source.name]
+        low, high = read_range(source, events_set, known, most)
+        batches: list[Batch] = []
+        kept, events = 0.0, 0
+        for batch in Reader(source, features, regions):
+            chosen = batch.chosen(low, high)
+            kept += float(chosen.weights[:, 0].sum())
+            events += len(chosen.weights)
+            batches.append(chosen)
+        scale = scale_of(source, known, kept)
+        name = source.name
+        found_features[name] = np.concatenate([b.features for b in batches])
+        if not len(found_features[name]):
+            raise InputError(
+                f"{source}: no {events_set} event is in a region with the observable; look at the "
+                "regions' selections, or give the set a larger part of the events"
+            )
+        weights = scale * np.concatenate([b.weights[b.trained] for b in batches])
+        found_weights |= dict(zip(source.weights, weights.T.copy(), strict=True))
+        if sum(region.is_trained for region in regions) > 1:
+            found_place[name] = np.concatenate([b.place[b.trained] for b in batches])
+        evaluation[name] = known["sets"]["evaluation"]["events"] / events
+        for k, template in enumerate(source.weights):
+            found_fixed[template] = [
+                _fixed(batches, region, k, scale) for region in regions if not region.is_trained
+            ]
+    return EventSets(
+        found_features,
+        found_weights,
+        tuple(regions),
+        found_place,
+        found_fixed,
+        evaluation,
+    )
+
+
+def read_range(
+    source: Source, events_set: str, known: Mapping[str, Any], most: int | None = None
+) -> tuple[float, float]:
+    """The events of a set by their uniform number, ``most`` of them or about so many."""
+    if source.split is None:
+        return 0.0, 1.0
+    low, high = source.split.range(events_set)
+    there = known["sets"][events_set]["events"]
+    if most is not None and there > most:
+        high = low + (high - low) * most / there
+    return low, high
+
+
+def scale_of(source: Source, known: Mapping[str, Any], kept: float) -> float:
+    """What weights are multiplied with, so that those kept have the yield of all.
+
+    Raises:
+        InputError: the kept events weigh nothing.
+    """
+    if source.split is None:
+        return 1.0
+    if not kept > 0:
+        raise InputError(
+            f"{source}: the weights of the events of one set add up to {kept:g}; there are too few "
+            "events for the split, or too many negative weights"
+        )
+    total = sum(entry["weight"] for entry in known["sets"].values())
+    return float(known["factor"] * total / kept)
+
+
+def _fixed(batches: Sequence[Batch], region: Region, column: int, scale: float) -> Histogram:
+    values = np.concatenate([b.fixed[region.name][1] for b in batches])
+    weights = np.concatenate([b.weights[b.fixed[region.name][0], column] for b in batches])
+    return count(values, scale * weights, region.fixed_edges)

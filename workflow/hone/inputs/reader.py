@@ -1,0 +1,202 @@
+"""Events of a source as the analysis sees them: features, weights and regions, piece by piece."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hone.errors import InputError
+from hone.expressions import Expression
+from hone.inputs.ntuples import Piece, pieces
+from hone.inputs.sources import Source
+from hone.inputs.split import uniform
+from hone.regions import Region
+
+__all__ = ["Batch", "Reader"]
+
+
+class Batch(NamedTuple):
+    """Some events. Sizes: n events, m of them in a region with the observable."""
+
+    path: str
+    weights: np.ndarray
+    """float64 (n, T), as they stand in the file, a column for each template"""
+    uniform: np.ndarray | None
+    """float64 (n,), which says the set; None where the file says it"""
+    place: np.ndarray
+    """int8 (n,), which of the regions with the observable; -1 for none"""
+    features: np.ndarray
+    """float32 (m, F)"""
+    fixed: dict[str, tuple[np.ndarray, np.ndarray]]
+    """For each other region: which events are in it, bool (n,), and the variable there."""
+
+    def chosen(self, low: float, high: float) -> "Batch":
+        """The events whose ``uniform`` is in [low, high)."""
+        if self.uniform is None:
+            return self
+        kept = (self.uniform >= low) & (self.uniform < high)
+        return Batch(
+            self.path,
+            self.weights[kept],
+            self.uniform[kept],
+            self.place[kept],
+            self.features[kept[self.place >= 0]],
+            {
+                name: (inside[kept], values[kept[inside]])
+                for name, (inside, values) in self.fixed.items()
+            },
+        )
+
+    @property
+    def trained(self) -> np.ndarray:
+        """bool (n,): events that ``features`` has."""
+        return self.place >= 0
+
+
+class Reader:
+    """Reads a source and checks what it reads.
+
+    Args:
+        source: files and weights.
+        features: expressions, in order (F).
+        regions: of the analysis.
+
+    Raises:
+        InputError: an expression is none.
+    """
+
+    def __init__(self, source: Source, features: Sequence[str], regions: Sequence[Region]) -> None:
+        self.source, self.regions = source, regions
+        self.features = {f"feature {text!r}": Expression(text) for text in features}
+        self.weights = {
+            f"weight {text!r}" + (f" of {name!r}" if name != source.name else ""): Expression(text)
+            for name, text in source.weights.items()
+        }
+        self.selections = {r.name: Expression(r.selection) for r in regions if r.selection}
+        self.variables = {r.name: Expression(r.variable) for r in regions if r.fit == "variable"}
+        split = source.split
+        parts = [*self.features.values(), *self.weights.values()]
+        parts += [*self.selections.values(), *self.variables.values()]
+        names = [name for part in parts for name in part.branches]
+        names += [split.branch] if split and split.branch else []
+        self.branches = list(dict.fromkeys(names))
+
+    def __iter__(self) -> Iterator[Batch]:
+        for piece in pieces(self.source.files, self.source.tree, self.branches, str(self.source)):
+            yield self._batch(piece)
+
+    def _batch(self, piece: Piece) -> Batch:
+        size = len(piece)
+        weights = [
+            self._finite(piece, what, _full(expression(piece.columns), size))
+            for what, expression in self.weights.items()
+        ]
+        inside = self._inside(piece)
+        place = np.full(size, -1, dtype=np.int8)
+        for k, region in enumerate(r for r in self.regions if r.is_trained):
+            place[inside[region.name]] = k
+        trained = place >= 0
+        every = bool(trained.all())
+        features = np.empty((int(trained.sum()), len(self.features)), dtype=np.float32)
+        for k, (what, expression) in enumerate(self.features.items()):
+            values = _full(expression(piece.columns), size)
+            features[:, k] = self._finite(piece, what, values, None if every else trained)
+        fixed = {}
+        for region in self.regions:
+            if region.is_trained:
+                continue
+            where = inside[region.name]
+            values = np.full(size, 0.5)
+            if region.fit == "variable":
+                what = f"variable {region.variable!r} of region {region.name!r}"
+                values = _full(self.variables[region.name](piece.columns), size)
+                fixed[region.name] = (where, self._finite(piece, what, values, where))
+            else:
+                fixed[region.name] = (where, values[where])
+        return Batch(
+            piece.path, np.stack(weights, axis=1), self._uniform(piece), place, features, fixed
+        )
+
+    def _inside(self, piece: Piece) -> dict[str, np.ndarray]:
+        """Which events are in each region.
+
+        Raises:
+            InputError: an event is in two.
+        """
+        size = len(piece)
+        inside = {}
+        times = np.zeros(size, dtype=np.int8)
+        for region in self.regions:
+            passing = np.ones(size, dtype=bool)
+            if region.selection:
+                what = f"selection {region.selection!r} of region {region.name!r}"
+                values = np.broadcast_to(self.selections[region.name](piece.columns), (size,))
+                if values.dtype.kind not in "bui":
+                    raise InputError(f"{what} is a number, not true or false; compare it with one")
+                passing = values.astype(bool)
+            inside[region.name] = passing
+            times += passing
+        if (times > 1).any():
+            at = int(np.argmax(times > 1))
+            names = [name for name, passing in inside.items() if passing[at]]
+            raise InputError(
+                f"{self.source}: {piece.path}, event {piece.start + at} is in the regions "
+                f"{' and '.join(map(repr, names))}: their selections must exclude each other"
+            )
+        return inside
+
+    def _uniform(self, piece: Piece) -> np.ndarray | None:
+        split = self.source.split
+        if split is None:
+            return None
+        if not split.branch:
+            return uniform(np.arange(piece.start, piece.start + len(piece)))
+        try:
+            return uniform(piece.columns[split.branch])
+        except InputError as error:
+            raise InputError(
+                f"{self.source}: {piece.path}: branch {split.branch!r} of split.branch: {error}"
+            ) from error
+
+    def _finite(
+        self, piece: Piece, what: str, values: np.ndarray, where: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The values (of the events in ``where``), if they are all finite."""
+        chosen = values if where is None else values[where]
+        good = np.isfinite(chosen)
+        if not good.all():
+            at = int(np.argmin(good))
+            event = at if where is None else int(np.flatnonzero(where)[at])
+            raise InputError(
+                f"{self.source}: {piece.path}: {what} is {chosen[at]} in event "
+                f"{piece.start + event}; exclude such events by the regions' selections, or mend "
+                "the file"
+            )
+        return chosen
+
+
+def _full(value: Any, size: int) -> np.ndarray:
+    array = np.asarray(value, dtype=float)
+    return np.broadcast_to(array, (size,)) if array.ndim == 0 else array
+
+
+def templates_of(sources: Sequence[Source]) -> list[str]:
+    """Names of all templates, each source's own first."""
+    return [template for source in sources for template in source.weights]
+
+
+def normalisation(source: Source, total: float) -> float:
+    """Yield for each unit of weight.
+
+    Args:
+        source: its settings.
+        total: sum of the weights of all its events, before any selection.
+    """
+    settings: Mapping[str, float] = source.normalisation
+    if "yield" in settings:
+        return settings["yield"] / total
+    if "cross_section" in settings:
+        # 1/fb of luminosity are 1000/pb
+        expected = settings["cross_section"] * settings["luminosity"] * 1000
+        return expected / settings.get("sum_of_weights", total)
+    return 1.0

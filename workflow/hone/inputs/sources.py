@@ -1,0 +1,98 @@
+"""Where the events of an analysis come from: a source for each set of events, by its config."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hone.events import TREE, WEIGHT
+from hone.inputs.split import Split
+from hone.samples import affected, has_events, is_ntuple
+
+__all__ = ["Source", "data_source", "sources"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one set of events, and the templates that are made of it."""
+
+    name: str
+    """The sample's, or ``<sample>__<systematic>_<side>``."""
+    files: tuple[str, ...]
+    tree: str
+    weights: Mapping[str, str]
+    """Expression of the weight for each template, the one of the same name first."""
+    split: Split | None = None
+    """None where each of the three sets has files of its own."""
+    normalisation: Mapping[str, float] = field(default_factory=dict)
+    """``yield``, or ``cross_section``, ``luminosity`` and ``sum_of_weights``, or neither."""
+
+    @property
+    def sample(self) -> str:
+        """The sample that it belongs to."""
+        return self.name.partition("__")[0]
+
+    def __str__(self) -> str:
+        kind = "sample" if self.sample == self.name else "variation"
+        return f"{kind} {self.name!r}"
+
+
+def sources(
+    config: Mapping[str, Any], names: Sequence[str], files: Mapping[str, Sequence[str]]
+) -> list[Source]:
+    """The sources of simulated events.
+
+    Args:
+        config: samples, systematics, and where there are ntuples ``split`` and ``luminosity``.
+        names: the sets of events that are wanted.
+        files: of each of them.
+    """
+    found = []
+    for name in names:
+        sample_name, _, variation = name.partition("__")
+        sample = next(s for s in config["samples"] if s["name"] == sample_name)
+        settings = dict(sample)
+        if variation:
+            systematic, _, side = variation.rpartition("_")
+            entry = _systematic(config, systematic, sample_name)[side]
+            settings |= entry if isinstance(entry, Mapping) else {}
+        nominal = settings.get("weight", "1") if is_ntuple(sample) else WEIGHT
+        weights = {name: nominal}
+        if not variation:
+            weights |= _varied_weights(config, sample_name)
+        ntuple = is_ntuple(sample)
+        keys = ("yield", "cross_section", "sum_of_weights")
+        found.append(
+            Source(
+                name,
+                tuple(map(str, files[name])),
+                settings.get("tree", TREE) if ntuple else TREE,
+                weights,
+                Split.of(config["split"]) if ntuple else None,
+                {k: settings[k] for k in keys if k in settings}
+                | ({"luminosity": config["luminosity"]} if "luminosity" in config else {})
+                if ntuple
+                else {},
+            )
+        )
+    return found
+
+
+def data_source(sample: Mapping[str, Any], files: Sequence[str]) -> Source:
+    """The source of observed events: each counts once."""
+    return Source(sample["name"], tuple(files), sample.get("tree", TREE), {sample["name"]: "1"})
+
+
+def _systematic(config: Mapping[str, Any], name: str, sample: str) -> Mapping[str, Any]:
+    return next(s for s in config["systematics"] if s["name"] == name and sample in affected(s))
+
+
+def _varied_weights(config: Mapping[str, Any], sample: str) -> dict[str, str]:
+    found = {}
+    for systematic in config["systematics"]:
+        if sample not in affected(systematic):
+            continue
+        for side in ("up", "down"):
+            variation = systematic.get(side)
+            if isinstance(variation, Mapping) and not has_events(systematic, side):
+                found[f"{sample}__{systematic['name']}_{side}"] = variation["weight"]
+    return found

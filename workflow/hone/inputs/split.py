@@ -1,0 +1,55 @@
+"""Which set an event belongs to, by a hash of its number."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hone.errors import InputError
+
+__all__ = ["SETS", "Split", "uniform"]
+
+SETS = ("training", "validation", "evaluation")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Fractions of the three sets; an event with its number is always in the same one."""
+
+    branch: str
+    """Integers that tell events apart; the place in the file if empty."""
+    training: float
+    validation: float
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> "Split":
+        """From ``split`` in a checked config."""
+        return cls(config.get("branch", ""), config["training"], config["validation"])
+
+    def range(self, events_set: str) -> tuple[float, float]:
+        """Numbers of :func:`uniform` that belong to a set."""
+        ends = (0.0, self.training, self.training + self.validation, 1.0)
+        place = SETS.index(events_set)
+        return ends[place], ends[place + 1]
+
+
+def uniform(numbers: np.ndarray) -> np.ndarray:
+    """Event numbers (n,) as if they were uniform in [0, 1), float64.
+
+    By splitmix64 (G. L. Steele et al., OOPSLA 2014): each bit of a number changes half of the bits.
+
+    Raises:
+        InputError: the numbers are not integers.
+    """
+    if numbers.dtype.kind == "f":
+        whole = numbers.astype(np.int64)
+        if not (np.isfinite(numbers).all() and (whole == numbers).all()):
+            raise InputError("the numbers of events must be integers")
+        numbers = whole
+    x = numbers.astype(np.int64).astype(np.uint64)
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    x = x ^ (x >> np.uint64(31))
+    return (x >> np.uint64(11)).astype(float) / 2.0**53

@@ -1,0 +1,147 @@
+"""A first look at the events of a source: how many, what they weigh, what is odd about them."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hone.errors import InputError
+from hone.inputs.reader import Batch, Reader, normalisation
+from hone.inputs.sources import Source
+from hone.inputs.split import SETS
+from hone.regions import Region
+
+__all__ = ["survey"]
+
+
+def survey(
+    source: Source, features: Sequence[str], regions: Sequence[Region], events_set: str = ""
+) -> dict[str, Any]:
+    """Read all events once and add up what later steps need to know.
+
+    Args:
+        source: what is read.
+        features: expressions.
+        regions: of the analysis.
+        events_set: which set the files are, if these are not split.
+
+    Returns:
+        ``files`` (path, events and a digest of their content), ``split``
+        (whether they are divided by a hash), ``sets`` (events and sum of nominal weights of each,
+        before selections), ``factor`` (yield for each unit of weight) and
+        ``regions``: for each region and template raw ``events``, ``yield``, ``error``, ``largest``
+        (share of the largest weight), ``negative`` (share of the yield that is negative) and, in
+        a region with a binned variable, ``bins`` (yield of each).
+
+    Raises:
+        InputError: what is wrong with the files; that a source has no event, or no yield.
+    """
+    reader = Reader(source, features, regions)
+    files: dict[str, dict[str, Any]] = {}
+    digests: dict[str, Any] = {}
+    sets = {name: {"events": 0, "weight": 0.0} for name in SETS}
+    sums = {r.name: _Sums(r, len(source.weights)) for r in regions}
+    for batch in reader:
+        entry = files.setdefault(batch.path, {"path": batch.path, "events": 0})
+        entry["events"] += len(batch.weights)
+        digest = digests.setdefault(batch.path, hashlib.sha256())
+        digest.update(np.ascontiguousarray(batch.features).tobytes())
+        digest.update(batch.weights[:, 0].tobytes())
+        for name in SETS:
+            weights = _of_set(batch, source, name, events_set)
+            sets[name]["events"] += len(weights)
+            sets[name]["weight"] += float(weights.sum())
+        place = 0
+        for region in regions:
+            if region.is_trained:
+                sums[region.name].add(batch.weights[batch.place == place], None)
+                place += 1
+            else:
+                inside, values = batch.fixed[region.name]
+                sums[region.name].add(batch.weights[inside], values)
+    for path in source.files:
+        # A file without events gives no batch.
+        files.setdefault(str(path), {"path": str(path), "events": 0})
+    total = sum(entry["weight"] for entry in sets.values())
+    number = sum(int(entry["events"]) for entry in sets.values())
+    _refuse_nothing(source, number, total)
+    factor = normalisation(source, total)
+    return {
+        "source": source.name,
+        "files": [
+            {**entry, "digest": digests[path].hexdigest()[:16] if path in digests else ""}
+            for path, entry in files.items()
+        ],
+        "split": source.split is not None,
+        "sets": sets,
+        "factor": factor,
+        "regions": {
+            name: dict(zip(source.weights, found.rows(factor), strict=True))
+            for name, found in sums.items()
+        },
+    }
+
+
+def _of_set(batch: Batch, source: Source, name: str, events_set: str) -> np.ndarray:
+    """Nominal weights of the events of a set."""
+    if source.split is None:
+        return batch.weights[:, 0] if name == events_set else batch.weights[:0, 0]
+    low, high = source.split.range(name)
+    assert batch.uniform is not None
+    return batch.weights[(batch.uniform >= low) & (batch.uniform < high), 0]
+
+
+def _refuse_nothing(source: Source, number: int, total: float) -> None:
+    names = ", ".join(str(Path(path)) for path in source.files)
+    if number == 0:
+        raise InputError(f"{source}: there is no event in {names}")
+    if not total > 0:
+        raise InputError(
+            f"{source}: the weights in {names} add up to {total:g}; a sample must have a positive "
+            "yield: look at its weight"
+        )
+
+
+class _Sums:
+    """Adds up the events of a region, all templates of a source."""
+
+    def __init__(self, region: Region, templates: int) -> None:
+        self.edges = region.fixed_edges if region.fit == "variable" else None
+        self.events = 0
+        self.total, self.squares, self.negative, self.largest = np.zeros((4, templates))
+        bins = 0 if self.edges is None else len(self.edges) - 1
+        self.bins = np.zeros((templates, bins))
+
+    def add(self, weights: np.ndarray, values: np.ndarray | None) -> None:
+        self.events += len(weights)
+        self.total += weights.sum(axis=0)
+        self.squares += (weights**2).sum(axis=0)
+        self.negative += np.minimum(weights, 0).sum(axis=0)
+        if len(weights):
+            self.largest = np.maximum(self.largest, np.abs(weights).max(axis=0))
+        if self.edges is not None:
+            assert values is not None
+            place = np.clip(
+                np.searchsorted(self.edges, values, side="right") - 1, 0, len(self.edges) - 2
+            )
+            for k, column in enumerate(weights.T):
+                self.bins[k] += np.bincount(place, column, minlength=self.bins.shape[1])
+
+    def rows(self, factor: float) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = []
+        for k, total in enumerate(self.total):
+            share = abs(total) or 1.0
+            row: dict[str, Any] = {
+                "events": self.events,
+                "yield": float(total * factor),
+                "error": float(math.sqrt(self.squares[k]) * factor),
+                "largest": float(self.largest[k] / share),
+                "negative": float(-self.negative[k] / share),
+            }
+            if self.edges is not None:
+                row["bins"] = (self.bins[k] * factor).tolist()
+            found.append(row)
+        return found

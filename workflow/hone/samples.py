@@ -1,0 +1,25 @@
+"""What samples and systematics of a checked config are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["affected", "has_events", "is_ntuple"]
+
+
+def is_ntuple(sample: Mapping[str, Any]) -> bool:
+    """Whether a sample's events are the user's own files."""
+    return "files" in sample
+
+
+def affected(systematic: Mapping[str, Any]) -> list[str]:
+    """Names of the samples that a systematic varies, or a normfactor scales."""
+    found = systematic["sample"]
+    return [found] if isinstance(found, str) else list(found)
+
+
+def has_events(systematic: Mapping[str, Any], side: str) -> bool:
+    """Whether a side (``up`` or ``down``) has events of its own, not only other weights."""
+    if systematic["type"] not in ("histosys", "shapesys") or side not in systematic:
+        return False
+    variation = systematic[side]
+    return not isinstance(variation, Mapping) or "files" in variation or "tree" in variation

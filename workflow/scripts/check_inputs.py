@@ -1,0 +1,19 @@
+"""Tabulate the inputs, and stop everything if they cannot be used."""
+
+from pathlib import Path
+
+from hone.files import read_json, replacing, write_csv
+from hone.inputs.check import check_inputs, format_table, yields_table
+from hone.regions import regions_of
+from hone.script import job, log
+
+with job(snakemake):
+    params = snakemake.params
+    surveys = {Path(path).stem: read_json(path) for path in snakemake.input}
+    rows = yields_table(surveys)
+    table = format_table(rows)
+    log.info("inputs:\n%s", table)
+    check_inputs(surveys, params.inputs["samples"], regions_of(params.inputs))
+    write_csv(snakemake.output.csv, rows)
+    with replacing(snakemake.output.txt) as partial:
+        partial.write_text(table)

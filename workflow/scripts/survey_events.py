@@ -1,0 +1,12 @@
+"""Read all events of a source once: how many there are, and what they weigh."""
+
+from hone.files import write_json
+from hone.inputs import sources, survey
+from hone.regions import regions_of
+from hone.script import job
+
+with job(snakemake) as provenance:
+    params, name = snakemake.params, snakemake.wildcards.template
+    (source,) = sources(params.inputs, [name], {name: snakemake.input})
+    found = survey(source, params.features, regions_of(params.inputs), "evaluation")
+    write_json(snakemake.output[0], {**found, "provenance": provenance})
