@@ -47,7 +47,7 @@ def drawn(figure, tmp_path):
 def test_templates(bins, scale, tmp_path):
     edges, observed = np.linspace(0, 1, bins + 1), np.round(np.linspace(20, 0, bins))
     figure = drawn(
-        draw_templates(MODEL, "s", histograms(bins, scale), observed, edges, "o"), tmp_path
+        draw_templates(MODEL, "s", histograms(bins, scale), observed, {"": edges}, "o"), tmp_path
     )
     assert figure.axes[0].get_yscale() == "log"
     assert figure.axes[0].get_ylim()[1] > 20
@@ -56,8 +56,19 @@ def test_templates(bins, scale, tmp_path):
 def test_empty_bins_are_drawn(tmp_path):
     empty = {n: Histogram(h.values * [1, 0, 1], h.variances * 0) for n, h in histograms(3).items()}
     edges = np.array([0, 0.1, 0.9, 1])
-    drawn(draw_templates(MODEL, "s", empty, np.zeros(3), edges, "o"), tmp_path)
-    drawn(draw_soft_hard(empty, empty, edges, "o"), tmp_path)
+    drawn(draw_templates(MODEL, "s", empty, np.zeros(3), {"": edges}, "o"), tmp_path)
+    drawn(draw_soft_hard(empty, empty, {"": edges}, "o"), tmp_path)
+
+
+def test_regions_side_by_side(tmp_path):
+    edges = {"control": np.array([0.0, 50, 100]), "signal": np.array([0, 0.5, 1])}
+    blind = draw_templates(MODEL, "s", histograms(4), np.ones(4), edges, "o", blind=True)
+    figure = drawn(blind, tmp_path)
+    texts = {text.get_text() for text in figure.axes[0].texts}
+    assert {"control", "signal"} <= texts
+    assert "observed" not in {t.get_text() for t in figure.axes[0].get_legend().get_texts()}
+    ticks = [t.get_text() for t in figure.axes[1].get_xticklabels()]
+    assert ticks == ["0", "50", "0", "0.5", "1"]
 
 
 def test_training(tmp_path):
@@ -114,21 +125,24 @@ def test_study(tmp_path):
     np.testing.assert_allclose(lines["fixed"].get_ydata(), 1.5e-6)
 
 
+@pytest.mark.parametrize("blind", [True, False])
 @pytest.mark.parametrize("missing", [True, False])
-def test_cls_scan(missing, tmp_path):
+def test_cls_scan(missing, blind, tmp_path):
     mus = np.linspace(0, 2, 11)
     limits = {
         "scan": {
             "mu": mus.tolist(),
-            "observed": np.exp(-2 * mus).tolist(),
+            "observed": None if blind else np.exp(-2 * mus).tolist(),
             "expected": [np.exp(-k * mus).tolist() for k in (5, 4, 3, 2, 1)],
         },
         "level": 0.05,
-        "observed_limit": None if missing else 1.5,
+        "observed_limit": None if missing or blind else 1.5,
         "expected_limits": [None] * 5 if missing else [0.6, 0.7, 1.0, 1.5, 3.0],
         "expected_limits_postfit": [None] * 5 if missing else [0.6, 0.7, 1.0, 1.5, 3.0],
     }
-    drawn(draw_cls_scan(limits, "o"), tmp_path)
+    figure = drawn(draw_cls_scan(limits, "o"), tmp_path)
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert (r"$\mathrm{CL}_{s}$" in labels) is not blind
 
 
 def test_comparison_with_and_without_floor(tmp_path):

@@ -74,7 +74,9 @@ def nominal_without_staterror(
         usable = np.isfinite(errors)
         if not np.isfinite(value):
             value = _with_all_starts(name, fill(model, samples, nominal), level)
-        found[name] = value if np.isfinite(value) else None
+        # A p-value of zero is that of a bin without background.
+        exists = np.isfinite(value) and (value > 0 or not name.startswith("expected_p0"))
+        found[name] = value if exists else None
         # A few replicas without a fit say little; many say that the error is not known.
         enough = usable.sum() > 0.9 * len(errors) and found[name] is not None
         found[f"{name}_error"] = float(errors[usable].std(ddof=1)) if enough else None

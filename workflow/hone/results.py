@@ -1,10 +1,12 @@
 """The numbers of a workspace: limits, CLs, p0 and sigma_mu, nominal and post-fit."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from hone import infer
+from hone.errors import FitError
 from hone.histfactory import Model
 from hone.infer.intervals import LIMIT_NAMES, all_limits
 from hone.infer.mle import checked_setup
@@ -40,8 +42,17 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
     _, *expected_limits = limits(nominal, "")
     observed_limit, *expected_limits_postfit = limits(observed, ", post-fit")
     observed_cls, postfit_cls = infer.hypotest(1.0, observed, model, return_expected_set=True)
-    observed_p0, postfit_p0 = infer.hypotest(
-        0.0, observed, model, test_stat="q0", return_expected=True
+
+    def p_values(name: str, found: Callable[[], Any]) -> tuple[float | None, ...]:
+        try:
+            return tuple(float(p) for p in np.atleast_1d(found()))
+        except FitError as error:
+            reasons[name] = f"{error}; is there a bin with signal and without background?"
+            return (None, None)
+
+    observed_p0, postfit_p0 = p_values(
+        "observed p0",
+        lambda: infer.hypotest(0.0, observed, model, test_stat="q0", return_expected=True),
     )
     best = infer.fit(observed, model)
     rates = np.asarray(model.expected_actualdata(best))
@@ -56,12 +67,12 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
         "expected_limits": expected_limits,
         "observed_cls": float(observed_cls),
         "expected_cls": [float(x) for x in infer.expected_cls(model)],
-        "observed_p0": float(observed_p0),
-        "expected_p0": float(infer.expected_p0(model)),
+        "observed_p0": observed_p0,
+        "expected_p0": p_values("expected p0", lambda: infer.expected_p0(model))[0],
         "sigma_mu": float(infer.sigma_mu(model)),
         "expected_limits_postfit": expected_limits_postfit,
         "expected_cls_postfit": [float(x) for x in postfit_cls],
-        "expected_p0_postfit": float(postfit_p0),
+        "expected_p0_postfit": postfit_p0,
         "level": level,
         "poi": model.config.poi_name,
         "npars": model.config.npars,

@@ -178,7 +178,7 @@ def sides(histograms: Mapping[str, Histogram], sample: str, systematic: str) -> 
     if down is not None:
         return up, down.values
     mirrored = 2 * histograms[sample].values - up
-    return up, mirrored * (mirrored > 0)
+    return up, (mirrored + abs(mirrored)) / 2
 
 
 def expected_observation(

@@ -86,7 +86,7 @@ def draw_templates(
         )
     ratio.axhline(1, color="black", linewidth=0.8)
     top = 1.3 * np.nanmax([2.0, *np.minimum(1 + up / safe, 6)])
-    ratio.set(ylim=(0, min(top, 6)), ylabel="data / bkg.")
+    ratio.set(ylim=(0, min(top, 6)), ylabel="relative error" if blind else "data / bkg.")
     _label_edges((main, ratio), edges)
     return figure
 
@@ -148,18 +148,19 @@ def _systematic_band(
 def _band(
     axes: Any, places: np.ndarray, low: np.ndarray, high: np.ndarray, label: str = "", **style: Any
 ) -> None:
-    low = np.maximum(low, 1e-9)
-    axes.fill_between(
-        places,
-        np.append(low, low[-1]),
-        np.append(high, high[-1]),
-        step="post",
-        label=label or None,
-        edgecolor="0.3",
-        linewidth=0,
-        alpha=0.5 if style.get("facecolor") != "none" else 1,
-        **style,
-    )
+    # Bins without a value (no background to divide by) stay empty, and their neighbours whole.
+    for k in np.flatnonzero(np.isfinite(low) & np.isfinite(high)):
+        axes.fill_between(
+            places[k : k + 2],
+            max(low[k], 1e-9),
+            high[k],
+            label=label or None,
+            edgecolor="0.3",
+            linewidth=0,
+            alpha=0.5 if style.get("facecolor") != "none" else 1,
+            **style,
+        )
+        label = ""
 
 
 def _label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray]) -> None:

@@ -1,0 +1,164 @@
+"""Contradictions in what a config says about events, each with the message it gives."""
+
+import copy
+
+import pytest
+from ntuples import write_analysis
+
+from hone.config import checked_config, event_files, templates
+from hone.errors import ConfigError
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return write_analysis(tmp_path, size=60)
+
+
+def sample(**changes):
+    return lambda c: c["samples"][1].update(changes)
+
+
+def systematic(**changes):
+    return lambda c: c["systematics"][0].update(changes)
+
+
+def region(**changes):
+    return lambda c: c["regions"][0].update(changes)
+
+
+CASES = {
+    "a missing file": (
+        sample(files="nothing_*.root"),
+        r"samples\[1\].files: no file matches 'nothing_\*.root' in /",
+    ),
+    "a file twice": (
+        sample(files=["background_1.root", "background_*.root"]),
+        r"samples\[1\].files: background_1.root is listed more than once: its events would count",
+    ),
+    "no luminosity": (
+        lambda c: c.pop("luminosity"), r"samples\[1\].cross_section: needs the luminosity",
+    ),
+    "yield and cross-section": (sample(**{"yield": 3}), r"there is a yield as well; give one"),
+    "a sum of weights alone": (
+        lambda c: c["samples"][0].update(sum_of_weights=3),
+        r"samples\[0\].sum_of_weights: is of no use without a cross_section",
+    ),
+    "a weight of data": (
+        lambda c: c["samples"][2].update(weight="w"), r"observed events are counted, not weighted",
+    ),
+    "Python in a weight": (
+        sample(weight="__import__('os')"),
+        r"samples\[1\].weight: .*there is no function '__import__'",
+    ),
+    "Python in a feature": (
+        lambda c: c["features"].append("(1).__class__"), r"features\[2\]: .*dots in their names",
+    ),
+    "files and a distribution": (
+        sample(distribution=[]), r"samples\[1\].*'distribution' does not apply",
+    ),
+    "neither files nor a distribution": (
+        lambda c: [c["samples"][1].pop(k) for k in ("files", "weight", "cross_section")],
+        r"samples\[1\]: .*'distribution'.* is missing",
+    ),
+    "no signal": (
+        lambda c: c["samples"][0].update(process="background"), "no sample of process 'signal'",
+    ),
+    "no background": (
+        lambda c: c["samples"][1].update(process="signal"), "no sample of process 'background'",
+    ),
+    "two samples of data": (
+        lambda c: c["samples"].append({"name": "more", "process": "data", "files": "data.root"}),
+        "data, more are all of process data",
+    ),
+    "duplicate samples": (
+        lambda c: c["samples"][1].update(name="signal"), "samples: the name 'signal' is used more",
+    ),
+    "duplicate regions": (region(name="high"), "regions: the name 'high' is used more than once"),
+    "a systematic twice": (
+        lambda c: c["systematics"].append(copy.deepcopy(c["systematics"][0])),
+        r"systematics\[4\]: the name 'scale' is used more than once for a histosys of 'background'",
+    ),
+    "a systematic on an unknown sample": (
+        systematic(sample="ttbar"), r"systematics\[0\].sample: there is no sample 'ttbar'; samples",
+    ),
+    "a systematic on data": (systematic(sample="data"), "there is no sample 'data'; samples are"),
+    "a systematic in an unknown region": (
+        systematic(regions=["sr"]),
+        r"systematics\[0\].regions: there is no region 'sr'; regions are",
+    ),
+    "a missing varied file": (
+        systematic(up={"files": "no.root"}),
+        r"systematics\[0\].up.files: no file matches 'no.root'",
+    ),
+    "a distribution for files": (
+        systematic(up=[{"kind": "exponential", "variables": ["mass"], "rate": 1}]),
+        r"systematics\[0\].up: a distribution cannot vary the events of files",
+    ),
+    "varied files of two samples": (
+        systematic(sample=["signal", "background"]), "varied events belong to one sample",
+    ),
+    "an up without a down": (
+        lambda c: c["systematics"][2].pop("down"), r"systematics\[2\]: 'down' is missing",
+    ),
+    "a shapesys without a down": (
+        lambda c: (c["systematics"][0].update(type="shapesys"), c["systematics"][0].pop("down")),
+        r"systematics\[0\]: 'down' is missing",
+    ),
+    "an empty variation": (systematic(up={}), r"systematics\[0\].up: {} is not allowed"),
+    "types that share no parameter": (
+        lambda c: c["systematics"][2].update(name="lumi"), "'lumi' is of types lumi and normsys",
+    ),
+    "no region to train for": (
+        region(fit="count"), "regions: none has fit: observable",
+    ),
+    "edges that do not rise": (
+        lambda c: c["regions"][1].update(edges=[0, 5, 5]), r"regions\[1\].edges: .* must rise",
+    ),
+    "a variable without edges": (
+        lambda c: c["regions"][1].pop("edges"), r"regions\[1\]: 'edges' is missing",
+    ),
+    "a selection in words": (
+        region(selection="mass > 90 and mass < 160"),
+        r"regions\[0\].selection: .*write \(a\) & \(b\)",
+    ),
+    "a split without evaluation": (
+        lambda c: c["split"].update(training=0.7), "leave no events for evaluation",
+    ),
+    "a normfactor of the signal": (
+        lambda c: c["normfactors"][0].update(sample="signal"),
+        r"normfactors\[0\].sample: there is no background 'signal'; backgrounds are background",
+    ),
+    "a normfactor with the POI's name": (
+        lambda c: c["normfactors"][0].update(name="mu"), "'mu' is the name of another parameter",
+    ),
+    "nothing to unblind": (
+        lambda c: (c["samples"].pop(2), c.update(observation={"unblind": True})),
+        "observation.unblind: there is no sample of process data",
+    ),
+    "files and generated events": (
+        lambda c: c["samples"].append({
+            "name": "toy", "process": "background", "yield": 1, "distribution": [
+                {"kind": "exponential", "variables": ["mass", "pt"], "rate": 1}],
+        }),
+        "some have files and some a distribution",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_contradictions_are_named(config, case):
+    change, message = CASES[case]
+    change(config)
+    with pytest.raises(ConfigError, match=message):
+        checked_config(config)
+
+
+def test_events_of_an_analysis(config):
+    checked = checked_config(config)
+    names = ["signal", "background", "background__scale_up", "background__scale_down"]
+    assert templates(checked, "signal") == names
+    files = event_files(checked)
+    assert files["background"] == ["background_1.root", "background_2.root"]
+    assert set(files) == {*names, "data"}
+    assert checked_config(copy.deepcopy(checked)) == checked

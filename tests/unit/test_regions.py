@@ -1,0 +1,160 @@
+"""Several regions: what is trained on is what is fitted, bin by bin in pyhf's order."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyhf
+import pytest
+from blobs import NETWORK, SAMPLES, events, loss_and_gradient, problem_of
+
+from hone.edges import optimise_edges
+from hone.event_sets import EventSets, hard_histograms
+from hone.fillable import fill, template_model
+from hone.grid import search_cuts
+from hone.histfactory import from_pyhf
+from hone.objectives import OF_MODEL
+from hone.observable import create_observable
+from hone.regions import Channels, Region
+from hone.templates import Histogram, read_histograms, write_histograms
+from hone.workspace import Process, build_workspace
+
+REGIONS = (
+    Region("a", fit="observable"), Region("b", fit="variable", variable="m", edges=(0.0, 1.0, 3.0)),
+    Region("c", fit="observable"), Region("d", fit="count"),
+)  # fmt: skip
+CHANNELS = Channels(REGIONS, 3)
+SYSTEMATICS = (
+    {"name": "shape", "type": "histosys", "sample": "background"},
+    {"name": "one_sided", "type": "histosys", "sample": "background"},
+    {"name": "rate", "type": "normsys", "sample": "background", "up": 1.1, "down": 0.95,
+     "regions": ["a", "d"]},
+    {"name": "bins", "type": "shapesys", "sample": "background", "regions": ["c"]},
+    {"name": "lumi", "type": "lumi", "sample": ["background"], "uncertainty": 0.02},
+    {"name": "norm", "type": "normfactor", "sample": "background", "bounds": [0.0, 5.0]},
+)  # fmt: skip
+PROCESSES = [Process("signal", True, None, ()), Process("background", False, None, SYSTEMATICS)]
+
+
+def histograms(seed=0):
+    rng = np.random.default_rng(seed)
+    names = ["signal", "background", "background__one_sided_up"]
+    names += [f"background__{name}_{side}" for name in ("shape", "bins") for side in ("up", "down")]
+    return {n: Histogram(rng.uniform(4, 9, 9), rng.uniform(0.1, 0.5, 9)) for n in names}
+
+
+def built(staterror=True):
+    return build_workspace(PROCESSES, histograms(), np.arange(9.0), staterror, CHANNELS.sizes)
+
+
+def test_bins_stand_in_pyhfs_order():
+    assert CHANNELS.sizes == {"a": 3, "b": 2, "c": 3, "d": 1}
+    trained = Histogram(np.arange(6.0), np.zeros(6))
+    fixed = [Histogram(np.array([10.0, 11]), np.zeros(2)), Histogram(np.array([20.0]), np.zeros(1))]
+    joined = CHANNELS.joined(trained, fixed).values
+    np.testing.assert_array_equal(joined, [0, 1, 2, 10, 11, 3, 4, 5, 20])
+    split = CHANNELS.split(joined)
+    np.testing.assert_array_equal(split["b"], [10, 11])
+    workspace = pyhf.Workspace(built())
+    assert list(workspace.model().config.channels) == list(CHANNELS.sizes)
+    data = workspace.data(workspace.model(), include_auxdata=False)
+    np.testing.assert_array_equal(data, np.arange(9))
+
+
+@pytest.mark.parametrize("staterror", [True, False])
+def test_what_is_trained_on_is_what_is_fitted(staterror):
+    written = from_pyhf(pyhf.Workspace(built(staterror)).model())
+    empty = template_model(PROCESSES, CHANNELS.sizes, staterror)
+    filled = fill(empty, PROCESSES, histograms())
+    assert filled.layout == written.layout
+    pars = np.array(written.config.suggested_init()) + 0.1
+    np.testing.assert_allclose(filled.expected_data(pars), written.expected_data(pars), rtol=1e-13)
+    data = np.asarray(written.expected_data(written.config.suggested_init()))
+    np.testing.assert_allclose(filled.logpdf(pars, data), written.logpdf(pars, data), rtol=1e-13)
+
+
+def test_modifiers_act_where_the_settings_say():
+    model = pyhf.Workspace(built()).model()
+    found = {
+        (channel["name"], modifier["name"])
+        for channel in model.spec["channels"]
+        for sample in channel["samples"]
+        for modifier in sample["modifiers"]
+    }
+    assert {c for c, name in found if name == "rate"} == {"a", "d"}
+    assert {c for c, name in found if name == "bins"} == {"c"}
+    assert {c for c, name in found if name == "norm"} == set("abcd")
+    assert model.config.suggested_bounds()[model.config.par_map["norm"]["slice"]] == [[0.0, 5.0]]
+    assert model.config.param_set("lumi").sigmas == [0.02]
+
+
+def test_a_systematic_without_down_is_mirrored():
+    found = histograms()
+    low = Histogram(found["background"].values * 3, found["background"].variances)
+    spec = build_workspace(
+        PROCESSES, {**found, "background__one_sided_up": low}, np.zeros(9), True, CHANNELS.sizes
+    )
+    modifiers = spec["channels"][0]["samples"][1]["modifiers"]
+    data = next(m["data"] for m in modifiers if m["name"] == "one_sided")
+    np.testing.assert_array_equal(data["lo_data"], 0)  # as far as yields stay positive
+    modifiers = built()["channels"][0]["samples"][1]["modifiers"]
+    data = next(m["data"] for m in modifiers if m["name"] == "one_sided")
+    expected = 2 * found["background"].values - found["background__one_sided_up"].values
+    np.testing.assert_allclose(data["lo_data"], np.maximum(expected[:3], 0))
+
+
+def test_histograms_of_regions_round_trip(tmp_path):
+    path, edges = tmp_path / "histograms.root", CHANNELS.edges(np.array([0, 0.2, 0.7, 1]))
+    write_histograms(path, {"hard": histograms()}, edges, {})
+    found, found_edges = read_histograms(path, "hard")
+    assert list(found_edges) == list(edges)
+    np.testing.assert_array_equal(found_edges["b"], [0, 1, 3])
+    for name, histogram in histograms().items():
+        np.testing.assert_allclose(found[name].values, histogram.values)
+        np.testing.assert_allclose(found[name].variances, histogram.variances)
+
+
+def split_by_sign(sets):
+    """The blobs in two regions with the observable, by the sign of x, and a count beside them."""
+    regions = (Region("neg"), Region("pos"), Region("side", fit="count"))
+    place = {n: (x[:, 0] > 0).astype(np.int8) for n, x in sets.features.items()}
+    fixed = {n: [Histogram(np.array([50.0]), np.array([0.1]))] for n in sets.weights}
+    return EventSets(sets.features, sets.weights, regions, place, fixed)
+
+
+def test_the_training_sees_all_regions():
+    """Soft bins as hard as they get are the counted ones of every region."""
+    sets = split_by_sign(events("training"))
+    problem, data, observable = problem_of(sets, bandwidth=[1e-6], smoothing="fixed")
+    assert problem.model.layout.channels == ("neg", "pos", "side")
+    soft = jax.jit(lambda d: problem.histograms(observable, d, 1.0))(data)
+    scores = {name: observable.score(x) for name, x in sets.features.items()}
+    hard = hard_histograms(observable, sets, scores)
+    for name, histogram in hard.items():
+        np.testing.assert_allclose(soft[name].values, histogram.values, atol=0.1)
+        assert float(soft[name].values[-1]) == 50
+    assert not np.allclose(hard["signal"].values[:4], hard["signal"].values[4:8], rtol=0.1)
+
+
+def test_gradient_with_regions():
+    problem, data, observable = problem_of(split_by_sign(events("training")))
+    value, gradient = loss_and_gradient(problem, data, observable)
+    assert np.isfinite(value)
+    assert float(jnp.abs(gradient.edge_logits).max()) > 0
+
+
+def test_edges_and_cuts_are_found_with_regions():
+    sets = split_by_sign(events("validation"))
+    scores = {n: 1 / (1 + np.exp(-2 * (x[:, 1] - x[:, 0]))) for n, x in sets.features.items()}
+    edges, value, _ = optimise_edges(scores, sets, SAMPLES, 3, True)
+    model = template_model(SAMPLES, sets.channels(3).sizes, True)
+    network = create_observable(NETWORK, ["x", "y"], sets.features["signal"], jax.random.key(0))
+    found = hard_histograms(network.with_edges(edges), sets, scores)
+    assert float(OF_MODEL["cls"](fill(model, SAMPLES, found))) == pytest.approx(value, rel=1e-9)
+
+    cuts = {"kind": "cuts", "cuts": [{"variable": "y", "side": "above"}]}
+    blank = create_observable(cuts, ["x", "y"], sets.features["signal"], jax.random.key(0))
+    best, value = search_cuts(blank, sets, SAMPLES, True, OF_MODEL["cls"], 10)
+    scores = {name: best.score(x) for name, x in sets.features.items()}
+    model = template_model(SAMPLES, sets.channels(1).sizes, True)
+    filled = fill(model, SAMPLES, hard_histograms(best, sets, scores))
+    assert float(OF_MODEL["cls"](filled)) == pytest.approx(value, rel=1e-9)
