@@ -1,0 +1,87 @@
+"""From ntuples to limits through Snakemake: regions, blinding, and files that are left alone."""
+
+import json
+
+import pytest
+import uproot
+import yaml
+from conftest import snakemake
+from ntuples import write_analysis
+
+TARGETS = [
+    "results/ntuples/signal/neos/seed1/limits.json",
+    "results/ntuples/figures/signal__neos__templates.png",
+]
+
+
+def run(folder, config, *arguments):
+    (folder / "config" / "ntuples.yaml").write_text(yaml.safe_dump(config))
+    return snakemake(folder, *arguments, "--configfile", "config/ntuples.yaml")
+
+
+@pytest.fixture(scope="module")
+def analysis(clone):
+    config = write_analysis(clone)
+    config["observables"] = [config["observables"][0] | {"seeds": 1, "steps": 20}]
+    before = {path: path.stat().st_mtime_ns for path in clone.glob("*.root")}
+    code, output = run(clone, config, *TARGETS)
+    assert code == 0, output
+    assert {path: path.stat().st_mtime_ns for path in clone.glob("*.root")} == before
+    return clone, config, output
+
+
+def limits_of(folder):
+    return json.loads((folder / "results/ntuples/signal/neos/seed1/limits.json").read_text())
+
+
+def test_the_inputs_were_checked_first(analysis):
+    folder, _, output = analysis
+    assert output.index("Checking the inputs") < output.index("Training neos")
+    table = (folder / "results/ntuples/inputs/yields.txt").read_text()
+    assert "control_region" in table
+    assert "trigger_up" in table
+
+
+def test_events_are_read_where_they_lie(analysis):
+    folder, _, _ = analysis
+    assert not (folder / "results/ntuples/events").exists()
+
+
+def test_the_regions_are_channels(analysis):
+    folder, _, _ = analysis
+    spec = json.loads((folder / "results/ntuples/signal/neos/seed1/workspace.json").read_text())
+    assert [c["name"] for c in spec["channels"]] == ["control_region", "high", "signal_region"]
+    with uproot.open(folder / "results/ntuples/signal/neos/seed1/histograms.root") as file:
+        assert file["hard/control_region/background"].axis().edges().tolist() == [0, 20, 50, 200]
+
+
+def test_pyhf_agrees_and_nothing_is_observed(analysis):
+    folder, _, _ = analysis
+    limits = limits_of(folder)
+    assert limits["pyhf_check"]["agrees"] is True
+    assert limits["expected_limits"][2] > 0
+    assert limits["observed_limit"] is None
+    assert "unblind" in limits["reasons"]["observed limit"]
+
+
+def test_unblinding_counts_the_data_and_trains_nothing(analysis):
+    folder, config, _ = analysis
+    expected = limits_of(folder)["expected_limits"]
+    code, output = run(folder, {**config, "observation": {"unblind": True}}, TARGETS[0])
+    assert code == 0, output
+    assert "Training neos" not in output
+    limits = limits_of(folder)
+    assert limits["observed_limit"] > 0
+    assert limits["expected_limits"] == expected
+    spec = json.loads((folder / "results/ntuples/signal/neos/seed1/workspace.json").read_text())
+    assert sum(sum(o["data"]) for o in spec["observations"]) == 300
+
+
+def test_bad_events_stop_everything_with_one_error(analysis):
+    folder, config, _ = analysis
+    bad = {**config, "analysis": "bad", "features": ["mass", "log(pt - 5)"]}
+    code, output = run(folder, bad, "--keep-going", "results/bad/signal/neos/seed1/limits.json")
+    assert code != 0
+    assert "feature 'log(pt - 5)' is nan in event" in output
+    assert "Training" not in output
+    assert not list((folder / "results/bad").rglob("*.safetensors"))
