@@ -44,13 +44,9 @@ def load_events(
     for source in sources:
         known = surveys[source.name]
         low, high = read_range(source, events_set, known, most)
-        batches: list[Batch] = []
-        kept, events = 0.0, 0
-        for batch in Reader(source, features, regions):
-            chosen = batch.chosen(low, high)
-            kept += float(chosen.weights[:, 0].sum())
-            events += len(chosen.weights)
-            batches.append(chosen)
+        batches = list(Reader(source, features, regions).batches(low, high))
+        kept = sum(float(b.weights[0].sum()) for b in batches)
+        events = sum(b.weights.shape[1] for b in batches)
         scale = scale_of(source, known, kept)
         name = source.name
         found_features[name] = np.concatenate([b.features for b in batches])
@@ -59,8 +55,8 @@ def load_events(
                 f"{source}: no {events_set} event is in a region with the observable; look at the "
                 "regions' selections, or give the set a larger part of the events"
             )
-        weights = scale * np.concatenate([b.weights[b.trained] for b in batches])
-        found_weights |= dict(zip(source.weights, weights.T.copy(), strict=True))
+        weights = scale * np.concatenate([b.weights[:, b.trained] for b in batches], axis=1)
+        found_weights |= dict(zip(source.weights, weights, strict=True))
         if sum(region.is_trained for region in regions) > 1:
             found_place[name] = np.concatenate([b.place[b.trained] for b in batches])
         evaluation[name] = known["sets"]["evaluation"]["events"] / events
@@ -110,5 +106,5 @@ def scale_of(source: Source, known: Mapping[str, Any], kept: float) -> float:
 
 def _fixed(batches: Sequence[Batch], region: Region, column: int, scale: float) -> Histogram:
     values = np.concatenate([b.fixed[region.name][1] for b in batches])
-    weights = np.concatenate([b.weights[b.fixed[region.name][0], column] for b in batches])
+    weights = np.concatenate([b.weights[column, b.fixed[region.name][0]] for b in batches])
     return count(values, scale * weights, region.fixed_edges)

@@ -25,6 +25,12 @@ class Piece(NamedTuple):
     """Place of the first of them in the file."""
     columns: dict[str, np.ndarray]
     """Each branch (n,), numbers or truth values."""
+    kept: np.ndarray | None = None
+    """int (n,), which of the events read these are; all if None."""
+
+    def number(self, place: int) -> int:
+        """Of an event in its file."""
+        return self.start + (place if self.kept is None else int(self.kept[place]))
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))

@@ -20,7 +20,7 @@ class Batch(NamedTuple):
 
     path: str
     weights: np.ndarray
-    """float64 (n, T), as they stand in the file, a column for each template"""
+    """float64 (T, n), as they stand in the file, a row for each template"""
     uniform: np.ndarray | None
     """float64 (n,), which says the set; None where the file says it"""
     place: np.ndarray
@@ -30,27 +30,11 @@ class Batch(NamedTuple):
     fixed: dict[str, tuple[np.ndarray, np.ndarray]]
     """For each other region: which events are in it, bool (n,), and the variable there."""
 
-    def chosen(self, low: float, high: float) -> "Batch":
-        """The events whose ``uniform`` is in [low, high)."""
-        if self.uniform is None:
-            return self
-        kept = (self.uniform >= low) & (self.uniform < high)
-        return Batch(
-            self.path,
-            self.weights[kept],
-            self.uniform[kept],
-            self.place[kept],
-            self.features[kept[self.place >= 0]],
-            {
-                name: (inside[kept], values[kept[inside]])
-                for name, (inside, values) in self.fixed.items()
-            },
-        )
-
     @property
-    def trained(self) -> np.ndarray:
-        """bool (n,): events that ``features`` has."""
-        return self.place >= 0
+    def trained(self) -> np.ndarray | slice:
+        """The events that ``features`` has."""
+        inside = self.place >= 0
+        return slice(None) if inside.all() else inside
 
 
 class Reader:
@@ -81,16 +65,28 @@ class Reader:
         names += [split.branch] if split and split.branch else []
         self.branches = list(dict.fromkeys(names))
 
-    def __iter__(self) -> Iterator[Batch]:
-        for piece in pieces(self.source.files, self.source.tree, self.branches, str(self.source)):
-            yield self._batch(piece)
+    def batches(self, low: float = 0.0, high: float = 1.0) -> Iterator[Batch]:
+        """The events whose uniform number is in [low, high), all where there is no split.
 
-    def _batch(self, piece: Piece) -> Batch:
+        Raises:
+            InputError: what is wrong with the files or what is in them.
+        """
+        for piece in pieces(self.source.files, self.source.tree, self.branches, str(self.source)):
+            numbers = self._uniform(piece)
+            if numbers is not None and (low, high) != (0.0, 1.0):
+                kept = np.flatnonzero((numbers >= low) & (numbers < high))
+                columns = {name: values[kept] for name, values in piece.columns.items()}
+                # Messages count events in the file.
+                chosen = Piece(piece.path, piece.start, columns, kept)
+                yield self._batch(chosen, numbers[kept])
+            else:
+                yield self._batch(piece, numbers)
+
+    def _batch(self, piece: Piece, numbers: np.ndarray | None) -> Batch:
         size = len(piece)
-        weights = [
-            self._finite(piece, what, _full(expression(piece.columns), size))
-            for what, expression in self.weights.items()
-        ]
+        weights = np.empty((len(self.weights), size))
+        for k, (what, expression) in enumerate(self.weights.items()):
+            weights[k] = self._finite(piece, what, _full(expression(piece.columns), size))
         inside = self._inside(piece)
         place = np.full(size, -1, dtype=np.int8)
         for k, region in enumerate(r for r in self.regions if r.is_trained):
@@ -113,9 +109,7 @@ class Reader:
                 fixed[region.name] = (where, self._finite(piece, what, values, where))
             else:
                 fixed[region.name] = (where, values[where])
-        return Batch(
-            piece.path, np.stack(weights, axis=1), self._uniform(piece), place, features, fixed
-        )
+        return Batch(piece.path, weights, numbers, place, features, fixed)
 
     def _inside(self, piece: Piece) -> dict[str, np.ndarray]:
         """Which events are in each region.
@@ -140,7 +134,7 @@ class Reader:
             at = int(np.argmax(times > 1))
             names = [name for name, passing in inside.items() if passing[at]]
             raise InputError(
-                f"{self.source}: {piece.path}, event {piece.start + at} is in the regions "
+                f"{self.source}: {piece.path}, event {piece.number(at)} is in the regions "
                 f"{' and '.join(map(repr, names))}: their selections must exclude each other"
             )
         return inside
@@ -163,26 +157,24 @@ class Reader:
     ) -> np.ndarray:
         """The values (of the events in ``where``), if they are all finite."""
         chosen = values if where is None else values[where]
+        # A sum is finite if all is, and quicker to look at (unless it overflows).
+        if np.isfinite(chosen.sum()):
+            return chosen
         good = np.isfinite(chosen)
         if not good.all():
             at = int(np.argmin(good))
             event = at if where is None else int(np.flatnonzero(where)[at])
             raise InputError(
                 f"{self.source}: {piece.path}: {what} is {chosen[at]} in event "
-                f"{piece.start + event}; exclude such events by the regions' selections, or mend "
+                f"{piece.number(event)}; exclude such events by the regions' selections, or mend "
                 "the file"
             )
         return chosen
 
 
 def _full(value: Any, size: int) -> np.ndarray:
-    array = np.asarray(value, dtype=float)
+    array = np.asarray(value)
     return np.broadcast_to(array, (size,)) if array.ndim == 0 else array
-
-
-def templates_of(sources: Sequence[Source]) -> list[str]:
-    """Names of all templates, each source's own first."""
-    return [template for source in sources for template in source.weights]
 
 
 def normalisation(source: Source, total: float) -> float:

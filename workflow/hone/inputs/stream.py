@@ -28,16 +28,21 @@ class _Sums:
         self.values = np.zeros((templates, bins))
         self.variances = np.zeros((templates, bins))
 
-    def add(self, place: np.ndarray, weights: np.ndarray) -> None:
-        """Events (n,) in bins ``place``, with weights (n, T)."""
-        inside = np.zeros((len(place), self.values.shape[1]))
-        inside[np.arange(len(place)), place] = 1.0
-        # A product of matrices is several times faster than a histogram for each weight.
-        self.values += weights.T @ inside
-        self.variances += (weights**2).T @ inside
+    def add(self, shares: np.ndarray, weights: np.ndarray) -> None:
+        """Events with their shares in the bins (n, B) and weights (T, n)."""
+        # Products of matrices are several times faster than a histogram for each weight.
+        self.values += weights @ shares
+        self.variances += weights**2 @ shares**2
 
-    def histogram(self, template: int, scale: float) -> Histogram:
-        return Histogram(self.values[template] * scale, self.variances[template] * scale**2)
+    def count(self, place: np.ndarray, weights: np.ndarray) -> None:
+        """Events in bins ``place`` (n,)."""
+        shares = np.zeros((len(place), self.values.shape[1]))
+        shares[np.arange(len(place)), place] = 1.0
+        self.add(shares, weights)
+
+    def histogram(self, template: int, scale: float, bins: slice = slice(None)) -> Histogram:
+        values, variances = self.values[template, bins], self.variances[template, bins]
+        return Histogram(values * scale, variances * scale**2)
 
 
 def fill_histograms(
@@ -64,25 +69,23 @@ def fill_histograms(
     found: dict[str, dict[str, Histogram]] = {"hard": {}, "soft": {}}
     for source in sources:
         templates = len(source.weights)
-        hard = [_Sums(templates, len(edges) - 1) for _ in channels.trained]
-        soft = _Sums(templates, len(channels.trained) * (len(edges) - 1))
+        trained = len(channels.trained) * (len(edges) - 1)
+        both = _Sums(templates, 2 * trained)
         fixed = {r.name: _Sums(templates, len(r.fixed_edges) - 1) for r in channels.fixed}
         low, high = read_range(source, "evaluation", surveys[source.name])
         kept = 0.0
-        for batch in Reader(source, features, regions):
-            chosen = batch.chosen(low, high)
-            kept += float(chosen.weights[:, 0].sum())
-            _add(observable, channels, edges, chosen, hard, soft)
+        for batch in Reader(source, features, regions).batches(low, high):
+            kept += float(batch.weights[0].sum())
+            _add(observable, channels, edges, batch, both)
             for region in channels.fixed:
-                inside, values = chosen.fixed[region.name]
+                inside, values = batch.fixed[region.name]
                 bins = _bin(values, region.fixed_edges)
-                fixed[region.name].add(bins, chosen.weights[inside])
+                fixed[region.name].count(bins, batch.weights[:, inside])
         scale = scale_of(source, surveys[source.name], kept)
         for k, template in enumerate(source.weights):
             others = [fixed[r.name].histogram(k, scale) for r in channels.fixed]
-            sharp = [part.histogram(k, scale) for part in hard]
-            found["hard"][template] = channels.joined(sharp, others)
-            found["soft"][template] = channels.joined(soft.histogram(k, scale), others)
+            for group, part in (("hard", slice(trained)), ("soft", slice(trained, None))):
+                found[group][template] = channels.joined(both.histogram(k, scale, part), others)
     return found
 
 
@@ -92,63 +95,56 @@ def count_data(
     """Observed events in all channels (B,)."""
     edges = np.asarray(observable.edges)
     channels = Channels(tuple(regions), len(edges) - 1)
-    hard = [_Sums(1, len(edges) - 1) for _ in channels.trained]
+    trained = len(channels.trained) * (len(edges) - 1)
+    both = _Sums(1, 2 * trained)
     fixed = {r.name: _Sums(1, len(r.fixed_edges) - 1) for r in channels.fixed}
-    for batch in Reader(source, features, regions):
-        _add(observable, channels, edges, batch, hard, None)
+    for batch in Reader(source, features, regions).batches():
+        _add(observable, channels, edges, batch, both)
         for region in channels.fixed:
             inside, values = batch.fixed[region.name]
-            fixed[region.name].add(_bin(values, region.fixed_edges), batch.weights[inside])
+            fixed[region.name].count(_bin(values, region.fixed_edges), batch.weights[:, inside])
     return channels.joined(
-        [part.histogram(0, 1.0) for part in hard],
+        both.histogram(0, 1.0, slice(trained)),
         [fixed[r.name].histogram(0, 1.0) for r in channels.fixed],
     )
 
 
 def _add(
-    observable: Observable,
-    channels: Channels,
-    edges: np.ndarray,
-    batch: Batch,
-    hard: Sequence[_Sums],
-    soft: _Sums | None,
+    observable: Observable, channels: Channels, edges: np.ndarray, batch: Batch, sums: _Sums
 ) -> None:
-    """Score events and add them to the histograms of the regions with the observable."""
-    weights = batch.weights[batch.trained]
-    place = batch.place[batch.trained]
-    for start in range(0, len(weights), _PIECE):
+    """Score the events of the regions with the observable, and add them.
+
+    ``sums`` has the counted bins of all these regions, then their soft ones.
+    """
+    weights = batch.weights[:, batch.trained]
+    place = batch.place[batch.trained].astype(int)
+    bins = len(edges) - 1
+    trained = len(channels.trained) * bins
+    for start in range(0, len(place), _PIECE):
         part = slice(start, start + _PIECE)
-        size = len(weights[part])
+        size = len(place[part])
         # Filled up with copies that weigh nothing.
         matrix = np.resize(batch.features[part], (_PIECE, batch.features.shape[1]))
-        padded = np.zeros((_PIECE, weights.shape[1]))
-        padded[:size] = weights[part]
-        where = None
-        if len(channels.trained) > 1:
-            where = jnp.asarray(np.resize(place[part], _PIECE))
-        found = _pass(observable, channels, matrix, padded, where)
-        scores, values, variances = map(np.asarray, found)
+        nominal = np.pad(weights[0, part], (0, _PIECE - size))
+        where = np.resize(place[part], _PIECE) if len(channels.trained) > 1 else None
+        scores, soft = map(np.asarray, _pass(observable, channels, matrix, nominal, where))
         scores = scores[:size]
-        kept = ~np.isnan(scores)
-        bins = _bin(scores, edges)
-        for k, sums in enumerate(hard):
-            inside = kept & (place[part] == k)
-            sums.add(bins[inside], weights[part][inside])
-        if soft is not None:
-            soft.values += values
-            soft.variances += variances
+        shares = np.zeros((size, 2 * trained))
+        kept = np.flatnonzero(~np.isnan(scores))
+        shares[kept, place[part][kept] * bins + _bin(scores[kept], edges)] = 1.0
+        shares[:, trained:] = soft[:size]
+        sums.add(shares, weights[:, part])
 
 
 @eqx.filter_jit
 def _pass(
     observable: Observable, channels: Channels, events: Any, weights: Any, place: Any
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Scores (n,), and soft yields and variances (T, R b)."""
-    weights = jnp.asarray(weights)
+) -> tuple[jax.Array, jax.Array]:
+    """Scores (n,), and shares in the soft bins of all regions with the observable (n, R b)."""
     response = observable.respond(jnp.asarray(events))
-    widths = observable.widths(response, weights[:, 0], 1.0)
-    shares = channels.shares(observable.shares(response, widths), place)
-    return observable.hard(response), weights.T @ shares, (weights**2).T @ shares**2
+    widths = observable.widths(response, jnp.asarray(weights), 1.0)
+    shares = observable.shares(response, widths)
+    return observable.hard(response), channels.shares(shares, place)
 
 
 def _bin(values: np.ndarray, edges: np.ndarray) -> np.ndarray:

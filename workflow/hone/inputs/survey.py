@@ -44,12 +44,12 @@ def survey(
     digests: dict[str, Any] = {}
     sets = {name: {"events": 0, "weight": 0.0} for name in SETS}
     sums = {r.name: _Sums(r, len(source.weights)) for r in regions}
-    for batch in reader:
+    for batch in reader.batches():
         entry = files.setdefault(batch.path, {"path": batch.path, "events": 0})
-        entry["events"] += len(batch.weights)
+        entry["events"] += batch.weights.shape[1]
         digest = digests.setdefault(batch.path, hashlib.sha256())
         digest.update(np.ascontiguousarray(batch.features).tobytes())
-        digest.update(batch.weights[:, 0].tobytes())
+        digest.update(batch.weights[0].tobytes())
         for name in SETS:
             weights = _of_set(batch, source, name, events_set)
             sets[name]["events"] += len(weights)
@@ -57,11 +57,11 @@ def survey(
         place = 0
         for region in regions:
             if region.is_trained:
-                sums[region.name].add(batch.weights[batch.place == place], None)
+                sums[region.name].add(batch.weights[:, batch.place == place], None)
                 place += 1
             else:
                 inside, values = batch.fixed[region.name]
-                sums[region.name].add(batch.weights[inside], values)
+                sums[region.name].add(batch.weights[:, inside], values)
     for path in source.files:
         # A file without events gives no batch.
         files.setdefault(str(path), {"path": str(path), "events": 0})
@@ -88,10 +88,10 @@ def survey(
 def _of_set(batch: Batch, source: Source, name: str, events_set: str) -> np.ndarray:
     """Nominal weights of the events of a set."""
     if source.split is None:
-        return batch.weights[:, 0] if name == events_set else batch.weights[:0, 0]
+        return batch.weights[0] if name == events_set else batch.weights[0, :0]
     low, high = source.split.range(name)
     assert batch.uniform is not None
-    return batch.weights[(batch.uniform >= low) & (batch.uniform < high), 0]
+    return batch.weights[0, (batch.uniform >= low) & (batch.uniform < high)]
 
 
 def _refuse_nothing(source: Source, number: int, total: float) -> None:
@@ -116,18 +116,18 @@ class _Sums:
         self.bins = np.zeros((templates, bins))
 
     def add(self, weights: np.ndarray, values: np.ndarray | None) -> None:
-        self.events += len(weights)
-        self.total += weights.sum(axis=0)
-        self.squares += (weights**2).sum(axis=0)
-        self.negative += np.minimum(weights, 0).sum(axis=0)
-        if len(weights):
-            self.largest = np.maximum(self.largest, np.abs(weights).max(axis=0))
+        self.events += weights.shape[1]
+        self.total += weights.sum(axis=1)
+        self.squares += np.einsum("tn,tn->t", weights, weights)
+        self.negative += np.minimum(weights, 0).sum(axis=1)
+        if weights.shape[1]:
+            self.largest = np.maximum(self.largest, np.abs(weights).max(axis=1))
         if self.edges is not None:
             assert values is not None
             place = np.clip(
                 np.searchsorted(self.edges, values, side="right") - 1, 0, len(self.edges) - 2
             )
-            for k, column in enumerate(weights.T):
+            for k, column in enumerate(weights):
                 self.bins[k] += np.bincount(place, column, minlength=self.bins.shape[1])
 
     def rows(self, factor: float) -> list[Mapping[str, Any]]:

@@ -1,0 +1,54 @@
+"""Reading, scoring and histogramming of ntuples: ``task_stream.py (iterate|fill) <file>``.
+
+``iterate`` is uproot alone over the same branches. Both report the time and the peak memory.
+"""
+
+import resource
+import sys
+
+import jax
+import numpy as np
+import uproot
+from clock import report, seconds
+from ntuples import FEATURES, SYSTEMATICS
+
+from hone.inputs import Source, Split, fill_histograms
+from hone.observable import create_observable
+from hone.regions import ONE_REGION
+
+what, path = sys.argv[1:]
+WEIGHTS = {"background": "w"} | {
+    f"background__s{k}_{side}": f"w{k}_{side}"
+    for k in range(SYSTEMATICS)
+    for side in ("up", "down")
+}
+
+
+def iterate() -> int:
+    """All branches, converted to arrays and let go."""
+    wanted = {*FEATURES, *WEIGHTS.values()}
+    with uproot.open({path: "events"}) as tree:
+        return sum(
+            len(columns["w"])
+            for columns in tree.iterate(
+                filter_name=lambda name: name in wanted, step_size="32 MB", library="np"
+            )
+        )
+
+
+def fill() -> float:
+    """All events, as the rule fill_histograms does; none is in another set."""
+    source = Source("background", (path,), "events", WEIGHTS, Split("", 0.0, 0.0))
+    sets = {name: {"events": 1, "weight": 1.0} for name in ("training", "validation", "evaluation")}
+    surveys = {"background": {"sets": sets, "factor": 1.0}}
+    found = fill_histograms(observable, [source], ONE_REGION, surveys, FEATURES)
+    return float(found["hard"]["background"].values.sum())
+
+
+observable = create_observable(
+    {"kind": "network", "bins": 5, "hidden": [64, 64]}, FEATURES,
+    np.random.default_rng(0).normal(size=(1000, 4)), jax.random.key(0),
+)  # fmt: skip
+took, result = seconds({"iterate": iterate, "fill": fill}[what])
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+report(seconds=took, peak=peak, result=result)
