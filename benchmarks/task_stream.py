@@ -16,12 +16,11 @@ from hone.inputs import Source, Split, fill_histograms
 from hone.observable import create_observable
 from hone.regions import ONE_REGION
 
+jax.config.update("jax_enable_x64", True)
+
 what, path = sys.argv[1:]
-WEIGHTS = {"background": "w"} | {
-    f"background__s{k}_{side}": f"w{k}_{side}"
-    for k in range(SYSTEMATICS)
-    for side in ("up", "down")
-}
+VARIED = [f"{k}_{side}" for k in range(SYSTEMATICS) for side in ("up", "down")]
+WEIGHTS = {"background": "w"} | {f"background__s{name}": f"w{name}" for name in VARIED}
 
 
 def iterate() -> int:

@@ -19,6 +19,7 @@ DIRECT = (
     "jax",
     "jaxlib",
     "jaxtyping",
+    "jsonpatch",
     "jsonschema",
     "matplotlib",
     "mplhep",

@@ -7,7 +7,7 @@ import pytest
 from hone.figures import save, selected
 from hone.figures.comparison import draw_comparison
 from hone.figures.histograms import draw_soft_hard, draw_templates
-from hone.figures.limits import draw_cls_scan
+from hone.figures.limits import draw_cls_scan, draw_limits
 from hone.figures.plane import draw_plane
 from hone.figures.study import draw_study
 from hone.figures.training import draw_training
@@ -143,6 +143,21 @@ def test_cls_scan(missing, blind, tmp_path):
     figure = drawn(draw_cls_scan(limits, "o"), tmp_path)
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert (r"$\mathrm{CL}_{s}$" in labels) is not blind
+
+
+@pytest.mark.parametrize("observed", [None, 0.8])
+def test_limits_against_a_parameter(observed, tmp_path):
+    limits = {
+        mass: {"expected_limits": [0.2, 0.3, None if mass == 600 else 0.5, 0.9, 1.4],
+               "observed_limit": observed, "level": 0.05}
+        for mass in (1000, 600, 800)
+    }  # fmt: skip
+    figure = drawn(draw_limits(limits, "mass", "o"), tmp_path)
+    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    np.testing.assert_array_equal(lines["median expected"].get_xdata(), [600, 800, 1000])
+    assert ("observed" in lines) is (observed is not None)
+    empty = {1: {"expected_limits": [None] * 5, "observed_limit": None, "level": 0.05}}
+    drawn(draw_limits(empty, "mass", "o"), tmp_path)
 
 
 def test_comparison_with_and_without_floor(tmp_path):

@@ -67,6 +67,13 @@ HAS_FLOOR = PLAIN and not (
         for side in ("up", "down")
     )
 )
+PARAMETERS = {
+    s["name"]: s.get("parameters", {})
+    for s in config["samples"]
+    if s["process"] == "signal"
+}
+# What limits are drawn against: a parameter that all hypotheses have, if there are several.
+PARAMETER = next(iter(PARAMETERS[SIGNALS[0]]), None) if len(SIGNALS) > 1 else None
 RESULT = "results/{analysis}/{signal}/{observable}/seed{seed}"
 FIGURE = "results/{analysis}/figures/{signal}__{observable}__"
 
@@ -262,11 +269,8 @@ def observed_files(wildcards):
     """Input function: files with observed events; none while the analysis is blind."""
     if BLIND:
         return []
-    return (
-        FILES[DATA[0]]
-        if FILES
-        else f"results/{wildcards.analysis}/events/observed/data.root"
-    )
+    generated = [f"results/{wildcards.analysis}/events/observed/data.root"]
+    return FILES[DATA[0]] if FILES else generated
 
 
 def all_seeds(name):
@@ -293,6 +297,35 @@ def all_results(name):
     ]
 
 
+def of_all_signals(name):
+    """Input function: a file of an observable for every signal."""
+    return lambda wildcards: expand(
+        "results/{analysis}/{signal}/{observable}/{name}",
+        name=name,
+        signal=SIGNALS,
+        **dict(wildcards.items()),
+    )
+
+
+def of_all_seeds_and_signals(name):
+    """Input function: a file of every seed of an observable for every signal."""
+    return lambda wildcards: expand(
+        f"{RESULT}/{name}",
+        signal=SIGNALS,
+        seed=range(1, seeds(config, wildcards.observable) + 1),
+        **dict(wildcards.items()),
+    )
+
+
+def patchsets():
+    """One for each observable, where there are several hypotheses."""
+    return expand(
+        "results/{analysis}/patchset/{observable}/patchset.json",
+        analysis=ANALYSIS,
+        observable=OBSERVABLES if len(SIGNALS) > 1 else [],
+    )
+
+
 def source_model(wildcards):
     """The weights that a rebinned observable takes."""
     source = OBSERVABLES[wildcards.observable]["source"]
@@ -304,18 +337,27 @@ def all_figures(extension):
     kinds += ["plane"] if len(config["features"]) == 2 and PLAIN and not FILES else []
     figures = [(name, kind) for name in OBSERVABLES for kind in kinds]
     figures += [(name, "training") for name in TRAINED + REBINNED]
-    return expand(
-        "results/{analysis}/figures/{signal}__{figure}.{extension}",
-        analysis=ANALYSIS,
-        signal=SIGNALS,
-        figure=[f"{name}__{kind}" for name, kind in figures],
-        extension=extension,
-    ) + expand(
-        "results/{analysis}/figures/{signal}__{name}.{extension}",
-        analysis=ANALYSIS,
-        signal=SIGNALS,
-        name=["comparison", *(f"study_{study}" for study in STUDIES)],
-        extension=extension,
+    return (
+        expand(
+            "results/{analysis}/figures/{signal}__{figure}.{extension}",
+            analysis=ANALYSIS,
+            signal=SIGNALS,
+            figure=[f"{name}__{kind}" for name, kind in figures],
+            extension=extension,
+        )
+        + expand(
+            "results/{analysis}/figures/{signal}__{name}.{extension}",
+            analysis=ANALYSIS,
+            signal=SIGNALS,
+            name=["comparison", *(f"study_{study}" for study in STUDIES)],
+            extension=extension,
+        )
+        + expand(
+            "results/{analysis}/figures/{observable}__limits.{extension}",
+            analysis=ANALYSIS,
+            observable=OBSERVABLES if PARAMETER else [],
+            extension=extension,
+        )
     )
 
 

@@ -189,3 +189,35 @@ rule plot_study:
         "Drawing the study {wildcards.study} for {wildcards.signal}"
     script:
         "../scripts/plot_study.py"
+
+
+rule plot_limits:
+    input:
+        selected=of_all_signals("selected.json"),
+        limits=of_all_seeds_and_signals("limits.json"),
+    output:
+        png=report(
+            "results/{analysis}/figures/{observable}__limits.png",
+            caption="../report/limits.rst",
+            category="Results",
+            labels={
+                "figure": "limits",
+                "signal": "all",
+                "observable": "{observable}",
+            },
+        ),
+        pdf="results/{analysis}/figures/{observable}__limits.pdf",
+    log:
+        "results/{analysis}/logs/plot_limits/{observable}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/plot_limits/{observable}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        parameter=PARAMETER,
+        values={s: p.get(PARAMETER) for s, p in PARAMETERS.items()},
+        made_by=made_by("plot_limits"),
+    message:
+        "Drawing the limits of {wildcards.observable}"
+    script:
+        "../scripts/plot_limits.py"

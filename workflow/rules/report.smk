@@ -23,6 +23,7 @@ rule results:
         f"results/{ANALYSIS}/summary.txt",
         all_figures("png"),
         all_figures("pdf"),
+        patchsets(),
         expand(
             "results/{analysis}/{signal}/{observable}/selected.json",
             analysis=ANALYSIS,

@@ -17,3 +17,26 @@ rule build_workspace:
         "Writing the workspace of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
     script:
         "../scripts/build_workspace.py"
+
+
+# All hypotheses of an observable, as collaborations publish them.
+rule write_patchset:
+    input:
+        selected=of_all_signals("selected.json"),
+        workspaces=of_all_seeds_and_signals("workspace.json"),
+    output:
+        background="results/{analysis}/patchset/{observable}/background_only.json",
+        patchset="results/{analysis}/patchset/{observable}/patchset.json",
+    log:
+        "results/{analysis}/logs/write_patchset/{observable}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/write_patchset/{observable}.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        parameters=PARAMETERS,
+        made_by=made_by("write_patchset"),
+    message:
+        "Writing the patchset of {wildcards.observable}"
+    script:
+        "../scripts/write_patchset.py"

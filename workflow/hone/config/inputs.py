@@ -30,6 +30,9 @@ def input_problems(config: Mapping[str, Any]) -> Iterator[str]:
     for i, sample in enumerate(config["samples"]):
         for key, problem in _sample_problems(config, sample):
             yield f"samples[{i}].{key}: {problem}"
+    signals = [s for s in samples.values() if s["process"] == "signal"]
+    if len({tuple(sorted(s.get("parameters", {}))) for s in signals}) > 1:
+        yield "samples: all signals must have the same parameters, or none"
     for i, text in enumerate(config["features"]):
         yield from _expression_problem(f"features[{i}]", text)
     if config["split"]["training"] + config["split"]["validation"] >= 1:

@@ -9,7 +9,7 @@ from pyhf.contrib.viz import brazil
 
 from hone.figures.style import new_figure
 
-__all__ = ["draw_cls_scan"]
+__all__ = ["draw_cls_scan", "draw_limits"]
 
 
 def draw_cls_scan(limits: Mapping[str, Any], observable: str) -> Figure:
@@ -47,4 +47,35 @@ def draw_cls_scan(limits: Mapping[str, Any], observable: str) -> Figure:
     axes.set_ylabel(r"CL$_s$")
     axes.set_title(f"{observable}: limit at {1 - limits['level']:.0%} CL", loc="left")
     axes.legend(loc="upper right", fontsize=10)
+    return figure
+
+
+def draw_limits(
+    limits: Mapping[float, Mapping[str, Any]], parameter: str, observable: str
+) -> Figure:
+    """Limits on the signal strength against a parameter of the hypotheses, with bands.
+
+    Args:
+        limits: content of ``limits.json`` by the parameter's value; limits may be missing.
+        parameter: its name, for the axis.
+        observable: name for the title.
+    """
+    values = sorted(limits)
+    expected = np.array([limits[v]["expected_limits"] for v in values], dtype=float)
+    observed = np.array([limits[v]["observed_limit"] for v in values], dtype=float)
+    figure, (axes,) = new_figure()
+    for low, colour, label in ((0, "yellow", "95 % expected"), (1, "limegreen", "68 % expected")):
+        axes.fill_between(values, expected[:, low], expected[:, 4 - low], color=colour, label=label)
+    axes.plot(values, expected[:, 2], "--", color="black", label="median expected")
+    if np.isfinite(observed).any():
+        axes.plot(values, observed, "o-", color="black", markersize=5, label="observed")
+    axes.axhline(1, color="0.4", linewidth=0.8)
+    if np.isfinite(expected).any():
+        axes.set_yscale("log")
+        low, high = np.nanmin(expected), np.nanmax(expected)
+        axes.set_ylim(0.4 * min(low, 1), 6 * max(high, 1))
+    axes.set(xlabel=parameter, ylabel=r"upper limit on $\mu$")
+    level = limits[values[0]]["level"]
+    axes.set_title(f"{observable}: limits at {1 - level:.0%} CL", loc="left")
+    axes.legend()
     return figure

@@ -1,0 +1,24 @@
+"""Write all hypotheses of an observable as patches on one background-only workspace."""
+
+from pathlib import Path
+
+from hone.figures import selected
+from hone.files import read_json, write_json
+from hone.patchset import make_patchset
+from hone.script import job
+
+with job(snakemake):
+    params = snakemake.params
+    workspaces = {}
+    for choice in snakemake.input.selected:
+        signal = Path(choice).parts[-3]
+        mine = [p for p in snakemake.input.workspaces if Path(p).parts[-4] == signal]
+        workspaces[signal] = read_json(selected(choice, mine))
+    background, patchset = make_patchset(
+        workspaces,
+        params.parameters,
+        f"signals of the analysis {snakemake.wildcards.analysis}, "
+        f"observable {snakemake.wildcards.observable}",
+    )
+    write_json(snakemake.output.background, background)
+    write_json(snakemake.output.patchset, patchset)
