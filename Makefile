@@ -1,6 +1,6 @@
 # make         sets up .venv from the lock file and runs the analysis in CONFIG
 # make test    the tests          make lint    the linters
-# make bench   speed against peers, half an hour; make bench-training is the part of the training
+# make bench   speed against peers, half an hour; parts: make bench-training, make bench-streaming
 # make targets what the studies in results/ reached, against published numbers
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
 
@@ -12,7 +12,7 @@ BIN := .venv/bin
 # Byte code makes every job of a run start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint bench bench-training targets docs lock clean
+.PHONY: run test lint bench bench-training bench-streaming targets docs lock clean
 run: .venv/.runtime
 	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 	@cat results/$$(sed -n 's/^analysis: *\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG))/summary.txt
@@ -27,11 +27,14 @@ lint: .venv/.dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
 	$(BIN)/mypy
 
-bench: .venv/.dev .venv/relaxed/.done bench-training
+bench: .venv/.dev .venv/relaxed/.done bench-training bench-streaming
 	$(BIN)/python benchmarks/run.py .venv/relaxed/bin/python
 
 bench-training: .venv/.dev .venv/relaxed/.done
 	$(BIN)/python benchmarks/run_training.py .venv/relaxed/bin/python
+
+bench-streaming: .venv/.dev
+	$(BIN)/python benchmarks/run_streaming.py
 
 # relaxed needs the JAX and NumPy of its time.
 .venv/relaxed/.done: benchmarks/relaxed.lock | .venv/bin/python
