@@ -146,7 +146,7 @@ def test_the_recorded_config_is_complete_and_foreign_settings_do_not_survive(run
     assert recorded["limits"] == {"level": 0.05}
     names = [o["name"] for o in recorded["observables"]]
     assert names == ["neos", "neos-edges", "cut", "grid", "y"]
-    assert recorded["observation"] == {"mu": 1.0, "seed": 3}
+    assert recorded["observation"] == {"mu": 1.0, "seed": 3, "unblind": False}
     assert not (run.parent / "blobs").exists()
 
 
@@ -197,7 +197,7 @@ def test_a_misspelled_setting_stops_before_any_job(clone):
         (
             "events/evaluation/signal.root",
             "signal/neos/seed1/histograms.root",
-            "events/evaluation/signal.root: cannot be read as ROOT events",
+            "events/evaluation/signal.root cannot be read",
         ),
         (
             "signal/neos/seed1/workspace.json",

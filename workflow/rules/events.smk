@@ -26,7 +26,7 @@ rule simulate_observation:
     conda:
         "../../envs/cpu.yaml"
     params:
-        config=settings("samples", "features", "observation"),
+        config=settings("samples", "observation"),
         made_by=made_by("simulate_observation"),
     message:
         "Drawing the pseudo-data"

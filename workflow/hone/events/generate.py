@@ -52,7 +52,9 @@ def pseudo_data(config: Mapping[str, Any]) -> dict[str, np.ndarray]:
             expected *= observation["mu"] if sample["name"] == injected else 0
         rng = _generator(observation["seed"], "observation", sample["name"])
         parts.append(draw(sample["distribution"], int(rng.poisson(expected)), rng))
-    return {name: np.concatenate([part[name] for part in parts]) for name in config["features"]}
+    # All variables that every sample has: regions may look at more than the features.
+    names = [name for name in parts[0] if all(name in part for part in parts)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def _generator(seed: int, *labels: str) -> np.random.Generator:

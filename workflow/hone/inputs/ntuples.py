@@ -61,8 +61,8 @@ def pieces(
             raise
         except Exception as error:  # uproot raises many kinds for a damaged file
             raise InputError(
-                f"{where}: {path} cannot be read ({reason(error)}); is it complete? "
-                "Compare its size with the original's, or copy it again"
+                f"{where}: {path} cannot be read ({reason(error)}): it is not complete, or no ROOT "
+                "file; copy it again, or delete it if the workflow made it"
             ) from error
 
 
