@@ -100,3 +100,16 @@ def test_a_limit_that_does_not_exist_is_none():
     assert numbers["expected_limit_error"] is None
     assert numbers["pyhf_cls_at_limit"] is None
     assert numbers["expected_cls"] > 0.9
+
+
+def test_weights_of_the_same_events_fluctuate_together():
+    nominal = Histogram(np.array([50.0, 20.0]), np.array([5.0, 2.0]))
+    varied = Histogram(1.1 * nominal.values, 1.21 * nominal.variances)
+    histograms = {"b": nominal, "b__w_up": varied, "b__s_up": varied}
+    drawn = replicas(
+        histograms, dict.fromkeys(histograms, 100.0), 50,
+        {"b": "b", "b__w_up": "b", "b__s_up": "b__s_up"},
+    )  # fmt: skip
+    np.testing.assert_allclose(drawn["b__w_up"].values, 1.1 * drawn["b"].values)
+    ratio = drawn["b__s_up"].values / drawn["b"].values
+    assert ratio.std() > 0.03

@@ -61,6 +61,10 @@ def test_comparisons_chain_as_in_mathematics():
         ("sqrt(x, out=y)", "plain arguments only"),
         ("sqrt(*x)", "plain arguments only"),
         ("get(x)", "get takes the name"),
+        ("sqrt(x, y)", "sqrt takes 1 arguments, not 2"),
+        ("where(x, y)", "where takes 3 arguments, not 2"),
+        ("x > 110 & x < 140", r"put each of these in parentheses, as \(a > 1\) & \(b < 2\)"),
+        ("x > 110 & n", "put each of these in parentheses"),
         ("x @ y", "BinOp is not allowed"),
         ("x; y", "not an expression"),
         ("x +", "not an expression"),
@@ -73,6 +77,16 @@ def test_comparisons_chain_as_in_mathematics():
 def test_nothing_else_is_allowed(text, message):
     with pytest.raises(InputError, match=message):
         Expression(text)
+
+
+def test_a_mask_is_compared_with_a_number():
+    np.testing.assert_array_equal(Expression("(n & 2) == 2")(COLUMNS), [False, False, True])
+
+
+@pytest.mark.parametrize("text", ["x & 3", "~x", "(x & n) == 1", "-(x > 1)"])
+def test_what_numpy_would_refuse_is_refused(text):
+    with pytest.raises(InputError, match="cannot be computed"):
+        Expression(text)(COLUMNS)
 
 
 def test_powers_of_numbers_take_no_time():

@@ -132,6 +132,27 @@ CASES = {
     "a normfactor with the POI's name": (
         lambda c: c["normfactors"][0].update(name="mu"), "'mu' is the name of another parameter",
     ),
+    "a luminosity of another name": (
+        lambda c: c["systematics"][3].update(name="luminosity"), "wants a lumi to be named 'lumi'",
+    ),
+    "two luminosities": (
+        lambda c: c["systematics"].append({"name": "lumi", "type": "lumi", "sample": "background",
+                                           "uncertainty": 0.05}),
+        "entries of lumi have different uncertainties",
+    ),
+    "a systematic with the POI's name": (
+        systematic(name="mu"), r"systematics\[0\].name: 'mu' is the name of another parameter",
+    ),
+    "a shapesys in several regions": (
+        systematic(type="shapesys"), "a shapesys is of one sample in one region",
+    ),
+    "bounds without the start": (
+        lambda c: c["normfactors"][0].update(bounds=[2, 5]), "must rise, with 1 between them",
+    ),
+    "a varied sum of weights": (
+        systematic(up={"files": "background_up.root", "sum_of_weights": 5}),
+        r"systematics\[0\].up.sum_of_weights: needed where the sample has one, and only there",
+    ),
     "nothing to unblind": (
         lambda c: (c["samples"].pop(2), c.update(observation={"unblind": True})),
         "observation.unblind: there is no sample of process data",

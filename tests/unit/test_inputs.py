@@ -11,7 +11,17 @@ from ntuples import columns, write, write_analysis
 from hone.config import checked_config, event_files
 from hone.errors import InputError
 from hone.event_sets import hard_histograms
-from hone.inputs import Source, Split, count_data, fill_histograms, load_events, sources, survey
+from hone.inputs import (
+    Source,
+    Split,
+    count_data,
+    fill_histograms,
+    load_events,
+    sources,
+    stream,
+    survey,
+)
+from hone.inputs import ntuples as ntuples_module
 from hone.inputs.check import check_inputs, format_table, yields_table
 from hone.inputs.reader import Reader
 from hone.inputs.split import SETS, uniform
@@ -112,19 +122,29 @@ def test_fewer_events_are_taken_evenly(analysis):
         assert some.weights[name].sum() == pytest.approx(everything.weights[name].sum(), rel=0.2)
 
 
-def test_streamed_histograms_are_those_of_events_in_memory(analysis):
+@pytest.mark.parametrize("smoothing", ["annealed", "scott", "adaptive"])
+def test_streamed_histograms_are_those_of_events_in_memory(analysis, monkeypatch, smoothing):
     config, found, surveys = analysis
     regions = regions_of(config)
     events = load_events(found, FEATURES, regions, surveys, "evaluation", 10**9)
     observable = create_observable(
-        {"kind": "network", "bins": 3, "hidden": [8]}, FEATURES, events.features["background"],
-        jax.random.key(0),
+        {"kind": "network", "bins": 3, "hidden": [8], "smoothing": smoothing}, FEATURES,
+        events.features["background"], jax.random.key(0),
     )  # fmt: skip
     scores = {name: observable.score(x) for name, x in events.features.items()}
     in_memory = hard_histograms(observable, events, scores)
     streamed = fill_histograms(observable, found, regions, surveys, FEATURES)
     assert set(streamed["hard"]) == set(in_memory)
+    # pieces that no file of these fills, and none but the last is whole
+    monkeypatch.setattr(stream, "_PIECE", 100)
+    monkeypatch.setattr(ntuples_module, "_STEP", 333)
+    again = fill_histograms(observable, found, regions, surveys, FEATURES)
     for name, histogram in in_memory.items():
+        for group in ("hard", "soft"):
+            one, other = streamed[group][name], again[group][name]
+            # to the rounding of a float32 network in matrices of another size
+            np.testing.assert_allclose(one.values, other.values, rtol=1e-6, atol=1e-9)
+            np.testing.assert_allclose(one.variances, other.variances, rtol=1e-6, atol=1e-9)
         np.testing.assert_allclose(streamed["hard"][name].values, histogram.values, rtol=1e-9)
         np.testing.assert_allclose(streamed["hard"][name].variances, histogram.variances, rtol=1e-9)
         # soft bins share events, and lose none
@@ -133,6 +153,44 @@ def test_streamed_histograms_are_those_of_events_in_memory(analysis):
     nominal = streamed["hard"]["background"].values
     masses = columns(4000, 2, False)["mass"]
     assert nominal[3] / nominal.sum() == pytest.approx((masses >= 160).mean(), abs=0.03)
+
+
+def test_a_varied_tree_has_the_scale_of_the_nominal_one(tmp_path, monkeypatch):
+    """Half of the events in a tree are half of the yield; a file of its own has all of it."""
+    monkeypatch.chdir(tmp_path)
+    background = columns(4000, 2, False)
+    half = {name: x[background["mass"] > 125] for name, x in background.items()}
+    with uproot.recreate("b.root") as file:
+        for name, events in (("events", background), ("shifted", half)):
+            file.mktree(name, {n: x.dtype for n, x in events.items()})
+            file[name].extend(events)
+    write("half.root", half)
+    write("s.root", columns(100, 1, True))
+    config = checked_config(
+        {
+            "analysis": "a", "seed": 1, "features": ["mass"],
+            "samples": [
+                {"name": "s", "process": "signal", "files": "s.root", "yield": 1},
+                {"name": "b", "process": "background", "files": "b.root", "yield": 100},
+            ],
+            "systematics": [
+                {"name": "tree", "type": "histosys", "sample": "b", "up": {"tree": "shifted"}},
+                {"name": "file", "type": "histosys", "sample": "b", "up": {"files": "half.root"}},
+            ],
+            "observables": [{"name": "o", "kind": "network", "objective": "cls"}],
+        }
+    )  # fmt: skip
+    names = ["s", "b", "b__tree_up", "b__file_up"]
+    found = sources(config, names, event_files(config))
+    surveys = {s.name: survey(s, ["mass"], regions_of(config)) for s in found}
+    events = load_events(found, ["mass"], regions_of(config), surveys, "training", 10**9)
+    yields = {name: weights.sum() for name, weights in events.weights.items()}
+    part = (background["mass"] > 125).mean()
+    assert yields["b__tree_up"] == pytest.approx(100 * part, rel=1e-6)
+    assert yields["b__file_up"] == pytest.approx(100, rel=1e-6)
+    rows = {r["variation"]: r for r in yields_table(surveys) if r["sample"] == "b"}
+    assert rows["tree_up"]["effect"] == pytest.approx(part - 1, abs=1e-6)
+    assert rows["file_up"]["effect"] == pytest.approx(0, abs=1e-6)
 
 
 def test_observed_events_are_counted(analysis):
@@ -233,6 +291,9 @@ def test_regions_must_exclude_each_other(tmp_path):
 
 
 def test_a_selection_is_true_or_false(tmp_path):
+    flags = columns(50, 1, True) | {"flag": np.arange(50) % 2}
+    with pytest.raises(InputError, match="selection '~flag' of region 'a' is a number, not true"):
+        survey(one(tmp_path, flags), ["mass"], (Region("a", "~flag"),))
     with pytest.raises(InputError, match="selection 'mass' of region 'a' is a number"):
         survey(one(tmp_path, columns(50, 1, True)), ["mass"], (Region("a", "mass"),))
 
@@ -260,7 +321,9 @@ def test_what_no_later_step_could_use_is_refused(tmp_path):
         tmp_path, empty
     )
     narrow = (Region("a", "mass < 51"),)
-    assert "sample 'signal' has no event in region 'a'" in checked(tmp_path, narrow)
+    text = checked(tmp_path, narrow)
+    assert "sample 'signal' (" in text
+    assert "has no event in a region with the observable (a: 'mass < 51')" in text
     high = columns(100, 2, False) | {"mass": np.full(100, 60.0)}
     above = (Region("a", "mass < 100"), Region("b", "mass >= 100", "count"))
     assert "region 'b': no background event passes" in checked(tmp_path, above, background=high)

@@ -20,11 +20,11 @@ def workspace(name, seed):
 
 @pytest.fixture
 def hypotheses():
-    return {"zp600": workspace("zp600", 1), "zp800": workspace("zp800", 2)}
+    return {"zp600": workspace("zp600", 1), "zp-800": workspace("zp-800", 2)}
 
 
 def test_each_patch_gives_its_workspace(hypotheses):
-    parameters = {"zp600": {"mass": 600}, "zp800": {"mass": 800}}
+    parameters = {"zp600": {"mass": 600}, "zp-800": {"mass": 800}}
     before = copy.deepcopy(hypotheses)
     background, spec = make_patchset(hypotheses, parameters, "test")
     assert hypotheses == before
@@ -33,16 +33,18 @@ def test_each_patch_gives_its_workspace(hypotheses):
     assert patchset.labels == ["mass"]
     assert patchset[(600,)].name == "zp600"
     for name, expected in hypotheses.items():
-        assert patchset[name].apply(background) == expected
-        assert patchset.apply(background, name).model().config.poi_name == "mu"
+        patch = name.replace("-", "_")
+        assert patchset[patch].apply(background) == expected
+        assert patchset.apply(background, patch).model().config.poi_name == "mu"
     names = {s["name"] for c in background["channels"] for s in c["samples"]}
     assert names == {"background"}
 
 
 def test_without_parameters_the_name_is_the_label(hypotheses):
-    _, spec = make_patchset(hypotheses, {"zp600": {}, "zp800": {}}, "test")
+    _, spec = make_patchset(hypotheses, {"zp600": {}, "zp-800": {}}, "test")
     assert spec["metadata"]["labels"] == ["signal"]
-    assert [p["metadata"]["values"] for p in spec["patches"]] == [["zp600"], ["zp800"]]
+    assert [p["metadata"]["values"] for p in spec["patches"]] == [["zp600"], ["zp-800"]]
+    assert [p["metadata"]["name"] for p in spec["patches"]] == ["zp600", "zp_800"]
 
 
 def test_background_only_leaves_the_workspace_alone(hypotheses):

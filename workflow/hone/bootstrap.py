@@ -33,6 +33,7 @@ def nominal_without_staterror(
     samples: Sequence[Process],
     histograms: Mapping[str, Histogram],
     level: float,
+    event_sets: Sequence[str] | None = None,
 ) -> dict[str, float | None]:
     """Nominal figures of merit without staterror, with bootstrap errors and pyhf's numbers.
 
@@ -41,6 +42,8 @@ def nominal_without_staterror(
         samples: its processes.
         histograms: the templates it was made of, with variances.
         level: CLs at the limit.
+        event_sets: templates with events of their own, all if not given; others are the events of
+            their sample, weighted differently, and fluctuate with it.
 
     Returns:
         ``expected_cls`` (median, at mu = 1), ``expected_limit`` (median), ``expected_p0`` and
@@ -63,7 +66,9 @@ def nominal_without_staterror(
 
     expected = {sample.name: sample.expected for sample in samples}
     totals = {name: expected[name.partition("__")[0]] for name in histograms}
-    drawn = replicas(histograms, totals, _REPLICAS)
+    own = set(histograms if event_sets is None else event_sets)
+    events = {name: name if name in own else name.partition("__")[0] for name in histograms}
+    drawn = replicas(histograms, totals, _REPLICAS, events)
     nominal = {name: Histogram(*(np.asarray(x) for x in h)) for name, h in histograms.items()}
     values = jax.jit(lambda all_of: jax.lax.map(merits, all_of))(
         {name: _prepended(nominal[name], drawn[name]) for name in nominal}
@@ -99,7 +104,10 @@ def _with_all_starts(name: str, model: Model, level: float) -> float:
 
 
 def replicas(
-    histograms: Mapping[str, Histogram], totals: Mapping[str, float | None], number: int
+    histograms: Mapping[str, Histogram],
+    totals: Mapping[str, float | None],
+    number: int,
+    events: Mapping[str, str] | None = None,
 ) -> dict[str, Histogram]:
     """Bootstrap replicas of templates, values and variances of shape (number, B).
 
@@ -113,24 +121,38 @@ def replicas(
         totals: yield of each template before cuts; None where the yield is not fixed by it, so that
             every bin fluctuates on its own.
         number: of replicas.
+        events: template whose events each one has, itself if not given; templates of the same
+            events fluctuate together.
     """
-    drawn = {}
+    factors = {}
     for i, (name, histogram) in enumerate(sorted(histograms.items())):
-        rng = np.random.default_rng([_SEED, i])
+        if events is None or events[name] == name:
+            factors[name] = _factors(histogram, totals[name], number, [_SEED, i])
+    drawn = {}
+    for name, histogram in histograms.items():
         values, variances = (np.asarray(x, dtype=float) for x in histogram)
-        total = totals[name]
-        lost = 0.0 if total is None else max(total - values.sum(), 0.0)
-        values = np.append(values, lost)
-        variances = np.append(variances, lost * variances.sum() / values[:-1].sum())
-        known = (values != 0) & (variances > 0)
-        count = np.where(known, values**2 / np.where(known, variances, 1.0), 0.0)
-        unit = np.where(known, variances / np.where(known, values, 1.0), 0.0)
-        found = rng.poisson(count, size=(number, len(values))) * unit
-        sums = found.sum(axis=1, keepdims=True)
-        if total is not None:
-            found *= np.where(sums != 0, values.sum() / np.where(sums != 0, sums, 1.0), 0.0)
-        drawn[name] = Histogram(found[:, :-1], found[:, :-1] * np.abs(unit[:-1]))
+        factor = factors[name if events is None else events[name]]
+        # As many events more, with weights as large.
+        drawn[name] = Histogram(values * factor, variances * factor)
     return drawn
+
+
+def _factors(
+    histogram: Histogram, total: float | None, number: int, seed: Sequence[int]
+) -> np.ndarray:
+    """What the bins of a template are multiplied with in each replica (number, B)."""
+    rng = np.random.default_rng(seed)
+    values, variances = (np.asarray(x, dtype=float) for x in histogram)
+    lost = 0.0 if total is None else max(total - values.sum(), 0.0)
+    variances = np.append(variances, lost * variances.sum() / values.sum())
+    values = np.append(values, lost)
+    known = (values != 0) & (variances > 0)
+    count = np.where(known, values**2 / np.where(known, variances, 1.0), 0.0)
+    factor = rng.poisson(count, size=(number, len(values))) / np.where(known, count, 1.0)
+    if total is not None:
+        sums = factor @ values
+        factor *= np.where(sums != 0, values.sum() / np.where(sums != 0, sums, 1.0), 0.0)[:, None]
+    return np.asarray(factor[:, :-1])
 
 
 def _prepended(first: Histogram, rest: Histogram) -> Histogram:

@@ -44,6 +44,7 @@ _COMPARE: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+_BITS = (ast.BitAnd, ast.BitOr, ast.BitXor)
 _MAX_LENGTH = 10_000
 
 
@@ -72,9 +73,18 @@ class Expression:
             raise InputError(f"{self.text!r} is not an expression of branches: {error}") from error
 
     def __call__(self, columns: Mapping[str, np.ndarray]) -> Any:
-        """The value of each event (n,), or one number if no branch is in it."""
-        with np.errstate(all="ignore"):  # what is not finite is looked for where it matters
-            return _value(self._tree, columns)
+        """The value of each event (n,), or one number if no branch is in it.
+
+        Raises:
+            InputError: the branches are of types that the expression is not for.
+        """
+        try:
+            with np.errstate(all="ignore"):  # what is not finite is looked for where it matters
+                return _value(self._tree, columns)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{self.text!r} cannot be computed ({error})") from error
+        except InputError as error:
+            raise InputError(f"{self.text!r} cannot be computed: {error}") from error
 
 
 def _names(node: ast.AST) -> Iterator[str]:
@@ -95,7 +105,15 @@ def _names(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.UnaryOp) and type(node.op) in _UNARY:
         yield from _names(node.operand)
     elif isinstance(node, ast.Compare) and all(type(op) in _COMPARE for op in node.ops):
-        for part in (node.left, *node.comparators):
+        parts = (node.left, *node.comparators)
+        masked = any(isinstance(p, ast.BinOp) and isinstance(p.op, _BITS) for p in parts)
+        # A mask compared with a number, (flags & 4) == 4, is the one thing that makes sense.
+        if masked and not (len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq)):
+            raise InputError(
+                "& and | bind more tightly than comparisons; put each of these in parentheses, as "
+                "(a > 1) & (b < 2)"
+            )
+        for part in parts:
             yield from _names(part)
     elif isinstance(node, ast.BoolOp) or (
         isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
@@ -116,8 +134,18 @@ def _names_in_call(node: ast.Call) -> Iterator[str]:
         close = difflib.get_close_matches(str(name), _FUNCTIONS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(_FUNCTIONS)}"
         raise InputError(f"there is no function {name or ast.unparse(node.func)!r}; {hint}")
+    wanted = _arguments(str(name))
+    if len(node.args) != wanted:
+        raise InputError(f"{name} takes {wanted} arguments, not {len(node.args)}")
     for argument in node.args:
         yield from _names(argument)
+
+
+def _arguments(name: str) -> int:
+    """How many arguments a function takes; further ones would be numpy's ``out``."""
+    if name == "where":
+        return 3
+    return int(getattr(_FUNCTIONS[name], "nin", 1))
 
 
 def _branch_of_get(node: ast.Call) -> str:
@@ -147,7 +175,7 @@ def _value(node: ast.AST, columns: Mapping[str, np.ndarray]) -> Any:
             return columns[_dotted(node) or ""]
         case ast.BinOp():
             left, right = _value(node.left, columns), _value(node.right, columns)
-            if isinstance(node.op, ast.BitAnd | ast.BitOr | ast.BitXor):
+            if isinstance(node.op, _BITS):
                 left, right = _bits(left), _bits(right)
             return _BINARY[type(node.op)](left, right)
         case ast.UnaryOp():
@@ -169,6 +197,13 @@ def _value(node: ast.AST, columns: Mapping[str, np.ndarray]) -> Any:
 
 
 def _bits(value: Any) -> Any:
-    """For ``& | ^ ~``: truth values and integers as they are, whole numbers as integers."""
+    """Operands of ``& | ^ ~``: truth values, integers, or a whole number that was written down."""
     array = np.asarray(value)
-    return array.astype(np.int64) if array.dtype.kind == "f" else array
+    if array.dtype.kind != "f":
+        return array
+    if array.ndim == 0 and array == np.rint(array):
+        return array.astype(np.int64)
+    raise InputError(
+        "& | ^ ~ are for truth values and integers; put comparisons in parentheses, as "
+        "(a > 1) & (b < 2)"
+    )

@@ -49,7 +49,8 @@ def make_patchset(
         values = [parameters[name][label] for label in labels] if parameters[name] else [name]
         patches.append(
             {
-                "metadata": {"name": name, "values": values},
+                # pyhf knows no hyphens in these names.
+                "metadata": {"name": name.replace("-", "_"), "values": values},
                 "patch": jsonpatch.make_patch(background, dict(workspace)).patch,
             }
         )
@@ -67,6 +68,6 @@ def make_patchset(
     pyhf.schema.validate(spec, "patchset.json")
     made = pyhf.PatchSet(spec)
     for name, workspace in workspaces.items():
-        if made[name].apply(background) != workspace:
+        if made[name.replace("-", "_")].apply(background) != workspace:
             raise InputError(f"the patch of {name!r} does not give back its workspace")
     return background, spec

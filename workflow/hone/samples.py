@@ -7,8 +7,8 @@ __all__ = ["affected", "has_events", "is_ntuple"]
 
 
 def is_ntuple(sample: Mapping[str, Any]) -> bool:
-    """Whether a sample's events are the user's own files."""
-    return "files" in sample
+    """Whether a sample's events are ntuples: the user's own files, or collisions made as such."""
+    return "files" in sample or "dimuons" in sample
 
 
 def affected(systematic: Mapping[str, Any]) -> list[str]:
@@ -22,4 +22,4 @@ def has_events(systematic: Mapping[str, Any], side: str) -> bool:
     if systematic["type"] not in ("histosys", "shapesys") or side not in systematic:
         return False
     variation = systematic[side]
-    return not isinstance(variation, Mapping) or "files" in variation or "tree" in variation
+    return not isinstance(variation, Mapping) or set(variation) != {"weight"}

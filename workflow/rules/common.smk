@@ -72,7 +72,7 @@ PARAMETERS = {
     for s in config["samples"]
     if s["process"] == "signal"
 }
-# What limits are drawn against: a parameter that all hypotheses have, if there are several.
+# What limits are drawn against: a parameter that is different in all of several hypotheses.
 PARAMETER = next(iter(PARAMETERS[SIGNALS[0]]), None) if len(SIGNALS) > 1 else None
 RESULT = "results/{analysis}/{signal}/{observable}/seed{seed}"
 FIGURE = "results/{analysis}/figures/{signal}__{observable}__"
@@ -138,7 +138,11 @@ def template_settings(wildcards):
     return {
         "seed": config["seed"],
         "events": config["events"],
-        "samples": [s for s in config["samples"] if s["name"] == sample],
+        "samples": [
+            {k: v for k, v in s.items() if k != "parameters"}
+            for s in config["samples"]
+            if s["name"] == sample
+        ],
         "systematics": [
             s
             for s in config["systematics"]
@@ -147,12 +151,30 @@ def template_settings(wildcards):
     }
 
 
+def sample_of(wildcards):
+    """Settings of the sample that a template belongs to."""
+    name = wildcards.template.partition("__")[0]
+    return next(s for s in config["samples"] if s["name"] == name)
+
+
+def muon_variation(wildcards):
+    """What a variation of generated muons changes: nothing for the sample itself."""
+    sample, _, variation = wildcards.template.partition("__")
+    name, _, side = variation.rpartition("_")
+    found = [
+        s[side]
+        for s in config["systematics"]
+        if variation and s["name"] == name and sample in affected(s)
+    ]
+    return found[0] if found else {}
+
+
 def without_distributions(entry):
-    """An entry of samples or systematics without densities: these stand in the events."""
+    """An entry of samples or systematics without what does not matter to the reading of events."""
     return {
         k: [] if k in ("up", "down") and isinstance(v, list) else v
         for k, v in entry.items()
-        if k != "distribution"
+        if k not in ("distribution", "parameters")
     }
 
 

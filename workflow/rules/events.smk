@@ -34,6 +34,29 @@ rule simulate_observation:
         "../scripts/simulate_observation.py"
 
 
+rule simulate_dimuons:
+    output:
+        "results/{analysis}/events/dimuons/{template}.root",
+    log:
+        "results/{analysis}/logs/simulate_dimuons/{template}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/simulate_dimuons/{template}.tsv"
+    wildcard_constraints:
+        template=any_of(FILES),
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        seed=config["seed"],
+        sample=lambda wildcards: wildcards.template.partition("__")[0],
+        dimuons=lambda wildcards: sample_of(wildcards)["dimuons"],
+        variation=muon_variation,
+        made_by=made_by("simulate_dimuons"),
+    message:
+        "Colliding protons for {wildcards.template}"
+    script:
+        "../scripts/simulate_dimuons.py"
+
+
 rule survey_events:
     input:
         surveyed_files,

@@ -3,6 +3,7 @@ rule fill_histograms:
         model=f"{RESULT}/model.safetensors",
         evaluation=all_files_of("evaluation"),
         surveys=surveys,
+        checked=CHECKED,
         observed=observed_files,
     output:
         f"{RESULT}/histograms.root",
@@ -18,7 +19,8 @@ rule fill_histograms:
         model=model_settings,
         data=[s for s in config["samples"] if s["process"] == "data"],
         blind=BLIND,
-        observation=config["observation"],
+        strength=config["observation"]["mu"],
+        injected=config["observation"].get("signal", SIGNALS[0]),
         made_by=made_by("fill_histograms"),
     message:
         "Filling histograms of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"

@@ -14,6 +14,9 @@ rule compute_limits:
         level=config["limits"]["level"],
         histograms=config["workspace"]["histograms"],
         model=model_settings,
+        event_sets=lambda wildcards: templates(
+            config, wildcards.signal, wildcards.observable
+        ),
         blind=BLIND,
         made_by=made_by("compute_limits"),
     message:

@@ -33,7 +33,7 @@ with job(snakemake) as provenance:
     templates, _ = read_histograms(snakemake.input.histograms, snakemake.params.histograms)
     spec = read_json(path)
     samples = processes(snakemake.params.model, snakemake.wildcards.signal)
-    bare = nominal_without_staterror(spec, samples, templates, level)
+    bare = nominal_without_staterror(spec, samples, templates, level, snakemake.params.event_sets)
     write_json(
         snakemake.output[0],
         {

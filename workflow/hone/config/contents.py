@@ -56,17 +56,24 @@ def templates(config: dict[str, Any], signal: str, observable: str | None = None
 
 
 def event_files(config: dict[str, Any]) -> dict[str, list[str]]:
-    """The user's files by name of the set of events, sorted; none where events are generated."""
+    """Ntuples by name of the set of events; none where events are drawn from distributions."""
     found = {}
+
+    def add(name: str, entry: dict[str, Any]) -> None:
+        made = f"results/{config['analysis']}/events/dimuons/{name}.root"
+        found[name] = matching(entry["files"]) if "files" in entry else [made]
+
     for sample in config["samples"]:
         if not is_ntuple(sample):
             continue
-        found[sample["name"]] = matching(sample["files"])
+        add(sample["name"], sample)
         for systematic in config["systematics"]:
             for side in ("up", "down"):
                 if sample["name"] in affected(systematic) and has_events(systematic, side):
-                    files = systematic[side].get("files", sample["files"])
-                    found[f"{sample['name']}__{systematic['name']}_{side}"] = matching(files)
+                    add(
+                        f"{sample['name']}__{systematic['name']}_{side}",
+                        {**sample, **systematic[side]},
+                    )
     return found
 
 

@@ -33,6 +33,9 @@ def input_problems(config: Mapping[str, Any]) -> Iterator[str]:
     signals = [s for s in samples.values() if s["process"] == "signal"]
     if len({tuple(sorted(s.get("parameters", {}))) for s in signals}) > 1:
         yield "samples: all signals must have the same parameters, or none"
+    points = [tuple(sorted(s.get("parameters", {}).items())) for s in signals]
+    if any(points) and len(set(points)) < len(points):
+        yield "samples: two signals have the same parameters"
     for i, text in enumerate(config["features"]):
         yield from _expression_problem(f"features[{i}]", text)
     if config["split"]["training"] + config["split"]["validation"] >= 1:
@@ -44,11 +47,16 @@ def input_problems(config: Mapping[str, Any]) -> Iterator[str]:
 def _sample_problems(
     config: Mapping[str, Any], sample: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
-    if sample["process"] == "data" and not is_ntuple(sample):
+    if sample["process"] == "data" and "files" not in sample:
         yield "files", "observed events need files"
     if not is_ntuple(sample):
         return
-    yield from (("files", p) for p in _file_problems(sample["files"]))
+    if "dimuons" in sample:
+        if "files" in sample:
+            yield "dimuons", "there are files as well; give one of both"
+        if (sample["dimuons"]["boson"] == "zprime") != ("mass" in sample["dimuons"]):
+            yield "dimuons.mass", "a zprime has a mass, and nothing else has"
+    yield from (("files", p) for p in _file_problems(sample.get("files", [])))
     if "yield" in sample and "cross_section" in sample:
         yield "cross_section", "there is a yield as well; give one of both"
     if "cross_section" in sample and "luminosity" not in config:
@@ -125,6 +133,25 @@ def _systematic_problems(
                 )
             seen[key] = i
             yield from _variation_problems(where, systematic, samples[name])
+    widths: dict[str, set[float]] = {}
+    for i, systematic in enumerate(config["systematics"]):
+        name, kind = systematic["name"], systematic["type"]
+        if kind == "lumi":
+            widths.setdefault(name, set()).add(systematic["uncertainty"])
+            if name != "lumi":
+                yield f"systematics[{i}].name: pyhf wants a lumi to be named 'lumi', not {name!r}"
+        elif name in (_POI, "lumi") or name.startswith("staterror_"):
+            yield f"systematics[{i}].name: {name!r} is the name of another parameter"
+        if kind == "shapesys" and (
+            len(affected(systematic)) > 1
+            or len(systematic.get("regions", config["regions"] or [""])) > 1
+        ):
+            yield (
+                f"systematics[{i}]: a shapesys is of one sample in one region (sample, regions); "
+                "use an entry with a name of its own for each"
+            )
+    if any(len(found) > 1 for found in widths.values()):
+        yield "systematics: entries of lumi have different uncertainties; there is one luminosity"
     for name, found in kinds.items():
         if len(found) > 1 and found - {"histosys", "normsys"}:
             yield (
@@ -132,10 +159,10 @@ def _systematic_problems(
                 "and a normsys can share a parameter"
             )
     for i, factor in enumerate(config["normfactors"]):
-        if factor["name"] in (*kinds, _POI):
+        if factor["name"] in (*kinds, _POI) or factor["name"].startswith("staterror_"):
             yield f"normfactors[{i}].name: {factor['name']!r} is the name of another parameter"
-        if factor["bounds"][0] >= factor["bounds"][1]:
-            yield f"normfactors[{i}].bounds: {factor['bounds']} must rise"
+        if not factor["bounds"][0] <= 1 <= factor["bounds"][1]:
+            yield f"normfactors[{i}].bounds: {factor['bounds']} must rise, with 1 between them"
         for name in affected(factor):
             if name not in names or samples[name]["process"] != "background":
                 backgrounds = [n for n in names if samples[n]["process"] == "background"]
@@ -162,11 +189,22 @@ def _variation_problems(
                     f"{where}.{side}: a distribution cannot vary the events of files; give files, "
                     "a tree or a weight"
                 )
+        elif {"muon_scale", "muon_resolution"} & set(variation):
+            if "dimuons" not in sample:
+                yield f"{where}.{side}: only dimuons have muons to be varied"
         elif "files" in variation or "tree" in variation:
-            if not is_ntuple(sample):
-                yield f"{where}.{side}: generated events are varied by a distribution or a weight"
+            if "files" not in sample:
+                yield f"{where}.{side}: the events of {sample['name']!r} are not in files"
             yield from (
                 f"{where}.{side}.files: {p}" for p in _file_problems(variation.get("files", []))
+            )
+        if (
+            isinstance(variation, dict)
+            and "files" in variation
+            and ("sum_of_weights" in variation) != ("sum_of_weights" in sample)
+        ):
+            yield (
+                f"{where}.{side}.sum_of_weights: needed where the sample has one, and only there"
             )
         if several and not (isinstance(variation, dict) and list(variation) == ["weight"]):
             yield f"{where}.{side}: varied events belong to one sample; use an entry for each"

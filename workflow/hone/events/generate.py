@@ -8,7 +8,7 @@ import numpy as np
 
 from hone.events.distributions import draw
 
-__all__ = ["generate", "pseudo_data"]
+__all__ = ["generate", "pseudo_data", "seed_of"]
 
 
 def generate(
@@ -57,7 +57,12 @@ def pseudo_data(config: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
-def _generator(seed: int, *labels: str) -> np.random.Generator:
-    """Independent streams for different labels, whatever else the analysis contains."""
+def seed_of(seed: int, *labels: str) -> int:
+    """A seed for each list of labels, whatever else the analysis contains."""
     text = "/".join([str(seed), *labels])
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16]))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16])
+
+
+def _generator(seed: int, *labels: str) -> np.random.Generator:
+    """Independent streams for different labels."""
+    return np.random.default_rng(seed_of(seed, *labels))

@@ -11,7 +11,7 @@ from hone.errors import InputError
 from hone.files import replacing
 from hone.rootio import reason, root_file
 
-__all__ = ["TREE", "WEIGHT", "read_events", "write_events"]
+__all__ = ["TREE", "WEIGHT", "read_events", "write_events", "write_ntuple"]
 
 TREE = "events"
 WEIGHT = "weight"
@@ -29,6 +29,15 @@ def write_events(
         file.mktree(TREE, {name: np.dtype("float64") for name in columns})
         if len(weights):
             file[TREE].extend(columns)
+
+
+def write_ntuple(
+    path: str | Path, columns: Mapping[str, np.ndarray], provenance: Mapping[str, Any]
+) -> None:
+    """Write the TTree ``events`` (lz4) with a branch for each column, of its own type."""
+    with replacing(path) as partial, root_file(partial, provenance) as file:
+        file.mktree(TREE, {name: values.dtype for name, values in columns.items()})
+        file[TREE].extend(dict(columns))
 
 
 def read_events(

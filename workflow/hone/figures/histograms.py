@@ -41,7 +41,7 @@ def draw_templates(
     backgrounds = [s["name"] for s in model["samples"] if s["process"] == "background"]
     total = np.sum([histograms[name].values for name in backgrounds], axis=0)
     mc_error = np.sqrt(np.sum([histograms[name].variances for name in backgrounds], axis=0))
-    down, up = _systematic_band(model, histograms, backgrounds)
+    down, up = _systematic_band(model, histograms, backgrounds, edges)
     places = np.arange(len(total) + 1)
 
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
@@ -127,21 +127,31 @@ def draw_soft_hard(
 
 
 def _systematic_band(
-    model: Mapping[str, Any], histograms: Mapping[str, Histogram], backgrounds: list[str]
+    model: Mapping[str, Any],
+    histograms: Mapping[str, Histogram],
+    backgrounds: list[str],
+    edges: Mapping[str, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Quadratic sum of the one-sigma shifts of the background, below and above."""
-    below = above = np.zeros_like(histograms[backgrounds[0]].values)
+    """Quadratic sum over parameters of the background's one-sigma shifts, below and above."""
+    regions = np.repeat(list(edges), [len(e) - 1 for e in edges.values()])
+    shifts: dict[str, np.ndarray] = {}
     for systematic in model["systematics"]:
-        for name in set(affected(systematic)) & set(backgrounds):
+        for name in sorted(set(affected(systematic)) & set(backgrounds)):
             nominal = np.asarray(histograms[name].values)
             if systematic["type"] == "normsys":
-                shifts = [nominal * (systematic[side] - 1) for side in ("up", "down")]
+                sided = [nominal * (systematic[side] - 1) for side in ("up", "down")]
             elif systematic["type"] == "lumi":
-                shifts = [sign * nominal * systematic["uncertainty"] for sign in (1, -1)]
+                sided = [sign * nominal * systematic["uncertainty"] for sign in (1, -1)]
             else:
-                shifts = [x - nominal for x in sides(histograms, name, systematic["name"])]
-            above = np.hypot(above, np.max([*shifts, np.zeros_like(nominal)], axis=0))
-            below = np.hypot(below, -np.min([*shifts, np.zeros_like(nominal)], axis=0))
+                sided = [x - nominal for x in sides(histograms, name, systematic["name"])]
+            acting = np.isin(regions, systematic.get("regions", regions))
+            # Samples and entries of one parameter move together.
+            before = shifts.get(systematic["name"], np.zeros((2, len(nominal))))
+            shifts[systematic["name"]] = before + np.where(acting, sided, 0.0)
+    below = above = np.zeros(len(regions))
+    for pair in shifts.values():
+        above = np.hypot(above, np.maximum(pair.max(axis=0), 0.0))
+        below = np.hypot(below, np.maximum(-pair.min(axis=0), 0.0))
     return below, above
 
 

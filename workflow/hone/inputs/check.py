@@ -22,8 +22,10 @@ def yields_table(surveys: Surveys) -> list[Row]:
     rows = []
     for name, found in surveys.items():
         sample = name.partition("__")[0]
+        scale = surveys[sample]["factor"] / found["factor"] if found["same_generation"] else 1.0
         for region, templates in found["regions"].items():
-            for template, sums in templates.items():
+            for template, unscaled in templates.items():
+                sums = {**unscaled, **{k: scale * unscaled[k] for k in ("yield", "error")}}
                 nominal = surveys[sample]["regions"][region][sample]["yield"]
                 effect = sums["yield"] / nominal - 1 if template != sample and nominal > 0 else None
                 rows.append(
@@ -124,12 +126,14 @@ def _regions(
                 f"region {region.name!r}: no background event passes its selection "
                 f"{region.selection!r}; a region needs background"
             )
-        if region.is_trained:
-            for name in sorted(set(events) - entering):
-                yield (
-                    f"sample {name!r} has no event in region {region.name!r} with the observable "
-                    f"(selection {region.selection!r}); change the selection or leave it out"
-                )
+    for name, found in nominal.items():
+        trained = [r for r in regions if r.is_trained]
+        if not any(found["regions"][r.name][name]["events"] for r in trained):
+            yield (
+                f"sample {name!r} ({_files(found)}) has no event in a region with the observable "
+                f"({', '.join(f'{r.name}: {r.selection!r}' for r in trained)}); change a selection "
+                "or leave the sample out"
+            )
 
 
 def format_table(rows: Sequence[Row]) -> str:

@@ -47,7 +47,7 @@ def load_events(
         batches = list(Reader(source, features, regions).batches(low, high))
         kept = sum(float(b.weights[0].sum()) for b in batches)
         events = sum(b.weights.shape[1] for b in batches)
-        scale = scale_of(source, known, kept)
+        scale = scale_of(source, surveys, kept)
         name = source.name
         found_features[name] = np.concatenate([b.features for b in batches])
         if not len(found_features[name]):
@@ -87,7 +87,7 @@ def read_range(
     return low, high
 
 
-def scale_of(source: Source, known: Mapping[str, Any], kept: float) -> float:
+def scale_of(source: Source, surveys: Mapping[str, Mapping[str, Any]], kept: float) -> float:
     """What weights are multiplied with, so that those kept have the yield of all.
 
     Raises:
@@ -100,8 +100,9 @@ def scale_of(source: Source, known: Mapping[str, Any], kept: float) -> float:
             f"{source}: the weights of the events of one set add up to {kept:g}; there are too few "
             "events for the split, or too many negative weights"
         )
-    total = sum(entry["weight"] for entry in known["sets"].values())
-    return float(known["factor"] * total / kept)
+    total = sum(entry["weight"] for entry in surveys[source.name]["sets"].values())
+    factor = surveys[source.sample if source.same_generation else source.name]["factor"]
+    return float(factor * total / kept)
 
 
 def _fixed(batches: Sequence[Batch], region: Region, column: int, scale: float) -> Histogram:

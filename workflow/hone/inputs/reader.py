@@ -1,7 +1,7 @@
 """Events of a source as the analysis sees them: features, weights and regions, piece by piece."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,8 @@ class Batch(NamedTuple):
     """float32 (m, F)"""
     fixed: dict[str, tuple[np.ndarray, np.ndarray]]
     """For each other region: which events are in it, bool (n,), and the variable there."""
+    columns: dict[str, np.ndarray]
+    """What was read, (n,) each."""
 
     @property
     def trained(self) -> np.ndarray | slice:
@@ -86,7 +88,7 @@ class Reader:
         size = len(piece)
         weights = np.empty((len(self.weights), size))
         for k, (what, expression) in enumerate(self.weights.items()):
-            weights[k] = self._finite(piece, what, _full(expression(piece.columns), size))
+            weights[k] = self._finite(piece, what, self._values(piece, what, expression))
         inside = self._inside(piece)
         place = np.full(size, -1, dtype=np.int8)
         for k, region in enumerate(r for r in self.regions if r.is_trained):
@@ -95,7 +97,9 @@ class Reader:
         every = bool(trained.all())
         features = np.empty((int(trained.sum()), len(self.features)), dtype=np.float32)
         for k, (what, expression) in enumerate(self.features.items()):
-            values = _full(expression(piece.columns), size)
+            # Of the numbers that the observable sees: a large float64 is infinite there.
+            with np.errstate(over="ignore"):
+                values = self._values(piece, what, expression).astype(np.float32)
             features[:, k] = self._finite(piece, what, values, None if every else trained)
         fixed = {}
         for region in self.regions:
@@ -105,11 +109,11 @@ class Reader:
             values = np.full(size, 0.5)
             if region.fit == "variable":
                 what = f"variable {region.variable!r} of region {region.name!r}"
-                values = _full(self.variables[region.name](piece.columns), size)
+                values = self._values(piece, what, self.variables[region.name])
                 fixed[region.name] = (where, self._finite(piece, what, values, where))
             else:
                 fixed[region.name] = (where, values[where])
-        return Batch(piece.path, weights, numbers, place, features, fixed)
+        return Batch(piece.path, weights, numbers, place, features, fixed, piece.columns)
 
     def _inside(self, piece: Piece) -> dict[str, np.ndarray]:
         """Which events are in each region.
@@ -124,9 +128,14 @@ class Reader:
             passing = np.ones(size, dtype=bool)
             if region.selection:
                 what = f"selection {region.selection!r} of region {region.name!r}"
-                values = np.broadcast_to(self.selections[region.name](piece.columns), (size,))
-                if values.dtype.kind not in "bui":
-                    raise InputError(f"{what} is a number, not true or false; compare it with one")
+                values = self._values(piece, what, self.selections[region.name])
+                if values.dtype.kind not in "bui" or (
+                    values.dtype.kind == "i" and values.min() < 0
+                ):
+                    raise InputError(
+                        f"{what} is a number, not true or false; compare it with one, as in "
+                        "flag == 0"
+                    )
                 passing = values.astype(bool)
             inside[region.name] = passing
             times += passing
@@ -152,6 +161,14 @@ class Reader:
                 f"{self.source}: {piece.path}: branch {split.branch!r} of split.branch: {error}"
             ) from error
 
+    def _values(self, piece: Piece, what: str, expression: Expression) -> np.ndarray:
+        """Of an expression for each event (n,)."""
+        try:
+            array = np.asarray(expression(piece.columns))
+        except InputError as error:
+            raise InputError(f"{self.source}: {piece.path}: {what}: {error}") from error
+        return np.broadcast_to(array, (len(piece),)) if array.ndim == 0 else array
+
     def _finite(
         self, piece: Piece, what: str, values: np.ndarray, where: np.ndarray | None = None
     ) -> np.ndarray:
@@ -166,15 +183,14 @@ class Reader:
             event = at if where is None else int(np.flatnonzero(where)[at])
             raise InputError(
                 f"{self.source}: {piece.path}: {what} is {chosen[at]} in event "
-                f"{piece.number(event)}; exclude such events by the regions' selections, or mend "
-                "the file"
+                f"{piece.number(event)}; "
+                + (
+                    "mend the file, or the expression"
+                    if what.startswith("weight")
+                    else "exclude such events by the regions' selections, or mend the file"
+                )
             )
         return chosen
-
-
-def _full(value: Any, size: int) -> np.ndarray:
-    array = np.asarray(value)
-    return np.broadcast_to(array, (size,)) if array.ndim == 0 else array
 
 
 def normalisation(source: Source, total: float) -> float:

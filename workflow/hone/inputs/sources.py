@@ -25,6 +25,9 @@ class Source:
     """None where each of the three sets has files of its own."""
     normalisation: Mapping[str, float] = field(default_factory=dict)
     """``yield``, or ``cross_section``, ``luminosity`` and ``sum_of_weights``, or neither."""
+    same_generation: bool = False
+    """Whether it is a variation of the same generated events, which has the sample's factor from
+    weights to yields: what passes its selection may be more or less."""
 
     @property
     def sample(self) -> str:
@@ -50,16 +53,16 @@ def sources(
     for name in names:
         sample_name, _, variation = name.partition("__")
         sample = next(s for s in config["samples"] if s["name"] == sample_name)
-        settings = dict(sample)
+        settings, ntuple, same = dict(sample), is_ntuple(sample), False
         if variation:
             systematic, _, side = variation.rpartition("_")
             entry = _systematic(config, systematic, sample_name)[side]
             settings |= entry if isinstance(entry, Mapping) else {}
-        nominal = settings.get("weight", "1") if is_ntuple(sample) else WEIGHT
+            same = ntuple and "files" not in entry
+        nominal = settings.get("weight", "1") if ntuple else WEIGHT
         weights = {name: nominal}
         if not variation:
             weights |= _varied_weights(config, sample_name)
-        ntuple = is_ntuple(sample)
         keys = ("yield", "cross_section", "sum_of_weights")
         found.append(
             Source(
@@ -72,6 +75,7 @@ def sources(
                 | ({"luminosity": config["luminosity"]} if "luminosity" in config else {})
                 if ntuple
                 else {},
+                same,
             )
         )
     return found

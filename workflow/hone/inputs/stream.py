@@ -1,6 +1,6 @@
 """Evaluation events to histograms, piece by piece: memory does not grow with their number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -12,6 +12,7 @@ from hone.inputs.load import read_range, scale_of
 from hone.inputs.reader import Batch, Reader
 from hone.inputs.sources import Source
 from hone.observable import Observable
+from hone.observable.base import in_pieces
 from hone.regions import Channels, Region
 from hone.templates import Histogram
 
@@ -74,14 +75,19 @@ def fill_histograms(
         fixed = {r.name: _Sums(templates, len(r.fixed_edges) - 1) for r in channels.fixed}
         low, high = read_range(source, "evaluation", surveys[source.name])
         kept = 0.0
-        for batch in Reader(source, features, regions).batches(low, high):
+        reader, place = Reader(source, features, regions), 0
+        widths = _widths(observable, reader.batches(low, high))
+        for batch in reader.batches(low, high):
             kept += float(batch.weights[0].sum())
-            _add(observable, channels, edges, batch, both)
+            size = len(batch.features)
+            own = widths[place : place + size] if np.ndim(widths) else widths
+            _add(observable, channels, edges, batch, both, own)
+            place += size
             for region in channels.fixed:
                 inside, values = batch.fixed[region.name]
                 bins = _bin(values, region.fixed_edges)
                 fixed[region.name].count(bins, batch.weights[:, inside])
-        scale = scale_of(source, surveys[source.name], kept)
+        scale = scale_of(source, surveys, kept)
         for k, template in enumerate(source.weights):
             others = [fixed[r.name].histogram(k, scale) for r in channels.fixed]
             for group, part in (("hard", slice(trained)), ("soft", slice(trained, None))):
@@ -99,7 +105,7 @@ def count_data(
     both = _Sums(1, 2 * trained)
     fixed = {r.name: _Sums(1, len(r.fixed_edges) - 1) for r in channels.fixed}
     for batch in Reader(source, features, regions).batches():
-        _add(observable, channels, edges, batch, both)
+        _add(observable, channels, edges, batch, both, np.ones(()))
         for region in channels.fixed:
             inside, values = batch.fixed[region.name]
             fixed[region.name].count(_bin(values, region.fixed_edges), batch.weights[:, inside])
@@ -109,12 +115,35 @@ def count_data(
     )
 
 
+def _widths(observable: Observable, batches: Iterator[Batch]) -> np.ndarray:
+    """Softness of the bins: a number, or one for each event in a region with the observable.
+
+    A rule that follows the events needs all of them at once: then, and only then, memory grows with
+    their number (by 20 bytes an event).
+    """
+    if not observable.widths_follow_events:
+        nothing = observable.respond(jnp.zeros((1, len(observable.features)), dtype="float32"))
+        return np.asarray(observable.widths(nothing, jnp.ones(1), 1.0))
+    responses, weights = [], []
+    for batch in batches:
+        responses.append(in_pieces(_respond, observable, batch.features))
+        weights.append(batch.weights[0, batch.trained])
+    everything = jax.tree.map(lambda *parts: jnp.concatenate(parts), *responses)
+    return np.asarray(observable.widths(everything, jnp.concatenate(weights), 1.0))
+
+
 def _add(
-    observable: Observable, channels: Channels, edges: np.ndarray, batch: Batch, sums: _Sums
+    observable: Observable,
+    channels: Channels,
+    edges: np.ndarray,
+    batch: Batch,
+    sums: _Sums,
+    widths: np.ndarray,
 ) -> None:
     """Score the events of the regions with the observable, and add them.
 
-    ``sums`` has the counted bins of all these regions, then their soft ones.
+    ``sums`` has the counted bins of all these regions, then their soft ones; ``widths`` is one
+    number or one for each event.
     """
     weights = batch.weights[:, batch.trained]
     place = batch.place[batch.trained].astype(int)
@@ -123,11 +152,11 @@ def _add(
     for start in range(0, len(place), _PIECE):
         part = slice(start, start + _PIECE)
         size = len(place[part])
-        # Filled up with copies that weigh nothing.
+        # Filled up with copies, which are dropped again.
         matrix = np.resize(batch.features[part], (_PIECE, batch.features.shape[1]))
-        nominal = np.pad(weights[0, part], (0, _PIECE - size))
+        own = np.resize(widths[part], _PIECE) if widths.ndim else widths
         where = np.resize(place[part], _PIECE) if len(channels.trained) > 1 else None
-        scores, soft = map(np.asarray, _pass(observable, channels, matrix, nominal, where))
+        scores, soft = map(np.asarray, _pass(observable, channels, matrix, own, where))
         scores = scores[:size]
         shares = np.zeros((size, 2 * trained))
         kept = np.flatnonzero(~np.isnan(scores))
@@ -137,13 +166,17 @@ def _add(
 
 
 @eqx.filter_jit
+def _respond(observable: Observable, events: Any) -> Any:
+    return observable.respond(jnp.asarray(events))
+
+
+@eqx.filter_jit
 def _pass(
-    observable: Observable, channels: Channels, events: Any, weights: Any, place: Any
+    observable: Observable, channels: Channels, events: Any, widths: Any, place: Any
 ) -> tuple[jax.Array, jax.Array]:
     """Scores (n,), and shares in the soft bins of all regions with the observable (n, R b)."""
     response = observable.respond(jnp.asarray(events))
-    widths = observable.widths(response, jnp.asarray(weights), 1.0)
-    shares = observable.shares(response, widths)
+    shares = observable.shares(response, jnp.asarray(widths))
     return observable.hard(response), channels.shares(shares, place)
 
 

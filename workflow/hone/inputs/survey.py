@@ -29,27 +29,28 @@ def survey(
         events_set: which set the files are, if these are not split.
 
     Returns:
-        ``files`` (path, events and a digest of their content), ``split``
-        (whether they are divided by a hash), ``sets`` (events and sum of nominal weights of each,
-        before selections), ``factor`` (yield for each unit of weight) and
-        ``regions``: for each region and template raw ``events``, ``yield``, ``error``, ``largest``
-        (share of the largest weight), ``negative`` (share of the yield that is negative) and, in
-        a region with a binned variable, ``bins`` (yield of each).
+        ``files`` (path, events and a digest of their content), ``split`` (whether they are divided
+        by a hash), ``same_generation`` (whether the factor is the sample's, not its own), ``sets``
+        (events and sum of nominal weights of each, before selections), ``factor`` (yield for each
+        unit of weight) and ``regions``: for each region and template raw ``events``, ``yield``,
+        ``error``, ``largest`` (share of the largest weight), ``negative`` (share of the yield that
+        is negative) and, in a region with a binned variable, ``bins`` (yield of each).
 
     Raises:
         InputError: what is wrong with the files; that a source has no event, or no yield.
     """
     reader = Reader(source, features, regions)
     files: dict[str, dict[str, Any]] = {}
-    digests: dict[str, Any] = {}
+    digests: dict[str, dict[str, Any]] = {}
     sets = {name: {"events": 0, "weight": 0.0} for name in SETS}
     sums = {r.name: _Sums(r, len(source.weights)) for r in regions}
     for batch in reader.batches():
         entry = files.setdefault(batch.path, {"path": batch.path, "events": 0})
         entry["events"] += batch.weights.shape[1]
-        digest = digests.setdefault(batch.path, hashlib.sha256())
-        digest.update(np.ascontiguousarray(batch.features).tobytes())
-        digest.update(batch.weights[0].tobytes())
+        # By branch, so that it does not matter in which pieces a file is read.
+        running = digests.setdefault(batch.path, {})
+        for branch, values in batch.columns.items():
+            running.setdefault(branch, hashlib.sha256()).update(values.tobytes())
         for name in SETS:
             weights = _of_set(batch, source, name, events_set)
             sets[name]["events"] += len(weights)
@@ -72,10 +73,10 @@ def survey(
     return {
         "source": source.name,
         "files": [
-            {**entry, "digest": digests[path].hexdigest()[:16] if path in digests else ""}
-            for path, entry in files.items()
+            {**entry, "digest": _digest(digests.get(path, {}))} for path, entry in files.items()
         ],
         "split": source.split is not None,
+        "same_generation": source.same_generation,
         "sets": sets,
         "factor": factor,
         "regions": {
@@ -83,6 +84,11 @@ def survey(
             for name, found in sums.items()
         },
     }
+
+
+def _digest(running: Mapping[str, Any]) -> str:
+    joined = "".join(f"{branch}={running[branch].hexdigest()};" for branch in sorted(running))
+    return hashlib.sha256(joined.encode()).hexdigest()[:16] if joined else ""
 
 
 def _of_set(batch: Batch, source: Source, name: str, events_set: str) -> np.ndarray:

@@ -58,6 +58,11 @@ class Observable(eqx.Module):
     def trainable(self) -> Any:
         """PyTree of this structure: true for leaves that the gradient may change."""
 
+    @property
+    def widths_follow_events(self) -> bool:
+        """Whether :meth:`widths` depend on all events of a template."""
+        return False
+
     def logits(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:  # noqa: ARG002
         """Log-odds of signal; only networks with one output have them."""
         raise TypeError(f"a {type(self).__name__} is not a classifier of signal and background")

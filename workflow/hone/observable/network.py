@@ -144,6 +144,10 @@ class NetworkObservable(Observable):
     ) -> Float[Array, "*N"]:
         return self.softness.widths(response[0], weights, progress)
 
+    @property
+    def widths_follow_events(self) -> bool:
+        return self.softness.rule in ("scott", "adaptive")
+
     def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:
         score, margins = response
         shares = kernel_shares(score, self.edges, widths)

@@ -100,7 +100,7 @@ class Problem(NamedTuple):
             of_model,
             templates,
             channels,
-            training.fixed,
+            _with_evaluation_errors(training),
             {n: ratio * len(training.features[n]) for n, ratio in training.evaluation.items()},
         )
         return problem, data
@@ -182,6 +182,15 @@ class Problem(NamedTuple):
             jax.tree.map(lambda x, i=i: x[i * size : (i + 1) * size], found)
             for i in range(len(events))
         ]
+
+
+def _with_evaluation_errors(events: EventSets) -> dict[str, list[Histogram]]:
+    """Histograms of regions without the observable, with the errors of the evaluation set."""
+    found = {}
+    for template, histograms in events.fixed.items():
+        ratio = events.evaluation.get(events.events_of(template), 1.0)
+        found[template] = [Histogram(h.values, h.variances / ratio) for h in histograms]
+    return found
 
 
 def classes(
