@@ -41,8 +41,8 @@ CASES = {
     ),
     "yield and cross-section": (sample(**{"yield": 3}), r"there is a yield as well; give one"),
     "a sum of weights alone": (
-        lambda c: c["samples"][0].update(sum_of_weights=3),
-        r"samples\[0\].sum_of_weights: is of no use without a cross_section",
+        lambda c: (c["samples"][0].pop("yield"), c["samples"][0].update(sum_of_weights=3)),
+        r"samples\[0\].sum_of_weights: is of no use without a yield or a cross_section",
     ),
     "a weight of data": (
         lambda c: c["samples"][2].update(weight="w"), r"observed events are counted, not weighted",

@@ -61,8 +61,10 @@ def _sample_problems(
         yield "cross_section", "there is a yield as well; give one of both"
     if "cross_section" in sample and "luminosity" not in config:
         yield "cross_section", "needs the luminosity of the analysis (luminosity, in 1/fb)"
-    if "sum_of_weights" in sample and "cross_section" not in sample:
-        yield "sum_of_weights", "is of no use without a cross_section"
+    if "sum_of_weights" in sample and not {"yield", "cross_section"} & set(sample):
+        yield "sum_of_weights", "is of no use without a yield or a cross_section"
+    if "sum_of_weights" in sample and "dimuons" in sample:
+        yield "sum_of_weights", "is the number of collisions of dimuons; remove it"
     if sample["process"] == "data":
         for key in ("yield", "cross_section"):
             if key in sample:

@@ -201,10 +201,10 @@ def normalisation(source: Source, total: float) -> float:
         total: sum of the weights of all its events, before any selection.
     """
     settings: Mapping[str, float] = source.normalisation
+    generated = settings.get("sum_of_weights", total)
     if "yield" in settings:
-        return settings["yield"] / total
+        return settings["yield"] / generated
     if "cross_section" in settings:
         # 1/fb of luminosity are 1000/pb
-        expected = settings["cross_section"] * settings["luminosity"] * 1000
-        return expected / settings.get("sum_of_weights", total)
+        return settings["cross_section"] * settings["luminosity"] * 1000 / generated
     return 1.0

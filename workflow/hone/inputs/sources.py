@@ -24,7 +24,7 @@ class Source:
     split: Split | None = None
     """None where each of the three sets has files of its own."""
     normalisation: Mapping[str, float] = field(default_factory=dict)
-    """``yield``, or ``cross_section``, ``luminosity`` and ``sum_of_weights``, or neither."""
+    """``yield`` or ``cross_section`` and ``luminosity``, ``sum_of_weights``, or nothing."""
     same_generation: bool = False
     """Whether it is a variation of the same generated events, which has the sample's factor from
     weights to yields: what passes its selection may be more or less."""
@@ -59,6 +59,9 @@ def sources(
             entry = _systematic(config, systematic, sample_name)[side]
             settings |= entry if isinstance(entry, Mapping) else {}
             same = ntuple and "files" not in entry
+        if "dimuons" in settings:
+            # What the detector does not accept was generated all the same.
+            settings["sum_of_weights"] = settings["dimuons"]["events"]
         nominal = settings.get("weight", "1") if ntuple else WEIGHT
         weights = {name: nominal}
         if not variation:
