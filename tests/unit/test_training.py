@@ -25,13 +25,19 @@ from hone.event_sets import EventSets, hard_histograms
 from hone.fillable import fill, template_model
 from hone.objectives import OF_MODEL, log_cls
 from hone.observable import create_observable
+from hone.templates import Histogram
 from hone.training import Settings
-from hone.training.step import State, draw_batch, make_optimiser, make_step, on_device
+from hone.training.step import State, draw_batch, make_optimiser, make_step, on_device, with_trace
 
 
 @pytest.fixture(scope="module")
 def trained():
     return trained_with()[0]
+
+
+def traced(histograms):
+    """As validation sees them."""
+    return {name: with_trace(h, h.values.sum()) for name, h in histograms.items()}
 
 
 def test_training_on_cls_approaches_the_floor(trained):
@@ -57,7 +63,7 @@ def test_the_history_says_what_changed(trained):
 def test_the_kept_objective_is_that_of_the_kept_weights(trained):
     validation = events("validation")
     scores = {name: trained.observable.score(x) for name, x in validation.features.items()}
-    histograms = hard_histograms(trained.observable, validation, scores)
+    histograms = traced(hard_histograms(trained.observable, validation, scores))
     model = fill(template_model(SAMPLES, 4, True), SAMPLES, histograms)
     assert float(log_cls(model)) == pytest.approx(trained.objective, rel=1e-9)
 
@@ -108,7 +114,7 @@ def test_every_kind_learns(observable):
 
     def at(observable):
         scores = {name: observable.score(x) for name, x in validation.features.items()}
-        histograms = hard_histograms(observable, validation, scores)
+        histograms = traced(hard_histograms(observable, validation, scores))
         return float(
             objective(fill(template_model(SAMPLES, fresh.bins, True), SAMPLES, histograms))
         )
@@ -217,3 +223,13 @@ def test_settings_are_the_configs():
             "observables"
         ][0]
     )
+
+
+def test_a_bin_that_only_a_variation_reaches_has_a_fit():
+    """Without a trace there is none: the interpolated rate is negative for one sign of alpha."""
+    values = {"signal": [0.0, 2.0, 15.0], "background": [0.0, 95.0, 3.0],
+              "background__shape_up": [0.1, 50.0, 30.0],
+              "background__shape_down": [0.0, 55.0, 26.0]}  # fmt: skip
+    empty = {n: Histogram(np.array(v), 1e-3 * np.array(v)) for n, v in values.items()}
+    model = template_model(SAMPLES, 3, True)
+    assert np.isfinite(OF_MODEL["cls"](fill(model, SAMPLES, traced(empty))))

@@ -23,14 +23,9 @@ with job(snakemake) as provenance:
         observable, sources(params.inputs, list(files), files), regions, surveys, features
     )
     if params.blind:
-        samples = processes(params.model, snakemake.wildcards.signal)
-        strength = params.observation["mu"]
-        if (
-            params.observation.get("signal", snakemake.wildcards.signal)
-            != snakemake.wildcards.signal
-        ):
-            strength = 0.0
-        observed = expected_observation(samples, groups["hard"], strength)
+        signal = snakemake.wildcards.signal
+        strength = params.strength if params.injected == signal else 0.0
+        observed = expected_observation(processes(params.model, signal), groups["hard"], strength)
     else:
         paths = tuple(snakemake.input.observed)
         source = (

@@ -21,7 +21,16 @@ from hone.training.penalties import penalty
 from hone.training.settings import Settings
 from hone.workspace import Process
 
-__all__ = ["Events", "Problem", "State", "draw_batch", "make_optimiser", "make_step", "on_device"]
+__all__ = [
+    "Events",
+    "Problem",
+    "State",
+    "draw_batch",
+    "make_optimiser",
+    "make_step",
+    "on_device",
+    "with_trace",
+]
 
 _TRACE = 1e-6
 """Of each sample's yield, added to every bin in training (neos adds 1e-3 events)."""
@@ -134,13 +143,10 @@ class Problem(NamedTuple):
             )
             # The error that the evaluation set will have, not the larger one of a batch.
             fewer = len(nominal) / self.evaluation.get(name, self.settings.evaluation_events)
-            # A bin that no event reaches has no gradient either: it gets a trace of all samples,
-            # which is as uncertain as it is small.
-            trace = _TRACE * nominal.sum()
-            variances = nominal**2 @ shares * fewer + trace**2
-            values = weights.T @ shares + trace
+            variances = nominal**2 @ shares * fewer
+            values = weights.T @ shares
             for template, yields in zip(self.templates[name], values, strict=True):
-                soft = Histogram(yields, variances)
+                soft = with_trace(Histogram(yields, variances), nominal.sum())
                 histograms[template] = self.channels.joined(soft, self.fixed.get(template, []))
         return histograms
 
@@ -191,6 +197,19 @@ def _with_evaluation_errors(events: EventSets) -> dict[str, list[Histogram]]:
         ratio = events.evaluation.get(events.events_of(template), 1.0)
         found[template] = [Histogram(h.values, h.variances / ratio) for h in histograms]
     return found
+
+
+def with_trace(histogram: Histogram, total: Any) -> Histogram:
+    """A histogram with a trace of all events in every bin, as uncertain as it is small.
+
+    A bin that no event reaches has no gradient, and one that only a variation reaches no fit.
+
+    Args:
+        histogram: yields and variances (B,).
+        total: yield that the trace is a part of.
+    """
+    trace = _TRACE * total
+    return Histogram(histogram.values + trace, histogram.variances + trace**2)
 
 
 def classes(

@@ -20,7 +20,7 @@ from hone.observable.base import in_pieces
 from hone.templates import Histogram
 from hone.training.penalties import effective_events, penalty
 from hone.training.settings import Settings
-from hone.training.step import Events, Problem, classes
+from hone.training.step import Events, Problem, classes, with_trace
 
 __all__ = ["make_validation"]
 
@@ -52,7 +52,12 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
 
     def validate(observable: Observable, progress: float) -> Row:
         scores = {name: observable.score(x) for name, x in events.features.items()}
-        histograms = hard_histograms(observable, events, scores)
+        # A bin that only a variation reaches has no fit, whatever the rest of the observable is
+        # worth: the trace of the training is here too.
+        histograms = {
+            name: with_trace(histogram, histogram.values.sum())
+            for name, histogram in hard_histograms(observable, events, scores).items()
+        }
         background = Histogram(*map(np.asarray, problem.background(histograms)))
         model = fill(problem.model, problem.samples, histograms)
         found = _merits(model, background, settings, problem.of_model, level)
