@@ -46,7 +46,7 @@ def test_early_stopping_ends_and_keeps_the_best():
 def test_steps_that_are_not_finite_change_nothing():
     problem, data, observable = problem_of()
     bad = dict(data)
-    bad["signal"] = (data["signal"][0] * jnp.nan, data["signal"][1])
+    bad["signal"] = data["signal"]._replace(features=data["signal"].features * jnp.nan)
     free, frozen = eqx.partition(observable, observable.trainable())
     optimiser = make_optimiser(problem.settings)
     state = State(free, optimiser.init(free), jnp.array(0), jnp.array(-1))

@@ -176,7 +176,7 @@ def test_a_batch_has_the_yields_whatever_its_weights():
     data, names = on_device(negative)
     assert names["background"] == ["background", "background__trigger_up"]
     batch = draw_batch(data, 500, jax.random.key(0))
-    for name, (_, drawn) in batch.items():
+    for name, (_, drawn, _) in batch.items():
         assert float(drawn[:, 0].sum()) == pytest.approx(weights[name].sum())
     assert float(batch["background"][1][:, 1].sum()) == pytest.approx(
         1.1 * weights["background"].sum()

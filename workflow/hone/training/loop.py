@@ -202,7 +202,7 @@ def _refuse_too_many_skipped(
 
 def _cause(problem: Problem, observable: Observable, batch: Data, progress: float) -> str:
     """Which sample or bin makes the objective of a batch infinite, as far as can be told."""
-    for name, (events, weights) in batch.items():
+    for name, (events, weights, _) in batch.items():
         if not np.isfinite(np.asarray(events)).all():
             return f"Events of {name!r} have a feature that is not finite."
         if not np.isfinite(np.asarray(weights)).all():
