@@ -11,9 +11,6 @@ from snakemake.exceptions import WorkflowError
 # the environment knows: what ran is what the digest of the code was made of.
 LIBRARY = Path(workflow.basedir, "workflow").resolve()
 sys.path.insert(0, str(LIBRARY))
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])]
-)
 
 from hone.config import (
     checked_config,
@@ -28,6 +25,9 @@ from hone.errors import ConfigError
 from hone.own_objective import source_file
 from hone.provenance import code_digest, versions
 from hone.samples import affected
+from hone.script import import_from
+
+import_from(LIBRARY)
 
 CONFIGFILE = Path((workflow.configfiles or ["config/config.yaml"])[-1])
 
