@@ -114,7 +114,7 @@ def test_study(tmp_path):
         for n in (1000, 100)
     ]
     rows = [
-        {"observable": o["name"], "seed": k, "without_staterror_pyhf_expected_cls": value}
+        {"observable": o["name"], "seed": k, "without_staterror_expected_cls": value}
         for o in observables
         for k, value in enumerate((1e-6, 2e-6, None))
     ]
@@ -162,7 +162,7 @@ def test_limits_against_a_parameter(observed, tmp_path):
 
 def test_comparison_with_and_without_floor(tmp_path):
     rows = [
-        {"observable": name, "pyhf_expected_cls_2": 1e-6 * k, "sigma_mu": 0.3,
+        {"observable": name, "expected_cls_2": 1e-6 * k, "sigma_mu": 0.3,
          "expected_limits_2": None if k == 2 else 0.2 * k}
         for name in ("a", "b") for k in (1, 2)
     ]  # fmt: skip

@@ -7,6 +7,7 @@ def row(observable, seed, cls, limit, agrees=True):
     check = {"expected_cls": [0, 0, cls, 0, 0], "max_difference": 1e-7, "agrees": agrees}
     limits = {
         "expected_limits": [0.1, 0.2, limit, 0.4, 0.5],
+        "expected_cls": [0, 0, cls, 0, 0],
         "sigma_mu": 0.3,
         "scan": {"mu": [0, 1]},
         "provenance": {"rule": "compute_limits"},

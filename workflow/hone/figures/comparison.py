@@ -11,7 +11,7 @@ from hone.figures.style import OBSERVABLE_COLOURS, new_figure
 __all__ = ["draw_comparison"]
 
 _PANELS = (
-    ("pyhf_expected_cls_2", "expected_cls", "expected CL$_s$ at $\\mu = 1$", True),
+    ("expected_cls_2", "expected_cls", "expected CL$_s$ at $\\mu = 1$", True),
     ("expected_limits_2", "expected_limit", "expected limit on $\\mu$", False),
     ("sigma_mu", "sigma_mu", "$\\sigma_\\mu$", False),
 )

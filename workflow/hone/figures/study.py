@@ -31,7 +31,7 @@ def draw_study(
     for observable in observables:
         label = ", ".join(str(observable.get(key, "")) for key in study["lines"])
         values = [
-            row["without_staterror_pyhf_expected_cls"]
+            row["without_staterror_expected_cls"]
             for row in rows
             if row["observable"] == observable["name"]
         ]
@@ -55,6 +55,7 @@ def draw_study(
     if min(xs) > 0 and max(xs) / min(xs) > 5:
         axes.set_xscale("log")
         axes.set_xticks(sorted(set(xs)), [f"{x:g}" for x in sorted(set(xs))])
+        axes.xaxis.set_minor_formatter("")
         axes.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes.set_yscale("log")
     axes.set_xlabel(f"{study['against'].replace('_', ' ')}")
