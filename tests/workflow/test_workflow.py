@@ -139,6 +139,7 @@ def test_figures_and_report_are_there(run):
     report = (run / "report.html").read_text()
     assert "signal__neos__plane.png" in report
     assert "signal__comparison.png" in report
+    assert "yields.txt" in report
 
 
 def test_the_recorded_config_is_complete_and_foreign_settings_do_not_survive(run):

@@ -88,7 +88,12 @@ rule check_inputs:
         ),
     output:
         csv=f"results/{ANALYSIS}/inputs/yields.csv",
-        txt=f"results/{ANALYSIS}/inputs/yields.txt",
+        txt=report(
+            f"results/{ANALYSIS}/inputs/yields.txt",
+            caption="../report/inputs.rst",
+            category="Inputs",
+            labels={"figure": "yields", "signal": "all", "observable": "all"},
+        ),
     log:
         f"results/{ANALYSIS}/logs/check_inputs.log",
     benchmark:

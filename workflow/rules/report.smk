@@ -21,6 +21,7 @@ rule results:
     input:
         f"results/{ANALYSIS}/comparison.csv",
         f"results/{ANALYSIS}/summary.txt",
+        f"results/{ANALYSIS}/inputs/yields.txt",
         all_figures("png"),
         all_figures("pdf"),
         patchsets(),
