@@ -193,22 +193,24 @@ def test_a_misspelled_setting_stops_before_any_job(clone):
 
 
 @pytest.mark.parametrize(
-    ("broken", "target", "message"),
+    ("broken", "target", "gone", "message"),
     [
         (
             "events/evaluation/signal.root",
             "signal/neos/seed1/histograms.root",
+            "inputs/signal.json",
             "events/evaluation/signal.root cannot be read",
         ),
         (
             "signal/neos/seed1/workspace.json",
             "signal/neos/seed1/limits.json",
+            "signal/neos/seed1/limits.json",
             "signal/neos/seed1/workspace.json: not a valid pyhf workspace",
         ),
     ],
 )
-def test_broken_files_are_named_and_leave_nothing(run, clone, broken, target, message):
-    victim, result = run / broken, run / target
+def test_broken_files_are_named_and_leave_nothing(run, clone, broken, target, gone, message):
+    victim, result = run / broken, run / gone
     kept = {path: (path.read_bytes(), path.stat()) for path in (victim, result)}
     good = kept[victim][0]
     try:
@@ -216,7 +218,7 @@ def test_broken_files_are_named_and_leave_nothing(run, clone, broken, target, me
             victim.write_bytes(good.replace(b"normfactor", b"normfaktor"))
         else:
             victim.write_bytes(good[:2000])
-        code, output = snakemake(clone, str(result.relative_to(clone)), *SMALL)
+        code, output = snakemake(clone, str((run / target).relative_to(clone)), *SMALL)
         assert code != 0
         assert message in output
         assert not result.exists()
