@@ -52,8 +52,6 @@ def test_bins_stand_in_pyhfs_order():
     fixed = [Histogram(np.array([10.0, 11]), np.zeros(2)), Histogram(np.array([20.0]), np.zeros(1))]
     joined = CHANNELS.joined(trained, fixed).values
     np.testing.assert_array_equal(joined, [0, 1, 2, 10, 11, 3, 4, 5, 20])
-    split = CHANNELS.split(joined)
-    np.testing.assert_array_equal(split["b"], [10, 11])
     workspace = pyhf.Workspace(built())
     assert list(workspace.model().config.channels) == list(CHANNELS.sizes)
     data = workspace.data(workspace.model(), include_auxdata=False)

@@ -72,11 +72,6 @@ class Channels:
         """Bin edges of each channel."""
         return {r.name: of_observable if r.is_trained else r.fixed_edges for r in self.regions}
 
-    @property
-    def total(self) -> int:
-        """B"""
-        return sum(self.sizes.values())
-
     @cached_property
     def trained(self) -> tuple[Region, ...]:
         """Regions with the observable; events carry their place in this list."""
@@ -111,11 +106,6 @@ class Channels:
             return parts[0]
         module = np if all(isinstance(p.values, np.ndarray) for p in parts) else jnp
         return Histogram(*(module.concatenate([p[k] for p in parts])[self._order] for k in (0, 1)))
-
-    def split(self, values: Any) -> dict[str, Any]:
-        """The bins (B,) of each channel."""
-        ends = np.cumsum(list(self.sizes.values()))[:-1]
-        return dict(zip(self.sizes, np.split(np.asarray(values), ends), strict=True))
 
     def shares(
         self, shares: Float[Array, "N b"], place: Float[Array, " N"] | None

@@ -50,8 +50,7 @@ def write_runs(store: str | Path, analysis: str, runs: Sequence[TrackedRun]) -> 
         from mlflow.tracking import MlflowClient
     except ImportError as error:
         raise InputError(
-            "tracking: mlflow is set, but MLflow is not installed; install it with "
-            "python3 -m pip --python .venv/bin/python install mlflow -c envs/requirements-dev.lock"
+            "tracking: mlflow is set, but MLflow is not installed; install it with make .venv/.dev"
         ) from error
     folder = Path(store).absolute()
     folder.mkdir(parents=True, exist_ok=True)
