@@ -1,5 +1,7 @@
 """Ntuples: sets without common events, yields that stay, messages that name the place."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from hone.inputs import (
     Source,
     Split,
     count_data,
+    count_events,
     fill_histograms,
     load_events,
     sources,
@@ -22,6 +25,7 @@ from hone.inputs import (
     survey,
 )
 from hone.inputs import ntuples as ntuples_module
+from hone.inputs.ahead import ahead
 from hone.inputs.check import check_inputs, format_table, yields_table
 from hone.inputs.reader import Reader
 from hone.inputs.split import SETS, uniform
@@ -29,6 +33,7 @@ from hone.observable import create_observable
 from hone.regions import Region, regions_of
 
 FEATURES = ["mass", "log(pt)"]
+ALL = dict.fromkeys(SETS, 10**9)
 
 
 @pytest.fixture
@@ -79,7 +84,7 @@ def test_each_set_has_the_yield_of_all(analysis):
     everything = (Region("all"),)
     known = {s.name: survey(s, FEATURES, everything) for s in found}
     for events_set in SETS:
-        sets = load_events(found, FEATURES, everything, known, events_set, 10**9)
+        sets = load_events(found, FEATURES, everything, known, events_set, ALL)
         assert sets.weights["background"].sum() == pytest.approx(1000, rel=1e-9)
         assert sets.weights["signal"].sum() == pytest.approx(30, rel=1e-9)
         # the weight varies the yield by its mean effect, 1 + 0.001 <pt>
@@ -92,7 +97,7 @@ def test_sets_have_no_event_in_common_and_leave_none_out(analysis):
     everything = (Region("all"),)
     known = {"background": survey(background[0], ["event"], everything)}
     numbers = [
-        load_events(background, ["event"], everything, known, name, 10**9).features["background"]
+        load_events(background, ["event"], everything, known, name, ALL).features["background"]
         for name in SETS
     ]
     joined = np.concatenate(numbers)[:, 0]
@@ -114,8 +119,9 @@ def test_nominal_and_varied_events_are_in_the_same_set(analysis):
 
 def test_fewer_events_are_taken_evenly(analysis):
     config, found, surveys = analysis
-    some = load_events(found, FEATURES, regions_of(config), surveys, "training", 500)
-    everything = load_events(found, FEATURES, regions_of(config), surveys, "training", 10**9)
+    fewer = dict.fromkeys(SETS, 500)
+    some = load_events(found, FEATURES, regions_of(config), surveys, "training", fewer)
+    everything = load_events(found, FEATURES, regions_of(config), surveys, "training", ALL)
     for name in ("signal", "background"):
         taken, there = len(some.features[name]), len(everything.features[name])
         assert taken < there
@@ -126,7 +132,7 @@ def test_fewer_events_are_taken_evenly(analysis):
 def test_streamed_histograms_are_those_of_events_in_memory(analysis, monkeypatch, smoothing):
     config, found, surveys = analysis
     regions = regions_of(config)
-    events = load_events(found, FEATURES, regions, surveys, "evaluation", 10**9)
+    events = load_events(found, FEATURES, regions, surveys, "evaluation", ALL)
     observable = create_observable(
         {"kind": "network", "bins": 3, "hidden": [8], "smoothing": smoothing}, FEATURES,
         events.features["background"], jax.random.key(0),
@@ -183,7 +189,7 @@ def test_a_varied_tree_has_the_scale_of_the_nominal_one(tmp_path, monkeypatch):
     names = ["s", "b", "b__tree_up", "b__file_up"]
     found = sources(config, names, event_files(config))
     surveys = {s.name: survey(s, ["mass"], regions_of(config)) for s in found}
-    events = load_events(found, ["mass"], regions_of(config), surveys, "training", 10**9)
+    events = load_events(found, ["mass"], regions_of(config), surveys, "training", ALL)
     yields = {name: weights.sum() for name, weights in events.weights.items()}
     part = (background["mass"] > 125).mean()
     assert yields["b__tree_up"] == pytest.approx(100 * part, rel=1e-6)
@@ -208,7 +214,7 @@ def test_observed_events_are_counted(analysis):
 def test_the_table_says_what_is_there(analysis):
     config, _, surveys = analysis
     rows = yields_table(surveys)
-    check_inputs(surveys, config["samples"], regions_of(config))
+    check_inputs(surveys, config["samples"], regions_of(config), {})
     text = format_table(rows)
     assert "control_region" in text
     effects = {
@@ -311,7 +317,7 @@ def checked(tmp_path, regions, background=None, signal=None):
         surveys[name] = survey(source, ["mass"], regions)
     samples = [{"name": name, "process": name} for name in files]
     with pytest.raises(InputError) as error:
-        check_inputs(surveys, samples, regions)
+        check_inputs(surveys, samples, regions, {})
     return str(error.value)
 
 
@@ -335,3 +341,31 @@ def test_what_no_later_step_could_use_is_refused(tmp_path):
     negative["w"] = np.where(negative["pt"] > 60, -1.0, 1.0)
     binned = (Region("a", "mass > 60"), Region("b", "mass <= 60", "variable", "pt", (0, 60, 90)))
     assert "'background' has a negative yield" in checked(tmp_path, binned, background=negative)
+
+
+def test_counting_reads_weights_alone_and_finds_what_the_survey_finds(analysis):
+    _, found, surveys = analysis
+    for source in found:
+        counted = count_events(source)
+        assert counted["factor"] == surveys[source.name]["factor"]
+        assert counted["sets"] == surveys[source.name]["sets"]
+
+
+def test_events_without_weights_are_counted_unread(tmp_path):
+    source = one(tmp_path, columns(70, 1, True))
+    counted = count_events(replace(source, weights={"s": "1"}, split=Split("", 0.4, 0.2)))
+    assert sum(entry["events"] for entry in counted["sets"].values()) == 70
+    assert all(entry["events"] > 0 for entry in counted["sets"].values())
+
+
+def test_a_batch_needs_so_many_events(analysis):
+    config, _, surveys = analysis
+    batches = {"neos": {"batch": 10_000, "templates": ["signal", "background"]}}
+    with pytest.raises(InputError, match=r"'signal' has .* batch of 'neos' is 10000"):
+        check_inputs(surveys, config["samples"], regions_of(config), batches)
+
+
+def test_reading_ahead_changes_nothing_but_the_time():
+    assert list(ahead(iter([3, None, 4]))) == [3, None, 4]
+    with pytest.raises(ZeroDivisionError):
+        list(ahead(1 / k for k in (1, 0)))

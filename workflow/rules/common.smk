@@ -125,7 +125,7 @@ def selection_settings():
         "inputs": input_settings,
         "training_files": files_of("training"),
         "validation_files": files_of("validation"),
-        "most": config["events"],
+        "sizes": config["events"],
         "features": config["features"],
         "level": config["limits"]["level"],
     }
@@ -144,7 +144,7 @@ def template_settings(wildcards):
             if s["name"] == sample
         ],
         "systematics": [
-            s
+            {k: v for k, v in s.items() if k != "smoothing"}
             for s in config["systematics"]
             if s["name"] == systematic and sample in affected(s)
         ],
@@ -174,7 +174,7 @@ def without_distributions(entry):
     return {
         k: [] if k in ("up", "down") and isinstance(v, list) else v
         for k, v in entry.items()
-        if k not in ("distribution", "parameters")
+        if k not in ("distribution", "parameters", "smoothing")
     }
 
 
@@ -200,7 +200,7 @@ def model_settings(wildcards):
             {
                 k: v
                 for k, v in s.items()
-                if k not in ("up", "down") or s["type"] == "normsys"
+                if k not in ("up", "down", "smoothing") or s["type"] == "normsys"
             }
             for s in systematics
         ],
@@ -223,6 +223,28 @@ def survey_settings(wildcards):
         [s for s in config["samples"] if s["name"] == name],
         [s for s in config["systematics"] if name in affected(s)],
     )
+
+
+def counting(wildcards):
+    """How the nominal weights of one set of events are read."""
+    variation = wildcards.template.partition("__")[2]
+    systematic = variation.rpartition("_")[0]
+    found = survey_settings(wildcards)
+    own = [s for s in found["systematics"] if s["name"] == systematic]
+    return {k: v for k, v in found.items() if k != "regions"} | {"systematics": own}
+
+
+def batches():
+    """Events of each template in a batch of each training of ntuples."""
+    return {
+        name: {
+            "batch": OBSERVABLES[name]["batch"],
+            "templates": [
+                t for signal in SIGNALS for t in templates(config, signal, name)
+            ],
+        }
+        for name in (TRAINED if FILES else [])
+    }
 
 
 def reading(samples, systematics):
@@ -274,12 +296,13 @@ def all_files_of(events_set):
     return files
 
 
-def surveys(wildcards):
-    """Input function: what is known about the events that a hypothesis needs."""
+def counts(wildcards):
+    """Input function: how many events there are in the ntuples that a hypothesis needs."""
+    names = templates(config, wildcards.signal, wildcards.get("observable"))
     return expand(
         "results/{analysis}/inputs/{template}.json",
         analysis=wildcards.analysis,
-        template=templates(config, wildcards.signal, wildcards.get("observable")),
+        template=[name for name in names if name in FILES],
     )
 
 

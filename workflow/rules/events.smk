@@ -57,11 +57,34 @@ rule simulate_dimuons:
         "../scripts/simulate_dimuons.py"
 
 
+# Apart from the survey: a weight that only some observables want changes nothing here.
+rule count_events:
+    input:
+        lambda wildcards: FILES[wildcards.template],
+    output:
+        "results/{analysis}/inputs/{template}.json",
+    log:
+        "results/{analysis}/logs/count_events/{template}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/count_events/{template}.tsv"
+    wildcard_constraints:
+        template=any_of(FILES),
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        inputs=counting,
+        made_by=made_by("count_events"),
+    message:
+        "Counting the events of {wildcards.template}"
+    script:
+        "../scripts/count_events.py"
+
+
 rule survey_events:
     input:
         surveyed_files,
     output:
-        "results/{analysis}/inputs/{template}.json",
+        "results/{analysis}/inputs/survey/{template}.json",
     log:
         "results/{analysis}/logs/survey_events/{template}.log",
     benchmark:
@@ -73,7 +96,7 @@ rule survey_events:
         features=config["features"],
         made_by=made_by("survey_events"),
     message:
-        "Counting the events of {wildcards.template}"
+        "Looking at the events of {wildcards.template}"
     script:
         "../scripts/survey_events.py"
 
@@ -82,7 +105,7 @@ rule survey_events:
 rule check_inputs:
     input:
         expand(
-            "results/{analysis}/inputs/{template}.json",
+            "results/{analysis}/inputs/survey/{template}.json",
             analysis=ANALYSIS,
             template=TEMPLATES,
         ),
@@ -102,6 +125,7 @@ rule check_inputs:
         "../../envs/cpu.yaml"
     params:
         inputs=settings("samples", "regions"),
+        batches=batches(),
         made_by=made_by("check_inputs"),
     message:
         "Checking the inputs"

@@ -2,7 +2,7 @@ rule fill_histograms:
     input:
         model=f"{RESULT}/model.safetensors",
         evaluation=all_files_of("evaluation"),
-        surveys=surveys,
+        counts=counts,
         checked=CHECKED,
         observed=observed_files,
     output:

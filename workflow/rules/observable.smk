@@ -2,7 +2,7 @@ rule train_observable:
     input:
         training=all_files_of("training"),
         validation=all_files_of("validation"),
-        surveys=surveys,
+        counts=counts,
         checked=CHECKED,
     output:
         models=[f"{RESULT}/model.safetensors"],
@@ -33,7 +33,7 @@ for name in TOGETHER:
         input:
             training=all_files_of("training"),
             validation=all_files_of("validation"),
-            surveys=surveys,
+            counts=counts,
             checked=CHECKED,
         output:
             models=expand(
@@ -67,7 +67,7 @@ rule optimise_edges:
     input:
         model=source_model,
         validation=all_files_of("validation"),
-        surveys=surveys,
+        counts=counts,
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
@@ -91,7 +91,7 @@ rule optimise_edges:
 rule search_cuts:
     input:
         training=all_files_of("training"),
-        surveys=surveys,
+        counts=counts,
         checked=CHECKED,
     output:
         models=[f"{RESULT}/model.safetensors"],

@@ -13,7 +13,7 @@ with job(snakemake):
     rows = yields_table(surveys)
     table = format_table(rows)
     log.info("inputs:\n%s", table)
-    check_inputs(surveys, params.inputs["samples"], regions_of(params.inputs))
+    check_inputs(surveys, params.inputs["samples"], regions_of(params.inputs), params.batches)
     write_csv(snakemake.output.csv, rows)
     with replacing(snakemake.output.txt) as partial:
         partial.write_text(table)

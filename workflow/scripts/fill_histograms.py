@@ -18,9 +18,9 @@ with job(snakemake) as provenance:
     params, files = snakemake.params, snakemake.params.evaluation_files
     observable, _ = load_observable(snakemake.input.model)
     regions, features = regions_of(params.inputs), observable.features
-    surveys = {Path(path).stem: read_json(path) for path in snakemake.input.surveys}
+    counts = {Path(path).stem: read_json(path) for path in snakemake.input.counts}
     groups = fill_histograms(
-        observable, sources(params.inputs, list(files), files), regions, surveys, features
+        observable, sources(params.inputs, list(files), files), regions, counts, features
     )
     if params.blind:
         signal = snakemake.wildcards.signal

@@ -20,9 +20,9 @@ with job(snakemake) as provenance:
         sources(params.inputs, list(files), files),
         observable.features,
         regions_of(params.inputs),
-        {Path(path).stem: read_json(path) for path in snakemake.input.surveys},
+        {Path(path).stem: read_json(path) for path in snakemake.input.counts},
         "validation",
-        params.most["validation"],
+        params.sizes,
     )
     name = params.observable.get("objective", "cls")
     of_model = resolve_objective(name, params.level, params.own_objective.get("folder", ""))

@@ -23,9 +23,9 @@ with job(snakemake) as provenance:
         sources(params.inputs, list(files), files),
         params.features,
         regions_of(params.inputs),
-        {Path(path).stem: read_json(path) for path in snakemake.input.surveys},
+        {Path(path).stem: read_json(path) for path in snakemake.input.counts},
         "training",
-        params.most["training"],
+        params.sizes,
     )
     nominal = np.concatenate([training.features[sample.name] for sample in samples])
     found, objective = search_cuts(

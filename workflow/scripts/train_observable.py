@@ -16,15 +16,15 @@ with job(snakemake) as provenance:
     params, signal = snakemake.params, snakemake.wildcards.signal
     observable, objective = params.observable, params.observable["objective"]
     models = [Path(path) for path in snakemake.output.models]
-    surveys = {Path(path).stem: read_json(path) for path in snakemake.input.surveys}
+    counts = {Path(path).stem: read_json(path) for path in snakemake.input.counts}
     training, validation = (
         load_events(
             sources(params.inputs, list(files), files),
             params.features,
             regions_of(params.inputs),
-            surveys,
+            counts,
             events_set,
-            params.most[events_set],
+            params.sizes,
         )
         for events_set, files in (
             ("training", params.training_files),
@@ -45,7 +45,7 @@ with job(snakemake) as provenance:
         Settings.of(
             observable,
             staterror=params.model["staterror"],
-            evaluation_events=params.most["evaluation"],
+            evaluation_events=params.sizes["evaluation"],
         ),
         observable,
         params.features,

@@ -1,5 +1,6 @@
 """Events as an analysis wants them: from ROOT files, by expressions, in regions and sets."""
 
+from hone.inputs.counting import count_events
 from hone.inputs.load import load_events
 from hone.inputs.sources import Source, data_source, sources
 from hone.inputs.split import SETS, Split
@@ -11,6 +12,7 @@ __all__ = [
     "Source",
     "Split",
     "count_data",
+    "count_events",
     "data_source",
     "fill_histograms",
     "load_events",

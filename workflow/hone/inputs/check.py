@@ -63,9 +63,18 @@ def _warnings(sums: Mapping[str, Any]) -> Iterator[str]:
 
 
 def check_inputs(
-    surveys: Surveys, samples: Sequence[Mapping[str, Any]], regions: Sequence[Region]
+    surveys: Surveys,
+    samples: Sequence[Mapping[str, Any]],
+    regions: Sequence[Region],
+    batches: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """Refuse what no later step could use.
+
+    Args:
+        surveys: what :func:`hone.inputs.survey.survey` found, by source.
+        samples: of the config.
+        regions: of the analysis.
+        batches: by observable, ``batch`` (events of each template in one) and ``templates``.
 
     Raises:
         InputError: every problem, with sample, region and file.
@@ -88,6 +97,15 @@ def check_inputs(
                 problems.append(
                     f"{name!r} has no event in the {events_set} set ({_files(found)}): change "
                     "split, or split.branch if its numbers are all alike"
+                )
+    for observable, needed in batches.items():
+        for name in sorted({t for t in needed["templates"] if surveys[t]["split"]}):
+            there = surveys[name]["scored"]["training"]
+            if there < needed["batch"]:
+                problems.append(
+                    f"{name!r} has {there} training events in a region with the observable "
+                    f"({_files(surveys[name])}), the batch of {observable!r} is "
+                    f"{needed['batch']}: set a smaller batch, or a larger split.training"
                 )
     if problems:
         raise InputError(

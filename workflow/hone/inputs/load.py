@@ -19,9 +19,9 @@ def load_events(
     sources: Sequence[Source],
     features: Sequence[str],
     regions: Sequence[Region],
-    surveys: Mapping[str, Mapping[str, Any]],
+    counts: Mapping[str, Mapping[str, Any]],
     events_set: str,
-    most: int,
+    sizes: Mapping[str, int],
 ) -> EventSets:
     """Events of one set, scaled to the yields of all.
 
@@ -29,9 +29,10 @@ def load_events(
         sources: of every sample and variation.
         features: expressions, in order (F).
         regions: of the analysis.
-        surveys: what :func:`hone.inputs.survey.survey` found, by source.
+        counts: what :func:`hone.inputs.counting.count_events` found, by source; of those that are
+            not split there is none.
         events_set: ``training``, ``validation`` or ``evaluation``.
-        most: of more events than these, of each source, so many are taken, evenly.
+        sizes: of each set; of a source with more events so many are taken, evenly.
 
     Raises:
         InputError: no event of a sample is in a region with the observable.
@@ -42,12 +43,11 @@ def load_events(
     found_fixed: dict[str, list[Histogram]] = {}
     evaluation: dict[str, float] = {}
     for source in sources:
-        known = surveys[source.name]
-        low, high = read_range(source, events_set, known, most)
+        low, high = read_range(source, events_set, counts, sizes[events_set])
         batches = list(Reader(source, features, regions).batches(low, high))
         kept = sum(float(b.weights[0].sum()) for b in batches)
-        events = sum(b.weights.shape[1] for b in batches)
-        scale = scale_of(source, surveys, kept)
+        events = sum(b.size for b in batches)
+        scale = scale_of(source, counts, kept)
         name = source.name
         found_features[name] = np.concatenate([b.features for b in batches])
         if not len(found_features[name]):
@@ -59,7 +59,10 @@ def load_events(
         found_weights |= dict(zip(source.weights, weights, strict=True))
         if sum(region.is_trained for region in regions) > 1:
             found_place[name] = np.concatenate([b.place[b.trained] for b in batches])
-        evaluation[name] = known["sets"]["evaluation"]["events"] / events
+        at_the_end = sizes["evaluation"]
+        if source.split:
+            at_the_end = counts[name]["sets"]["evaluation"]["events"]
+        evaluation[name] = at_the_end / events
         for k, template in enumerate(source.weights):
             found_fixed[template] = [
                 _fixed(batches, region, k, scale) for region in regions if not region.is_trained
@@ -75,19 +78,22 @@ def load_events(
 
 
 def read_range(
-    source: Source, events_set: str, known: Mapping[str, Any], most: int | None = None
+    source: Source,
+    events_set: str,
+    counts: Mapping[str, Mapping[str, Any]],
+    most: int | None = None,
 ) -> tuple[float, float]:
     """The events of a set by their uniform number, ``most`` of them or about so many."""
     if source.split is None:
         return 0.0, 1.0
     low, high = source.split.range(events_set)
-    there = known["sets"][events_set]["events"]
+    there = counts[source.name]["sets"][events_set]["events"]
     if most is not None and there > most:
         high = low + (high - low) * most / there
     return low, high
 
 
-def scale_of(source: Source, surveys: Mapping[str, Mapping[str, Any]], kept: float) -> float:
+def scale_of(source: Source, counts: Mapping[str, Mapping[str, Any]], kept: float) -> float:
     """What weights are multiplied with, so that those kept have the yield of all.
 
     Raises:
@@ -100,8 +106,8 @@ def scale_of(source: Source, surveys: Mapping[str, Mapping[str, Any]], kept: flo
             f"{source}: the weights of the events of one set add up to {kept:g}; there are too few "
             "events for the split, or too many negative weights"
         )
-    total = sum(entry["weight"] for entry in surveys[source.name]["sets"].values())
-    factor = surveys[source.sample if source.same_generation else source.name]["factor"]
+    total = sum(entry["weight"] for entry in counts[source.name]["sets"].values())
+    factor = counts[source.sample if source.same_generation else source.name]["factor"]
     return float(factor * total / kept)
 
 

@@ -15,6 +15,8 @@ __all__ = ["Piece", "pieces"]
 
 _STEP = "32 MB"
 """Of uncompressed columns in memory at a time."""
+_UNREAD = 1_000_000
+"""Events at a time of which nothing is read."""
 
 
 class Piece(NamedTuple):
@@ -25,15 +27,14 @@ class Piece(NamedTuple):
     """Place of the first of them in the file."""
     columns: dict[str, np.ndarray]
     """Each branch (n,), numbers or truth values."""
+    size: int
+    """Number of events n."""
     kept: np.ndarray | None = None
     """int (n,), which of the events read these are; all if None."""
 
     def number(self, place: int) -> int:
         """Of an event in its file."""
         return self.start + (place if self.kept is None else int(self.kept[place]))
-
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
 
 
 def pieces(
@@ -44,7 +45,7 @@ def pieces(
     Args:
         files: to read, one after another.
         tree: name of a TTree or RNTuple in each.
-        branches: names, at least one.
+        branches: names; without any, events are counted alone.
         where: what the files are, for messages, such as ``sample 'signal'``.
 
     Raises:
@@ -83,8 +84,11 @@ def _of_tree(tree: Any, path: str, branches: Sequence[str], where: str) -> Itera
             close = difflib.get_close_matches(name, there, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(there)}"
             raise InputError(f"{where}: {path}: there is no branch {name!r} in it; {hint}")
-    wanted = set(branches)
-    start = 0
+    if not branches:
+        for start in range(0, tree.num_entries, _UNREAD):
+            yield Piece(path, start, {}, min(_UNREAD, tree.num_entries - start))
+        return
+    wanted, start = set(branches), 0
     for columns in tree.iterate(
         filter_name=lambda name: name in wanted, step_size=_STEP, library="np"
     ):
@@ -95,9 +99,9 @@ def _of_tree(tree: Any, path: str, branches: Sequence[str], where: str) -> Itera
                     f"{where}: {path}: branch {name!r} holds {_kind(values)}, not one number for "
                     "each event; write what is needed of it into a branch of its own"
                 )
-        piece = Piece(path, start, found)
-        start += len(piece)
-        yield piece
+        size = len(found[branches[0]])
+        yield Piece(path, start, found, size)
+        start += size
 
 
 def _kind(values: np.ndarray) -> str:

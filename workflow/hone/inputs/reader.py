@@ -1,15 +1,16 @@
 """Events of a source as the analysis sees them: features, weights and regions, piece by piece."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from hone.errors import InputError
 from hone.expressions import Expression
+from hone.inputs.ahead import ahead
 from hone.inputs.ntuples import Piece, pieces
 from hone.inputs.sources import Source
-from hone.inputs.split import uniform
+from hone.inputs.split import Split, uniform
 from hone.regions import Region
 
 __all__ = ["Batch", "Reader"]
@@ -31,6 +32,19 @@ class Batch(NamedTuple):
     """For each other region: which events are in it, bool (n,), and the variable there."""
     columns: dict[str, np.ndarray]
     """What was read, (n,) each."""
+
+    @property
+    def size(self) -> int:
+        """Number of events n."""
+        return int(self.weights.shape[1])
+
+    def of_set(self, split: Split | None, name: str, files_are: str) -> np.ndarray | slice:
+        """The events of a set; where the files say it, all of them or none."""
+        if split is None or self.uniform is None:
+            return slice(None) if name == files_are else slice(0)
+        low, high = split.range(name)
+        found: np.ndarray = (self.uniform >= low) & (self.uniform < high)
+        return found
 
     @property
     def trained(self) -> np.ndarray | slice:
@@ -70,22 +84,27 @@ class Reader:
     def batches(self, low: float = 0.0, high: float = 1.0) -> Iterator[Batch]:
         """The events whose uniform number is in [low, high), all where there is no split.
 
+        The next batch is read while one is worked on.
+
         Raises:
             InputError: what is wrong with the files or what is in them.
         """
+        yield from ahead(self._batches(low, high))
+
+    def _batches(self, low: float, high: float) -> Iterator[Batch]:
         for piece in pieces(self.source.files, self.source.tree, self.branches, str(self.source)):
             numbers = self._uniform(piece)
             if numbers is not None and (low, high) != (0.0, 1.0):
                 kept = np.flatnonzero((numbers >= low) & (numbers < high))
                 columns = {name: values[kept] for name, values in piece.columns.items()}
                 # Messages count events in the file.
-                chosen = Piece(piece.path, piece.start, columns, kept)
+                chosen = Piece(piece.path, piece.start, columns, len(kept), kept)
                 yield self._batch(chosen, numbers[kept])
             else:
                 yield self._batch(piece, numbers)
 
     def _batch(self, piece: Piece, numbers: np.ndarray | None) -> Batch:
-        size = len(piece)
+        size = piece.size
         weights = np.empty((len(self.weights), size))
         for k, (what, expression) in enumerate(self.weights.items()):
             weights[k] = self._finite(piece, what, self._values(piece, what, expression))
@@ -121,7 +140,7 @@ class Reader:
         Raises:
             InputError: an event is in two.
         """
-        size = len(piece)
+        size = piece.size
         inside = {}
         times = np.zeros(size, dtype=np.int8)
         for region in self.regions:
@@ -153,7 +172,7 @@ class Reader:
         if split is None:
             return None
         if not split.branch:
-            return uniform(np.arange(piece.start, piece.start + len(piece)))
+            return uniform(np.arange(piece.start, piece.start + piece.size))
         try:
             return uniform(piece.columns[split.branch])
         except InputError as error:
@@ -167,7 +186,7 @@ class Reader:
             array = np.asarray(expression(piece.columns))
         except InputError as error:
             raise InputError(f"{self.source}: {piece.path}: {what}: {error}") from error
-        return np.broadcast_to(array, (len(piece),)) if array.ndim == 0 else array
+        return np.broadcast_to(array, (piece.size,)) if array.ndim == 0 else array
 
     def _finite(
         self, piece: Piece, what: str, values: np.ndarray, where: np.ndarray | None = None
@@ -191,20 +210,3 @@ class Reader:
                 )
             )
         return chosen
-
-
-def normalisation(source: Source, total: float) -> float:
-    """Yield for each unit of weight.
-
-    Args:
-        source: its settings.
-        total: sum of the weights of all its events, before any selection.
-    """
-    settings: Mapping[str, float] = source.normalisation
-    generated = settings.get("sum_of_weights", total)
-    if "yield" in settings:
-        return settings["yield"] / generated
-    if "cross_section" in settings:
-        # 1/fb of luminosity are 1000/pb
-        return settings["cross_section"] * settings["luminosity"] * 1000 / generated
-    return 1.0

@@ -3,13 +3,12 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hone.errors import InputError
-from hone.inputs.reader import Batch, Reader, normalisation
+from hone.inputs.counting import Tally
+from hone.inputs.reader import Reader
 from hone.inputs.sources import Source
 from hone.inputs.split import SETS
 from hone.regions import Region
@@ -29,10 +28,10 @@ def survey(
         events_set: which set the files are, if these are not split.
 
     Returns:
-        ``files`` (path, events and a digest of their content), ``split`` (whether they are divided
-        by a hash), ``same_generation`` (whether the factor is the sample's, not its own), ``sets``
-        (events and sum of nominal weights of each, before selections), ``factor`` (yield for each
-        unit of weight) and ``regions``: for each region and template raw ``events``, ``yield``,
+        What :func:`hone.inputs.counting.count_events` finds, and: the ``digest`` of each file's
+        content, ``split`` (whether events are divided by a hash), ``same_generation`` (whether the
+        factor is the sample's, not its own), ``scored`` (events of each set in a region with the
+        observable) and ``regions``: for each region and template raw ``events``, ``yield``,
         ``error``, ``largest`` (share of the largest weight), ``negative`` (share of the yield that
         is negative) and, in a region with a binned variable, ``bins`` (yield of each).
 
@@ -40,48 +39,38 @@ def survey(
         InputError: what is wrong with the files; that a source has no event, or no yield.
     """
     reader = Reader(source, features, regions)
-    files: dict[str, dict[str, Any]] = {}
+    tally = Tally(source, events_set)
     digests: dict[str, dict[str, Any]] = {}
-    sets = {name: {"events": 0, "weight": 0.0} for name in SETS}
+    scored = dict.fromkeys(SETS, 0)
     sums = {r.name: _Sums(r, len(source.weights)) for r in regions}
     for batch in reader.batches():
-        entry = files.setdefault(batch.path, {"path": batch.path, "events": 0})
-        entry["events"] += batch.weights.shape[1]
+        tally.add(batch)
         # By branch, so that it does not matter in which pieces a file is read.
         running = digests.setdefault(batch.path, {})
         for branch, values in batch.columns.items():
             running.setdefault(branch, hashlib.sha256()).update(values.tobytes())
         for name in SETS:
-            weights = _of_set(batch, source, name, events_set)
-            sets[name]["events"] += len(weights)
-            sets[name]["weight"] += float(weights.sum())
-        place = 0
+            place = batch.place[batch.of_set(source.split, name, events_set)]
+            scored[name] += int((place >= 0).sum())
+        place_of_region = 0
         for region in regions:
             if region.is_trained:
-                sums[region.name].add(batch.weights[:, batch.place == place], None)
-                place += 1
+                sums[region.name].add(batch.weights[:, batch.place == place_of_region], None)
+                place_of_region += 1
             else:
                 inside, values = batch.fixed[region.name]
                 sums[region.name].add(batch.weights[:, inside], values)
-    for path in source.files:
-        # A file without events gives no batch.
-        files.setdefault(str(path), {"path": str(path), "events": 0})
-    total = sum(entry["weight"] for entry in sets.values())
-    number = sum(int(entry["events"]) for entry in sets.values())
-    _refuse_nothing(source, number, total)
-    factor = normalisation(source, total)
+    found = tally.result()
+    for entry in found["files"]:
+        entry["digest"] = _digest(digests.get(entry["path"], {}))
     return {
-        "source": source.name,
-        "files": [
-            {**entry, "digest": _digest(digests.get(path, {}))} for path, entry in files.items()
-        ],
+        **found,
         "split": source.split is not None,
         "same_generation": source.same_generation,
-        "sets": sets,
-        "factor": factor,
+        "scored": scored,
         "regions": {
-            name: dict(zip(source.weights, found.rows(factor), strict=True))
-            for name, found in sums.items()
+            name: dict(zip(source.weights, of_region.rows(found["factor"]), strict=True))
+            for name, of_region in sums.items()
         },
     }
 
@@ -89,26 +78,6 @@ def survey(
 def _digest(running: Mapping[str, Any]) -> str:
     joined = "".join(f"{branch}={running[branch].hexdigest()};" for branch in sorted(running))
     return hashlib.sha256(joined.encode()).hexdigest()[:16] if joined else ""
-
-
-def _of_set(batch: Batch, source: Source, name: str, events_set: str) -> np.ndarray:
-    """Nominal weights of the events of a set."""
-    if source.split is None:
-        return batch.weights[0] if name == events_set else batch.weights[0, :0]
-    low, high = source.split.range(name)
-    assert batch.uniform is not None
-    return batch.weights[0, (batch.uniform >= low) & (batch.uniform < high)]
-
-
-def _refuse_nothing(source: Source, number: int, total: float) -> None:
-    names = ", ".join(str(Path(path)) for path in source.files)
-    if number == 0:
-        raise InputError(f"{source}: there is no event in {names}")
-    if not total > 0:
-        raise InputError(
-            f"{source}: the weights in {names} add up to {total:g}; a sample must have a positive "
-            "yield: look at its weight"
-        )
 
 
 class _Sums:
