@@ -153,6 +153,13 @@ CASES = {
         systematic(up={"files": "background_up.root", "sum_of_weights": 5}),
         r"systematics\[0\].up.sum_of_weights: needed where the sample has one, and only there",
     ),
+    "pseudo-data and data": (
+        lambda c: c.update(observation={"unblind": True, "pseudo_data": True}),
+        "observation.pseudo_data: unblind counts the data; set one of both",
+    ),
+    "smoothing of a number": (
+        lambda c: c["systematics"][2].update(smoothing=True), "systematics[2]",
+    ),
     "nothing to unblind": (
         lambda c: (c["samples"].pop(2), c.update(observation={"unblind": True})),
         "observation.unblind: there is no sample of process data",

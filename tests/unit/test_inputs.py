@@ -18,6 +18,7 @@ from hone.inputs import (
     Split,
     count_data,
     count_events,
+    draw_data,
     fill_histograms,
     load_events,
     sources,
@@ -197,6 +198,34 @@ def test_a_varied_tree_has_the_scale_of_the_nominal_one(tmp_path, monkeypatch):
     rows = {r["variation"]: r for r in yields_table(surveys) if r["sample"] == "b"}
     assert rows["tree_up"]["effect"] == pytest.approx(part - 1, abs=1e-6)
     assert rows["file_up"]["effect"] == pytest.approx(0, abs=1e-6)
+
+
+def test_pseudo_data_are_poisson_counts_of_what_is_expected(analysis):
+    config, found, surveys = analysis
+    regions = regions_of(config)
+    observable, other = (
+        create_observable(
+            {"kind": "network", "bins": 3, "hidden": [8]}, FEATURES, np.ones((5, 2)),
+            jax.random.key(k),
+        ) for k in (0, 1)
+    )  # fmt: skip
+    nominal = [s for s in found if s.name == s.sample]
+
+    def draw(seed, strength=2.0, which=observable):
+        arguments = (nominal, regions, surveys, FEATURES, {"signal": strength}, seed)
+        return draw_data(which, *arguments).values
+
+    filled = fill_histograms(observable, nominal, regions, surveys, FEATURES)["hard"]
+    expected = filled["background"].values + 2 * filled["signal"].values
+    drawn = np.array([draw(seed) for seed in range(30)])
+    np.testing.assert_array_equal(drawn, drawn.round())
+    # the mean of 30 Poisson numbers, 4 standard deviations wide; and their spread
+    assert (np.abs(drawn.mean(axis=0) - expected) <= 4 * np.sqrt((expected + 1) / 30)).all()
+    many = expected > 20
+    assert (np.abs(drawn.var(axis=0) / expected - 1)[many] < 4 * np.sqrt(2 / 29)).all()
+    # the same events, whatever bins they are in
+    assert draw(1, which=other).sum() == draw(1).sum()
+    np.testing.assert_array_equal(draw(1), drawn[1])
 
 
 def test_observed_events_are_counted(analysis):

@@ -80,6 +80,33 @@ def test_unblinding_counts_the_data_and_trains_nothing(analysis):
     assert sum(sum(o["data"]) for o in spec["observations"]) == 300
 
 
+def test_pseudo_data_smoothing_and_pruning_train_nothing(analysis):
+    folder, config, _ = analysis
+    changed = {
+        **config,
+        "observation": {"pseudo_data": True, "mu": 1, "seed": 3},
+        "workspace": {"pruning": 0.5},
+        "systematics": [
+            s | {"smoothing": True} if s["name"] == "scale" else s for s in config["systematics"]
+        ],
+    }
+    code, output = run(folder, changed, TARGETS[0])
+    assert code == 0, output
+    assert "Training neos" not in output
+    assert limits_of(folder)["observed_limit"] > 0
+    place = folder / "results/ntuples/signal/neos/seed1"
+    spec = json.loads((place / "workspace.json").read_text())
+    counts = [n for o in spec["observations"] for n in o["data"]]
+    assert all(n == round(n) for n in counts)
+    modifiers = [m for c in spec["channels"] for s in c["samples"] for m in s["modifiers"]]
+    assert "xsec" not in {m["name"] for m in modifiers}  # 10 %, of 50 % that are wanted
+    rows = (place / "systematics.csv").read_text().splitlines()
+    assert rows[0] == "region,sample,systematic,type,largest_effect,smoothed,pruned"
+    (xsec,) = (row for row in rows if ",xsec," in row)
+    assert xsec.startswith("signal_region,background,xsec,normsys,0.1")
+    assert xsec.endswith("False,True")
+
+
 def test_bad_events_stop_everything_with_one_error(analysis):
     folder, config, _ = analysis
     bad = {**config, "analysis": "bad", "features": ["mass", "log(pt - 5)"]}

@@ -4,7 +4,7 @@ import csv
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,11 +55,19 @@ def read_json(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def write_csv(path: str | Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write rows with the columns of the first; numbers that do not exist are left empty."""
+def write_csv(
+    path: str | Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = ()
+) -> None:
+    """Write rows; numbers that do not exist are left empty.
+
+    Args:
+        path: of the file.
+        rows: all with the same keys.
+        columns: these keys, where there may be no row.
+    """
     rows = list(rows)
     with replacing(path) as partial, partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        writer = csv.DictWriter(file, list(columns or rows[0]))
         writer.writeheader()
         for row in rows:
             writer.writerow({k: "" if _missing(v) else v for k, v in row.items()})

@@ -1,7 +1,7 @@
 """Histograms to a pyhf workspace."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ __all__ = [
     "build_workspace",
     "expected_observation",
     "half_spread",
+    "places",
     "processes",
     "read_workspace",
     "sides",
@@ -64,6 +65,7 @@ def build_workspace(
     observed: Any,
     staterror: bool,
     channels: Mapping[str, int] | None = None,
+    pruned: Collection[tuple[str, str, str, str]] = (),
 ) -> dict[str, Any]:
     """A workspace, valid against pyhf's schema.
 
@@ -74,15 +76,15 @@ def build_workspace(
         observed: counts per bin (B,).
         staterror: whether the histograms' errors become a staterror.
         channels: number of bins of each, sorted by name; one channel if not given.
+        pruned: channel, sample, systematic and type of modifiers that are left out.
 
     Raises:
         InputError: names the template, channel and bin of a yield that is negative or not finite.
     """
     channels = channels or Channels(observable_bins=len(np.asarray(observed))).sizes
-    ends = dict(zip(channels, np.cumsum(list(channels.values())).tolist(), strict=True))
-    places = {name: slice(ends[name] - bins, ends[name]) for name, bins in channels.items()}
+    of_channels = places(channels)
     for name, histogram in histograms.items():
-        _check_yields(name, np.asarray(histogram.values), places)
+        _check_yields(name, np.asarray(histogram.values), of_channels)
     observed = _floats(observed)
     workspace = {
         "channels": [
@@ -92,16 +94,23 @@ def build_workspace(
                     {
                         "name": sample.name,
                         "data": _floats(histograms[sample.name].values)[place],
-                        "modifiers": list(
-                            _modifiers(sample, histograms, staterror, channel, place)
-                        ),
+                        "modifiers": [
+                            modifier
+                            for modifier in _modifiers(
+                                sample, histograms, staterror, channel, place
+                            )
+                            if (channel, sample.name, modifier["name"], modifier["type"])
+                            not in pruned
+                        ],
                     }
                     for sample in samples
                 ],
             }
-            for channel, place in places.items()
+            for channel, place in of_channels.items()
         ],
-        "observations": [{"name": name, "data": observed[place]} for name, place in places.items()],
+        "observations": [
+            {"name": name, "data": observed[place]} for name, place in of_channels.items()
+        ],
         "measurements": [
             {"name": "limit", "config": {"poi": POI, "parameters": _parameters(samples)}}
         ],
@@ -111,12 +120,20 @@ def build_workspace(
     return workspace
 
 
-def _check_yields(name: str, values: np.ndarray, places: Mapping[str, slice]) -> None:
+def places(channels: Mapping[str, int]) -> dict[str, slice]:
+    """Where the bins of each channel are among those of all, from the number of bins of each."""
+    ends = dict(zip(channels, np.cumsum(list(channels.values())).tolist(), strict=True))
+    return {name: slice(ends[name] - bins, ends[name]) for name, bins in channels.items()}
+
+
+def _check_yields(name: str, values: np.ndarray, of_channels: Mapping[str, slice]) -> None:
     bad = ~(np.isfinite(values) & (values >= 0))
     if bad.any():
         at = int(np.argmax(bad))
-        channel, place = next((c, p) for c, p in places.items() if p.start <= at < p.stop)
-        where = f"region {channel!r}, bin {at - place.start}" if len(places) > 1 else f"bin {at}"
+        channel, place = next((c, p) for c, p in of_channels.items() if p.start <= at < p.stop)
+        where = (
+            f"region {channel!r}, bin {at - place.start}" if len(of_channels) > 1 else f"bin {at}"
+        )
         raise InputError(
             f"histogram {name!r}, {where}: the yield is {values[at]:g}; yields "
             "must be finite and not negative: use fewer bins or more events"

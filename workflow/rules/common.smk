@@ -53,7 +53,8 @@ TEMPLATES = list(
 FILES = event_files(config)
 DATA = [s["name"] for s in config["samples"] if s["process"] == "data"]
 # Without generated pseudo-data and before unblinding, the observation is what is expected.
-BLIND = bool(FILES) and not config["observation"]["unblind"]
+PSEUDO_DATA = config["observation"]["pseudo_data"]
+BLIND = bool(FILES) and not (config["observation"]["unblind"] or PSEUDO_DATA)
 # Features that are variables of the events, not expressions of them.
 PLAIN = all(name.isidentifier() for name in config["features"])
 # Known densities and nothing else: the floor is known too.
@@ -312,7 +313,7 @@ CHECKED = ancient(f"results/{ANALYSIS}/inputs/yields.txt")
 
 def observed_files(wildcards):
     """Input function: files with observed events; none while the analysis is blind."""
-    if BLIND:
+    if BLIND or PSEUDO_DATA:
         return []
     generated = [f"results/{wildcards.analysis}/events/observed/data.root"]
     return FILES[DATA[0]] if FILES else generated

@@ -19,8 +19,7 @@ rule fill_histograms:
         model=model_settings,
         data=[s for s in config["samples"] if s["process"] == "data"],
         blind=BLIND,
-        strength=config["observation"]["mu"],
-        injected=config["observation"].get("signal", SIGNALS[0]),
+        observation={"signal": SIGNALS[0], **config["observation"]},
         made_by=made_by("fill_histograms"),
     message:
         "Filling histograms of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"

@@ -2,7 +2,8 @@ rule build_workspace:
     input:
         histograms=f"{RESULT}/histograms.root",
     output:
-        f"{RESULT}/workspace.json",
+        workspace=f"{RESULT}/workspace.json",
+        systematics=f"{RESULT}/systematics.csv",
     log:
         "results/{analysis}/logs/build_workspace/{signal}__{observable}__seed{seed}.log",
     benchmark:
@@ -12,6 +13,8 @@ rule build_workspace:
     params:
         model=model_settings,
         histograms=config["workspace"]["histograms"],
+        pruning=config["workspace"]["pruning"],
+        smoothed=[s["name"] for s in config["systematics"] if s.get("smoothing")],
         made_by=made_by("build_workspace"),
     message:
         "Writing the workspace of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"

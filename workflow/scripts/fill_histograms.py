@@ -6,7 +6,7 @@ import numpy as np
 
 from hone.events import TREE, WEIGHT
 from hone.files import read_json
-from hone.inputs import Source, count_data, data_source, fill_histograms, sources
+from hone.inputs import Source, count_data, data_source, draw_data, fill_histograms, sources
 from hone.observable import load_observable
 from hone.regions import Channels, regions_of
 from hone.script import job, setup_jax
@@ -19,13 +19,18 @@ with job(snakemake) as provenance:
     observable, _ = load_observable(snakemake.input.model)
     regions, features = regions_of(params.inputs), observable.features
     counts = {Path(path).stem: read_json(path) for path in snakemake.input.counts}
-    groups = fill_histograms(
-        observable, sources(params.inputs, list(files), files), regions, counts, features
-    )
+    found = sources(params.inputs, list(files), files)
+    groups = fill_histograms(observable, found, regions, counts, features)
+    signal, settings = snakemake.wildcards.signal, params.observation
+    strength = settings["mu"] if settings["signal"] == signal else 0.0
     if params.blind:
-        signal = snakemake.wildcards.signal
-        strength = params.strength if params.injected == signal else 0.0
         observed = expected_observation(processes(params.model, signal), groups["hard"], strength)
+    elif settings["pseudo_data"]:
+        nominal = [source for source in found if source.name == source.sample]
+        strengths = {signal: strength}
+        observed = draw_data(
+            observable, nominal, regions, counts, features, strengths, settings["seed"]
+        )
     else:
         paths = tuple(snakemake.input.observed)
         source = (

@@ -27,6 +27,11 @@ def input_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"samples: {', '.join(data)} are all of process data; list all files in one sample"
     if config["observation"]["unblind"] and not data:
         yield "observation.unblind: there is no sample of process data to be unblinded"
+    if config["observation"]["pseudo_data"]:
+        if not any(map(is_ntuple, simulated)):
+            yield "observation.pseudo_data: generated events always have pseudo-data; remove it"
+        if config["observation"]["unblind"]:
+            yield "observation.pseudo_data: unblind counts the data; set one of both"
     for i, sample in enumerate(config["samples"]):
         for key, problem in _sample_problems(config, sample):
             yield f"samples[{i}].{key}: {problem}"

@@ -4,7 +4,7 @@ from hone.inputs.counting import count_events
 from hone.inputs.load import load_events
 from hone.inputs.sources import Source, data_source, sources
 from hone.inputs.split import SETS, Split
-from hone.inputs.stream import count_data, fill_histograms
+from hone.inputs.stream import count_data, draw_data, fill_histograms
 from hone.inputs.survey import survey
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "count_data",
     "count_events",
     "data_source",
+    "draw_data",
     "fill_histograms",
     "load_events",
     "sources",

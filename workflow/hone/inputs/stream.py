@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hone.errors import InputError
+from hone.events.generate import seed_of
 from hone.inputs.load import read_range, scale_of
 from hone.inputs.reader import Batch, Reader
 from hone.inputs.sources import Source
@@ -16,7 +18,7 @@ from hone.observable.base import in_pieces
 from hone.regions import Channels, Region
 from hone.templates import Histogram
 
-__all__ = ["fill_histograms", "count_data"]
+__all__ = ["count_data", "draw_data", "fill_histograms"]
 
 _PIECE = 8192
 """Events at a time: of equal size, so that the observable is compiled once; what is made of so many
@@ -100,12 +102,62 @@ def count_data(
     observable: Observable, source: Source, regions: Sequence[Region], features: Sequence[str]
 ) -> Histogram:
     """Observed events in all channels (B,)."""
+    return _count(observable, regions, Reader(source, features, regions).batches())
+
+
+def draw_data(
+    observable: Observable,
+    sources: Sequence[Source],
+    regions: Sequence[Region],
+    counts: Mapping[str, Mapping[str, Any]],
+    features: Sequence[str],
+    strengths: Mapping[str, float],
+    seed: int,
+) -> Histogram:
+    """Pseudo-data (B,): each evaluation event as often as a Poisson number of its weight says.
+
+    The same events for every observable.
+
+    Args:
+        observable: what has the bins.
+        sources: of every sample.
+        regions: of the analysis.
+        counts: what :func:`hone.inputs.counting.count_events` found, by source.
+        features: expressions, in the observable's order.
+        strengths: factor on the yield of a sample, where it is not 1.
+        seed: of the draw.
+
+    Raises:
+        InputError: what is wrong with the files; an event has a negative weight.
+    """
+
+    def drawn(source: Source) -> Iterator[Batch]:
+        generator = np.random.default_rng(seed_of(seed, "pseudo-data", source.name))
+        known = counts[source.name]
+        scale = scale_of(source, counts, known["sets"]["evaluation"]["weight"])
+        for batch in Reader(source, features, regions).batches(
+            *read_range(source, "evaluation", counts)
+        ):
+            mean = strengths.get(source.name, 1.0) * scale * batch.weights[:1]
+            if (mean < 0).any():
+                raise InputError(
+                    f"{source}: {batch.path} has events of negative weight, of which no "
+                    "pseudo-data can be drawn; leave out observation.pseudo_data"
+                )
+            yield batch._replace(weights=generator.poisson(mean).astype(float))
+
+    return _count(observable, regions, (batch for source in sources for batch in drawn(source)))
+
+
+def _count(
+    observable: Observable, regions: Sequence[Region], batches: Iterator[Batch]
+) -> Histogram:
     edges = np.asarray(_edges(observable))
     channels = Channels(tuple(regions), len(edges) - 1)
     trained = len(channels.trained) * (len(edges) - 1)
     both = _Sums(1, 2 * trained)
     fixed = {r.name: _Sums(1, len(r.fixed_edges) - 1) for r in channels.fixed}
-    for batch in Reader(source, features, regions).batches():
+    for batch in batches:
         _add(observable, channels, edges, batch, both, None)
         for region in channels.fixed:
             inside, values = batch.fixed[region.name]

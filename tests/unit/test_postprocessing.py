@@ -1,0 +1,101 @@
+"""Smoothing and pruning of varied templates: what changes, what stays, what is written down."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hone.errors import InputError
+from hone.postprocessing import effects, pruned, smooth
+from hone.templates import Histogram
+from hone.workspace import Process, build_workspace
+
+CHANNELS = {"high": 6, "low": 2}
+NOMINAL = np.array([100.0, 90, 80, 60, 30, 10, 50, 40])
+SYSTEMATICS = (
+    {"name": "scale", "type": "histosys"},
+    {"name": "norm", "type": "normsys", "up": 1.004, "down": 0.999},
+)
+SAMPLES = [
+    Process("s", True, None, ()),
+    Process("b", False, None, SYSTEMATICS),
+]
+
+
+def histogram(values):
+    return Histogram(np.asarray(values, dtype=float), np.ones(len(values)))
+
+
+def templates(up, down):
+    return {
+        "s": histogram(np.ones(8)),
+        "b": histogram(NOMINAL),
+        "b__scale_up": histogram(NOMINAL * up),
+        "b__scale_down": histogram(NOMINAL * down),
+    }
+
+
+relative = st.lists(st.floats(0.5, 1.5), min_size=8, max_size=8).map(np.array)
+
+
+@given(relative, relative)
+def test_smoothing_keeps_the_yield_of_a_region(up, down):
+    before = templates(up, down)
+    after = smooth(SAMPLES, before, ["scale"], CHANNELS)
+    for name, found in after.items():
+        for place in (slice(6), slice(6, 8)):
+            total = before[name].values[place].sum()
+            assert found.values[place].sum() == pytest.approx(total, rel=1e-12)
+        assert (found.values >= 0).all()
+    np.testing.assert_array_equal(after["b"].values, NOMINAL)
+    # two bins are too few
+    np.testing.assert_array_equal(after["b__scale_up"].values[6:], before["b__scale_up"].values[6:])
+
+
+def test_smoothing_takes_a_spike_away_and_leaves_a_constant_alone():
+    spike = np.ones(8)
+    spike[2] = 1.4
+    after = smooth(SAMPLES, templates(spike, np.full(8, 0.9)), ["scale"], CHANNELS)
+    ratio = after["b__scale_up"].values[:6] / NOMINAL[:6]
+    assert np.ptp(ratio) < 1e-9
+    np.testing.assert_allclose(after["b__scale_down"].values, 0.9 * NOMINAL, rtol=1e-12)
+
+
+def test_only_what_is_named_is_smoothed():
+    rough = templates(1 + 0.1 * (-1.0) ** np.arange(8), np.ones(8))
+    assert smooth(SAMPLES, rough, ["norm"], CHANNELS) == rough
+
+
+def test_what_has_no_yield_is_not_smoothed():
+    with pytest.raises(InputError, match="'scale' of 'b' cannot be smoothed in region 'high'"):
+        smooth(SAMPLES, templates(np.zeros(8), np.ones(8)), ["scale"], CHANNELS)
+
+
+def test_small_effects_are_pruned_region_by_region_and_written_down():
+    up = np.r_[np.full(6, 1.002), 1.0, 1.03]
+    before = templates(up, np.ones(8))
+    rows = effects(SAMPLES, before, CHANNELS, [], 0.005)
+    found = {(r.region, r.type): (round(r.largest_effect, 9), r.pruned) for r in rows}
+    assert found == {
+        ("high", "histosys"): (0.002, True),
+        ("low", "histosys"): (0.03, False),
+        ("high", "normsys"): (0.004, True),
+        ("low", "normsys"): (0.004, True),
+    }
+    spec = build_workspace(SAMPLES, before, NOMINAL, False, CHANNELS, pruned(rows))
+    modifiers = {
+        channel["name"]: [m["name"] for m in channel["samples"][1]["modifiers"]]
+        for channel in spec["channels"]
+    }
+    assert modifiers == {"high": [], "low": ["scale"]}
+
+
+def test_nothing_is_pruned_unless_asked_for():
+    rows = effects(SAMPLES, templates(np.ones(8), np.ones(8)), CHANNELS, [], 0.0)
+    assert not pruned(rows)
+
+
+def test_a_yield_from_nothing_is_not_small():
+    nothing = {**templates(np.ones(8), np.ones(8)), "b": histogram(NOMINAL * (NOMINAL != 10))}
+    rows = effects(SAMPLES, nothing, CHANNELS, [], 0.5)
+    assert next(r for r in rows if r.region == "high" and r.type == "histosys").pruned is False
