@@ -158,7 +158,8 @@ CASES = {
         "observation.pseudo_data: unblind counts the data; set one of both",
     ),
     "smoothing of a number": (
-        lambda c: c["systematics"][2].update(smoothing=True), "systematics[2]",
+        lambda c: c["systematics"][2].update(smoothing=True),
+        "systematics[2]: 'smoothing' does not apply to 'normsys'; remove it",
     ),
     "nothing to unblind": (
         lambda c: (c["samples"].pop(2), c.update(observation={"unblind": True})),

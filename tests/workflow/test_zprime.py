@@ -1,0 +1,59 @@
+"""The example with Pythia, small: from collisions, and from the same ntuples as files."""
+
+import json
+
+import pytest
+import yaml
+from conftest import ROOT, snakemake
+
+SIGNALS = ["zp500"]
+
+
+def limits(folder, analysis):
+    found = {}
+    for signal in SIGNALS:
+        path = folder / f"results/{analysis}/{signal}/mass/seed1/limits.json"
+        found[signal] = json.loads(path.read_text())
+        found[signal].pop("provenance")
+    return found
+
+
+def test_ntuples_on_disk_give_the_limits_of_the_collisions(clone):
+    pytest.importorskip("pythia8mc", reason="needs the extra pythia")
+    config = yaml.safe_load((ROOT / "config/zprime.yaml").read_text())
+    config["analysis"] = "collided"
+    kept = [*SIGNALS, "drellyan"]
+    config["samples"] = [s for s in config["samples"] if s["name"] in kept]
+    for sample in config["samples"]:
+        sample["dimuons"]["events"] = 6000
+    for systematic in config["systematics"]:
+        if isinstance(systematic["sample"], list):
+            systematic["sample"] = [n for n in systematic["sample"] if n in kept]
+    config["observables"] = [config["observables"][0]]
+    config["observables"][0]["edges"] = [5.86, 6.1, 6.3, 6.85]
+
+    def run(settings):
+        name = settings["analysis"]
+        path = clone / f"config/{name}.yaml"
+        path.write_text(yaml.safe_dump(settings))
+        targets = [f"results/{name}/{signal}/mass/seed1/limits.json" for signal in SIGNALS]
+        code, output = snakemake(clone, *targets, "--configfile", f"config/{name}.yaml")
+        assert code == 0, output[-3000:]
+        return limits(clone, name)
+
+    collided = run(config)
+    place = "results/collided/events/dimuons"
+    read = yaml.safe_load(yaml.safe_dump({**config, "analysis": "read"}))
+    for sample in read["samples"]:
+        generated = sample.pop("dimuons")["events"]
+        sample |= {
+            "files": f"{place}/{sample['name']}.root", "tree": "events",
+            "sum_of_weights": generated,
+        }  # fmt: skip
+    for systematic in read["systematics"]:
+        for side in ("up", "down"):
+            if {"muon_scale", "muon_resolution"} & set(systematic.get(side, {})):
+                name = f"drellyan__{systematic['name']}_{side}"
+                systematic[side] = {"files": f"{place}/{name}.root", "sum_of_weights": 6000}
+    assert run(read) == collided
+    assert collided["zp500"]["expected_limits"][2] > 0
