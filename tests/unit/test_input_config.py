@@ -159,7 +159,7 @@ CASES = {
     ),
     "smoothing of a number": (
         lambda c: c["systematics"][2].update(smoothing=True),
-        "systematics[2]: 'smoothing' does not apply to 'normsys'; remove it",
+        r"systematics\[2\]: 'smoothing' does not apply to 'normsys'; remove it",
     ),
     "nothing to unblind": (
         lambda c: (c["samples"].pop(2), c.update(observation={"unblind": True})),

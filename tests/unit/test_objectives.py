@@ -57,10 +57,22 @@ def test_the_limit_is_the_root_that_the_search_finds(level):
     assert float(infer.asimov_limit(model, level)) == pytest.approx(float(searched), rel=1e-7)
 
 
-def test_no_limit_within_the_bounds_is_nan(oracle):
+def test_the_limit_of_training_may_lie_beyond_the_bounds(oracle):
     model = from_pyhf(oracle)
     faint = model.nominal.at[model.config.samples.index("signal")].mul(1e-3)
-    assert np.isnan(infer.asimov_limit(model.replace(nominal=faint)))
+    model = model.replace(nominal=faint)
+    limit, gradient = jax.value_and_grad(
+        lambda factor: infer.asimov_limit(model.replace(nominal=faint * factor))
+    )(1.0)
+    bounds = model.config.suggested_bounds()
+    assert limit > bounds[model.config.poi_index][1]
+    assert np.isfinite(gradient)
+    bounds[model.config.poi_index] = (0, 1e5)
+    data = infer.nominal_asimov(model, 0.0)
+    _, bands = infer.hypotest(
+        float(limit), data, model, par_bounds=bounds, return_expected_set=True
+    )
+    assert float(bands[2]) == pytest.approx(0.05, rel=1e-3)
 
 
 def test_generalised_variance_and_sigma_mu_are_of_the_same_covariance(oracle):

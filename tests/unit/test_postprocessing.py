@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hone.errors import InputError
-from hone.postprocessing import effects, pruned, smooth
+from hone.postprocessing import effects, prune, smooth
 from hone.templates import Histogram
 from hone.workspace import Process, build_workspace
 
@@ -82,7 +82,7 @@ def test_small_effects_are_pruned_region_by_region_and_written_down():
         ("high", "normsys"): (0.004, True),
         ("low", "normsys"): (0.004, True),
     }
-    spec = build_workspace(SAMPLES, before, NOMINAL, False, CHANNELS, pruned(rows))
+    spec = build_workspace(prune(SAMPLES, rows), before, NOMINAL, False, CHANNELS)
     modifiers = {
         channel["name"]: [m["name"] for m in channel["samples"][1]["modifiers"]]
         for channel in spec["channels"]
@@ -92,7 +92,7 @@ def test_small_effects_are_pruned_region_by_region_and_written_down():
 
 def test_nothing_is_pruned_unless_asked_for():
     rows = effects(SAMPLES, templates(np.ones(8), np.ones(8)), CHANNELS, [], 0.0)
-    assert not pruned(rows)
+    assert prune(SAMPLES, rows) == SAMPLES
 
 
 def test_a_yield_from_nothing_is_not_small():

@@ -18,6 +18,7 @@ from hone import infer
 from hone.errors import FitError
 from hone.fillable import fill
 from hone.histfactory import Model, from_pyhf
+from hone.infer.mle import require_poi
 from hone.objectives import log_cls, log_p0
 from hone.templates import Histogram
 from hone.workspace import Process
@@ -73,11 +74,13 @@ def nominal_without_staterror(
     values = jax.jit(lambda all_of: jax.lax.map(merits, all_of))(
         {name: _prepended(nominal[name], drawn[name]) for name in nominal}
     )
+    highest = model.config.suggested_bounds()[require_poi(model)][1]
     found: dict[str, float | None] = {}
     for name, array in values.items():
         value, errors = float(array[0]), np.asarray(array[1:])
         usable = np.isfinite(errors)
-        if not np.isfinite(value):
+        beyond = name == "expected_limit" and value > highest
+        if beyond or not np.isfinite(value):
             value = _with_all_starts(name, fill(model, samples, nominal), level)
         # A p-value of zero is that of a bin without background.
         exists = np.isfinite(value) and (value > 0 or not name.startswith("expected_p0"))

@@ -9,7 +9,7 @@ from hone.errors import InputError
 from hone.templates import Histogram
 from hone.workspace import Process, places, sides
 
-__all__ = ["Effect", "effects", "pruned", "smooth"]
+__all__ = ["Effect", "effects", "postprocess", "prune", "smooth"]
 
 _FEWEST_BINS = 3
 
@@ -25,6 +25,30 @@ class Effect(NamedTuple):
     """Of both sides on any bin, relative to the nominal yield; infinite where that is none."""
     smoothed: bool
     pruned: bool
+
+
+def postprocess(
+    samples: Sequence[Process],
+    histograms: Mapping[str, Histogram],
+    channels: Mapping[str, int],
+    smoothed: Collection[str],
+    threshold: float,
+) -> tuple[list[Process], dict[str, Histogram], list[Effect]]:
+    """Samples and histograms as the fit is to see them, and what was done.
+
+    Args:
+        samples: the processes of the hypothesis.
+        histograms: by template name, the bins of all channels side by side (B,).
+        channels: number of bins of each.
+        smoothed: names of systematics to be smoothed.
+        threshold: a systematic is left out where its largest effect is below; 0 leaves out nothing.
+
+    Raises:
+        InputError: nothing would be left of a variation.
+    """
+    found = smooth(samples, histograms, smoothed, channels) if smoothed else dict(histograms)
+    rows = effects(samples, found, channels, smoothed, threshold)
+    return prune(samples, rows), found, rows
 
 
 def smooth(
@@ -123,9 +147,25 @@ def effects(
     return rows
 
 
-def pruned(rows: Sequence[Effect]) -> set[tuple[str, str, str, str]]:
-    """Region, sample, systematic and type of what is left out."""
-    return {(r.region, r.sample, r.systematic, r.type) for r in rows if r.pruned}
+def prune(samples: Sequence[Process], rows: Sequence[Effect]) -> list[Process]:
+    """The samples without what is marked in ``rows``: systematics in fewer regions, or in none."""
+    found = []
+    for sample in samples:
+        kept = []
+        for systematic in sample.systematics:
+            mine = [
+                row
+                for row in rows
+                if (row.sample, row.systematic, row.type)
+                == (sample.name, systematic["name"], systematic["type"])
+            ]
+            regions = [row.region for row in mine if not row.pruned]
+            if len(regions) == len(mine):
+                kept.append(systematic)
+            elif regions:
+                kept.append({**systematic, "regions": regions})
+        found.append(sample._replace(systematics=tuple(kept)))
+    return found
 
 
 def _largest(varied: np.ndarray, nominal: np.ndarray) -> float:

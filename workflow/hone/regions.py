@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from hone.templates import Histogram
 
-__all__ = ["ONE_REGION", "Channels", "Region", "regions_of"]
+__all__ = ["ONE_REGION", "Channels", "Region", "channel_sizes", "regions_of"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,19 @@ def regions_of(config: Mapping[str, Any]) -> tuple[Region, ...]:
         for region in config.get("regions", [])
     ]
     return tuple(sorted(found, key=lambda region: region.name)) or ONE_REGION
+
+
+def channel_sizes(
+    edges: Mapping[str, np.ndarray], regions: Sequence[Mapping[str, Any]]
+) -> dict[str, int]:
+    """Number of bins of each channel, from bin edges by region as histograms have them.
+
+    Args:
+        edges: of each region; one region alone has no name there.
+        regions: of the config.
+    """
+    alone = regions[0]["name"] if regions else ONE_REGION[0].name
+    return {name or alone: len(of_region) - 1 for name, of_region in edges.items()}
 
 
 @dataclass(frozen=True)

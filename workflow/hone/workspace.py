@@ -1,7 +1,7 @@
 """Histograms to a pyhf workspace."""
 
 import copy
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,7 +65,6 @@ def build_workspace(
     observed: Any,
     staterror: bool,
     channels: Mapping[str, int] | None = None,
-    pruned: Collection[tuple[str, str, str, str]] = (),
 ) -> dict[str, Any]:
     """A workspace, valid against pyhf's schema.
 
@@ -76,7 +75,6 @@ def build_workspace(
         observed: counts per bin (B,).
         staterror: whether the histograms' errors become a staterror.
         channels: number of bins of each, sorted by name; one channel if not given.
-        pruned: channel, sample, systematic and type of modifiers that are left out.
 
     Raises:
         InputError: names the template, channel and bin of a yield that is negative or not finite.
@@ -94,14 +92,9 @@ def build_workspace(
                     {
                         "name": sample.name,
                         "data": _floats(histograms[sample.name].values)[place],
-                        "modifiers": [
-                            modifier
-                            for modifier in _modifiers(
-                                sample, histograms, staterror, channel, place
-                            )
-                            if (channel, sample.name, modifier["name"], modifier["type"])
-                            not in pruned
-                        ],
+                        "modifiers": list(
+                            _modifiers(sample, histograms, staterror, channel, place)
+                        ),
                     }
                     for sample in samples
                 ],

@@ -68,6 +68,10 @@ HAS_FLOOR = PLAIN and not (
         for side in ("up", "down")
     )
 )
+POSTPROCESSING = {
+    "smoothed": [s["name"] for s in config["systematics"] if s.get("smoothing")],
+    "threshold": config["workspace"]["pruning"],
+}
 PARAMETERS = {
     s["name"]: s.get("parameters", {})
     for s in config["samples"]

@@ -14,6 +14,7 @@ rule compute_limits:
         level=config["limits"]["level"],
         histograms=config["workspace"]["histograms"],
         model=model_settings,
+        postprocessing=POSTPROCESSING,
         event_sets=lambda wildcards: templates(
             config, wildcards.signal, wildcards.observable
         ),

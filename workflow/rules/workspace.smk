@@ -13,8 +13,7 @@ rule build_workspace:
     params:
         model=model_settings,
         histograms=config["workspace"]["histograms"],
-        pruning=config["workspace"]["pruning"],
-        smoothed=[s["name"] for s in config["systematics"] if s.get("smoothing")],
+        postprocessing=POSTPROCESSING,
         made_by=made_by("build_workspace"),
     message:
         "Writing the workspace of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"

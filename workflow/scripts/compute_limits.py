@@ -9,6 +9,8 @@ from hone.certify import certify
 from hone.errors import InputError, ModelError
 from hone.files import read_json, write_json
 from hone.histfactory import from_pyhf
+from hone.postprocessing import postprocess
+from hone.regions import channel_sizes
 from hone.results import compute_limits, scan_cls, without_observation
 from hone.script import job, setup_jax
 from hone.templates import read_histograms
@@ -30,9 +32,14 @@ with job(snakemake) as provenance:
     found = [x for x in (limits["observed_limit"], *limits["expected_limits_postfit"]) if x]
     upper = model.config.suggested_bounds()[model.config.poi_index][1]
     largest = min(1.3 * max(found, default=upper), upper)
-    templates, _ = read_histograms(snakemake.input.histograms, snakemake.params.histograms)
-    spec = read_json(path)
-    samples = processes(snakemake.params.model, snakemake.wildcards.signal)
+    templates, edges = read_histograms(snakemake.input.histograms, snakemake.params.histograms)
+    spec, settings = read_json(path), snakemake.params.model
+    samples, templates, _ = postprocess(
+        processes(settings, snakemake.wildcards.signal),
+        templates,
+        channel_sizes(edges, settings["regions"]),
+        **snakemake.params.postprocessing,
+    )
     bare = nominal_without_staterror(spec, samples, templates, level, snakemake.params.event_sets)
     write_json(
         snakemake.output[0],

@@ -120,7 +120,8 @@ def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
     method finds in a few fits. Each starts where the last one ended, which is close but may not be
     allowed at a smaller POI, and at the suggested parameters. The limit is differentiated
     through this root: d limit = -(d q_A) / (d q_A / d mu), both exact by the envelope theorem.
-    NaN if a fit did not converge, or if there is no limit within the POI's bounds.
+    It may lie beyond the POI's bounds, where an observable that still has to learn is worth little.
+    NaN if a fit did not converge.
     """
     poi = require_poi(model)
     setup = _nominal_setup(model, 0.0)
@@ -129,7 +130,7 @@ def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
     frozen = jax.lax.stop_gradient((likelihood, data))
     start = jax.lax.stop_gradient(setup.start)
     wanted = -ndtri(level / 2)
-    highest = setup.upper[poi]
+    upper = jnp.asarray(setup.upper).at[poi].set(jnp.inf)
 
     def going_on(state: _Search) -> Bool[Array, ""]:
         return ~state.settled & (state.rounds < _MAX_ROUNDS)
@@ -137,7 +138,7 @@ def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
     def step(state: _Search) -> _Search:
         starts = jnp.stack([state.pars, start]).at[:, poi].set(state.mu)
         found = descend(
-            frozen[0], jnp.stack([frozen[1]] * 2), starts, setup.lower, setup.upper,
+            frozen[0], jnp.stack([frozen[1]] * 2), starts, setup.lower, upper,
             jnp.stack([setup.free] * 2),
         )  # fmt: skip
         best = jnp.argmin(found.value)
@@ -146,18 +147,15 @@ def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
         slope = found.gradient[best, poi] / root
         newer = state.mu + (wanted - root) / slope
         newer = jnp.clip(newer, state.mu / 4, 4 * state.mu)
-        newer = jnp.minimum(newer, highest)
         settled = (jnp.abs(newer - state.mu) < _SETTLED * state.mu) | ~jnp.isfinite(root)
         pars, gradient = found.pars[best], found.gradient[best, poi]
         return _Search(newer, pars, gradient, settled, state.rounds + 1)
 
-    first = jnp.minimum(1.0, highest)
     nothing = jnp.zeros(())
     last = jax.lax.while_loop(
-        going_on, step, _Search(first, start, nothing, jnp.array(False), jnp.array(0))
+        going_on, step, _Search(jnp.ones(()), start, nothing, jnp.array(False), jnp.array(0))
     )
-    found = last.settled & (last.mu < highest)
-    mu = jnp.where(found, last.mu, jnp.nan)
+    mu = jnp.where(last.settled, last.mu, jnp.nan)
     value = likelihood.nll(last.pars.at[poi].set(mu), data)
     return mu - (value - jax.lax.stop_gradient(value)) / last.slope
 
