@@ -23,6 +23,7 @@ include: "workflow/rules/workspace.smk"
 include: "workflow/rules/limits.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/run.smk"
 
 
 rule all:
@@ -31,7 +32,3 @@ rule all:
         f"results/{ANALYSIS}/summary.txt",
         f"results/{ANALYSIS}/report.html",
         [f"results/{ANALYSIS}/mlflow"] if config["tracking"] == "mlflow" else [],
-
-
-onsuccess:
-    show_summary()

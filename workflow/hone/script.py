@@ -6,14 +6,16 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from hone import records
 from hone.errors import HoneError
-from hone.provenance import digest
 
 __all__ = ["import_from", "job", "setup_jax"]
 
@@ -31,8 +33,12 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
     # must not depend on how many cores the run has.
     os.environ["NPROC"] = str(snakemake.threads)
     _start_logging(snakemake.log[0])
+    _end_with_the_run()
+    provenance = _provenance(snakemake)
+    records.forget(snakemake.log[0])
     try:
-        yield _provenance(snakemake)
+        yield provenance
+        records.write_record(snakemake.log[0], snakemake.output, provenance)
     except HoneError as error:
         log.error("rule %s: %s", snakemake.rule, error)
         sys.exit(1)
@@ -70,6 +76,18 @@ def import_from(library: Path) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join([str(library), *others])
 
 
+def _end_with_the_run() -> None:
+    """A job ends when the run that started it was killed: the next run starts it again."""
+    run = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == run:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _start_logging(path: str) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     handlers: list[logging.Handler] = [
@@ -85,15 +103,11 @@ def _start_logging(path: str) -> None:
 
 def _provenance(snakemake: Any) -> dict[str, Any]:
     """How the outputs were made; equal for equal inputs, so nothing of time or machine."""
-    made_by: Mapping[str, Any] = snakemake.params.made_by
-    settings = {key: value for key, value in snakemake.params.items() if key != "made_by"}
     return {
         "workflow": "hone",
         "rule": snakemake.rule,
         "wildcards": dict(snakemake.wildcards.items()),
-        "settings": digest(settings),
-        "code": made_by["code"],
-        "versions": made_by["versions"],
+        **records.job_digests(dict(snakemake.params.items())),
         "command": f"snakemake --cores 1 {snakemake.output[0]}",
     }
 

@@ -1,0 +1,35 @@
+"""Records of jobs: what made the files of a results folder, for those who have only the folder."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hone.files import write_json
+from hone.provenance import digest
+
+__all__ = ["forget", "job_digests", "write_record"]
+
+
+def write_record(log: str | Path, outputs: Sequence[str], provenance: Mapping[str, Any]) -> None:
+    """Write the record of a job that has ended well, beside its log."""
+    write_json(_beside(log), {"outputs": list(map(str, outputs)), "provenance": provenance})
+
+
+def forget(log: str | Path) -> None:
+    """Remove the record of a job that begins."""
+    _beside(log).unlink(missing_ok=True)
+
+
+def job_digests(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the outputs of a job, from the parameters of its rule: digests and versions."""
+    settings = {key: value for key, value in params.items() if key != "made_by"}
+    made_by = params["made_by"]
+    return {
+        "settings": digest(settings),
+        "code": made_by["code"],
+        "versions": made_by["versions"],
+    }
+
+
+def _beside(log: str | Path) -> Path:
+    return Path(log).with_suffix(".json")

@@ -1,0 +1,66 @@
+"""Whose lock it is that Snakemake finds: the lock of a run that was killed is in nobody's way."""
+
+import json
+import os
+import platform
+from pathlib import Path
+
+from hone.files import write_json
+
+__all__ = ["forget_run", "note_run", "release_stale_lock"]
+
+
+def note_run(folder: str | Path) -> None:
+    """Note that this process is the run that has the lock in ``folder`` (``.snakemake``)."""
+    write_json(_note(folder), _myself())
+
+
+def forget_run(folder: str | Path) -> None:
+    """The run has ended."""
+    _note(folder).unlink(missing_ok=True)
+
+
+def release_stale_lock(folder: str | Path) -> str | None:
+    """Remove the lock of a run on this machine whose process is gone; says so, or None.
+
+    A lock that nothing is known about, or that is of another machine, stays.
+    """
+    locks = [p for p in Path(folder, "locks").glob("*.lock") if p.is_file()]
+    try:
+        run = json.loads(_note(folder).read_text())
+        pid, started = int(run["pid"]), run["started"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not locks or run.get("host") != platform.node() or _started(pid) == started:
+        return None
+    for lock in locks:
+        lock.unlink(missing_ok=True)
+    forget_run(folder)
+    return f"Went on after a run that was killed (process {pid}); its lock is removed."
+
+
+def _myself() -> dict[str, str | int]:
+    return {"host": platform.node(), "pid": os.getpid(), "started": _started(os.getpid())}
+
+
+def _started(pid: int) -> str:
+    """When a process was started, so that another one with its number is not taken for it."""
+    try:
+        # What follows the name in parentheses, which may hold anything: the state, ..., the time.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] == "Z" else fields[19]
+    except OSError:
+        pass
+    if Path("/proc/self/stat").exists():
+        return ""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        pass
+    return "running"
+
+
+def _note(folder: str | Path) -> Path:
+    return Path(folder, "hone-run.json")
