@@ -1,6 +1,7 @@
 """What happens around a run: locks of killed runs, stale results, the table in the end."""
 
 from snakemake.exceptions import WorkflowError
+from snakemake.io import IOFile
 from snakemake.iocontainers import Wildcards
 from snakemake.persistence.file import FilePersistence
 
@@ -37,7 +38,9 @@ def look_at_what_is_there():
         return
     known = FilePersistence()
     found = list(
-        differences(folder, lambda path: known.metadata(path) is not None, digests_now)
+        differences(
+            folder, lambda path: known.metadata(IOFile(path)) is not None, digests_now
+        )
     )
     if found:
         raise WorkflowError(explain(folder, found))
