@@ -12,7 +12,9 @@ import uproot
 from clock import report, seconds
 from ntuples import FEATURES, SYSTEMATICS
 
-from hone.inputs import Source, Split, fill_histograms
+from hone.inputs.sources import Source
+from hone.inputs.split import Split
+from hone.inputs.stream import fill_histograms
 from hone.observable import create_observable
 from hone.regions import ONE_REGION
 

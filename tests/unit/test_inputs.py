@@ -1,7 +1,5 @@
 """Ntuples: sets without common events, yields that stay, messages that name the place."""
 
-from dataclasses import replace
-
 import jax
 import numpy as np
 import pytest
@@ -13,23 +11,17 @@ from ntuples import columns, write, write_analysis
 from hone.config import checked_config, event_files
 from hone.errors import InputError
 from hone.event_sets import hard_histograms
-from hone.inputs import (
-    Source,
-    Split,
-    count_data,
-    count_events,
-    draw_data,
-    fill_histograms,
-    load_events,
-    sources,
-    stream,
-    survey,
-)
 from hone.inputs import ntuples as ntuples_module
+from hone.inputs import stream
 from hone.inputs.ahead import ahead
-from hone.inputs.check import check_inputs, format_table, yields_table
+from hone.inputs.check import check_inputs
+from hone.inputs.load import load_events
 from hone.inputs.reader import Reader
-from hone.inputs.split import SETS, uniform
+from hone.inputs.sources import Source, sources
+from hone.inputs.split import SETS, Split, uniform
+from hone.inputs.stream import count_data, draw_data, fill_histograms
+from hone.inputs.survey import survey, survey_weights
+from hone.inputs.table import format_table, yields_table
 from hone.observable import create_observable
 from hone.regions import Region, regions_of
 
@@ -372,24 +364,19 @@ def test_what_no_later_step_could_use_is_refused(tmp_path):
     assert "'background' has a negative yield" in checked(tmp_path, binned, background=negative)
 
 
-def test_counting_reads_weights_alone_and_finds_what_the_survey_finds(analysis):
-    _, found, surveys = analysis
+def test_weights_are_surveyed_apart(analysis):
+    config, found, surveys = analysis
     for source in found:
-        counted = count_events(source)
-        assert counted["factor"] == surveys[source.name]["factor"]
-        assert counted["sets"] == surveys[source.name]["sets"]
-
-
-def test_events_without_weights_are_counted_unread(tmp_path):
-    source = one(tmp_path, columns(70, 1, True))
-    counted = count_events(replace(source, weights={"s": "1"}, split=Split("", 0.4, 0.2)))
-    assert sum(entry["events"] for entry in counted["sets"].values()) == 70
-    assert all(entry["events"] > 0 for entry in counted["sets"].values())
+        known = surveys[source.name]
+        weights = survey_weights(source, regions_of(config), known["factor"])
+        for region, rows in weights.items():
+            assert set(rows) == set(source.weights) - {source.name}
+            assert rows == {name: known["regions"][region][name] for name in rows}
 
 
 def test_a_batch_needs_so_many_events(analysis):
     config, _, surveys = analysis
-    batches = {"neos": {"batch": 10_000, "templates": ["signal", "background"]}}
+    batches = {"neos": 10_000}
     with pytest.raises(InputError, match=r"'signal' has .* batch of 'neos' is 10000"):
         check_inputs(surveys, config["samples"], regions_of(config), batches)
 

@@ -15,16 +15,26 @@ IGNORED = shutil.ignore_patterns(
 )
 
 
-def snakemake(folder, *arguments):
+def command(*arguments, cores=2):
+    """The command line of Snakemake."""
+    return [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+
+
+def environment():
+    """Of Snakemake: with byte code, which makes jobs start faster."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
+def snakemake(folder, *arguments, cores=2, **options):
     """Run Snakemake in ``folder``; returns exit code and all it printed."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     result = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+        command(*arguments, cores=cores),
         cwd=folder,
-        env=environment,
+        env=environment(),
         text=True,
         capture_output=True,
         check=False,
+        **options,
     )
     return result.returncode, result.stdout + result.stderr
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["affected", "has_events", "is_ntuple"]
+__all__ = ["affected", "has_events", "is_ntuple", "varied_weights"]
 
 
 def is_ntuple(sample: Mapping[str, Any]) -> bool:
@@ -23,3 +23,16 @@ def has_events(systematic: Mapping[str, Any], side: str) -> bool:
         return False
     variation = systematic[side]
     return not isinstance(variation, Mapping) or set(variation) != {"weight"}
+
+
+def varied_weights(config: Mapping[str, Any], sample: str) -> dict[str, str]:
+    """Expressions of the weights by template, where a sample's events are weighted otherwise."""
+    found = {}
+    for systematic in config["systematics"]:
+        if sample not in affected(systematic):
+            continue
+        for side in ("up", "down"):
+            variation = systematic.get(side)
+            if isinstance(variation, Mapping) and not has_events(systematic, side):
+                found[f"{sample}__{systematic['name']}_{side}"] = variation["weight"]
+    return found

@@ -24,7 +24,7 @@ from hone.config import (
 from hone.errors import ConfigError
 from hone.own_objective import source_file
 from hone.provenance import code_digest, versions
-from hone.samples import affected
+from hone.samples import affected, varied_weights
 from hone.script import import_from
 
 import_from(LIBRARY)
@@ -55,6 +55,8 @@ DATA = [s["name"] for s in config["samples"] if s["process"] == "data"]
 # Without generated pseudo-data and before unblinding, the observation is what is expected.
 PSEUDO_DATA = config["observation"]["pseudo_data"]
 BLIND = bool(FILES) and not (config["observation"]["unblind"] or PSEUDO_DATA)
+# Samples whose events are also weighted otherwise.
+WEIGHTED = [name for name in TEMPLATES if varied_weights(config, name)]
 # Features that are variables of the events, not expressions of them.
 PLAIN = all(name.isidentifier() for name in config["features"])
 # Known densities and nothing else: the floor is known too.
@@ -222,34 +224,26 @@ def input_settings(wildcards):
 
 
 def survey_settings(wildcards):
-    """How the files of one set of events are read."""
-    name = wildcards.template.partition("__")[0]
+    """How the files of one set of events are read, with their nominal weight."""
+    sample, _, variation = wildcards.template.partition("__")
+    name = variation.rpartition("_")[0]
     return reading(
-        [s for s in config["samples"] if s["name"] == name],
-        [s for s in config["systematics"] if name in affected(s)],
+        [sample_of(wildcards)],
+        [
+            s
+            for s in config["systematics"]
+            if s["name"] == name and sample in affected(s)
+        ],
     )
 
 
-def counting(wildcards):
-    """How the nominal weights of one set of events are read."""
-    variation = wildcards.template.partition("__")[2]
-    systematic = variation.rpartition("_")[0]
-    found = survey_settings(wildcards)
-    own = [s for s in found["systematics"] if s["name"] == systematic]
-    return {k: v for k, v in found.items() if k != "regions"} | {"systematics": own}
-
-
-def batches():
-    """Events of each template in a batch of each training of ntuples."""
-    return {
-        name: {
-            "batch": OBSERVABLES[name]["batch"],
-            "templates": [
-                t for signal in SIGNALS for t in templates(config, signal, name)
-            ],
-        }
-        for name in (TRAINED if FILES else [])
-    }
+def weight_settings(wildcards):
+    """How the weights of a sample's events are read."""
+    sample = wildcards.template
+    return reading(
+        [sample_of(wildcards)],
+        [s for s in config["systematics"] if sample in affected(s)],
+    )
 
 
 def reading(samples, systematics):
@@ -301,18 +295,13 @@ def all_files_of(events_set):
     return files
 
 
-def counts(wildcards):
-    """Input function: how many events there are in the ntuples that a hypothesis needs."""
-    names = templates(config, wildcards.signal, wildcards.get("observable"))
+def surveys(wildcards):
+    """Input function: what is known about the events that a hypothesis needs."""
     return expand(
         "results/{analysis}/inputs/{template}.json",
         analysis=wildcards.analysis,
-        template=[name for name in names if name in FILES],
+        template=templates(config, wildcards.signal, wildcards.get("observable")),
     )
-
-
-# Waited for, but a new table alone trains nothing again.
-CHECKED = ancient(f"results/{ANALYSIS}/inputs/yields.txt")
 
 
 def observed_files(wildcards):

@@ -57,34 +57,11 @@ rule simulate_dimuons:
         "../scripts/simulate_dimuons.py"
 
 
-# Apart from the survey: a weight that only some observables want changes nothing here.
-rule count_events:
-    input:
-        lambda wildcards: FILES[wildcards.template],
-    output:
-        "results/{analysis}/inputs/{template}.json",
-    log:
-        "results/{analysis}/logs/count_events/{template}.log",
-    benchmark:
-        "results/{analysis}/benchmarks/count_events/{template}.tsv"
-    wildcard_constraints:
-        template=any_of(FILES),
-    conda:
-        "../../envs/cpu.yaml"
-    params:
-        inputs=counting,
-        made_by=made_by("count_events"),
-    message:
-        "Counting the events of {wildcards.template}"
-    script:
-        "../scripts/count_events.py"
-
-
 rule survey_events:
     input:
         surveyed_files,
     output:
-        "results/{analysis}/inputs/survey/{template}.json",
+        "results/{analysis}/inputs/{template}.json",
     log:
         "results/{analysis}/logs/survey_events/{template}.log",
     benchmark:
@@ -101,13 +78,42 @@ rule survey_events:
         "../scripts/survey_events.py"
 
 
+# Apart from the survey, so that a weight which only some observables want runs nothing else again.
+rule survey_weights:
+    input:
+        files=surveyed_files,
+        survey="results/{analysis}/inputs/{template}.json",
+    output:
+        "results/{analysis}/inputs/weights/{template}.json",
+    log:
+        "results/{analysis}/logs/survey_weights/{template}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/survey_weights/{template}.tsv"
+    wildcard_constraints:
+        template=any_of(WEIGHTED),
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        inputs=weight_settings,
+        made_by=made_by("survey_weights"),
+    message:
+        "Adding up the varied weights of {wildcards.template}"
+    script:
+        "../scripts/survey_weights.py"
+
+
 # `snakemake check_inputs` is a first look at yields, before anything is trained.
 rule check_inputs:
     input:
-        expand(
-            "results/{analysis}/inputs/survey/{template}.json",
+        surveys=expand(
+            "results/{analysis}/inputs/{template}.json",
             analysis=ANALYSIS,
             template=TEMPLATES,
+        ),
+        weights=expand(
+            "results/{analysis}/inputs/weights/{template}.json",
+            analysis=ANALYSIS,
+            template=WEIGHTED,
         ),
     output:
         csv=f"results/{ANALYSIS}/inputs/yields.csv",
@@ -121,11 +127,12 @@ rule check_inputs:
         f"results/{ANALYSIS}/logs/check_inputs.log",
     benchmark:
         f"results/{ANALYSIS}/benchmarks/check_inputs.tsv"
+    priority: 1
     conda:
         "../../envs/cpu.yaml"
     params:
         inputs=settings("samples", "regions"),
-        batches=batches(),
+        batches={name: OBSERVABLES[name]["batch"] for name in TRAINED},
         made_by=made_by("check_inputs"),
     message:
         "Checking the inputs"

@@ -2,8 +2,7 @@ rule fill_histograms:
     input:
         model=f"{RESULT}/model.safetensors",
         evaluation=all_files_of("evaluation"),
-        counts=counts,
-        checked=CHECKED,
+        surveys=surveys,
         observed=observed_files,
     output:
         f"{RESULT}/histograms.root",

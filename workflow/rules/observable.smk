@@ -2,8 +2,7 @@ rule train_observable:
     input:
         training=all_files_of("training"),
         validation=all_files_of("validation"),
-        counts=counts,
-        checked=CHECKED,
+        surveys=surveys,
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
@@ -33,8 +32,7 @@ for name in TOGETHER:
         input:
             training=all_files_of("training"),
             validation=all_files_of("validation"),
-            counts=counts,
-            checked=CHECKED,
+            surveys=surveys,
         output:
             models=expand(
                 f"{RESULT}/model.safetensors",
@@ -67,7 +65,7 @@ rule optimise_edges:
     input:
         model=source_model,
         validation=all_files_of("validation"),
-        counts=counts,
+        surveys=surveys,
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
@@ -91,8 +89,7 @@ rule optimise_edges:
 rule search_cuts:
     input:
         training=all_files_of("training"),
-        counts=counts,
-        checked=CHECKED,
+        surveys=surveys,
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],

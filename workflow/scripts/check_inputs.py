@@ -3,13 +3,17 @@
 from pathlib import Path
 
 from hone.files import read_json, replacing, write_csv
-from hone.inputs.check import check_inputs, format_table, yields_table
+from hone.inputs.check import check_inputs
+from hone.inputs.table import format_table, yields_table
 from hone.regions import regions_of
 from hone.script import job, log
 
 with job(snakemake):
     params = snakemake.params
-    surveys = {Path(path).stem: read_json(path) for path in snakemake.input}
+    surveys = {Path(path).stem: read_json(path) for path in snakemake.input.surveys}
+    for path in snakemake.input.weights:
+        for region, templates in read_json(path)["regions"].items():
+            surveys[Path(path).stem]["regions"][region] |= templates
     rows = yields_table(surveys)
     table = format_table(rows)
     log.info("inputs:\n%s", table)

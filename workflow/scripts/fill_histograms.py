@@ -6,7 +6,9 @@ import numpy as np
 
 from hone.events import TREE, WEIGHT
 from hone.files import read_json
-from hone.inputs import Source, count_data, data_source, draw_data, fill_histograms, sources
+from hone.inputs.check import check_inputs
+from hone.inputs.sources import Source, data_source, sources
+from hone.inputs.stream import count_data, draw_data, fill_histograms
 from hone.observable import load_observable
 from hone.regions import Channels, regions_of
 from hone.script import job, setup_jax
@@ -18,9 +20,10 @@ with job(snakemake) as provenance:
     params, files = snakemake.params, snakemake.params.evaluation_files
     observable, _ = load_observable(snakemake.input.model)
     regions, features = regions_of(params.inputs), observable.features
-    counts = {Path(path).stem: read_json(path) for path in snakemake.input.counts}
+    surveys = {Path(path).stem: read_json(path) for path in snakemake.input.surveys}
+    check_inputs(surveys, params.inputs["samples"], regions, {})
     found = sources(params.inputs, list(files), files)
-    groups = fill_histograms(observable, found, regions, counts, features)
+    groups = fill_histograms(observable, found, regions, surveys, features)
     signal, settings = snakemake.wildcards.signal, params.observation
     strength = settings["mu"] if settings["signal"] == signal else 0.0
     if params.blind:
@@ -29,7 +32,7 @@ with job(snakemake) as provenance:
         nominal = [source for source in found if source.name == source.sample]
         strengths = {signal: strength}
         observed = draw_data(
-            observable, nominal, regions, counts, features, strengths, settings["seed"]
+            observable, nominal, regions, surveys, features, strengths, settings["seed"]
         )
     else:
         paths = tuple(snakemake.input.observed)

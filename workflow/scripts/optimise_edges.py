@@ -4,7 +4,8 @@ from pathlib import Path
 
 from hone.edges import optimise_edges
 from hone.files import read_json, write_csv
-from hone.inputs import load_events, sources
+from hone.inputs.load import load_events
+from hone.inputs.sources import sources
 from hone.objectives import resolve_objective
 from hone.observable import load_observable, save_observable
 from hone.regions import regions_of
@@ -20,7 +21,7 @@ with job(snakemake) as provenance:
         sources(params.inputs, list(files), files),
         observable.features,
         regions_of(params.inputs),
-        {Path(path).stem: read_json(path) for path in snakemake.input.counts},
+        {Path(path).stem: read_json(path) for path in snakemake.input.surveys},
         "validation",
         params.sizes,
     )

@@ -7,7 +7,8 @@ import numpy as np
 
 from hone.files import read_json, write_csv
 from hone.grid import search_cuts
-from hone.inputs import load_events, sources
+from hone.inputs.load import load_events
+from hone.inputs.sources import sources
 from hone.objectives import resolve_objective
 from hone.observable import create_observable, save_observable
 from hone.regions import regions_of
@@ -23,7 +24,7 @@ with job(snakemake) as provenance:
         sources(params.inputs, list(files), files),
         params.features,
         regions_of(params.inputs),
-        {Path(path).stem: read_json(path) for path in snakemake.input.counts},
+        {Path(path).stem: read_json(path) for path in snakemake.input.surveys},
         "training",
         params.sizes,
     )

@@ -1,7 +1,8 @@
 """Read all events of a source once: how many there are, and what they weigh."""
 
 from hone.files import write_json
-from hone.inputs import sources, survey
+from hone.inputs.sources import sources
+from hone.inputs.survey import survey
 from hone.regions import regions_of
 from hone.script import job
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from hone.files import read_json, write_csv
-from hone.inputs import load_events, sources
+from hone.inputs.check import check_inputs
+from hone.inputs.load import load_events
+from hone.inputs.sources import sources
 from hone.objectives import resolve_objective
 from hone.observable import save_observable
 from hone.regions import regions_of
@@ -16,13 +18,15 @@ with job(snakemake) as provenance:
     params, signal = snakemake.params, snakemake.wildcards.signal
     observable, objective = params.observable, params.observable["objective"]
     models = [Path(path) for path in snakemake.output.models]
-    counts = {Path(path).stem: read_json(path) for path in snakemake.input.counts}
+    surveys = {Path(path).stem: read_json(path) for path in snakemake.input.surveys}
+    batches = {snakemake.wildcards.observable: observable["batch"]}
+    check_inputs(surveys, params.inputs["samples"], regions_of(params.inputs), batches)
     training, validation = (
         load_events(
             sources(params.inputs, list(files), files),
             params.features,
             regions_of(params.inputs),
-            counts,
+            surveys,
             events_set,
             params.sizes,
         )

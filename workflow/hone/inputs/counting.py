@@ -1,33 +1,15 @@
 """How many events a source has, and what they weigh: what makes weights yields."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hone.errors import InputError
-from hone.inputs.reader import Batch, Reader
+from hone.inputs.reader import Batch
 from hone.inputs.sources import Source
 from hone.inputs.split import SETS
 
-__all__ = ["Tally", "count_events"]
-
-
-def count_events(source: Source) -> dict[str, Any]:
-    """Read the nominal weight of all events once.
-
-    Returns:
-        ``source``, ``files`` (path and events), ``sets`` (events and sum of nominal weights of
-        each, before selections) and ``factor`` (yield for each unit of weight).
-
-    Raises:
-        InputError: what is wrong with the files; that a source has no event, or no yield.
-    """
-    nominal = replace(source, weights={source.name: source.weights[source.name]})
-    tally = Tally(source)
-    for batch in Reader(nominal, [], []).batches():
-        tally.add(batch)
-    return tally.result()
+__all__ = ["Tally"]
 
 
 class Tally:
@@ -52,7 +34,11 @@ class Tally:
             self.sets[name]["weight"] += float(weights.sum())
 
     def result(self) -> dict[str, Any]:
-        """As :func:`count_events`.
+        """What makes weights yields.
+
+        Returns:
+            ``source``, ``files`` (path and events), ``sets`` (events and sum of nominal weights of
+            each, before selections) and ``factor`` (yield for each unit of weight).
 
         Raises:
             InputError: there is no event, or no yield.

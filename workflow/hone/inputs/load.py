@@ -19,7 +19,7 @@ def load_events(
     sources: Sequence[Source],
     features: Sequence[str],
     regions: Sequence[Region],
-    counts: Mapping[str, Mapping[str, Any]],
+    surveys: Mapping[str, Mapping[str, Any]],
     events_set: str,
     sizes: Mapping[str, int],
 ) -> EventSets:
@@ -29,8 +29,7 @@ def load_events(
         sources: of every sample and variation.
         features: expressions, in order (F).
         regions: of the analysis.
-        counts: what :func:`hone.inputs.counting.count_events` found, by source; of those that are
-            not split there is none.
+        surveys: what :func:`hone.inputs.survey.survey` found, by source.
         events_set: ``training``, ``validation`` or ``evaluation``.
         sizes: of each set; of a source with more events so many are taken, evenly.
 
@@ -43,11 +42,11 @@ def load_events(
     found_fixed: dict[str, list[Histogram]] = {}
     evaluation: dict[str, float] = {}
     for source in sources:
-        low, high = read_range(source, events_set, counts, sizes[events_set])
+        low, high = read_range(source, events_set, surveys, sizes[events_set])
         batches = list(Reader(source, features, regions).batches(low, high))
         kept = sum(float(b.weights[0].sum()) for b in batches)
         events = sum(b.size for b in batches)
-        scale = scale_of(source, counts, kept)
+        scale = scale_of(source, surveys, kept)
         name = source.name
         found_features[name] = np.concatenate([b.features for b in batches])
         if not len(found_features[name]):
@@ -61,7 +60,7 @@ def load_events(
             found_place[name] = np.concatenate([b.place[b.trained] for b in batches])
         at_the_end = sizes["evaluation"]
         if source.split:
-            at_the_end = counts[name]["sets"]["evaluation"]["events"]
+            at_the_end = surveys[name]["sets"]["evaluation"]["events"]
         evaluation[name] = at_the_end / events
         for k, template in enumerate(source.weights):
             found_fixed[template] = [
@@ -80,20 +79,20 @@ def load_events(
 def read_range(
     source: Source,
     events_set: str,
-    counts: Mapping[str, Mapping[str, Any]],
+    surveys: Mapping[str, Mapping[str, Any]],
     most: int | None = None,
 ) -> tuple[float, float]:
     """The events of a set by their uniform number, ``most`` of them or about so many."""
     if source.split is None:
         return 0.0, 1.0
     low, high = source.split.range(events_set)
-    there = counts[source.name]["sets"][events_set]["events"]
+    there = surveys[source.name]["sets"][events_set]["events"]
     if most is not None and there > most:
         high = low + (high - low) * most / there
     return low, high
 
 
-def scale_of(source: Source, counts: Mapping[str, Mapping[str, Any]], kept: float) -> float:
+def scale_of(source: Source, surveys: Mapping[str, Mapping[str, Any]], kept: float) -> float:
     """What weights are multiplied with, so that those kept have the yield of all.
 
     Raises:
@@ -106,8 +105,8 @@ def scale_of(source: Source, counts: Mapping[str, Mapping[str, Any]], kept: floa
             f"{source}: the weights of the events of one set add up to {kept:g}; there are too few "
             "events for the split, or too many negative weights"
         )
-    total = sum(entry["weight"] for entry in counts[source.name]["sets"].values())
-    factor = counts[source.sample if source.same_generation else source.name]["factor"]
+    total = sum(entry["weight"] for entry in surveys[source.name]["sets"].values())
+    factor = surveys[source.sample if source.same_generation else source.name]["factor"]
     return float(factor * total / kept)
 
 

@@ -15,8 +15,6 @@ __all__ = ["Piece", "pieces"]
 
 _STEP = "32 MB"
 """Of uncompressed columns in memory at a time."""
-_UNREAD = 1_000_000
-"""Events at a time of which nothing is read."""
 
 
 class Piece(NamedTuple):
@@ -45,7 +43,7 @@ def pieces(
     Args:
         files: to read, one after another.
         tree: name of a TTree or RNTuple in each.
-        branches: names; without any, events are counted alone.
+        branches: names, at least one.
         where: what the files are, for messages, such as ``sample 'signal'``.
 
     Raises:
@@ -84,10 +82,6 @@ def _of_tree(tree: Any, path: str, branches: Sequence[str], where: str) -> Itera
             close = difflib.get_close_matches(name, there, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(there)}"
             raise InputError(f"{where}: {path}: there is no branch {name!r} in it; {hint}")
-    if not branches:
-        for start in range(0, tree.num_entries, _UNREAD):
-            yield Piece(path, start, {}, min(_UNREAD, tree.num_entries - start))
-        return
     wanted, start = set(branches), 0
     for columns in tree.iterate(
         filter_name=lambda name: name in wanted, step_size=_STEP, library="np"

@@ -6,7 +6,7 @@ from typing import Any
 
 from hone.events import TREE, WEIGHT
 from hone.inputs.split import Split
-from hone.samples import affected, has_events, is_ntuple
+from hone.samples import affected, is_ntuple, varied_weights
 
 __all__ = ["Source", "data_source", "sources"]
 
@@ -65,7 +65,7 @@ def sources(
         nominal = settings.get("weight", "1") if ntuple else WEIGHT
         weights = {name: nominal}
         if not variation:
-            weights |= _varied_weights(config, sample_name)
+            weights |= varied_weights(config, sample_name)
         keys = ("yield", "cross_section", "sum_of_weights")
         found.append(
             Source(
@@ -91,15 +91,3 @@ def data_source(sample: Mapping[str, Any], files: Sequence[str]) -> Source:
 
 def _systematic(config: Mapping[str, Any], name: str, sample: str) -> Mapping[str, Any]:
     return next(s for s in config["systematics"] if s["name"] == name and sample in affected(s))
-
-
-def _varied_weights(config: Mapping[str, Any], sample: str) -> dict[str, str]:
-    found = {}
-    for systematic in config["systematics"]:
-        if sample not in affected(systematic):
-            continue
-        for side in ("up", "down"):
-            variation = systematic.get(side)
-            if isinstance(variation, Mapping) and not has_events(systematic, side):
-                found[f"{sample}__{systematic['name']}_{side}"] = variation["weight"]
-    return found

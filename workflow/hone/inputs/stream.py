@@ -52,7 +52,7 @@ def fill_histograms(
     observable: Observable,
     sources: Sequence[Source],
     regions: Sequence[Region],
-    counts: Mapping[str, Mapping[str, Any]],
+    surveys: Mapping[str, Mapping[str, Any]],
     features: Sequence[str],
 ) -> dict[str, dict[str, Histogram]]:
     """Histograms of all templates in all channels (B,), ``hard`` and ``soft``.
@@ -61,8 +61,7 @@ def fill_histograms(
         observable: what has the bins.
         sources: of every sample and variation.
         regions: of the analysis.
-        counts: what :func:`hone.inputs.counting.count_events` found, by source; of those that are
-            not split there is none.
+        surveys: what :func:`hone.inputs.survey.survey` found, by source.
         features: expressions, in the observable's order.
 
     Raises:
@@ -76,7 +75,7 @@ def fill_histograms(
         trained = len(channels.trained) * (len(edges) - 1)
         both = _Sums(templates, 2 * trained)
         fixed = {r.name: _Sums(templates, len(r.fixed_edges) - 1) for r in channels.fixed}
-        low, high = read_range(source, "evaluation", counts)
+        low, high = read_range(source, "evaluation", surveys)
         kept = 0.0
         reader, place = Reader(source, features, regions), 0
         widths = _widths(observable, reader.batches(low, high))
@@ -90,7 +89,7 @@ def fill_histograms(
                 inside, values = batch.fixed[region.name]
                 bins = _bin(values, region.fixed_edges)
                 fixed[region.name].count(bins, batch.weights[:, inside])
-        scale = scale_of(source, counts, kept)
+        scale = scale_of(source, surveys, kept)
         for k, template in enumerate(source.weights):
             others = [fixed[r.name].histogram(k, scale) for r in channels.fixed]
             for group, part in (("hard", slice(trained)), ("soft", slice(trained, None))):
@@ -109,7 +108,7 @@ def draw_data(
     observable: Observable,
     sources: Sequence[Source],
     regions: Sequence[Region],
-    counts: Mapping[str, Mapping[str, Any]],
+    surveys: Mapping[str, Mapping[str, Any]],
     features: Sequence[str],
     strengths: Mapping[str, float],
     seed: int,
@@ -122,7 +121,7 @@ def draw_data(
         observable: what has the bins.
         sources: of every sample.
         regions: of the analysis.
-        counts: what :func:`hone.inputs.counting.count_events` found, by source.
+        surveys: what :func:`hone.inputs.survey.survey` found, by source.
         features: expressions, in the observable's order.
         strengths: factor on the yield of a sample, where it is not 1.
         seed: of the draw.
@@ -133,10 +132,10 @@ def draw_data(
 
     def drawn(source: Source) -> Iterator[Batch]:
         generator = np.random.default_rng(seed_of(seed, "pseudo-data", source.name))
-        known = counts[source.name]
-        scale = scale_of(source, counts, known["sets"]["evaluation"]["weight"])
+        known = surveys[source.name]
+        scale = scale_of(source, surveys, known["sets"]["evaluation"]["weight"])
         for batch in Reader(source, features, regions).batches(
-            *read_range(source, "evaluation", counts)
+            *read_range(source, "evaluation", surveys)
         ):
             mean = strengths.get(source.name, 1.0) * scale * batch.weights[:1]
             if (mean < 0).any():

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from hone.inputs.counting import Tally
-from hone.inputs.reader import Reader
+from hone.inputs.reader import Batch, Reader
 from hone.inputs.sources import Source
 from hone.inputs.split import SETS
 from hone.regions import Region
 
-__all__ = ["survey"]
+__all__ = ["survey", "survey_weights"]
 
 
 def survey(
@@ -28,7 +28,7 @@ def survey(
         events_set: which set the files are, if these are not split.
 
     Returns:
-        What :func:`hone.inputs.counting.count_events` finds, and: the ``digest`` of each file's
+        What :meth:`hone.inputs.counting.Tally.result` says, and: the ``digest`` of each file's
         content, ``split`` (whether events are divided by a hash), ``same_generation`` (whether the
         factor is the sample's, not its own), ``scored`` (events of each set in a region with the
         observable) and ``regions``: for each region and template raw ``events``, ``yield``,
@@ -52,14 +52,7 @@ def survey(
         for name in SETS:
             place = batch.place[batch.of_set(source.split, name, events_set)]
             scored[name] += int((place >= 0).sum())
-        place_of_region = 0
-        for region in regions:
-            if region.is_trained:
-                sums[region.name].add(batch.weights[:, batch.place == place_of_region], None)
-                place_of_region += 1
-            else:
-                inside, values = batch.fixed[region.name]
-                sums[region.name].add(batch.weights[:, inside], values)
+        _add_regions(sums, regions, batch)
     found = tally.result()
     for entry in found["files"]:
         entry["digest"] = _digest(digests.get(entry["path"], {}))
@@ -73,6 +66,43 @@ def survey(
             for name, of_region in sums.items()
         },
     }
+
+
+def survey_weights(
+    source: Source, regions: Sequence[Region], factor: float
+) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """As ``regions`` of :func:`survey`, for templates of the same events weighted otherwise.
+
+    Args:
+        source: what is read.
+        regions: of the analysis.
+        factor: yield for each unit of weight.
+
+    Raises:
+        InputError: what is wrong with the weights.
+    """
+    sums = {r.name: _Sums(r, len(source.weights)) for r in regions}
+    for batch in Reader(source, [], regions).batches():
+        _add_regions(sums, regions, batch)
+    return {
+        name: {
+            template: row
+            for template, row in zip(source.weights, of_region.rows(factor), strict=True)
+            if template != source.name
+        }
+        for name, of_region in sums.items()
+    }
+
+
+def _add_regions(sums: Mapping[str, "_Sums"], regions: Sequence[Region], batch: Batch) -> None:
+    place = 0
+    for region in regions:
+        if region.is_trained:
+            sums[region.name].add(batch.weights[:, batch.place == place], None)
+            place += 1
+        else:
+            inside, values = batch.fixed[region.name]
+            sums[region.name].add(batch.weights[:, inside], values)
 
 
 def _digest(running: Mapping[str, Any]) -> str:

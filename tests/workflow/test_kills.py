@@ -1,0 +1,152 @@
+"""Runs that are killed, starved or refused: the next plain run goes on to the same numbers.
+
+``HONE_KILLS=20`` kills twenty times; three times otherwise.
+"""
+
+import contextlib
+import os
+import random
+import resource
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import tiny
+from conftest import command, environment
+
+KILLS = int(os.environ.get("HONE_KILLS", "3"))
+LONGEST = 600
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tiny.copy_workflow(tmp_path_factory.mktemp("undisturbed") / "hone")
+    start = time.monotonic()
+    code, output = tiny.run(folder)
+    assert code == 0, output[-4000:]
+    return tiny.contents(folder), time.monotonic() - start
+
+
+def begin(folder):
+    config = ("--configfile", "config/tiny.yaml")
+    return subprocess.Popen(
+        command(*tiny.TARGETS, *config), cwd=folder, env=environment(), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+
+
+def jobs_of(run):
+    """Processes that Snakemake has started."""
+    found = Path(f"/proc/{run.pid}/task").glob("*/children")
+    children = []
+    for path in found:
+        try:
+            children += [int(pid) for pid in path.read_text().split()]
+        except OSError:
+            continue
+    return children
+
+
+def kill(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def nothing_partial(folder):
+    """Every file that is there is whole: what is half-written has another name."""
+    good = [p for p in folder.glob("results/tiny/**/*") if ".partial" not in p.name]
+    return all(p.stat().st_size > 0 for p in good if p.is_file() and p.suffix != ".log")
+
+
+def test_killed_runs_go_on(tmp_path, undisturbed):
+    expected, whole = undisturbed
+    folder = tiny.copy_workflow(tmp_path / "hone")
+    chance = random.Random(5)
+    said = []
+    for k in range(KILLS):
+        run = begin(folder)
+        after = chance.uniform(0.25, 1.0) * whole
+        try:
+            run.wait(after)
+        except subprocess.TimeoutExpired:
+            jobs = jobs_of(run)
+            if k % 2 and jobs:
+                kill(chance.choice(jobs))
+            else:
+                kill(run.pid)
+        said.append(run.communicate(timeout=LONGEST)[0])
+        assert nothing_partial(folder)
+        for path, content in tiny.contents(folder).items():
+            if path in expected and not path.startswith("results/tiny/logs"):
+                assert content == expected[path]
+    code, output = tiny.run(folder)
+    assert code == 0, output[-4000:]
+    assert tiny.contents(folder) == expected
+    if any("Went on after a run that was killed" in text for text in [*said, output]):
+        assert not list((folder / ".snakemake" / "locks").glob("*.lock"))
+
+
+def test_the_lock_of_a_killed_run_is_nobodys(tmp_path):
+    folder = tiny.copy_workflow(tmp_path / "hone")
+    run = begin(folder)
+    note = folder / ".snakemake" / "hone-run.json"
+    until = time.monotonic() + LONGEST
+    while not note.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    while not jobs_of(run) and time.monotonic() < until:
+        time.sleep(0.1)
+    jobs = jobs_of(run)
+    # while it runs the lock is its own
+    code, output = tiny.run(folder, targets=["results/tiny/config.yaml"])
+    assert code != 0
+    assert "cannot be locked" in output
+    kill(run.pid)
+    run.communicate(timeout=LONGEST)
+    time.sleep(2)
+    assert not [pid for pid in jobs if Path(f"/proc/{pid}").exists()], "jobs went on without a run"
+    code, output = tiny.run(folder, targets=["results/tiny/config.yaml"])
+    assert code == 0, output[-3000:]
+    assert "Went on after a run that was killed" in output
+
+
+def limited(kind, number):
+    return lambda: resource.setrlimit(kind, (number, number))
+
+
+@pytest.mark.parametrize(
+    ("limit", "sign"),
+    [
+        pytest.param((resource.RLIMIT_FSIZE, 30_000), "File too large", id="disk full"),
+        pytest.param((resource.RLIMIT_AS, 900_000_000), "", id="memory"),
+    ],
+)
+def test_a_job_that_starves_leaves_nothing_and_the_next_run_goes_on(tmp_path, limit, sign):
+    folder = tiny.copy_workflow(tmp_path / "hone")
+    first = ["results/tiny/events/training/signal.root"]
+    code, output = tiny.run(folder, targets=first, preexec_fn=limited(*limit))
+    assert code != 0
+    assert sign in output
+    assert not (folder / first[0]).exists()
+    assert not list(folder.glob("results/**/*.partial*"))
+    code, output = tiny.run(folder, targets=first)
+    assert code == 0, output[-3000:]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    folder = tiny.copy_workflow(tmp_path / "hone")
+    (folder / "results").mkdir()
+    inner = " ".join(command("results/tiny/config.yaml", "--configfile", "config/tiny.yaml"))
+    mounted = ["unshare", "--mount", "sh", "-c", f"mount -t tmpfs -o ro none results && {inner}"]
+    if subprocess.run(
+        [*mounted[:-1], "mount -t tmpfs -o ro none results"], cwd=folder, check=False
+    ).returncode:
+        pytest.skip("only root may mount a file system")
+    done = subprocess.run(
+        mounted, cwd=folder, env=environment(), text=True, capture_output=True, check=False
+    )
+    assert done.returncode != 0
+    assert "results cannot be written to" in done.stdout + done.stderr.replace(
+        "results/tiny", "results"
+    )

@@ -1,0 +1,14 @@
+"""Add up the varied weights of the events of a sample, in each region."""
+
+from hone.files import read_json, write_json
+from hone.inputs.sources import sources
+from hone.inputs.survey import survey_weights
+from hone.regions import regions_of
+from hone.script import job
+
+with job(snakemake) as provenance:
+    params, name = snakemake.params, snakemake.wildcards.template
+    (source,) = sources(params.inputs, [name], {name: snakemake.input.files})
+    factor = read_json(snakemake.input.survey)["factor"]
+    found = survey_weights(source, regions_of(params.inputs), factor)
+    write_json(snakemake.output[0], {"regions": found, "provenance": provenance})
