@@ -31,4 +31,5 @@ rule all:
     input:
         f"results/{ANALYSIS}/summary.txt",
         f"results/{ANALYSIS}/report.html",
+        f"results/{ANALYSIS}/README.md",
         [f"results/{ANALYSIS}/mlflow"] if config["tracking"] == "mlflow" else [],

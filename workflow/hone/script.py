@@ -103,12 +103,14 @@ def _start_logging(path: str) -> None:
 
 def _provenance(snakemake: Any) -> dict[str, Any]:
     """How the outputs were made; equal for equal inputs, so nothing of time or machine."""
+    # Everything lies in results/<analysis>/.
+    config = Path(*Path(snakemake.output[0]).parts[:2], "config.yaml")
     return {
         "workflow": "hone",
         "rule": snakemake.rule,
         "wildcards": dict(snakemake.wildcards.items()),
         **records.job_digests(dict(snakemake.params.items())),
-        "command": f"snakemake --cores 1 {snakemake.output[0]}",
+        "command": f"snakemake --cores 1 {snakemake.output[0]} --configfile {config}",
     }
 
 

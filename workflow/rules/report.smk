@@ -54,6 +54,30 @@ rule make_report:
         "../scripts/make_report.py"
 
 
+rule describe_results:
+    input:
+        summary="results/{analysis}/summary.txt",
+        figures=all_figures("png"),
+    output:
+        "results/{analysis}/README.md",
+    log:
+        "results/{analysis}/logs/describe_results.log",
+    benchmark:
+        "results/{analysis}/benchmarks/describe_results.tsv"
+    conda:
+        "../../envs/cpu.yaml"
+    params:
+        config=config,
+        captions=os.path.relpath(
+            Path(workflow.main_snakefile).parent / "workflow/report"
+        ),
+        made_by=made_by("describe_results"),
+    message:
+        "Describing the results"
+    script:
+        "../scripts/describe_results.py"
+
+
 rule track_trainings:
     input:
         models=all_results("model.safetensors"),

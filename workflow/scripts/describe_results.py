@@ -1,0 +1,21 @@
+"""Write the README of a results folder."""
+
+from pathlib import Path
+
+from hone.describe import describe, kind_of
+from hone.files import replacing
+from hone.script import job
+
+with job(snakemake):
+    params = snakemake.params
+    figures = list(snakemake.input.figures)
+    captions = {
+        kind: path.read_text()
+        for kind in {kind_of(figure) for figure in figures}
+        if (path := Path(params.captions, f"{kind}.rst")).exists()
+    }
+    text = describe(
+        params.config, Path(snakemake.input.summary).read_text(), figures, captions, params.made_by
+    )
+    with replacing(snakemake.output[0]) as partial:
+        partial.write_text(text)
