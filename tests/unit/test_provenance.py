@@ -22,6 +22,7 @@ def library(tmp_path, monkeypatch):
 
 def digests(library):
     provenance.code_digest.cache_clear()
+    provenance._read.cache_clear()
     return {p.stem: provenance.code_digest(p) for p in (library / "scripts").glob("*.py")}
 
 

@@ -46,13 +46,19 @@ def code_digest(script: Path) -> str:
     waiting = [(script, "")]
     while waiting:
         path, package = waiting.pop()
-        if path in seen:
-            continue
-        tree = _without_docstrings(ast.parse(path.read_text()))
-        seen[path] = ast.dump(tree)
-        waiting += [found for name in _imports(tree, package) for found in _files(name)]
+        if path not in seen:
+            seen[path], imported = _read(path, package)
+            waiting += imported
     ordered = sorted((path.name, text) for path, text in seen.items())
     return digest([text for _, text in ordered])
+
+
+@cache
+def _read(path: Path, package: str) -> tuple[str, list[tuple[Path, str]]]:
+    """What counts of a source file, and the files of hone that it imports with their packages."""
+    tree = _without_docstrings(ast.parse(path.read_text()))
+    found = (file for name in set(_imports(tree, package)) for file in _files(name))
+    return ast.dump(tree), list(dict.fromkeys(found))
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
