@@ -105,6 +105,23 @@ def made_by(script):
     return {"code": code_digest(path), "versions": versions()}
 
 
+def together_rule(name):
+    """The rule that trains all seeds of an observable in one job."""
+    return f"train_together_{name.replace('-', '_')}"
+
+
+# What a profile sets for training, a GPU say, holds for these rules too, whose names it cannot know.
+PROFILED = workflow.resource_settings.overwrite_resources
+if "train_observable" in PROFILED:
+    for name in TOGETHER:
+        PROFILED.setdefault(together_rule(name), PROFILED["train_observable"])
+
+
+def growing(amount):
+    """A resource of which a job gets more each time it is tried again."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 def settings(*keys):
     """The part of the config that a rule depends on."""
     return {key: config[key] for key in keys}

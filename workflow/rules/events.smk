@@ -5,8 +5,13 @@ rule simulate_events:
         "results/{analysis}/logs/simulate_events/{template}.log",
     benchmark:
         "results/{analysis}/benchmarks/simulate_events/{template}.tsv"
+    group:
+        "events"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         config=template_settings,
         made_by=made_by("simulate_events"),
@@ -23,8 +28,13 @@ rule simulate_observation:
         "results/{analysis}/logs/simulate_observation.log",
     benchmark:
         "results/{analysis}/benchmarks/simulate_observation.tsv"
+    group:
+        "events"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         config=settings("samples", "observation"),
         made_by=made_by("simulate_observation"),
@@ -45,6 +55,9 @@ rule simulate_dimuons:
         template=any_of(FILES),
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         seed=config["seed"],
         sample=lambda wildcards: wildcards.template.partition("__")[0],
@@ -66,8 +79,13 @@ rule survey_events:
         "results/{analysis}/logs/survey_events/{template}.log",
     benchmark:
         "results/{analysis}/benchmarks/survey_events/{template}.tsv"
+    group:
+        "events"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(20),
     params:
         inputs=survey_settings,
         features=config["features"],
@@ -91,8 +109,13 @@ rule survey_weights:
         "results/{analysis}/benchmarks/survey_weights/{template}.tsv"
     wildcard_constraints:
         template=any_of(WEIGHTED),
+    group:
+        "events"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(20),
     params:
         inputs=weight_settings,
         made_by=made_by("survey_weights"),
@@ -128,8 +151,12 @@ rule check_inputs:
     benchmark:
         f"results/{ANALYSIS}/benchmarks/check_inputs.tsv"
     priority: 1
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         inputs=settings("samples", "regions"),
         batches={name: OBSERVABLES[name]["batch"] for name in TRAINED},

@@ -17,8 +17,13 @@ rule plot_training:
         "results/{analysis}/logs/plot_training/{signal}__{observable}.log",
     benchmark:
         "results/{analysis}/benchmarks/plot_training/{signal}__{observable}.tsv"
+    group:
+        "figures"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         made_by=made_by("plot_training"),
     message:
@@ -48,8 +53,13 @@ rule plot_plane:
         "results/{analysis}/logs/plot_plane/{signal}__{observable}.log",
     benchmark:
         "results/{analysis}/benchmarks/plot_plane/{signal}__{observable}.tsv"
+    group:
+        "figures"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         made_by=made_by("plot_plane"),
     message:
@@ -89,8 +99,13 @@ rule plot_histograms:
         "results/{analysis}/logs/plot_histograms/{signal}__{observable}.log",
     benchmark:
         "results/{analysis}/benchmarks/plot_histograms/{signal}__{observable}.tsv"
+    group:
+        "figures"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         model=model_settings,
         blind=BLIND,
@@ -121,8 +136,13 @@ rule plot_cls_scan:
         "results/{analysis}/logs/plot_cls_scan/{signal}__{observable}.log",
     benchmark:
         "results/{analysis}/benchmarks/plot_cls_scan/{signal}__{observable}.tsv"
+    group:
+        "figures"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         made_by=made_by("plot_cls_scan"),
     message:
@@ -147,8 +167,13 @@ rule plot_comparison:
         "results/{analysis}/logs/plot_comparison/{signal}.log",
     benchmark:
         "results/{analysis}/benchmarks/plot_comparison/{signal}.tsv"
+    group:
+        "figures"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         made_by=made_by("plot_comparison"),
     message:
@@ -177,8 +202,13 @@ rule plot_study:
         "results/{analysis}/logs/plot_study/{signal}__{study}.log",
     benchmark:
         "results/{analysis}/benchmarks/plot_study/{signal}__{study}.tsv"
+    group:
+        "figures"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         study=lambda wildcards: STUDIES[wildcards.study],
         observables=lambda wildcards: [
@@ -211,8 +241,13 @@ rule plot_limits:
         "results/{analysis}/logs/plot_limits/{observable}.log",
     benchmark:
         "results/{analysis}/benchmarks/plot_limits/{observable}.tsv"
+    group:
+        "figures"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         parameter=PARAMETER,
         values={s: p.get(PARAMETER) for s, p in PARAMETERS.items()},

@@ -10,8 +10,13 @@ rule fill_histograms:
         "results/{analysis}/logs/fill_histograms/{signal}__{observable}__seed{seed}.log",
     benchmark:
         "results/{analysis}/benchmarks/fill_histograms/{signal}__{observable}__seed{seed}.tsv"
+    group:
+        "limits"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         inputs=input_settings,
         evaluation_files=files_of("evaluation"),

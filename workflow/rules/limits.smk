@@ -8,8 +8,13 @@ rule compute_limits:
         "results/{analysis}/logs/compute_limits/{signal}__{observable}__seed{seed}.log",
     benchmark:
         "results/{analysis}/benchmarks/compute_limits/{signal}__{observable}__seed{seed}.tsv"
+    group:
+        "limits"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         level=config["limits"]["level"],
         histograms=config["workspace"]["histograms"],
@@ -35,6 +40,9 @@ rule compute_floor:
         "results/{analysis}/benchmarks/compute_floor/{signal}.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         config=settings("samples", "systematics", "features", "limits"),
         bins=sorted({o["bins"] for o in OBSERVABLES.values() if "bins" in o}),
@@ -79,8 +87,12 @@ rule compare_observables:
         "results/{analysis}/logs/compare_observables.log",
     benchmark:
         "results/{analysis}/benchmarks/compare_observables.tsv"
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         made_by=made_by("compare_observables"),
     message:

@@ -14,6 +14,9 @@ rule train_observable:
         observable=any_of([name for name in TRAINED if name not in TOGETHER]),
     conda:
         "../../envs/gpu.yaml"
+    resources:
+        mem_mb=growing(3000),
+        runtime=growing(120),
     params:
         **selection_settings(),
         made_by=made_by("train_observable"),
@@ -28,7 +31,7 @@ for name in TOGETHER:
 
     rule:
         name:
-            f"train_together_{name.replace('-', '_')}"
+            together_rule(name)
         input:
             training=all_files_of("training"),
             validation=all_files_of("validation"),
@@ -52,6 +55,9 @@ for name in TOGETHER:
             observable=any_of([name]),
         conda:
             "../../envs/gpu.yaml"
+        resources:
+            mem_mb=growing(3000),
+            runtime=growing(240),
         params:
             **selection_settings(),
             made_by=made_by("train_observable"),
@@ -75,8 +81,13 @@ rule optimise_edges:
         "results/{analysis}/benchmarks/optimise_edges/{signal}__{observable}__seed{seed}.tsv"
     wildcard_constraints:
         observable=any_of(REBINNED),
+    group:
+        "limits"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         **selection_settings(),
         made_by=made_by("optimise_edges"),
@@ -99,8 +110,13 @@ rule search_cuts:
         "results/{analysis}/benchmarks/search_cuts/{signal}__{observable}__seed{seed}.tsv"
     wildcard_constraints:
         observable=any_of(SEARCHED),
+    group:
+        "limits"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1500),
+        runtime=growing(20),
     params:
         **selection_settings(),
         made_by=made_by("search_cuts"),
@@ -120,8 +136,13 @@ rule bin_variable:
         "results/{analysis}/benchmarks/bin_variable/{signal}__{observable}__seed{seed}.tsv"
     wildcard_constraints:
         observable=any_of(VARIABLES),
+    group:
+        "limits"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         observable=observable_settings,
         features=config["features"],
@@ -141,8 +162,12 @@ rule select_seed:
         "results/{analysis}/logs/select_seed/{signal}__{observable}.log",
     benchmark:
         "results/{analysis}/benchmarks/select_seed/{signal}__{observable}.tsv"
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         made_by=made_by("select_seed"),
     message:

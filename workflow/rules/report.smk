@@ -5,8 +5,12 @@ rule record_config:
         "results/{analysis}/logs/record_config.log",
     benchmark:
         "results/{analysis}/benchmarks/record_config.tsv"
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         config=config,
         made_by=made_by("record_config"),
@@ -43,8 +47,12 @@ rule make_report:
         "results/{analysis}/logs/make_report.log",
     benchmark:
         "results/{analysis}/benchmarks/make_report.tsv"
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(20),
     params:
         snakefile=os.path.relpath(workflow.main_snakefile),
         made_by=made_by("make_report"),
@@ -64,8 +72,12 @@ rule describe_results:
         "results/{analysis}/logs/describe_results.log",
     benchmark:
         "results/{analysis}/benchmarks/describe_results.tsv"
+    localrule: True
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(5),
     params:
         config=config,
         captions=os.path.relpath(
@@ -92,6 +104,9 @@ rule track_trainings:
         "results/{analysis}/benchmarks/track_trainings.tsv"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         observables=OBSERVABLES,
         made_by=made_by("track_trainings"),

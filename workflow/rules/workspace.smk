@@ -8,8 +8,13 @@ rule build_workspace:
         "results/{analysis}/logs/build_workspace/{signal}__{observable}__seed{seed}.log",
     benchmark:
         "results/{analysis}/benchmarks/build_workspace/{signal}__{observable}__seed{seed}.tsv"
+    group:
+        "limits"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         model=model_settings,
         histograms=config["workspace"]["histograms"],
@@ -33,8 +38,13 @@ rule write_patchset:
         "results/{analysis}/logs/write_patchset/{observable}.log",
     benchmark:
         "results/{analysis}/benchmarks/write_patchset/{observable}.tsv"
+    group:
+        "figures"
     conda:
         "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         parameters=PARAMETERS,
         made_by=made_by("write_patchset"),
