@@ -1,5 +1,6 @@
 # make         sets up .venv from the lock file and runs the analysis in CONFIG
 # make test    the tests          make lint    the linters
+# make test-slurm   a small analysis through SLURM on this machine (root, Debian's SLURM)
 # make bench   speed against peers, half an hour; parts: make bench-training, make bench-streaming
 # make targets what the studies in results/ reached, against published numbers
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
@@ -12,13 +13,16 @@ BIN := .venv/bin
 # Byte code makes every job of a run start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint bench bench-training bench-streaming targets docs lock clean
+.PHONY: run test test-slurm lint bench bench-training bench-streaming targets docs lock clean
 run: .venv/.runtime
 	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 	@cat results/$$(sed -n 's/^analysis: *\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG))/summary.txt
 
-test: .venv/.dev
+test: .venv/.dev .venv/clusters/.done
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+test-slurm: .venv/.dev .venv/clusters/.done
+	$(BIN)/python tests/slurm/run.py
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -55,6 +59,12 @@ bench-streaming: .venv/.dev
 	$(PYTHON) -m pip --quiet --python $(BIN)/python install --require-hashes -r envs/requirements-dev.lock
 	touch $@
 
+# Apart from the rest: every job of a local run would start later if Snakemake found them.
+.venv/clusters/.done: envs/requirements-clusters.lock | .venv/.dev
+	$(PYTHON) -m pip --quiet --python $(BIN)/python install --require-hashes --no-deps --upgrade \
+		--target .venv/clusters -r envs/requirements-clusters.lock
+	touch $@
+
 targets: .venv/.runtime
 	$(BIN)/python benchmarks/targets.py
 
@@ -62,11 +72,12 @@ docs: .venv/.dev
 	$(BIN)/python workflow/document.py
 
 # The same versions for every Python from 3.11 on; no index is named, so that any can serve.
-UV = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+UV = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-emit-index-url --no-header
 lock: .venv/.dev
-	$(UV) --upgrade --group dev --output-file envs/requirements-dev.lock
-	$(UV) --upgrade --constraint envs/requirements-dev.lock --output-file envs/requirements.lock
+	$(UV) pyproject.toml --upgrade --group dev --output-file envs/requirements-dev.lock
+	$(UV) pyproject.toml --upgrade --constraint envs/requirements-dev.lock --output-file envs/requirements.lock
+	$(UV) --upgrade --no-deps --group clusters --output-file envs/requirements-clusters.lock
 	$(BIN)/uv pip compile benchmarks/relaxed.in --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --output-file benchmarks/relaxed.lock
 	$(BIN)/python workflow/document.py
