@@ -242,3 +242,16 @@ def test_damaged_observables_are_refused_by_name(tmp_path):
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(InputError, match=r"model\.safetensors: not a trained observable"):
         load_observable(path)
+
+
+def test_equal_observables_are_equal_files(tmp_path):
+    """In other processes too, where safetensors orders metadata otherwise."""
+    settings = {"kind": "network", "bins": 3, "hidden": [4]}
+    observable = create_observable(settings, ["x", "y"], np.ones((5, 2)), jax.random.key(0))
+    path = tmp_path / "model.safetensors"
+    save_observable(path, observable, settings, {"rule": "é"})
+    header = path.read_bytes()[8:]
+    assert header.startswith(b'{"__metadata__":{"observable":')
+    assert int.from_bytes(path.read_bytes()[:8], "little") % 8 == 0
+    loaded, _ = load_observable(path)
+    np.testing.assert_array_equal(loaded.score(np.ones((1, 2))), observable.score(np.ones((1, 2))))

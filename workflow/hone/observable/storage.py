@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from hone.errors import InputError
 from hone.files import replacing
@@ -71,7 +71,7 @@ def save_tensors(path: str | Path, tree: Any, metadata: Mapping[str, str]) -> No
     leaves, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, eqx.is_array))
     tensors = {_name(place): np.array(leaf, order="C") for place, leaf in leaves}
     with replacing(path) as partial:
-        save_file(tensors, partial, metadata=dict(metadata))
+        partial.write_bytes(_in_order(save(tensors, metadata=dict(metadata))))
 
 
 def load_tensors(path: str | Path, like: Any) -> tuple[Any, dict[str, str]]:
@@ -98,3 +98,12 @@ def load_tensors(path: str | Path, like: Any) -> tuple[Any, dict[str, str]]:
 
 def _name(place: Any) -> str:
     return jax.tree_util.keystr(place, simple=True, separator=".")
+
+
+def _in_order(content: bytes) -> bytes:
+    """The same file with its header sorted: safetensors writes metadata in any order."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors are aligned
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
