@@ -1,7 +1,7 @@
 # make         sets up .venv from the lock file and runs the analysis in CONFIG
 # make test    the tests          make lint    the linters
 # make test-slurm   a small analysis through SLURM on this machine (root, Debian's SLURM)
-# make bench   speed against peers, half an hour; parts: make bench-training, make bench-streaming
+# make bench   speed against peers, half an hour; parts: bench-training, bench-streaming, bench-overhead
 # make targets what the studies in results/ reached, against published numbers
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
 
@@ -13,7 +13,7 @@ BIN := .venv/bin
 # Byte code makes every job of a run start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-slurm lint bench bench-training bench-streaming targets docs lock clean
+.PHONY: run test test-slurm lint bench bench-training bench-streaming bench-overhead targets docs lock clean
 run: .venv/.runtime
 	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 	@cat results/$$(sed -n 's/^analysis: *\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG))/summary.txt
@@ -31,7 +31,7 @@ lint: .venv/.dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
 	$(BIN)/mypy
 
-bench: .venv/.dev .venv/relaxed/.done bench-training bench-streaming
+bench: .venv/.dev .venv/relaxed/.done bench-training bench-streaming bench-overhead
 	$(BIN)/python benchmarks/run.py .venv/relaxed/bin/python
 
 bench-training: .venv/.dev .venv/relaxed/.done
@@ -39,6 +39,9 @@ bench-training: .venv/.dev .venv/relaxed/.done
 
 bench-streaming: .venv/.dev
 	$(BIN)/python benchmarks/run_streaming.py
+
+bench-overhead: .venv/.dev
+	$(BIN)/python benchmarks/run_overhead.py
 
 # relaxed needs the JAX and NumPy of its time.
 .venv/relaxed/.done: benchmarks/relaxed.lock | .venv/bin/python
