@@ -38,7 +38,8 @@ def main() -> None:
         overhead = statistics.median(CORES * w / j - 1 for w, j in runs)
         rows.append([
             "default analysis", f"{wall:.0f} s on {CORES} cores", f"{jobs:.0f} s",
-            f"**{overhead:.0%}**", f"{OVERHEAD_TARGET:.0%}", "yes" if overhead <= OVERHEAD_TARGET else "no",
+            f"**{overhead:.0%}**", f"{OVERHEAD_TARGET:.0%}",
+            "yes" if overhead <= OVERHEAD_TARGET else "no",
         ])  # fmt: skip
         plans = [plan(folder) for _ in range(ROUNDS)]
         took = statistics.median(took for took, _ in plans)
@@ -94,10 +95,9 @@ def plan(folder: str) -> tuple[float, int]:
     }  # fmt: skip
     path = Path(folder, "config", "many.yaml")
     path.write_text(yaml.safe_dump(config))
-    took, output = seconds(
-        lambda: snakemake(folder, "--cores", "2", "--dry-run", "--quiet", "rules", "progress",
-                          "--configfile", str(path))
-    )  # fmt: skip
+    arguments = ("--cores", "2", "--dry-run", "--configfile", str(path), "--quiet", "rules")
+    took, _ = seconds(lambda: snakemake(folder, *arguments, "progress"))
+    output = snakemake(folder, *arguments)
     total = next(line for line in output.splitlines() if line.startswith("total"))
     return took, int(total.split()[1])
 

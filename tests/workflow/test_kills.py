@@ -99,7 +99,7 @@ def test_the_lock_of_a_killed_run_is_nobodys(tmp_path):
         time.sleep(0.1)
     jobs = jobs_of(run)
     # while it runs the lock is its own
-    code, output = tiny.run(folder, targets=["results/tiny/config.yaml"])
+    code, output = tiny.run(folder)
     assert code != 0
     assert "cannot be locked" in output
     kill(run.pid)
@@ -116,15 +116,20 @@ def limited(kind, number):
 
 
 @pytest.mark.parametrize(
-    ("limit", "sign"),
+    ("limit", "first", "sign"),
     [
-        pytest.param((resource.RLIMIT_FSIZE, 30_000), "File too large", id="disk full"),
-        pytest.param((resource.RLIMIT_AS, 900_000_000), "", id="memory"),
+        pytest.param(
+            (resource.RLIMIT_FSIZE, 30_000), ["results/tiny/events/training/signal.root"],
+            "File too large", id="disk full",
+        ),
+        pytest.param(
+            (resource.RLIMIT_AS, 1_000_000_000), [f"{tiny.SEED}/model.safetensors"],
+            "Error in rule train_observable", id="memory",
+        ),
     ],
-)
-def test_a_job_that_starves_leaves_nothing_and_the_next_run_goes_on(tmp_path, limit, sign):
+)  # fmt: skip
+def test_a_job_that_starves_leaves_nothing_and_the_next_run_goes_on(tmp_path, limit, first, sign):
     folder = tiny.copy_workflow(tmp_path / "hone")
-    first = ["results/tiny/events/training/signal.root"]
     code, output = tiny.run(folder, targets=first, preexec_fn=limited(*limit))
     assert code != 0
     assert sign in output

@@ -5,7 +5,16 @@ import shutil
 import yaml
 from conftest import IGNORED, ROOT, snakemake
 
-__all__ = ["CONFIG", "LIMITS", "TARGETS", "contents", "copy_workflow", "run", "write_config"]
+__all__ = [
+    "CONFIG",
+    "LIMITS",
+    "SEED",
+    "TARGETS",
+    "contents",
+    "copy_workflow",
+    "run",
+    "write_config",
+]
 
 _NORMAL = {"kind": "normal", "covariance": [[1, 0], [0, 1]], "variables": ["x", "y"]}
 CONFIG = {
