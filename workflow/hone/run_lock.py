@@ -21,17 +21,27 @@ def forget_run(folder: str | Path) -> None:
 
 
 def release_stale_lock(folder: str | Path) -> str | None:
-    """Remove the lock of a run on this machine whose process is gone; says so, or None.
+    """Remove the lock of a run on this machine whose process is gone.
 
-    A lock that nothing is known about, or that is of another machine, stays.
+    A lock of another machine stays, and one that nothing is known about.
+
+    Returns:
+        What to say about it in one line, or None.
     """
     locks = [p for p in Path(folder, "locks").glob("*.lock") if p.is_file()]
     try:
         run = json.loads(_note(folder).read_text())
-        pid, started = int(run["pid"]), run["started"]
+        pid, started, host = int(run["pid"]), run["started"], run["host"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not locks or run.get("host") != platform.node() or _started(pid) == started:
+    if not locks:
+        return None
+    if host != platform.node():
+        return (
+            f"The lock here is of process {pid} on {host}; if that run has ended, remove it: "
+            "snakemake --unlock"
+        )
+    if _started(pid) == started:
         return None
     for lock in locks:
         lock.unlink(missing_ok=True)
