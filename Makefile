@@ -1,5 +1,6 @@
 # make         sets up .venv from the lock file and runs the analysis in CONFIG
 # make test    the tests          make lint    the linters
+#              HYPOTHESIS_PROFILE=nightly make test: more random models, twenty kills
 # make test-slurm   a small analysis through SLURM on this machine (root, Debian's SLURM)
 # make bench   speed against peers, half an hour; parts: bench-training, bench-streaming, bench-overhead
 # make targets what the studies in results/ reached, against published numbers

@@ -1,6 +1,6 @@
 """Runs that are killed, starved or refused: the next plain run goes on to the same numbers.
 
-``HONE_KILLS=20`` kills twenty times; three times otherwise.
+With ``HYPOTHESIS_PROFILE=nightly`` twenty times; three times otherwise.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import pytest
 import tiny
 from conftest import command, environment
 
-KILLS = int(os.environ.get("HONE_KILLS", "3"))
+KILLS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 3
 LONGEST = 600
 
 
