@@ -33,9 +33,8 @@ def main() -> None:
             source = HERE.parent / part
             copy = shutil.copytree if source.is_dir() else shutil.copy
             copy(source, Path(folder, part))
-        runs = [whole_run(folder) for _ in range(ROUNDS)]
-        wall, jobs = (statistics.median(part) for part in zip(*runs, strict=True))
-        overhead = statistics.median(CORES * w / j - 1 for w, j in runs)
+        wall, jobs = whole_run(folder)
+        overhead = CORES * wall / jobs - 1
         rows.append([
             "default analysis", f"{wall:.0f} s on {CORES} cores", f"{jobs:.0f} s",
             f"**{overhead:.0%}**", f"{OVERHEAD_TARGET:.0%}",
