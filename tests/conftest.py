@@ -9,6 +9,10 @@ os.environ.setdefault("NPROC", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Programs run once: compile them with little optimisation.
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+# Several tests compile the same programs, jobs of Snakemake among them: once in a run is enough.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    _CACHE = os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="hone-tests-")
+    atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
 
 import hypothesis
 import jax
@@ -16,10 +20,6 @@ import pyhf
 import pytest
 
 jax.config.update("jax_enable_x64", True)
-# Several tests compile the same programs: once in a run is enough.
-_CACHE = tempfile.mkdtemp(prefix="hone-tests-")
-atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
-jax.config.update("jax_compilation_cache_dir", _CACHE)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 hypothesis.settings.register_profile("default", deadline=None, max_examples=20, derandomize=True)

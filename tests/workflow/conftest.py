@@ -25,16 +25,15 @@ def environment():
     return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
-def snakemake(folder, *arguments, cores=2, **options):
-    """Run Snakemake in ``folder``; returns exit code and all it printed."""
+def snakemake(folder, *arguments, cores=2, within=()):
+    """Run Snakemake in ``folder``, under a command such as ``prlimit``: exit code and output."""
     result = subprocess.run(
-        command(*arguments, cores=cores),
+        [*within, *command(*arguments, cores=cores)],
         cwd=folder,
         env=environment(),
         text=True,
         capture_output=True,
         check=False,
-        **options,
     )
     return result.returncode, result.stdout + result.stderr
 

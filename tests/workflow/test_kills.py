@@ -6,7 +6,6 @@ With ``HYPOTHESIS_PROFILE=nightly`` twenty times; three times otherwise.
 import contextlib
 import os
 import random
-import resource
 import signal
 import subprocess
 import time
@@ -111,26 +110,22 @@ def test_the_lock_of_a_killed_run_is_nobodys(tmp_path):
     assert "Went on after a run that was killed" in output
 
 
-def limited(kind, number):
-    return lambda: resource.setrlimit(kind, (number, number))
-
-
 @pytest.mark.parametrize(
     ("limit", "first", "sign"),
     [
         pytest.param(
-            (resource.RLIMIT_FSIZE, 30_000), ["results/tiny/events/training/signal.root"],
+            "--fsize=30000", ["results/tiny/events/training/signal.root"],
             "File too large", id="disk full",
         ),
         pytest.param(
-            (resource.RLIMIT_AS, 1_000_000_000), [f"{tiny.SEED}/model.safetensors"],
+            "--as=1000000000", [f"{tiny.SEED}/model.safetensors"],
             "Error in rule train_observable", id="memory",
         ),
     ],
 )  # fmt: skip
 def test_a_job_that_starves_leaves_nothing_and_the_next_run_goes_on(tmp_path, limit, first, sign):
     folder = tiny.copy_workflow(tmp_path / "hone")
-    code, output = tiny.run(folder, targets=first, preexec_fn=limited(*limit))
+    code, output = tiny.run(folder, targets=first, within=("prlimit", limit))
     assert code != 0
     assert sign in output
     assert not (folder / first[0]).exists()

@@ -56,10 +56,10 @@ def write_config(folder, config):
     (folder / "config" / "tiny.yaml").write_text(yaml.safe_dump(config))
 
 
-def run(folder, *arguments, cores=2, targets=TARGETS, **options):
+def run(folder, *arguments, cores=2, targets=TARGETS, within=()):
     """Exit code and output of Snakemake in ``folder``."""
     config = ("--configfile", "config/tiny.yaml")
-    return snakemake(folder, *targets, *arguments, *config, cores=cores, **options)
+    return snakemake(folder, *targets, *arguments, *config, cores=cores, within=within)
 
 
 def contents(folder):
