@@ -6,7 +6,7 @@ import pytest
 import uproot
 import yaml
 from conftest import snakemake
-from ntuples import write_analysis
+from ntuples import columns, write, write_analysis
 
 TARGETS = [
     "results/ntuples/signal/neos/seed1/limits.json",
@@ -106,6 +106,39 @@ def test_pseudo_data_smoothing_and_pruning_train_nothing(analysis):
     (xsec,) = (row for row in rows if ",xsec," in row)
     assert xsec.startswith("signal_region,background,xsec,normsys,0.1")
     assert xsec.endswith("False,True")
+
+
+@pytest.mark.parametrize("pseudo_data", [False, True])
+def test_every_hypothesis_sees_the_same_observation(analysis, pseudo_data):
+    folder, config, _ = analysis
+    (signal,) = (s for s in config["samples"] if s["name"] == "signal")
+    write(folder / "heavy.root", columns(4000, 4, True))
+    several = {
+        **config,
+        "analysis": "several",
+        "samples": [*config["samples"], {**signal, "name": "heavy", "files": "heavy.root"}],
+        "observation": {"signal": "signal", "mu": 2.0, "pseudo_data": pseudo_data, "seed": 3},
+        "observables": [
+            {
+                "name": "mass",
+                "kind": "variable",
+                "variable": "mass",
+                "edges": [90, 115, 135, 160],
+            }
+        ],
+    }
+    places = [f"results/several/{name}/mass/seed1/workspace.json" for name in ("signal", "heavy")]
+    code, output = run(folder, several, *places)
+    assert code == 0, output
+    own, other = (json.loads((folder / path).read_text()) for path in places)
+    assert own["observations"] == other["observations"]
+    total = sum(sum(o["data"]) for o in own["observations"])
+    expected = sum(
+        (2 if sample["name"] == "signal" else 1) * sum(sample["data"])
+        for channel in own["channels"]
+        for sample in channel["samples"]
+    )
+    assert total == pytest.approx(expected, abs=4 * total**0.5 if pseudo_data else 1e-6)
 
 
 def test_bad_events_stop_everything_with_one_error(analysis):

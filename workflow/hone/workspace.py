@@ -192,12 +192,15 @@ def sides(histograms: Mapping[str, Histogram], sample: str, systematic: str) -> 
 
 
 def expected_observation(
-    samples: Sequence[Process], histograms: Mapping[str, Histogram], strength: float
+    nominal: Mapping[str, Histogram], strengths: Mapping[str, float]
 ) -> Histogram:
-    """What is expected (B,) at a signal strength, in place of events that are not looked at."""
-    values = sum(
-        (strength if s.is_signal else 1.0) * np.asarray(histograms[s.name].values) for s in samples
-    )
+    """What is expected (B,), in place of events that are not looked at.
+
+    Args:
+        nominal: histogram of each sample.
+        strengths: factor on the yield of a sample, where it is not 1.
+    """
+    values = sum(strengths.get(name, 1.0) * np.asarray(h.values) for name, h in nominal.items())
     return Histogram(np.asarray(values), np.asarray(values))
 
 

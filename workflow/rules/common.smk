@@ -53,8 +53,9 @@ TEMPLATES = list(
 FILES = event_files(config)
 DATA = [s["name"] for s in config["samples"] if s["process"] == "data"]
 # Without generated pseudo-data and before unblinding, the observation is what is expected.
-PSEUDO_DATA = config["observation"]["pseudo_data"]
-BLIND = bool(FILES) and not (config["observation"]["unblind"] or PSEUDO_DATA)
+OBSERVATION = {"signal": SIGNALS[0], **config["observation"]}
+PSEUDO_DATA = OBSERVATION["pseudo_data"]
+BLIND = bool(FILES) and not (OBSERVATION["unblind"] or PSEUDO_DATA)
 # Samples whose events are also weighted otherwise.
 WEIGHTED = [name for name in TEMPLATES if varied_weights(config, name)]
 # Features that are variables of the events, not expressions of them.
@@ -319,6 +320,32 @@ def surveys(wildcards):
         analysis=wildcards.analysis,
         template=templates(config, wildcards.signal, wildcards.get("observable")),
     )
+
+
+def injected(wildcards):
+    """The signal in the observation of the user's own files, where it is another hypothesis'."""
+    name = OBSERVATION["signal"]
+    expected = BLIND or PSEUDO_DATA
+    return [name] if expected and OBSERVATION["mu"] and name != wildcards.signal else []
+
+
+def injected_files(wildcards):
+    """Its files, by name."""
+    return {name: FILES[name] for name in injected(wildcards)}
+
+
+def injected_surveys(wildcards):
+    """What is known about its events."""
+    return [
+        f"results/{wildcards.analysis}/inputs/{name}.json"
+        for name in injected(wildcards)
+    ]
+
+
+def injected_settings(wildcards):
+    """How its events are read, with their nominal weight."""
+    there = injected(wildcards)
+    return reading([s for s in config["samples"] if s["name"] in there], [])
 
 
 def observed_files(wildcards):

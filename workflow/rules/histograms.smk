@@ -2,7 +2,8 @@ rule fill_histograms:
     input:
         model=f"{RESULT}/model.safetensors",
         evaluation=all_files_of("evaluation"),
-        surveys=surveys,
+        surveys=lambda wildcards: surveys(wildcards) + injected_surveys(wildcards),
+        injected=lambda wildcards: sum(injected_files(wildcards).values(), []),
         observed=observed_files,
     output:
         f"{RESULT}/histograms.root",
@@ -20,10 +21,11 @@ rule fill_histograms:
     params:
         inputs=input_settings,
         evaluation_files=files_of("evaluation"),
-        model=model_settings,
+        injected_inputs=injected_settings,
+        injected_files=injected_files,
         data=[s for s in config["samples"] if s["process"] == "data"],
         blind=BLIND,
-        observation={"signal": SIGNALS[0], **config["observation"]},
+        observation=OBSERVATION,
         made_by=made_by("fill_histograms"),
     message:
         "Filling histograms of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"

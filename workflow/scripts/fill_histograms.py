@@ -13,7 +13,7 @@ from hone.observable import load_observable
 from hone.regions import Channels, regions_of
 from hone.script import job, setup_jax
 from hone.templates import write_histograms
-from hone.workspace import expected_observation, processes
+from hone.workspace import expected_observation
 
 with job(snakemake) as provenance:
     setup_jax()
@@ -21,16 +21,21 @@ with job(snakemake) as provenance:
     observable, _ = load_observable(snakemake.input.model)
     regions, features = regions_of(params.inputs), observable.features
     surveys = {Path(path).stem: read_json(path) for path in snakemake.input.surveys}
-    check_inputs(surveys, params.inputs["samples"], regions, {})
+    samples = params.inputs["samples"] + params.injected_inputs["samples"]
+    check_inputs(surveys, samples, regions, {})
     found = sources(params.inputs, list(files), files)
     groups = fill_histograms(observable, found, regions, surveys, features)
-    signal, settings = snakemake.wildcards.signal, params.observation
-    strength = settings["mu"] if settings["signal"] == signal else 0.0
+    settings = params.observation
+    # The observation is the same for every hypothesis: a signal in it may be another one's.
+    other = sources(params.injected_inputs, list(params.injected_files), params.injected_files)
+    nominal = [source for source in found if source.name == source.sample] + other
+    strengths = {snakemake.wildcards.signal: 0.0, settings["signal"]: settings["mu"]}
     if params.blind:
-        observed = expected_observation(processes(params.model, signal), groups["hard"], strength)
+        hard = (
+            groups["hard"] | fill_histograms(observable, other, regions, surveys, features)["hard"]
+        )
+        observed = expected_observation({s.name: hard[s.name] for s in nominal}, strengths)
     elif settings["pseudo_data"]:
-        nominal = [source for source in found if source.name == source.sample]
-        strengths = {signal: strength}
         observed = draw_data(
             observable, nominal, regions, surveys, features, strengths, settings["seed"]
         )
