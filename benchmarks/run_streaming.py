@@ -15,7 +15,7 @@ from pathlib import Path
 from ntuples import SYSTEMATICS, write
 from run import HERE, run, table
 
-os.environ["NPROC"] = "1"
+os.environ |= {"NPROC": "1", "OPENBLAS_NUM_THREADS": "1"}
 TIME_TARGET, MEMORY_TARGET, MEMORY_LIMIT = 3.0, 1.3, 2 * 1024**3
 ROUNDS = 3
 

@@ -197,6 +197,8 @@ def snakemake(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]
     """Snakemake at work in ``folder``; what it says is in ``snakemake.log`` there."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPATH"] = str(CLUSTERS)
+    # Each program is compiled once for both runs.
+    environment["JAX_COMPILATION_CACHE_DIR"] = str(folder.parent / "jax")
     command = [sys.executable, "-m", "snakemake", "--configfile", "config/small.yaml"]
     with (folder / "snakemake.log").open("w") as log:
         process = subprocess.Popen(

@@ -28,8 +28,9 @@ class Tally:
 
     def add(self, batch: Batch) -> None:
         self.files[batch.path] += batch.size
+        nominal = batch.nominal
         for name in SETS:
-            weights = batch.weights[0, batch.of_set(self.source.split, name, self.events_set)]
+            weights = nominal[batch.of_set(self.source.split, name, self.events_set)]
             self.sets[name]["events"] += len(weights)
             self.sets[name]["weight"] += float(weights.sum())
 

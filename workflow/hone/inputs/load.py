@@ -44,7 +44,7 @@ def load_events(
     for source in sources:
         low, high = read_range(source, events_set, surveys, sizes[events_set])
         batches = list(Reader(source, features, regions).batches(low, high))
-        kept = sum(float(b.weights[0].sum()) for b in batches)
+        kept = sum(float(b.nominal.sum()) for b in batches)
         events = sum(b.size for b in batches)
         scale = scale_of(source, surveys, kept)
         name = source.name
@@ -54,7 +54,7 @@ def load_events(
                 f"{source}: no {events_set} event is in a region with the observable; look at the "
                 "regions' selections, or give the set a larger part of the events"
             )
-        weights = scale * np.concatenate([b.weights[:, b.trained] for b in batches], axis=1)
+        weights = scale * np.concatenate([b.weights(b.trained) for b in batches], axis=1)
         found_weights |= dict(zip(source.weights, weights, strict=True))
         if sum(region.is_trained for region in regions) > 1:
             found_place[name] = np.concatenate([b.place[b.trained] for b in batches])
@@ -112,5 +112,5 @@ def scale_of(source: Source, surveys: Mapping[str, Mapping[str, Any]], kept: flo
 
 def _fixed(batches: Sequence[Batch], region: Region, column: int, scale: float) -> Histogram:
     values = np.concatenate([b.fixed[region.name][1] for b in batches])
-    weights = np.concatenate([b.weights[column, b.fixed[region.name][0]] for b in batches])
-    return count(values, scale * weights, region.fixed_edges)
+    weights = np.concatenate([b.raw_weights[column][b.fixed[region.name][0]] for b in batches])
+    return count(values, scale * weights.astype(float), region.fixed_edges)

@@ -20,8 +20,8 @@ class Batch(NamedTuple):
     """Some events. Sizes: n events, m of them in a region with the observable."""
 
     path: str
-    weights: np.ndarray
-    """float64 (T, n), as they stand in the file, a row for each template"""
+    raw_weights: tuple[np.ndarray, ...]
+    """Of each template (n,), as they stand in the file: they are most of the memory"""
     uniform: np.ndarray | None
     """float64 (n,), which says the set; None where the file says it"""
     place: np.ndarray
@@ -36,7 +36,16 @@ class Batch(NamedTuple):
     @property
     def size(self) -> int:
         """Number of events n."""
-        return int(self.weights.shape[1])
+        return len(self.place)
+
+    def weights(self, where: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """Weights of some of the events, float64 (T, m), a row for each template."""
+        return np.array([column[where] for column in self.raw_weights], dtype=float)
+
+    @property
+    def nominal(self) -> np.ndarray:
+        """Weights of the first template, float64 (n,)."""
+        return self.raw_weights[0].astype(float)
 
     def of_set(self, split: Split | None, name: str, files_are: str) -> np.ndarray | slice:
         """The events of a set; where the files say it, all of them or none."""
@@ -105,9 +114,10 @@ class Reader:
 
     def _batch(self, piece: Piece, numbers: np.ndarray | None) -> Batch:
         size = piece.size
-        weights = np.empty((len(self.weights), size))
-        for k, (what, expression) in enumerate(self.weights.items()):
-            weights[k] = self._finite(piece, what, self._values(piece, what, expression))
+        weights = tuple(
+            self._finite(piece, what, self._values(piece, what, expression))
+            for what, expression in self.weights.items()
+        )
         inside = self._inside(piece)
         place = np.full(size, -1, dtype=np.int8)
         for k, region in enumerate(r for r in self.regions if r.is_trained):

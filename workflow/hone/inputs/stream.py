@@ -80,7 +80,7 @@ def fill_histograms(
         reader, place = Reader(source, features, regions), 0
         widths = _widths(observable, reader.batches(low, high))
         for batch in reader.batches(low, high):
-            kept += float(batch.weights[0].sum())
+            kept += float(batch.nominal.sum())
             size = len(batch.features)
             own = None if widths is None else widths[place : place + size]
             _add(observable, channels, edges, batch, both, own)
@@ -88,7 +88,7 @@ def fill_histograms(
             for region in channels.fixed:
                 inside, values = batch.fixed[region.name]
                 bins = _bin(values, region.fixed_edges)
-                fixed[region.name].count(bins, batch.weights[:, inside])
+                fixed[region.name].count(bins, batch.weights(inside))
         scale = scale_of(source, surveys, kept)
         for k, template in enumerate(source.weights):
             others = [fixed[r.name].histogram(k, scale) for r in channels.fixed]
@@ -137,13 +137,13 @@ def draw_data(
         for batch in Reader(source, features, regions).batches(
             *read_range(source, "evaluation", surveys)
         ):
-            mean = strengths.get(source.name, 1.0) * scale * batch.weights[:1]
+            mean = strengths.get(source.name, 1.0) * scale * batch.nominal
             if (mean < 0).any():
                 raise InputError(
                     f"{source}: {batch.path} has events of negative weight, of which no "
                     "pseudo-data can be drawn; leave out observation.pseudo_data"
                 )
-            yield batch._replace(weights=generator.poisson(mean).astype(float))
+            yield batch._replace(raw_weights=(generator.poisson(mean),))
 
     return _count(observable, regions, (batch for source in sources for batch in drawn(source)))
 
@@ -160,7 +160,7 @@ def _count(
         _add(observable, channels, edges, batch, both, None)
         for region in channels.fixed:
             inside, values = batch.fixed[region.name]
-            fixed[region.name].count(_bin(values, region.fixed_edges), batch.weights[:, inside])
+            fixed[region.name].count(_bin(values, region.fixed_edges), batch.weights(inside))
     return channels.joined(
         both.histogram(0, 1.0, slice(trained)),
         [fixed[r.name].histogram(0, 1.0) for r in channels.fixed],
@@ -177,7 +177,7 @@ def _widths(observable: Observable, batches: Iterator[Batch]) -> np.ndarray | No
     responses, weights = [], []
     for batch in batches:
         responses.append(in_pieces(_respond, observable, batch.features))
-        weights.append(batch.weights[0, batch.trained])
+        weights.append(batch.nominal[batch.trained])
     everything = jax.tree.map(lambda *parts: jnp.concatenate(parts), *responses)
     together = jnp.concatenate(weights)
     found = observable.widths(everything, together, 1.0)
@@ -197,21 +197,22 @@ def _add(
     ``sums`` has the counted bins of all these regions, then their soft ones; ``widths`` are for
     each event, or follow from the observable alone.
     """
-    weights = batch.weights[:, batch.trained]
-    place = batch.place[batch.trained]
+    trained, place = batch.trained, batch.place[batch.trained]
+    chosen = None if isinstance(trained, slice) else np.flatnonzero(trained)
     for start in range(0, len(place), _PIECE):
-        part = slice(start, start + _PIECE)
-        sums.add(
-            *_pass(
-                observable,
-                channels,
-                edges,
-                _filled(batch.features[part]),
-                _filled(weights[:, part].T).T,
-                None if widths is None else _filled(widths[part], 1.0),
-                _filled(place[part]) if len(channels.trained) > 1 else None,
-            )
+        part = slice(start, min(start + _PIECE, len(place)))
+        shares = _shares(
+            observable,
+            channels,
+            edges,
+            _filled(batch.features[part]),
+            None if widths is None else _filled(widths[part], 1.0),
+            _filled(place[part]) if len(channels.trained) > 1 else None,
         )
+        weights = batch.weights(part if chosen is None else chosen[part])
+        both = np.asarray(shares)[:, : weights.shape[1]].T
+        # NumPy's products of matrices: XLA's take almost twice the time for such shapes on a CPU.
+        sums.add(weights @ both, np.square(weights) @ np.square(both))
 
 
 def _filled(values: np.ndarray, filling: float = 0.0) -> np.ndarray:
@@ -233,19 +234,10 @@ def _respond(observable: Observable, events: Any) -> Any:
 
 
 @eqx.filter_jit
-def _pass(
-    observable: Observable,
-    channels: Channels,
-    edges: Any,
-    events: Any,
-    weights: Any,
-    widths: Any,
-    place: Any,
-) -> tuple[jax.Array, jax.Array]:
-    """Yields and variances (T, 2 R b): hard bins of all regions with the observable, then soft.
-
-    All in one program: the thread that reads ahead and this one wait for each other less often.
-    """
+def _shares(
+    observable: Observable, channels: Channels, edges: Any, events: Any, widths: Any, place: Any
+) -> jax.Array:
+    """Shares of events (2 R b, n): in hard bins of all regions with the observable, then soft."""
     response = observable.respond(jnp.asarray(events))
     if widths is None:
         widths = observable.widths(response, jnp.ones(len(events)), 1.0)
@@ -256,8 +248,7 @@ def _pass(
             observable.shares(response, jnp.asarray(widths)),
         )
     ]
-    both, weights = jnp.concatenate(shares, axis=1), jnp.asarray(weights)
-    return weights @ both, weights**2 @ both**2
+    return jnp.concatenate(shares, axis=1).T
 
 
 def _hard_shares(scores: Any, edges: Any) -> jax.Array:

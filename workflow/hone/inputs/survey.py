@@ -98,11 +98,11 @@ def _add_regions(sums: Mapping[str, "_Sums"], regions: Sequence[Region], batch: 
     place = 0
     for region in regions:
         if region.is_trained:
-            sums[region.name].add(batch.weights[:, batch.place == place], None)
+            sums[region.name].add(batch.weights(batch.place == place), None)
             place += 1
         else:
             inside, values = batch.fixed[region.name]
-            sums[region.name].add(batch.weights[:, inside], values)
+            sums[region.name].add(batch.weights(inside), values)
 
 
 def _digest(running: Mapping[str, Any]) -> str:
