@@ -33,11 +33,11 @@ def draw_cls_scan(limits: Mapping[str, Any], observable: str) -> Figure:
         drawn.cls_obs.remove()
     texts = []
     if limits["observed_limit"] is not None:
-        texts.append(f"observed $\\mu <$ {limits['observed_limit']:.3f}")
+        texts.append(f"observed $\\mu <$ {limits['observed_limit']:.4g}")
     if limits["expected_limits_postfit"][2] is not None:
-        texts.append(f"expected, after the fit $\\mu <$ {limits['expected_limits_postfit'][2]:.3f}")
+        texts.append(f"expected, after the fit $\\mu <$ {limits['expected_limits_postfit'][2]:.4g}")
     if limits["expected_limits"][2] is not None:
-        texts.append(f"expected, nominal $\\mu <$ {limits['expected_limits'][2]:.3f}")
+        texts.append(f"expected, nominal $\\mu <$ {limits['expected_limits'][2]:.4g}")
     axes.text(
         0.97, 0.55, "\n".join(texts), transform=axes.transAxes, ha="right", fontsize=10,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8},
@@ -66,7 +66,15 @@ def draw_limits(
     figure, (axes,) = new_figure()
     for low, colour, label in ((0, "yellow", "95 % expected"), (1, "limegreen", "68 % expected")):
         axes.fill_between(values, expected[:, low], expected[:, 4 - low], color=colour, label=label)
-    axes.plot(values, expected[:, 2], "--", color="black", label="median expected")
+    # A limit between two that do not exist has no line and no band: markers show it all the same.
+    axes.plot(
+        values, expected[:, 2], "s--", color="black", markersize=4, fillstyle="none",
+        label="median expected",
+    )  # fmt: skip
+    missing = [f"{v:g}" for v, limit in zip(values, expected[:, 2], strict=True) if np.isnan(limit)]
+    if missing:
+        text = f"no expected limit at {', '.join(missing)}"
+        axes.text(0.03, 0.04, text, transform=axes.transAxes, fontsize=10)
     if np.isfinite(observed).any():
         axes.plot(values, observed, "o-", color="black", markersize=5, label="observed")
     axes.axhline(1, color="0.4", linewidth=0.8)
@@ -74,6 +82,7 @@ def draw_limits(
         axes.set_yscale("log")
         low, high = np.nanmin(expected), np.nanmax(expected)
         axes.set_ylim(0.4 * min(low, 1), 6 * max(high, 1))
+    axes.margins(x=0.03)
     axes.set(xlabel=parameter, ylabel=r"upper limit on $\mu$")
     level = limits[values[0]]["level"]
     axes.set_title(f"{observable}: limits at {1 - level:.0%} CL", loc="left")

@@ -46,7 +46,10 @@ def draw_study(
         for x, values in points:
             axes.plot([x] * len(values), values, marker, color=colour, markersize=4, alpha=0.5)
         shown = [(x, np.median(values)) for x, values in points if values]
-        axes.plot(*zip(*shown, strict=True), "-", marker=marker, color=colour, label=label)
+        axes.plot(
+            [x for x, _ in shown], [y for _, y in shown], "-", marker=marker, color=colour,
+            label=label,
+        )  # fmt: skip
     if floor.get("expected_cls") is not None:
         axes.axhline(
             floor["expected_cls"], color="black", linestyle="--", linewidth=1.2, label="floor"
@@ -57,7 +60,12 @@ def draw_study(
         axes.set_xticks(sorted(set(xs)), [f"{x:g}" for x in sorted(set(xs))])
         axes.xaxis.set_minor_formatter("")
         axes.tick_params(axis="x", which="minor", bottom=False, top=False)
+    known = [y for points in lines.values() for _, values in points for y in values]
+    known += [floor["expected_cls"]] if floor.get("expected_cls") is not None else []
     axes.set_yscale("log")
+    if known:
+        axes.set(ylim=(0.5 * min(known), 2 * max(known)))
+    axes.margins(x=0.05)
     axes.set_xlabel(f"{study['against'].replace('_', ' ')}")
     axes.set_ylabel("expected CL$_s$ at $\\mu = 1$, no staterror")
     axes.set_title(study["name"].replace("_", " "), loc="left")
