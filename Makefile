@@ -20,7 +20,7 @@ run: .venv/.runtime
 	@cat results/$$(sed -n 's/^analysis: *\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG))/summary.txt
 
 test: .venv/.dev .venv/clusters/.done
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-slurm: .venv/.dev .venv/clusters/.done
 	$(BIN)/python tests/slurm/run.py

@@ -285,8 +285,9 @@ def run() -> None:
         slurm = Slurm(folder, stack)
         slurm.start("munged", "slurmctld", "slurmd")
         there = clone(folder / "cluster")
-        # No accounting here; the rest is as the profile has it.
+        # No accounting here, and no queue to be spared; the rest is as the profile has it.
         options = ("--profile", "profiles/slurm", "--slurm-status-command", "squeue")
+        options += ("--slurm-init-seconds-before-status-checks", "5")
         with snakemake(there, *options) as process:
             seen = disturb(slurm, there, process)
         print(f"through SLURM, disturbed: {time.monotonic() - start:.0f} s, {len(seen)} jobs:")

@@ -199,18 +199,28 @@ def _add(
     """
     trained, place = batch.trained, batch.place[batch.trained]
     chosen = None if isinstance(trained, slice) else np.flatnonzero(trained)
-    for start in range(0, len(place), _PIECE):
-        part = slice(start, min(start + _PIECE, len(place)))
-        shares = _shares(
-            observable,
-            channels,
-            edges,
-            _filled(batch.features[part]),
-            None if widths is None else _filled(widths[part], 1.0),
-            _filled(place[part]) if len(channels.trained) > 1 else None,
-        )
+    parts = [
+        slice(start, min(start + _PIECE, len(place))) for start in range(0, len(place), _PIECE)
+    ]
+
+    def scored() -> Iterator[jax.Array]:
+        for part in parts:
+            yield _shares(
+                observable,
+                channels,
+                edges,
+                _filled(batch.features[part]),
+                None if widths is None else _filled(widths[part], 1.0),
+                _filled(place[part]) if len(channels.trained) > 1 else None,
+            )
+
+    # JAX returns before it is done: the next piece is scored while this one is added up.
+    following = scored()
+    shares = next(following, None)
+    for part in parts:
+        this, shares = shares, next(following, None)
         weights = batch.weights(part if chosen is None else chosen[part])
-        both = np.asarray(shares)[:, : weights.shape[1]].T
+        both = np.asarray(this)[:, : weights.shape[1]].T
         # NumPy's products of matrices: XLA's take almost twice the time for such shapes on a CPU.
         sums.add(weights @ both, np.square(weights) @ np.square(both))
 
