@@ -162,7 +162,7 @@ def test_limits_against_a_parameter(observed, tmp_path):
 
 def test_comparison_with_and_without_floor(tmp_path):
     rows = [
-        {"observable": name, "expected_cls_2": 1e-6 * k, "sigma_mu": 0.3,
+        {"observable": name, "expected_cls_2": 1e-6 * k, "expected_p0": 1e-3, "sigma_mu": 0.3,
          "expected_limits_2": None if k == 2 else 0.2 * k}
         for name in ("a", "b") for k in (1, 2)
     ]  # fmt: skip

@@ -13,6 +13,7 @@ LIBRARY = Path(workflow.basedir, "workflow").resolve()
 sys.path.insert(0, str(LIBRARY))
 
 from hone.config import (
+    baseline,
     checked_config,
     event_files,
     is_trained,
@@ -44,6 +45,7 @@ TOGETHER = [name for name in TRAINED if OBSERVABLES[name]["together"]]
 REBINNED = [name for name, o in OBSERVABLES.items() if o["kind"] == "rebinned"]
 VARIABLES = [name for name, o in OBSERVABLES.items() if o["kind"] == "variable"]
 SEARCHED = [name for name, o in OBSERVABLES.items() if o.get("search") == "grid"]
+BASELINE = baseline(config) if len(OBSERVABLES) > 1 else None
 STUDIES = {study["name"]: study for study in config["studies"]}
 SETS = ["training", "validation", "evaluation"]
 TEMPLATES = list(
@@ -432,7 +434,11 @@ def all_figures(extension):
             "results/{analysis}/figures/{signal}__{name}.{extension}",
             analysis=ANALYSIS,
             signal=SIGNALS,
-            name=["comparison", *(f"study_{study}" for study in STUDIES)],
+            name=[
+                "comparison",
+                *(["gain"] if BASELINE else []),
+                *(f"study_{study}" for study in STUDIES),
+            ],
             extension=extension,
         )
         + expand(

@@ -1,3 +1,15 @@
+# Only where there is a baseline.
+GAIN_FIGURES = {}
+if BASELINE:
+    GAIN_FIGURES["gain_png"] = report(
+        "results/{analysis}/figures/{signal}__gain.png",
+        caption="../report/gain.rst",
+        category="Results",
+        labels={"figure": "gain", "signal": "{signal}", "observable": "all"},
+    )
+    GAIN_FIGURES["gain_pdf"] = "results/{analysis}/figures/{signal}__gain.pdf"
+
+
 rule plot_training:
     input:
         histories=all_seeds("history.csv"),
@@ -154,8 +166,10 @@ rule plot_cls_scan:
 rule plot_comparison:
     input:
         comparison="results/{analysis}/comparison.csv",
+        table="results/{analysis}/table.csv",
         floor="results/{analysis}/{signal}/floor.json" if HAS_FLOOR else [],
     output:
+        **GAIN_FIGURES,
         png=report(
             "results/{analysis}/figures/{signal}__comparison.png",
             caption="../report/comparison.rst",
@@ -175,6 +189,7 @@ rule plot_comparison:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        gain=bool(GAIN_FIGURES),
         made_by=made_by("plot_comparison"),
     message:
         "Drawing the comparison of observables for {wildcards.signal}"

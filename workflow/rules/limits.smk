@@ -83,6 +83,30 @@ rule compare_observables:
             category="Results",
             labels={"figure": "summary", "signal": "all", "observable": "all"},
         ),
+        headline="results/{analysis}/headline.txt",
+        first_page="results/{analysis}/table.rst",
+        table=report(
+            "results/{analysis}/table.csv",
+            caption="../report/table.rst",
+            category="Results",
+            labels={"figure": "table (CSV)", "signal": "all", "observable": "all"},
+        ),
+        markdown=report(
+            "results/{analysis}/table.md",
+            caption="../report/table.rst",
+            category="Results",
+            labels={
+                "figure": "table (Markdown)",
+                "signal": "all",
+                "observable": "all",
+            },
+        ),
+        latex=report(
+            "results/{analysis}/table.tex",
+            caption="../report/table.rst",
+            category="Results",
+            labels={"figure": "table (LaTeX)", "signal": "all", "observable": "all"},
+        ),
     log:
         "results/{analysis}/logs/compare_observables.log",
     benchmark:
@@ -94,6 +118,7 @@ rule compare_observables:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
+        baseline=BASELINE,
         made_by=made_by("compare_observables"),
     message:
         "Comparing observables"

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 from hone.files import read_json, replacing, write_csv
+from hone.gains import compared
+from hone.published_table import headline, latex, markdown
+from hone.report import results_table
 from hone.script import job
 from hone.tables import flatten, summary
 
@@ -14,5 +17,14 @@ with job(snakemake):
         rows.append(head | flatten(read_json(path)))
     floors = {Path(path).parent.name: read_json(path) for path in snakemake.input.floors}
     write_csv(snakemake.output.comparison, rows)
-    with replacing(snakemake.output.summary) as partial:
-        partial.write_text(summary(snakemake.wildcards.analysis, rows, floors))
+    table = compared(rows, snakemake.params.baseline)
+    write_csv(snakemake.output.table, table)
+    for path, text in (
+        (snakemake.output.markdown, markdown(table, floors)),
+        (snakemake.output.latex, latex(table, floors)),
+        (snakemake.output.headline, headline(table, floors)),
+        (snakemake.output.first_page, results_table(table, floors)),
+        (snakemake.output.summary, summary(snakemake.wildcards.analysis, rows, floors)),
+    ):
+        with replacing(path) as partial:
+            partial.write_text(text)

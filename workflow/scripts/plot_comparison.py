@@ -1,12 +1,17 @@
-"""Draw the observables side by side."""
+"""Draw the observables side by side, and what they gain against the baseline."""
 
 from hone.figures import save
-from hone.figures.comparison import draw_comparison
+from hone.figures.comparison import draw_comparison, draw_gain
 from hone.files import read_csv, read_json
 from hone.script import job
 
 with job(snakemake):
-    rows = read_csv(snakemake.input.comparison)
-    mine = [row for row in rows if row["signal"] == snakemake.wildcards.signal]
+    output, signal = snakemake.output, snakemake.wildcards.signal
+    rows, table = (
+        [row for row in read_csv(path) if row["signal"] == signal]
+        for path in (snakemake.input.comparison, snakemake.input.table)
+    )
     floor = read_json(snakemake.input.floor) if snakemake.input.floor else {}
-    save(draw_comparison(mine, floor), snakemake.output)
+    save(draw_comparison(rows, floor), [output.png, output.pdf])
+    if snakemake.params.gain:
+        save(draw_gain(table), [output.gain_png, output.gain_pdf])

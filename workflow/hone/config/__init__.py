@@ -2,6 +2,7 @@
 
 from hone.config.check import checked_config
 from hone.config.contents import (
+    baseline,
     event_files,
     is_trained,
     seeds,
@@ -13,6 +14,7 @@ from hone.config.schema import SCHEMA, load_schema
 
 __all__ = [
     "SCHEMA",
+    "baseline",
     "checked_config",
     "event_files",
     "is_trained",

@@ -6,6 +6,7 @@ from typing import Any
 from hone.samples import affected, has_events, is_ntuple
 
 __all__ = [
+    "baseline",
     "event_files",
     "is_trained",
     "matching",
@@ -14,6 +15,12 @@ __all__ = [
     "systematics_of",
     "templates",
 ]
+
+
+def baseline(config: dict[str, Any]) -> str | None:
+    """The observable that others are compared with: the first trained on cross-entropy, if any."""
+    names = (o["name"] for o in config["observables"] if o.get("objective") == "bce")
+    return next(names, None)
 
 
 def signals(config: dict[str, Any]) -> list[str]:

@@ -1,0 +1,206 @@
+"""Gains against a baseline: their numbers, their errors, and how they are shown."""
+
+import math
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from hone.errors import InputError
+from hone.figures.comparison import draw_comparison, draw_gain
+from hone.gains import FIGURES_OF_MERIT, compared
+from hone.published_table import headline, latex, markdown
+
+FLOOR = {"expected_cls": 2.9e-7, "expected_limit": 0.2, "expected_p0": 3e-21, "sigma_mu": 0.25}
+
+
+def seed(observable, number, limit, signal="s", cls=1e-6, p0=1e-3, sigma=0.3):
+    """A row of comparison.csv; without staterror p is half, its error a twentieth of that."""
+    without = {
+        "expected_cls": cls and cls / 2, "expected_limit": limit, "expected_p0": p0 and p0 / 2,
+        "sigma_mu": sigma,
+    }  # fmt: skip
+    errors = {f"without_staterror_{k}_error": v and v / 20 for k, v in without.items()}
+    return {
+        "signal": signal, "observable": observable, "seed": number, "expected_limits_2": limit,
+        "expected_cls_2": cls, "expected_p0": p0, "sigma_mu": sigma,
+        "pyhf_max_difference": 2e-7, "pyhf_agrees": number != 3,
+        **{f"without_staterror_{k}": v for k, v in without.items()}, **errors,
+    }  # fmt: skip
+
+
+def rows(seeds=3):
+    numbers = range(1, seeds + 1)
+    return [
+        *(seed("neos", k, 0.2 + 0.001 * k, cls=1e-8 * k, p0=1e-5, sigma=0.2) for k in numbers),
+        *(seed("bce", k, 0.4 + 0.002 * k, cls=1e-6 * k, p0=1e-3, sigma=0.5) for k in numbers),
+        *(seed("edges_50%", k, 0.5 + 0.003 * k, cls=3e-6 * k, p0=None) for k in numbers),
+    ]
+
+
+def by_name(table):
+    return {row["observable"]: row for row in table}
+
+
+def test_gains_of_limits_are_by_how_much_they_are_smaller():
+    found = by_name(compared(rows(), "bce"))
+    assert found["neos"]["expected_limit"] == pytest.approx(0.202)
+    assert found["neos"]["gain_expected_limit"] == pytest.approx(100 * (1 - 0.202 / 0.404))
+    assert found["neos"]["gain_sigma_mu"] == pytest.approx(60)
+    assert found["edges_50%"]["gain_expected_limit"] < 0
+    assert found["bce"]["gain_expected_limit"] is None
+    assert found["bce"]["baseline"] == "bce"
+
+
+def test_gains_of_p_values_are_those_of_significances():
+    found = by_name(compared(rows(), "bce"))["neos"]
+    wanted = norm.isf(2e-8) / norm.isf(2e-6) - 1
+    assert found["gain_expected_cls"] == pytest.approx(100 * wanted)
+    # no significance, no gain
+    worthless = [seed("a", 1, 0.2), seed("bce", 1, 0.3, cls=0.6, p0=0.5)]
+    row = by_name(compared(worthless, "bce"))["a"]
+    assert row["gain_expected_cls"] is None
+    assert row["gain_expected_p0"] is None
+    assert row["gain_expected_limit"] > 0
+
+
+@pytest.mark.parametrize("name", FIGURES_OF_MERIT)
+def test_one_seed_has_the_error_of_the_evaluation_events(name):
+    """Against numbers drawn within the errors of both."""
+    single = compared(rows(seeds=1), "bce")
+    row = by_name(single)["neos"]
+    assert row["gain_error_from"] == "events"
+    draw = np.random.default_rng(5)
+    column = FIGURES_OF_MERIT[name]
+    of = {r["observable"]: r for r in rows(seeds=1)}
+
+    def drawn(observable):
+        value = of[observable][column]
+        return value * (1 + draw.normal(0, 0.05, 200_000))
+
+    if name in ("expected_cls", "expected_p0"):
+        gains = norm.isf(drawn("neos")) / norm.isf(drawn("bce")) - 1
+    else:
+        gains = 1 - drawn("neos") / drawn("bce")
+    # linear propagation: a twentieth squared is left out
+    assert row[f"gain_{name}_error"] == pytest.approx(100 * gains.std(), rel=0.02)
+
+
+def test_several_seeds_have_the_error_of_their_median():
+    """The exact bootstrap: all resamples of three seeds, each as probable as any other."""
+    found = by_name(compared(rows(), "bce"))["neos"]
+    assert found["gain_error_from"] == "seeds"
+
+    def error(values):
+        resamples = np.stack(np.meshgrid(*[values] * 3), axis=-1).reshape(-1, 3)
+        return np.median(resamples, axis=1).std()
+
+    mine, base = 0.2 + 0.001 * np.arange(1, 4), 0.4 + 0.002 * np.arange(1, 4)
+    wanted = 0.5 * np.hypot(error(mine) / 0.202, error(base) / 0.404)
+    assert found["gain_expected_limit_error"] == pytest.approx(100 * wanted, rel=0.05)
+    assert compared(rows(), "bce") == compared(rows(), "bce")
+    mixed = [r for r in rows() if r["observable"] == "bce" or r["seed"] == 1]
+    assert by_name(compared(mixed, "bce"))["neos"]["gain_error_from"] == "seeds and events"
+
+
+def test_without_a_baseline_or_errors_there_is_none():
+    for row in compared(rows(), None):
+        assert row["baseline"] is None
+        assert all(v is None for k, v in row.items() if k.startswith("gain_"))
+    bare = [{k: v for k, v in r.items() if "staterror" not in k} for r in rows(seeds=1)]
+    row = by_name(compared(bare, "bce"))["neos"]
+    assert row["gain_expected_limit"] == pytest.approx(100 * (1 - 0.201 / 0.402))
+    assert row["gain_expected_limit_error"] is None
+    assert "+50.0 |" in markdown(compared(bare, "bce"), {})
+
+
+def test_each_signal_has_its_own_baseline():
+    two = [*rows(), seed("neos", 1, 0.9, signal="t"), seed("bce", 1, 1.8, signal="t")]
+    of_t = [row for row in compared(two, "bce") if row["signal"] == "t"]
+    assert by_name(of_t)["neos"]["gain_expected_limit"] == pytest.approx(50)
+    only = [*rows(), seed("neos", 1, 0.9, signal="t")]
+    assert [r["baseline"] for r in compared(only, "bce") if r["signal"] == "t"] == [None]
+
+
+def test_markdown_has_a_cell_for_everything():
+    table = markdown(compared(rows(), "bce"), {"s": FLOOR})
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in lines} == {10}
+    assert "| 0.2020 [0.2010, 0.2030] |" in table
+    assert "| baseline |" in table
+    assert re.search(r"\| \+50\.0 ± 0\.\d \|", table)
+    assert "(floor)" in table
+    assert "none" in table
+    assert "notes on 1 of 3" in table
+    assert "bootstrap of seeds" in table
+
+
+def test_latex_is_booktabs_with_escaped_names():
+    table = latex(compared(rows(), "bce"), {"s": FLOOR})
+    body = [line for line in table.splitlines() if line.endswith(r"\\")]
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in body} == {8}
+    assert r"edges\_50\%" in table
+    assert r"$2.00 \times 10^{-8}" in table
+    assert r"\pm" in table
+    for word in (r"\toprule", r"\midrule", r"\bottomrule"):
+        assert table.count(word) == 1
+    assert all(line.count("$") % 2 == 0 for line in body)
+    assert table.isascii()
+
+
+def test_the_headline_says_the_best_limit_its_gain_and_pyhfs_verdict():
+    text = headline(compared(rows(), "bce"), {"s": FLOOR})
+    first = text.splitlines()[0]
+    assert first.startswith("s: the lowest expected limit on mu is 0.2020, of neos")
+    assert "median of 3 seeds, 0.2010 to 0.2030" in first
+    assert "per cent below bce (0.4040)" in first
+    assert first.endswith("No observable can be below 0.2000.")
+    assert "to 2e-07" in text
+    assert "for 3 workspaces" in text
+    none = headline(compared([seed("a", 1, None)], None), {})
+    assert "no observable has an expected limit" in none
+    own = {**FLOOR, "of_observables": {"neos": {**FLOOR, "expected_limit": 0.1}}}
+    assert "below 0.1000." in headline(compared(rows(), "bce"), {"s": own})
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def test_what_has_no_gain_is_refused():
+    with pytest.raises(InputError, match="baseline"):
+        draw_gain(compared(rows(), None))
+
+
+def test_the_gain_that_is_drawn_is_that_of_the_table():
+    table = compared(rows(), "bce")
+    axes = draw_gain(table).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["neos", "edges_50%"]
+    centres = axes.containers[0].lines[0].get_xdata().astype(float)
+    wanted = [by_name(table)[name]["gain_expected_limit"] for name in ("neos", "edges_50%")]
+    np.testing.assert_allclose(centres, wanted)
+    assert "bce" in axes.get_xlabel()
+
+
+def test_the_comparison_draws_every_value_and_marks_what_is_missing():
+    figure = draw_comparison([*rows(), seed("zero", 1, 0.3, p0=0.0)], FLOOR)
+    limits, p0 = figure.axes[1], figure.axes[2]
+    points = np.concatenate([line.get_ydata() for line in limits.lines if line.get_marker() == "o"])
+    assert {round(r["expected_limits_2"], 6) for r in rows()} <= set(np.round(points, 6))
+    crosses = next(line.get_xdata() for line in p0.lines if line.get_marker() == "x")
+    assert list(crosses) == [2, 3]
+    assert all(math.isfinite(v) for v in p0.get_ylim())
+
+
+@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False, style="default")
+def test_comparison_looks_as_before():
+    return draw_comparison(rows(), FLOOR)
+
+
+@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False, style="default")
+def test_gain_looks_as_before():
+    return draw_gain(compared(rows(), "bce"))

@@ -1,0 +1,57 @@
+"""What jobs took: the benchmark files of a results folder, added up by rule."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from hone.errors import InputError
+
+__all__ = ["RuleTime", "as_text", "run_times"]
+
+
+class RuleTime(NamedTuple):
+    """All jobs of a rule: their number, seconds of wall time in all and of the longest."""
+
+    rule: str
+    jobs: int
+    seconds: float
+    longest: float
+
+
+def run_times(folder: Path, since: float = 0.0) -> list[RuleTime]:
+    """Times by rule, the longest first, of ``<rule>.tsv`` and ``<rule>/<wildcards>.tsv``.
+
+    Args:
+        folder: ``results/<analysis>/benchmarks``.
+        since: seconds since the epoch; older files are those of another run.
+
+    Raises:
+        InputError: a file is not one of Snakemake's benchmarks.
+    """
+    found: dict[str, list[float]] = {}
+    for path in sorted(folder.rglob("*.tsv")):
+        if path.stat().st_mtime >= since:
+            rule = path.relative_to(folder).with_suffix("").parts[0]
+            found.setdefault(rule, []).append(_read(path))
+    times = [RuleTime(rule, len(jobs), sum(jobs), max(jobs)) for rule, jobs in found.items()]
+    return sorted(times, key=lambda time: (-time.seconds, time.rule))
+
+
+def as_text(times: list[RuleTime]) -> str:
+    """A table for the terminal."""
+    width = max([len("rule"), *(len(time.rule) for time in times)])
+    lines = [f"{'rule':<{width}}  {'jobs':>5}  {'seconds':>8}  {'longest':>8}"]
+    lines += [
+        f"{time.rule:<{width}}  {time.jobs:>5}  {time.seconds:>8.1f}  {time.longest:>8.1f}"
+        for time in times
+    ]
+    jobs, seconds = sum(time.jobs for time in times), sum(time.seconds for time in times)
+    return "\n".join([*lines, f"{'all':<{width}}  {jobs:>5}  {seconds:>8.1f}"]) + "\n"
+
+
+def _read(path: Path) -> float:
+    """Seconds that a job took."""
+    try:
+        head, values, *_ = (line.split("\t") for line in path.read_text().splitlines())
+        return float(dict(zip(head, values, strict=True))["s"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: not a benchmark of Snakemake ({error})") from error
