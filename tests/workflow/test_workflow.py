@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sqlite3
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyhf
 import pytest
 import uproot
 import yaml
+from browser import open_report, opened
 from conftest import snakemake
 
 from hone.files import read_csv
@@ -142,6 +144,36 @@ def test_figures_and_report_are_there(run):
     assert "yields.txt" in report
 
 
+def test_the_report_opens_in_a_browser_without_a_network(run):
+    with open_report(run / "report.html") as (page, wrong):
+        first = page.locator(".prose").inner_text()
+        for words in (
+            (run / "headline.txt").read_text().split("\n")[0],
+            "20 events expected",
+            "the weights of neos with the best edges of 3 bins",
+            "compute_limits",
+            f"pyhf {pyhf.__version__}",
+        ):
+            assert words in first
+        # a reader's way: from the first page to a category, and to its first figure
+        assert page.locator(".prose p").first.bounding_box()["y"] >= 0
+        page.get_by_role("link", name="Limits", exact=True).last.click()
+        page.locator("nav tbody tr").first.locator("a").first.click()
+        page.locator("div.p-3 > img").wait_for()
+        results = page.evaluate("Object.keys(results)")
+        figures = {str(path.relative_to(run.parents[1])) for path in run.glob("figures/*.png")}
+        assert figures < set(results)
+        for result in results:
+            caption, what = opened(page, result)
+            assert len(caption) > 60, result
+            assert (what > 0) if result.endswith(".png") else what == "data:", result
+        page.evaluate("app.setView({content: 'rulegraph'})")
+        page.locator("#rulegraph canvas").wait_for()
+        page.evaluate("app.setView({content: 'stats'})")
+        page.locator("#runtimes canvas").wait_for()
+        assert not wrong
+
+
 def test_the_recorded_config_is_complete_and_foreign_settings_do_not_survive(run):
     recorded = yaml.safe_load((run / "config.yaml").read_text())
     assert recorded["limits"] == {"level": 0.05}
@@ -185,6 +217,24 @@ def test_the_readme_says_how_each_figure_is_made_again(run):
         assert f"--force results/small/figures/{figure.name} --configfile" in text
     assert "no observable can be below" in text  # a caption of the report
     assert "{{" not in text
+
+
+@pytest.mark.usefixtures("run")
+def test_a_run_says_what_it_did_and_a_quiet_one_nothing(clone):
+    """At the end: jobs and times by rule, the result, the paths. With --quiet all only errors."""
+    again = ("results/small/README.md", "--force", *SMALL)
+    code, output = snakemake(clone, *again)
+    assert code == 0
+    end = output[output.index("Jobs of this run") :]
+    assert re.search(r"^describe_results +1 ", end, re.MULTILINE)
+    assert "compute_limits" not in end
+    for words in ("the lowest expected limit on mu", "report   results/small/report.html"):
+        assert words in end
+    code, output = snakemake(clone, *again, "--quiet", "all")
+    assert code == 0
+    # Snakemake's own, before it looks at its options
+    profile = "Using workflow specific profile profiles/default for setting default command line"
+    assert [line for line in output.splitlines() if not line.startswith(profile)] == []
 
 
 @pytest.mark.usefixtures("run")

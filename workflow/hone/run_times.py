@@ -45,7 +45,7 @@ def as_text(times: list[RuleTime]) -> str:
         for time in times
     ]
     jobs, seconds = sum(time.jobs for time in times), sum(time.seconds for time in times)
-    return "\n".join([*lines, f"{'all':<{width}}  {jobs:>5}  {seconds:>8.1f}"]) + "\n"
+    return "\n".join([*lines, f"{'total':<{width}}  {jobs:>5}  {seconds:>8.1f}"]) + "\n"
 
 
 def _read(path: Path) -> float:

@@ -17,7 +17,10 @@ from typing import Any
 from hone import records
 from hone.errors import HoneError
 
-__all__ = ["import_from", "job", "setup_jax"]
+__all__ = ["QUIET", "import_from", "job", "setup_jax"]
+
+QUIET = "HONE_QUIET"
+"""Environment variable: jobs print errors only."""
 
 log = logging.getLogger("hone")
 
@@ -32,7 +35,7 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
     # XLA's thread pool follows NPROC, read when the first computation starts: a rule's result
     # must not depend on how many cores the run has.
     os.environ["NPROC"] = str(snakemake.threads)
-    _start_logging(snakemake.log[0])
+    _start_logging(snakemake)
     _end_with_the_run()
     provenance = _provenance(snakemake)
     records.forget(snakemake.log[0])
@@ -88,14 +91,17 @@ def _end_with_the_run() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _start_logging(path: str) -> None:
+def _start_logging(snakemake: Any) -> None:
+    path = snakemake.log[0]
+    # Jobs that run side by side share the terminal: there each line says whose it is.
+    values = [value for key, value in snakemake.wildcards.items() if key != "analysis"]
+    whose = " ".join([snakemake.rule, *values]).replace("%", "%%")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    handlers: list[logging.Handler] = [
-        logging.FileHandler(path, mode="w"),
-        logging.StreamHandler(sys.stderr),
-    ]
-    for handler in handlers:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    terminal = logging.StreamHandler(sys.stderr)
+    # Set by a run with `--quiet all`.
+    terminal.setLevel(logging.ERROR if os.environ.get(QUIET) else logging.INFO)
+    for handler, name in ((logging.FileHandler(path, mode="w"), ""), (terminal, f"{whose}: ")):
+        handler.setFormatter(logging.Formatter(f"%(asctime)s {name}%(message)s", "%H:%M:%S"))
         log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False

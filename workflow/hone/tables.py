@@ -54,7 +54,8 @@ def summary(
     lines += [
         "",
         f"figures  results/{analysis}/figures/",
-        f"table    results/{analysis}/comparison.csv",
+        f"tables   results/{analysis}/table.csv, .md, .tex; every seed: comparison.csv",
+        f"readme   results/{analysis}/README.md",
         f"report   results/{analysis}/report.html",
     ]
     return "\n".join(lines) + "\n"

@@ -448,10 +448,3 @@ def all_figures(extension):
             extension=extension,
         )
     )
-
-
-def show_summary():
-    """Print the table and the paths; make does it itself, also when there was nothing to do."""
-    summary = Path("results", ANALYSIS, "summary.txt")
-    if "MAKELEVEL" not in os.environ and summary.exists():
-        print(summary.read_text())

@@ -42,7 +42,8 @@ rule make_report:
         rules.results.input,
         config="results/{analysis}/config.yaml",
     output:
-        "results/{analysis}/report.html",
+        report="results/{analysis}/report.html",
+        made="results/{analysis}/run.rst",
     log:
         "results/{analysis}/logs/make_report.log",
     benchmark:
@@ -55,6 +56,9 @@ rule make_report:
         runtime=growing(20),
     params:
         snakefile=os.path.relpath(workflow.main_snakefile),
+        stylesheet=os.path.relpath(
+            Path(workflow.main_snakefile).parent / "workflow/report/report.css"
+        ),
         made_by=made_by("make_report"),
     message:
         "Writing the report"

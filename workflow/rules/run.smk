@@ -1,15 +1,24 @@
-"""What happens around a run: locks of killed runs, stale results, the table in the end."""
+"""What happens around a run: locks of killed runs, stale results, times and the table in the end."""
+
+import time
 
 from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile
 from snakemake.iocontainers import Wildcards
 from snakemake.persistence.file import FilePersistence
+from snakemake.settings.enums import Quietness
 
 from hone.records import job_digests
 from hone.run_lock import forget_run, note_run, release_stale_lock
+from hone.run_times import as_text, run_times
+from hone.script import QUIET
 from hone.stale import differences, explain
 
 STATE = Path(".snakemake")
+# With `--quiet all`, or `--quiet`, the run says nothing but what went wrong; its jobs neither.
+SILENT = Quietness.ALL in (workflow.output_settings.quiet or ())
+if SILENT:
+    os.environ[QUIET] = "1"
 
 
 def digests_now(rule, wildcards):
@@ -27,7 +36,7 @@ def digests_now(rule, wildcards):
 def look_at_what_is_there():
     """Before jobs are planned: nobody's lock stays, and no result of another config or code."""
     message = release_stale_lock(STATE)
-    if message:
+    if message and not SILENT:
         print(message, file=sys.stderr)
     folder = Path("results", ANALYSIS)
     if not os.access(
@@ -46,8 +55,28 @@ def look_at_what_is_there():
         raise WorkflowError(explain(folder, found))
 
 
+def show_times(started):
+    """Print what the jobs of this run took, by rule."""
+    times = run_times(Path("results", ANALYSIS, "benchmarks"), started)
+    if times and not SILENT:
+        print(f"\nJobs of this run\n\n{as_text(times)}")
+
+
+def show_summary():
+    """Print the result, the table and the paths; make does it itself, also after no job at all."""
+    folder = Path("results", ANALYSIS)
+    if "MAKELEVEL" in os.environ or SILENT:
+        return
+    for path in (folder / "headline.txt", folder / "summary.txt"):
+        if path.exists():
+            print(path.read_text())
+
+
 if workflow.is_main_process:
     look_at_what_is_there()
+
+
+STARTED = time.time()
 
 
 onstart:
@@ -56,8 +85,10 @@ onstart:
 
 onsuccess:
     forget_run(STATE)
+    show_times(STARTED)
     show_summary()
 
 
 onerror:
     forget_run(STATE)
+    show_times(STARTED)

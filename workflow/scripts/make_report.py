@@ -5,14 +5,21 @@ import sys
 from pathlib import Path
 
 from hone.errors import HoneError
+from hone.files import replacing
+from hone.report import how_it_was_made
+from hone.run_times import run_times
 from hone.script import job
 
 with job(snakemake):
+    output = snakemake.output
+    with replacing(output.made) as partial:
+        partial.write_text(how_it_was_made(run_times(Path(output.report).parent / "benchmarks")))
     command = [
         *(sys.executable, "-m", "snakemake", "--nolock"),
         *("--snakefile", snakemake.params.snakefile),
         *("--configfile", snakemake.input.config),
-        *("--report", snakemake.output[0]),
+        *("--report", output.report),
+        *("--report-stylesheet", snakemake.params.stylesheet),
         *("--", "results"),
     ]
     done = subprocess.run(command, text=True, capture_output=True, check=False)

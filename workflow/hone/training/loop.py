@@ -33,6 +33,9 @@ __all__ = ["Trained", "train"]
 
 log = logging.getLogger(__name__)
 
+_SECONDS_BETWEEN_LINES = 2.0
+"""The history has every validation; the log and the screen need not."""
+
 Row = dict[str, float]
 
 
@@ -114,7 +117,7 @@ def train(
         done, spent = record["step"], record["seconds"]
         progress = [_Progress(**p) for p in record["progress"]]
     state, key = _joined(states), _joined(batch_keys)
-    started = time.monotonic()
+    started, said = time.monotonic(), [-np.inf] * len(seeds)
     while done < settings.steps and not all(p.stopped for p in progress):
         steps = jnp.arange(done, min(done + settings.validate_every, settings.steps))
         state, losses = advance(state, key, steps, data)
@@ -135,7 +138,11 @@ def train(
             }
             if _settle(standing, row, settings.patience):
                 bests[k] = states[k].trainable
-            _report(row, settings.steps, f"seed {seeds[k]}  " if len(seeds) > 1 else "")
+            seconds = row["seconds"]
+            if seconds - said[k] >= _SECONDS_BETWEEN_LINES or done == settings.steps:
+                said[k] = seconds
+                prefix = f"seed {seeds[k]}  " if len(seeds) > 1 else ""
+                _report(standing.history, settings, prefix)
         if checkpoint:
             seconds = spent + time.monotonic() - started
             record = {"step": done, "seconds": seconds, "progress": [vars(p) for p in progress]}
@@ -242,15 +249,18 @@ def _refuse_without_result(standing: _Progress, settings: Settings, seed: int) -
     )
 
 
-def _report(row: Row, steps: int, prefix: str) -> None:
-    rate = row["step"] / max(row["seconds"], 1e-9)
+def _report(history: list[Row], settings: Settings, prefix: str) -> None:
+    """Say where a training stands; its rate is that of the last steps, without compilation."""
+    row, before = history[-1], history[-2] if len(history) > 1 else {"step": 0, "seconds": 0.0}
+    rate = (row["step"] - before["step"]) / max(row["seconds"] - before["seconds"], 1e-9)
     log.info(
-        "%sstep %d/%d  %.0f steps/s  ETA %.0f s  training %.4f  validation %.4f  CLs %.3g",
+        "%sstep %d/%d  %.0f steps/s  ETA %.0f s  %s: training %.4f  validation %.4f  CLs %.3g",
         prefix,
         row["step"],
-        steps,
+        settings.steps,
         rate,
-        (steps - row["step"]) / rate,
+        (settings.steps - row["step"]) / rate,
+        settings.objective,
         row["training_objective"],
         row["validation_objective"],
         row["validation_cls"],

@@ -1,0 +1,59 @@
+"""The report as a reader opens it: a real browser without a network."""
+
+import shutil
+from contextlib import contextmanager
+
+import pytest
+
+__all__ = ["open_report", "opened"]
+
+
+@contextmanager
+def open_report(path):
+    """A page of headless Chromium with the report, and a list of all that went wrong on it."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    browser_path = next(filter(None, map(shutil.which, names)), None)
+    if browser_path is None:
+        pytest.skip("no browser to open the report with (Debian: apt-get install chromium)")
+    wrong = []
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        context.set_offline(True)
+        # a machine may be busy
+        context.set_default_timeout(120_000)
+        page = context.new_page()
+        page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url[:200]}"))
+        page.on("request", lambda request: _note_network(request.url, wrong))
+        page.goto(path.absolute().as_uri())
+        page.locator("nav").first.wait_for()
+        yield page, wrong
+        browser.close()
+
+
+def opened(page, result):
+    """Caption of a result, and what its eye opens: an image's natural width, or a download."""
+    page.evaluate("path => app.showResultInfo(path)", result)
+    caption = page.locator("nav li.prose").inner_text()
+    eye = page.locator("nav td a[type=button]").first
+    if not result.endswith(".png"):
+        return caption, eye.get_attribute("href")[:5]
+    eye.click()
+    uri = page.evaluate("path => results[path].data_uri", result)
+    page.wait_for_function(
+        "uri => [...document.images].some(i => i.src === uri && i.complete)", arg=uri
+    )
+    image = page.locator("div.p-3 > img")
+    assert image.is_visible()
+    box = image.bounding_box()
+    assert box["y"] >= 0, "the top of the figure cannot be reached"
+    assert box["y"] + box["height"] <= 900, "the figure does not fit into the window"
+    return caption, image.evaluate("image => image.naturalWidth")
+
+
+def _note_network(url, wrong):
+    if not url.startswith(("file:", "data:", "blob:")):
+        wrong.append(f"asks the network: {url[:200]}")
