@@ -5,6 +5,7 @@
 # make bench   speed against peers, half an hour; parts: bench-training, bench-streaming, bench-overhead
 # make targets what the studies in results/ reached, against published numbers
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
+# make gallery the README's thumbnails, from the figures of the default analysis in results/
 
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
@@ -14,10 +15,10 @@ BIN := .venv/bin
 # Byte code makes every job of a run start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-slurm lint bench bench-training bench-streaming bench-overhead targets docs lock clean
+.PHONY: run test test-slurm lint bench bench-training bench-streaming bench-overhead targets docs gallery lock clean
 run: .venv/.runtime
 	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
-	@cat results/$$(sed -n 's/^analysis: *\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG))/summary.txt
+	@cd results/$$(sed -n 's/^analysis: *\([A-Za-z0-9_-]*\).*/\1/p' $(CONFIG)) && cat headline.txt summary.txt
 
 test: .venv/.dev .venv/clusters/.done
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
@@ -71,6 +72,9 @@ bench-overhead: .venv/.dev
 
 targets: .venv/.runtime
 	$(BIN)/python benchmarks/targets.py
+
+gallery: .venv/.runtime
+	$(BIN)/python docs/gallery.py
 
 docs: .venv/.dev
 	$(BIN)/python workflow/document.py
