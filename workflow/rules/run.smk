@@ -8,6 +8,7 @@ from snakemake.iocontainers import Wildcards
 from snakemake.persistence.file import FilePersistence
 from snakemake.settings.enums import Quietness
 
+from hone.errors import HoneError
 from hone.records import job_digests
 from hone.run_lock import forget_run, note_run, release_stale_lock
 from hone.run_times import as_text, run_times
@@ -57,7 +58,11 @@ def look_at_what_is_there():
 
 def show_times(started):
     """Print what the jobs of this run took, by rule."""
-    times = run_times(Path("results", ANALYSIS, "benchmarks"), started)
+    try:
+        times = run_times(Path("results", ANALYSIS, "benchmarks"), started)
+    except HoneError:
+        # what a killed job left of its timing; the job runs again
+        return
     if times and not SILENT:
         print(f"\nJobs of this run\n\n{as_text(times)}")
 
