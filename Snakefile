@@ -23,6 +23,7 @@ include: "workflow/rules/workspace.smk"
 include: "workflow/rules/limits.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/publish.smk"
 include: "workflow/rules/run.smk"
 
 

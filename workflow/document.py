@@ -15,6 +15,7 @@ README = ROOT / "config" / "README.md"
 # What the library and the workflow import; the rest of the lock follows from these.
 DIRECT = (
     "equinox",
+    "hepdata-lib",
     "hist",
     "jax",
     "jaxlib",
@@ -25,6 +26,7 @@ DIRECT = (
     "mplhep",
     "numpy",
     "optax",
+    "pillow",
     "pygments",
     "pyhf",
     "pyyaml",

@@ -59,7 +59,7 @@ def test_environments_have_the_versions_of_the_lock():
     versions = document.locked(LOCKS[0])
     for name in ("cpu", "gpu"):
         text = (ROOT / "envs" / f"{name}.yaml").read_text()
-        pins = dict(re.findall(r"- ([a-z]+)(?:\[\w+\])?==(\S+)", text))
+        pins = dict(re.findall(r"- ([a-z-]+)(?:\[\w+\])?==(\S+)", text))
         assert set(pins) == set(document.DIRECT)
         assert all(versions[package] == version for package, version in pins.items())
     assert "jax[cuda12]" in text

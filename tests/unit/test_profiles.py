@@ -132,6 +132,8 @@ def rule_blocks():
 
 
 BLOCKS = rule_blocks()
+# Rules without a script.
+TARGETS = {"results", "publish"}
 
 
 def needs(name):
@@ -140,7 +142,7 @@ def needs(name):
     return {key: int(value) for key, value in found.items()}
 
 
-@pytest.mark.parametrize("name", sorted(set(BLOCKS) - {"results"}))
+@pytest.mark.parametrize("name", sorted(set(BLOCKS) - TARGETS))
 def test_every_rule_says_what_it_needs(name):
     found = needs(name)
     assert set(found) == {"mem_mb", "runtime"}
@@ -179,4 +181,4 @@ def test_htcondor_asks_for_the_memory_that_rules_need():
     settings = yaml.safe_load(text_of("htcondor"))["default-resources"]
     asked, _, growth = settings["htcondor_request_mem_mb"].partition(" * ")
     assert growth == "attempt"
-    assert int(asked) >= max(needs(name)["mem_mb"] for name in set(BLOCKS) - {"results"})
+    assert int(asked) >= max(needs(name)["mem_mb"] for name in set(BLOCKS) - TARGETS)

@@ -1,0 +1,372 @@
+"""What is published: valid for HEPData, read by LaTeX, in archives that say what they hold."""
+
+import json
+import re
+import tarfile
+import zipfile
+
+import numpy as np
+import pyhf
+import pytest
+import yaml
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from PIL import Image
+from pyhf.cli import cli
+from test_covariance import workspace
+
+from hone.errors import HoneError, InputError
+from hone.files import write_json
+from hone.patchset import make_patchset
+from hone.publication.archive import MANIFEST, check_archive, make_manifest, write_tar, write_zip
+from hone.publication.covariance import background_prediction
+from hone.publication.hepdata import make_submission, validate, write_submission
+from hone.publication.latex import escape, letters, number, number_macros, with_band
+from hone.publication.likelihoods import likelihood_files
+from hone.publication.selection import selected_files
+from hone.publication.tables import Result
+from hone.templates import Histogram
+
+LIMITS = {
+    "observed_limit": 0.151, "expected_limits": [0.0878, 0.1317, 0.2138, 0.3584, None],
+    "observed_cls": 2.38e-8, "expected_cls": [3.5e-11, 4.2e-9, 4.1e-7, 2.9e-5, 1.1e-3],
+    "observed_p0": None, "expected_p0": 7.4e-3, "sigma_mu": 0.258,
+    "expected_limits_postfit": [0.08, 0.12, 0.2, 0.3, 0.5],
+    "expected_cls_postfit": [3.5e-11, 4.2e-9, 4.1e-7, 2.9e-5, 1.1e-3],
+    "level": 0.05, "reasons": {"+2 sigma limit": "CLs does not cross 0.05"},
+    "scan": {
+        "mu": [0.0, 0.1], "observed": [1.0, 0.2], "expected": [[1.0, 0.1 * k] for k in range(5)],
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def prediction():
+    return background_prediction(workspace(), "s")
+
+
+def result(prediction, signal="s", observable="neos", **parameters):
+    templates = {name: Histogram(np.ones(5), np.full(5, 0.04)) for name in ("s", "b", "c")}
+    edges = {"control": np.array([0, 1, 2.5]), "signal_region": np.array([0, 0.2, 0.7, 1])}
+    spec = json.loads(json.dumps(workspace()).replace('"name": "s"', f'"name": "{signal}"'))
+    templates[signal] = templates["s"]
+    return Result(signal, observable, parameters, LIMITS, spec, templates, edges, prediction)
+
+
+def documents(folder):
+    return list(yaml.safe_load_all((folder / "submission.yaml").read_text()))
+
+
+def table(folder, name):
+    found = yaml.safe_load((folder / f"{name}.yaml").read_text())
+    columns = found["independent_variables"] + found["dependent_variables"]
+    return {column["header"]["name"]: column["values"] for column in columns}
+
+
+def test_the_submission_is_valid_and_holds_the_numbers(prediction, tmp_path):
+    likelihoods = tmp_path / "likelihoods.tar.gz"
+    write_tar(likelihoods, {"a": b"a"})
+    figures = [tmp_path / f"{name}.png" for name in ("s__neos__templates", "s__comparison")]
+    for figure in figures:
+        Figure(figsize=(4, 3)).savefig(figure)
+    folder = tmp_path / "hepdata"
+    write_submission(
+        *with_folder(
+            make_submission([result(prediction)], "mine", "data", likelihoods, figures), folder
+        )
+    )
+    head, *tables = documents(folder)
+    resources = {r["location"]: r for r in head["additional_resources"]}
+    assert resources["likelihoods.tar.gz"]["type"] == "HistFactory"
+    assert "s__comparison.png" in resources
+    assert [t["name"] for t in tables] == [
+        "neos limits", "neos s CLs scan", "neos s histogram control",
+        "neos s histogram signal_region", "neos s background covariance",
+        "neos s background correlation",
+    ]  # fmt: skip
+    with Image.open(folder / "thumb_s__neos__templates.png") as small:
+        assert max(small.size) <= 240
+    images = [r["location"] for r in tables[2]["additional_resources"]]
+    assert images == ["s__neos__templates.png", "thumb_s__neos__templates.png"]
+
+    limits = table(folder, "neos_limits")
+    assert limits["Expected limit, median"] == [{"value": 0.2138}]
+    assert limits["Expected limit, +2 sigma"] == [{"value": "-"}]
+    assert limits["Observed limit (data)"] == [{"value": 0.151}]
+    histogram = table(folder, "neos_s_histogram_signal_region")
+    assert histogram["Observable"][1] == {"low": 0.2, "high": 0.7}
+    spec = workspace()
+    observed = [v["value"] for v in histogram["Observed (data)"]]
+    assert observed == spec["observations"][1]["data"]
+    (sample,) = (s for s in spec["channels"][1]["samples"] if s["name"] == "b")
+    for k, cell in enumerate(histogram["Background b"]):
+        assert cell["value"] == pytest.approx(sample["data"][k], rel=1e-5)
+        errors = {e["label"]: e for e in cell["errors"]}
+        assert errors["stat, simulation"]["symerror"] == 0.2
+        up = sample["modifiers"][0]["data"]["hi_data"][k] - sample["data"][k]
+        assert errors["sys, shape"]["asymerror"]["plus"] == pytest.approx(up, rel=1e-5)
+        rate = errors["sys, rate"]["asymerror"]["minus"]
+        assert rate == pytest.approx(-0.05 * sample["data"][k], rel=1e-5)
+    total = histogram["Total background (pre-fit)"][2]
+    assert total["value"] == pytest.approx(prediction.rates[4], rel=1e-5)
+    sigma = np.sqrt(prediction.covariance[4, 4])
+    assert total["errors"][0]["symerror"] == pytest.approx(sigma, rel=1e-5)
+    covariance = table(folder, "neos_s_background_covariance")
+    found = np.array([v["value"] for v in covariance["Covariance"]]).reshape(5, 5)
+    np.testing.assert_allclose(found, prediction.covariance, rtol=1e-8)
+    assert covariance["Bin"][5] == {"value": "control bin 1"}
+    assert covariance["Other bin"][5] == {"value": "control bin 0"}
+    assert np.linalg.eigvalsh(found).min() > 0
+
+
+def with_folder(made, folder):
+    submission, figures = made
+    return submission, folder, figures
+
+
+def test_equal_results_give_equal_bytes(prediction, tmp_path):
+    figure = tmp_path / "s__neos__cls_scan.png"
+    Figure(figsize=(4, 3)).savefig(figure)
+    content = []
+    for name in ("first", "second"):
+        made = make_submission([result(prediction)], "mine", "data", figures=[figure])
+        write_submission(*with_folder(made, tmp_path / name))
+        content.append({p.name: p.read_bytes() for p in (tmp_path / name).iterdir()})
+    assert content[0] == content[1]
+
+
+def test_nothing_observed_leaves_a_blind_analysis(prediction, tmp_path):
+    spec = json.dumps(workspace())
+    write_submission(make_submission([result(prediction)], "mine", None)[0], tmp_path / "a")
+    text = "".join(p.read_text() for p in (tmp_path / "a").iterdir())
+    assert not re.search(r"Observed (limit|CLs|\()", text)
+    assert "the analysis is blind" in text
+    assert "0.151" not in text
+    counts = json.loads(spec)["observations"][0]["data"]
+    assert not re.search(rf"value: {counts[0]}\b", text)
+
+
+def test_pseudo_data_is_called_so(prediction, tmp_path):
+    made = make_submission([result(prediction)], "mine", "pseudo-data")[0]
+    write_submission(made, tmp_path / "a")
+    assert "Observed limit (pseudo-data)" in table(tmp_path / "a", "neos_limits")
+    assert "of pseudo-data, not of data" in documents(tmp_path / "a")[0]["comment"]
+
+
+def test_hypotheses_with_parameters_share_a_table_of_limits(prediction, tmp_path):
+    several = [result(prediction, f"{mass}-1", mass=mass) for mass in (500, 700)]
+    write_submission(make_submission(several, "mine", "data")[0], tmp_path / "a")
+    limits = table(tmp_path / "a", "neos_limits")
+    assert limits["mass"] == [{"value": 500.0}, {"value": 700.0}]
+    # 500-1 alone would be refused as a range
+    assert limits["Signal"][0] == {"value": "signal 500-1"}
+
+
+def test_without_a_covariance_the_reason_is_given(tmp_path):
+    made = make_submission([result("the fit did not converge")], "mine", "data")[0]
+    write_submission(made, tmp_path / "a")
+    names = [document.get("name", "") for document in documents(tmp_path / "a")]
+    assert not [name for name in names if "covariance" in name]
+    assert "no covariance of the backgrounds: the fit did not converge" in str(
+        documents(tmp_path / "a")
+    )
+
+
+def test_names_that_are_long_or_alike_stay_apart(prediction, tmp_path):
+    long = "a" * 60
+    alike = [("t", "a_s"), ("s_t", "a"), ("t", "A_s"), (long, long), (long, long.upper())]
+    several = [result(prediction, signal, observable) for signal, observable in alike]
+    write_submission(make_submission(several, "mine", "data")[0], tmp_path / "a")
+    names = [document["name"] for document in documents(tmp_path / "a")[1:]]
+    files = [document["data_file"] for document in documents(tmp_path / "a")[1:]]
+    assert len(set(names)) == len(set(files)) == 5 * 6
+    assert max(map(len, names)) <= 64
+
+
+def test_an_invalid_submission_is_an_error(prediction, tmp_path):
+    write_submission(make_submission([result(prediction)], "mine", "data")[0], tmp_path)
+    path = tmp_path / "neos_limits.yaml"
+    path.write_text(path.read_text().replace("name: Signal", "nom: Signal"))
+    with pytest.raises(HoneError, match=r"neos_limits\.yaml"):
+        validate(tmp_path)
+
+
+def macros(text):
+    """Names and contents, as TeX would read them: balanced braces, nothing between the lines."""
+    found = {}
+    for line in text.splitlines():
+        if not line or line.startswith("%"):
+            continue
+        match = re.fullmatch(r"\\newcommand\{\\([A-Za-z]+)\}\{(.*)\}", line)
+        assert match, line
+        name, body = match.groups()
+        depth = 0
+        for token in re.findall(r"\\.|[{}]", body):
+            depth += {"{": 1, "}": -1}.get(token, 0)
+            assert depth >= 0, line
+        assert depth == 0, line
+        assert not re.search(r"(?<!\\)[%#&$]", body), line
+        assert name not in found, "LaTeX refuses a second \\newcommand"
+        found[name] = body
+    return found
+
+
+def test_macros_are_the_numbers():
+    text = number_macros({("zp500", "neos"): LIMITS}, "mine", "abc123", "data")
+    found = macros(text)
+    assert found["honeZpFiveZeroZeroNeosExpectedLimit"] == r"\ensuremath{0.214}"
+    assert found["honeZpFiveZeroZeroNeosExpectedCLs"] == r"\ensuremath{4.10 \times 10^{-7}}"
+    band = r"\ensuremath{0.214^{+0.145}_{-0.082}}"
+    assert found["honeZpFiveZeroZeroNeosExpectedLimitBand"] == band
+    assert found["honeZpFiveZeroZeroNeosConfidenceLevel"] == r"\ensuremath{95\,\%}"
+    assert found["honeZpFiveZeroZeroNeosObservedLimit"] == r"\ensuremath{0.151}"
+    assert "config digest abc123" in text
+    # what does not exist has no macro but a reason
+    assert "honeZpFiveZeroZeroNeosExpectedLimitPlusTwoSigma" not in found
+    assert "honeZpFiveZeroZeroNeosObservedPZero" not in found
+    assert "% no +2 sigma limit: CLs does not cross 0.05" in text
+
+
+def test_a_blind_analysis_has_no_observed_macros():
+    text = number_macros({("s", "o"): LIMITS}, "mine", "abc", None)
+    assert not [name for name in macros(text) if "Observed" in name or "Postfit" in name]
+    assert "the analysis is blind" in text
+
+
+NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,6}", fullmatch=True)
+
+
+@given(st.lists(st.tuples(NAMES, NAMES), min_size=1, max_size=6, unique=True))
+def test_no_two_macros_have_one_name(places):
+    found = macros(number_macros(dict.fromkeys(places, LIMITS), "mine", "abc", "data"))
+    of_one = len(macros(number_macros({places[0]: LIMITS}, "mine", "abc", "data")))
+    assert len(found) == of_one * len(places)
+    named = {(found[n], found[n[:-6] + "Observable"]) for n in found if n.endswith("Signal")}
+    assert named == {(escape(signal), escape(observable)) for signal, observable in places}
+
+
+def test_names_that_read_the_same_are_told_apart():
+    limits = dict.fromkeys([("a-b", "c"), ("aB", "c"), ("a", "b-c")], LIMITS)
+    found = macros(number_macros(limits, "mine", "abc", "data"))
+    assert {n for n in found if n.endswith("Signal")} == {
+        "honeABCSignal", "honeABCASignal", "honeABCBSignal",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0, "0"), (0.2138, "0.214"), (9.996, "10.0"), (0.00074, r"7.40 \times 10^{-4}"),
+        (0.001, "0.00100"), (123.4, "123"), (12345.0, "12300"), (99960.0, r"1.00 \times 10^{5}"),
+        (3.5e-11, r"3.50 \times 10^{-11}"),
+    ],
+)  # fmt: skip
+def test_numbers_have_three_digits(value, shown):
+    assert number(value) == rf"\ensuremath{{{shown}}}"
+
+
+def test_bands_share_their_digits():
+    assert with_band(1.0, 2.0, 4.0) == r"\ensuremath{2.0^{+2.0}_{-1.0}}"
+    expected = r"\ensuremath{(2.1^{+1.4}_{-1.0}) \times 10^{-4}}"
+    assert with_band(1.1e-4, 2.1e-4, 3.5e-4) == expected
+    assert with_band(0.0, 0.0, 0.0) == r"\ensuremath{0.0^{+0.0}_{-0.0}}"
+
+
+def test_letters_and_escapes():
+    assert letters("zp500-a_b") == "ZpFiveZeroZeroAB"
+    assert letters("7") == "Seven"
+    assert escape("a_b & 50%\\") == r"a\_b \& 50\%\textbackslash{}"
+
+
+def test_archives_have_equal_bytes_whatever_the_files_times(tmp_path):
+    (tmp_path / "a").write_bytes(b"content")
+    content = {"folder/b": b"more", "a": tmp_path / "a"}
+    for write, name in ((write_zip, "x.zip"), (write_tar, "x.tar.gz")):
+        write(tmp_path / name, content)
+        first = (tmp_path / name).read_bytes()
+        (tmp_path / "a").touch()
+        write(tmp_path / f"again-{name}", dict(reversed(content.items())))
+        assert (tmp_path / f"again-{name}").read_bytes() == first
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        assert archive.namelist() == ["a", "folder/b"]
+        assert archive.read("a") == b"content"
+    with tarfile.open(tmp_path / "x.tar.gz") as archive:
+        assert archive.getnames() == ["a", "folder/b"]
+        assert archive.extractfile("folder/b").read() == b"more"
+
+
+def test_a_manifest_finds_what_is_missing_more_or_different(tmp_path):
+    content = {"a": b"1", "b": b"2"}
+    manifest = json.dumps(make_manifest(content, note=1)).encode()
+    path = tmp_path / "x.zip"
+    write_zip(path, {**content, MANIFEST: manifest})
+    assert check_archive(path)["note"] == 1
+    for broken, named in (
+        ({"a": b"1"}, "b"),
+        ({**content, "c": b""}, "c"),
+        ({**content, "a": b"9"}, "a"),
+    ):
+        write_zip(path, {**broken, MANIFEST: manifest})
+        with pytest.raises(InputError, match=f"says: {named}$"):
+            check_archive(path)
+    write_zip(path, content)
+    with pytest.raises(InputError, match="not an archive with a manifest"):
+        check_archive(path)
+
+
+@pytest.mark.parametrize("name", ["/a", "../a", "a//b", "a\\b"])
+def test_an_archive_has_no_way_out(name, tmp_path):
+    with pytest.raises(InputError, match="no path within"):
+        write_zip(tmp_path / "x.zip", {name: b""})
+    with pytest.raises(InputError, match="capitals"):
+        write_zip(tmp_path / "x.zip", {"a": b"", "A": b""})
+
+
+def test_likelihoods_have_the_digests_of_pyhf(tmp_path):
+    specs = {"zp-5": workspace(), "zp-7": workspace()}
+    for name, spec in specs.items():
+        for channel in spec["channels"]:
+            channel["samples"][0]["name"] = name
+        write_json(tmp_path / f"{name}.json", spec)
+    background, patchset = make_patchset(specs, {n: {"mass": int(n[-1])} for n in specs}, "test")
+    write_json(tmp_path / "background_only.json", background)
+    write_json(tmp_path / "patchset.json", patchset)
+    content = likelihood_files(
+        "mine",
+        {(name, "neos"): tmp_path / f"{name}.json" for name in specs},
+        {"neos": (tmp_path / "background_only.json", tmp_path / "patchset.json")},
+        None,
+    )
+    write_tar(tmp_path / "x.tar.gz", content)
+    with tarfile.open(tmp_path / "x.tar.gz") as archive:
+        archive.extractall(tmp_path / "x", filter="data")
+    folder = tmp_path / "x"
+    digests = json.loads((folder / "digests.json").read_text())["sha256"]
+    assert set(digests) == {
+        "neos/background_only.json", "neos/patchset.json",
+        "neos/zp-5/workspace.json", "neos/zp-7/workspace.json",
+    }  # fmt: skip
+    readme = (folder / "README.md").read_text()
+    assert "the analysis is blind" in readme
+    run = CliRunner()
+    for name, spec in specs.items():
+        path = f"neos/{name}/workspace.json"
+        assert digests[path] == pyhf.utils.digest(spec)
+        shown = run.invoke(cli, ["digest", str(folder / path)])
+        assert digests[path] in shown.output
+        assert f"| `{path}` | `{digests[path]}` |" in readme
+    pair = [str(folder / f"neos/{name}.json") for name in ("background_only", "patchset")]
+    assert run.invoke(cli, ["patchset", "verify", *pair]).exit_code == 0
+    patched = run.invoke(cli, ["patchset", "apply", "--name", "zp_7", *pair])
+    assert json.loads(patched.output) == specs["zp-7"]
+
+
+def test_the_selected_seed_is_taken(tmp_path):
+    paths = [tmp_path / f"s/o/seed{k}/limits.json" for k in (1, 2)]
+    choice = tmp_path / "s/o/selected.json"
+    write_json(choice, {"seed": 2})
+    assert selected_files([choice], paths) == {("s", "o"): paths[1]}
+    with pytest.raises(InputError, match="names seed2"):
+        selected_files([choice], paths[:1])

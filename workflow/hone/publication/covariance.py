@@ -1,0 +1,179 @@
+"""What the backgrounds of a workspace are expected to be, and how uncertain that is."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyhf
+from jaxtyping import Array, Float
+
+from hone import infer
+from hone.errors import FitError, InputError
+from hone.histfactory import Model, from_pyhf
+from hone.patchset import background_only
+
+__all__ = ["BackgroundPrediction", "background_prediction", "correlation", "systematic_shifts"]
+
+_CURVED = 0.5
+"""Distance from the straight line, in total standard deviations, that is worth a remark."""
+_DEGENERATE = 1e-9
+"""Eigenvalue of the parameters' correlation below which its inverse is rounding."""
+
+
+class BackgroundPrediction(NamedTuple):
+    """Expected background in the B bins of all channels side by side, with its covariance."""
+
+    kind: str
+    """``pre-fit`` or ``post-fit``."""
+    channels: dict[str, int]
+    """Number of bins of each channel, in the order of the bins."""
+    rates: np.ndarray
+    """Events (B,)."""
+    covariance: np.ndarray
+    """Events squared (B, B)."""
+    curved: tuple[str, ...]
+    """Parameters of which one standard deviation moves a bin far from where the straight line
+    does that a covariance stands for."""
+
+
+def background_prediction(
+    workspace: Mapping[str, Any], signal: str, blind: bool = False
+) -> BackgroundPrediction:
+    """The background of a workspace, with the covariance of its bins by linear propagation.
+
+    The signal is taken out of the workspace first: a staterror there is one of signal and
+    background together, and far too small for a background that is a small part of its bin.
+
+    With J the derivatives of the rates (by :func:`jax.jacfwd`), the covariance is J V J^T.
+    Pre-fit, V holds the variances of the constraint terms (1 for alphas, sigma^2 for staterror and
+    lumi, 1 / tau for shapesys; 0 for what is fixed). A free normalisation has no such variance,
+    and without one its background is no prediction: where there is one, rates and V (inverse
+    Hessian of -ln L) are those after a fit of the backgrounds alone to the observation in all
+    channels; if that is ``blind``, to what is expected of the backgrounds.
+
+    Raises:
+        InputError: a channel has no sample beside the signal.
+        FitError: that fit did not converge, or does not determine its parameters.
+    """
+    spec = background_only(workspace, signal)
+    empty = [channel["name"] for channel in spec["channels"] if not channel["samples"]]
+    if empty:
+        raise InputError(f"there is no background beside {signal!r} in {', '.join(empty)}")
+    made = pyhf.Workspace(spec)
+    oracle = made.model(poi_name=None)
+    model = from_pyhf(oracle)
+    pars, variances, is_free = _constraints(model)
+    kind, matrix = "pre-fit", np.diag(variances)
+    if is_free.any():
+        kind = "post-fit"
+        data = model.expected_data(pars) if blind else made.data(oracle)
+        fitted, correlations = infer.fit(
+            data, model, return_uncertainties=True, return_correlations=True
+        )
+        pars, errors = np.asarray(fitted).T
+        moving = errors > 0
+        if np.linalg.eigvalsh(np.asarray(correlations)[np.ix_(moving, moving)])[0] < _DEGENERATE:
+            raise FitError("the fit cannot tell the parameters of the background apart")
+        matrix = np.asarray(correlations) * np.outer(errors, errors)
+    sigma = np.sqrt(np.diag(matrix))
+    rates, jacobian, moved = map(np.asarray, _rates(model, pars, sigma))
+    covariance = jacobian @ matrix @ jacobian.T
+    covariance = (covariance + covariance.T) / 2
+    sizes = {name: oracle.config.channel_nbins[name] for name in oracle.config.channels}
+    total = np.sqrt(np.diag(covariance))
+    far = _far(rates, moved, sigma[:, None] * jacobian.T, total)
+    curved = tuple(n for n, is_far in zip(model.config.par_names, far, strict=True) if is_far)
+    return BackgroundPrediction(kind, sizes, rates, covariance, curved)
+
+
+def correlation(covariance: np.ndarray) -> np.ndarray:
+    """Correlation matrix (B, B) of a covariance; NaN in rows and columns without variance."""
+    sigma = np.sqrt(np.diag(covariance))
+    scale = np.where(sigma > 0, sigma, np.nan)
+    found = np.clip(covariance / np.outer(scale, scale), -1.0, 1.0)
+    np.fill_diagonal(found, np.where(sigma > 0, 1.0, np.nan))
+    return found
+
+
+def systematic_shifts(
+    model: pyhf.Model,
+) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Yields of each sample (S, B), and what each systematic changes, at a signal strength of 1.
+
+    Changes (S, B) are of one standard deviation of the constraint, down and up, by the model's own
+    interpolation; bins with a parameter each (shapesys) move together. MC statistics (staterror),
+    free and fixed parameters are left out, and what changes nothing.
+
+    Args:
+        model: with its POI; samples are in the order of ``model.config.samples``.
+    """
+    config = model.config
+    start = np.asarray(config.suggested_init(), dtype=float)
+    start[config.poi_index] = 1.0
+    statistical = {name for name, kind in config.modifiers if kind == "staterror"}
+
+    def yields(pars: np.ndarray) -> np.ndarray:
+        return np.asarray(model.main_model.expected_data(pars, return_by_sample=True))
+
+    nominal = yields(start)
+    shifts = {}
+    for name in config.par_order:
+        parameter = config.param_set(name)
+        if not parameter.constrained or name in statistical:
+            continue
+        width = np.where(parameter.suggested_fixed, 0.0, parameter.width())
+        sides = []
+        for sign in (-1, 1):
+            moved = start.copy()
+            moved[config.par_slice(name)] += sign * width
+            sides.append(yields(moved) - nominal)
+        if any(side.any() for side in sides):
+            shifts[name] = (sides[0], sides[1])
+    return nominal, shifts
+
+
+def _constraints(model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Suggested parameters, variances of their constraints, and which have none; each (P,)."""
+    fixed = np.asarray(model.config.suggested_fixed(), dtype=bool)
+    known = np.asarray(_precision(model))
+    constrained = known > 0
+    variances = np.where(constrained & ~fixed, 1 / np.where(constrained, known, 1.0), 0.0)
+    return np.asarray(model.config.suggested_init()), variances, ~constrained & ~fixed
+
+
+# Compiled as a whole: operation by operation would take seconds.
+@jax.jit
+def _precision(model: Model) -> Float[Array, " P"]:
+    """Inverse variances: 1 / sigma^2 of normal constraints, tau of Poisson ones (as in pyhf)."""
+    likelihood = model.prepare()
+    return likelihood.inverse_variance + likelihood.rate_per_unit
+
+
+@jax.jit
+def _rates(
+    model: Model, pars: Float[Array, " P"], sigma: Float[Array, " P"]
+) -> tuple[Float[Array, " B"], Float[Array, "B P"], Float[Array, "2 P B"]]:
+    """Rates, their Jacobian, and rates with one parameter moved by sigma, down and up."""
+    rates = model.expected_actualdata
+    moved = [jax.vmap(rates)(pars + sign * jnp.diag(sigma)) for sign in (-1, 1)]
+    return rates(pars), jax.jacfwd(rates)(pars), jnp.stack(moved)
+
+
+def _far(
+    rates: np.ndarray, moved: np.ndarray, straight: np.ndarray, total: np.ndarray
+) -> np.ndarray:
+    """Which parameters move a bin far from where a straight line does, bool (P,).
+
+    Args:
+        rates: where they start (B,).
+        moved: by one sigma of each parameter, down and up (2, P, B).
+        straight: change by one sigma up if the rates were linear (P, B).
+        total: uncertainty of each bin (B,).
+    """
+    signs = np.array([-1.0, 1.0])[:, None, None]
+    distance = np.abs(moved - rates - signs * straight)
+    # Not rounding either: a bin may have no uncertainty to compare with.
+    allowed = np.maximum(_CURVED * total, 1e-9 * np.maximum(np.abs(rates), 1.0))
+    return (distance > allowed).any(axis=(0, 2))

@@ -1,0 +1,48 @@
+"""Make a submission to HEPData of the selected seeds, as a folder and as what is uploaded."""
+
+from pathlib import Path
+
+from hone.errors import FitError
+from hone.files import read_json
+from hone.publication.archive import write_tar
+from hone.publication.covariance import background_prediction
+from hone.publication.hepdata import make_submission, write_submission
+from hone.publication.selection import selected_files
+from hone.publication.tables import Result
+from hone.script import job, log, setup_jax
+from hone.templates import read_histograms
+
+with job(snakemake):
+    setup_jax(brief=True)
+    inputs, params = snakemake.input, snakemake.params
+    limits, workspaces, histograms = (
+        selected_files(inputs.selected, paths)
+        for paths in (inputs.limits, inputs.workspaces, inputs.histograms)
+    )
+    results = []
+    for (signal, observable), path in workspaces.items():
+        workspace = read_json(path)
+        place = signal, observable
+        try:
+            prediction = background_prediction(workspace, signal, params.observed is None)
+        except FitError as error:
+            prediction = str(error)
+            log.warning("%s, %s: no covariance, %s", signal, observable, error)
+        templates, edges = read_histograms(histograms[place], params.histograms)
+        parameters = params.parameters[signal]
+        results.append(
+            Result(
+                signal, observable, parameters, read_json(limits[place]), workspace, templates,
+                edges, prediction,
+            )
+        )  # fmt: skip
+    submission, figures = make_submission(
+        results,
+        snakemake.wildcards.analysis,
+        params.observed,
+        Path(inputs.likelihoods),
+        [Path(figure) for figure in inputs.figures],
+    )
+    write_submission(submission, snakemake.output.folder, figures)
+    files = Path(snakemake.output.folder).iterdir()
+    write_tar(snakemake.output.archive, {path.name: path for path in files})
