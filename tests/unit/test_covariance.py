@@ -151,6 +151,18 @@ def test_a_free_normalisation_takes_its_uncertainty_from_a_fit_of_the_background
     assert found.covariance.sum() < prior.sum()
 
 
+def test_without_uncertainties_the_covariance_is_zero():
+    spec = workspace()
+    with_all = background_prediction(spec, "s")
+    for channel in spec["channels"]:
+        for sample in channel["samples"][1:]:
+            sample["modifiers"] = []
+    found = background_prediction({**spec, "channels": spec["channels"][::-1]}, "s")
+    assert found.channels == with_all.channels
+    np.testing.assert_allclose(found.rates, with_all.rates)
+    assert not found.covariance.any()
+
+
 def test_parameters_that_cannot_be_told_apart_have_no_covariance():
     spec = workspace(free=True)
     for channel in spec["channels"]:

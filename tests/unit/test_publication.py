@@ -52,7 +52,8 @@ def result(prediction, signal="s", observable="neos", **parameters):
     edges = {"control": np.array([0, 1, 2.5]), "signal_region": np.array([0, 0.2, 0.7, 1])}
     spec = json.loads(json.dumps(workspace()).replace('"name": "s"', f'"name": "{signal}"'))
     templates[signal] = templates["s"]
-    return Result(signal, observable, parameters, LIMITS, spec, templates, edges, prediction)
+    axes = {"control": "mass"}
+    return Result(signal, observable, parameters, LIMITS, spec, templates, edges, axes, prediction)
 
 
 def documents(folder):
@@ -96,7 +97,8 @@ def test_the_submission_is_valid_and_holds_the_numbers(prediction, tmp_path):
     assert limits["Expected limit, +2 sigma"] == [{"value": "-"}]
     assert limits["Observed limit (data)"] == [{"value": 0.151}]
     histogram = table(folder, "neos_s_histogram_signal_region")
-    assert histogram["Observable"][1] == {"low": 0.2, "high": 0.7}
+    assert histogram["Observable neos"][1] == {"low": 0.2, "high": 0.7}
+    assert table(folder, "neos_s_histogram_control")["mass"][1] == {"low": 1.0, "high": 2.5}
     spec = workspace()
     observed = [v["value"] for v in histogram["Observed (data)"]]
     assert observed == spec["observations"][1]["data"]

@@ -12,6 +12,7 @@ TARGETS = [
     "results/ntuples/signal/neos/seed1/limits.json",
     "results/ntuples/figures/signal__neos__templates.png",
     "results/ntuples/inputs/yields.txt",
+    "results/ntuples/publication/numbers.tex",
 ]
 
 
@@ -66,6 +67,14 @@ def test_pyhf_agrees_and_nothing_is_observed(analysis):
     assert limits["expected_limits"][2] > 0
     assert limits["observed_limit"] is None
     assert "unblind" in limits["reasons"]["observed limit"]
+
+
+def test_nothing_observed_is_published(analysis):
+    folder, _, _ = analysis
+    text = (folder / "results/ntuples/publication/numbers.tex").read_text()
+    assert "the analysis is blind" in text
+    assert "SignalNeosExpectedLimit}" in text
+    assert "SignalNeosObserved" not in text.replace("SignalNeosObservable", "")
 
 
 def test_unblinding_counts_the_data_and_trains_nothing(analysis):

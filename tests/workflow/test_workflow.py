@@ -16,6 +16,8 @@ from conftest import snakemake
 
 from hone.files import read_csv
 from hone.observable import load_observable
+from hone.publication.archive import check_archive
+from hone.publication.hepdata import validate
 
 SMALL = ("--configfile", "config/small.yaml")
 TRAINED = [f"signal/{name}/seed{k}" for name in ("neos", "neos-edges") for k in (1, 2)]
@@ -189,6 +191,32 @@ def test_trainings_are_runs_of_mlflow(run):
         names = {name for (name,) in store.execute("select name from runs")}
     assert names == set(SEEDS)
     assert len(list((run / "mlflow" / "artifacts").glob("*/artifacts/history.csv"))) == len(SEEDS)
+
+
+def test_the_publication_holds_what_it_says(run, clone):
+    code, output = snakemake(clone, "publish", *SMALL)
+    assert code == 0, output[-4000:]
+    folder = run / "publication"
+    archive = folder / "small.zip"
+    manifest = check_archive(archive)
+    assert manifest == json.loads((folder / "manifest.json").read_text())
+    assert manifest["observation"] == "pseudo-data"
+    seed = json.loads((run / "signal/neos/selected.json").read_text())["seed"]
+    place = f"signal/neos/seed{seed}"
+    spec = json.loads((run / place / "workspace.json").read_text())
+    assert manifest["pyhf_digests"][f"{place}/workspace.json"] == pyhf.utils.digest(spec)
+    names = {file["path"] for file in manifest["files"]}
+    assert {
+        "submission.tar.gz", "likelihoods.tar.gz", "numbers.tex", "config.yaml", "comparison.csv",
+        "figures/signal__neos__templates.pdf", f"{place}/model.safetensors", f"{place}/limits.json",
+    } <= names  # fmt: skip
+    assert f"signal/neos/seed{3 - seed}/limits.json" not in names
+    validate(folder / "hepdata")
+    # the same again, bit for bit
+    before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+    code, output = snakemake(clone, "publish", "--forcerun", "pack_likelihoods", *SMALL)
+    assert code == 0, output[-4000:]
+    assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
 
 
 def test_no_checkpoint_is_left(run):

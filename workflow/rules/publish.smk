@@ -72,6 +72,7 @@ rule make_hepdata:
     params:
         observed=OBSERVED,
         parameters=PARAMETERS,
+        regions=config["regions"],
         histograms=config["workspace"]["histograms"],
         made_by=made_by("make_hepdata"),
     message:

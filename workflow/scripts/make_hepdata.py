@@ -19,6 +19,12 @@ with job(snakemake):
         selected_files(inputs.selected, paths)
         for paths in (inputs.limits, inputs.workspaces, inputs.histograms)
     )
+    # What regions count that are not in the observable.
+    axes = {
+        region["name"]: region.get("variable") or "Count"
+        for region in params.regions
+        if region["fit"] != "observable"
+    }
     results = []
     for (signal, observable), path in workspaces.items():
         workspace = read_json(path)
@@ -33,7 +39,7 @@ with job(snakemake):
         results.append(
             Result(
                 signal, observable, parameters, read_json(limits[place]), workspace, templates,
-                edges, prediction,
+                edges, axes, prediction,
             )
         )  # fmt: skip
     submission, figures = make_submission(

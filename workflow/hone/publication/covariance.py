@@ -61,6 +61,8 @@ def background_prediction(
     empty = [channel["name"] for channel in spec["channels"] if not channel["samples"]]
     if empty:
         raise InputError(f"there is no background beside {signal!r} in {', '.join(empty)}")
+    if not any(s["modifiers"] for c in spec["channels"] for s in c["samples"]):
+        return _certain(spec)
     made = pyhf.Workspace(spec)
     oracle = made.model(poi_name=None)
     model = from_pyhf(oracle)
@@ -132,6 +134,18 @@ def systematic_shifts(
         if any(side.any() for side in sides):
             shifts[name] = (sides[0], sides[1])
     return nominal, shifts
+
+
+def _certain(spec: Mapping[str, Any]) -> BackgroundPrediction:
+    """Of backgrounds without any uncertainty: pyhf makes no model without parameters."""
+    yields = {
+        c["name"]: np.sum([s["data"] for s in c["samples"]], axis=0) for c in spec["channels"]
+    }
+    # in pyhf's order
+    yields = dict(sorted(yields.items()))
+    rates = np.concatenate(list(yields.values()))
+    sizes = {name: len(values) for name, values in yields.items()}
+    return BackgroundPrediction("pre-fit", sizes, rates, np.zeros((rates.size, rates.size)), ())
 
 
 def _constraints(model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

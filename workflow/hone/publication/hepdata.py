@@ -75,7 +75,7 @@ def make_submission(
             add(scan_table(result, observed), f"{stem}cls_scan")
             for table in histogram_tables(result, observed):
                 add(table, f"{stem}templates")
-            for table in matrix_tables(result):
+            for table in matrix_tables(result, observed):
                 add(table)
     for figure in waiting.values():
         what = figure.stem.replace("__", ", ").replace("_", " ")

@@ -37,8 +37,10 @@ class Result:
     """By sample, the bins of all channels side by side."""
     edges: Mapping[str, np.ndarray]
     """Of each channel, or of the one that has no name."""
+    axes: Mapping[str, str]
+    """What is counted in bins in each channel, where that is not the observable."""
     prediction: BackgroundPrediction | str
-    """Of the background; the reason why there is none."""
+    """Of the background, or the reason why there is none."""
 
 
 def limit_table(results: Sequence[Result], observed: str | None) -> Table:
@@ -102,16 +104,17 @@ def histogram_tables(result: Result, observed: str | None) -> list[Table]:
     sizes = {name: model.config.channel_nbins[name] for name in model.config.channels}
     tables = []
     for channel, place in places(sizes).items():
+        axis = result.axes.get(channel, f"Observable {result.observable}")
         table = _table(
             f"{result.observable} {result.signal} histogram {channel}",
-            f"Events in {channel} in bins of the observable {result.observable}, as they are "
-            f"fitted for the signal {result.signal} (at mu = 1). The outermost bins hold what "
-            f"lies beyond them. {_about(result.prediction)}{_says(observed)}",
+            f"Events in {channel} as they are fitted for the signal {result.signal} (at mu = 1). "
+            "The outermost bins hold what lies beyond them. "
+            f"{_about(result.prediction, observed)}{_says(observed)}",
             ["N"],
         )
         edges = result.edges.get(channel, result.edges.get(""))
         assert edges is not None
-        bins = Variable("Observable", is_independent=True, is_binned=True)
+        bins = Variable(axis, is_independent=True, is_binned=True)
         bins.digits = 15
         bins.values = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
         table.add_variable(bins)
@@ -137,7 +140,7 @@ def histogram_tables(result: Result, observed: str | None) -> list[Table]:
     return tables
 
 
-def matrix_tables(result: Result) -> list[Table]:
+def matrix_tables(result: Result, observed: str | None) -> list[Table]:
     """Covariance and correlation of the predicted background; none if there is no prediction."""
     if isinstance(result.prediction, str):
         return []
@@ -153,8 +156,8 @@ def matrix_tables(result: Result) -> list[Table]:
         table = _table(
             f"{result.observable} {result.signal} background {kind}",
             f"{kind.capitalize()} of the predicted background ({result.prediction.kind}) in the "
-            f"bins of the observable {result.observable}, trained for {result.signal}; bins count "
-            f"from 0. {_about(result.prediction)}",
+            f"histograms of {result.observable} for {result.signal}; bins count from 0. "
+            f"{_about(result.prediction, observed)}",
             ["N"],
         )
         for name, of_each in (
@@ -169,13 +172,15 @@ def matrix_tables(result: Result) -> list[Table]:
     return tables
 
 
-def _about(prediction: BackgroundPrediction | str) -> str:
+def _about(prediction: BackgroundPrediction | str, observed: str | None) -> str:
     if isinstance(prediction, str):
         return f"There is no covariance of the backgrounds: {prediction}."
     source = (
         "the constraints of all nuisance parameters, before any fit"
         if prediction.kind == "pre-fit"
-        else "a fit of the backgrounds alone, because there is a free normalisation"
+        else "a fit of the backgrounds alone to "
+        + ("the observation" if observed else "what is expected of them")
+        + ", because there is a free normalisation"
     )
     text = f"The total background and its uncertainty, by linear propagation, are of {source}."
     if prediction.curved:
