@@ -109,6 +109,8 @@ def test_without_a_baseline_or_errors_there_is_none():
     for row in compared(rows(), None):
         assert row["baseline"] is None
         assert all(v is None for k, v in row.items() if k.startswith("gain_"))
+    assert "Gain" not in markdown(compared(rows(), None), {})
+    assert r"\begin{tabular}{llrlllll}" in latex(compared(rows(), None), {})
     bare = [{k: v for k, v in r.items() if "staterror" not in k} for r in rows(seeds=1)]
     row = by_name(compared(bare, "bce"))["neos"]
     assert row["gain_expected_limit"] == pytest.approx(100 * (1 - 0.201 / 0.402))

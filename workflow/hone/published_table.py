@@ -101,21 +101,22 @@ def markdown(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
         rows: of :func:`hone.gains.compared`.
         floors: by signal, what no observable can beat.
     """
-    cells = [_HEAD, ("---",) * len(_HEAD)] + [_cells(r, _Plain) for r in _with(rows, floors)]
+    shown = [_HEAD, ("---",) * len(_HEAD)] + [_cells(r, _Plain) for r in _with(rows, floors)]
+    cells = [_columns(rows, row) for row in shown]
     lines = ["| " + " | ".join(c.replace("|", r"\|") for c in row) + " |" for row in cells]
     return "\n".join([*lines, "", _legend(rows)]) + "\n"
 
 
 def latex(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
     """The table for LaTeX with booktabs, and its legend as a comment; arguments as above."""
-    lines = [f"% {_legend(rows)}", r"\begin{tabular}{llrllllll}", r"\toprule"]
-    lines += [" & ".join(_LATEX_HEAD) + r" \\", r"\midrule"]
+    lines = [f"% {_legend(rows)}", rf"\begin{{tabular}}{{{''.join(_columns(rows, 'llrllllll'))}}}"]
+    lines += [r"\toprule", " & ".join(_columns(rows, _LATEX_HEAD)) + r" \\", r"\midrule"]
     last = None
     for row in _with(rows, floors):
         if last not in (None, row["signal"]):
             lines.append(r"\midrule")
         last = row["signal"]
-        lines.append(" & ".join(_cells(row, _Tex)) + r" \\")
+        lines.append(" & ".join(_columns(rows, _cells(row, _Tex))) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
@@ -168,6 +169,12 @@ def _with(rows: Sequence[Row], floors: Mapping[str, Row]) -> list[Row]:
         if any(floor.get(name) is not None for name in _DIGITS):
             found.append({**floor, "signal": signal, "observable": "(floor)"})
     return found
+
+
+def _columns(rows: Sequence[Row], cells: Sequence[str]) -> list[str]:
+    """The cells of a line, without that of the gain where there is no baseline."""
+    known = any(row["baseline"] for row in rows)
+    return [cell for name, cell in zip(_HEAD, cells, strict=True) if known or name != "Gain"]
 
 
 def _cells(row: Row, style: type[_Plain]) -> list[str]:
