@@ -82,8 +82,18 @@ PARAMETERS = {
     for s in config["samples"]
     if s["process"] == "signal"
 }
-# What limits are drawn against: a parameter that is different in all of several hypotheses.
-PARAMETER = next(iter(PARAMETERS[SIGNALS[0]]), None) if len(SIGNALS) > 1 else None
+# Parameters that are not the same in all hypotheses. Limits are drawn against the first, if it alone
+# tells them apart, and in the plane of the first two, if these do.
+VARIED = [
+    p
+    for p in PARAMETERS[SIGNALS[0]]
+    if len({values[p] for values in PARAMETERS.values()}) > 1
+]
+APART = [
+    len({tuple(v[p] for p in VARIED[:n]) for v in PARAMETERS.values()}) for n in (1, 2)
+]
+PARAMETER = VARIED[0] if VARIED and APART[0] == len(SIGNALS) else None
+PLANE = VARIED[:2] if len(VARIED) > 1 and APART[1] == len(SIGNALS) else None
 RESULT = "results/{analysis}/{signal}/{observable}/seed{seed}"
 FIGURE = "results/{analysis}/figures/{signal}__{observable}__"
 
@@ -418,10 +428,11 @@ def source_model(wildcards):
 
 
 def all_figures(extension):
-    kinds = ["templates", "soft_hard", "cls_scan"]
+    kinds = ["templates", "soft_hard", "cls_scan", "profile", "contour", "toys"]
     kinds += ["plane"] if len(config["features"]) == 2 and PLAIN and not FILES else []
     figures = [(name, kind) for name in OBSERVABLES for kind in kinds]
     figures += [(name, "training") for name in TRAINED + REBINNED]
+    figures += [(name, "gradient") for name in TRAINED]
     return (
         expand(
             "results/{analysis}/figures/{signal}__{figure}.{extension}",
@@ -445,6 +456,12 @@ def all_figures(extension):
             "results/{analysis}/figures/{observable}__limits.{extension}",
             analysis=ANALYSIS,
             observable=OBSERVABLES if PARAMETER else [],
+            extension=extension,
+        )
+        + expand(
+            "results/{analysis}/figures/{observable}__exclusion.{extension}",
+            analysis=ANALYSIS,
+            observable=OBSERVABLES if PLANE else [],
             extension=extension,
         )
     )

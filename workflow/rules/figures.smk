@@ -271,3 +271,40 @@ rule plot_limits:
         "Drawing the limits of {wildcards.observable}"
     script:
         "../scripts/plot_limits.py"
+
+
+rule plot_exclusion:
+    input:
+        selected=of_all_signals("selected.json"),
+        limits=of_all_seeds_and_signals("limits.json"),
+    output:
+        png=report(
+            "results/{analysis}/figures/{observable}__exclusion.png",
+            caption="../report/exclusion.rst",
+            category="Results",
+            labels={
+                "figure": "exclusion",
+                "signal": "all",
+                "observable": "{observable}",
+            },
+        ),
+        pdf="results/{analysis}/figures/{observable}__exclusion.pdf",
+    log:
+        "results/{analysis}/logs/plot_exclusion/{observable}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/plot_exclusion/{observable}.tsv"
+    group:
+        "figures"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        plane=PLANE,
+        values=PARAMETERS,
+        made_by=made_by("plot_exclusion"),
+    message:
+        "Drawing what {wildcards.observable} excludes"
+    script:
+        "../scripts/plot_exclusion.py"

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from hone.files import read_json, replacing
 
-__all__ = ["OBSERVABLE_COLOURS", "SIGNAL", "new_figure", "save", "selected", "shade"]
+__all__ = ["OBSERVABLE_COLOURS", "SIGNAL", "new_figure", "note", "save", "selected", "shade"]
 
 # The styles name fonts that few machines have; the next in their list serves.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
@@ -48,6 +48,23 @@ def new_figure(
             gridspec_kw={"height_ratios": list(rows)},
         )
     return figure, list(axes[:, 0])
+
+
+def note(observable: str, reason: str) -> Figure:
+    """A figure that says why there is nothing to see.
+
+    Args:
+        observable: name for the title.
+        reason: why.
+    """
+    figure, (axes,) = new_figure(height=3.0)
+    axes.set_axis_off()
+    axes.set_title(observable, loc="left")
+    axes.text(
+        0.5, 0.5, f"Nothing to draw: {reason}", transform=axes.transAxes, ha="center",
+        va="center", wrap=True, fontsize=12,
+    )  # fmt: skip
+    return figure
 
 
 def save(figure: Figure, paths: Sequence[str]) -> None:

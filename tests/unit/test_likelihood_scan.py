@@ -1,0 +1,283 @@
+"""Profiles, contours and toys are those of pyhf and of the asymptotic formulae."""
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pyhf
+import pytest
+from scipy.integrate import quad
+from specs import MODELS, pseudo_data, typical
+
+from hone import infer
+from hone.figures.likelihood import draw_contour, draw_profile, draw_toys
+from hone.histfactory import from_pyhf
+from hone.infer.densities import qtilde_density, qtilde_tail
+from hone.infer.mle import checked_setup
+from hone.infer.scan import around, scan
+from hone.likelihood_scan import find_minimum, leading_nuisance, likelihood_of
+from hone.toy_tests import p_values, toy_test, toy_test_or_reason
+
+
+STRENGTH = [{"name": "mu", "type": "normfactor", "data": None}]
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def oracle():
+    return MODELS["simple"]
+
+
+@pytest.fixture(scope="module")
+def found(oracle):
+    """Content of likelihood.json."""
+    model, data, reasons = from_pyhf(oracle), pseudo_data(oracle, seed=2, mu=1.0), {}
+    minima, profile, contour = likelihood_of(model, data, reasons)
+    toys = toy_test(model, 1.0, data, 400, np.random.default_rng(1))
+    content = {"profile": profile, "contour": contour, "toys": {**toys, "at_limit": False},
+               "reasons": reasons}  # fmt: skip
+    json.dumps(content, allow_nan=False)
+    return model, minima, content
+
+
+def lone_signal(fixed=False):
+    """One bin and no nuisance parameter, or one that is fixed."""
+    modifiers = [{"name": "n", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}] * fixed
+    samples = [
+        {"name": "s", "data": [5.0], "modifiers": STRENGTH},
+        {"name": "b", "data": [20.0], "modifiers": modifiers},
+    ]  # fmt: skip
+    return pyhf.Model(
+        {"channels": [{"name": "c", "samples": samples}],
+         "parameters": [{"name": "n", "fixed": True}] * fixed},
+        poi_name="mu",
+    )  # fmt: skip
+
+
+def test_the_profile_is_pyhfs(oracle, found):
+    _, minima, content = found
+    profile = content["profile"]
+    for name, minimum in minima.items():
+        data = minimum.data
+        best, lowest = pyhf.infer.mle.fit(data, oracle, return_fitted_val=True)
+        assert profile[name]["best_fit"] == pytest.approx(best[oracle.config.poi_index], abs=1e-4)
+        for k in (0, 15, 40, 60):
+            mu = profile["mu"][k]
+            value = pyhf.infer.mle.fixed_poi_fit(mu, data, oracle, return_fitted_val=True)[1]
+            assert profile[name]["profiled"][k] == pytest.approx(value - lowest, abs=1e-5)
+            kept = np.array(best)
+            kept[oracle.config.poi_index] = mu
+            fixed = -2 * oracle.logpdf(kept, data)[0] - lowest
+            assert profile[name]["fixed"][k] == pytest.approx(fixed, abs=1e-3)
+
+
+def test_the_interval_is_where_the_profile_is_one(oracle, found):
+    _, minima, content = found
+    for name, minimum in minima.items():
+        low, high = content["profile"][name]["interval"]
+        lowest = pyhf.infer.mle.fit(minimum.data, oracle, return_fitted_val=True)[1]
+        for mu in (low, high):
+            if mu is not None:
+                value = pyhf.infer.mle.fixed_poi_fit(
+                    mu, minimum.data, oracle, return_fitted_val=True
+                )[1]
+                assert value - lowest == pytest.approx(1, abs=0.01)
+
+
+def test_the_contour_is_a_profile_of_two_parameters():
+    """With a third parameter that pyhf fits at each point."""
+    oracle = typical()
+    model = from_pyhf(oracle)
+    minima, _, contour = likelihood_of(model, None, reasons := {})
+    assert list(minima) == ["asimov"]
+    assert "not observed" in reasons["observed"]
+    data = minima["asimov"].data
+    index = model.config.par_names.index(contour["parameter"])
+    fixed, init = oracle.config.suggested_fixed(), oracle.config.suggested_init()
+    fixed[oracle.config.poi_index] = fixed[index] = True
+    lowest = -2 * oracle.logpdf(init, data)[0]
+    for row, column in ((3, 12), (12, 20), (20, 8)):
+        init[oracle.config.poi_index] = contour["mu"][column]
+        init[index] = contour["value"][row]
+        value = pyhf.infer.mle.fit(
+            data, oracle, init_pars=init, fixed_params=fixed, return_fitted_val=True
+        )[1]
+        assert contour["asimov"]["q"][row][column] == pytest.approx(value - lowest, abs=1e-4)
+
+
+def test_the_gradient_field_is_that_of_the_profile(found):
+    """The envelope theorem against central differences of profiled values."""
+    model, minima, content = found
+    contour, setup = content["contour"], checked_setup(model)
+    poi, index = model.config.poi_index, model.config.par_names.index(contour["parameter"])
+    field = contour["gradient"]
+    for row, column in ((2, 3), (8, 5)):
+        at = np.array([field["mu"][column], field["value"][row]])
+        for k, name in enumerate(("d_mu", "d_value")):
+            step = np.eye(2)[k] * 1e-4
+            values = scan(
+                model, minima["asimov"].data, setup, [poi, index], [at + step, at - step]
+            ).value
+            slope = 2 * (values[0] - values[1]) / 2e-4
+            assert field[name][row][column] == pytest.approx(slope, rel=1e-4, abs=1e-5)
+
+
+def test_the_covariance_and_the_leading_parameter_are_those_of_the_fit(found):
+    model, minima, content = found
+    minimum = minima["asimov"]
+    pairs, correlations = infer.fit(
+        minimum.data, model, return_uncertainties=True, return_correlations=True
+    )
+    errors = np.asarray(pairs)[:, 1]
+    np.testing.assert_allclose(np.sqrt(np.diagonal(minimum.covariance)), errors, rtol=1e-6)
+    poi = model.config.poi_index
+    assert errors[poi] == pytest.approx(float(infer.sigma_mu(model)), rel=1e-6)
+    index, correlation = leading_nuisance(model, minimum)
+    others = np.delete(np.asarray(correlations)[poi], poi)
+    assert correlation == pytest.approx(others[np.argmax(abs(others))], rel=1e-6)
+    assert model.config.par_names[index] == content["contour"]["parameter"]
+
+
+def test_a_best_fit_at_its_bound_says_so():
+    oracle = MODELS["simple"]
+    model = from_pyhf(oracle)
+    deficit = np.concatenate([[30.0, 30.0], oracle.config.auxdata])
+    minima, profile, contour = likelihood_of(model, deficit, {})
+    assert profile["observed"]["at_bound"]
+    assert profile["observed"]["best_fit"] == pytest.approx(0, abs=1e-9)
+    assert profile["observed"]["interval"][0] is None
+    assert contour["observed"]["covariance"] is None
+    assert minima["observed"].covariance[model.config.poi_index].sum() == 0
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_without_nuisance_parameters_there_is_a_profile_and_no_contour(fixed):
+    oracle, reasons = lone_signal(fixed), {}
+    model = from_pyhf(oracle)
+    _, profile, contour = likelihood_of(model, None, reasons)
+    assert contour is None
+    assert "no nuisance parameter" in reasons["contour"]
+    mu, q = np.array(profile["mu"]), np.array(profile["asimov"]["profiled"])
+    rate = 20 + 5 * mu
+    np.testing.assert_allclose(q, 2 * (rate - 25 - 25 * np.log(rate / 25)), atol=1e-8)
+    np.testing.assert_allclose(q, profile["asimov"]["fixed"], atol=1e-8)
+
+
+def test_derivatives_around_a_point_are_those_of_finite_differences(found):
+    model, minima, _ = found
+    data, pars = minima["asimov"].data, minima["asimov"].pars + 0.05
+    local = around(model, data, pars[None])
+    steps = 1e-5 * np.eye(len(pars))
+    up, down = (around(model, data, pars + sign * steps) for sign in (1, -1))
+    np.testing.assert_allclose(local.gradient[0], (up.value - down.value) / 2e-5, atol=1e-6)
+    np.testing.assert_allclose(local.hessian[0], (up.gradient - down.gradient) / 2e-5, atol=1e-5)
+
+
+def test_a_minimum_without_data_to_explain_it_is_zero(found):
+    model, minima, _ = found
+    assert minima["asimov"].value == pytest.approx(0, abs=1e-12)
+    assert find_minimum(model, minima["asimov"].data).pars[model.config.poi_index] == (
+        pytest.approx(1, abs=1e-6)
+    )
+
+
+@pytest.mark.parametrize("background_only", [True, False])
+@pytest.mark.parametrize("q_asimov", [0.3, 3.84, 30.0])
+def test_densities_are_the_slopes_of_their_tails(background_only, q_asimov):
+    for low, high in ((0.1, 2.0), (2.0, 9.0), (q_asimov / 2, 2 * q_asimov)):
+        part = quad(lambda q: float(qtilde_density(np.array(q), q_asimov, background_only)),
+                    low, high, points=[q_asimov] if low < q_asimov < high else None)[0]  # fmt: skip
+        tails = [float(qtilde_tail(q, q_asimov, background_only)) for q in (low, high)]
+        assert part == pytest.approx(tails[0] - tails[1], abs=1e-7)
+    assert qtilde_tail(0.0, q_asimov, background_only) == 1
+
+
+def test_asymptotic_p_values_are_pyhfs(oracle, found):
+    """At the Asimov statistic, and at the one of other data against the nominal distributions."""
+    model, _, content = found
+    nominal = np.asarray(infer.nominal_asimov(model, 0.0))
+    observed, tails, expected = pyhf.infer.hypotest(
+        1.0, nominal, oracle, return_tail_probs=True, return_expected=True
+    )
+    ours = content["toys"]["cls"]["expected"]["asymptotic"]
+    assert ours["cls"] == pytest.approx(float(expected), rel=1e-4)
+    assert ours["cls"] == pytest.approx(float(observed), rel=1e-4)
+    np.testing.assert_allclose([ours["clsb"], ours["clb"]], tails, rtol=1e-4)
+
+
+def test_toys_are_near_the_asymptotic_formulae_and_repeat(oracle):
+    model = from_pyhf(oracle)
+    first, second = (toy_test(model, 1.5, None, 400, np.random.default_rng(3)) for _ in range(2))
+    assert first == second
+    assert first["q_observed"] is None
+    assert first["cls"]["observed"] is None
+    toys, formula = (first["cls"]["expected"][k] for k in ("toys", "asymptotic"))
+    assert abs(toys["cls"] - formula["cls"]) < 4 * toys["cls_error"] + 0.02
+    for name in ("signal_background", "background"):
+        part = first[name]
+        assert sum(part["counts"]) + part["zero"] + part["beyond"] == 400
+        assert part["zero"] / 400 == pytest.approx(part["asymptotic"]["zero"], abs=0.1)
+
+
+def test_the_observed_statistic_is_pyhfs(oracle, found):
+    _, minima, content = found
+    bounds, fixed = oracle.config.suggested_bounds(), oracle.config.suggested_fixed()
+    theirs = pyhf.infer.test_statistics.qmu_tilde(
+        1.0, minima["observed"].data, oracle, oracle.config.suggested_init(), bounds, fixed
+    )
+    assert content["toys"]["q_observed"] == pytest.approx(float(theirs), rel=1e-4, abs=1e-6)
+
+
+def test_binomial_errors():
+    signal, background = np.arange(100) < 10, np.arange(400) < 200
+    found = p_values(signal.astype(float), background.astype(float), 1.0)
+    assert (found["clsb"], found["clb"], found["cls"]) == (0.1, 0.5, 0.2)
+    assert found["clsb_error"] == pytest.approx(0.03)
+    assert found["clb_error"] == pytest.approx(0.025)
+    assert found["cls_error"] == pytest.approx(0.2 * np.hypot(0.3, 0.05))
+    none = p_values(np.zeros(10), np.ones(10), 0.5)
+    assert (none["cls"], none["cls_error"]) == (0, None)
+    assert p_values(np.ones(10), np.zeros(10), 0.5)["cls"] is None
+
+
+def test_toys_without_signal_have_a_reason():
+    samples = [
+        {"name": "s", "data": [0.0], "modifiers": STRENGTH},
+        {"name": "b", "data": [20.0], "modifiers": []},
+    ]  # fmt: skip
+    model = from_pyhf(pyhf.Model({"channels": [{"name": "c", "samples": samples}]}, poi_name="mu"))
+    reasons = {}
+    assert toy_test_or_reason(model, 1.0, None, 10, np.random.default_rng(1), reasons) is None
+    assert "test statistic" in reasons["toys"]
+    _, _, contour = likelihood_of(model, None, reasons)
+    assert contour is None
+
+
+def test_what_is_missing_is_noted():
+    reasons = {"asimov": "no fit", "contour": "no parameter", "toys": "no toy"}
+    empty = {"profile": None, "contour": None, "toys": None, "reasons": reasons}
+    for draw, text in ((draw_profile, "no fit"), (draw_contour, "no param"), (draw_toys, "no toy")):
+        assert text in draw(empty, "o").axes[0].texts[0].get_text()
+
+
+COMPARED = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
+
+
+@COMPARED
+def test_profile_picture(found):
+    return draw_profile(found[2], "simple")
+
+
+@COMPARED
+def test_contour_picture(found):
+    return draw_contour(found[2], "simple")
+
+
+@COMPARED
+def test_toys_picture(found):
+    return draw_toys(found[2], "simple")

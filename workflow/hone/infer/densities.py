@@ -1,0 +1,40 @@
+"""Asymptotic densities of q-tilde (G. Cowan et al., arXiv:1007.1727, eqs. 64 and 65)."""
+
+import numpy as np
+from scipy.special import ndtr
+
+__all__ = ["qtilde_density", "qtilde_tail"]
+
+
+def qtilde_density(q: np.ndarray, q_asimov: float, background_only: bool) -> np.ndarray:
+    """Density (N,) of the statistic at values above 0; the rest of the probability is at 0.
+
+    Args:
+        q: values (N,), above 0.
+        q_asimov: statistic of the background-only Asimov data, (mu / sigma)^2, above 0.
+        background_only: no signal is true, not the tested one.
+    """
+    root, shift = np.sqrt(q_asimov), np.sqrt(q_asimov) * background_only
+    x, slope = _normal(q, root, shift)
+    return np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi) * slope
+
+
+def qtilde_tail(q: np.ndarray | float, q_asimov: float, background_only: bool) -> np.ndarray:
+    """Probability (N,) of at least this value: CLs+b, or CLb for background only; 1 at 0."""
+    root, shift = np.sqrt(q_asimov), np.sqrt(q_asimov) * background_only
+    q = np.asarray(q, dtype=float)
+    x, _ = _normal(np.maximum(q, 1e-300), root, shift)
+    return np.where(q > 0, ndtr(-x), 1.0)
+
+
+def _normal(q: np.ndarray, root: float, shift: float) -> tuple[np.ndarray, np.ndarray]:
+    """The variable that is unit normal, and its slope in q.
+
+    ``root`` is mu / sigma and ``shift`` is (mu - mu') / sigma, with mu' the true strength: below
+    (mu / sigma)^2 the variable is sqrt(q) - shift, above, where the best fit is negative and the
+    statistic is against 0, (q - (mu^2 - 2 mu mu') / sigma^2) / (2 mu / sigma).
+    """
+    above = q > root**2
+    centre = 2 * root * shift - root**2
+    x = np.where(above, (q - centre) / (2 * root), np.sqrt(q) - shift)
+    return x, np.where(above, 1 / (2 * root), 0.5 / np.sqrt(q))

@@ -1,0 +1,116 @@
+"""The gradient of a training's objective against finite differences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from hone.errors import InputError
+from hone.observable import Observable, create_observable
+from hone.training.step import Data, Problem
+
+__all__ = ["STEPS", "check_gradient", "in_double_precision"]
+
+STEPS = tuple(float(h) for h in 10.0 ** -np.arange(1, 8.5, 0.5))
+
+
+def check_gradient(
+    problem: Problem,
+    observable: Observable,
+    batch: Data,
+    rng: np.random.Generator,
+    directions: int = 4,
+    steps: Sequence[float] = STEPS,
+) -> dict[str, Any]:
+    """Derivatives of the objective of a batch in random directions, by JAX and by differences.
+
+    The objective is that of the end of the training. Directions are unit vectors in the space of
+    all trained parameters; differences are central, (f(x + h v) - f(x - h v)) / 2h.
+
+    Args:
+        problem: what is trained on.
+        observable: at whose parameters; of double precision, for differences to have digits.
+        batch: events.
+        rng: of the directions.
+        directions: how many.
+        steps: h.
+
+    Returns:
+        ``objective``, ``parameters`` (their number), ``gradient_norm``, ``steps`` (H), and for each
+        direction: ``autodiff`` (D), ``differences`` (D, H) and ``relative`` (D, H): their distance
+        over the larger of the derivative and its expected size, |gradient| / sqrt(parameters).
+        Numbers that are not finite are None.
+
+    Raises:
+        InputError: the objective or its gradient is not finite at the parameters themselves.
+    """
+    trainable, frozen = eqx.partition(observable, observable.trainable())
+    centre, unravel = ravel_pytree(trainable)
+    if not centre.size:
+        raise InputError("the observable has no parameter that is trained")
+
+    def loss(x: Any) -> Any:
+        return problem.loss(eqx.combine(unravel(x), frozen), batch, 1.0)
+
+    value, gradient = jax.jit(jax.value_and_grad(loss))(centre)
+    gradient = np.asarray(gradient, dtype=float)
+    norm = float(np.linalg.norm(gradient))
+    if not (np.isfinite(value) and np.isfinite(norm)):
+        raise InputError("the objective of the batch, or its gradient, is not finite")
+    vectors = rng.normal(size=(directions, centre.size))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    shifts = np.array(
+        [side * h * v for v in vectors for h in steps for side in (1, -1)], dtype=centre.dtype
+    )
+    # One after the other: a batch fills the processor, and memory, by itself.
+    found = jax.jit(lambda every: jax.lax.map(loss, every))(centre + jnp.asarray(shifts))
+    values = np.asarray(found, dtype=float).reshape(directions, len(steps), 2)
+    differences = (values[..., 0] - values[..., 1]) / (2 * np.asarray(steps))
+    autodiff = vectors @ gradient
+    size = np.maximum(abs(autodiff), norm / np.sqrt(centre.size))
+    relative = abs(differences - autodiff[:, None]) / np.where(size > 0, size, 1.0)[:, None]
+    return {
+        "objective": float(value),
+        "parameters": int(centre.size),
+        "gradient_norm": norm,
+        "steps": list(map(float, steps)),
+        "autodiff": autodiff.tolist(),
+        "differences": [_known(row) for row in differences],
+        "relative": [_known(row) for row in relative],
+    }
+
+
+def in_double_precision(observable: Observable, settings: Mapping[str, Any]) -> Observable:
+    """The same numbers in a network that computes with 64 bits.
+
+    Args:
+        observable: as it was trained.
+        settings: that it was made from, as :func:`~hone.observable.load_observable` returns them.
+    """
+    if settings.get("precision", "float64") == "float64":
+        return observable
+    features = observable.features
+    blank = create_observable(
+        {**settings, "precision": "float64"},
+        features,
+        np.ones((2, len(features))),
+        jax.random.key(0),
+    )
+    arrays, rest = eqx.partition(blank, eqx.is_array)
+    places, structure = jax.tree.flatten(arrays)
+    numbers = jax.tree.leaves(eqx.filter(observable, eqx.is_array))
+    cast = [
+        np.asarray(new, like.dtype)
+        if isinstance(like, np.ndarray)
+        else jnp.asarray(new, like.dtype)
+        for new, like in zip(numbers, places, strict=True)
+    ]
+    return eqx.combine(jax.tree.unflatten(structure, cast), rest)
+
+
+def _known(values: np.ndarray) -> list[float | None]:
+    return [float(x) if np.isfinite(x) else None for x in values]

@@ -1,0 +1,65 @@
+"""Compare the gradient of a training's objective with finite differences."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from hone.errors import InputError
+from hone.figures import selected
+from hone.files import read_json, write_json
+from hone.inputs.load import load_events
+from hone.inputs.sources import sources
+from hone.objectives import resolve_objective
+from hone.observable import load_observable
+from hone.regions import regions_of
+from hone.script import job, setup_jax
+from hone.training import Settings
+from hone.training.gradient import check_gradient, in_double_precision
+from hone.training.step import Problem, draw_batch
+from hone.workspace import processes
+
+with job(snakemake) as provenance:
+    setup_jax()
+    params, choice = snakemake.params, snakemake.input.selected
+    files, name = params.training_files, params.observable["objective"]
+    trained, saved = load_observable(selected(choice, snakemake.input.models))
+    training = load_events(
+        sources(params.inputs, list(files), files),
+        params.features,
+        regions_of(params.inputs),
+        {Path(path).stem: read_json(path) for path in snakemake.input.surveys},
+        "training",
+        params.sizes,
+    )
+    settings = Settings.of(
+        params.observable,
+        staterror=params.model["staterror"],
+        evaluation_events=params.sizes["evaluation"],
+    )
+    problem, data = Problem.of(
+        settings,
+        processes(params.model, snakemake.wildcards.signal),
+        training,
+        resolve_objective(name, params.level, params.own_objective.get("folder", "")),
+        trained.bins,
+    )
+    batch = draw_batch(data, settings.batch, jax.random.key(params.seed))
+    found, reason = {}, None
+    try:
+        found = check_gradient(
+            problem, in_double_precision(trained, saved), batch, np.random.default_rng(params.seed)
+        )
+    except InputError as error:
+        reason = str(error)
+    write_json(
+        snakemake.output[0],
+        {
+            "seed": read_json(choice)["seed"],
+            "objective_name": name,
+            "precision": saved.get("precision", "float64"),
+            **found,
+            "reason": reason,
+            "provenance": provenance,
+        },
+    )

@@ -1,0 +1,47 @@
+"""The likelihood of the selected seed: profile, contours, toys against asymptotic formulae."""
+
+import numpy as np
+
+from hone.errors import InputError, ModelError
+from hone.figures import selected
+from hone.files import read_json, write_json
+from hone.histfactory import from_pyhf
+from hone.likelihood_scan import likelihood_of
+from hone.script import job, setup_jax
+from hone.toy_tests import toy_test_or_reason
+from hone.workspace import read_workspace
+
+with job(snakemake) as provenance:
+    setup_jax()
+    params, choice = snakemake.params, snakemake.input.selected
+    path = selected(choice, snakemake.input.workspaces)
+    limits = read_json(selected(choice, snakemake.input.limits))
+    pyhf_model, data = read_workspace(path)
+    try:
+        model = from_pyhf(pyhf_model)
+    except ModelError as error:
+        raise InputError(f"{path}: {error}") from error
+    observed = None if params.blind else data
+    reasons = {}
+    _, profile, contour = likelihood_of(model, observed, reasons)
+    median = limits["expected_limits"][2]
+    toys = toy_test_or_reason(
+        model,
+        1.0 if median is None else median,
+        observed,
+        params.toys,
+        np.random.default_rng(params.seed),
+        reasons,
+    )
+    write_json(
+        snakemake.output[0],
+        {
+            "seed": read_json(choice)["seed"],
+            "poi": model.config.poi_name,
+            "profile": profile,
+            "contour": contour,
+            "toys": None if toys is None else {**toys, "at_limit": median is not None},
+            "reasons": reasons,
+            "provenance": provenance,
+        },
+    )
