@@ -18,7 +18,6 @@ from hone.infer.scan import around, scan
 from hone.likelihood_scan import find_minimum, leading_nuisance, likelihood_of
 from hone.toy_tests import p_values, toy_test, toy_test_or_reason
 
-
 STRENGTH = [{"name": "mu", "type": "normfactor", "data": None}]
 
 

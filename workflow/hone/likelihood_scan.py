@@ -207,13 +207,18 @@ def likelihood_of(
             reasons[name] = str(error)
     if "asimov" not in minima:
         return minima, None, None
-    contour = likelihood_contour(model, minima)
-    if contour is None:
-        reasons["contour"] = (
-            "no nuisance parameter floats and moves the POI, or -ln L has no inverse Hessian at "
-            "its minimum"
-        )
-    return minima, profile_scan(model, minima), contour
+    profile, contour = None, None
+    try:
+        profile = profile_scan(model, minima)
+        contour = likelihood_contour(model, minima)
+        if contour is None:
+            reasons["contour"] = (
+                "no nuisance parameter floats and moves the POI, or -ln L has no inverse Hessian "
+                "at its minimum"
+            )
+    except FitError as error:
+        reasons["profile" if profile is None else "contour"] = str(error)
+    return minima, profile, contour
 
 
 def _rise(

@@ -31,7 +31,7 @@ def draw_profile(likelihood: Mapping[str, Any], observable: str) -> Figure:
     """
     profile, reasons = likelihood["profile"], likelihood["reasons"]
     if profile is None:
-        return note(observable, reasons.get("asimov", "no profile"))
+        return note(observable, reasons.get("asimov", reasons.get("profile", "no profile")))
     figure, (axes,) = new_figure(height=6.0)
     for name, label in _LABELS.items():
         if name not in profile:
@@ -69,7 +69,8 @@ def draw_contour(likelihood: Mapping[str, Any], observable: str) -> Figure:
     contour = likelihood["contour"]
     if contour is None:
         reasons = likelihood["reasons"]
-        return note(observable, reasons.get("contour", reasons.get("asimov", "no contour")))
+        known = [reasons[k] for k in ("contour", "asimov", "profile") if k in reasons]
+        return note(observable, (known or ["no contour"])[0])
     figure, (axes,) = new_figure(height=6.0)
     mu, value, levels = contour["mu"], contour["value"], contour["levels"]
     expected = np.ma.masked_invalid(np.array(contour["asimov"]["q"], dtype=float))
