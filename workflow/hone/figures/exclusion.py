@@ -71,8 +71,8 @@ def draw_exclusion(
             handles.append(Line2D([], [], color=colour, linestyle=line, label=label))
         else:
             missing.append(f"no {label} contour: {surface.why(values)}")
-    shown = np.where(np.isfinite(observed), observed, median)
-    _points(figure, axes, points, shown, "observed" if np.isfinite(observed).any() else "expected")
+    seen = bool(np.isfinite(observed).any())
+    _points(figure, axes, points, observed if seen else median, "observed" if seen else "expected")
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
     axes.set_ylim(low[1] - margin[1], high[1] + 3 * margin[1])
     axes.set(xlabel=parameters[0], ylabel=parameters[1])
