@@ -254,7 +254,7 @@ def _report(history: list[Row], settings: Settings, prefix: str) -> None:
     row, before = history[-1], history[-2] if len(history) > 1 else {"step": 0, "seconds": 0.0}
     rate = (row["step"] - before["step"]) / max(row["seconds"] - before["seconds"], 1e-9)
     log.info(
-        "%sstep %d/%d  %.0f steps/s  ETA %.0f s  %s: training %.4f  validation %.4f  CLs %.3g",
+        "%sstep %d/%d  %.3g steps/s  ETA %.0f s  %s: training %.4f  validation %.4f  CLs %.3g",
         prefix,
         row["step"],
         settings.steps,
