@@ -58,8 +58,7 @@ rule make_hepdata:
         likelihoods=f"{PUBLICATION}/likelihoods.tar.gz",
         figures=all_figures("png"),
     output:
-        folder=directory(f"{PUBLICATION}/hepdata"),
-        archive=f"{PUBLICATION}/submission.tar.gz",
+        f"{PUBLICATION}/submission.tar.gz",
     log:
         "results/{analysis}/logs/make_hepdata.log",
     benchmark:

@@ -1,5 +1,6 @@
-"""Make a submission to HEPData of the selected seeds, as a folder and as what is uploaded."""
+"""Make a submission to HEPData of the selected seeds, as it is uploaded."""
 
+import tempfile
 from pathlib import Path
 
 from hone.errors import FitError
@@ -49,6 +50,8 @@ with job(snakemake):
         Path(inputs.likelihoods),
         [Path(figure) for figure in inputs.figures],
     )
-    write_submission(submission, snakemake.output.folder, figures)
-    files = Path(snakemake.output.folder).iterdir()
-    write_tar(snakemake.output.archive, {path.name: path for path in files})
+    # No output: HEPData refuses files that it does not know, as Snakemake's timestamp of a folder.
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, "hepdata")
+        write_submission(submission, folder, figures)
+        write_tar(snakemake.output[0], {path.name: path for path in folder.iterdir()})
