@@ -76,7 +76,7 @@ def optimise_edges(
 
     results = []
     for name, start in _starts(passing, samples, positions, bins):
-        inner, value, history = _descend(objective, start, last)
+        inner, value, history = _descend(objective, start, positions)
         log.info("edges from %s: objective %.4f after %d sweeps", name, value, len(history))
         results.append((value, positions[inner], history))
     value, edges, history = min(results, key=lambda result: result[0])
@@ -84,10 +84,11 @@ def optimise_edges(
 
 
 def _descend(
-    objective: jax.stages.Wrapped, inner: np.ndarray, last: int
+    objective: jax.stages.Wrapped, inner: np.ndarray, positions: np.ndarray
 ) -> tuple[np.ndarray, float, list[dict[str, float]]]:
     """Coordinate descent over positions of the inner edges."""
     history: list[dict[str, float]] = []
+    last = len(positions) - 1
     # Always the same number of candidates, so that one compiled program serves all.
     value = float(objective(jnp.asarray(np.repeat(inner[None], _CANDIDATES, axis=0)))[0])
     for sweep in range(1, _MAX_SWEEPS + 1):
@@ -104,7 +105,9 @@ def _descend(
                 inner, value = candidates[best], float(values[best])
                 step = (high - low) // (_CANDIDATES - 2) + 1
                 low, high = max(low, inner[i] - step), min(high, inner[i] + step)
-        history.append({"step": sweep, "validation_objective": value})
+        edges = np.concatenate([[0.0], positions[inner], [1.0]])
+        row = {f"edge_{i}": float(edge) for i, edge in enumerate(edges)}
+        history.append({"step": sweep, "validation_objective": value, **row})
         if not value < before:
             break
     return inner, value, history

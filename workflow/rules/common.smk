@@ -428,10 +428,13 @@ def source_model(wildcards):
 
 
 def all_figures(extension):
-    kinds = ["templates", "soft_hard", "cls_scan", "profile", "contour", "toys"]
+    kinds = ["templates", "soft_hard", "systematics", "cls_scan"]
+    kinds += ["profile", "contour", "toys"]
     kinds += ["plane"] if len(config["features"]) == 2 and PLAIN and not FILES else []
     figures = [(name, kind) for name in OBSERVABLES for kind in kinds]
-    figures += [(name, "training") for name in TRAINED + REBINNED]
+    figures += [
+        (name, kind) for name in TRAINED + REBINNED for kind in ("training", "edges")
+    ]
     figures += [(name, "gradient") for name in TRAINED]
     return (
         expand(

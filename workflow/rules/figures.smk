@@ -14,7 +14,7 @@ rule plot_training:
     input:
         histories=all_seeds("history.csv"),
     output:
-        png=report(
+        training_png=report(
             f"{FIGURE}training.png",
             caption="../report/training.rst",
             category="Training",
@@ -24,7 +24,18 @@ rule plot_training:
                 "observable": "{observable}",
             },
         ),
-        pdf=f"{FIGURE}training.pdf",
+        edges_png=report(
+            f"{FIGURE}edges.png",
+            caption="../report/edges.rst",
+            category="Training",
+            labels={
+                "figure": "edges",
+                "signal": "{signal}",
+                "observable": "{observable}",
+            },
+        ),
+        training_pdf=f"{FIGURE}training.pdf",
+        edges_pdf=f"{FIGURE}edges.pdf",
     log:
         "results/{analysis}/logs/plot_training/{signal}__{observable}.log",
     benchmark:
@@ -105,8 +116,19 @@ rule plot_histograms:
                 "observable": "{observable}",
             },
         ),
+        systematics_png=report(
+            f"{FIGURE}systematics.png",
+            caption="../report/systematics.rst",
+            category="Observables",
+            labels={
+                "figure": "systematics",
+                "signal": "{signal}",
+                "observable": "{observable}",
+            },
+        ),
         templates_pdf=f"{FIGURE}templates.pdf",
         soft_hard_pdf=f"{FIGURE}soft_hard.pdf",
+        systematics_pdf=f"{FIGURE}systematics.pdf",
     log:
         "results/{analysis}/logs/plot_histograms/{signal}__{observable}.log",
     benchmark:
@@ -120,6 +142,8 @@ rule plot_histograms:
         runtime=growing(10),
     params:
         model=model_settings,
+        histograms=config["workspace"]["histograms"],
+        postprocessing=POSTPROCESSING,
         blind=BLIND,
         made_by=made_by("plot_histograms"),
     message:

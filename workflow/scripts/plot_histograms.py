@@ -1,25 +1,33 @@
-"""Draw the histograms of the fit, and soft against hard ones."""
+"""Draw the histograms of the fit, soft against hard ones, and what each systematic does."""
 
 from hone.figures import save, selected
 from hone.figures.histograms import draw_soft_hard, draw_templates
+from hone.figures.pages import save_pages
+from hone.figures.systematics import draw_systematics, variations
+from hone.postprocessing import postprocess
+from hone.regions import channel_sizes
 from hone.script import job
 from hone.templates import read_histograms
+from hone.workspace import processes
 
 with job(snakemake):
+    params, wildcards = snakemake.params, snakemake.wildcards
     path = selected(snakemake.input.selected, snakemake.input.histograms)
-    name, outputs = snakemake.wildcards.observable, snakemake.output
+    name, outputs = wildcards.observable, snakemake.output
     hard, edges = read_histograms(path, "hard")
     soft, _ = read_histograms(path, "soft")
     observed, _ = read_histograms(path, "observed")
     templates = draw_templates(
-        snakemake.params.model,
-        snakemake.wildcards.signal,
-        hard,
-        observed["data"].values,
-        edges,
-        name,
-        snakemake.params.blind,
+        params.model, wildcards.signal, hard, observed["data"].values, edges, name, params.blind
     )
     save(templates, [outputs.templates_png, outputs.templates_pdf])
     soft_hard = draw_soft_hard(soft, hard, edges, name)
     save(soft_hard, [outputs.soft_hard_png, outputs.soft_hard_pdf])
+    # As the workspace has them.
+    filled = soft if params.histograms == "soft" else hard
+    samples = processes(params.model, wildcards.signal)
+    channels = channel_sizes(edges, params.model["regions"])
+    _, fitted, effects = postprocess(samples, filled, channels, **params.postprocessing)
+    shown = variations(samples, filled, fitted, effects, channels)
+    pages = draw_systematics(shown, {s.name: fitted[s.name] for s in samples}, edges, name)
+    save_pages(pages, outputs.systematics_png, outputs.systematics_pdf)

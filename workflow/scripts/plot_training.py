@@ -1,12 +1,14 @@
-"""Draw the training of all seeds of an observable."""
+"""Draw the training of all seeds of an observable, and how its bins moved."""
 
 from pathlib import Path
 
 from hone.figures import save
-from hone.figures.training import draw_training
+from hone.figures.training import draw_edges, draw_training
 from hone.files import read_csv
 from hone.script import job
 
 with job(snakemake):
     histories = {Path(path).parent.name: read_csv(path) for path in snakemake.input.histories}
-    save(draw_training(histories, snakemake.wildcards.observable), snakemake.output)
+    name, outputs = snakemake.wildcards.observable, snakemake.output
+    save(draw_training(histories, name), [outputs.training_png, outputs.training_pdf])
+    save(draw_edges(histories, name), [outputs.edges_png, outputs.edges_pdf])

@@ -8,11 +8,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hone.figures.style import OBSERVABLE_COLOURS, SIGNAL, new_figure, shade
+from hone.regions import channel_sizes
 from hone.samples import affected
 from hone.templates import Histogram
 from hone.workspace import sides
 
-__all__ = ["draw_soft_hard", "draw_templates"]
+__all__ = ["band", "draw_soft_hard", "draw_templates", "label_edges"]
 
 
 def draw_templates(
@@ -57,8 +58,8 @@ def draw_templates(
         edgecolor="black",
         linewidth=0.6,
     )
-    _band(main, places, total - down, total + up, "systematic", hatch="////", facecolor="none")
-    _band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
+    band(main, places, total - down, total + up, "systematic", hatch="////", facecolor="none")
+    band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
     if not blind:
         mplhep.histplot(
             observed,
@@ -77,8 +78,8 @@ def draw_templates(
     main.legend(ncols=2)
 
     safe = np.where(total > 0, total, np.nan)
-    _band(ratio, places, 1 - down / safe, 1 + up / safe, hatch="////", facecolor="none")
-    _band(ratio, places, 1 - mc_error / safe, 1 + mc_error / safe, facecolor="0.3")
+    band(ratio, places, 1 - down / safe, 1 + up / safe, hatch="////", facecolor="none")
+    band(ratio, places, 1 - mc_error / safe, 1 + mc_error / safe, facecolor="0.3")
     centres = places[:-1] + 0.5
     if not blind:
         ratio.errorbar(
@@ -87,7 +88,7 @@ def draw_templates(
     ratio.axhline(1, color="black", linewidth=0.8)
     top = 1.3 * np.nanmax([2.0, *np.minimum(1 + up / safe, 6)])
     ratio.set(ylim=(0, min(top, 6)), ylabel="relative error" if blind else "data / bkg.")
-    _label_edges((main, ratio), edges)
+    label_edges((main, ratio), edges)
     return figure
 
 
@@ -122,7 +123,7 @@ def draw_soft_hard(
     ratio.set_ylabel("soft / hard")
     low, high = ratio.get_ylim()
     ratio.set_ylim(max(low, 0.0), min(high, 4.0))
-    _label_edges((main, ratio), edges)
+    label_edges((main, ratio), edges)
     return figure
 
 
@@ -133,7 +134,8 @@ def _systematic_band(
     edges: Mapping[str, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Quadratic sum over parameters of the background's one-sigma shifts, below and above."""
-    regions = np.repeat(list(edges), [len(e) - 1 for e in edges.values()])
+    channels = channel_sizes(edges, model.get("regions", []))
+    regions = np.repeat(list(channels), list(channels.values()))
     shifts: dict[str, np.ndarray] = {}
     for systematic in model["systematics"]:
         for name in sorted(set(affected(systematic)) & set(backgrounds)):
@@ -155,9 +157,10 @@ def _systematic_band(
     return below, above
 
 
-def _band(
+def band(
     axes: Any, places: np.ndarray, low: np.ndarray, high: np.ndarray, label: str = "", **style: Any
 ) -> None:
+    """Fill between two values per bin (B,); ``places`` are the bins' edges (B + 1,)."""
     # Bins without a value (no background to divide by) stay empty, and their neighbours whole.
     for k in np.flatnonzero(np.isfinite(low) & np.isfinite(high)):
         axes.fill_between(
@@ -173,10 +176,10 @@ def _band(
         label = ""
 
 
-def _label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray]) -> None:
-    """Edges below the bins, and a line between regions with their names above."""
+def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: int = 12) -> None:
+    """Edges (about ``most`` of them) below the bins; lines between regions, their names above."""
     total = sum(len(e) - 1 for e in edges.values())
-    step = max(1, total // 12)
+    step = max(1, total // most)
     ticks: list[tuple[float, str]] = []
     start = 0
     for name, of_region in edges.items():

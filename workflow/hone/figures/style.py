@@ -15,7 +15,16 @@ from matplotlib.figure import Figure
 
 from hone.files import read_json, replacing
 
-__all__ = ["OBSERVABLE_COLOURS", "SIGNAL", "new_figure", "note", "save", "selected", "shade"]
+__all__ = [
+    "OBSERVABLE_COLOURS",
+    "SIGNAL",
+    "new_figure",
+    "note",
+    "panel_style",
+    "save",
+    "selected",
+    "shade",
+]
 
 # The styles name fonts that few machines have; the next in their list serves.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
@@ -31,14 +40,19 @@ def shade(index: int) -> str:
     return _BACKGROUNDS[index % len(_BACKGROUNDS)]
 
 
+def panel_style(size: float = 13) -> Any:
+    """Settings of matplotlib for figures and panels; ``size`` of the text in points."""
+    style = dict(mplhep.style.ATLAS)
+    style |= {"font.size": size, "axes.labelsize": size + 1, "legend.fontsize": size - 2}
+    style |= {"xtick.labelsize": size - 1, "ytick.labelsize": size - 1}
+    return style | {"figure.constrained_layout.use": True}
+
+
 def new_figure(
     rows: Sequence[float] = (1.0,), width: float = 7.0, height: float = 5.6
 ) -> tuple[Figure, Any]:
     """A figure in mplhep's style with panels of the given relative heights, sharing x."""
-    style = dict(mplhep.style.ATLAS)
-    style |= {"font.size": 13, "axes.labelsize": 14, "legend.fontsize": 11}
-    style |= {"xtick.labelsize": 12, "ytick.labelsize": 12, "figure.constrained_layout.use": True}
-    with plt.rc_context(style):
+    with plt.rc_context(panel_style()):
         figure, axes = plt.subplots(
             len(rows),
             1,

@@ -1,0 +1,181 @@
+"""Figures of systematics, trainings and features: what they show, and how they look."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from hone.figures.pages import save_pages
+from hone.figures.systematics import draw_systematics, variations
+from hone.figures.training import draw_edges, draw_training
+from hone.postprocessing import postprocess
+from hone.regions import channel_sizes
+from hone.templates import Histogram
+from hone.workspace import processes
+
+picture = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def model(*systematics, **more):
+    samples = [{"name": "s", "process": "signal"}, {"name": "b", "process": "background"}]
+    return {"samples": samples, "systematics": list(systematics), **more}
+
+
+def falling(bins=6, scale=1.0):
+    values = scale * np.linspace(100, 5, bins)
+    return {"s": Histogram(values[::-1], values[::-1]), "b": Histogram(values, values)}
+
+
+def varied(name, factor, histograms):
+    up = histograms["b"].values * (1 + factor * np.linspace(-1, 1, len(histograms["b"].values)))
+    down = 2 * histograms["b"].values - up
+    return {f"b__{name}_up": Histogram(up, up), f"b__{name}_down": Histogram(down, abs(down))}
+
+
+def found(settings, histograms, edges, smoothed=(), threshold=0.0):
+    samples = processes(settings, "s")
+    channels = channel_sizes(edges, settings.get("regions", []))
+    _, fitted, effects = postprocess(samples, histograms, channels, smoothed, threshold)
+    return variations(samples, histograms, fitted, effects, channels), fitted
+
+
+def test_variations_are_ordered_by_what_they_do_to_the_expectation():
+    histograms = falling() | varied("small", 0.01, falling()) | varied("large", 0.3, falling())
+    settings = model(
+        {"name": "small", "type": "histosys", "sample": "b"},
+        {"name": "large", "type": "histosys", "sample": "b"},
+        {"name": "rate", "type": "normsys", "sample": ["s", "b"], "up": 1.05, "down": 0.9},
+    )
+    shown, _ = found(settings, histograms, {"": np.linspace(0, 1, 7)}, threshold=0.02)
+    assert [v.systematic for v in shown] == ["large", "rate", "rate", "small"]
+    assert shown[-1].notes == ("pruned",)
+    total = histograms["s"].values + histograms["b"].values
+    largest = np.max(abs(histograms["b__large_up"].values - histograms["b"].values) / total**0.5)
+    assert shown[0].size == pytest.approx(largest)
+    np.testing.assert_allclose(shown[1].down, 0.9 * histograms[shown[1].sample].values)
+
+
+def test_a_variation_is_not_drawn_in_regions_where_it_does_not_act():
+    rate = {"name": "rate", "type": "normsys", "sample": "b", "up": 1.1, "down": 0.9}
+    settings = model(rate | {"regions": ["a"]}, regions=[{"name": "a"}, {"name": "c"}])
+    edges = {"a": np.linspace(0, 1, 4), "c": np.linspace(0, 1, 4)}
+    (only,), _ = found(settings, falling(), edges)
+    assert np.isfinite(only.up[:3]).all()
+    assert np.isnan(only.up[3:]).all()
+
+
+def test_many_variations_are_pages_and_the_picture_says_so(tmp_path):
+    names = [f"scale_{k}" for k in range(8)]
+    histograms = falling()
+    for k, name in enumerate(names):
+        histograms |= varied(name, 0.05 * (k + 1), falling())
+    settings = model(*({"name": n, "type": "histosys", "sample": "b"} for n in names))
+    edges = {"": np.linspace(0, 1, 7)}
+    shown, fitted = found(settings, histograms, edges)
+    pages = draw_systematics(shown, fitted, edges, "o")
+    assert len(pages) == 2
+    assert pages[0].get_suptitle() == "o: 8 variations, largest first, page 1 of 2"
+    assert pages[0].axes[0].get_title(loc="left") == "scale_7: b"
+    save_pages(pages, tmp_path / "a.png", tmp_path / "a.pdf")
+    assert (tmp_path / "a.pdf").read_bytes().count(b"/Type /Page ") == 2
+    first = (tmp_path / "a.pdf").read_bytes()
+    save_pages(draw_systematics(shown, fitted, edges, "o"), tmp_path / "a.png", tmp_path / "a.pdf")
+    assert (tmp_path / "a.pdf").read_bytes() == first
+
+
+@picture
+def test_systematics_in_two_regions():
+    edges = {"control": np.array([0.0, 50, 100]), "signal": np.linspace(0, 1, 5)}
+    histograms = falling() | varied("shape", 0.4, falling()) | varied("noisy", 0.1, falling())
+    del histograms["b__shape_down"]
+    noisy = histograms["b__noisy_up"].values * [1, 1, 1.2, 0.9, 1.1, 1]
+    histograms["b__noisy_up"] = Histogram(noisy, noisy)
+    settings = model(
+        {"name": "shape", "type": "histosys", "sample": "b"},
+        {"name": "noisy", "type": "histosys", "sample": "b"},
+        {"name": "lumi", "type": "lumi", "sample": "s", "uncertainty": 0.02},
+        regions=[{"name": "control"}, {"name": "signal"}],
+    )
+    shown, fitted = found(settings, histograms, edges, smoothed=["noisy"])
+    assert [v.notes for v in shown if v.sample == "b"] == [("mirrored",), ("smoothed",)]
+    return draw_systematics(shown, fitted, edges, "neos")[0]
+
+
+@picture
+def test_systematics_that_dwarf_the_nominal_yield():
+    histograms = {
+        name: Histogram(h.values * [1, 1, 0], h.variances) for name, h in falling(3).items()
+    }
+    huge = Histogram(np.array([1e5, 50, 3.0]), np.ones(3))
+    histograms |= {"b__huge_up": huge, "b__huge_down": falling(3)["s"]}
+    edges = {"": np.linspace(0, 1, 4)}
+    settings = model({"name": "huge", "type": "histosys", "sample": "b"})
+    return draw_systematics(*found(settings, histograms, edges), edges, "o")[0]
+
+
+@picture
+def test_without_systematics_the_errors_of_the_simulation_are_drawn():
+    edges = {"": np.array([0.0, 1])}
+    shown, fitted = found(model(), falling(1), edges)
+    assert not shown
+    return draw_systematics(shown, fitted, edges, "cut")[0]
+
+
+def history(seed, steps=10, missing=()):
+    return [
+        {
+            "step": 100 * k,
+            "training_objective": -10 - k / 5,
+            "validation_objective": None if k in missing else -10 - 0.1 * k + 0.02 * seed * (k % 3),
+            "validation_cls": 1e-5 * 0.8**k * (1 + 0.1 * seed),
+            "validation_limit": None if k < 3 else 0.3 + 0.01 * seed / k,
+            "edge_0": 0.0,
+            "edge_1": 0.3 - 0.01 * k,
+            "edge_2": 0.6 + 0.02 * seed,
+            "edge_3": 1.0,
+            "bandwidth": 0.1 * 0.9**k,
+            "x_below": 1 + 0.1 * k,
+            "x_below_slope": 5.0,
+        }
+        for k in range(1, steps + 1)
+    ]
+
+
+@picture
+def test_training_of_several_seeds():
+    seeds = {f"seed{k}": history(k, steps=8 if k == 1 else 10, missing=(2,)) for k in range(1, 5)}
+    figure = draw_training(seeds, "neos")
+    median = next(line for line in figure.axes[1].get_lines() if line.get_linewidth() == 2.2)
+    assert median.get_ydata()[0] == pytest.approx(1e-5 * 0.8 * 1.25)
+    assert len(figure.axes) == 3
+    return figure
+
+
+@picture
+def test_training_of_one_seed():
+    return draw_training({"seed1": history(1)}, "neos")
+
+
+@picture
+def test_edges_of_two_seeds():
+    figure = draw_edges({"seed1": history(1), "seed2": history(2)}, "neos")
+    assert [a.get_ylabel() for a in figure.axes] == ["bin edges", "bandwidth", "x <"]
+    return figure
+
+
+def test_what_does_not_move_is_not_drawn():
+    softmax = [
+        {k: v for k, v in row.items() if not k.startswith(("edge", "band", "x"))}
+        | {"edge_0": 0.0, "edge_1": 1.0, "edge_2": 2.0, "temperature": 0.5}
+        for row in history(1)
+    ]
+    figure = draw_edges({"seed1": softmax}, "o")
+    assert [a.get_ylabel() for a in figure.axes] == ["temperature"]
+    sweeps = [{"step": 1, "validation_objective": -3.0, "edge_0": 0.0, "edge_1": 1.0}]
+    assert len(draw_edges({"seed1": sweeps}, "o").axes) == 1
+    assert len(draw_training({"seed1": sweeps}, "o").axes) == 1
