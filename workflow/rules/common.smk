@@ -428,9 +428,8 @@ def source_model(wildcards):
 
 
 def all_figures(extension):
-    kinds = ["templates", "soft_hard", "systematics", "cls_scan"]
+    kinds = ["templates", "soft_hard", "systematics", "cls_scan", "plane", "importance"]
     kinds += ["profile", "contour", "toys"]
-    kinds += ["plane"] if len(config["features"]) == 2 and PLAIN and not FILES else []
     figures = [(name, kind) for name in OBSERVABLES for kind in kinds]
     figures += [
         (name, kind) for name in TRAINED + REBINNED for kind in ("training", "edges")

@@ -59,9 +59,10 @@ rule plot_plane:
     input:
         selected="results/{analysis}/{signal}/{observable}/selected.json",
         models=all_seeds("model.safetensors"),
+        importance="results/{analysis}/{signal}/{observable}/importance.json",
         events=all_files_of("evaluation"),
     output:
-        png=report(
+        plane_png=report(
             f"{FIGURE}plane.png",
             caption="../report/plane.rst",
             category="Observables",
@@ -71,7 +72,18 @@ rule plot_plane:
                 "observable": "{observable}",
             },
         ),
-        pdf=f"{FIGURE}plane.pdf",
+        importance_png=report(
+            f"{FIGURE}importance.png",
+            caption="../report/importance.rst",
+            category="Observables",
+            labels={
+                "figure": "importance",
+                "signal": "{signal}",
+                "observable": "{observable}",
+            },
+        ),
+        plane_pdf=f"{FIGURE}plane.pdf",
+        importance_pdf=f"{FIGURE}importance.pdf",
     log:
         "results/{analysis}/logs/plot_plane/{signal}__{observable}.log",
     benchmark:
@@ -84,9 +96,11 @@ rule plot_plane:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        inputs=input_settings,
+        files=files_of("evaluation"),
         made_by=made_by("plot_plane"),
     message:
-        "Drawing the plane of the features of {wildcards.observable} for {wildcards.signal}"
+        "Drawing the features of {wildcards.observable} for {wildcards.signal}"
     script:
         "../scripts/plot_plane.py"
 

@@ -1,25 +1,36 @@
-"""Draw the plane of the features with the observable's contours and edges."""
+"""Draw the planes of the features with the observable's contours, and the features' importance."""
 
-from pathlib import Path
-
-from hone.events import read_events
 from hone.figures import save, selected
+from hone.figures.importance import draw_importance
 from hone.figures.plane import draw_plane
+from hone.files import read_json
+from hone.inputs.few import few_events
+from hone.inputs.sources import sources
 from hone.observable import load_observable
+from hone.regions import regions_of
 from hone.script import job, setup_jax
 
 with job(snakemake):
     setup_jax(brief=True)
+    params, outputs = snakemake.params, snakemake.output
+    name, signal = snakemake.wildcards.observable, snakemake.wildcards.signal
+    importance = read_json(snakemake.input.importance)
+    save(draw_importance(importance, name), [outputs.importance_png, outputs.importance_pdf])
     observable, _ = load_observable(selected(snakemake.input.selected, snakemake.input.models))
-    events = {
-        Path(path).stem: read_events(path, observable.features, stop=300)[0]
-        for path in snakemake.input.events
-    }
-    figure = draw_plane(
+    events = few_events(
+        sources(params.inputs, list(params.files), params.files),
+        observable.features,
+        regions_of(params.inputs),
+        "evaluation",
+        number=300,
+    )
+    plane = draw_plane(
         observable.score,
         observable.edges,
         events,
         observable.features,
-        snakemake.wildcards.observable,
+        name,
+        [feature["name"] for feature in importance["features"]],
+        signal,
     )
-    save(figure, snakemake.output)
+    save(plane, [outputs.plane_png, outputs.plane_pdf])

@@ -70,6 +70,8 @@ def draw_training(histories: Mapping[str, Rows], observable: str) -> Figure:
     for panel, (_, label, logarithmic) in zip(axes, panels, strict=True):
         if logarithmic:
             panel.set_yscale("log")
+        else:
+            panel.ticklabel_format(axis="y", useOffset=False)
         panel.set_ylabel(label)
     axes[0].set_title(observable, loc="left")
     _legend(figure, _keys(histories, several, with_training))
@@ -127,8 +129,9 @@ def draw_edges(histories: Mapping[str, Rows], observable: str) -> Figure:
 def _legend(figure: Figure, keys: list[Line2D]) -> None:
     """Above the panels: curves fill all of these."""
     figure.legend(
-        handles=keys, loc="outside upper right", ncols=min(3, len(keys)), fontsize=10, frameon=False
-    )
+        handles=keys, loc="outside upper right", ncols=min(3, len(keys)), fontsize=10,
+        frameon=False, numpoints=1,
+    )  # fmt: skip
 
 
 def _keys(

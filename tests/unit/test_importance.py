@@ -1,0 +1,133 @@
+"""Importance of features by permutation, and the figures of features."""
+
+import jax
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import uproot
+from blobs import NETWORK, SAMPLES, events
+
+from hone.event_sets import EventSets
+from hone.figures.importance import draw_importance
+from hone.figures.plane import draw_plane
+from hone.importance import rank_features, thinned
+from hone.inputs.few import few_events
+from hone.inputs.sources import Source
+from hone.inputs.split import Split
+from hone.observable import create_observable
+from hone.observable.variable import VariableObservable
+from hone.regions import Region
+
+picture = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def test_only_what_is_used_is_important():
+    x = VariableObservable(np.array([-2.0, 0, 2]), ("x", "y"), "x")
+    found = rank_features(x, events("validation", 2000), SAMPLES, True, seed=1, repetitions=2)
+    first, second = found["features"]
+    assert first["name"] == "x"
+    assert first["log_ratio"] > 0.2
+    assert second["log_ratio"] == 0
+    assert second["expected_cls"] == [found["expected_cls"]] * 2
+    again = rank_features(x, events("validation", 2000), SAMPLES, True, seed=1, repetitions=2)
+    assert found == again
+
+
+def test_a_single_draw_has_no_error():
+    network = create_observable(
+        NETWORK | {"hidden": [4]}, ["x", "y"], np.ones((2, 2)), jax.random.key(0)
+    )
+    found = rank_features(network, events("validation", 500), SAMPLES, True, seed=1, repetitions=1)
+    assert {f["name"] for f in found["features"]} == {"x", "y"}
+    assert all(f["log_ratio_error"] is None for f in found["features"])
+
+
+def test_thinned_events_keep_yields_and_ratios_of_weights():
+    generator = np.random.default_rng(0)
+    weights = generator.uniform(0.5, 1, 1000)
+    sets = EventSets(
+        {"b": generator.normal(size=(1000, 2)).astype("float32")},
+        {"b": weights, "b__w_up": 1.1 * weights},
+        place={"b": np.arange(1000) % 2},
+    )
+    few = thinned(sets, 100)
+    assert len(few.features["b"]) == len(few.place["b"]) == 100
+    assert few.weights["b"].sum() == pytest.approx(weights.sum())
+    np.testing.assert_allclose(few.weights["b__w_up"], 1.1 * few.weights["b"])
+    assert thinned(sets, 5000).weights["b"] == pytest.approx(weights)
+
+
+def test_few_events_are_of_the_set_and_the_region(tmp_path):
+    files = []
+    for k in range(20):
+        files.append(str(tmp_path / f"{k}.root"))
+        with uproot.recreate(files[-1]) as file:
+            numbers = np.arange(1000) + 1000 * k
+            file["t"] = {"x": numbers.astype(float), "w": np.where(numbers % 2, 1.0, -1.0)}
+    source = Source("b", tuple(files), "t", {"b": "w"}, Split("", 0.4, 0.2))
+    region = Region("high", "x > 2000")
+    found = few_events([source], ["x"], (region,), "evaluation", 50)["b"][:, 0]
+    assert len(np.unique(found)) == len(found) == 50
+    assert (found % 2 == 1).all()
+    assert (found > 2000).all()
+    other = few_events([source], ["x"], (region,), "training", 10_000)["b"][:, 0]
+    assert not set(found) & set(other)
+    empty = few_events([source], ["x"], (Region("none", "x < 0"),), "evaluation", 50)
+    assert empty["b"].shape == (0, 1)
+
+
+def clouds(features, size=100):
+    names = ("background", "signal", *(f"background__s{k}_up" for k in range(6)))
+    generator = np.random.default_rng(0)
+    return {n: generator.normal(k, 1, (size, features)) for k, n in enumerate(names)}
+
+
+@picture
+def test_planes_of_the_most_important_of_many_features():
+    def score(x):
+        return np.where(x[:, 0] < 3, 1 / (1 + np.exp(-x[:, 0] * x[:, 2] + x[:, 3])), np.nan)
+
+    names = ("pt", "eta", "log(mass)", "sqrt(long_expression * 2)", "q")
+    order = ["log(mass)", "pt", "sqrt(long_expression * 2)", "q", "eta"]
+    figure = draw_plane(score, [0, 0.2, 0.5, 1], clouds(5), names, "o", order, "signal")
+    labels = [a.get_xlabel() for a in figure.axes if a.get_xlabel()]
+    assert labels == ["log(mass)", "pt", "sqrt(long_express..."]
+    return figure
+
+
+@picture
+def test_plane_of_a_single_feature():
+    return draw_plane(lambda x: np.tanh(x[:, 0]), [-1, 0, 1], clouds(1), ("pt",), "o", (), "signal")
+
+
+def test_planes_where_all_or_nothing_is_cut_away_and_a_feature_is_constant():
+    events = clouds(3)
+    for points in events.values():
+        points[:, 1] = 7.0
+    figure = draw_plane(lambda x: np.full(len(x), np.nan), [0, 1], events, ("a", "b", "c"), "o")
+    assert "grey is cut away" in figure.get_suptitle()
+    draw_plane(lambda x: np.full(len(x), 0.5), [0, 0.2, 1], events, ("a", "b", "c"), "o")
+
+
+@picture
+def test_importance():
+    features = [
+        {"name": f"feature_{k}", "log_ratio": 5 / (k + 1) - 0.3, "log_ratio_error": 0.2}
+        for k in range(22)
+    ]
+    features[3] |= {"log_ratio": None, "log_ratio_error": None}
+    features[4]["name"] = "sqrt(pow(a_long_expression, 2))"
+    features[5]["log_ratio_error"] = None
+    return draw_importance({"expected_cls": 1e-6, "features": features}, "neos")
+
+
+def test_an_observable_that_owes_nothing_to_any_feature():
+    features = [{"name": "x", "log_ratio": 0.0, "log_ratio_error": 0.0}]
+    figure = draw_importance({"expected_cls": None, "features": features}, "o")
+    assert figure.axes[0].get_xlim()[1] > 0.04
