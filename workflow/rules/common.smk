@@ -467,3 +467,13 @@ def all_figures(extension):
             extension=extension,
         )
     )
+
+
+def animations():
+    return expand(
+        "results/{analysis}/figures/{signal}__{observable}__training.gif",
+        analysis=ANALYSIS,
+        signal=SIGNALS,
+        observable=TRAINED,
+    )
+

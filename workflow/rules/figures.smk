@@ -55,6 +55,42 @@ rule plot_training:
         "../scripts/plot_training.py"
 
 
+rule animate_training:
+    input:
+        selected="results/{analysis}/{signal}/{observable}/selected.json",
+        histories=all_seeds("history.csv"),
+    output:
+        report(
+            f"{FIGURE}training.gif",
+            caption="../report/animation.rst",
+            category="Training",
+            labels={
+                "figure": "animation",
+                "signal": "{signal}",
+                "observable": "{observable}",
+            },
+        ),
+    log:
+        "results/{analysis}/logs/animate_training/{signal}__{observable}.log",
+    benchmark:
+        "results/{analysis}/benchmarks/animate_training/{signal}__{observable}.tsv"
+    wildcard_constraints:
+        observable=any_of(TRAINED),
+    group:
+        "figures"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        made_by=made_by("animate_training"),
+    message:
+        "Animating the training of {wildcards.observable} for {wildcards.signal}"
+    script:
+        "../scripts/animate_training.py"
+
+
 rule plot_plane:
     input:
         selected="results/{analysis}/{signal}/{observable}/selected.json",

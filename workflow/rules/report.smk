@@ -28,6 +28,7 @@ rule results:
         f"results/{ANALYSIS}/inputs/yields.txt",
         all_figures("png"),
         all_figures("pdf"),
+        animations(),
         patchsets(),
         expand(
             "results/{analysis}/{signal}/{observable}/selected.json",
@@ -69,7 +70,7 @@ rule make_report:
 rule describe_results:
     input:
         summary="results/{analysis}/summary.txt",
-        figures=all_figures("png"),
+        figures=all_figures("png") + animations(),
     output:
         "results/{analysis}/README.md",
     log:
