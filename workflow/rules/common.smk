@@ -96,6 +96,8 @@ PARAMETER = VARIED[0] if VARIED and APART[0] == len(SIGNALS) else None
 PLANE = VARIED[:2] if len(VARIED) > 1 and APART[1] == len(SIGNALS) else None
 RESULT = "results/{analysis}/{signal}/{observable}/seed{seed}"
 FIGURE = "results/{analysis}/figures/{signal}__{observable}__"
+# Figures of the fit of a workspace.
+FITS = ["prefit", "postfit", "pulls", "correlation", "impacts"]
 
 
 def any_of(names):
@@ -429,7 +431,7 @@ def source_model(wildcards):
 
 def all_figures(extension):
     kinds = ["templates", "soft_hard", "systematics", "cls_scan", "plane", "importance"]
-    kinds += ["profile", "contour", "toys"]
+    kinds += ["profile", "contour", "toys", *FITS]
     figures = [(name, kind) for name in OBSERVABLES for kind in kinds]
     figures += [
         (name, kind) for name in TRAINED + REBINNED for kind in ("training", "edges")

@@ -1,0 +1,171 @@
+"""Figures of fits: from a stored result, with and without data, in small and large models."""
+
+import copy
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from hone.figures.fits import (
+    MOST_CORRELATED,
+    MOST_PULLS,
+    draw_correlation,
+    draw_impacts,
+    draw_pulls,
+)
+from hone.figures.prediction import draw_prediction
+
+IMAGE = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def result(systematics=3, regions=("SR",), bins=4, blind=False):
+    """As ``fit.json``: a POI, constrained parameters, and one normalisation without constraint."""
+    rng = np.random.default_rng(0)
+    names = ["mu", *(f"syst{k}" for k in range(systematics)), "norm"]
+    n = len(names)
+    correlation = np.full((n, n), 0.1) + 0.9 * np.eye(n)
+    correlation[0, 1] = correlation[1, 0] = -0.8
+    widths = [None, *[1.0] * systematics, None]
+    ranked = slice(1, min(n, 21))
+    impacts = 0.3 / np.arange(1, n + 1)[ranked]
+    parameters = {
+        "labels": names,
+        "bestfit": [0.9, *rng.normal(0, 0.7, systematics).tolist(), 1.1],
+        "uncertainty": [0.4, *rng.uniform(0.3, 1, systematics).tolist(), 0.1],
+        "prefit_value": [1.0, *[0.0] * systematics, 1.0],
+        "prefit_uncertainty": widths,
+    }
+    steps = np.geomspace(60, 4, bins)
+    channel = {
+        "samples": {"background": steps.tolist(), "signal": (steps[::-1] / 6).tolist()},
+        "uncertainty": (0.1 * steps).tolist(),
+    }
+    return {
+        "poi": "mu",
+        "signals": ["signal"],
+        "blind": blind,
+        "clipped": False,
+        "fit": {
+            **parameters,
+            "correlation": correlation.tolist(),
+            "on_bound": [],
+            "twice_nll": 1.0,
+        },
+        "ranking": {
+            **{key: values[ranked] for key, values in parameters.items()},
+            "prefit_up": [1.2 * x if widths[1] else None for x in impacts],
+            "prefit_down": [*(-1.1 * impacts[:-1]).tolist(), None],
+            "postfit_up": impacts.tolist(),
+            "postfit_down": (-impacts).tolist(),
+            "data": "expected" if blind else "observation",
+            "mu": 1.0 if blind else None,
+            "clipped": False,
+            "cut_off": names[1:2],
+            "parameters": n - 1,
+            "poi_value": 0.9,
+            "poi_uncertainty": 0.4,
+        },
+        "observation": None if blind else {name: np.round(steps).tolist() for name in regions},
+        "prefit": {name: copy.deepcopy(channel) for name in regions},
+        "postfit": {name: copy.deepcopy(channel) for name in regions},
+        "reasons": {},
+    }
+
+
+@IMAGE
+def test_pulls():
+    return draw_pulls(result(), "neos")
+
+
+@IMAGE
+def test_correlation():
+    return draw_correlation(result(), "neos")
+
+
+@IMAGE
+def test_impacts():
+    return draw_impacts(result(), "neos")
+
+
+@IMAGE
+def test_prediction_of_several_regions():
+    return draw_prediction(result(regions=("control", "signal")), "postfit", "neos")
+
+
+@IMAGE
+def test_prediction_while_blind():
+    return draw_prediction(result(blind=True), "prefit", "neos")
+
+
+def labels(axes):
+    return {text.get_text() for text in axes.get_legend().get_texts()}
+
+
+def test_nothing_observed_is_drawn_while_blind():
+    for which in ("prefit", "postfit"):
+        axes = draw_prediction(result(blind=True), which, "o").axes
+        assert "observed" not in labels(axes[0])
+        assert not axes[1].containers
+        assert axes[1].get_ylabel() == "relative error"
+        assert "observed" in labels(draw_prediction(result(), which, "o").axes[0])
+    assert "blind" in draw_pulls(result(blind=True), "o").axes[0].get_title(loc="left")
+
+
+def test_of_many_parameters_the_leading_ones_are_drawn():
+    content = result(systematics=60)
+    pulls = draw_pulls(content, "o").axes[0]
+    assert len(pulls.get_yticklabels()) == MOST_PULLS
+    assert f"{MOST_PULLS} of 60 parameters" in pulls.get_title(loc="left")
+    matrix = draw_correlation(content, "o").axes[0]
+    shown = [text.get_text() for text in matrix.get_yticklabels()]
+    assert len(shown) == MOST_CORRELATED
+    assert {"mu", "syst0"} <= set(shown)
+    impacts = draw_impacts(content, "o").axes[0]
+    assert len(impacts.get_yticklabels()) == 20
+
+
+def test_the_pull_is_in_widths_of_the_constraint():
+    content = result(systematics=1)
+    fit = content["fit"]
+    fit["prefit_value"][1], fit["prefit_uncertainty"][1] = 1.0, 0.02
+    fit["bestfit"][1], fit["uncertainty"][1] = 1.03, 0.01
+    axes = draw_pulls(content, "o").axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), [1.5])
+    assert "mu = 0.9" in axes.get_title(loc="left")
+
+
+def test_what_does_not_exist_is_said():
+    content = result()
+    content |= {"fit": None, "ranking": None, "postfit": None}
+    content["reasons"] = dict.fromkeys(("fit", "ranking", "postfit"), "no fit converged")
+    for figure in (
+        draw_pulls(content, "o"),
+        draw_correlation(content, "o"),
+        draw_impacts(content, "o"),
+        draw_prediction(content, "postfit", "o"),
+    ):
+        assert figure.axes[0].texts[0].get_text() == "no fit converged"
+
+
+@pytest.mark.parametrize("bins", [1, 40])
+@pytest.mark.parametrize("scale", [0.0, 1e-3, 1e9])
+def test_any_yields_are_drawn(bins, scale, tmp_path):
+    content = result(bins=bins)
+    for channel in content["prefit"].values():
+        channel["samples"] = {k: [scale * x for x in v] for k, v in channel["samples"].items()}
+        channel["samples"]["background"][0] = -1e-9
+        channel["uncertainty"] = [0.1 * scale] * bins
+    draw_prediction(content, "prefit", "o").savefig(tmp_path / "a.png")
+
+
+def test_global_settings_of_matplotlib_stay():
+    before = dict(plt.rcParams)
+    draw_impacts(result(), "o")
+    draw_pulls(result(), "o")
+    assert dict(plt.rcParams) == before

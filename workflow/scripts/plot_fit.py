@@ -1,0 +1,18 @@
+"""Draw the fit of a workspace: predictions before and after it, pulls, correlations, impacts."""
+
+from hone.figures import save
+from hone.figures.fits import draw_correlation, draw_impacts, draw_pulls
+from hone.figures.prediction import draw_prediction
+from hone.files import read_json
+from hone.script import job
+
+with job(snakemake):
+    content, name = read_json(snakemake.input[0]), snakemake.wildcards.observable
+    for kind, figure in {
+        "prefit": draw_prediction(content, "prefit", name),
+        "postfit": draw_prediction(content, "postfit", name),
+        "pulls": draw_pulls(content, name),
+        "correlation": draw_correlation(content, name),
+        "impacts": draw_impacts(content, name),
+    }.items():
+        save(figure, [snakemake.output[f"{kind}_png"], snakemake.output[f"{kind}_pdf"]])
