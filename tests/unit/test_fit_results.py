@@ -134,6 +134,23 @@ def test_a_parameter_on_its_bound_is_held_there_and_impacts_are_expected_ones():
     )
 
 
+def test_uncertainties_are_right_where_the_fit_starts_at_its_minimum():
+    spec = workspace(specs.typical(), np.zeros(5))
+    signal, background = spec["channels"][0]["samples"]
+    signal["data"], background["data"] = [40.0, 10.0, 0.5, 0.1, 0.1], [2.3, 97.0, 1, 1, 1]
+    background["modifiers"] = [
+        {"name": "rate", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}},
+    ]
+    model = pyhf.Workspace(spec).model()
+    expected = model.expected_data(model.config.suggested_init(), include_auxdata=False)
+    spec["observations"][0]["data"] = np.asarray(expected).tolist()
+    content = fit_results(spec)
+    data = pyhf.Workspace(spec).data(model)
+    found = np.asarray(infer.fit(data, from_pyhf(model), return_uncertainties=True))
+    assert content["fit"]["labels"] == model.config.par_names
+    np.testing.assert_allclose(content["fit"]["uncertainty"], found[:, 1], rtol=0.01)
+
+
 def test_negative_rates_are_no_fit():
     model = specs.blobs_like(
         [0.8, 2.8, 3.2, 4.2, 9.0],

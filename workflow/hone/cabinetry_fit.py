@@ -163,24 +163,37 @@ def _minimum(
         if not np.isfinite(model.logpdf(start, np.asarray(data))).all():
             return None
         pars, value = pyhf.infer.mle.fit(
-            list(data), model, start.tolist(), fixed_params=fixed, return_fitted_val=True,
-            strategy=strategy, maxiter=1000 + 100 * n + 5 * n**2, tolerance=_TOLERANCE,
+            list(data), model, _visible(model, start, fixed), fixed_params=fixed,
+            return_fitted_val=True, strategy=strategy, tolerance=_TOLERANCE,
+            maxiter=1000 + 100 * n + 5 * n**2,
         )  # fmt: skip
     except _FAILURES:
         return None
     return (np.asarray(pars), float(value)) if np.isfinite([*pars, value]).all() else None
 
 
+def _visible(model: pyhf.Model, start: np.ndarray, fixed: list[bool]) -> list[float]:
+    """A start whose free parameters are 0 or at least 0.01 away from it.
+
+    Minuit's first steps are a hundredth of a value, or 0.1 for 0: with steps of 1e-9 its
+    derivatives, and the uncertainties from them, are rounding.
+    """
+    lower, upper = np.transpose(model.config.suggested_bounds())
+    tiny = (np.abs(start) < 0.01) & ~np.asarray(fixed)
+    apart = np.where(tiny, np.where(lower < 0, 0.0, 0.01), start)
+    return np.where(tiny, np.clip(apart, lower, upper), apart).tolist()
+
+
 def _described(
     model: pyhf.Model, data: Sequence[float], pars: np.ndarray, fixed: list[bool]
 ) -> FitResults | None:
     """cabinetry's fit from a known minimum, with uncertainties and correlations."""
-    strategies: tuple[Literal[0, 1, 2], ...] = (1, 2, 0)
+    strategies: tuple[Literal[0, 1, 2], ...] = (2, 1, 0)
     for strategy in strategies:
         try:
             results = cabinetry_fit.fit(
-                model, list(data), init_pars=pars.tolist(), fix_pars=fixed, strategy=strategy,
-                tolerance=_TOLERANCE, goodness_of_fit=True,
+                model, list(data), init_pars=_visible(model, pars, fixed), fix_pars=fixed,
+                strategy=strategy, tolerance=_TOLERANCE, goodness_of_fit=True,
             )  # fmt: skip
         except _FAILURES:
             continue

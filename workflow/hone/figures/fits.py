@@ -103,7 +103,7 @@ def draw_correlation(content: Mapping[str, Any], observable: str) -> Figure:
     axes, bar = figure.axes
     (image,) = axes.get_images()
     image.set_clim(-100, 100)
-    image.set_cmap("RdBu")
+    image.set(cmap="RdBu", interpolation="nearest")
     bar.set_ylabel("correlation [%]")
     for text in axes.texts:
         number = float(text.get_text())
