@@ -198,11 +198,11 @@ def test_the_comparison_draws_every_value_and_marks_what_is_missing():
     assert all(math.isfinite(v) for v in p0.get_ylim())
 
 
-@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False, style="default")
+@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
 def test_comparison_looks_as_before():
     return draw_comparison(rows(), FLOOR)
 
 
-@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False, style="default")
+@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
 def test_gain_looks_as_before():
     return draw_gain(compared(rows(), "bce"))

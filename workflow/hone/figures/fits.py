@@ -1,6 +1,5 @@
 """The fit of a workspace: cabinetry's figures of pulls, correlations and impacts."""
 
-import textwrap
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from cabinetry.visualize import plot_result
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hone.figures.style import look, new_figure
+from hone.figures.style import note, panel_style
 
 __all__ = [
     "MOST_CORRELATED",
@@ -22,7 +21,6 @@ __all__ = [
     "draw_correlation",
     "draw_impacts",
     "draw_pulls",
-    "note",
 ]
 
 MOST_PULLS = 40
@@ -194,20 +192,10 @@ def draw_impacts(content: Mapping[str, Any], observable: str) -> Figure:
     return figure
 
 
-def note(title: str, text: str) -> Figure:
-    """A figure that says why there is nothing to see."""
-    figure, (axes,) = new_figure(height=3.0)
-    axes.axis("off")
-    axes.set_title(title, loc="left")
-    lines = [line for part in text.splitlines() for line in textwrap.wrap(part, 60)]
-    axes.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", transform=axes.transAxes)
-    return figure
-
-
 @contextmanager
 def _cabinetry_style() -> Iterator[None]:
     """hone's look for figures that cabinetry makes, and nothing of cabinetry's afterwards."""
-    with plt.rc_context(look()), warnings.catch_warnings():
+    with plt.rc_context(panel_style()), warnings.catch_warnings():
         # cabinetry sets limits that are equal where all shifts are zero; others are set then.
         warnings.filterwarnings("ignore", "Attempting to set identical", UserWarning)
         yield

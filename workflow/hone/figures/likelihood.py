@@ -31,7 +31,9 @@ def draw_profile(likelihood: Mapping[str, Any], observable: str) -> Figure:
     """
     profile, reasons = likelihood["profile"], likelihood["reasons"]
     if profile is None:
-        return note(observable, reasons.get("asimov", reasons.get("profile", "no profile")))
+        return note(
+            observable, reasons.get("asimov", reasons.get("profile", "There is no profile."))
+        )
     figure, (axes,) = new_figure(height=6.0)
     for name, label in _LABELS.items():
         if name not in profile:
@@ -70,7 +72,7 @@ def draw_contour(likelihood: Mapping[str, Any], observable: str) -> Figure:
     if contour is None:
         reasons = likelihood["reasons"]
         known = [reasons[k] for k in ("contour", "asimov", "profile") if k in reasons]
-        return note(observable, (known or ["no contour"])[0])
+        return note(observable, (known or ["There is no contour."])[0])
     figure, (axes,) = new_figure(height=6.0)
     mu, value, levels = contour["mu"], contour["value"], contour["levels"]
     expected = np.ma.masked_invalid(np.array(contour["asimov"]["q"], dtype=float))
@@ -119,7 +121,7 @@ def draw_toys(likelihood: Mapping[str, Any], observable: str) -> Figure:
     """
     toys = likelihood["toys"]
     if toys is None:
-        return note(observable, likelihood["reasons"].get("toys", "no toys"))
+        return note(observable, likelihood["reasons"].get("toys", "There are no toys."))
     figure, (axes,) = new_figure(height=6.4)
     edges = np.array(toys["edges"])
     widths = np.diff(edges)

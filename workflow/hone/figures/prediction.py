@@ -8,8 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from mplhep.error_estimation import poisson_interval
 
-from hone.figures.fits import note
-from hone.figures.style import SIGNAL, new_figure, shade
+from hone.figures.style import SIGNAL, new_figure, note, shade
 
 __all__ = ["draw_prediction"]
 

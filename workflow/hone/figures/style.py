@@ -2,6 +2,7 @@
 
 import logging
 import os
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -64,20 +65,13 @@ def new_figure(
     return figure, list(axes[:, 0])
 
 
-def note(observable: str, reason: str) -> Figure:
-    """A figure that says why there is nothing to see.
-
-    Args:
-        observable: name for the title.
-        reason: why.
-    """
+def note(title: str, text: str) -> Figure:
+    """A figure that says in words why there is nothing to see."""
     figure, (axes,) = new_figure(height=3.0)
     axes.set_axis_off()
-    axes.set_title(observable, loc="left")
-    axes.text(
-        0.5, 0.5, f"Nothing to draw: {reason}", transform=axes.transAxes, ha="center",
-        va="center", wrap=True, fontsize=12,
-    )  # fmt: skip
+    axes.set_title(title, loc="left")
+    lines = [line for part in text.splitlines() for line in textwrap.wrap(part, 60)]
+    axes.text(0.5, 0.5, "\n".join(lines), transform=axes.transAxes, ha="center", va="center")
     return figure
 
 
