@@ -1,10 +1,13 @@
-"""Figures of limits and studies look as they did."""
+"""Figures of histograms, limits and studies look as they did."""
 
 import numpy as np
 import pytest
 
+from hone.errors import InputError
+from hone.figures.histograms import draw_soft_hard, draw_templates
 from hone.figures.limits import draw_cls_scan, draw_limits
 from hone.figures.study import draw_study
+from hone.templates import Histogram
 
 compared = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40})
 
@@ -70,3 +73,63 @@ def test_study_of_bandwidths():
     ]  # fmt: skip
     study = {"name": "bandwidth", "against": "batch", "lines": ["smoothing"]}
     return draw_study(rows, study, observables, {"expected_cls": 5e-8})
+
+
+MODEL = {
+    "samples": [{"name": "s", "process": "signal"}, {"name": "b", "process": "background"}],
+    "systematics": [{"name": "shape", "type": "histosys", "sample": "b"}],
+}
+EDGES = {"control": np.array([0.0, 50, 100]), "signal": np.array([0, 0.2, 0.6, 1])}
+
+
+def templates(values):
+    """Signal, background and a varied background with these yields (B,) times 1, 2, 3, 4."""
+    values = np.asarray(values, dtype=float)
+    names = ("s", "b", "b__shape_up", "b__shape_down")
+    return {name: Histogram(values * (k + 1), np.abs(values) / 10) for k, name in enumerate(names)}
+
+
+@compared
+def test_templates_of_two_regions():
+    observed = np.array([60.0, 35, 22, 9, 0])
+    return draw_templates(MODEL, "s", templates([20, 12, 8, 3, 0.2]), observed, EDGES, "neos")
+
+
+@compared
+def test_soft_and_hard_histograms():
+    hard = templates([20, 12, 8, 3, 0.2])
+    soft = {name: Histogram(h.values * 1.05 + 0.1, h.variances) for name, h in hard.items()}
+    return draw_soft_hard(soft, hard, EDGES, "neos")
+
+
+@compared
+def test_soft_histograms_with_negative_yields():
+    hard = templates([20, 12, 8, -3, 0.2])
+    return draw_soft_hard(hard, hard, EDGES, "neos")
+
+
+@pytest.mark.parametrize(
+    "values", [[0, 0, 0], [5], [1e15, 1, 1e-9], [3, 0, 0], [1e-300, 2e6]], ids=str
+)
+def test_odd_yields_are_drawn(values):
+    """Empty, of one bin, huge: without a warning, and the axis holds all that is positive."""
+    edges, found = {"": np.linspace(0, 1, len(values) + 1)}, templates(values)
+    observed = np.zeros(len(values))
+    for figure in (
+        draw_templates(MODEL, "s", found, observed, edges, "o"),
+        draw_soft_hard(found, found, edges, "o"),
+    ):
+        figure.canvas.draw()
+        low, high = figure.axes[0].get_ylim()
+        assert 0 < low < high
+        assert high > 4 * max(values)
+
+
+@pytest.mark.parametrize(("wrong", "said"), [(-2.0, "-2"), (np.nan, "nan"), (np.inf, "inf")])
+def test_what_cannot_be_drawn_is_refused(wrong, said):
+    found, edges = templates([3, wrong, 1]), {"": np.linspace(0, 1, 4)}
+    with pytest.raises(InputError, match=rf"template 'b', bin 1: a yield of {2 * wrong:g} cannot"):
+        draw_templates(MODEL, "s", found, np.zeros(3), edges, "o")
+    if said != "-2":
+        with pytest.raises(InputError, match="template 's', bin 1"):
+            draw_soft_hard(found, found, edges, "o")

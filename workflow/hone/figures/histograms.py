@@ -7,6 +7,7 @@ import mplhep
 import numpy as np
 from matplotlib.figure import Figure
 
+from hone.errors import InputError
 from hone.figures.style import OBSERVABLE_COLOURS, SIGNAL, new_figure, shade
 from hone.regions import channel_sizes
 from hone.samples import affected
@@ -38,8 +39,13 @@ def draw_templates(
         edges: bin edges of each region.
         observable: name for the title.
         blind: the observation is what is expected, and not drawn.
+
+    Raises:
+        InputError: a yield is negative or not finite, which no stack can show.
     """
     backgrounds = [s["name"] for s in model["samples"] if s["process"] == "background"]
+    for name in (*backgrounds, signal):
+        _require_yields(name, histograms[name].values)
     total = np.sum([histograms[name].values for name in backgrounds], axis=0)
     mc_error = np.sqrt(np.sum([histograms[name].variances for name in backgrounds], axis=0))
     down, up = _systematic_band(model, histograms, backgrounds, edges)
@@ -70,9 +76,10 @@ def draw_templates(
             label="observed",
             yerr=True,
         )
+    # Limits first: an axis without a positive yield could not be made logarithmic.
+    top = 30 * max(np.max(np.sum(stack, axis=0)), np.max(observed), 1)
+    main.set_ylim(0.3 * _smallest(stack), top)
     main.set_yscale("log")
-    smallest = min(1.0, *(v for values in stack for v in np.asarray(values) if v > 0))
-    main.set_ylim(0.3 * smallest, 30 * max(np.max(np.sum(stack, axis=0)), np.max(observed), 1))
     main.set_ylabel("events")
     main.set_title(observable, loc="left")
     main.legend(ncols=2)
@@ -98,7 +105,17 @@ def draw_soft_hard(
     edges: Mapping[str, np.ndarray],
     observable: str,
 ) -> Figure:
-    """Soft against hard histogram of every template, and their ratio."""
+    """Soft against hard histogram of every template, and their ratio.
+
+    Soft yields far below the smallest hard one are beyond the axis. With a negative yield, of
+    events with negative weights, the axis is linear around zero.
+
+    Raises:
+        InputError: a yield is not finite.
+    """
+    for name, both in ((n, (h[n].values for h in (soft, hard))) for n in hard):
+        for values in both:
+            _require_yields(name, values, negative=True)
     places = np.arange(sum(len(e) - 1 for e in edges.values()) + 1)
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
     for index, name in enumerate(hard):
@@ -113,9 +130,14 @@ def draw_soft_hard(
             centres, soft[name].values / safe, errors / safe, fmt="o", color=colour, markersize=5
         )
     main.plot([], [], "o", color="grey", fillstyle="none", label="soft (lines: hard)")
-    main.set_yscale("log")
-    low, high = main.get_ylim()
-    main.set_ylim(low, high * 30)
+    everything = np.concatenate([np.asarray(h[name].values) for h in (soft, hard) for name in hard])
+    if (everything < 0).any():
+        main.set_yscale("symlog", linthresh=max(1.0, 1e-3 * np.max(np.abs(everything))))
+        main.axhline(0, color="black", linewidth=0.8)
+    else:
+        smallest = _smallest([hard[name].values for name in hard])
+        main.set_ylim(0.3 * smallest, 100 * max(np.max(everything), 1.0))
+        main.set_yscale("log")
     main.set_ylabel("events")
     main.set_title(observable, loc="left")
     main.legend(ncols=2)
@@ -125,6 +147,21 @@ def draw_soft_hard(
     ratio.set_ylim(max(low, 0.0), min(high, 4.0))
     label_edges((main, ratio), edges)
     return figure
+
+
+def _smallest(several: Sequence[Any]) -> float:
+    """Where a logarithmic axis begins: at the smallest yield, if it is below one and not minute."""
+    return max(min([1.0, *(v for values in several for v in np.asarray(values) if v > 0)]), 1e-6)
+
+
+def _require_yields(name: str, values: Any, negative: bool = False) -> None:
+    good = np.isfinite(values) if negative else np.isfinite(values) & (np.asarray(values) >= 0)
+    if not good.all():
+        at = int(np.argmin(good))
+        raise InputError(
+            f"template {name!r}, bin {at}: a yield of {np.asarray(values)[at]:g} cannot be drawn; "
+            "it must be finite" + ("" if negative else " and not negative")
+        )
 
 
 def _systematic_band(
