@@ -8,6 +8,7 @@ from specs import MODELS, everything, pseudo_data, typical
 from hone import infer
 from hone.errors import FitError, InputError
 from hone.histfactory import from_pyhf
+from hone.infer import toys as toys_module
 from hone.infer.calculators import ToyCalculator
 from hone.infer.mle import checked_setup
 from hone.infer.toys import sample_toys, toy_statistics
@@ -112,3 +113,24 @@ def test_a_ratio_of_nothing_is_an_error():
     excess = np.concatenate([[95.0, 99.0], oracle.config.auxdata])
     p0 = infer.hypotest(0.0, excess, oracle, calctype="toybased", test_stat="q0", ntoys=50, rng=1)
     assert 0 <= p0 <= 0.1
+
+
+def test_few_toys_may_fail_where_it_is_allowed(monkeypatch):
+    model = from_pyhf(pyhf.simplemodels.uncorrelated_background([5], [50], [7]))
+    start = np.array(model.config.suggested_init())
+    toys = sample_toys(model, start, 50, np.random.default_rng(0))
+    arguments = (model, toys, checked_setup(model), 1.0, start, "qtilde")
+    good = toy_statistics(*arguments)
+    fit = toys_module.fit_toys
+
+    def one_fails(model, toys_given, setup, start, mu):
+        values, pois = map(np.array, fit(model, toys_given, setup, start, mu))
+        values[(toys_given == toys[7]).all(axis=1)] = np.inf
+        return values, pois
+
+    monkeypatch.setattr(toys_module, "fit_toys", one_fails)
+    with pytest.raises(FitError, match="1 of 50 toys"):
+        toy_statistics(*arguments)
+    some = toy_statistics(*arguments, failing=0.02)
+    assert np.flatnonzero(np.isnan(some)).tolist() == [7]
+    np.testing.assert_allclose(np.delete(some, 7), np.delete(good, 7))

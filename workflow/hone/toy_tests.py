@@ -16,6 +16,8 @@ __all__ = ["p_values", "toy_test", "toy_test_or_reason"]
 
 _BINS = 40
 _CURVE = 200
+_FAILING = 0.01
+"""Fraction of toys whose fits may fail: what they would change is below what can be seen."""
 _HYPOTHESES = {"signal_background": False, "background": True}
 
 
@@ -37,14 +39,15 @@ def toy_test(
     Returns:
         ``mu``, ``ntoys``, ``q_asimov``, ``q_observed`` (None if blind); ``edges`` of a histogram,
         which ends where one toy in 500 lies beyond; by hypothesis (``signal_background``,
-        ``background``) ``counts`` of the toys above 0, ``zero`` and ``beyond``: how many are at 0
-        and beyond the last edge, and in ``asymptotic`` the expectation: ``q``, ``density``,
-        ``zero`` (its probability); ``cls``: p-values by ``toys`` and by the ``asymptotic``
-        formulae, each at its own median for the background (``expected``), and both at the
-        observation (``observed``, None if blind).
+        ``background``) ``kept``: how many toys have a statistic, ``counts`` of those above 0,
+        ``zero`` and ``beyond``: how many are at 0 and beyond the last edge, and in ``asymptotic``
+        the expectation: ``q``, ``density``, ``zero`` (its probability); ``cls``: p-values by
+        ``toys`` and by the ``asymptotic`` formulae, each at its own median for the background
+        (``expected``), and both at the observation (``observed``, None if blind).
 
     Raises:
-        FitError: a fit did not converge, or the statistic does not depend on the POI.
+        FitError: a fit, or those of one toy in a hundred, did not converge, or the statistic does
+            not depend on the POI.
         InputError: an expected rate is negative.
     """
     setup, poi = checked_setup(model), require_poi(model)
@@ -57,7 +60,8 @@ def toy_test(
         truth = np.array(model.config.suggested_init())
         truth[poi] = 0.0 if background_only else mu
         drawn = sample_toys(model, truth, ntoys, rng)
-        toys[name] = toy_statistics(model, drawn, setup, mu, truth, "qtilde")
+        q = toy_statistics(model, drawn, setup, mu, truth, "qtilde", _FAILING)
+        toys[name] = q[np.isfinite(q)]
     q_observed = None
     if observed is not None:
         q_observed = _statistic(model, model.checked_data(observed), setup, mu)
@@ -75,6 +79,7 @@ def toy_test(
     for name, background_only in _HYPOTHESES.items():
         above = toys[name][toys[name] > 0]
         found[name] = {
+            "kept": len(toys[name]),
             "counts": np.histogram(above, edges)[0].tolist(),
             "zero": int((toys[name] == 0).sum()),
             "beyond": int((toys[name] > edges[-1]).sum()),

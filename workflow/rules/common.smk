@@ -478,4 +478,3 @@ def animations():
         signal=SIGNALS,
         observable=TRAINED,
     )
-

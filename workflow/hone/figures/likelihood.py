@@ -133,13 +133,13 @@ def draw_toys(likelihood: Mapping[str, Any], observable: str) -> Figure:
     for name, label, colour, line, marker in styles:
         found, curve = toys[name], toys[name]["asymptotic"]
         counts = np.array(found["counts"])
-        scale = 1 / (toys["ntoys"] * widths)
+        scale = 1 / (found["kept"] * widths)
         there = counts > 0
         axes.errorbar(
             (0.5 * (edges[1:] + edges[:-1]))[there], (counts * scale)[there],
             yerr=(np.sqrt(counts) * scale)[there], fmt=marker, color=colour, markersize=4,
             linewidth=1, markerfacecolor="white" if marker == "s" else colour,
-            label=f"{label}, toys ({found['zero'] / toys['ntoys']:.1%} at 0)",
+            label=f"{label}, toys ({found['zero'] / found['kept']:.1%} at 0)",
         )  # fmt: skip
         axes.plot(
             curve["q"], curve["density"], line, color=colour, linewidth=2,
@@ -157,7 +157,9 @@ def draw_toys(likelihood: Mapping[str, Any], observable: str) -> Figure:
     axes.set_xlabel(rf"$\tilde{{q}}_\mu$ at $\mu = {toys['mu']:.3g}$")
     axes.set_ylabel("probability density")
     place = "at the median expected limit" if toys["at_limit"] else "no limit: at 1"
-    axes.set_title(f"{observable}: {toys['ntoys']} toys each, {place}", loc="left", fontsize=12)
+    kept = min(toys[name]["kept"] for name, *_ in styles)
+    number = f"{kept} toys each" + (", the fits of others failed" if kept < toys["ntoys"] else "")
+    axes.set_title(f"{observable}: {number}, {place}", loc="left", fontsize=12)
     figure.legend(
         loc="outside lower center", ncols=2, fontsize=10, title="\n".join(_cls_lines(toys)),
         title_fontsize=10,
