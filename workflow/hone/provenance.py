@@ -14,7 +14,10 @@ from typing import Any
 __all__ = ["code_digest", "digest", "versions"]
 
 _LIBRARY = Path(__file__).parent
-_PACKAGES = ("jax", "jaxlib", "equinox", "optax", "pyhf", "numpy", "scipy", "uproot", "hist")
+_PACKAGES = (
+    "jax", "jaxlib", "equinox", "optax", "pyhf", "numpy", "scipy", "uproot", "hist", "cabinetry",
+    "iminuit",
+)  # fmt: skip
 
 
 def digest(content: Any) -> str:
