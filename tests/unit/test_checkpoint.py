@@ -29,6 +29,8 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, 
         assert a.objective == b.objective
         for x, y in zip(numbers(a.observable), numbers(b.observable), strict=True):
             np.testing.assert_array_equal(x, y)
+        for x, y in zip(numbers(a.snapshots), numbers(b.snapshots), strict=True):
+            np.testing.assert_array_equal(x, y)
         for x, y in zip(a.history, b.history, strict=True):
             assert {**x, "seconds": 0} == {**y, "seconds": 0}
 

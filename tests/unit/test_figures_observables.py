@@ -3,11 +3,8 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from PIL import Image
 
-from hone.errors import InputError
-from hone.figures.animation import animate_training
-from hone.figures.pages import save_animation, save_pages
+from hone.figures.pages import save_pages
 from hone.figures.systematics import draw_systematics, variations
 from hone.figures.training import draw_edges, draw_training
 from hone.postprocessing import postprocess
@@ -182,26 +179,3 @@ def test_what_does_not_move_is_not_drawn():
     sweeps = [{"step": 1, "validation_objective": -3.0, "edge_0": 0.0, "edge_1": 1.0}]
     assert len(draw_edges({"seed1": sweeps}, "o").axes) == 1
     assert len(draw_training({"seed1": sweeps}, "o").axes) == 1
-
-
-def test_a_training_moves(tmp_path):
-    for path in (tmp_path / "a.gif", tmp_path / "b.gif"):
-        save_animation(animate_training(history(1, steps=4, missing=(2,)), "neos"), path)
-    assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
-    with Image.open(tmp_path / "a.gif") as picture:
-        assert picture.n_frames >= 4
-    many = animate_training(history(1, steps=400), "neos")
-    assert 20 <= len(list(many.new_frame_seq())) <= 30
-    many._draw_was_started = True
-    with pytest.raises(InputError, match="no row"):
-        animate_training([], "neos")
-
-
-@picture
-def test_the_last_frame_of_an_animation():
-    animation = animate_training(history(1), "neos")
-    animation._draw_was_started = True
-    animation._func(9)
-    curves = [line.get_ydata() for line in animation._fig.axes[0].get_lines()]
-    np.testing.assert_allclose(np.sum(curves, axis=0), 1)
-    return animation._fig

@@ -58,7 +58,11 @@ rule plot_training:
 rule animate_training:
     input:
         selected="results/{analysis}/{signal}/{observable}/selected.json",
+        models=all_seeds("model.safetensors"),
+        snapshots=all_seeds("snapshots.safetensors"),
         histories=all_seeds("history.csv"),
+        validation=all_files_of("validation"),
+        surveys=surveys,
     output:
         report(
             f"{FIGURE}training.gif",
@@ -81,9 +85,13 @@ rule animate_training:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
+        model=model_settings,
+        inputs=input_settings,
+        files=files_of("validation"),
+        sizes=config["events"],
         made_by=made_by("animate_training"),
     message:
         "Animating the training of {wildcards.observable} for {wildcards.signal}"

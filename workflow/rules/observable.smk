@@ -6,6 +6,7 @@ rule train_observable:
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
+        snapshots=[f"{RESULT}/snapshots.safetensors"],
     log:
         "results/{analysis}/logs/train_observable/{signal}__{observable}__seed{seed}.log",
     benchmark:
@@ -44,6 +45,11 @@ for name in TOGETHER:
             ),
             histories=expand(
                 f"{RESULT}/history.csv",
+                seed=range(1, seeds(config, name) + 1),
+                allow_missing=True,
+            ),
+            snapshots=expand(
+                f"{RESULT}/snapshots.safetensors",
                 seed=range(1, seeds(config, name) + 1),
                 allow_missing=True,
             ),

@@ -1,11 +1,42 @@
-"""Animate the training of the selected seed of an observable."""
+"""Animate the training of the selected seed of an observable, on validation events."""
+
+from pathlib import Path
 
 from hone.figures import selected
 from hone.figures.animation import animate_training
 from hone.figures.pages import save_animation
-from hone.files import read_csv
-from hone.script import job
+from hone.files import read_csv, read_json
+from hone.film import make_film
+from hone.inputs.load import load_events
+from hone.inputs.sources import sources
+from hone.observable import load_observable
+from hone.regions import regions_of
+from hone.script import job, setup_jax
+from hone.training.snapshots import load_snapshots
+from hone.workspace import processes
 
 with job(snakemake):
-    rows = read_csv(selected(snakemake.input.selected, snakemake.input.histories))
-    save_animation(animate_training(rows, snakemake.wildcards.observable), snakemake.output[0])
+    setup_jax(brief=True)
+    inputs, params = snakemake.input, snakemake.params
+    model, snapshots, history = (
+        selected(inputs.selected, paths)
+        for paths in (inputs.models, inputs.snapshots, inputs.histories)
+    )
+    observable, settings = load_observable(model)
+    validation = load_events(
+        sources(params.inputs, list(params.files), params.files),
+        observable.features,
+        regions_of(params.inputs),
+        {Path(path).stem: read_json(path) for path in inputs.surveys},
+        "validation",
+        params.sizes,
+    )
+    film = make_film(
+        load_snapshots(snapshots, observable),
+        settings["steps"],
+        validation,
+        processes(params.model, snakemake.wildcards.signal),
+        params.model["staterror"],
+    )
+    animation = animate_training(film, read_csv(history), snakemake.wildcards.observable)
+    save_animation(animation, snakemake.output[0])

@@ -61,8 +61,12 @@ with job(snakemake) as provenance:
         params.level,
         checkpoint,
     )
-    for path, history, result in zip(models, snakemake.output.histories, trained, strict=True):
+    outputs = zip(
+        models, snakemake.output.histories, snakemake.output.snapshots, trained, strict=True
+    )
+    for path, history, snapshots, result in outputs:
         write_csv(history, result.history)
+        result.snapshots.save(snapshots, result.history[-1]["step"], provenance)
         save_observable(
             path,
             result.observable,

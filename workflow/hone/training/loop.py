@@ -18,6 +18,7 @@ from hone.objectives import Objective
 from hone.observable import Observable, create_observable
 from hone.training.checkpoint import Checkpoint
 from hone.training.settings import Settings
+from hone.training.snapshots import Snapshots
 from hone.training.step import (
     Data,
     Problem,
@@ -41,11 +42,12 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class Trained:
-    """The observable of the best validation, that validation's objective, and the history."""
+    """The observable of the best validation, that validation's objective, and how it came to it."""
 
     observable: Observable
     objective: float
     history: list[Row]
+    snapshots: Snapshots
 
 
 @dataclass
@@ -106,14 +108,15 @@ def train(
         for trainable, _ in parts
     ]
     bests = [state.trainable for state in states]
+    reels = [Snapshots.of(settings, state.trainable) for state in states]
     progress = [_Progress([]) for _ in seeds]
     validate = make_validation(problem, validation, level)
     advance = _advance(problem, frozen, together=len(seeds) > 1)
 
     done, spent = 0, 0.0
-    found = checkpoint.load((states, bests)) if checkpoint else None
+    found = checkpoint.load((states, bests, reels)) if checkpoint else None
     if found is not None:
-        (states, bests), record = found
+        (states, bests, reels), record = found
         done, spent = record["step"], record["seconds"]
         progress = [_Progress(**p) for p in record["progress"]]
     state, key = _joined(states), _joined(batch_keys)
@@ -138,6 +141,7 @@ def train(
             }
             if _settle(standing, row, settings.patience):
                 bests[k] = states[k].trainable
+            reels[k] = reels[k].with_state(done, states[k].trainable)
             seconds = row["seconds"]
             if seconds - said[k] >= _SECONDS_BETWEEN_LINES or done == settings.steps:
                 said[k] = seconds
@@ -146,12 +150,12 @@ def train(
         if checkpoint:
             seconds = spent + time.monotonic() - started
             record = {"step": done, "seconds": seconds, "progress": [vars(p) for p in progress]}
-            checkpoint.save((states, bests), record)
+            checkpoint.save((states, bests, reels), record)
     for seed, standing in zip(seeds, progress, strict=True):
         _refuse_without_result(standing, settings, seed)
     return [
-        Trained(eqx.combine(best, frozen), standing.best, standing.history)
-        for best, standing in zip(bests, progress, strict=True)
+        Trained(eqx.combine(best, frozen), standing.best, standing.history, reel)
+        for best, standing, reel in zip(bests, progress, reels, strict=True)
     ]
 
 
