@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from hone.figures import save, selected
+from hone.figures import save
 from hone.figures.comparison import draw_comparison
 from hone.figures.histograms import draw_soft_hard, draw_templates
 from hone.figures.limits import draw_cls_scan, draw_limits
@@ -12,6 +12,7 @@ from hone.figures.plane import draw_plane
 from hone.figures.study import draw_study
 from hone.figures.training import draw_training
 from hone.files import write_json
+from hone.selection import selected
 from hone.templates import Histogram
 
 MODEL = {

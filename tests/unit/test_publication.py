@@ -25,8 +25,8 @@ from hone.publication.covariance import background_prediction
 from hone.publication.hepdata import make_submission, validate, write_submission
 from hone.publication.latex import escape, letters, number, number_macros, with_band
 from hone.publication.likelihoods import likelihood_files
-from hone.publication.selection import selected_files
 from hone.publication.tables import Result
+from hone.selection import selected_files
 from hone.templates import Histogram
 
 LIMITS = {

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from hone.figures import selected
 from hone.figures.animation import animate_training
 from hone.figures.pages import save_animation
 from hone.files import read_csv, read_json
@@ -12,6 +11,7 @@ from hone.inputs.sources import sources
 from hone.observable import load_observable
 from hone.regions import regions_of
 from hone.script import job, setup_jax
+from hone.selection import selected
 from hone.training.snapshots import load_snapshots
 from hone.workspace import processes
 

@@ -6,7 +6,6 @@ import jax
 import numpy as np
 
 from hone.errors import InputError
-from hone.figures import selected
 from hone.files import read_json, write_json
 from hone.inputs.load import load_events
 from hone.inputs.sources import sources
@@ -14,6 +13,7 @@ from hone.objectives import resolve_objective
 from hone.observable import load_observable
 from hone.regions import regions_of
 from hone.script import job, setup_jax
+from hone.selection import selected
 from hone.training import Settings
 from hone.training.gradient import check_gradient, in_double_precision
 from hone.training.step import Problem, draw_batch

@@ -4,10 +4,10 @@ import logging
 
 import pyhf
 
-from hone.figures import selected
 from hone.files import read_json, write_json
 from hone.fit_results import fit_results
 from hone.script import job
+from hone.selection import selected
 
 with job(snakemake) as provenance:
     spec = read_json(selected(snakemake.input.selected, snakemake.input.workspaces))

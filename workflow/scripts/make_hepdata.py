@@ -8,9 +8,9 @@ from hone.files import read_json
 from hone.publication.archive import write_tar
 from hone.publication.covariance import background_prediction
 from hone.publication.hepdata import make_submission, write_submission
-from hone.publication.selection import selected_files
 from hone.publication.tables import Result
 from hone.script import job, log, setup_jax
+from hone.selection import selected_files
 from hone.templates import read_histograms
 
 with job(snakemake):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from hone.publication.archive import write_tar
 from hone.publication.likelihoods import likelihood_files
-from hone.publication.selection import selected_files
 from hone.script import job
+from hone.selection import selected_files
 
 with job(snakemake):
     inputs = snakemake.input

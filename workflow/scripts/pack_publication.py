@@ -6,8 +6,8 @@ from pathlib import Path
 from hone.files import write_json
 from hone.publication.archive import MANIFEST, check_archive, make_manifest, write_zip
 from hone.publication.likelihoods import pyhf_digests
-from hone.publication.selection import selected_files
 from hone.script import job
+from hone.selection import selected_files
 
 with job(snakemake) as provenance:
     inputs = snakemake.input

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from hone.figures import save, selected
+from hone.figures import save
 from hone.figures.exclusion import draw_exclusion
 from hone.files import read_json
 from hone.script import job
+from hone.selection import selected
 
 with job(snakemake):
     params = snakemake.params

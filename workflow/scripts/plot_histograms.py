@@ -1,12 +1,13 @@
 """Draw the histograms of the fit, soft against hard ones, and what each systematic does."""
 
-from hone.figures import save, selected
+from hone.figures import save
 from hone.figures.histograms import draw_soft_hard, draw_templates
 from hone.figures.pages import save_pages
 from hone.figures.systematics import draw_systematics, variations
 from hone.postprocessing import postprocess
 from hone.regions import channel_sizes
 from hone.script import job
+from hone.selection import selected
 from hone.templates import read_histograms
 from hone.workspace import processes
 

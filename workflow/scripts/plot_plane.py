@@ -1,6 +1,6 @@
 """Draw the planes of the features with the observable's contours, and the features' importance."""
 
-from hone.figures import save, selected
+from hone.figures import save
 from hone.figures.importance import draw_importance
 from hone.figures.plane import draw_plane
 from hone.files import read_json
@@ -9,6 +9,7 @@ from hone.inputs.sources import sources
 from hone.observable import load_observable
 from hone.regions import regions_of
 from hone.script import job, setup_jax
+from hone.selection import selected
 
 with job(snakemake):
     setup_jax(brief=True)

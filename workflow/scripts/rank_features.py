@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from hone.figures import selected
 from hone.files import read_json, write_json
 from hone.importance import rank_features
 from hone.inputs.load import load_events
@@ -10,6 +9,7 @@ from hone.inputs.sources import sources
 from hone.observable import load_observable
 from hone.regions import regions_of
 from hone.script import job, setup_jax
+from hone.selection import selected
 from hone.workspace import processes
 
 with job(snakemake) as provenance:

@@ -3,11 +3,11 @@
 import numpy as np
 
 from hone.errors import InputError, ModelError
-from hone.figures import selected
 from hone.files import read_json, write_json
 from hone.histfactory import from_pyhf
 from hone.likelihood_scan import likelihood_of
 from hone.script import job, setup_jax
+from hone.selection import selected
 from hone.toy_tests import toy_test_or_reason
 from hone.workspace import read_workspace
 

@@ -3,8 +3,8 @@
 from hone.files import read_json, replacing
 from hone.provenance import digest
 from hone.publication.latex import number_macros
-from hone.publication.selection import selected_files
 from hone.script import job
+from hone.selection import selected_files
 
 with job(snakemake):
     params = snakemake.params

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from hone.figures import selected
 from hone.files import read_json, write_json
 from hone.patchset import make_patchset
 from hone.script import job
+from hone.selection import selected
 
 with job(snakemake):
     params = snakemake.params

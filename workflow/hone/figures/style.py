@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import mplhep
 from matplotlib.figure import Figure
 
-from hone.files import read_json, replacing
+from hone.files import replacing
 
 __all__ = [
     "OBSERVABLE_COLOURS",
@@ -23,7 +23,6 @@ __all__ = [
     "note",
     "panel_style",
     "save",
-    "selected",
     "shade",
 ]
 
@@ -83,9 +82,3 @@ def save(figure: Figure, paths: Sequence[str]) -> None:
         with replacing(path) as partial:
             figure.savefig(partial, dpi=150, metadata=metadata)
     plt.close(figure)
-
-
-def selected(choice: str | Path, paths: Sequence[str]) -> str:
-    """The one of ``paths`` (``.../seed<K>/...``) whose seed ``selected.json`` names."""
-    seed = f"seed{read_json(choice)['seed']}"
-    return next(path for path in paths if Path(path).parent.name == seed)

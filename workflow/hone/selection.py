@@ -1,12 +1,18 @@
-"""The results that are published: of each signal and observable, those of the selected seed."""
+"""The selected seed's files among those of all seeds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hone.errors import InputError
 from hone.files import read_json
 
-__all__ = ["selected_files"]
+__all__ = ["selected", "selected_files"]
+
+
+def selected(choice: str | Path, paths: Sequence[str]) -> str:
+    """The one of ``paths`` (``.../seed<K>/...``) whose seed ``selected.json`` names."""
+    seed = f"seed{read_json(choice)['seed']}"
+    return next(path for path in paths if Path(path).parent.name == seed)
 
 
 def selected_files(
