@@ -11,15 +11,16 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, 
     identity = {"settings": "a", "code": "b", "events": "c"}
     path = tmp_path / "checkpoint.safetensors"
     undisturbed = trained_with([1, 2])
-    calls = []
+    calls, settle = [], loop._settle
 
-    def kill(*_):
+    def kill(*arguments):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
+        return settle(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(loop, "_report", kill)
+        patched.setattr(loop, "_settle", kill)
         with pytest.raises(KeyboardInterrupt):
             trained_with([1, 2], checkpoint=Checkpoint(path, identity))
     with caplog.at_level("INFO", logger="hone"):

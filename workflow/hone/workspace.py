@@ -200,7 +200,7 @@ def expected_observation(
         nominal: histogram of each sample.
         strengths: factor on the yield of a sample, where it is not 1.
     """
-    # In one order, whatever hypothesis asks: the same to the last bit.
+    # In one order, whatever hypothesis asks.
     values = sum(
         strengths.get(name, 1.0) * np.asarray(nominal[name].values) for name in sorted(nominal)
     )
