@@ -16,6 +16,8 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/files.smk"
+include: "workflow/rules/settings.smk"
 include: "workflow/rules/events.smk"
 include: "workflow/rules/observable.smk"
 include: "workflow/rules/histograms.smk"
@@ -33,7 +35,7 @@ include: "workflow/rules/run.smk"
 rule all:
     default_target: True
     input:
-        f"results/{ANALYSIS}/summary.txt",
-        f"results/{ANALYSIS}/report.html",
-        f"results/{ANALYSIS}/README.md",
-        [f"results/{ANALYSIS}/mlflow"] if config["tracking"] == "mlflow" else [],
+        "<results>/summary.txt",
+        "<results>/report.html",
+        "<results>/README.md",
+        ["<results>/mlflow"] if config["tracking"] == "mlflow" else [],

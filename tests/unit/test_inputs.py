@@ -34,8 +34,8 @@ def analysis(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = checked_config(write_analysis(tmp_path))
     files = event_files(config)
-    found = sources(config, ["signal", "background", "background__scale_up",
-                             "background__scale_down"], files)  # fmt: skip
+    names = ("signal", "background", "background__scale_up", "background__scale_down")
+    found = sources(config, {name: files[name] for name in names})
     surveys = {s.name: survey(s, FEATURES, regions_of(config)) for s in found}
     return config, found, surveys
 
@@ -179,8 +179,8 @@ def test_a_varied_tree_has_the_scale_of_the_nominal_one(tmp_path, monkeypatch):
             "observables": [{"name": "o", "kind": "network", "objective": "cls"}],
         }
     )  # fmt: skip
-    names = ["s", "b", "b__tree_up", "b__file_up"]
-    found = sources(config, names, event_files(config))
+    files = event_files(config)
+    found = sources(config, {name: files[name] for name in ("s", "b", "b__tree_up", "b__file_up")})
     surveys = {s.name: survey(s, ["mass"], regions_of(config)) for s in found}
     events = load_events(found, ["mass"], regions_of(config), surveys, "training", ALL)
     yields = {name: weights.sum() for name, weights in events.weights.items()}

@@ -9,16 +9,15 @@ import ast
 import difflib
 import operator
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
-from uproot.language.python import PythonLanguage
 
 from hone.errors import InputError
 
 __all__ = ["Expression"]
 
-_FUNCTIONS: Mapping[str, Callable[..., Any]] = PythonLanguage.default_functions
 _BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -87,6 +86,15 @@ class Expression:
             raise InputError(f"{self.text!r} cannot be computed: {error}") from error
 
 
+@cache
+def _functions() -> Mapping[str, Callable[..., Any]]:
+    """uproot's functions by name; uproot takes a third of a second to import."""
+    from uproot.language.python import PythonLanguage
+
+    found: Mapping[str, Callable[..., Any]] = PythonLanguage.default_functions
+    return found
+
+
 def _names(node: ast.AST) -> Iterator[str]:
     """Branches in an expression; refuses all that is not one."""
     if isinstance(node, ast.Constant):
@@ -130,9 +138,9 @@ def _names_in_call(node: ast.Call) -> Iterator[str]:
     if name == "get":
         yield _branch_of_get(node)
         return
-    if name not in _FUNCTIONS:
-        close = difflib.get_close_matches(str(name), _FUNCTIONS, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(_FUNCTIONS)}"
+    if name not in _functions():
+        close = difflib.get_close_matches(str(name), _functions(), n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(_functions())}"
         raise InputError(f"there is no function {name or ast.unparse(node.func)!r}; {hint}")
     wanted = _arguments(str(name))
     if len(node.args) != wanted:
@@ -145,7 +153,7 @@ def _arguments(name: str) -> int:
     """How many arguments a function takes; further ones would be numpy's ``out``."""
     if name == "where":
         return 3
-    return int(getattr(_FUNCTIONS[name], "nin", 1))
+    return int(getattr(_functions()[name], "nin", 1))
 
 
 def _branch_of_get(node: ast.Call) -> str:
@@ -192,7 +200,7 @@ def _value(node: ast.AST, columns: Mapping[str, np.ndarray]) -> Any:
         case ast.Call(func=ast.Name(id="get")):
             return columns[_branch_of_get(node)]
         case ast.Call(func=ast.Name(id=name)):
-            return _FUNCTIONS[name](*(_value(argument, columns) for argument in node.args))
+            return _functions()[name](*(_value(argument, columns) for argument in node.args))
     raise AssertionError(ast.dump(node))
 
 

@@ -1,10 +1,10 @@
 rule simulate_events:
     output:
-        expand("results/{{analysis}}/events/{set}/{{template}}.root", set=SETS),
+        expand("<results>/events/{set}/{{template}}.root", set=SETS),
     log:
-        "results/{analysis}/logs/simulate_events/{template}.log",
+        "<logs>/simulate_events/{template}.log",
     benchmark:
-        "results/{analysis}/benchmarks/simulate_events/{template}.tsv"
+        "<benchmarks>/simulate_events/{template}.tsv"
     group:
         "events"
     conda:
@@ -23,11 +23,11 @@ rule simulate_events:
 
 rule simulate_observation:
     output:
-        "results/{analysis}/events/observed/data.root",
+        "<results>/events/observed/data.root",
     log:
-        "results/{analysis}/logs/simulate_observation.log",
+        "<logs>/simulate_observation.log",
     benchmark:
-        "results/{analysis}/benchmarks/simulate_observation.tsv"
+        "<benchmarks>/simulate_observation.tsv"
     group:
         "events"
     conda:
@@ -46,11 +46,11 @@ rule simulate_observation:
 
 rule simulate_dimuons:
     output:
-        "results/{analysis}/events/dimuons/{template}.root",
+        "<results>/events/dimuons/{template}.root",
     log:
-        "results/{analysis}/logs/simulate_dimuons/{template}.log",
+        "<logs>/simulate_dimuons/{template}.log",
     benchmark:
-        "results/{analysis}/benchmarks/simulate_dimuons/{template}.tsv"
+        "<benchmarks>/simulate_dimuons/{template}.tsv"
     wildcard_constraints:
         template=any_of(FILES),
     conda:
@@ -74,11 +74,11 @@ rule survey_events:
     input:
         surveyed_files,
     output:
-        "results/{analysis}/inputs/{template}.json",
+        "<results>/inputs/{template}.json",
     log:
-        "results/{analysis}/logs/survey_events/{template}.log",
+        "<logs>/survey_events/{template}.log",
     benchmark:
-        "results/{analysis}/benchmarks/survey_events/{template}.tsv"
+        "<benchmarks>/survey_events/{template}.tsv"
     group:
         "events"
     conda:
@@ -100,13 +100,13 @@ rule survey_events:
 rule survey_weights:
     input:
         files=surveyed_files,
-        survey="results/{analysis}/inputs/{template}.json",
+        survey="<results>/inputs/{template}.json",
     output:
-        "results/{analysis}/inputs/weights/{template}.json",
+        "<results>/inputs/weights/{template}.json",
     log:
-        "results/{analysis}/logs/survey_weights/{template}.log",
+        "<logs>/survey_weights/{template}.log",
     benchmark:
-        "results/{analysis}/benchmarks/survey_weights/{template}.tsv"
+        "<benchmarks>/survey_weights/{template}.tsv"
     wildcard_constraints:
         template=any_of(WEIGHTED),
     group:
@@ -129,27 +129,25 @@ rule survey_weights:
 rule check_inputs:
     input:
         surveys=expand(
-            "results/{analysis}/inputs/{template}.json",
-            analysis=ANALYSIS,
+            "<results>/inputs/{template}.json",
             template=TEMPLATES,
         ),
         weights=expand(
-            "results/{analysis}/inputs/weights/{template}.json",
-            analysis=ANALYSIS,
+            "<results>/inputs/weights/{template}.json",
             template=WEIGHTED,
         ),
     output:
-        csv=f"results/{ANALYSIS}/inputs/yields.csv",
+        csv="<results>/inputs/yields.csv",
         txt=report(
-            f"results/{ANALYSIS}/inputs/yields.txt",
+            "<results>/inputs/yields.txt",
             caption="../report/inputs.rst",
             category="Inputs",
             labels={"figure": "yields", "signal": "all", "observable": "all"},
         ),
     log:
-        f"results/{ANALYSIS}/logs/check_inputs.log",
+        "<logs>/check_inputs.log",
     benchmark:
-        f"results/{ANALYSIS}/benchmarks/check_inputs.tsv"
+        "<benchmarks>/check_inputs.tsv"
     priority: 1
     localrule: True
     conda:

@@ -1,15 +1,14 @@
 rule rank_features:
     input:
-        selected="results/{analysis}/{signal}/{observable}/selected.json",
+        unpack(events_of("validation")),
+        selected="<results>/{signal}/{observable}/selected.json",
         models=all_seeds("model.safetensors"),
-        validation=all_files_of("validation"),
-        surveys=surveys,
     output:
-        "results/{analysis}/{signal}/{observable}/importance.json",
+        "<results>/{signal}/{observable}/importance.json",
     log:
-        "results/{analysis}/logs/rank_features/{signal}__{observable}.log",
+        "<logs>/rank_features/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/rank_features/{signal}__{observable}.tsv"
+        "<benchmarks>/rank_features/{signal}__{observable}.tsv"
     group:
         "figures"
     conda:
@@ -19,8 +18,7 @@ rule rank_features:
         runtime=growing(20),
     params:
         model=model_settings,
-        inputs=input_settings,
-        files=files_of("validation"),
+        events=event_settings("validation"),
         sizes=config["events"],
         seed=config["seed"],
         made_by=made_by("rank_features"),

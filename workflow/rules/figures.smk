@@ -2,12 +2,12 @@
 GAIN_FIGURES = {}
 if BASELINE:
     GAIN_FIGURES["gain_png"] = report(
-        "results/{analysis}/figures/{signal}__gain.png",
+        "<results>/figures/{signal}__gain.png",
         caption="../report/gain.rst",
         category="Results",
         labels={"figure": "gain", "signal": "{signal}", "observable": "all"},
     )
-    GAIN_FIGURES["gain_pdf"] = "results/{analysis}/figures/{signal}__gain.pdf"
+    GAIN_FIGURES["gain_pdf"] = "<results>/figures/{signal}__gain.pdf"
 
 
 rule plot_training:
@@ -37,9 +37,9 @@ rule plot_training:
         training_pdf=f"{FIGURE}training.pdf",
         edges_pdf=f"{FIGURE}edges.pdf",
     log:
-        "results/{analysis}/logs/plot_training/{signal}__{observable}.log",
+        "<logs>/plot_training/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/plot_training/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_training/{signal}__{observable}.tsv"
     group:
         "figures"
     conda:
@@ -57,12 +57,11 @@ rule plot_training:
 
 rule animate_training:
     input:
-        selected="results/{analysis}/{signal}/{observable}/selected.json",
+        unpack(events_of("validation")),
+        selected="<results>/{signal}/{observable}/selected.json",
         models=all_seeds("model.safetensors"),
         snapshots=all_seeds("snapshots.safetensors"),
         histories=all_seeds("history.csv"),
-        validation=all_files_of("validation"),
-        surveys=surveys,
     output:
         report(
             f"{FIGURE}training.gif",
@@ -75,9 +74,9 @@ rule animate_training:
             },
         ),
     log:
-        "results/{analysis}/logs/animate_training/{signal}__{observable}.log",
+        "<logs>/animate_training/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/animate_training/{signal}__{observable}.tsv"
+        "<benchmarks>/animate_training/{signal}__{observable}.tsv"
     wildcard_constraints:
         observable=any_of(TRAINED),
     group:
@@ -89,8 +88,7 @@ rule animate_training:
         runtime=growing(20),
     params:
         model=model_settings,
-        inputs=input_settings,
-        files=files_of("validation"),
+        events=event_settings("validation"),
         sizes=config["events"],
         made_by=made_by("animate_training"),
     message:
@@ -101,10 +99,10 @@ rule animate_training:
 
 rule plot_plane:
     input:
-        selected="results/{analysis}/{signal}/{observable}/selected.json",
+        unpack(events_of("evaluation")),
+        selected="<results>/{signal}/{observable}/selected.json",
         models=all_seeds("model.safetensors"),
-        importance="results/{analysis}/{signal}/{observable}/importance.json",
-        events=all_files_of("evaluation"),
+        importance="<results>/{signal}/{observable}/importance.json",
     output:
         plane_png=report(
             f"{FIGURE}plane.png",
@@ -129,9 +127,9 @@ rule plot_plane:
         plane_pdf=f"{FIGURE}plane.pdf",
         importance_pdf=f"{FIGURE}importance.pdf",
     log:
-        "results/{analysis}/logs/plot_plane/{signal}__{observable}.log",
+        "<logs>/plot_plane/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/plot_plane/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_plane/{signal}__{observable}.tsv"
     group:
         "figures"
     conda:
@@ -140,8 +138,7 @@ rule plot_plane:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        inputs=input_settings,
-        files=files_of("evaluation"),
+        events=event_settings("evaluation"),
         made_by=made_by("plot_plane"),
     message:
         "Drawing the features of {wildcards.observable} for {wildcards.signal}"
@@ -151,7 +148,7 @@ rule plot_plane:
 
 rule plot_histograms:
     input:
-        selected="results/{analysis}/{signal}/{observable}/selected.json",
+        selected="<results>/{signal}/{observable}/selected.json",
         histograms=all_seeds("histograms.root"),
     output:
         templates_png=report(
@@ -188,9 +185,9 @@ rule plot_histograms:
         soft_hard_pdf=f"{FIGURE}soft_hard.pdf",
         systematics_pdf=f"{FIGURE}systematics.pdf",
     log:
-        "results/{analysis}/logs/plot_histograms/{signal}__{observable}.log",
+        "<logs>/plot_histograms/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/plot_histograms/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_histograms/{signal}__{observable}.tsv"
     group:
         "figures"
     conda:
@@ -212,7 +209,7 @@ rule plot_histograms:
 
 rule plot_cls_scan:
     input:
-        selected="results/{analysis}/{signal}/{observable}/selected.json",
+        selected="<results>/{signal}/{observable}/selected.json",
         limits=all_seeds("limits.json"),
     output:
         png=report(
@@ -227,9 +224,9 @@ rule plot_cls_scan:
         ),
         pdf=f"{FIGURE}cls_scan.pdf",
     log:
-        "results/{analysis}/logs/plot_cls_scan/{signal}__{observable}.log",
+        "<logs>/plot_cls_scan/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/plot_cls_scan/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_cls_scan/{signal}__{observable}.tsv"
     group:
         "figures"
     conda:
@@ -247,22 +244,22 @@ rule plot_cls_scan:
 
 rule plot_comparison:
     input:
-        comparison="results/{analysis}/comparison.csv",
-        table="results/{analysis}/table.csv",
-        floor="results/{analysis}/{signal}/floor.json" if HAS_FLOOR else [],
+        comparison="<results>/comparison.csv",
+        table="<results>/table.csv",
+        floor="<results>/{signal}/floor.json" if HAS_FLOOR else [],
     output:
         **GAIN_FIGURES,
         png=report(
-            "results/{analysis}/figures/{signal}__comparison.png",
+            "<results>/figures/{signal}__comparison.png",
             caption="../report/comparison.rst",
             category="Results",
             labels={"figure": "comparison", "signal": "{signal}", "observable": "all"},
         ),
-        pdf="results/{analysis}/figures/{signal}__comparison.pdf",
+        pdf="<results>/figures/{signal}__comparison.pdf",
     log:
-        "results/{analysis}/logs/plot_comparison/{signal}.log",
+        "<logs>/plot_comparison/{signal}.log",
     benchmark:
-        "results/{analysis}/benchmarks/plot_comparison/{signal}.tsv"
+        "<benchmarks>/plot_comparison/{signal}.tsv"
     group:
         "figures"
     conda:
@@ -281,11 +278,11 @@ rule plot_comparison:
 
 rule plot_study:
     input:
-        comparison="results/{analysis}/comparison.csv",
-        floor="results/{analysis}/{signal}/floor.json" if HAS_FLOOR else [],
+        comparison="<results>/comparison.csv",
+        floor="<results>/{signal}/floor.json" if HAS_FLOOR else [],
     output:
         png=report(
-            "results/{analysis}/figures/{signal}__study_{study}.png",
+            "<results>/figures/{signal}__study_{study}.png",
             caption="../report/study.rst",
             category="Results",
             labels={
@@ -294,11 +291,11 @@ rule plot_study:
                 "observable": "several",
             },
         ),
-        pdf="results/{analysis}/figures/{signal}__study_{study}.pdf",
+        pdf="<results>/figures/{signal}__study_{study}.pdf",
     log:
-        "results/{analysis}/logs/plot_study/{signal}__{study}.log",
+        "<logs>/plot_study/{signal}__{study}.log",
     benchmark:
-        "results/{analysis}/benchmarks/plot_study/{signal}__{study}.tsv"
+        "<benchmarks>/plot_study/{signal}__{study}.tsv"
     group:
         "figures"
     conda:
@@ -324,7 +321,7 @@ rule plot_limits:
         limits=of_all_seeds_and_signals("limits.json"),
     output:
         png=report(
-            "results/{analysis}/figures/{observable}__limits.png",
+            "<results>/figures/{observable}__limits.png",
             caption="../report/limits.rst",
             category="Results",
             labels={
@@ -333,11 +330,11 @@ rule plot_limits:
                 "observable": "{observable}",
             },
         ),
-        pdf="results/{analysis}/figures/{observable}__limits.pdf",
+        pdf="<results>/figures/{observable}__limits.pdf",
     log:
-        "results/{analysis}/logs/plot_limits/{observable}.log",
+        "<logs>/plot_limits/{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/plot_limits/{observable}.tsv"
+        "<benchmarks>/plot_limits/{observable}.tsv"
     group:
         "figures"
     conda:
@@ -361,7 +358,7 @@ rule plot_exclusion:
         limits=of_all_seeds_and_signals("limits.json"),
     output:
         png=report(
-            "results/{analysis}/figures/{observable}__exclusion.png",
+            "<results>/figures/{observable}__exclusion.png",
             caption="../report/exclusion.rst",
             category="Results",
             labels={
@@ -370,11 +367,11 @@ rule plot_exclusion:
                 "observable": "{observable}",
             },
         ),
-        pdf="results/{analysis}/figures/{observable}__exclusion.pdf",
+        pdf="<results>/figures/{observable}__exclusion.pdf",
     log:
-        "results/{analysis}/logs/plot_exclusion/{observable}.log",
+        "<logs>/plot_exclusion/{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/plot_exclusion/{observable}.tsv"
+        "<benchmarks>/plot_exclusion/{observable}.tsv"
     group:
         "figures"
     conda:

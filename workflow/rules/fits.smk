@@ -1,13 +1,13 @@
 rule fit_workspace:
     input:
-        selected="results/{analysis}/{signal}/{observable}/selected.json",
+        selected="<results>/{signal}/{observable}/selected.json",
         workspaces=all_seeds("workspace.json"),
     output:
-        "results/{analysis}/{signal}/{observable}/fit.json",
+        "<results>/{signal}/{observable}/fit.json",
     log:
-        "results/{analysis}/logs/fit_workspace/{signal}__{observable}.log",
+        "<logs>/fit_workspace/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/fit_workspace/{signal}__{observable}.tsv"
+        "<benchmarks>/fit_workspace/{signal}__{observable}.tsv"
     group:
         "figures"
     conda:
@@ -26,7 +26,7 @@ rule fit_workspace:
 
 rule plot_fit:
     input:
-        "results/{analysis}/{signal}/{observable}/fit.json",
+        "<results>/{signal}/{observable}/fit.json",
     output:
         prefit_png=report(
             f"{FIGURE}prefit.png",
@@ -84,9 +84,9 @@ rule plot_fit:
         correlation_pdf=f"{FIGURE}correlation.pdf",
         impacts_pdf=f"{FIGURE}impacts.pdf",
     log:
-        "results/{analysis}/logs/plot_fit/{signal}__{observable}.log",
+        "<logs>/plot_fit/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/plot_fit/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_fit/{signal}__{observable}.tsv"
     group:
         "figures"
     conda:

@@ -1,16 +1,14 @@
 rule fill_histograms:
     input:
+        unpack(events_of_histograms),
         model=f"{RESULT}/model.safetensors",
-        evaluation=all_files_of("evaluation"),
-        surveys=lambda wildcards: surveys(wildcards) + injected_surveys(wildcards),
-        injected=lambda wildcards: sum(injected_files(wildcards).values(), []),
-        observed=observed_files,
+        observed=observed_files(),
     output:
         f"{RESULT}/histograms.root",
     log:
-        "results/{analysis}/logs/fill_histograms/{signal}__{observable}__seed{seed}.log",
+        "<logs>/fill_histograms/{signal}__{observable}__seed{seed}.log",
     benchmark:
-        "results/{analysis}/benchmarks/fill_histograms/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/fill_histograms/{signal}__{observable}__seed{seed}.tsv"
     group:
         "limits"
     conda:
@@ -19,10 +17,8 @@ rule fill_histograms:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        inputs=input_settings,
-        evaluation_files=files_of("evaluation"),
-        injected_inputs=injected_settings,
-        injected_files=injected_files,
+        events=event_settings("evaluation"),
+        injected=injected_settings,
         data=[s for s in config["samples"] if s["process"] == "data"],
         blind=BLIND,
         observation=OBSERVATION,

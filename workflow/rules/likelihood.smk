@@ -1,14 +1,14 @@
 rule scan_likelihood:
     input:
-        selected="results/{analysis}/{signal}/{observable}/selected.json",
+        selected="<results>/{signal}/{observable}/selected.json",
         workspaces=all_seeds("workspace.json"),
         limits=all_seeds("limits.json"),
     output:
-        "results/{analysis}/{signal}/{observable}/likelihood.json",
+        "<results>/{signal}/{observable}/likelihood.json",
     log:
-        "results/{analysis}/logs/scan_likelihood/{signal}__{observable}.log",
+        "<logs>/scan_likelihood/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/scan_likelihood/{signal}__{observable}.tsv"
+        "<benchmarks>/scan_likelihood/{signal}__{observable}.tsv"
     group:
         "figures"
     conda:
@@ -29,16 +29,15 @@ rule scan_likelihood:
 
 rule check_gradient:
     input:
-        selected="results/{analysis}/{signal}/{observable}/selected.json",
+        unpack(events_of("training")),
+        selected="<results>/{signal}/{observable}/selected.json",
         models=all_seeds("model.safetensors"),
-        training=all_files_of("training"),
-        surveys=surveys,
     output:
-        "results/{analysis}/{signal}/{observable}/gradient.json",
+        "<results>/{signal}/{observable}/gradient.json",
     log:
-        "results/{analysis}/logs/check_gradient/{signal}__{observable}.log",
+        "<logs>/check_gradient/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/check_gradient/{signal}__{observable}.tsv"
+        "<benchmarks>/check_gradient/{signal}__{observable}.tsv"
     wildcard_constraints:
         observable=any_of(TRAINED),
     group:
@@ -50,10 +49,9 @@ rule check_gradient:
         runtime=growing(20),
     params:
         observable=observable_settings,
-        own_objective=own_objective,
+        own_objective=own_objective if OWN_OBJECTIVES else {},
         model=model_settings,
-        inputs=input_settings,
-        training_files=files_of("training"),
+        events=event_settings("training"),
         sizes=config["events"],
         features=config["features"],
         level=config["limits"]["level"],
@@ -67,7 +65,7 @@ rule check_gradient:
 
 rule plot_likelihood:
     input:
-        "results/{analysis}/{signal}/{observable}/likelihood.json",
+        "<results>/{signal}/{observable}/likelihood.json",
     output:
         profile_png=report(
             f"{FIGURE}profile.png",
@@ -103,9 +101,9 @@ rule plot_likelihood:
         contour_pdf=f"{FIGURE}contour.pdf",
         toys_pdf=f"{FIGURE}toys.pdf",
     log:
-        "results/{analysis}/logs/plot_likelihood/{signal}__{observable}.log",
+        "<logs>/plot_likelihood/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/plot_likelihood/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_likelihood/{signal}__{observable}.tsv"
     group:
         "figures"
     conda:
@@ -123,7 +121,7 @@ rule plot_likelihood:
 
 rule plot_gradient:
     input:
-        "results/{analysis}/{signal}/{observable}/gradient.json",
+        "<results>/{signal}/{observable}/gradient.json",
     output:
         png=report(
             f"{FIGURE}gradient.png",
@@ -137,9 +135,9 @@ rule plot_gradient:
         ),
         pdf=f"{FIGURE}gradient.pdf",
     log:
-        "results/{analysis}/logs/plot_gradient/{signal}__{observable}.log",
+        "<logs>/plot_gradient/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/plot_gradient/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_gradient/{signal}__{observable}.tsv"
     group:
         "figures"
     conda:

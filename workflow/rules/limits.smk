@@ -5,9 +5,9 @@ rule compute_limits:
     output:
         f"{RESULT}/limits.json",
     log:
-        "results/{analysis}/logs/compute_limits/{signal}__{observable}__seed{seed}.log",
+        "<logs>/compute_limits/{signal}__{observable}__seed{seed}.log",
     benchmark:
-        "results/{analysis}/benchmarks/compute_limits/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/compute_limits/{signal}__{observable}__seed{seed}.tsv"
     group:
         "limits"
     conda:
@@ -20,9 +20,7 @@ rule compute_limits:
         histograms=config["workspace"]["histograms"],
         model=model_settings,
         postprocessing=POSTPROCESSING,
-        event_sets=lambda wildcards: templates(
-            config, wildcards.signal, wildcards.observable
-        ),
+        event_sets=event_sets,
         blind=BLIND,
         made_by=made_by("compute_limits"),
     message:
@@ -33,11 +31,11 @@ rule compute_limits:
 
 rule compute_floor:
     output:
-        "results/{analysis}/{signal}/floor.json",
+        "<results>/{signal}/floor.json",
     log:
-        "results/{analysis}/logs/compute_floor/{signal}.log",
+        "<logs>/compute_floor/{signal}.log",
     benchmark:
-        "results/{analysis}/benchmarks/compute_floor/{signal}.tsv"
+        "<benchmarks>/compute_floor/{signal}.tsv"
     conda:
         "../../envs/cpu.yaml"
     resources:
@@ -63,8 +61,7 @@ rule compare_observables:
         limits=all_results("limits.json"),
         floors=(
             expand(
-                "results/{analysis}/{signal}/floor.json",
-                analysis=ANALYSIS,
+                "<results>/{signal}/floor.json",
                 signal=SIGNALS,
             )
             if HAS_FLOOR
@@ -72,27 +69,27 @@ rule compare_observables:
         ),
     output:
         comparison=report(
-            "results/{analysis}/comparison.csv",
+            "<results>/comparison.csv",
             caption="../report/comparison_table.rst",
             category="Results",
             labels={"figure": "all numbers", "signal": "all", "observable": "all"},
         ),
         summary=report(
-            "results/{analysis}/summary.txt",
+            "<results>/summary.txt",
             caption="../report/summary.rst",
             category="Results",
             labels={"figure": "summary", "signal": "all", "observable": "all"},
         ),
-        headline="results/{analysis}/headline.txt",
-        first_page="results/{analysis}/table.rst",
+        headline="<results>/headline.txt",
+        first_page="<results>/table.rst",
         table=report(
-            "results/{analysis}/table.csv",
+            "<results>/table.csv",
             caption="../report/table.rst",
             category="Results",
             labels={"figure": "table (CSV)", "signal": "all", "observable": "all"},
         ),
         markdown=report(
-            "results/{analysis}/table.md",
+            "<results>/table.md",
             caption="../report/table.rst",
             category="Results",
             labels={
@@ -102,15 +99,15 @@ rule compare_observables:
             },
         ),
         latex=report(
-            "results/{analysis}/table.tex",
+            "<results>/table.tex",
             caption="../report/table.rst",
             category="Results",
             labels={"figure": "table (LaTeX)", "signal": "all", "observable": "all"},
         ),
     log:
-        "results/{analysis}/logs/compare_observables.log",
+        "<logs>/compare_observables.log",
     benchmark:
-        "results/{analysis}/benchmarks/compare_observables.tsv"
+        "<benchmarks>/compare_observables.tsv"
     localrule: True
     conda:
         "../../envs/cpu.yaml"
@@ -119,6 +116,7 @@ rule compare_observables:
         runtime=growing(5),
     params:
         baseline=BASELINE,
+        analysis=ANALYSIS,
         made_by=made_by("compare_observables"),
     message:
         "Comparing observables"

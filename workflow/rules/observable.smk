@@ -1,16 +1,14 @@
 rule train_observable:
     input:
-        training=all_files_of("training"),
-        validation=all_files_of("validation"),
-        surveys=surveys,
+        unpack(events_of("training", "validation")),
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
         snapshots=[f"{RESULT}/snapshots.safetensors"],
     log:
-        "results/{analysis}/logs/train_observable/{signal}__{observable}__seed{seed}.log",
+        "<logs>/train_observable/{signal}__{observable}__seed{seed}.log",
     benchmark:
-        "results/{analysis}/benchmarks/train_observable/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/train_observable/{signal}__{observable}__seed{seed}.tsv"
     wildcard_constraints:
         observable=any_of([name for name in TRAINED if name not in TOGETHER]),
     conda:
@@ -34,9 +32,7 @@ for name in TOGETHER:
         name:
             together_rule(name)
         input:
-            training=all_files_of("training"),
-            validation=all_files_of("validation"),
-            surveys=surveys,
+            unpack(events_of("training", "validation")),
         output:
             models=expand(
                 f"{RESULT}/model.safetensors",
@@ -54,9 +50,9 @@ for name in TOGETHER:
                 allow_missing=True,
             ),
         log:
-            "results/{analysis}/logs/train_observable/{signal}__{observable}.log",
+            "<logs>/train_observable/{signal}__{observable}.log",
         benchmark:
-            "results/{analysis}/benchmarks/train_observable/{signal}__{observable}.tsv"
+            "<benchmarks>/train_observable/{signal}__{observable}.tsv"
         wildcard_constraints:
             observable=any_of([name]),
         conda:
@@ -75,16 +71,15 @@ for name in TOGETHER:
 
 rule optimise_edges:
     input:
+        unpack(events_of("validation")),
         model=source_model,
-        validation=all_files_of("validation"),
-        surveys=surveys,
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
     log:
-        "results/{analysis}/logs/optimise_edges/{signal}__{observable}__seed{seed}.log",
+        "<logs>/optimise_edges/{signal}__{observable}__seed{seed}.log",
     benchmark:
-        "results/{analysis}/benchmarks/optimise_edges/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/optimise_edges/{signal}__{observable}__seed{seed}.tsv"
     wildcard_constraints:
         observable=any_of(REBINNED),
     group:
@@ -105,15 +100,14 @@ rule optimise_edges:
 
 rule search_cuts:
     input:
-        training=all_files_of("training"),
-        surveys=surveys,
+        unpack(events_of("training")),
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
     log:
-        "results/{analysis}/logs/search_cuts/{signal}__{observable}__seed{seed}.log",
+        "<logs>/search_cuts/{signal}__{observable}__seed{seed}.log",
     benchmark:
-        "results/{analysis}/benchmarks/search_cuts/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/search_cuts/{signal}__{observable}__seed{seed}.tsv"
     wildcard_constraints:
         observable=any_of(SEARCHED),
     group:
@@ -137,9 +131,9 @@ rule bin_variable:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
     log:
-        "results/{analysis}/logs/bin_variable/{signal}__{observable}__seed{seed}.log",
+        "<logs>/bin_variable/{signal}__{observable}__seed{seed}.log",
     benchmark:
-        "results/{analysis}/benchmarks/bin_variable/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/bin_variable/{signal}__{observable}__seed{seed}.tsv"
     wildcard_constraints:
         observable=any_of(VARIABLES),
     group:
@@ -163,11 +157,11 @@ rule select_seed:
     input:
         histories=all_seeds("history.csv"),
     output:
-        "results/{analysis}/{signal}/{observable}/selected.json",
+        "<results>/{signal}/{observable}/selected.json",
     log:
-        "results/{analysis}/logs/select_seed/{signal}__{observable}.log",
+        "<logs>/select_seed/{signal}__{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/select_seed/{signal}__{observable}.tsv"
+        "<benchmarks>/select_seed/{signal}__{observable}.tsv"
     localrule: True
     conda:
         "../../envs/cpu.yaml"

@@ -2,38 +2,29 @@
 
 # What the observation is; nothing is observed in a blind analysis.
 OBSERVED = None if BLIND else "data" if FILES and not PSEUDO_DATA else "pseudo-data"
-PUBLICATION = "results/{analysis}/publication"
-SELECTED = expand(
-    "results/{analysis}/{signal}/{observable}/selected.json",
-    analysis=ANALYSIS,
-    signal=SIGNALS,
-    observable=OBSERVABLES,
-)
-BACKGROUNDS = [
-    path.replace("patchset.json", "background_only.json") for path in patchsets()
-]
+PUBLICATION = "<results>/publication"
 
 
 # A target of its own: it is not part of a run.
 rule publish:
     input:
-        expand(f"{PUBLICATION}/{{analysis}}.zip", analysis=ANALYSIS),
-        expand(f"{PUBLICATION}/submission.tar.gz", analysis=ANALYSIS),
-        expand(f"{PUBLICATION}/numbers.tex", analysis=ANALYSIS),
+        f"{PUBLICATION}/{ANALYSIS}.zip",
+        f"{PUBLICATION}/submission.tar.gz",
+        f"{PUBLICATION}/numbers.tex",
 
 
 rule pack_likelihoods:
     input:
-        selected=SELECTED,
+        selected=of_all_observables("selected.json"),
         workspaces=all_results("workspace.json"),
-        backgrounds=BACKGROUNDS,
+        backgrounds=patchsets("background_only.json"),
         patchsets=patchsets(),
     output:
         f"{PUBLICATION}/likelihoods.tar.gz",
     log:
-        "results/{analysis}/logs/pack_likelihoods.log",
+        "<logs>/pack_likelihoods.log",
     benchmark:
-        "results/{analysis}/benchmarks/pack_likelihoods.tsv"
+        "<benchmarks>/pack_likelihoods.tsv"
     localrule: True
     conda:
         "../../envs/cpu.yaml"
@@ -42,6 +33,7 @@ rule pack_likelihoods:
         runtime=growing(5),
     params:
         observed=OBSERVED,
+        analysis=ANALYSIS,
         made_by=made_by("pack_likelihoods"),
     message:
         "Packing the likelihoods"
@@ -51,7 +43,7 @@ rule pack_likelihoods:
 
 rule make_hepdata:
     input:
-        selected=SELECTED,
+        selected=of_all_observables("selected.json"),
         limits=all_results("limits.json"),
         workspaces=all_results("workspace.json"),
         histograms=all_results("histograms.root"),
@@ -60,9 +52,9 @@ rule make_hepdata:
     output:
         f"{PUBLICATION}/submission.tar.gz",
     log:
-        "results/{analysis}/logs/make_hepdata.log",
+        "<logs>/make_hepdata.log",
     benchmark:
-        "results/{analysis}/benchmarks/make_hepdata.tsv"
+        "<benchmarks>/make_hepdata.tsv"
     conda:
         "../../envs/cpu.yaml"
     resources:
@@ -73,6 +65,7 @@ rule make_hepdata:
         parameters=PARAMETERS,
         regions=config["regions"],
         histograms=config["workspace"]["histograms"],
+        analysis=ANALYSIS,
         made_by=made_by("make_hepdata"),
     message:
         "Making a submission to HEPData"
@@ -82,14 +75,14 @@ rule make_hepdata:
 
 rule write_numbers:
     input:
-        selected=SELECTED,
+        selected=of_all_observables("selected.json"),
         limits=all_results("limits.json"),
     output:
         f"{PUBLICATION}/numbers.tex",
     log:
-        "results/{analysis}/logs/write_numbers.log",
+        "<logs>/write_numbers.log",
     benchmark:
-        "results/{analysis}/benchmarks/write_numbers.tsv"
+        "<benchmarks>/write_numbers.tsv"
     localrule: True
     conda:
         "../../envs/cpu.yaml"
@@ -99,6 +92,7 @@ rule write_numbers:
     params:
         config=config,
         observed=OBSERVED,
+        analysis=ANALYSIS,
         made_by=made_by("write_numbers"),
     message:
         "Writing the numbers as macros of LaTeX"
@@ -112,25 +106,22 @@ rule pack_publication:
             f"{PUBLICATION}/{name}"
             for name in ("submission.tar.gz", "likelihoods.tar.gz", "numbers.tex")
         ],
-        tables=[
-            f"results/{{analysis}}/{name}"
-            for name in ("comparison.csv", "summary.txt")
-        ],
-        config="results/{analysis}/config.yaml",
-        selected=SELECTED,
+        tables=[f"<results>/{name}" for name in ("comparison.csv", "summary.txt")],
+        config="<results>/config.yaml",
+        selected=of_all_observables("selected.json"),
         limits=all_results("limits.json"),
         models=all_results("model.safetensors"),
         systematics=all_results("systematics.csv"),
         workspaces=all_results("workspace.json"),
-        patchsets=BACKGROUNDS + patchsets(),
+        patchsets=patchsets("background_only.json") + patchsets(),
         figures=all_figures("pdf"),
     output:
-        archive=f"{PUBLICATION}/{{analysis}}.zip",
+        archive=f"{PUBLICATION}/{ANALYSIS}.zip",
         manifest=f"{PUBLICATION}/manifest.json",
     log:
-        "results/{analysis}/logs/pack_publication.log",
+        "<logs>/pack_publication.log",
     benchmark:
-        "results/{analysis}/benchmarks/pack_publication.tsv"
+        "<benchmarks>/pack_publication.tsv"
     localrule: True
     conda:
         "../../envs/cpu.yaml"

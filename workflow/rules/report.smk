@@ -1,10 +1,10 @@
 rule record_config:
     output:
-        "results/{analysis}/config.yaml",
+        "<results>/config.yaml",
     log:
-        "results/{analysis}/logs/record_config.log",
+        "<logs>/record_config.log",
     benchmark:
-        "results/{analysis}/benchmarks/record_config.tsv"
+        "<benchmarks>/record_config.tsv"
     localrule: True
     conda:
         "../../envs/cpu.yaml"
@@ -20,35 +20,23 @@ rule record_config:
         "../scripts/record_config.py"
 
 
-# Everything that the report shows; a target of its own because the report is made of it.
+# A target of its own because the report is made of it.
 rule results:
     input:
-        f"results/{ANALYSIS}/comparison.csv",
-        f"results/{ANALYSIS}/summary.txt",
-        f"results/{ANALYSIS}/inputs/yields.txt",
-        all_figures("png"),
-        all_figures("pdf"),
-        animations(),
-        patchsets(),
-        expand(
-            "results/{analysis}/{signal}/{observable}/selected.json",
-            analysis=ANALYSIS,
-            signal=SIGNALS,
-            observable=OBSERVABLES,
-        ),
+        all_results_shown,
 
 
 rule make_report:
     input:
-        rules.results.input,
-        config="results/{analysis}/config.yaml",
+        all_results_shown,
+        config="<results>/config.yaml",
     output:
-        report="results/{analysis}/report.html",
-        made="results/{analysis}/run.rst",
+        report="<results>/report.html",
+        made="<results>/run.rst",
     log:
-        "results/{analysis}/logs/make_report.log",
+        "<logs>/make_report.log",
     benchmark:
-        "results/{analysis}/benchmarks/make_report.tsv"
+        "<benchmarks>/make_report.tsv"
     localrule: True
     conda:
         "../../envs/cpu.yaml"
@@ -69,14 +57,13 @@ rule make_report:
 
 rule describe_results:
     input:
-        summary="results/{analysis}/summary.txt",
-        figures=all_figures("png") + animations(),
+        summary="<results>/summary.txt",
     output:
-        "results/{analysis}/README.md",
+        "<results>/README.md",
     log:
-        "results/{analysis}/logs/describe_results.log",
+        "<logs>/describe_results.log",
     benchmark:
-        "results/{analysis}/benchmarks/describe_results.tsv"
+        "<benchmarks>/describe_results.tsv"
     localrule: True
     conda:
         "../../envs/cpu.yaml"
@@ -85,6 +72,7 @@ rule describe_results:
         runtime=growing(5),
     params:
         config=config,
+        figures=lambda wildcards: all_figures("png")(wildcards) + animations(wildcards),
         captions=os.path.relpath(
             Path(workflow.main_snakefile).parent / "workflow/report"
         ),
@@ -102,11 +90,11 @@ rule track_trainings:
         workspaces=all_results("workspace.json"),
         limits=all_results("limits.json"),
     output:
-        directory("results/{analysis}/mlflow"),
+        directory("<results>/mlflow"),
     log:
-        "results/{analysis}/logs/track_trainings.log",
+        "<logs>/track_trainings.log",
     benchmark:
-        "results/{analysis}/benchmarks/track_trainings.tsv"
+        "<benchmarks>/track_trainings.tsv"
     conda:
         "../../envs/cpu.yaml"
     resources:
@@ -114,6 +102,7 @@ rule track_trainings:
         runtime=growing(30),
     params:
         observables=OBSERVABLES,
+        analysis=ANALYSIS,
         made_by=made_by("track_trainings"),
     message:
         "Writing the trainings as runs of MLflow"

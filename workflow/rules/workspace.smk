@@ -5,9 +5,9 @@ rule build_workspace:
         workspace=f"{RESULT}/workspace.json",
         systematics=f"{RESULT}/systematics.csv",
     log:
-        "results/{analysis}/logs/build_workspace/{signal}__{observable}__seed{seed}.log",
+        "<logs>/build_workspace/{signal}__{observable}__seed{seed}.log",
     benchmark:
-        "results/{analysis}/benchmarks/build_workspace/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/build_workspace/{signal}__{observable}__seed{seed}.tsv"
     group:
         "limits"
     conda:
@@ -32,12 +32,12 @@ rule write_patchset:
         selected=of_all_signals("selected.json"),
         workspaces=of_all_seeds_and_signals("workspace.json"),
     output:
-        background="results/{analysis}/patchset/{observable}/background_only.json",
-        patchset="results/{analysis}/patchset/{observable}/patchset.json",
+        background="<results>/patchset/{observable}/background_only.json",
+        patchset="<results>/patchset/{observable}/patchset.json",
     log:
-        "results/{analysis}/logs/write_patchset/{observable}.log",
+        "<logs>/write_patchset/{observable}.log",
     benchmark:
-        "results/{analysis}/benchmarks/write_patchset/{observable}.tsv"
+        "<benchmarks>/write_patchset/{observable}.tsv"
     group:
         "figures"
     conda:
@@ -47,6 +47,7 @@ rule write_patchset:
         runtime=growing(10),
     params:
         parameters=PARAMETERS,
+        analysis=ANALYSIS,
         made_by=made_by("write_patchset"),
     message:
         "Writing the patchset of {wildcards.observable}"

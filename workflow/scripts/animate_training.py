@@ -1,15 +1,11 @@
 """Animate the training of the selected seed of an observable, on validation events."""
 
-from pathlib import Path
-
 from hone.figures.animation import animate_training
 from hone.figures.pages import save_animation
-from hone.files import read_csv, read_json
+from hone.files import read_csv
 from hone.film import make_film
-from hone.inputs.load import load_events
-from hone.inputs.sources import sources
+from hone.inputs.load import load_set
 from hone.observable import load_observable
-from hone.regions import regions_of
 from hone.script import job, setup_jax
 from hone.selection import selected
 from hone.training.snapshots import load_snapshots
@@ -23,13 +19,8 @@ with job(snakemake):
         for paths in (inputs.models, inputs.snapshots, inputs.histories)
     )
     observable, settings = load_observable(model)
-    validation = load_events(
-        sources(params.inputs, list(params.files), params.files),
-        observable.features,
-        regions_of(params.inputs),
-        {Path(path).stem: read_json(path) for path in inputs.surveys},
-        "validation",
-        params.sizes,
+    validation = load_set(
+        params.events, "validation", observable.features, inputs.surveys, params.sizes
     )
     film = make_film(
         load_snapshots(snapshots, observable),

@@ -1,17 +1,13 @@
 """Compare the gradient of a training's objective with finite differences."""
 
-from pathlib import Path
-
 import jax
 import numpy as np
 
 from hone.errors import InputError
 from hone.files import read_json, write_json
-from hone.inputs.load import load_events
-from hone.inputs.sources import sources
+from hone.inputs.load import load_set
 from hone.objectives import resolve_objective
 from hone.observable import load_observable
-from hone.regions import regions_of
 from hone.script import job, setup_jax
 from hone.selection import selected
 from hone.training import Settings
@@ -22,15 +18,10 @@ from hone.workspace import processes
 with job(snakemake) as provenance:
     setup_jax()
     params, choice = snakemake.params, snakemake.input.selected
-    files, name = params.training_files, params.observable["objective"]
+    name = params.observable["objective"]
     trained, saved = load_observable(selected(choice, snakemake.input.models))
-    training = load_events(
-        sources(params.inputs, list(files), files),
-        params.features,
-        regions_of(params.inputs),
-        {Path(path).stem: read_json(path) for path in snakemake.input.surveys},
-        "training",
-        params.sizes,
+    training = load_set(
+        params.events, "training", params.features, snakemake.input.surveys, params.sizes
     )
     settings = Settings.of(
         params.observable,

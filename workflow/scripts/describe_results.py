@@ -8,14 +8,17 @@ from hone.script import job
 
 with job(snakemake):
     params = snakemake.params
-    figures = list(snakemake.input.figures)
     captions = {
         kind: path.read_text()
-        for kind in {kind_of(figure) for figure in figures}
+        for kind in {kind_of(figure) for figure in params.figures}
         if (path := Path(params.captions, f"{kind}.rst")).exists()
     }
     text = describe(
-        params.config, Path(snakemake.input.summary).read_text(), figures, captions, params.made_by
+        params.config,
+        Path(snakemake.input.summary).read_text(),
+        params.figures,
+        captions,
+        params.made_by,
     )
     with replacing(snakemake.output[0]) as partial:
         partial.write_text(text)

@@ -1,12 +1,10 @@
 """Score the evaluation events and the observation, and fill hard and soft histograms."""
 
-from pathlib import Path
-
 import numpy as np
 
 from hone.events import TREE, WEIGHT
-from hone.files import read_json
 from hone.inputs.check import check_inputs
+from hone.inputs.load import read_surveys
 from hone.inputs.sources import Source, data_source, sources
 from hone.inputs.stream import count_data, draw_data, fill_histograms
 from hone.observable import load_observable
@@ -17,17 +15,17 @@ from hone.workspace import expected_observation
 
 with job(snakemake) as provenance:
     setup_jax()
-    params, files = snakemake.params, snakemake.params.evaluation_files
+    params, inputs = snakemake.params, snakemake.params.events["inputs"]
     observable, _ = load_observable(snakemake.input.model)
-    regions, features = regions_of(params.inputs), observable.features
-    surveys = {Path(path).stem: read_json(path) for path in snakemake.input.surveys}
-    samples = params.inputs["samples"] + params.injected_inputs["samples"]
+    regions, features = regions_of(inputs), observable.features
+    surveys = read_surveys(snakemake.input.surveys)
+    samples = inputs["samples"] + params.injected["inputs"]["samples"]
     check_inputs(surveys, samples, regions, {})
-    found = sources(params.inputs, list(files), files)
+    found = sources(inputs, params.events["files"]["evaluation"])
     groups = fill_histograms(observable, found, regions, surveys, features)
     settings = params.observation
     # The observation is the same for every hypothesis: a signal in it may be another one's.
-    other = sources(params.injected_inputs, list(params.injected_files), params.injected_files)
+    other = sources(params.injected["inputs"], params.injected["files"])
     nominal = [source for source in found if source.name == source.sample] + other
     strengths = {snakemake.wildcards.signal: 0.0, settings["signal"]: settings["mu"]}
     if params.blind:

@@ -45,7 +45,7 @@ with job(snakemake):
         )  # fmt: skip
     submission, figures = make_submission(
         results,
-        snakemake.wildcards.analysis,
+        snakemake.params.analysis,
         params.observed,
         Path(inputs.likelihoods),
         [Path(figure) for figure in inputs.figures],

@@ -1,14 +1,10 @@
 """Take a trained network and give it the best bin edges for an objective on validation events."""
 
-from pathlib import Path
-
 from hone.edges import optimise_edges
-from hone.files import read_json, write_csv
-from hone.inputs.load import load_events
-from hone.inputs.sources import sources
+from hone.files import write_csv
+from hone.inputs.load import load_set
 from hone.objectives import resolve_objective
 from hone.observable import load_observable, save_observable
-from hone.regions import regions_of
 from hone.script import job, setup_jax
 from hone.workspace import processes
 
@@ -16,14 +12,8 @@ with job(snakemake) as provenance:
     setup_jax()
     params = snakemake.params
     observable, settings = load_observable(snakemake.input.model)
-    files = params.validation_files
-    validation = load_events(
-        sources(params.inputs, list(files), files),
-        observable.features,
-        regions_of(params.inputs),
-        {Path(path).stem: read_json(path) for path in snakemake.input.surveys},
-        "validation",
-        params.sizes,
+    validation = load_set(
+        params.events, "validation", observable.features, snakemake.input.surveys, params.sizes
     )
     name = params.observable.get("objective", "cls")
     of_model = resolve_objective(name, params.level, params.own_objective.get("folder", ""))

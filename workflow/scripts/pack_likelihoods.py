@@ -11,7 +11,7 @@ with job(snakemake):
     inputs = snakemake.input
     pairs = zip(map(Path, inputs.backgrounds), map(Path, inputs.patchsets), strict=True)
     content = likelihood_files(
-        snakemake.wildcards.analysis,
+        snakemake.params.analysis,
         selected_files(inputs.selected, inputs.workspaces),
         {background.parent.name: (background, patchset) for background, patchset in pairs},
         snakemake.params.observed,

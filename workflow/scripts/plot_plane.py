@@ -18,10 +18,11 @@ with job(snakemake):
     importance = read_json(snakemake.input.importance)
     save(draw_importance(importance, name), [outputs.importance_png, outputs.importance_pdf])
     observable, _ = load_observable(selected(snakemake.input.selected, snakemake.input.models))
+    config, files = params.events["inputs"], params.events["files"]["evaluation"]
     events = few_events(
-        sources(params.inputs, list(params.files), params.files),
+        sources(config, files),
         observable.features,
-        regions_of(params.inputs),
+        regions_of(config),
         "evaluation",
         number=300,
     )

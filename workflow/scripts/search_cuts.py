@@ -1,17 +1,13 @@
 """Take the best of all combinations of cuts on a grid."""
 
-from pathlib import Path
-
 import jax
 import numpy as np
 
-from hone.files import read_json, write_csv
+from hone.files import write_csv
 from hone.grid import search_cuts
-from hone.inputs.load import load_events
-from hone.inputs.sources import sources
+from hone.inputs.load import load_set
 from hone.objectives import resolve_objective
 from hone.observable import create_observable, save_observable
-from hone.regions import regions_of
 from hone.script import job, setup_jax
 from hone.workspace import processes
 
@@ -19,14 +15,8 @@ with job(snakemake) as provenance:
     setup_jax(brief=True)
     params = snakemake.params
     samples = processes(params.model, snakemake.wildcards.signal)
-    files = params.training_files
-    training = load_events(
-        sources(params.inputs, list(files), files),
-        params.features,
-        regions_of(params.inputs),
-        {Path(path).stem: read_json(path) for path in snakemake.input.surveys},
-        "training",
-        params.sizes,
+    training = load_set(
+        params.events, "training", params.features, snakemake.input.surveys, params.sizes
     )
     nominal = np.concatenate([training.features[sample.name] for sample in samples])
     found, objective = search_cuts(

@@ -8,6 +8,6 @@ from hone.script import job
 
 with job(snakemake) as provenance:
     params, name = snakemake.params, snakemake.wildcards.template
-    (source,) = sources(params.inputs, [name], {name: snakemake.input})
+    (source,) = sources(params.inputs, {name: snakemake.input})
     found = survey(source, params.features, regions_of(params.inputs), "evaluation")
     write_json(snakemake.output[0], {**found, "provenance": provenance})

@@ -8,7 +8,7 @@ from hone.script import job
 
 with job(snakemake) as provenance:
     params, name = snakemake.params, snakemake.wildcards.template
-    (source,) = sources(params.inputs, [name], {name: snakemake.input.files})
+    (source,) = sources(params.inputs, {name: snakemake.input.files})
     factor = read_json(snakemake.input.survey)["factor"]
     found = survey_weights(source, regions_of(params.inputs), factor)
     write_json(snakemake.output[0], {"regions": found, "provenance": provenance})

@@ -11,4 +11,4 @@ with job(snakemake):
         signal, observable = path.parts[-4:-2]
         settings = snakemake.params.observables[observable]
         runs.append(TrackedRun(signal, observable, settings, path.parent))
-    write_runs(snakemake.output[0], snakemake.wildcards.analysis, runs)
+    write_runs(snakemake.output[0], snakemake.params.analysis, runs)

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from hone.files import read_json, write_csv
+from hone.files import write_csv
 from hone.inputs.check import check_inputs
-from hone.inputs.load import load_events
-from hone.inputs.sources import sources
+from hone.inputs.load import load_set, read_surveys
 from hone.objectives import resolve_objective
 from hone.observable import save_observable
 from hone.regions import regions_of
@@ -18,22 +17,12 @@ with job(snakemake) as provenance:
     params, signal = snakemake.params, snakemake.wildcards.signal
     observable, objective = params.observable, params.observable["objective"]
     models = [Path(path) for path in snakemake.output.models]
-    surveys = {Path(path).stem: read_json(path) for path in snakemake.input.surveys}
+    surveys, inputs = snakemake.input.surveys, params.events["inputs"]
     batches = {snakemake.wildcards.observable: observable["batch"]}
-    check_inputs(surveys, params.inputs["samples"], regions_of(params.inputs), batches)
+    check_inputs(read_surveys(surveys), inputs["samples"], regions_of(inputs), batches)
     training, validation = (
-        load_events(
-            sources(params.inputs, list(files), files),
-            params.features,
-            regions_of(params.inputs),
-            surveys,
-            events_set,
-            params.sizes,
-        )
-        for events_set, files in (
-            ("training", params.training_files),
-            ("validation", params.validation_files),
-        )
+        load_set(params.events, events_set, params.features, surveys, params.sizes)
+        for events_set in ("training", "validation")
     )
     # Beside the outputs, not one of them: Snakemake removes the outputs of a job that failed.
     checkpoint = Checkpoint(

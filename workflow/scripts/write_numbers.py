@@ -10,8 +10,6 @@ with job(snakemake):
     params = snakemake.params
     found = selected_files(snakemake.input.selected, snakemake.input.limits)
     limits = {place: read_json(path) for place, path in found.items()}
-    text = number_macros(
-        limits, snakemake.wildcards.analysis, digest(params.config), params.observed
-    )
+    text = number_macros(limits, snakemake.params.analysis, digest(params.config), params.observed)
     with replacing(snakemake.output[0]) as partial:
         partial.write_text(text)

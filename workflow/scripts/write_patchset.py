@@ -17,7 +17,7 @@ with job(snakemake):
     background, patchset = make_patchset(
         workspaces,
         params.parameters,
-        f"signals of the analysis {snakemake.wildcards.analysis}, "
+        f"signals of the analysis {snakemake.params.analysis}, "
         f"observable {snakemake.wildcards.observable}",
     )
     write_json(snakemake.output.background, background)

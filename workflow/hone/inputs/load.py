@@ -1,22 +1,60 @@
 """Events of training and validation, in memory."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hone.errors import InputError
 from hone.event_sets import EventSets
+from hone.files import read_json
 from hone.inputs.reader import Batch, Reader
-from hone.inputs.sources import Source
-from hone.regions import Region
+from hone.inputs.sources import Source, sources
+from hone.regions import Region, regions_of
 from hone.templates import Histogram, count
 
-__all__ = ["load_events", "read_range"]
+__all__ = ["load_events", "load_set", "read_range", "read_surveys"]
+
+
+def load_set(
+    events: Mapping[str, Any],
+    events_set: str,
+    features: Sequence[str],
+    surveys: Sequence[str | Path],
+    sizes: Mapping[str, int],
+) -> EventSets:
+    """Events of one set, as the parameters of a rule describe them.
+
+    Args:
+        events: ``inputs``, the part of a checked config that says how events are read, and
+            ``files`` by set and name.
+        events_set: ``training``, ``validation`` or ``evaluation``.
+        features: expressions, in order (F).
+        surveys: files of what is known about the events, ``<name>.json``.
+        sizes: of each set; of a source with more events so many are taken, evenly.
+
+    Raises:
+        InputError: no event of a sample is in a region with the observable, or a file is bad.
+    """
+    config = events["inputs"]
+    return load_events(
+        sources(config, events["files"][events_set]),
+        features,
+        regions_of(config),
+        read_surveys(surveys),
+        events_set,
+        sizes,
+    )
+
+
+def read_surveys(paths: Sequence[str | Path]) -> dict[str, Any]:
+    """What is known about the events, by name of the source."""
+    return {Path(path).stem: read_json(path) for path in paths}
 
 
 def load_events(
-    sources: Sequence[Source],
+    found: Sequence[Source],
     features: Sequence[str],
     regions: Sequence[Region],
     surveys: Mapping[str, Mapping[str, Any]],
@@ -26,7 +64,7 @@ def load_events(
     """Events of one set, scaled to the yields of all.
 
     Args:
-        sources: of every sample and variation.
+        found: sources of every sample and variation.
         features: expressions, in order (F).
         regions: of the analysis.
         surveys: what :func:`hone.inputs.survey.survey` found, by source.
@@ -41,7 +79,7 @@ def load_events(
     found_place: dict[str, np.ndarray] = {}
     found_fixed: dict[str, list[Histogram]] = {}
     evaluation: dict[str, float] = {}
-    for source in sources:
+    for source in found:
         low, high = read_range(source, events_set, surveys, sizes[events_set])
         batches = list(Reader(source, features, regions).batches(low, high))
         kept = sum(float(b.nominal.sum()) for b in batches)

@@ -39,18 +39,15 @@ class Source:
         return f"{kind} {self.name!r}"
 
 
-def sources(
-    config: Mapping[str, Any], names: Sequence[str], files: Mapping[str, Sequence[str]]
-) -> list[Source]:
+def sources(config: Mapping[str, Any], files: Mapping[str, Sequence[str]]) -> list[Source]:
     """The sources of simulated events.
 
     Args:
         config: samples, systematics, and where there are ntuples ``split`` and ``luminosity``.
-        names: the sets of events that are wanted.
-        files: of each of them.
+        files: of each set of events that is wanted.
     """
     found = []
-    for name in names:
+    for name, paths in files.items():
         sample_name, _, variation = name.partition("__")
         sample = next(s for s in config["samples"] if s["name"] == sample_name)
         settings, ntuple, same = dict(sample), is_ntuple(sample), False
@@ -70,7 +67,7 @@ def sources(
         found.append(
             Source(
                 name,
-                tuple(map(str, files[name])),
+                tuple(map(str, paths)),
                 settings.get("tree", TREE) if ntuple else TREE,
                 weights,
                 Split.of(config["split"]) if ntuple else None,

@@ -1,0 +1,178 @@
+"""Names of files that several rules need, from their wildcards."""
+
+@of_hypothesis
+def event_sets(signal, observable):
+    """Names of the sets of events that a hypothesis needs, and an observable if there is one."""
+    return templates(config, signal, observable)
+
+
+def surveyed_files(wildcards):
+    """Input function: files of one set of events; of generated ones those of the evaluation set."""
+    return FILES.get(
+        wildcards.template, [f"{FOLDER}/events/evaluation/{wildcards.template}.root"]
+    )
+
+
+def files_of(events_set, signal, observable):
+    """Files by name of the set of events that a hypothesis needs."""
+    return {
+        name: FILES.get(name, [f"{FOLDER}/events/{events_set}/{name}.root"])
+        for name in templates(config, signal, observable)
+    }
+
+
+def events_of(*events_sets):
+    """Input function, to be unpacked: files of some sets of events, and what is known about them."""
+
+    @of_hypothesis
+    def files(signal, observable):
+        surveyed = templates(config, signal, observable)
+        return {
+            **{
+                name: sum(files_of(name, signal, observable).values(), [])
+                for name in events_sets
+            },
+            "surveys": [f"{FOLDER}/inputs/{name}.json" for name in surveyed],
+        }
+
+    return files
+
+
+def injected(signal):
+    """The signal in the observation of the user's own files, where it is another hypothesis'."""
+    name = OBSERVATION["signal"]
+    expected = FILES and (BLIND or PSEUDO_DATA)
+    return [name] if expected and OBSERVATION["mu"] and name != signal else []
+
+
+@of_hypothesis
+def events_of_histograms(signal, observable):
+    """Input function, to be unpacked: what the histograms of a hypothesis are filled with."""
+    others = injected(signal)
+    surveyed = [*templates(config, signal, observable), *others]
+    return {
+        "evaluation": sum(files_of("evaluation", signal, observable).values(), []),
+        "surveys": [f"{FOLDER}/inputs/{name}.json" for name in surveyed],
+        "injected": sum((FILES[name] for name in others), []),
+    }
+
+
+def observed_files():
+    """Files with observed events; none while the analysis is blind."""
+    if BLIND or PSEUDO_DATA:
+        return []
+    return FILES[DATA[0]] if FILES else [f"{FOLDER}/events/observed/data.root"]
+
+
+def seeds_of(observable):
+    """Numbers of the seeds of an observable."""
+    return range(1, seeds(config, observable) + 1)
+
+
+def all_seeds(name):
+    """Input function: a file of every seed of an observable."""
+
+    @of_hypothesis
+    def files(signal, observable):
+        return [
+            f"{FOLDER}/{signal}/{observable}/seed{seed}/{name}"
+            for seed in seeds_of(observable)
+        ]
+
+    return files
+
+
+def all_results(name):
+    """Input function: a file of every seed of every observable of every signal."""
+    return lambda wildcards: [
+        f"{FOLDER}/{signal}/{observable}/seed{seed}/{name}"
+        for signal in SIGNALS
+        for observable in OBSERVABLES
+        for seed in seeds_of(observable)
+    ]
+
+
+def of_all_observables(name):
+    """Input function: a file of every observable of every signal."""
+    return lambda wildcards: [
+        f"{FOLDER}/{signal}/{observable}/{name}"
+        for signal in SIGNALS
+        for observable in OBSERVABLES
+    ]
+
+
+def of_all_signals(name):
+    """Input function: a file of an observable for every signal."""
+    return lambda wildcards: [
+        f"{FOLDER}/{signal}/{wildcards.observable}/{name}" for signal in SIGNALS
+    ]
+
+
+def of_all_seeds_and_signals(name):
+    """Input function: a file of every seed of an observable for every signal."""
+    return lambda wildcards: [
+        f"{FOLDER}/{signal}/{wildcards.observable}/seed{seed}/{name}"
+        for signal in SIGNALS
+        for seed in seeds_of(wildcards.observable)
+    ]
+
+
+def patchsets(name="patchset.json"):
+    """One for each observable, where there are several hypotheses."""
+    return [
+        f"{FOLDER}/patchset/{observable}/{name}"
+        for observable in OBSERVABLES
+        if len(SIGNALS) > 1
+    ]
+
+
+def source_model(wildcards):
+    """The weights that a rebinned observable takes."""
+    source = OBSERVABLES[wildcards.observable]["source"]
+    return (
+        f"{FOLDER}/{wildcards.signal}/{source}/seed{wildcards.seed}/model.safetensors"
+    )
+
+
+def all_figures(extension):
+    """Input function: every figure that the config asks for."""
+
+    def files(_):
+        of_observables = [(name, kind) for name in OBSERVABLES for kind in FIGURES]
+        of_observables += [
+            (name, kind)
+            for name in TRAINED + REBINNED
+            for kind in ("training", "edges")
+        ]
+        of_observables += [(name, "gradient") for name in TRAINED]
+        of_signals = [f"{name}__{kind}" for name, kind in of_observables]
+        of_signals += ["comparison", *(["gain"] if BASELINE else [])]
+        of_signals += [f"study_{study}" for study in STUDIES]
+        names = [f"{signal}__{name}" for signal in SIGNALS for name in of_signals]
+        for kind, wanted in (("limits", PARAMETER), ("exclusion", PLANE)):
+            names += [f"{name}__{kind}" for name in OBSERVABLES if wanted]
+        return [f"{FOLDER}/figures/{name}.{extension}" for name in names]
+
+    return files
+
+
+def animations(_):
+    """Input function: the film of every training."""
+    return [
+        f"{FOLDER}/figures/{signal}__{name}__training.gif"
+        for signal in SIGNALS
+        for name in TRAINED
+    ]
+
+
+def all_results_shown(wildcards):
+    """Input function: everything that the report shows."""
+    return [
+        *(f"{FOLDER}/{name}" for name in ("comparison.csv", "summary.txt")),
+        f"{FOLDER}/inputs/yields.txt",
+        *all_figures("png")(wildcards),
+        *all_figures("pdf")(wildcards),
+        *animations(wildcards),
+        *patchsets(),
+        *of_all_observables("selected.json")(wildcards),
+    ]
