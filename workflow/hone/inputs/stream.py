@@ -1,6 +1,7 @@
 """Evaluation events to histograms, piece by piece: memory does not grow with their number."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -203,10 +204,15 @@ def _add(
         slice(start, min(start + _PIECE, len(place))) for start in range(0, len(place), _PIECE)
     ]
 
+    # `eqx.filter_jit` would take the observable apart for each of thousands of pieces.
+    numbers, rest = eqx.partition(observable, eqx.is_array)
+    leaves, structure = jax.tree.flatten(rest)
+
     def scored() -> Iterator[jax.Array]:
         for part in parts:
             yield _shares(
-                observable,
+                numbers,
+                (structure, *leaves),
                 channels,
                 edges,
                 _filled(batch.features[part]),
@@ -243,11 +249,19 @@ def _respond(observable: Observable, events: Any) -> Any:
     return observable.respond(jnp.asarray(events))
 
 
-@eqx.filter_jit
+@partial(jax.jit, static_argnames=("rest", "channels"))
 def _shares(
-    observable: Observable, channels: Channels, edges: Any, events: Any, widths: Any, place: Any
+    numbers: Observable,
+    rest: Any,
+    channels: Channels,
+    edges: Any,
+    events: Any,
+    widths: Any,
+    place: Any,
 ) -> jax.Array:
     """Shares of events (2 R b, n): in hard bins of all regions with the observable, then soft."""
+    structure, *leaves = rest
+    observable = eqx.combine(numbers, jax.tree.unflatten(structure, leaves))
     response = observable.respond(jnp.asarray(events))
     if widths is None:
         widths = observable.widths(response, jnp.ones(len(events)), 1.0)
