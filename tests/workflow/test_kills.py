@@ -1,9 +1,10 @@
 """Runs that are killed, starved or refused: the next plain run goes on to the same numbers.
 
-With ``HYPOTHESIS_PROFILE=nightly`` twenty times; three times otherwise.
+With ``HYPOTHESIS_PROFILE=nightly`` twenty kills, two in each rule; three otherwise.
 """
 
 import contextlib
+import csv
 import os
 import random
 import signal
@@ -15,37 +16,61 @@ import pytest
 import tiny
 from conftest import command, environment
 
-KILLS = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 3
 LONGEST = 600
+# In the order in which they run.
+RULES = [
+    "simulate_events", "simulate_observation", "survey_events", "check_inputs", "train_observable",
+    "select_seed", "fill_histograms", "build_workspace", "compute_limits", "plot_training",
+]  # fmt: skip
+KILLS = [
+    ("train_observable", "job"), ("fill_histograms", "run"), ("compute_limits", "job"),
+]  # fmt: skip
+if os.environ.get("HYPOTHESIS_PROFILE") == "nightly":
+    KILLS = [(rule, victim) for rule in RULES for victim in ("run", "job")]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
+    """Contents of a run, and the seconds of the longest job of each rule."""
     folder = tiny.copy_workflow(tmp_path_factory.mktemp("undisturbed") / "hone")
-    start = time.monotonic()
     code, output = tiny.run(folder)
     assert code == 0, output[-4000:]
-    return tiny.contents(folder), time.monotonic() - start
+    longest = {}
+    times = folder / "results" / "tiny" / "benchmarks"
+    for path in times.rglob("*.tsv"):
+        rule = path.relative_to(times).with_suffix("").parts[0]
+        with path.open(newline="") as file:
+            took = float(next(csv.DictReader(file, delimiter="\t"))["s"])
+        longest[rule] = max(took, longest.get(rule, 0.0))
+    return tiny.contents(folder), longest
 
 
-def begin(folder):
+def begin(folder, *arguments):
     config = ("--configfile", "config/tiny.yaml")
     return subprocess.Popen(
-        command(*tiny.TARGETS, *config), cwd=folder, env=environment(), text=True,
+        command(*tiny.TARGETS, *arguments, *config), cwd=folder, env=environment(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
 
 
-def jobs_of(run):
-    """Processes that Snakemake has started."""
-    found = Path(f"/proc/{run.pid}/task").glob("*/children")
-    children = []
-    for path in found:
-        try:
-            children += [int(pid) for pid in path.read_text().split()]
-        except OSError:
-            continue
-    return children
+def children(pid):
+    """Processes that another has started."""
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(child) for child in path.read_text().split()]
+    return found
+
+
+def jobs_of(run, rule=""):
+    """Processes that Snakemake has started for jobs (of a rule), and what these have started."""
+    found = []
+    for pid in children(run.pid):
+        with contextlib.suppress(OSError):
+            if f"--target-jobs\0{rule}" in Path(f"/proc/{pid}/cmdline").read_text():
+                found.append(pid)
+                found += [below for child in children(pid) for below in (child, *children(child))]
+    return found
 
 
 def kill(pid):
@@ -59,27 +84,32 @@ def nothing_partial(folder):
     return all(p.stat().st_size > 0 for p in good if p.is_file() and p.suffix != ".log")
 
 
+def kill_in(run, rule, victim, chance, longest):
+    """Kill the run or one of its jobs while a job of a rule runs; whether there was one."""
+    while not jobs_of(run, rule):
+        if run.poll() is not None:
+            return False
+        time.sleep(0.02)
+    time.sleep(chance.uniform(0.0, 1.2 * longest[rule]))
+    jobs = jobs_of(run, rule)
+    kill(chance.choice(jobs) if victim == "job" and jobs else run.pid)
+    return True
+
+
 def test_killed_runs_go_on(tmp_path, undisturbed):
-    expected, whole = undisturbed
+    expected, longest = undisturbed
     folder = tiny.copy_workflow(tmp_path / "hone")
     chance = random.Random(5)
-    said = []
-    for k in range(KILLS):
-        run = begin(folder)
-        after = chance.uniform(0.25, 1.0) * whole
-        try:
-            run.wait(after)
-        except subprocess.TimeoutExpired:
-            jobs = jobs_of(run)
-            if k % 2 and jobs:
-                kill(chance.choice(jobs))
-            else:
-                kill(run.pid)
+    said, killed = [], 0
+    for rule, victim in KILLS:
+        run = begin(folder, "--forcerun", rule)
+        killed += kill_in(run, rule, victim, chance, longest)
         said.append(run.communicate(timeout=LONGEST)[0])
         assert nothing_partial(folder)
         for path, content in tiny.contents(folder).items():
             if path in expected and not path.startswith("results/tiny/logs"):
                 assert content == expected[path]
+    assert killed == len(KILLS), "not every rule had a job to be killed in"
     code, output = tiny.run(folder)
     assert code == 0, output[-4000:]
     assert tiny.contents(folder) == expected
