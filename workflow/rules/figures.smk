@@ -48,6 +48,7 @@ rule plot_training:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        title=title,
         made_by=made_by("plot_training"),
     message:
         "Drawing the training of {wildcards.observable} for {wildcards.signal}"
@@ -90,6 +91,7 @@ rule animate_training:
         model=model_settings,
         events=event_settings("validation"),
         sizes=config["events"],
+        title=title,
         made_by=made_by("animate_training"),
     message:
         "Animating the training of {wildcards.observable} for {wildcards.signal}"
@@ -139,6 +141,7 @@ rule plot_plane:
         runtime=growing(10),
     params:
         events=event_settings("evaluation"),
+        title=title,
         made_by=made_by("plot_plane"),
     message:
         "Drawing the features of {wildcards.observable} for {wildcards.signal}"
@@ -200,6 +203,7 @@ rule plot_histograms:
         histograms=config["workspace"]["histograms"],
         postprocessing=POSTPROCESSING,
         blind=BLIND,
+        title=title,
         made_by=made_by("plot_histograms"),
     message:
         "Drawing the histograms of {wildcards.observable} for {wildcards.signal}"
@@ -235,6 +239,7 @@ rule plot_cls_scan:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        title=title,
         made_by=made_by("plot_cls_scan"),
     message:
         "Drawing the CLs scan of {wildcards.observable} for {wildcards.signal}"

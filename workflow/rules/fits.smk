@@ -95,6 +95,7 @@ rule plot_fit:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        title=title,
         made_by=made_by("plot_fit"),
     message:
         "Drawing the fit of {wildcards.observable} for {wildcards.signal}"

@@ -112,6 +112,7 @@ rule plot_likelihood:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        title=title,
         made_by=made_by("plot_likelihood"),
     message:
         "Drawing the likelihood of {wildcards.observable} for {wildcards.signal}"
@@ -146,6 +147,7 @@ rule plot_gradient:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
+        title=title,
         made_by=made_by("plot_gradient"),
     message:
         "Drawing the gradient of {wildcards.observable} for {wildcards.signal}"

@@ -18,6 +18,12 @@ OWN_OBJECTIVES = {
 }
 
 
+@of_hypothesis
+def title(signal, observable):
+    """What figures are of: with several hypotheses, of one of them."""
+    return observable if len(SIGNALS) == 1 else f"{observable}, {signal}"
+
+
 def own_objective(wildcards):
     """Folder and digest of the user's file that an observable's objective comes from."""
     objective = OWN_OBJECTIVES.get(wildcards.observable)

@@ -29,5 +29,5 @@ with job(snakemake):
         processes(params.model, snakemake.wildcards.signal),
         params.model["staterror"],
     )
-    animation = animate_training(film, read_csv(history), snakemake.wildcards.observable)
+    animation = animate_training(film, read_csv(history), snakemake.params.title)
     save_animation(animation, snakemake.output[0])

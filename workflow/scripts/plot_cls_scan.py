@@ -8,4 +8,4 @@ from hone.selection import selected
 
 with job(snakemake):
     limits = read_json(selected(snakemake.input.selected, snakemake.input.limits))
-    save(draw_cls_scan(limits, snakemake.wildcards.observable), snakemake.output)
+    save(draw_cls_scan(limits, snakemake.params.title), snakemake.output)

@@ -7,7 +7,7 @@ from hone.files import read_json
 from hone.script import job
 
 with job(snakemake):
-    content, name = read_json(snakemake.input[0]), snakemake.wildcards.observable
+    content, name = read_json(snakemake.input[0]), snakemake.params.title
     for kind, figure in {
         "prefit": draw_prediction(content, "prefit", name),
         "postfit": draw_prediction(content, "postfit", name),

@@ -7,4 +7,4 @@ from hone.script import job
 
 with job(snakemake):
     checked = read_json(snakemake.input[0])
-    save(draw_gradient(checked, snakemake.wildcards.observable), snakemake.output)
+    save(draw_gradient(checked, snakemake.params.title), snakemake.output)

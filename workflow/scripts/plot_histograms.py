@@ -14,7 +14,7 @@ from hone.workspace import processes
 with job(snakemake):
     params, wildcards = snakemake.params, snakemake.wildcards
     path = selected(snakemake.input.selected, snakemake.input.histograms)
-    name, outputs = wildcards.observable, snakemake.output
+    name, outputs = snakemake.params.title, snakemake.output
     hard, edges = read_histograms(path, "hard")
     soft, _ = read_histograms(path, "soft")
     observed, _ = read_histograms(path, "observed")

@@ -14,7 +14,7 @@ from hone.selection import selected
 with job(snakemake):
     setup_jax(brief=True)
     params, outputs = snakemake.params, snakemake.output
-    name, signal = snakemake.wildcards.observable, snakemake.wildcards.signal
+    name, signal = params.title, snakemake.wildcards.signal
     importance = read_json(snakemake.input.importance)
     save(draw_importance(importance, name), [outputs.importance_png, outputs.importance_pdf])
     observable, _ = load_observable(selected(snakemake.input.selected, snakemake.input.models))

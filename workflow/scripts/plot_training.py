@@ -9,6 +9,6 @@ from hone.script import job
 
 with job(snakemake):
     histories = {Path(path).parent.name: read_csv(path) for path in snakemake.input.histories}
-    name, outputs = snakemake.wildcards.observable, snakemake.output
+    name, outputs = snakemake.params.title, snakemake.output
     save(draw_training(histories, name), [outputs.training_png, outputs.training_pdf])
     save(draw_edges(histories, name), [outputs.edges_png, outputs.edges_pdf])

@@ -81,7 +81,7 @@ def draw_templates(
     main.set_ylim(0.3 * _smallest(stack), top)
     main.set_yscale("log")
     main.set_ylabel("events")
-    main.set_title(observable, loc="left")
+    main.set_title(observable, loc="left", pad=22 if len(edges) > 1 else None)
     main.legend(ncols=2)
 
     safe = np.where(total > 0, total, np.nan)
@@ -93,8 +93,13 @@ def draw_templates(
             centres, observed / safe, np.sqrt(observed) / safe, fmt="o", color="black", markersize=5
         )
     ratio.axhline(1, color="black", linewidth=0.8)
-    top = 1.3 * np.nanmax([2.0, *np.minimum(1 + up / safe, 6)])
-    ratio.set(ylim=(0, min(top, 6)), ylabel="relative error" if blind else "data / bkg.")
+    if blind:
+        # Nothing is far from one but the bands themselves.
+        span = min(1.3 * np.nanmax([0.1, *(up / safe), *(mc_error / safe)]), 5)
+        ratio.set(ylim=(max(1 - span, 0), 1 + span), ylabel="relative error")
+    else:
+        top = 1.3 * np.nanmax([2.0, *np.minimum(1 + up / safe, 6)])
+        ratio.set(ylim=(0, min(top, 6)), ylabel="data / bkg.")
     label_edges((main, ratio), edges)
     return figure
 
@@ -139,7 +144,7 @@ def draw_soft_hard(
         main.set_ylim(0.3 * smallest, 100 * max(np.max(everything), 1.0))
         main.set_yscale("log")
     main.set_ylabel("events")
-    main.set_title(observable, loc="left")
+    main.set_title(observable, loc="left", pad=22 if len(edges) > 1 else None)
     main.legend(ncols=2)
     ratio.axhline(1, color="black", linewidth=0.8)
     ratio.set_ylabel("soft / hard")
