@@ -27,7 +27,7 @@ def named_in_rules():
     """Files that the Snakefile and the rules name: includes, scripts, environments, captions."""
     keys = r"(?:include|script|configfile|report|conda|caption)"
     for path in [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]:
-        for name in re.findall(rf'\b{keys}\s*[:=]\s*"([^"{{}}]+)"', path.read_text()):
+        for name in re.findall(rf'\b{keys}\s*[:=]\s*"([^"{{}}<]+)"', path.read_text()):
             yield (ROOT if name == "config/config.yaml" else path.parent) / name
 
 
