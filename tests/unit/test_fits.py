@@ -5,6 +5,7 @@ import pyhf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 from specs import MODELS, blobs_like, pseudo_data, typical, workspaces
 
 from hone import infer
@@ -221,6 +222,44 @@ def test_uncertainties_are_the_inverse_hessian():
     assert value == result.fun
     fixed = infer.fixed_poi_fit(1.0, data, oracle, return_uncertainties=True)
     assert tuple(fixed[oracle.config.poi_index]) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("bins", [[0, 1, 2], [0, 1, 3, 2], [0, 1, 4, 3, 2]])
+def test_edges_of_empty_bins_that_meet_at_a_bound(bins):
+    """Nominal background of zero where one side of a template is not: mu, a shape and two rates end
+    at zero together. Such bins are what a learned edge leaves far from the background."""
+    signal, background = [0.007, 0.042, 11.9, 0.2, 2.0], [0.0, 0.0, 32.7, 0.1, 1.9]
+    shapes = {
+        "lambda": ([0.0, 0.0, 32.0, 0.0, 1.0], [0.02, 0.09, 34.2, 0.5, 4.5]),
+        "r": ([0.0, 0.01, 28.0, 0.04, 1.5], [0.0, 0.0, 37.8, 0.07, 1.8]),
+    }
+
+    def chosen(values):
+        return [values[k] for k in bins]
+
+    modifiers = [
+        {"name": name, "type": "histosys", "data": {"hi_data": chosen(up), "lo_data": chosen(low)}}
+        for name, (up, low) in shapes.items()
+    ]
+    modifiers.append({"name": "rate", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}})
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    samples = [
+        {"name": "background", "data": chosen(background), "modifiers": modifiers},
+        {"name": "signal", "data": chosen(signal), "modifiers": [mu]},
+    ]
+    oracle = pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
+    model = from_pyhf(oracle)
+    nominal = infer.nominal_asimov(model, 0.0)
+    # The data are what is expected at the start, which nothing allowed can describe better.
+    at_truth = np.array(oracle.config.suggested_init())
+    at_truth[oracle.config.poi_index] = 0.0
+    best = -2 * oracle.logpdf(at_truth, np.asarray(nominal))[0]
+    pars, value = infer.fit(nominal, model, return_fitted_val=True)
+    assert value == pytest.approx(best, abs=1e-8)
+    np.testing.assert_allclose(pars, at_truth, atol=1e-6)
+    q = infer.fixed_poi_fit(1.0, nominal, model, return_fitted_val=True)[1] - value
+    expected = infer.hypotest(1.0, nominal, model, return_expected=True)[1]
+    assert expected == pytest.approx(2 * norm.sf(np.sqrt(q)), rel=1e-6)
 
 
 def test_a_fit_that_cannot_converge_is_an_error():

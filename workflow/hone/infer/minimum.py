@@ -24,6 +24,9 @@ _ROUNDING = 1e-13
 _STALLED = 1e-15
 """Expected decrease that a step cannot bring for rounding, where parameters are degenerate."""
 _PATIENCE = 6
+_LONG_PATIENCE = 40
+"""Steps in a row that promise less than the rounding of -ln L: where edges of several empty bins
+meet at a bound, they go round in circles of that size."""
 
 
 class Minima(NamedTuple):
@@ -57,7 +60,9 @@ class _State(NamedTuple):
     hopeless: Bool[Array, " L"]
     """The start itself is not allowed: a rate is negative there."""
     stalled: Int[Array, " L"]
-    """Steps in a row whose expected decrease was lost in rounding."""
+    """Careful steps in a row whose expected decrease was far below rounding."""
+    idle: Int[Array, " L"]
+    """Steps in a row whose expected decrease was below rounding, whatever their damping."""
     evaluations: Int[Array, " L"]
     iteration: Array
 
@@ -99,8 +104,10 @@ def descend(
         careful = better & (state.damping <= 1e-2)
         small = careful & (state.decrease < _STALLED * noise)
         stalled = jnp.where(small, state.stalled + 1, 0)
+        idle = jnp.where(state.decrease < _ROUNDING * noise, state.idle + 1, 0)
         enough = jnp.where(state.barrier > BARRIER, 1e-3 * state.barrier, _TOLERANCE)
         settled = careful & ((state.decrease < enough) | (stalled >= _PATIENCE))
+        settled |= under_way & (idle >= _LONG_PATIENCE)
         eased = jnp.where(state.damping > 1e-5, state.damping / 10, 0.0)
         # Where a step was cut at bounds, parameter by parameter, and led nowhere, its direction
         # was lost: it is tried again as a whole, up to the first bound, before it is damped.
@@ -147,6 +154,7 @@ def descend(
             converged=state.converged | (settled & ~moved),
             hopeless=state.hopeless | ((state.iteration == 0) & ~better),
             stalled=stalled,
+            idle=idle,
             evaluations=state.evaluations + under_way,
             iteration=state.iteration + 1,
         )
@@ -176,6 +184,7 @@ def descend(
         converged=no,
         hopeless=no,
         stalled=jnp.zeros(fits, dtype=int),
+        idle=jnp.zeros(fits, dtype=int),
         evaluations=jnp.zeros(fits, dtype=int),
         iteration=jnp.array(0),
     )
