@@ -7,11 +7,10 @@ import contextlib
 import csv
 import os
 import random
-import signal
 import subprocess
 import time
-from pathlib import Path
 
+import psutil
 import pytest
 import tiny
 from conftest import command, environment
@@ -45,37 +44,37 @@ def undisturbed(tmp_path_factory):
     return tiny.contents(folder), longest
 
 
+@contextlib.contextmanager
 def begin(folder, *arguments):
+    """A run that goes on beside the test, and not after it."""
     config = ("--configfile", "config/tiny.yaml")
-    return subprocess.Popen(
+    with subprocess.Popen(
         command(*tiny.TARGETS, *arguments, *config), cwd=folder, env=environment(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-
-def children(pid):
-    """Processes that another has started."""
-    found = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(child) for child in path.read_text().split()]
-    return found
+    ) as run:  # fmt: skip
+        try:
+            yield run
+        finally:
+            run.kill()
 
 
 def jobs_of(run, rule=""):
-    """Processes that Snakemake has started for jobs (of a rule), and what these have started."""
+    """Processes of the scripts that run as jobs (of a rule: its script has its name)."""
     found = []
-    for pid in children(run.pid):
-        with contextlib.suppress(OSError):
-            if f"--target-jobs\0{rule}" in Path(f"/proc/{pid}/cmdline").read_text():
-                found.append(pid)
-                found += [below for child in children(pid) for below in (child, *children(child))]
+    with contextlib.suppress(psutil.Error):
+        for process in psutil.Process(run.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if any(
+                    ".snakemake/scripts/" in word and word.endswith(f"{rule}.py")
+                    for word in process.cmdline()
+                ):
+                    found.append(process)
     return found
 
 
-def kill(pid):
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+def kill(process):
+    with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+        process.kill()
 
 
 def nothing_partial(folder):
@@ -92,7 +91,7 @@ def kill_in(run, rule, victim, chance, longest):
         time.sleep(0.02)
     time.sleep(chance.uniform(0.0, 1.2 * longest[rule]))
     jobs = jobs_of(run, rule)
-    kill(chance.choice(jobs) if victim == "job" and jobs else run.pid)
+    kill(chance.choice(jobs) if victim == "job" and jobs else run)
     return True
 
 
@@ -102,9 +101,9 @@ def test_killed_runs_go_on(tmp_path, undisturbed):
     chance = random.Random(5)
     said, killed = [], 0
     for rule, victim in KILLS:
-        run = begin(folder, "--forcerun", rule)
-        killed += kill_in(run, rule, victim, chance, longest)
-        said.append(run.communicate(timeout=LONGEST)[0])
+        with begin(folder, "--forcerun", rule) as run:
+            killed += kill_in(run, rule, victim, chance, longest)
+            said.append(run.communicate(timeout=LONGEST)[0])
         assert nothing_partial(folder)
         for path, content in tiny.contents(folder).items():
             if path in expected and not path.startswith("results/tiny/logs"):
@@ -119,22 +118,19 @@ def test_killed_runs_go_on(tmp_path, undisturbed):
 
 def test_the_lock_of_a_killed_run_is_nobodys(tmp_path):
     folder = tiny.copy_workflow(tmp_path / "hone")
-    run = begin(folder)
-    note = folder / ".snakemake" / "hone-run.json"
-    until = time.monotonic() + LONGEST
-    while not note.exists() and time.monotonic() < until:
-        time.sleep(0.1)
-    while not jobs_of(run) and time.monotonic() < until:
-        time.sleep(0.1)
-    jobs = jobs_of(run)
-    # while it runs the lock is its own
-    code, output = tiny.run(folder)
-    assert code != 0
-    assert "cannot be locked" in output
-    kill(run.pid)
-    run.communicate(timeout=LONGEST)
+    with begin(folder) as run:
+        while not jobs_of(run):
+            assert run.poll() is None, "ended without a job"
+            time.sleep(0.1)
+        # while it runs the lock is its own
+        code, output = tiny.run(folder)
+        assert code != 0
+        assert "cannot be locked" in output
+        jobs = jobs_of(run)
+        run.kill()
+        run.communicate(timeout=LONGEST)
     time.sleep(2)
-    assert not [pid for pid in jobs if Path(f"/proc/{pid}").exists()], "jobs went on without a run"
+    assert not [job for job in jobs if job.is_running()], "jobs went on without a run"
     code, output = tiny.run(folder, targets=["results/tiny/config.yaml"])
     assert code == 0, output[-3000:]
     assert "Went on after a run that was killed" in output
