@@ -134,6 +134,18 @@ def test_a_parameter_on_its_bound_is_held_there_and_impacts_are_expected_ones():
     )
 
 
+def test_the_only_parameter_on_its_bound_leaves_nothing_to_fit():
+    model = specs.everything(only="normfactor")
+    data = [0.5 * x for x in model.expected_data(np.zeros(1))]
+    content = fit_results(workspace(model, data))
+    fit = content["fit"]
+    assert (fit["on_bound"], fit["bestfit"], fit["uncertainty"]) == (["mu"], [0.0], [0.0])
+    assert fit["twice_nll"] == pytest.approx(-2 * float(model.logpdf([0.0], data)[0]))
+    assert content["reasons"]["goodness_of_fit"] == "no free parameter, or no fewer than bins"
+    for channel in content["postfit"].values():
+        assert set(channel["uncertainty"]) == {0.0}
+
+
 def test_uncertainties_are_right_where_the_fit_starts_at_its_minimum():
     spec = workspace(specs.typical(), np.zeros(5))
     signal, background = spec["channels"][0]["samples"]

@@ -156,12 +156,13 @@ def _minimum(
     """Parameters (P,) and -2 ln L; None if the fit did not converge.
 
     By pyhf, as cabinetry does, with fewer calls: where the likelihood is not a number, Minuit goes
-    on for minutes.
+    on for minutes. It refuses to fit nothing.
     """
     n = model.config.npars
     try:
-        if not np.isfinite(model.logpdf(start, np.asarray(data))).all():
-            return None
+        value = _twice_nll(model, data, start)
+        if all(fixed) or not np.isfinite(value):
+            return (start, value) if np.isfinite(value) else None
         pars, value = pyhf.infer.mle.fit(
             list(data), model, _visible(model, start, fixed), fixed_params=fixed,
             return_fitted_val=True, strategy=strategy, tolerance=_TOLERANCE,
@@ -170,6 +171,10 @@ def _minimum(
     except _FAILURES:
         return None
     return (np.asarray(pars), float(value)) if np.isfinite([*pars, value]).all() else None
+
+
+def _twice_nll(model: pyhf.Model, data: Sequence[float], pars: np.ndarray) -> float:
+    return float(-2 * model.logpdf(pars, np.asarray(data))[0])
 
 
 def _visible(model: pyhf.Model, start: np.ndarray, fixed: list[bool]) -> list[float]:
@@ -187,7 +192,15 @@ def _visible(model: pyhf.Model, start: np.ndarray, fixed: list[bool]) -> list[fl
 def _described(
     model: pyhf.Model, data: Sequence[float], pars: np.ndarray, fixed: list[bool]
 ) -> FitResults | None:
-    """cabinetry's fit from a known minimum, with uncertainties and correlations."""
+    """cabinetry's fit from a known minimum, with uncertainties and correlations.
+
+    Where all parameters are fixed there is none: the minimum is all that there is to say.
+    """
+    if all(fixed):
+        none = np.zeros(len(pars))
+        labels = list(model.config.par_names)
+        lowest = _twice_nll(model, data, pars)
+        return FitResults(pars, none, labels, np.outer(none, none), lowest, float("nan"))
     strategies: tuple[Literal[0, 1, 2], ...] = (2, 1, 0)
     for strategy in strategies:
         try:

@@ -76,7 +76,7 @@ def fit_results(spec: Mapping[str, Any], blind: bool = False) -> dict[str, Any]:
         notes += [f"{name} is fixed on its bound, where the fit ends" for name in fitted.on_bound]
         if content["fit"]["goodness_of_fit"] is None:
             reasons["goodness_of_fit"] = (
-                "nothing is observed" if blind else "no fewer free parameters than bins"
+                "nothing is observed" if blind else "no free parameter, or no fewer than bins"
             )
         try:
             content["ranking"] = _ranking(spec, model, data, fitted, blind)

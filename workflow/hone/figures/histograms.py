@@ -219,16 +219,18 @@ def band(
 
 
 def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: int = 12) -> None:
-    """Edges (about ``most`` of them) below the bins; lines between regions, their names above."""
+    """Edges below the bins, as many as fit; lines between regions, their names above.
+
+    There is room for ``most`` edges of five characters each, and one between them.
+    """
     total = sum(len(e) - 1 for e in edges.values())
-    step = max(1, total // most)
-    ticks: list[tuple[float, str]] = []
+    labels: list[tuple[int, int, str]] = []
     start = 0
     for name, of_region in edges.items():
         stop = start + len(of_region) - 1
         # The last edge of a region is in the place of the next one's first.
         shown = of_region if stop == total else of_region[:-1]
-        ticks += [(start + k, f"{edge:.3g}") for k, edge in enumerate(shown) if k % step == 0]
+        labels += [(start + k, k, f"{edge:.3g}") for k, edge in enumerate(shown)]
         if len(edges) > 1:
             panels[0].text(
                 (start + stop) / 2, 1.01, name, transform=panels[0].get_xaxis_transform(),
@@ -241,5 +243,9 @@ def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: in
         panel.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes = panels[-1]
     axes.set_xlim(0, total)
+    for step in range(1, total + 2):
+        ticks = [(place, label) for place, k, label in labels if k % step == 0]
+        if sum(len(label) + 1 for _, label in ticks) <= 6 * most:
+            break
     axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
     axes.set_xlabel("observable (bins drawn equally wide)")

@@ -158,8 +158,8 @@ def draw_toys(likelihood: Mapping[str, Any], observable: str) -> Figure:
     axes.set_ylabel("probability density")
     place = "at the median expected limit" if toys["at_limit"] else "no limit: at 1"
     kept = min(toys[name]["kept"] for name, *_ in styles)
-    number = f"{kept} toys each" + (", the fits of others failed" if kept < toys["ntoys"] else "")
-    axes.set_title(f"{observable}: {number}, {place}", loc="left", fontsize=12)
+    failed = "\nthe fits of others failed" if kept < toys["ntoys"] else ""
+    axes.set_title(f"{observable}: {kept} toys each, {place}{failed}", loc="left", fontsize=12)
     figure.legend(
         loc="outside lower center", ncols=2, fontsize=10, title="\n".join(_cls_lines(toys)),
         title_fontsize=10,
