@@ -1,5 +1,7 @@
 """Every figure draws, without a warning, from what the workflow gives it."""
 
+import itertools
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -70,6 +72,26 @@ def test_regions_side_by_side(tmp_path):
     assert "observed" not in {t.get_text() for t in figure.axes[0].get_legend().get_texts()}
     ticks = [t.get_text() for t in figure.axes[1].get_xticklabels()]
     assert ticks == ["0", "50", "0", "0.5", "1"]
+
+
+def test_a_blind_ratio_shows_all_of_its_bands():
+    """One side of a rate that is much larger than the other."""
+    rate = {"name": "rate", "type": "normsys", "sample": ["b"], "up": 1.02, "down": 0.6}
+    model = {**MODEL, "systematics": [rate]}
+    edges = {"r": np.array([0, 0.5, 1])}
+    figure = draw_templates(model, "s", histograms(2), np.ones(2), edges, "o", blind=True)
+    low, high = figure.axes[1].get_ylim()
+    assert low < 0.6
+    assert high > 1.4
+
+
+def test_labels_of_many_edges_do_not_touch():
+    edges = {"r": np.linspace(0, 1, 27) ** 1.1}
+    figure = draw_templates(MODEL, "s", histograms(26), np.ones(26), edges, "o")
+    figure.canvas.draw()
+    boxes = [t.get_window_extent() for t in figure.axes[1].get_xticklabels()]
+    assert len(boxes) > 5
+    assert all(a.x1 + 5 < b.x0 for a, b in itertools.pairwise(boxes))
 
 
 def test_training(tmp_path):

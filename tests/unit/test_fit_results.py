@@ -182,7 +182,7 @@ def test_what_does_not_exist_has_a_reason():
     model = specs.everything(only="normfactor")
     content = fit_results(workspace(model, specs.pseudo_data(model, 1, 1.0)))
     assert content["ranking"] is None
-    assert content["reasons"]["ranking"] == "mu is the only free parameter"
+    assert content["reasons"]["ranking"] == "no parameter but mu is free"
     impossible = specs.typical()
     spec = workspace(impossible, np.zeros(5))
     for sample in spec["channels"][0]["samples"]:

@@ -262,6 +262,44 @@ def test_edges_of_empty_bins_that_meet_at_a_bound(bins):
     assert expected == pytest.approx(2 * norm.sf(np.sqrt(q)), rel=1e-6)
 
 
+@pytest.mark.parametrize("seed", [1, 7, 56, 77, 82])
+def test_large_shapes_in_almost_empty_bins(seed):
+    """Fits that go round in circles, or a flat way, before they end where nothing is lower."""
+    draw = np.random.default_rng(8000 + seed)
+    background = np.where(draw.random(5) < 0.5, 0.0, draw.gamma(1, 5, 5))
+    background[-1] = 20.0
+    signal = draw.gamma(0.5, 2, 5)
+
+    def shifted():
+        scale, chance, add = draw.gamma(0.7, 1.4, 5), draw.random(5), draw.gamma(0.5, 0.5, 5)
+        return (background * scale + (background == 0) * np.where(chance < 0.6, add, 0)).tolist()
+
+    modifiers = [
+        {
+            "name": f"shape{k}",
+            "type": "histosys",
+            "data": {"hi_data": shifted(), "lo_data": shifted()},
+        }
+        for k in range(3)
+    ]
+    modifiers.append({"name": "rate", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}})
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    samples = [
+        {"name": "background", "data": background.tolist(), "modifiers": modifiers},
+        {"name": "signal", "data": signal.tolist(), "modifiers": [mu]},
+    ]
+    oracle = pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
+    observed = draw.poisson(background * 0.5) * (draw.random(5) < 0.7)
+    data = np.array([*observed, *oracle.config.auxdata], dtype=float)
+    pars, value = infer.fit(data, from_pyhf(oracle), return_fitted_val=True)
+    assert value == pytest.approx(-2 * oracle.logpdf(pars, data)[0], abs=1e-9)
+    lower, upper = np.transpose(oracle.config.suggested_bounds())
+    for size in (1e-1, 1e-2, 1e-4):
+        for near in np.clip(pars + size * draw.normal(size=(100, len(pars))), lower, upper):
+            if (oracle.expected_actualdata(near) >= 0).all():
+                assert -2 * oracle.logpdf(near, data)[0] > value - 1e-9
+
+
 def test_a_fit_that_cannot_converge_is_an_error():
     """Events where nothing is expected: no parameters make them possible."""
     oracle = pyhf.simplemodels.uncorrelated_background([1.0, 0.0], [5.0, 0.0], [1.0, 1.0])

@@ -38,7 +38,7 @@ EDITS = {
         "workflow/hone/figures/style.py", "dpi=150", "dpi=160", DRAWING,
     ),
     "the fit": (
-        "workflow/hone/infer/minimum.py", "_MAX_ITERATIONS = 200", "_MAX_ITERATIONS = 201",
+        "workflow/hone/infer/minimum.py", "_MAX_ITERATIONS = 400", "_MAX_ITERATIONS = 401",
         TRAINING,
     ),
     "the certificate of the limits": (

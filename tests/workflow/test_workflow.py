@@ -287,6 +287,20 @@ def test_provenance_says_all(run):
 
 
 @pytest.mark.usefixtures("run")
+def test_another_caption_is_written_into_report_and_readme(clone):
+    path = clone / "workflow" / "report" / "impacts.rst"
+    text = path.read_text()
+    try:
+        path.write_text(text + "\nAnd that is that.\n")
+        code, output = snakemake(clone, *SMALL, "--dry-run")
+    finally:
+        path.write_text(text)
+    assert code == 0
+    planned = set(re.findall(r"^(\w+) +\d+$", output, re.MULTILINE))
+    assert planned == {"make_report", "describe_results", "all", "total"}
+
+
+@pytest.mark.usefixtures("run")
 def test_a_second_run_has_nothing_to_do(clone):
     code, output = snakemake(clone, *SMALL, "--dry-run")
     assert code == 0

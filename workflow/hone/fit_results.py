@@ -141,7 +141,7 @@ def _ranking(
     index = model.config.poi_index
     lower, upper = model.config.suggested_bounds()[index]
     if not (np.delete(fitted.results.uncertainty, index) > 0).any():
-        raise FitError(f"{model.config.poi_name} is the only free parameter")
+        raise FitError(f"no parameter but {model.config.poi_name} is free")
 
     def inside(candidate: Fitted) -> bool:
         value, sigma = candidate.results.bestfit[index], candidate.results.uncertainty[index]

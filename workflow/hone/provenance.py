@@ -27,10 +27,10 @@ def digest(content: Any) -> str:
 
 
 @cache
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide numbers."""
+def versions(*others: str) -> dict[str, str]:
+    """Versions of Python, of the packages that decide numbers, and of others where installed."""
     found = {"python": platform.python_version()}
-    for package in _PACKAGES:
+    for package in (*_PACKAGES, *others):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -94,8 +94,7 @@ def _end_with_the_run() -> None:
 def _start_logging(snakemake: Any) -> None:
     path = snakemake.log[0]
     # Jobs that run side by side share the terminal: there each line says whose it is.
-    values = [value for key, value in snakemake.wildcards.items() if key != "analysis"]
-    whose = " ".join([snakemake.rule, *values]).replace("%", "%%")
+    whose = " ".join([snakemake.rule, *snakemake.wildcards]).replace("%", "%%")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     terminal = logging.StreamHandler(sys.stderr)
     # Set by a run with `--quiet all`.

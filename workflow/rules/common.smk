@@ -25,7 +25,7 @@ from hone.config import (
 )
 from hone.errors import ConfigError
 from hone.own_objective import source_file
-from hone.provenance import code_digest, versions
+from hone.provenance import code_digest, digest, versions
 from hone.samples import affected, varied_weights
 from hone.script import import_from
 
@@ -124,12 +124,12 @@ wildcard_constraints:
     study=any_of(STUDIES),
 
 
-def made_by(script):
+def made_by(script, *packages):
     """Digest of the code that a script reaches, and versions: a change of either runs it again."""
     path = LIBRARY / "scripts" / f"{script}.py"
 
     def found(_):
-        return {"code": code_digest(path), "versions": versions()}
+        return {"code": code_digest(path), "versions": versions(*packages)}
 
     # A job wants to know it of its own rule only.
     return found(None) if workflow.is_main_process else found
@@ -153,9 +153,9 @@ def growing(amount):
 
 
 def of_hypothesis(function):
-    """Function of wildcards that calls one of signal and observable (or None) once for each two.
+    """Function of wildcards that calls one of signal and observable once for each two.
 
     Thousands of jobs share what does not depend on their seed.
     """
     known = cache(function)
-    return lambda wildcards: known(wildcards.signal, wildcards.get("observable"))
+    return lambda wildcards: known(wildcards.signal, wildcards.observable)

@@ -63,7 +63,7 @@ rule simulate_dimuons:
         sample=lambda wildcards: wildcards.template.partition("__")[0],
         dimuons=lambda wildcards: sample_of(wildcards)["dimuons"],
         variation=muon_variation,
-        made_by=made_by("simulate_dimuons"),
+        made_by=made_by("simulate_dimuons", "pythia8mc"),
     message:
         "Colliding protons for {wildcards.template}"
     script:

@@ -1,10 +1,5 @@
 """Names of files that several rules need, from their wildcards."""
 
-@of_hypothesis
-def event_sets(signal, observable):
-    """Names of the sets of events that a hypothesis needs, and an observable if there is one."""
-    return templates(config, signal, observable)
-
 
 def surveyed_files(wildcards):
     """Input function: files of one set of events; of generated ones those of the evaluation set."""

@@ -36,17 +36,17 @@ for name in TOGETHER:
         output:
             models=expand(
                 f"{RESULT}/model.safetensors",
-                seed=range(1, seeds(config, name) + 1),
+                seed=seeds_of(name),
                 allow_missing=True,
             ),
             histories=expand(
                 f"{RESULT}/history.csv",
-                seed=range(1, seeds(config, name) + 1),
+                seed=seeds_of(name),
                 allow_missing=True,
             ),
             snapshots=expand(
                 f"{RESULT}/snapshots.safetensors",
-                seed=range(1, seeds(config, name) + 1),
+                seed=seeds_of(name),
                 allow_missing=True,
             ),
         log:

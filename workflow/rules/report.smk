@@ -1,3 +1,8 @@
+REPORT = Path(workflow.main_snakefile).parent / "workflow" / "report"
+# Captions and style are no code, and decide what is written all the same.
+TEXTS = digest({p.name: p.read_text() for p in sorted(REPORT.glob("*.[rc]s[ts]"))})
+
+
 rule record_config:
     output:
         "<results>/config.yaml",
@@ -45,9 +50,8 @@ rule make_report:
         runtime=growing(20),
     params:
         snakefile=os.path.relpath(workflow.main_snakefile),
-        stylesheet=os.path.relpath(
-            Path(workflow.main_snakefile).parent / "workflow/report/report.css"
-        ),
+        stylesheet=os.path.relpath(REPORT / "report.css"),
+        texts=TEXTS,
         made_by=made_by("make_report"),
     message:
         "Writing the report"
@@ -73,9 +77,8 @@ rule describe_results:
     params:
         config=config,
         figures=lambda wildcards: all_figures("png")(wildcards) + animations(wildcards),
-        captions=os.path.relpath(
-            Path(workflow.main_snakefile).parent / "workflow/report"
-        ),
+        captions=os.path.relpath(REPORT),
+        texts=TEXTS,
         made_by=made_by("describe_results"),
     message:
         "Describing the results"

@@ -34,7 +34,7 @@ def own_objective(wildcards):
 
 
 def selection_settings():
-    """What an observable is made with beside its own settings."""
+    """What the rules that make an observable depend on."""
     return {
         "observable": observable_settings,
         "own_objective": own_objective if OWN_OBJECTIVES else {},
@@ -164,8 +164,14 @@ def weight_settings(wildcards):
 
 
 @of_hypothesis
+def event_sets(signal, observable):
+    """Names of the sets of events that a hypothesis and an observable need."""
+    return templates(config, signal, observable)
+
+
+@of_hypothesis
 def injected_settings(signal, _):
-    """The same of the signal in the observation, where it is another hypothesis'."""
+    """How events of the injected signal are read, and its files, where it is another hypothesis'."""
     names = injected(signal)
     samples = [s for s in config["samples"] if s["name"] in names]
     return {"inputs": reading(samples, []), "files": {n: FILES[n] for n in names}}

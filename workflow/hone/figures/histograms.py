@@ -95,7 +95,7 @@ def draw_templates(
     ratio.axhline(1, color="black", linewidth=0.8)
     if blind:
         # Nothing is far from one but the bands themselves.
-        span = min(1.3 * np.nanmax([0.1, *(up / safe), *(mc_error / safe)]), 5)
+        span = min(1.3 * np.nanmax([0.1, *(up / safe), *(down / safe), *(mc_error / safe)]), 5)
         ratio.set(ylim=(max(1 - span, 0), 1 + span), ylabel="relative error")
     else:
         top = 1.3 * np.nanmax([2.0, *np.minimum(1 + up / safe, 6)])

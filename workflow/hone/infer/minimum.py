@@ -17,7 +17,7 @@ from hone.histfactory.likelihood import BARRIER, EMPTY, Expansion, Likelihood
 
 __all__ = ["Minima", "attach", "derivatives", "descend", "solve_moving"]
 
-_MAX_ITERATIONS = 200
+_MAX_ITERATIONS = 400
 _TOLERANCE = 1e-20
 """Bound on the decrease of -ln L that the last step taken was expected to bring."""
 _ROUNDING = 1e-13
@@ -25,8 +25,9 @@ _STALLED = 1e-15
 """Expected decrease that a step cannot bring for rounding, where parameters are degenerate."""
 _PATIENCE = 6
 _LONG_PATIENCE = 40
-"""Steps in a row that promise less than the rounding of -ln L: where edges of several empty bins
-meet at a bound, they go round in circles of that size."""
+"""Accepted steps in a row that promise less than the rounding of -ln L. Where edges of several
+empty bins meet at a bound, fits go round in circles of that size, with larger steps between that
+are refused."""
 
 
 class Minima(NamedTuple):
@@ -62,7 +63,7 @@ class _State(NamedTuple):
     stalled: Int[Array, " L"]
     """Careful steps in a row whose expected decrease was far below rounding."""
     idle: Int[Array, " L"]
-    """Steps in a row whose expected decrease was below rounding, whatever their damping."""
+    """Accepted steps in a row whose expected decrease was below rounding, however damped."""
     evaluations: Int[Array, " L"]
     iteration: Array
 
@@ -104,7 +105,8 @@ def descend(
         careful = better & (state.damping <= 1e-2)
         small = careful & (state.decrease < _STALLED * noise)
         stalled = jnp.where(small, state.stalled + 1, 0)
-        idle = jnp.where(state.decrease < _ROUNDING * noise, state.idle + 1, 0)
+        promising = state.decrease >= _ROUNDING * noise
+        idle = jnp.where(better, jnp.where(promising, 0, state.idle + 1), state.idle)
         enough = jnp.where(state.barrier > BARRIER, 1e-3 * state.barrier, _TOLERANCE)
         settled = careful & ((state.decrease < enough) | (stalled >= _PATIENCE))
         settled |= under_way & (idle >= _LONG_PATIENCE)

@@ -10,7 +10,8 @@ from hone.errors import InputError
 from hone.event_sets import EventSets
 from hone.files import read_json
 from hone.inputs.reader import Batch, Reader
-from hone.inputs.sources import Source, sources
+from hone.inputs.sources import Source
+from hone.inputs.sources import sources as sources_of
 from hone.regions import Region, regions_of
 from hone.templates import Histogram, count
 
@@ -39,7 +40,7 @@ def load_set(
     """
     config = events["inputs"]
     return load_events(
-        sources(config, events["files"][events_set]),
+        sources_of(config, events["files"][events_set]),
         features,
         regions_of(config),
         read_surveys(surveys),
@@ -54,7 +55,7 @@ def read_surveys(paths: Sequence[str | Path]) -> dict[str, Any]:
 
 
 def load_events(
-    found: Sequence[Source],
+    sources: Sequence[Source],
     features: Sequence[str],
     regions: Sequence[Region],
     surveys: Mapping[str, Mapping[str, Any]],
@@ -64,7 +65,7 @@ def load_events(
     """Events of one set, scaled to the yields of all.
 
     Args:
-        found: sources of every sample and variation.
+        sources: of every sample and variation.
         features: expressions, in order (F).
         regions: of the analysis.
         surveys: what :func:`hone.inputs.survey.survey` found, by source.
@@ -79,7 +80,7 @@ def load_events(
     found_place: dict[str, np.ndarray] = {}
     found_fixed: dict[str, list[Histogram]] = {}
     evaluation: dict[str, float] = {}
-    for source in found:
+    for source in sources:
         low, high = read_range(source, events_set, surveys, sizes[events_set])
         batches = list(Reader(source, features, regions).batches(low, high))
         kept = sum(float(b.nominal.sum()) for b in batches)
