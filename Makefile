@@ -2,7 +2,7 @@
 # make test    the tests          make lint    the linters
 #              HYPOTHESIS_PROFILE=nightly make test: more random models, twenty kills
 # make test-slurm   a small analysis through SLURM on this machine (root, Debian's SLURM)
-# make bench   speed against peers, half an hour; parts: bench-training, bench-streaming, bench-overhead
+# make bench   speed against peers, 45 minutes; parts: bench-training, bench-streaming, bench-overhead
 # make targets what the studies in results/ reached, against published numbers
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
 # make gallery the README's thumbnails, from the figures of the default analysis in results/
