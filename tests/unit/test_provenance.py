@@ -43,7 +43,7 @@ def test_editing_a_figure_redraws_only(library):
 
 def test_editing_the_fit_retrains_and_refits(library):
     found = changed(
-        library, "hone/infer/minimum.py", "_MAX_ITERATIONS = 200", "_MAX_ITERATIONS = 201"
+        library, "hone/infer/minimum.py", "_MAX_ITERATIONS = 400", "_MAX_ITERATIONS = 401"
     )
     assert {"train_observable", "optimise_edges", "compute_limits", "compute_floor"} <= found
     assert not {"simulate_events", "fill_histograms", "plot_training"} & found
