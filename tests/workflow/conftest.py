@@ -39,17 +39,6 @@ def snakemake(folder, *arguments, cores=2, within=()):
     return result.returncode, result.stdout + result.stderr
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _compiled_once(tmp_path_factory):
-    """Clones share what JAX compiles; on its own each would begin with nothing."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder / "jax"))
-        yield
-
-
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory):
     """A copy of the workflow without results, with a small analysis in config/small.yaml."""

@@ -1,26 +1,33 @@
 """A training as a picture that moves: observable, histogram, likelihood and CLs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.animation import FuncAnimation
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hone.errors import InputError
 from hone.figures.style import SIGNAL, panel_style, shade
 from hone.film import Film, Frame
 
-__all__ = ["animate_training"]
+__all__ = ["Animation", "animate_training"]
 
 _DASHES = ("-", "--", "-.", ":")
 Update = Callable[[Frame], None]
 
 
-def animate_training(
-    film: Film, rows: Sequence[Mapping[str, Any]], observable: str
-) -> FuncAnimation:
+class Animation(NamedTuple):
+    """A figure that shows one frame at a time."""
+
+    figure: Figure
+    draw: Callable[[int], None]
+    """Makes the figure show a frame, by its number."""
+    frames: int
+
+
+def animate_training(film: Film, rows: Sequence[Mapping[str, Any]], observable: str) -> Animation:
     """The observable over the plane of two features (or its distributions), its bins, the profile
     likelihood and the expected CLs, through the training.
 
@@ -47,16 +54,13 @@ def animate_training(
     figure.canvas.draw()
     figure.set_layout_engine("none")
 
-    def draw(index: int) -> list[Any]:
+    def draw(index: int) -> None:
         frame = film.frames[index]
         title.set_text(f"{observable}, step {frame.step}")
         for update in updates:
             update(frame)
-        return []
 
-    # The last one stays for a while.
-    frames = [*range(len(film.frames)), *[len(film.frames) - 1] * 5]
-    return FuncAnimation(figure, draw, frames=frames)
+    return Animation(figure, draw, len(film.frames))
 
 
 def _plane(axes: Any, film: Film) -> Update:

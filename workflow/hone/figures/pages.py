@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
-from matplotlib.animation import FuncAnimation, PillowWriter
+import numpy as np
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
+from PIL import Image
 
+from hone.figures.animation import Animation
 from hone.figures.style import save
 from hone.files import replacing
 
@@ -26,8 +28,22 @@ def save_pages(figures: Sequence[Figure], png: str, pdf: str) -> None:
         plt.close(figure)
 
 
-def save_animation(animation: FuncAnimation, path: str, fps: int = 5) -> None:
-    """Write a GIF with so many frames a second, and close its figure."""
+def save_animation(animation: Animation, path: str, milliseconds: int = 200) -> None:
+    """Write a GIF that shows each frame for so long, the last one six times, and close its figure.
+
+    Each frame is drawn once, where matplotlib's writer draws it twice.
+    """
+    figure, draw, frames = animation
+    figure.set_dpi(75)
+    pictures = []
+    for index in range(frames):
+        draw(index)
+        figure.canvas.draw()
+        pixels = figure.canvas.buffer_rgba()  # type: ignore[attr-defined]
+        pictures.append(Image.fromarray(np.asarray(pixels)).convert("RGB"))
+    shown = [milliseconds] * (frames - 1) + [6 * milliseconds]
     with replacing(path) as partial:
-        animation.save(partial, PillowWriter(fps=fps), dpi=75)
-    plt.close(animation._fig)  # type: ignore[attr-defined]
+        pictures[0].save(
+            partial, "GIF", save_all=True, append_images=pictures[1:], duration=shown, loop=0
+        )
+    plt.close(figure)
