@@ -69,8 +69,10 @@ def test_captions_say_what_is_shown_and_are_valid(path):
 def test_the_readme_of_results_names_wildcards_in_words():
     config = {
         "analysis": "a", "seed": 1, "samples": [], "systematics": [], "regions": [],
-        "observables": [],
+        "normfactors": [{"name": "free", "sample": "b"}], "observables": [],
     }  # fmt: skip
     captions = {path.stem: path.read_text() for path in CAPTIONS}
     figures = [f"results/a/figures/s__{name}.png" for name in captions]
-    assert "{{" not in describe(config, "table", figures, captions, {"versions": {}})
+    text = describe(config, "table", figures, captions, {"versions": {}})
+    assert "{{" not in text
+    assert "- free normalisations: free" in text

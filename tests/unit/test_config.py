@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hone.config import checked_config, load_schema, seeds, signals, templates
+from hone.config import checked_config, load_schema, refuse_duplicates, seeds, signals, templates
 from hone.errors import ConfigError
-from hone.objectives import OF_EVENTS, OF_MODEL
+from hone.objectives import LOGARITHMS, OF_EVENTS, OF_MODEL
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +20,7 @@ def config():
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda p: p.stem)
 def test_ready_analyses_are_valid(path):
+    refuse_duplicates(path)
     checked = checked_config(yaml.safe_load(path.read_text()))
     assert checked_config(copy.deepcopy(checked)) == checked
 
@@ -52,6 +53,19 @@ def test_objectives_in_the_schema_are_those_of_the_library():
     described = load_schema()["properties"]["observables"]["items"]["properties"]["objective"]
     names = described["pattern"].strip("^()$").split("|")[:-1]
     assert names == [*OF_MODEL, *OF_EVENTS]
+    assert {name for name, f in OF_MODEL.items() if f.__name__.startswith("log_")} == LOGARITHMS
+
+
+def test_a_key_that_is_given_twice_is_refused(tmp_path):
+    """YAML takes the last one: systematics would be gone in silence."""
+    path = tmp_path / "a.yaml"
+    path.write_text("x: &x {p: 1}\nsamples:\n  - {name: s, yield: 1, name: t}\ny: {<<: *x}\nx: 2\n")
+    with pytest.raises(ConfigError) as error:
+        refuse_duplicates(path)
+    assert str(error.value).splitlines() == [
+        f"{path}: samples[0].name is given twice, in lines 3 and 3; keep one of them",
+        f"{path}: x is given twice, in lines 1 and 5; keep one of them",
+    ]
 
 
 def test_names_of_an_analysis(config):
@@ -151,6 +165,10 @@ BAD = {
     "edges out of range": (
         lambda c: c["observables"][0].update(bins=2, edges=[0, 0.5, 2]),
         r"observables\[0\].edges: .* out of range: a network's edges go from 0 to 1",
+    ),
+    "a network with nothing to divide": (
+        lambda c: c["observables"][0].update(bins=1),
+        r"observables\[0\].bins: 1 must be at least 2",
     ),
     "edges of other bins": (
         lambda c: c["observables"][0].update(bins=3, edges=[0, 0.5, 1]),

@@ -264,10 +264,12 @@ BAD = {
     "no event": ({k: v[:0] for k, v in columns(50, 1, True).items()}, {}, r"there is no event in"),
     "a missing tree": ({}, {"tree": "Events"}, r"a.root has no tree 'Events'; it has events"),
     "a missing branch": (
-        {}, {"weights": {"s": "weight"}}, r"a.root: there is no branch 'weight' in it; it has mass",
+        {}, {"weights": {"s": "weight"}},
+        r"a.root: there is no branch 'weight' in it, for weight 'weight'; it has mass",
     ),
     "a misspelt branch": (
-        {}, {"weights": {"s": "w * masss"}}, r"no branch 'masss' in it; did you mean 'mass'",
+        {}, {"weights": {"s": "w * masss"}},
+        r"no branch 'masss' in it, for weight 'w \* masss'; did you mean 'mass'",
     ),
     "numbers of events that are not integers": (
         {"event": np.arange(50) + 0.5}, {}, r"branch 'event' of split.branch: .* must be integers",

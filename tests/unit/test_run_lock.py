@@ -37,7 +37,7 @@ def test_the_lock_of_a_dead_run_is_removed(folder):
 
 def test_another_process_with_the_same_number_is_not_that_run(folder):
     note_run(folder)
-    note = folder / "hone-run.json"
+    (note,) = folder.glob("hone-run-*.json")
     note.write_text(json.dumps({**json.loads(note.read_text()), "started": "1"}))
     assert str(os.getpid()) in release_stale_lock(folder)
     assert not is_locked(folder)
@@ -45,7 +45,7 @@ def test_another_process_with_the_same_number_is_not_that_run(folder):
 
 def test_the_lock_of_another_machine_stays_and_is_explained(folder):
     note_run(folder)
-    note = folder / "hone-run.json"
+    (note,) = folder.glob("hone-run-*.json")
     note.write_text(json.dumps({**json.loads(note.read_text()), "host": "elsewhere"}))
     assert "on elsewhere; if that run has ended" in release_stale_lock(folder)
     assert is_locked(folder)
@@ -56,3 +56,13 @@ def test_a_lock_that_nothing_is_known_about_stays(folder):
     forget_run(folder)
     assert release_stale_lock(folder) is None
     assert is_locked(folder)
+
+
+def test_the_lock_of_a_living_run_survives_a_dead_one(folder):
+    code = f"from hone.run_lock import note_run; note_run({str(folder)!r})"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    note_run(folder)
+    assert release_stale_lock(folder) is None
+    assert is_locked(folder)
+    forget_run(folder)
+    assert "is removed" in release_stale_lock(folder)

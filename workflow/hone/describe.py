@@ -76,6 +76,7 @@ def describe(
 def _contents(config: Mapping[str, Any]) -> list[str]:
     samples = ", ".join(f"{s['name']} ({s['process']})" for s in config["samples"])
     systematics = ", ".join(dict.fromkeys(s["name"] for s in config["systematics"])) or "none"
+    free = ", ".join(n["name"] for n in config["normfactors"]) or "none"
     regions = ", ".join(r["name"] for r in config["regions"]) or "one with all events"
     observables = ", ".join(
         f"{o['name']} ({o['kind']}" + (f", {o['objective']})" if "objective" in o else ")")
@@ -85,6 +86,7 @@ def _contents(config: Mapping[str, Any]) -> list[str]:
         f"- samples: {samples}",
         f"- regions: {regions}",
         f"- systematics: {systematics}",
+        f"- free normalisations: {free}",
         f"- observables: {observables}",
     ]
 

@@ -22,6 +22,7 @@ from hone.infer.mle import require_poi
 from hone.own_objective import load_objective
 
 __all__ = [
+    "LOGARITHMS",
     "OF_EVENTS",
     "OF_MODEL",
     "Objective",
@@ -166,6 +167,9 @@ OF_MODEL: Mapping[str, Objective] = MappingProxyType(
     }
 )
 """Objectives of the likelihood by their names in the config."""
+
+LOGARITHMS = frozenset({"cls", "limit", "p0", "sigma_mu", "generalised_variance"})
+"""Those of them that are the natural logarithm of what their name says."""
 
 OF_EVENTS = ("bce", "bce_augmented")
 """Objectives of a classifier by their names in the config."""

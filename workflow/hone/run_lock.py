@@ -11,7 +11,7 @@ __all__ = ["forget_run", "note_run", "release_stale_lock"]
 
 
 def note_run(folder: str | Path) -> None:
-    """Note that this process is the run that has the lock in ``folder`` (``.snakemake``)."""
+    """Note that this process is a run that has a lock in ``folder`` (``.snakemake``)."""
     write_json(_note(folder), _myself())
 
 
@@ -21,32 +21,37 @@ def forget_run(folder: str | Path) -> None:
 
 
 def release_stale_lock(folder: str | Path) -> str | None:
-    """Remove the lock of a run on this machine whose process is gone.
+    """Remove the locks of runs on this machine whose processes are gone, if no run goes on.
 
-    A lock of another machine stays, and one that nothing is known about.
+    A lock of another machine stays, and one that nothing is known about. While another run goes on
+    in the same folder nothing is removed: Snakemake does not say which lock is whose.
 
     Returns:
         What to say about it in one line, or None.
     """
     locks = [p for p in Path(folder, "locks").glob("*.lock") if p.is_file()]
-    try:
-        run = json.loads(_note(folder).read_text())
-        pid, started, host = int(run["pid"]), run["started"], run["host"]
-    except (OSError, ValueError, KeyError, TypeError):
+    gone: dict[Path, int] = {}
+    for note in sorted(Path(folder).glob("hone-run-*.json")):
+        try:
+            run = json.loads(note.read_text())
+            pid, started, host = int(run["pid"]), run["started"], run["host"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if host != platform.node():
+            said = (
+                f"The lock here is of process {pid} on {host}; if that run has ended, remove it: "
+                "snakemake --unlock"
+            )
+            return said if locks else None
+        if _started(pid) == started:
+            return None
+        gone[note] = pid
+    if not gone or not locks:
         return None
-    if not locks:
-        return None
-    if host != platform.node():
-        return (
-            f"The lock here is of process {pid} on {host}; if that run has ended, remove it: "
-            "snakemake --unlock"
-        )
-    if _started(pid) == started:
-        return None
-    for lock in locks:
-        lock.unlink(missing_ok=True)
-    forget_run(folder)
-    return f"Went on after a run that was killed (process {pid}); its lock is removed."
+    for path in (*locks, *gone):
+        path.unlink(missing_ok=True)
+    killed = ", ".join(str(pid) for pid in gone.values())
+    return f"Went on after a run that was killed (process {killed}); its lock is removed."
 
 
 def _myself() -> dict[str, str | int]:
@@ -73,4 +78,4 @@ def _started(pid: int) -> str:
 
 
 def _note(folder: str | Path) -> Path:
-    return Path(folder, "hone-run.json")
+    return Path(folder, f"hone-run-{platform.node()}-{os.getpid()}.json")

@@ -18,6 +18,7 @@ from hone.config import (
     checked_config,
     event_files,
     is_trained,
+    refuse_duplicates,
     seeds,
     signals,
     systematics_of,
@@ -34,6 +35,8 @@ import_from(LIBRARY)
 CONFIGFILE = Path((workflow.configfiles or ["config/config.yaml"])[-1])
 
 try:
+    for path in [CONFIGFILE, *workflow.configfiles]:
+        refuse_duplicates(os.path.relpath(path))
     config = checked_config(config, os.path.relpath(CONFIGFILE.parent))
 except ConfigError as error:
     raise WorkflowError(str(error)) from None

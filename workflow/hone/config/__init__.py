@@ -10,6 +10,7 @@ from hone.config.contents import (
     systematics_of,
     templates,
 )
+from hone.config.duplicates import refuse_duplicates
 from hone.config.schema import SCHEMA, load_schema
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "event_files",
     "is_trained",
     "load_schema",
+    "refuse_duplicates",
     "seeds",
     "signals",
     "systematics_of",

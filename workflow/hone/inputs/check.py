@@ -30,7 +30,8 @@ def check_inputs(
     """
     kinds = {s["name"]: s["process"] for s in samples}
     nominal = {name: found for name, found in surveys.items() if name in kinds}
-    problems = [*_same_events(nominal), *_regions(nominal, kinds, regions)]
+    misses = list(_regions(nominal, kinds, regions))
+    problems = [*_same_events(nominal), *misses]
     for name, found in surveys.items():
         for region, templates in found["regions"].items():
             for template, sums in templates.items():
@@ -50,7 +51,8 @@ def check_inputs(
     for observable, batch in batches.items():
         for name, found in surveys.items():
             there = found["scored"]["training"]
-            if found["split"] and there < batch:
+            # Where no event passes a selection, the batch is not what is wrong.
+            if found["split"] and there < batch and (there or not misses):
                 problems.append(
                     f"{name!r} has {there} training events in a region with the observable "
                     f"({_files(found)}), the batch of {observable!r} is {batch}: set a smaller "

@@ -1,7 +1,7 @@
 """Columns of ROOT files in pieces, from TTrees and RNTuples, with errors that name the place."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,14 +36,14 @@ class Piece(NamedTuple):
 
 
 def pieces(
-    files: Sequence[str | Path], tree: str, branches: Sequence[str], where: str
+    files: Sequence[str | Path], tree: str, branches: Mapping[str, str], where: str
 ) -> Iterator[Piece]:
     """Read branches of all files, piece by piece.
 
     Args:
         files: to read, one after another.
         tree: name of a TTree or RNTuple in each.
-        branches: names, at least one.
+        branches: names, at least one, and what needs each, for messages.
         where: what the files are, for messages, such as ``sample 'signal'``.
 
     Raises:
@@ -75,13 +75,15 @@ def _tree(file: Any, path: str, tree: str, where: str) -> Any:
     return file[tree]
 
 
-def _of_tree(tree: Any, path: str, branches: Sequence[str], where: str) -> Iterator[Piece]:
+def _of_tree(tree: Any, path: str, branches: Mapping[str, str], where: str) -> Iterator[Piece]:
     there = tree.keys()
-    for name in branches:
+    for name, user in branches.items():
         if name not in there:
             close = difflib.get_close_matches(name, there, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(there)}"
-            raise InputError(f"{where}: {path}: there is no branch {name!r} in it; {hint}")
+            raise InputError(
+                f"{where}: {path}: there is no branch {name!r} in it, for {user}; {hint}"
+            )
     wanted, start = set(branches), 0
     for columns in tree.iterate(
         filter_name=lambda name: name in wanted, step_size=_STEP, library="np"
@@ -93,7 +95,7 @@ def _of_tree(tree: Any, path: str, branches: Sequence[str], where: str) -> Itera
                     f"{where}: {path}: branch {name!r} holds {_kind(values)}, not one number for "
                     "each event; write what is needed of it into a branch of its own"
                 )
-        size = len(found[branches[0]])
+        size = len(next(iter(found.values())))
         yield Piece(path, start, found, size)
         start += size
 

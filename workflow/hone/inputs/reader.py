@@ -84,11 +84,12 @@ class Reader:
         self.selections = {r.name: Expression(r.selection) for r in regions if r.selection}
         self.variables = {r.name: Expression(r.variable) for r in regions if r.fit == "variable"}
         split = source.split
-        parts = [*self.features.values(), *self.weights.values()]
-        parts += [*self.selections.values(), *self.variables.values()]
-        names = [name for part in parts for name in part.branches]
-        names += [split.branch] if split and split.branch else []
-        self.branches = list(dict.fromkeys(names))
+        users = {"split.branch": [split.branch]} if split and split.branch else {}
+        users |= {f"the variable of region {k!r}": x.branches for k, x in self.variables.items()}
+        users |= {f"the selection of region {k!r}": x.branches for k, x in self.selections.items()}
+        users |= {k: x.branches for k, x in {**self.weights, **self.features}.items()}
+        # Of several that need a branch, one: features before weights before regions.
+        self.branches = {name: user for user, names in users.items() for name in names}
 
     def batches(self, low: float = 0.0, high: float = 1.0) -> Iterator[Batch]:
         """The events whose uniform number is in [low, high), all where there is no split.

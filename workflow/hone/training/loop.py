@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from hone.errors import FitError
 from hone.event_sets import EventSets
-from hone.objectives import Objective
+from hone.objectives import LOGARITHMS, Objective
 from hone.observable import Observable, create_observable
 from hone.training.checkpoint import Checkpoint
 from hone.training.settings import Settings
@@ -264,7 +264,7 @@ def _report(history: list[Row], settings: Settings, prefix: str) -> None:
         settings.steps,
         rate,
         (settings.steps - row["step"]) / rate,
-        settings.objective,
+        f"ln {settings.objective}" if settings.objective in LOGARITHMS else settings.objective,
         row["training_objective"],
         row["validation_objective"],
         row["validation_cls"],

@@ -1,0 +1,38 @@
+"""Keys that a config file gives twice: YAML would take the last one, and say nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from hone.errors import ConfigError
+
+__all__ = ["refuse_duplicates"]
+
+
+def refuse_duplicates(path: str | Path) -> None:
+    """Look through a YAML (or JSON) file.
+
+    Raises:
+        ConfigError: every key that stands twice in the same place, with its lines.
+    """
+    root = yaml.compose(Path(path).read_text(), Loader=yaml.SafeLoader)
+    problems = list(_duplicates(root, "")) if root is not None else []
+    if problems:
+        raise ConfigError("\n".join(f"{path}: {text}; keep one of them" for text in problems))
+
+
+def _duplicates(node: yaml.Node, place: str) -> Iterator[str]:
+    if isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            yield from _duplicates(child, f"{place}[{index}]")
+    elif isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, child in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            inner = f"{place}.{name}" if place else name
+            # Several anchors may be merged.
+            if name in lines and name != "<<":
+                yield f"{inner} is given twice, in lines {lines[name]} and {line}"
+            lines[name] = line
+            yield from _duplicates(child, inner)
