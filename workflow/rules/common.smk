@@ -32,10 +32,11 @@ from hone.script import import_from
 
 import_from(LIBRARY)
 
-CONFIGFILE = Path((workflow.configfiles or ["config/config.yaml"])[-1])
+CONFIGFILES = workflow.configfiles or ["config/config.yaml"]
+CONFIGFILE = Path(CONFIGFILES[-1])
 
 try:
-    for path in [CONFIGFILE, *workflow.configfiles]:
+    for path in CONFIGFILES:
         refuse_duplicates(os.path.relpath(path))
     config = checked_config(config, os.path.relpath(CONFIGFILE.parent))
 except ConfigError as error:
