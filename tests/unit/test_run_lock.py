@@ -66,3 +66,13 @@ def test_the_lock_of_a_living_run_survives_a_dead_one(folder):
     assert is_locked(folder)
     forget_run(folder)
     assert "is removed" in release_stale_lock(folder)
+
+
+def test_notes_without_a_lock_are_forgotten(folder):
+    """As after ``snakemake --unlock``: the next lock is not that run's."""
+    note_run(folder)
+    (note,) = folder.glob("hone-run-*.json")
+    note.write_text(json.dumps({**json.loads(note.read_text()), "host": "elsewhere"}))
+    (folder / "locks" / "0.output.lock").unlink()
+    assert release_stale_lock(folder) is None
+    assert not note.exists()

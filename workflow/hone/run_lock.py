@@ -30,23 +30,29 @@ def release_stale_lock(folder: str | Path) -> str | None:
         What to say about it in one line, or None.
     """
     locks = [p for p in Path(folder, "locks").glob("*.lock") if p.is_file()]
+    notes = sorted(Path(folder).glob("hone-run-*.json"))
+    if not locks:
+        # Who had a lock here says nothing about the next one. A run that goes on may lose its note:
+        # then its lock is one that nothing is known about.
+        for note in notes:
+            note.unlink(missing_ok=True)
+        return None
     gone: dict[Path, int] = {}
-    for note in sorted(Path(folder).glob("hone-run-*.json")):
+    for note in notes:
         try:
             run = json.loads(note.read_text())
             pid, started, host = int(run["pid"]), run["started"], run["host"]
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if host != platform.node():
-            said = (
+            return (
                 f"The lock here is of process {pid} on {host}; if that run has ended, remove it: "
                 "snakemake --unlock"
             )
-            return said if locks else None
         if _started(pid) == started:
             return None
         gone[note] = pid
-    if not gone or not locks:
+    if not gone:
         return None
     for path in (*locks, *gone):
         path.unlink(missing_ok=True)

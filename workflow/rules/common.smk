@@ -36,7 +36,7 @@ CONFIGFILES = workflow.configfiles or ["config/config.yaml"]
 CONFIGFILE = Path(CONFIGFILES[-1])
 
 try:
-    for path in CONFIGFILES:
+    for path in CONFIGFILES if workflow.is_main_process else []:
         refuse_duplicates(os.path.relpath(path))
     config = checked_config(config, os.path.relpath(CONFIGFILE.parent))
 except ConfigError as error:

@@ -1,5 +1,6 @@
 """Histograms of the observable."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -221,7 +222,7 @@ def band(
 def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: int = 12) -> None:
     """Edges below the bins, as many as fit; lines between regions, their names above.
 
-    There is room for ``most`` edges of five characters each, and one between them.
+    The axis is as wide as ``most`` edges of five characters each, with one between them.
     """
     total = sum(len(e) - 1 for e in edges.values())
     labels: list[tuple[int, int, str]] = []
@@ -245,7 +246,10 @@ def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: in
     axes.set_xlim(0, total)
     for step in range(1, total + 2):
         ticks = [(place, label) for place, k, label in labels if k % step == 0]
-        if sum(len(label) + 1 for _, label in ticks) <= 6 * most:
+        if all(
+            (len(left) + len(right)) / 2 + 1 <= (b - a) * 6 * most / total
+            for (a, left), (b, right) in itertools.pairwise(ticks)
+        ):
             break
     axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
     axes.set_xlabel("observable (bins drawn equally wide)")

@@ -193,7 +193,7 @@ def _draw(
         va="top",
         fontsize=9,
     )
-    label_edges((main, ratio), edges, most=4)
+    label_edges((main, ratio), edges, most=6)
     ratio.set_xlabel("observable")
 
 
