@@ -304,12 +304,93 @@ def test_a_fit_that_cannot_converge_is_an_error():
     """Events where nothing is expected: no parameters make them possible."""
     oracle = pyhf.simplemodels.uncorrelated_background([1.0, 0.0], [5.0, 0.0], [1.0, 1.0])
     data = np.array([5.0, 3.0, *oracle.config.auxdata])
-    with pytest.raises(FitError, match="did not converge"):
+    where = "did not converge: channel 'singlechannel', bin 1 has 3 events where"
+    with pytest.raises(FitError, match=f"the fit of all parameters {where}"):
         infer.fit(data, oracle)
-    with pytest.raises(FitError, match="did not converge"):
+    with pytest.raises(FitError, match=f"of the hypothesis test at POI = 1, {where}"):
         infer.hypotest(1.0, data, oracle)
-    with pytest.raises(FitError, match="did not converge"):
+    with pytest.raises(FitError, match=f"observed limit does not exist: the fit .* {where}"):
         infer.upper_limit(data, oracle)
+
+
+@pytest.mark.parametrize(
+    ("background", "reason"),
+    [
+        (0.0, "has 3 events where at mu = 0 none is"),
+        (-0.3, "has a negative expected rate at mu = 0"),
+    ],
+)
+def test_a_bin_that_needs_the_signal(background, reason):
+    """Its likelihood without signal is zero: there is no Asimov data, for no entry point."""
+    poi = {"name": "mu", "type": "normfactor", "data": None}
+    norm = {"name": "n", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}
+    samples = [
+        {"name": "signal", "data": [4.0, 6.0], "modifiers": [poi]},
+        {"name": "background", "data": [50.0, background], "modifiers": [norm]},
+    ]
+    oracle = pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
+    data, where = [52.0, 3.0, 0.0], f"at POI = 0.*: channel 'SR', bin 1 {reason}"
+    assert infer.fit(data, oracle)[oracle.config.poi_index] > 0
+    with pytest.raises(FitError, match=where):
+        infer.fixed_poi_fit(0.0, data, oracle)
+    with pytest.raises(FitError, match=where):
+        infer.hypotest(1.0, data, oracle)
+    with pytest.raises(FitError, match=where):
+        infer.upper_limit(data, oracle)
+
+
+def kinked(lo, hi):
+    """One bin of background with a shape and a norm whose slopes jump at zero, and a signal."""
+    oracle = blobs_like([5.0], [50.0], [hi], [lo])
+    norm = {"name": "n", "type": "normsys", "data": {"hi": 1.25, "lo": 1.15}}
+    oracle.spec["channels"][0]["samples"][1]["modifiers"].append(norm)
+    return pyhf.Model(oracle.spec, poi_name="mu", modifier_settings={})
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "count"), [(58.0, 60.0, 40.0), (58.0, 60.0, 75.0), (42.0, 53.0, 44.0)]
+)
+def test_minima_at_and_beside_a_kink(lo, hi, count):
+    """Both sides of the shape and of the norm add events: of a deficit nothing is lower than 0."""
+    oracle = kinked(lo, hi)
+    pars, value = infer.fixed_poi_fit(0.2, [count, 0.0, 0.0], oracle, return_fitted_val=True)
+    grid = np.linspace(-3, 3, 121)
+    mu, n, shape = (oracle.config.par_slice(name).start for name in ("mu", "n", "shape"))
+    points = np.zeros((grid.size**2, 3))
+    points[:, mu] = 0.2
+    points[:, n], points[:, shape] = (x.ravel() for x in np.meshgrid(grid, grid))
+    lowest = min(-2 * oracle.logpdf(p, np.array([count, 0.0, 0.0]))[0] for p in points[::7])
+    assert value == pytest.approx(-2 * oracle.logpdf(np.asarray(pars), [count, 0.0, 0.0])[0])
+    assert value < lowest + 1e-9
+    if count == 40.0:
+        assert pars[n] == 0
+        assert pars[shape] == 0
+
+
+@pytest.mark.parametrize(("counts", "sigma"), [([0.0, 1.0], 1.0), ([0.0, 2.0], 0.5**0.5)])
+def test_uncertainties_beside_an_empty_bin(counts, sigma):
+    """-ln L = 2 mu - n ln(1 + mu): the curvature at 0 is n, whatever keeps rates positive."""
+    poi = {"name": "mu", "type": "normfactor", "data": None}
+    samples = [
+        {"name": "signal", "data": [1.0, 1.0], "modifiers": [poi]},
+        {"name": "background", "data": [0.0, 1.0], "modifiers": []},
+    ]
+    oracle = pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
+    best, error = infer.fit(counts, oracle, return_uncertainties=True)[0]
+    assert best == pytest.approx(0.0, abs=1e-5)
+    assert error == pytest.approx(sigma, rel=1e-4)
+
+
+def test_a_factor_without_events_has_no_uncertainty():
+    """-ln L is a straight line in a factor of bins in which nothing is observed."""
+    factors = [{"name": name, "type": "normfactor", "data": None} for name in ("mu", "k")]
+    channels = [
+        {"name": name, "samples": [{"name": "only", "data": [8.0], "modifiers": [factor]}]}
+        for name, factor in zip(("SR", "CR"), factors, strict=True)
+    ]
+    oracle = pyhf.Model({"channels": channels}, poi_name="mu")
+    with pytest.raises(FitError, match="does not curve upwards in 'k'"):
+        infer.fit([0.0, 9.0], oracle, return_uncertainties=True)
 
 
 def test_an_empty_model_bin_without_events_is_no_error():

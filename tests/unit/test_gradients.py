@@ -94,6 +94,17 @@ def test_gradient_in_the_data():
         assert float(slope[k]) == pytest.approx(float(forward), rel=1e-3)
 
 
+@pytest.mark.parametrize("counts", [[52.0, 61.0], [42.0, 51.0]])
+def test_gradient_in_mu_at_zero_is_the_limit_from_above(counts):
+    """There q_A is zero to rounding, and the best fit may be at its bound."""
+    model, data = from_pyhf(MODELS["simple"]), [*counts, *MODELS["simple"].config.auxdata]
+    cls = jax.jit(lambda mu: infer.hypotest(mu, jnp.asarray(data), model))
+    assert float(cls(0.0)) == 1.0
+    h = 1e-4
+    forward = (4 * cls(h) - cls(2 * h) - 3 * cls(0.0)) / (2 * h)
+    assert float(jax.grad(cls)(0.0)) == pytest.approx(float(forward), rel=1e-4)
+
+
 def test_second_derivative_of_mu_hat():
     """Derivatives nest: the second equals a difference of firsts."""
     model = from_pyhf(typical())
@@ -172,7 +183,7 @@ PROGRAMS = {
     ),
     "limits": lambda m: all_limits(jnp.asarray(DATA), m),
     "toys": lambda m: fit_toys(
-        m, jnp.stack([DATA] * 4), checked_setup(m), checked_setup(m).start, 1.0
+        m, jnp.stack([DATA] * 4), checked_setup(m), jnp.stack([checked_setup(m).start] * 4), 1.0
     ),
 }
 

@@ -1,6 +1,7 @@
 """The likelihood equals pyhf's to rounding, and its closed-form derivatives equal JAX's."""
 
 import copy
+from decimal import Decimal, localcontext
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +32,8 @@ def random_pars(oracle, rng, spread=0.4):
 
 @jax.jit
 def derivatives(likelihood, pars, data):
-    closed = likelihood.expansion(pars, data)[:3]
+    expansion = likelihood.expansion(pars, data)
+    closed = expansion.value, expansion.gradient, expansion.hessian
     value, gradient = jax.value_and_grad(likelihood.nll)(pars, data)
     return closed, (value, gradient, jax.hessian(likelihood.nll)(pars, data))
 
@@ -192,7 +194,7 @@ def test_needs_64_bits():
     ("change", "message"),
     [
         (lambda s: s["samples"][0]["data"].__setitem__(2, float("nan")), "sample 'signal', bin 2"),
-        (lambda s: s["samples"][1]["data"].__setitem__(1, -40.0), "bin 1: the nominal rate"),
+        (lambda s: s["samples"][1]["data"].__setitem__(1, -40.0), "bin 1: the expected rate at"),
         (
             lambda s: s["samples"][1]["modifiers"][0]["data"]["hi_data"].__setitem__(0, np.inf),
             "histosys 'shape', bin 0",
@@ -235,14 +237,105 @@ def test_clipping_is_refused():
         from_pyhf(pyhf.Model(typical().spec, poi_name="mu", clip_bin_data=0.5))
 
 
-def test_a_modifier_listed_twice_counts_once():
+def twice(entries, **changed):
+    entries.append({**copy.deepcopy(entries[0]), **changed})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: twice(c), "channel SR is given 2 times"),
+        (lambda c: twice(c[0]["samples"], data=[1.0] * 5), "'SR': sample signal is given 2"),
+        (lambda c: twice(c[0]["samples"][0]["modifiers"]), "modifier normfactor 'mu' is given 2"),
+        (
+            lambda c: twice(c[0]["samples"][1]["modifiers"]),
+            "sample 'background': modifier histosys 'shape' is given 2 times",
+        ),
+        # only the product of the two can be measured
+        (lambda c: twice(c[0]["samples"][0]["modifiers"], name="k"), "'k' scales exactly what"),
+    ],
+)  # fmt: skip
+def test_what_pyhf_takes_once_or_not_at_all_is_refused(change, message):
     spec = copy.deepcopy(typical().spec)
-    signal = spec["channels"][0]["samples"][0]
-    signal["modifiers"].append(dict(signal["modifiers"][0]))
+    change(spec["channels"])
+    oracle = pyhf.Model(spec, poi_name="mu")
+    with pytest.raises(ModelError, match=message):
+        from_pyhf(oracle)
+
+
+def test_a_luminosity_without_width_is_refused():
+    spec = copy.deepcopy(everything(only="lumi").spec)
+    del spec["parameters"][0]["sigmas"]
+    with pytest.raises(ModelError, match="no 'sigmas' for 'lumi'"):
+        from_pyhf(pyhf.Model(spec, poi_name="mu"))
+
+
+def test_negative_yields_are_allowed_where_rates_are_positive():
+    """Interference that the suggested parameters leave out."""
+    spec = copy.deepcopy(typical().spec)
+    interference = {"name": "interference", "data": [-70.0] * 5}
+    interference["modifiers"] = [{"name": "k", "type": "normfactor", "data": None}]
+    spec["channels"][0]["samples"].append(interference)
+    spec["parameters"] = [{"name": "k", "inits": [0.0], "bounds": [[0.0, 1.0]]}]
     oracle = pyhf.Model(spec, poi_name="mu")
     pars = np.array(oracle.config.suggested_init())
-    pars[oracle.config.poi_index] = 2.0
+    pars[oracle.config.par_map["k"]["slice"]] = 0.006
     np.testing.assert_allclose(from_pyhf(oracle).expected_data(pars), oracle.expected_data(pars))
+
+
+MU = {"name": "mu", "type": "normfactor", "data": None}
+SIGNAL = {"name": "signal", "data": [1.0], "modifiers": [MU]}
+COUNT = from_pyhf(pyhf.Model({"channels": [{"name": "SR", "samples": [SIGNAL]}]}, poi_name="mu"))
+"""A bin whose rate is its only parameter."""
+
+INTERPOLATIONS = [
+    {},
+    {"normsys": {"interpcode": "code4"}},
+    {"histosys": {"interpcode": "code4p"}},
+    {"normsys": {"interpcode": "code1"}, "histosys": {"interpcode": "code2"}},
+]
+
+
+@pytest.mark.parametrize("settings", INTERPOLATIONS)
+def test_interpolations_are_those_that_pyhf_uses(settings):
+    """Of a setting that is left out pyhf takes code 0 or 1, not the default without settings."""
+    oracle = pyhf.Model(everything().spec, poi_name="mu", modifier_settings=settings)
+    model = from_pyhf(oracle)
+    likelihood = model.prepare()
+    rng = np.random.default_rng(2)
+    for spread in (0.4, 0.4, 1.5, 1.5):
+        pars = random_pars(oracle, rng, spread)
+        expected = oracle.expected_data(pars)
+        np.testing.assert_allclose(model.expected_data(pars), expected, rtol=1e-12)
+        data = jnp.asarray(expected + rng.uniform(0, 0.5, expected.size))
+        for closed, automatic in zip(*derivatives(likelihood, pars, data), strict=True):
+            scale = np.abs(automatic).max()
+            np.testing.assert_allclose(closed, automatic, rtol=1e-9, atol=1e-12 * scale)
+
+
+def test_an_interpolation_of_another_kind_is_refused():
+    oracle = typical()
+    oracle.main_model.modifiers_appliers["histosys"].interpcode = "code4"
+    with pytest.raises(ModelError, match="'code4': supported are code0, code2, code4p"):
+        from_pyhf(oracle)
+
+
+@given(n=st.floats(0.5, 1e13), distance=st.floats(-6, 6))
+def test_logpdf_of_many_events_is_exact(n, distance):
+    """n ln(rate) - rate - ln(n!) of 1e11 events loses the third decimal."""
+    rate = max(n + distance * np.sqrt(n), 0.1 * n)
+    found = float(COUNT.logpdf([rate], [n]))
+    with localcontext() as context:
+        context.prec = 60
+        exact, x = Decimal(n), Decimal(n) + 40
+        # ln(n!) by Stirling's series far out, and back by its recurrence
+        series = 1 / (12 * x) - 1 / (360 * x**3) + 1 / (1260 * x**5) - 1 / (1680 * x**7)
+        log_factorial = (x + Decimal("0.5")) * x.ln() - x + series
+        log_factorial += (2 * Decimal(np.pi)).ln() / 2
+        for k in range(1, 41):
+            log_factorial -= (exact + k).ln()
+        wanted = exact * Decimal(rate).ln() - Decimal(rate) - log_factorial
+    assert found == pytest.approx(float(wanted), rel=1e-12, abs=1e-12)
 
 
 def test_nan_parameters_give_nan():

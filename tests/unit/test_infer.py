@@ -1,5 +1,7 @@
 """Hypothesis tests and limits agree with pyhf."""
 
+import time
+
 import jax
 import numpy as np
 import pyhf
@@ -11,6 +13,7 @@ from specs import MODELS, blobs_like, multimodal, pseudo_data, typical
 from hone import infer
 from hone.errors import FitError, InputError
 from hone.histfactory import from_pyhf
+from hone.infer import patience
 from hone.objectives import log_cls
 
 
@@ -71,6 +74,21 @@ def test_limits_among_several_minima(seed):
     for i, limit in enumerate([observed, *expected]):
         cls, band = infer.hypotest(limit, data, model, return_expected_set=True)
         assert float([cls, *band][i]) == pytest.approx(0.05, rel=1e-5)
+
+
+@pytest.mark.parametrize(("counts", "cls"), [([20.0, 25.0], 0.00550), ([47.0, 57.0], 0.33765)])
+def test_qtilde_compares_with_no_signal_where_the_best_fit_is_negative(counts, cls, caplog):
+    """Whatever the POI's bound is (arXiv:1007.1727, eq. 16); values by a scan of the profile."""
+    oracle = pyhf.simplemodels.uncorrelated_background([5.0, 5.0], [50.0, 60.0], [5.0, 6.0])
+    data = [*counts, *oracle.config.auxdata]
+    bounds = [tuple(b) for b in oracle.config.suggested_bounds()]
+    bounds[oracle.config.poi_index] = (-5.0, 10.0)
+    narrow, wide = (infer.hypotest(1.0, data, oracle, par_bounds=b) for b in (None, bounds))
+    assert float(narrow) == pytest.approx(cls, rel=1e-3)
+    assert float(wide) == pytest.approx(float(narrow), rel=1e-9)
+    assert "the lower bound of mu, -5, counts as 0" in caplog.text
+    limits = [infer.upper_limit(data, oracle, par_bounds=b)[0] for b in (None, bounds)]
+    assert float(limits[1]) == pytest.approx(float(limits[0]), rel=1e-9)
 
 
 def test_q0_only_tests_zero(caplog):
@@ -174,7 +192,30 @@ def test_bad_questions_are_refused():
         infer.hypotest(1.0, data, oracle, fixed_params=fixed)
 
 
-def test_a_limit_beyond_the_bounds_is_an_error():
+def test_a_limit_beyond_the_bounds_takes_no_other_with_it(caplog):
+    oracle = MODELS["simple"]
+    data = pseudo_data(oracle, seed=8)
+    observed, expected = infer.upper_limit(data, oracle)
+    bounds = [tuple(b) for b in oracle.config.suggested_bounds()]
+    bounds[oracle.config.poi_index] = (0.0, 1.1 * float(expected[3]))
+    limits = infer.upper_limit(data, oracle, par_bounds=bounds)
+    np.testing.assert_allclose([limits[0], *limits[1][:4]], [observed, *expected[:4]], rtol=1e-6)
+    assert np.isnan(limits[1][4])
+    assert "the expected +2 sigma limit does not exist: CLs does not cross 0.05" in caplog.text
+
+
+def test_no_limit_within_the_bounds_is_an_error():
     oracle = blobs_like([1e-4, 2e-4], [50.0, 20.0], [52.0, 22.0], [48.0, 18.0])
-    with pytest.raises(FitError, match="does not exist"):
+    with pytest.raises(FitError, match="observed limit does not exist"):
         infer.upper_limit([50.0, 20.0, 0.0], oracle)
+
+
+def test_a_slow_search_says_what_it_does(monkeypatch, caplog):
+    monkeypatch.setattr(patience, "_FIRST", 0.01)
+    with patience.said_if_slow("the limits of 600 parameters"):
+        time.sleep(0.1)
+    spoken = len(caplog.records)
+    assert 2 <= spoken < 6
+    assert "still computing the limits of 600 parameters" in caplog.text
+    time.sleep(0.05)
+    assert len(caplog.records) == spoken

@@ -115,22 +115,55 @@ def test_a_ratio_of_nothing_is_an_error():
     assert 0 <= p0 <= 0.1
 
 
-def test_few_toys_may_fail_where_it_is_allowed(monkeypatch):
+def failing(monkeypatch, fails, free_above=()):
+    """Fits of the toys for which ``fails`` is true do not converge, from any start."""
+    fit = toys_module.fit_toys
+
+    def fitted(model, toys, setup, start, mu):
+        values, pois, pars = map(np.array, fit(model, toys, setup, start, mu))
+        values[fails(toys)] = np.inf
+        if len(free_above):
+            values[(toys == free_above).all(axis=1), 0] += 1000.0
+        return values, pois, pars
+
+    monkeypatch.setattr(toys_module, "fit_toys", fitted)
+
+
+def test_a_failed_toy_is_no_result(monkeypatch):
+    """Nor is one whose free fit ends above the fixed one: the statistic is not zero."""
     model = from_pyhf(pyhf.simplemodels.uncorrelated_background([5], [50], [7]))
     start = np.array(model.config.suggested_init())
     toys = sample_toys(model, start, 50, np.random.default_rng(0))
     arguments = (model, toys, checked_setup(model), 1.0, start, "qtilde")
     good = toy_statistics(*arguments)
-    fit = toys_module.fit_toys
+    failing(monkeypatch, lambda t: (t == toys[7]).all(axis=1), free_above=toys[9])
+    some = toy_statistics(*arguments)
+    assert np.flatnonzero(np.isnan(some)).tolist() == [7, 9]
+    np.testing.assert_allclose(np.delete(some, [7, 9]), np.delete(good, [7, 9]))
 
-    def one_fails(model, toys_given, setup, start, mu):
-        values, pois = map(np.array, fit(model, toys_given, setup, start, mu))
-        values[(toys_given == toys[7]).all(axis=1)] = np.inf
-        return values, pois
 
-    monkeypatch.setattr(toys_module, "fit_toys", one_fails)
-    with pytest.raises(FitError, match="1 of 50 toys"):
-        toy_statistics(*arguments)
-    some = toy_statistics(*arguments, failing=0.02)
-    assert np.flatnonzero(np.isnan(some)).tolist() == [7]
-    np.testing.assert_allclose(np.delete(some, 7), np.delete(good, 7))
+def test_failed_toys_are_left_out_while_they_do_not_matter(monkeypatch, caplog):
+    oracle = pyhf.simplemodels.uncorrelated_background([5], [50], [7])
+    data = [52.0, *oracle.config.auxdata]
+    options = {"calctype": "toybased", "ntoys": 500, "rng": 4}
+    cls = infer.hypotest(1.0, data, oracle, **options)
+    failing(monkeypatch, lambda t: t[:, 0] == 51)
+    with pytest.raises(FitError, match=r"of 500 toys .* did not converge: too many"):
+        infer.hypotest(1.0, data, oracle, **options)
+    monkeypatch.undo()
+    failing(monkeypatch, lambda t: t[:, 0] == 75)
+    assert infer.hypotest(1.0, data, oracle, **options) == pytest.approx(float(cls), rel=0.05)
+    assert "are left out: CLs is between" in caplog.text
+
+
+def test_equal_toys_are_ties():
+    """Without an event q is 2 s whatever the auxiliary data say: CLb is the chance of no event."""
+    oracle = pyhf.simplemodels.uncorrelated_background([5.0], [2.0], [0.5])
+    calculator = ToyCalculator([0, *oracle.config.auxdata], oracle, ntoys=4000, rng=1)
+    statistic = calculator.teststatistic(1.0)
+    assert float(statistic) == pytest.approx(10.0, abs=1e-6)
+    clsb, clb, _ = calculator.pvalues(statistic, *calculator.distributions(1.0))
+    # auxiliary data of 16 events for a background of 2, and none more: b = 2 * 16 / 18
+    none = np.exp(-2 * 16 / 18)
+    assert float(clb) == pytest.approx(none, abs=4 * np.sqrt(none / 4000))
+    assert float(clsb) == pytest.approx(none * np.exp(-5), abs=4 * np.sqrt(0.00114 / 4000))

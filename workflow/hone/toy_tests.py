@@ -60,7 +60,9 @@ def toy_test(
         truth = np.array(model.config.suggested_init())
         truth[poi] = 0.0 if background_only else mu
         drawn = sample_toys(model, truth, ntoys, rng)
-        q = toy_statistics(model, drawn, setup, mu, truth, "qtilde", _FAILING)
+        q = toy_statistics(model, drawn, setup, mu, truth, "qtilde")
+        if np.isnan(q).mean() > _FAILING:
+            raise FitError(f"the fits of {np.isnan(q).sum()} of {ntoys} toys did not converge")
         toys[name] = q[np.isfinite(q)]
     q_observed = None
     if observed is not None:

@@ -1,6 +1,7 @@
 """From a validated ``pyhf.Model`` to a :class:`~hone.histfactory.model.Model`."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -9,12 +10,13 @@ import numpy as np
 import pyhf
 
 from hone.errors import ModelError
+from hone.histfactory.interpolation import HISTOSYS_CODES, NORMSYS_CODES
 from hone.histfactory.layout import Layout, ParameterSet
 from hone.histfactory.model import Model, require_x64
 
 __all__ = ["from_pyhf"]
 
-_INTERPOLATION = {"normsys": "code4", "histosys": "code4p"}
+_INTERPOLATION = {"normsys": NORMSYS_CODES, "histosys": HISTOSYS_CODES}
 _PER_BIN = ("shapefactor", "shapesys", "staterror")
 _SUPPORTED = {"histosys", "lumi", "normfactor", "normsys", *_PER_BIN}
 
@@ -26,16 +28,22 @@ def from_pyhf(model: pyhf.Model) -> Model:
     parameters and data in the same order, and can be differentiated with respect to its leaves.
 
     Args:
-        model: any ``pyhf.Model`` with pyhf's default interpolations, not batched.
+        model: any ``pyhf.Model``, not batched and without clipping.
 
     Raises:
         ModelError: 64-bit mode is off; a modifier, an interpolation or a user-set constraint that
-            is not supported; a yield that is not finite; a negative nominal rate. The message
-            names channel, sample and modifier.
+            is not supported; a channel, a sample or a modifier given twice; a yield that is not
+            finite; a negative rate at the suggested parameters; a free factor that only multiplies
+            the POI. The message names channel, sample and modifier.
     """
     require_x64()
     _check_options(model)
-    return _Compiler(model).compile()
+    _check_duplicates(model.spec["channels"])
+    compiler = _Compiler(model)
+    compiler.check_poi()
+    compiled = compiler.compile()
+    _check_rates(model)
+    return compiled
 
 
 def _check_options(model: pyhf.Model) -> None:
@@ -50,10 +58,48 @@ def _check_options(model: pyhf.Model) -> None:
                 f"the pyhf model has {option}={getattr(model.main_model, option)}: hone clips "
                 "nothing, build the model without it"
             )
-    for modifier, code in _INTERPOLATION.items():
-        used = model.config.modifier_settings.get(modifier, {}).get("interpcode", code)
-        if used != code:
-            raise ModelError(f"{modifier} with interpolation {used!r}: only {code!r} is supported")
+    for modifier, codes in _INTERPOLATION.items():
+        if _interpolation(model, modifier) not in codes:
+            raise ModelError(
+                f"{modifier} with interpolation {_interpolation(model, modifier)!r}: supported are "
+                f"{', '.join(codes)}"
+            )
+
+
+def _interpolation(model: pyhf.Model, modifier: str) -> str:
+    """The code that pyhf itself uses, whatever the settings leave out."""
+    return str(model.main_model.modifiers_appliers[modifier].interpcode)
+
+
+def _check_duplicates(channels: Sequence[Any]) -> None:
+    """Of a channel, sample or modifier given twice pyhf 0.7.6 keeps the last, without a word."""
+    _refuse_twice("channel", [channel["name"] for channel in channels])
+    for channel in channels:
+        where = f"channel {channel['name']!r}"
+        _refuse_twice(f"{where}: sample", [sample["name"] for sample in channel["samples"]])
+        for sample in channel["samples"]:
+            modifiers = [f"{m['type']} {m['name']!r}" for m in sample["modifiers"]]
+            _refuse_twice(f"{where}, sample {sample['name']!r}: modifier", modifiers)
+
+
+def _refuse_twice(what: str, names: Sequence[str]) -> None:
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise ModelError(f"{what} {name} is given {times} times; keep one")
+
+
+def _check_rates(model: pyhf.Model) -> None:
+    rates = np.asarray(model.expected_actualdata(model.config.suggested_init()), dtype=float)
+    if (rates < 0).any():
+        at = int(np.argmax(rates < 0))
+        channel, bins = next(
+            (name, s) for name, s in model.config.channel_slices.items() if s.start <= at < s.stop
+        )
+        raise ModelError(
+            f"channel {channel!r}, bin {at - bins.start}: the expected rate at the suggested "
+            f"parameters is negative ({rates[at]:g}); merge bins, set the yield to zero, or change "
+            "the parameters' inits"
+        )
 
 
 class _Compiler:
@@ -79,6 +125,25 @@ class _Compiler:
                 raise ModelError(f"modifier {name!r} of type {kind!r} is not supported")
             by_type[kind].append(name)
         self.by_type = by_type
+        self.codes = {modifier: _interpolation(model, modifier) for modifier in _INTERPOLATION}
+
+    def check_poi(self) -> None:
+        """Refuse a free factor on exactly the samples that the POI scales.
+
+        Only its product with the POI can be measured, and no limit on the POI exists.
+        """
+        scaled: dict[str, set[tuple[int, int]]] = {name: set() for name in self.config.par_order}
+        for i_c, i_s, sample in self._walk():
+            for modifier in sample["modifiers"]:
+                scaled[modifier["name"]].add((i_c, i_s))
+        poi = self.config.poi_name
+        for name in self.by_type["normfactor"]:
+            free = not all(self.config.param_set(name).suggested_fixed)
+            if poi is not None and name != poi and free and scaled[name] == scaled[poi]:
+                raise ModelError(
+                    f"the normfactor {name!r} scales exactly what the POI {poi!r} scales: their "
+                    "product is all that can be measured; remove it, or fix it in the measurement"
+                )
 
     def compile(self) -> Model:
         names = self.by_type
@@ -98,9 +163,7 @@ class _Compiler:
             bins = self.slices[i_c]
             where = f"channel {self.channels[i_c]!r}, sample {self.samples[i_s]!r}"
             nominal[i_s, bins] = _finite(sample["data"], where, "yield")
-            # Of a modifier listed twice pyhf keeps the last.
-            unique = {(m["type"], m["name"]): m for m in sample["modifiers"]}
-            for modifier in unique.values():
+            for modifier in sample["modifiers"]:
                 kind, name, data = modifier["type"], modifier["name"], modifier["data"]
                 at = f"{where}, {kind} {name!r}"
                 if kind == "histosys":
@@ -139,7 +202,6 @@ class _Compiler:
                     for k in range(bins.start, bins.stop):
                         factors[i_s][k].append(start)
 
-        self._check_rates(nominal)
         aux = self._auxiliary(staterror_mask, shapesys_mask)
         layout = Layout(
             channels=tuple(self.channels),
@@ -164,6 +226,8 @@ class _Compiler:
             aux_poisson=aux["poisson"],
             aux_sigma_source=aux["sigma_source"],
             aux_tau_source=aux["tau_source"],
+            histosys_code=self.codes["histosys"],
+            normsys_code=self.codes["normsys"],
         )
         leaves = {
             "nominal": nominal,
@@ -199,16 +263,6 @@ class _Compiler:
 
     def _starts(self, names: list[str]) -> np.ndarray:
         return np.array([self.config.par_slice(name).start for name in names], dtype=int)
-
-    def _check_rates(self, nominal: np.ndarray) -> None:
-        for channel, bins in zip(self.channels, self.slices, strict=True):
-            rates = nominal[:, bins].sum(axis=0)
-            if (rates < 0).any():
-                at = int(np.argmax(rates < 0))
-                raise ModelError(
-                    f"channel {channel!r}, bin {at}: the nominal rate is negative ({rates[at]:g}); "
-                    "merge bins or set the yield to zero"
-                )
 
     def _parameter_sets(self) -> Iterator[ParameterSet]:
         for name in self.config.par_order:
@@ -246,6 +300,8 @@ class _Compiler:
                 )
                 continue
             centres += list(paramset.auxdata)
+            if name in self.by_type["lumi"]:
+                self._require_width(name)
             if name in self.by_type["staterror"]:
                 self._refuse_user_constraint(name, ("sigmas",))
                 i = self.by_type["staterror"].index(name)
@@ -263,6 +319,13 @@ class _Compiler:
             "normal_auxdata": np.array(centres, dtype=float),
             "normal_sigma": np.array(sigmas, dtype=float),
         }
+
+    def _require_width(self, name: str) -> None:
+        if not self.user_parameters.get(name, {}).get("sigmas"):
+            raise ModelError(
+                f"the measurement gives no 'sigmas' for {name!r}, its uncertainty: add it to the "
+                "parameter's entry (pyhf would take 1, that is 100 %)"
+            )
 
     def _refuse_user_constraint(self, name: str, keys: tuple[str, ...]) -> None:
         for key in keys:

@@ -1,15 +1,32 @@
 """The interpolations between a nominal value and its +-1 sigma variations, with derivatives.
 
-Both follow pyhf 0.7.6 (``pyhf/interpolators/code4.py`` and ``code4p.py``), whose formulas are
-those of the HistFactory note CERN-OPEN-2012-016 and of ROOT's ``FlexibleInterpVar`` and
-``PiecewiseInterpolation``.
+All follow pyhf 0.7.6 (``pyhf/interpolators``), whose formulas are those of the HistFactory note
+CERN-OPEN-2012-016 and of ROOT's ``FlexibleInterpVar`` and ``PiecewiseInterpolation``: codes 1 and 4
+for a normsys, codes 0, 2 and 4p for a histosys. Codes 0 and 1 have a kink at alpha = 0: there a
+``side`` of +1 or -1 says whose formula is meant.
 """
+
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-__all__ = ["code4", "code4_coefficients", "code4p_terms", "code4p_weight"]
+__all__ = [
+    "HISTOSYS_CODES",
+    "KINKED",
+    "NORMSYS_CODES",
+    "Weights",
+    "histosys_terms",
+    "histosys_weights",
+    "normsys_coefficients",
+    "normsys_factor",
+]
+
+NORMSYS_CODES = ("code1", "code4")
+HISTOSYS_CODES = ("code0", "code2", "code4p")
+KINKED = ("code0", "code1")
+"""Codes whose slope jumps at alpha = 0."""
 
 
 def _code4_inverse() -> np.ndarray:
@@ -29,10 +46,10 @@ def _code4_inverse() -> np.ndarray:
 _CODE4_INVERSE = _code4_inverse()
 
 
-def code4_coefficients(
+def normsys_coefficients(
     lo: Float[Array, "*shape"], hi: Float[Array, "*shape"]
 ) -> Float[Array, "8 *shape"]:
-    """What code 4 needs of a normsys: six polynomial coefficients, then ln(lo) and ln(hi).
+    """What a normsys needs: six polynomial coefficients (of code 4), then ln(lo) and ln(hi).
 
     Args:
         lo: factor at alpha = -1, positive.
@@ -46,17 +63,27 @@ def code4_coefficients(
     return jnp.concatenate([polynomial, log_lo[None], log_hi[None]])
 
 
-def code4(
-    alpha: Float[Array, "*#shape"], coefficients: Float[Array, "8 *#shape"]
+def normsys_factor(
+    code: str,
+    alpha: Float[Array, "*#shape"],
+    coefficients: Float[Array, "8 *#shape"],
+    side: Float[Array, "*#shape"],
 ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"], Float[Array, "*shape"]]:
-    """Factor of a normsys (interpolation code 4), and its first and second derivative in alpha.
+    """Factor of a normsys, and its first and second derivative in alpha.
 
-    A polynomial of sixth order for ``|alpha| < 1``, ``hi**alpha`` or ``lo**-alpha`` outside.
+    Code 1 is ``hi**alpha`` above 0 and ``lo**-alpha`` below; code 4 has a polynomial of sixth order
+    for ``|alpha| < 1`` instead.
 
     Args:
+        code: ``code1`` or ``code4``.
         alpha: nuisance parameter, in units of its constraint's sigma.
-        coefficients: from :func:`code4_coefficients`.
+        coefficients: from :func:`normsys_coefficients`.
+        side: 1 or -1, the sign that alpha counts as having.
     """
+    rate = jnp.where(side > 0, coefficients[7], -coefficients[6])
+    outside = jnp.exp(alpha * rate)
+    if code == "code1":
+        return outside, outside * rate, outside * rate**2
     # The branch that is not taken must stay finite, or its derivative would poison the other.
     x = jnp.clip(alpha, -1.0, 1.0)
     value, first, second = (jnp.zeros(jnp.broadcast_shapes(x.shape, coefficients.shape[1:])),) * 3
@@ -66,8 +93,6 @@ def code4(
         first = first * x + power * a
         if power > 1:
             second = second * x + power * (power - 1) * a
-    rate = jnp.where(alpha >= 0, coefficients[7], -coefficients[6])
-    outside = jnp.exp(alpha * rate)
     inside = jnp.abs(alpha) < 1
     return (
         jnp.where(inside, 1 + value, outside),
@@ -76,30 +101,64 @@ def code4(
     )
 
 
-def code4p_terms(
+def histosys_terms(
     nominal: Float[Array, "*#shape"], lo: Float[Array, "*#shape"], hi: Float[Array, "*#shape"]
 ) -> tuple[Float[Array, "*#shape"], Float[Array, "*#shape"]]:
-    """The two templates ``S`` and ``A`` of which every code4p shift is a combination.
+    """The two templates ``S`` and ``A`` of which the shift of a histosys is a combination.
 
-    ``delta(alpha) = alpha S + g(alpha) A`` with :func:`code4p_weight` for ``g``; computing them
-    once leaves two matrix-vector products per evaluation.
+    ``delta(alpha) = f(alpha) S + g(alpha) A`` with ``S = (hi - lo) / 2`` and
+    ``A = (hi + lo - 2 nominal) / 16`` and the :func:`histosys_weights` f and g: computing the
+    templates once leaves two matrix-vector products per evaluation.
     """
     up, down = hi - nominal, nominal - lo
     return (up + down) / 2, (up - down) / 16
 
 
-def code4p_weight(
-    alpha: Float[Array, "*shape"],
-) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"], Float[Array, "*shape"]]:
-    """Weight ``g`` of the asymmetric template in code4p, with its first and second derivative.
+class Weights(NamedTuple):
+    """Weights f and g of the two templates of a histosys, with derivatives in alpha."""
 
-    ``g = 15 alpha^2 - 10 alpha^4 + 3 alpha^6`` for ``|alpha| < 1``, ``8 |alpha|`` outside.
+    symmetric: Any
+    """f, its first derivative (its second is 0)"""
+    asymmetric: Any
+    """g, its first and second derivative"""
+
+
+def histosys_weights(
+    code: str, alpha: Float[Array, "*shape"], side: Float[Array, "*shape"]
+) -> Weights:
+    """Weights of the templates from :func:`histosys_terms`.
+
+    ``f = alpha``, and ``g = 8 |alpha|`` (code 0), or for ``|alpha| < 1``
+    ``g = 15 alpha^2 - 10 alpha^4 + 3 alpha^6`` (code 4p) or ``g = 8 alpha^2`` (code 2). Code 2 is
+    pyhf's, which jumps at ``|alpha| = 1``: above, ``f = alpha - 1`` and ``g = 16 (alpha - 1)``;
+    below, ``f = alpha`` and ``g = 16 |alpha|``.
+
+    Args:
+        code: ``code0``, ``code2`` or ``code4p``.
+        alpha: nuisance parameter, in units of its constraint's sigma.
+        side: 1 or -1, the sign that alpha counts as having.
     """
-    inside = jnp.abs(alpha) < 1
+    one = jnp.ones_like(alpha)
+    if code == "code0":
+        return Weights((alpha, one), (8 * side * alpha, 8 * side, 0 * alpha))
     x = jnp.clip(alpha, -1.0, 1.0)
     square = x**2
-    return (
-        jnp.where(inside, square * (15 + square * (3 * square - 10)), 8 * jnp.abs(alpha)),
-        jnp.where(inside, x * (30 + square * (18 * square - 40)), 8 * jnp.sign(alpha)),
-        jnp.where(inside, 30 + square * (90 * square - 120), 0.0),
+    if code == "code2":
+        inside, start = jnp.abs(alpha) <= 1, jnp.where(alpha > 1, 1.0, 0.0)
+        return Weights(
+            (alpha - start, one),
+            (
+                jnp.where(inside, 8 * square, 16 * (side * alpha - start)),
+                jnp.where(inside, 16 * x, 16 * side),
+                jnp.where(inside, 16.0, 0.0),
+            ),
+        )
+    inside = jnp.abs(alpha) < 1
+    return Weights(
+        (alpha, one),
+        (
+            jnp.where(inside, square * (15 + square * (3 * square - 10)), 8 * side * alpha),
+            jnp.where(inside, x * (30 + square * (18 * square - 40)), 8 * side),
+            jnp.where(inside, 30 + square * (90 * square - 120), 0.0),
+        ),
     )

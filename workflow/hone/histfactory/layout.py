@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from hone.histfactory.interpolation import KINKED
+
 __all__ = ["Layout", "ParameterSet"]
 
 
@@ -79,6 +81,9 @@ class Layout:
     """int (number of normals,): place of each sigma in (given sigmas, staterror sigmas (T * B))."""
     aux_tau_source: np.ndarray
     """int (number of Poissons,): place of each rate in the shapesys rates (Y * S * B)."""
+    histosys_code: str = "code4p"
+    """Interpolation of every histosys, in pyhf's names."""
+    normsys_code: str = "code4"
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -129,6 +134,14 @@ class Layout:
             np.add.at(count, (row, s, b), 1.0)
         return count[:-1]
 
+    @cached_property
+    def kinked(self) -> np.ndarray:
+        """bool (P,): parameters at whose zero the slope of the rates jumps."""
+        found = np.zeros(self.npars, dtype=bool)
+        found[self.histosys_par] = self.histosys_code in KINKED
+        found[self.normsys_par] |= self.normsys_code in KINKED
+        return found
+
     @property
     def normal_of_aux(self) -> np.ndarray:
         """int (number of normals,): parameter of each normal constraint."""
@@ -162,6 +175,15 @@ class Layout:
         place = self.channels.index(channel)
         start = sum(self.nbins[:place])
         return slice(start, start + self.nbins[place])
+
+    def name_of(self, place: int) -> str:
+        """What an entry of the data is, for messages."""
+        if place < self.total_bins:
+            channel = self.channels[int(self.channel_of_bin[place])]
+            return f"channel {channel!r}, bin {place - self.channel_slice(channel).start}"
+        parameter = int(self.aux_par[place - self.total_bins])
+        name = next(p.name for p in self.parameters if p.start <= parameter < p.slice.stop)
+        return f"the auxiliary measurement of {name!r}"
 
     def flat(self, attribute: str) -> Iterator[Any]:
         """``suggested_init``, ``_bounds`` or ``_fixed`` of all parameters, in pyhf's order."""

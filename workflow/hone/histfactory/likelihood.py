@@ -14,7 +14,7 @@ import numpy as np
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
-from hone.histfactory.interpolation import code4, code4p_weight
+from hone.histfactory.interpolation import Weights, histosys_weights, normsys_factor
 from hone.histfactory.layout import Layout
 
 __all__ = ["BARRIER", "EMPTY", "Expansion", "Likelihood"]
@@ -23,6 +23,8 @@ BARRIER = 1e-10
 """Events that stand in for none in a bin when a minimum is searched; -ln L moves by about this."""
 EMPTY = 1e-6
 """A bin with fewer events counts as empty: Asimov data of a fit on the edge has such bins."""
+_LARGE = 30.0
+"""Events above which Stirling's series is exact to rounding."""
 
 
 @jax.tree_util.register_dataclass
@@ -49,20 +51,24 @@ class Likelihood:
 
     def rates(self, pars: Float[Array, " P"]) -> Float[Array, " B"]:
         """Expected events in each bin; may be negative far outside the templates' range."""
-        cells = self._factors(pars)
+        cells, side = self._factors(pars), _side(pars)
         if self.layout.normsys:
-            factor = code4(pars[:, None, None], self.normsys)[0]
+            factor = self._normsys(pars, side)[0]
             cells = cells * _per_bin(jnp.prod(factor, axis=0), self.layout)
-        return (cells * self._templates(pars, code4p_weight(pars)[0])).sum(axis=0)
+        weights = histosys_weights(self.layout.histosys_code, pars, side)
+        return (cells * self._templates(weights)).sum(axis=0)
 
-    def _templates(
-        self, pars: Float[Array, " P"], weight: Float[Array, " P"]
-    ) -> Float[Array, "S B"]:
+    def _templates(self, weights: Weights) -> Float[Array, "S B"]:
         """Nominal yields and their shifts, before factors."""
         if not self.layout.histosys:
             return self.nominal
-        shift = jnp.tensordot(pars, self.symmetric, axes=1)
-        return self.nominal + shift + jnp.tensordot(weight, self.asymmetric, axes=1)
+        shift = jnp.tensordot(weights.symmetric[0], self.symmetric, axes=1)
+        return self.nominal + shift + jnp.tensordot(weights.asymmetric[0], self.asymmetric, axes=1)
+
+    def _normsys(self, pars: Float[Array, " P"], side: Float[Array, " P"]) -> tuple[Array, ...]:
+        """Factors (P, S, C) of the normsys of each parameter, with two derivatives."""
+        alpha, sign = pars[:, None, None], side[:, None, None]
+        return normsys_factor(self.layout.normsys_code, alpha, self.normsys, sign)
 
     def _factors(self, pars: Float[Array, " P"]) -> Float[Array, "S B"]:
         """Products of the parameters that multiply the cells."""
@@ -116,8 +122,12 @@ class Likelihood:
         pars: Float[Array, " P"],
         data: Float[Array, " D"],
         barrier: Float[Array, ""] | float = BARRIER,
+        side: Float[Array, " P"] | None = None,
     ) -> "Expansion":
         """``nll`` with its gradient and Hessian, in closed form.
+
+        Where the slope of an interpolation jumps at zero, a parameter of zero counts as being on
+        its ``side`` (1 or -1; the positive one by default), for its other derivatives too.
 
         With J the Jacobian of the rates, the Hessian is J^T diag(n / rate^2) J, plus the rates'
         own curvature weighted by 1 - n / rate, plus the curvature of the constraints. Written
@@ -125,9 +135,11 @@ class Likelihood:
         ``jax.hessian`` makes of :meth:`nll`, and each fresh process pays for compiling.
         """
         layout = self.layout
-        weight, weight_slope, weight_curvature = code4p_weight(pars)
-        template = self._templates(pars, weight)
-        template_slope = self.symmetric + weight_slope[:, None, None] * self.asymmetric
+        side = _side(pars) if side is None else jnp.where(layout.kinked, side, _side(pars))
+        weights = histosys_weights(layout.histosys_code, pars, side)
+        _, slope_of_weight, curvature_of_weight = weights.asymmetric
+        template = self._templates(weights)
+        template_slope = self.symmetric + slope_of_weight[:, None, None] * self.asymmetric
         # A factor of zero (the POI, above all) would divide by zero below: a number so small that
         # products of two of them are still representable stands in for it.
         safe = jnp.where(pars == 0, 1e-150, pars)[:, None, None]
@@ -137,13 +149,15 @@ class Likelihood:
         first = count / safe
         second: Any = count * (count - 1) / safe**2 if (count > 1).any() else 0.0
         if layout.normsys:
-            f, f1, f2 = code4(pars[:, None, None], self.normsys)
+            f, f1, f2 = self._normsys(pars, side)
             factor *= _per_bin(jnp.prod(f, axis=0), layout)
             ratio = _per_bin(f1 / f, layout)
             second += _per_bin(f2 / f, layout) + 2 * first * ratio
             first += ratio
 
         rates = (factor * template).sum(axis=0)
+        # What is left of a cell whose factor is zero is nothing.
+        rates = jnp.where(jnp.abs(rates) < 1e-100, 0.0, rates)
         jacobian = (factor * (template * first + template_slope)).sum(axis=1)
         main, aux = self._split(data)
         main = _with_barrier(main, rates, barrier)
@@ -155,17 +169,23 @@ class Likelihood:
         mixed = first.reshape(len(pars), -1) @ half.reshape(len(pars), -1).T
         pure = template * second + 2 * first * template_slope
         if layout.histosys:
-            pure += weight_curvature[:, None, None] * self.asymmetric
+            pure += curvature_of_weight[:, None, None] * self.asymmetric
         diagonal = (weighted * pure).sum(axis=(1, 2))
 
         value = _poisson_deviance(main, rates).sum()
-        gradient = jacobian @ slope
         constraint = self._constraint(pars, aux)
+        gradient = jacobian @ slope + constraint[1]
+        across = gradient
+        if layout.kinked.any():
+            other = histosys_weights(layout.histosys_code, pars, -side).asymmetric[1]
+            change = (other - slope_of_weight)[:, None, None] * self.asymmetric
+            if layout.normsys:
+                g, g1, _ = self._normsys(pars, -side)
+                change += template * _per_bin(g1 / g - f1 / f, layout)
+            across += (factor * change).sum(axis=1) @ slope
         hessian = (jacobian * curvature) @ jacobian.T
         own = jnp.where(np.eye(len(pars), dtype=bool), diagonal + constraint[2], mixed + mixed.T)
-        return Expansion(
-            value + constraint[0], gradient + constraint[1], hessian + own, rates, jacobian
-        )
+        return Expansion(value + constraint[0], gradient, across, hessian + own, rates, jacobian)
 
     def _constraint(
         self, pars: Float[Array, " P"], aux: Float[Array, " A"]
@@ -206,16 +226,33 @@ class Expansion(NamedTuple):
 
     value: Float[Array, ""]
     gradient: Float[Array, " P"]
+    across: Float[Array, " P"]
+    """The gradient from the other side of zero, for parameters at a kink there."""
     hessian: Float[Array, "P P"]
     rates: Float[Array, " B"]
     jacobian: Float[Array, "P B"]
     """Derivative of each rate in each parameter."""
 
 
+def _side(pars: Float[Array, " P"]) -> Float[Array, " P"]:
+    """The sign that each parameter has for the interpolations, that of zero being positive."""
+    return jnp.where(pars >= 0, 1.0, -1.0)
+
+
 def _poisson_logpdf(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:
-    """ln of the Poisson density continued to real n, as pyhf's ``poisson_logpdf``."""
+    """ln of the Poisson density continued to real n, as pyhf's ``poisson_logpdf``.
+
+    For large n the terms of n ln(rate) - rate - ln(n!) cancel (of 1e11 events they leave three
+    digits): there it is ln Pois(n | n), by Stirling's series, less the deviance.
+    """
     possible, n_log_rate = _xlogy(n, rate)
-    return jnp.where(possible, n_log_rate - rate - gammaln(n + 1.0), 0 * rate - jnp.inf)
+    large = n > _LARGE
+    direct = n_log_rate - rate - gammaln(jnp.where(large, 0.0, n) + 1.0)
+    inverse = 1 / jnp.where(large, n, 1.0)
+    series = jnp.polyval(jnp.array([-1 / 1680, 1 / 1260, -1 / 360, 1 / 12]), inverse**2) * inverse
+    saturated = 0.5 * jnp.log(inverse / (2 * jnp.pi)) - series
+    value = jnp.where(large, saturated - _poisson_deviance(n, rate), direct)
+    return jnp.where(possible, value, 0 * rate - jnp.inf)
 
 
 def _poisson_deviance(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:

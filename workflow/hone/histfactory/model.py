@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from hone.errors import InputError, ModelError
-from hone.histfactory.interpolation import code4_coefficients, code4p_terms
+from hone.histfactory.interpolation import histosys_terms, normsys_coefficients
 from hone.histfactory.layout import Layout, ParameterSet
 from hone.histfactory.likelihood import Likelihood
 
@@ -87,10 +87,10 @@ class Model:
         """
         require_x64()
         layout = self.layout
-        terms = code4p_terms(self.nominal, self.histosys_lo, self.histosys_hi)
+        terms = histosys_terms(self.nominal, self.histosys_lo, self.histosys_hi)
         symmetric, asymmetric = (jnp.where(layout.histosys_mask, term, 0.0) for term in terms)
         mask = layout.normsys_mask
-        coefficients = code4_coefficients(
+        coefficients = normsys_coefficients(
             jnp.where(mask, self.normsys_lo, 1.0), jnp.where(mask, self.normsys_hi, 1.0)
         )
         sigma, tau = self._sigma(), self._tau()
@@ -155,7 +155,7 @@ class Model:
             if wrong.any():
                 k = int(np.argmax(wrong))
                 raise InputError(
-                    f"data[{k}], {_name_of(layout, k)}, is {data[k]:g}: it must be finite"
+                    f"data[{k}], {layout.name_of(k)}, is {data[k]:g}: it must be finite"
                     + (" and not negative" if counted[k] else "")
                 )
         return data
@@ -194,17 +194,6 @@ def _by_parameter(x: Array, parameters: np.ndarray, size: int, axis: int = 0) ->
     shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
     at = (slice(None),) * axis + (parameters,)
     return jnp.zeros(shape).at[at].set(x)
-
-
-def _name_of(layout: Layout, place: int) -> str:
-    """What an entry of the data is, for messages."""
-    if place < layout.total_bins:
-        channel = int(layout.channel_of_bin[place])
-        first = layout.channel_slice(layout.channels[channel]).start
-        return f"channel {layout.channels[channel]!r}, bin {place - first}"
-    parameter = int(layout.aux_par[place - layout.total_bins])
-    name = next(p.name for p in layout.parameters if parameter in range(p.start, p.slice.stop))
-    return f"the auxiliary measurement of {name!r}"
 
 
 # Compiled as a whole: operation by operation, the first call would take seconds.

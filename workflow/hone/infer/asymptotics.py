@@ -47,9 +47,11 @@ def log_pvalues(
     q_asimov: Float[Array, ""],
     test_stat: TestStatistic,
     calc_base_dist: str = "normal",
+    ratio: Float[Array, ""] | float = 1.0,
 ) -> LogPValues:
-    """p-values of the test statistic, observed and expected."""
-    clsb, clb = log_ndtr(normal_quantiles(q, jnp.full(6, q_asimov), test_stat, calc_base_dist))
+    """p-values of the test statistic, observed and expected; arguments as below."""
+    quantiles = normal_quantiles(q, jnp.full(6, q_asimov), test_stat, calc_base_dist, ratio)
+    clsb, clb = log_ndtr(quantiles)
     return LogPValues(clsb[0], clb[0], clsb[1:], clb[1:])
 
 
@@ -58,6 +60,7 @@ def normal_quantiles(
     q_asimov: Float[Array, " 6"],
     test_stat: TestStatistic,
     calc_base_dist: str = "normal",
+    ratio: Float[Array, ""] | float = 1.0,
 ) -> Float[Array, "2 6"]:
     """Where the unit normal's cumulative distribution is CLs+b (first row) and CLb (second).
 
@@ -66,6 +69,8 @@ def normal_quantiles(
         q_asimov: that of the Asimov data, for the observed p-values and the five expected ones.
         test_stat: ``"qtilde"``, ``"q"`` or ``"q0"``.
         calc_base_dist: ``"normal"`` or ``"clipped_normal"``.
+        ratio: of the POI value that is meant to the one that the statistics are of; not 1 close to
+            POI = 0 only, where sqrt(q_A) is linear in the POI.
     """
     root, root_asimov = safe_sqrt(q), safe_sqrt(q_asimov)
     observed = root - root_asimov[0]
@@ -77,7 +82,7 @@ def normal_quantiles(
     if calc_base_dist == "clipped_normal":
         expected = jnp.maximum(expected, -root_asimov[1:])
     statistic = jnp.append(observed, expected)
-    return -jnp.stack([statistic + root_asimov, statistic])
+    return -jnp.stack([statistic + ratio * root_asimov, statistic])
 
 
 def safe_sqrt(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

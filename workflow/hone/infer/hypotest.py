@@ -13,7 +13,7 @@ from hone.histfactory import Model
 from hone.infer.asymptotics import TestStatistic
 from hone.infer.calculators import AsymptoticCalculator, ToyCalculator
 from hone.infer.mle import as_model, is_traced, require_poi
-from hone.infer.profile import log_hypotest, setup_for_test, tested_poi
+from hone.infer.profile import failed_test, log_hypotest, setup_for_test, tested_poi
 
 __all__ = ["check_options", "hypotest"]
 
@@ -74,10 +74,11 @@ def hypotest(
         clsb, clb, cls, clsb_expected, cls_expected = _from_toys(calculator, poi_test)
     else:
         poi_test = tested_poi(poi_test, test_stat)
-        logs = log_hypotest(poi_test, model.checked_data(data), model, setup, **kwargs)
+        data = model.checked_data(data)
+        logs = log_hypotest(poi_test, data, model, setup, **kwargs)
         values = jax.tree.leaves(logs)
         if not is_traced(*values) and not all(np.isfinite(x).all() for x in values):
-            raise FitError(f"a fit of the hypothesis test at POI = {poi_test} did not converge")
+            raise failed_test(model, data, setup, float(poi_test), test_stat)
         clsb, clb, cls = _exp(logs.clsb), _exp(logs.clb), _exp(logs.cls)
         clsb_expected, cls_expected = _exp(logs.clsb_expected), _exp(logs.cls_expected)
         if return_calculator:
@@ -97,8 +98,9 @@ def hypotest(
 def _from_toys(calculator: ToyCalculator, poi_test: Any) -> tuple[Any, Any, Any, list[Any], Any]:
     """CLs+b, CLb and CLs of the observation, and the expected sets of CLs+b and CLs."""
     distributions = calculator.distributions(poi_test)
+    statistic = calculator.teststatistic(poi_test)
     with np.errstate(invalid="ignore", divide="ignore"):
-        observed = calculator.pvalues(calculator.teststatistic(poi_test), *distributions)
+        observed = calculator.pvalues(statistic, *distributions)
     expected = calculator.expected_pvalues(*distributions)
     clsb, clb, cls = (np.asarray(p) for p in observed)
     if clb == 0 and calculator.test_stat != "q0":
@@ -106,6 +108,7 @@ def _from_toys(calculator: ToyCalculator, poi_test: Any) -> tuple[Any, Any, Any,
             f"CLs at POI = {poi_test} is a ratio to 0: none of {calculator.ntoys} background-only "
             "toys disagrees with that POI as much as the observation does; increase ntoys"
         )
+    calculator.check_failures(statistic, *distributions)
     return clsb, clb, cls, expected[0], expected[2]
 
 

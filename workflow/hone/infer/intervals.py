@@ -1,5 +1,6 @@
 """Upper limits on the POI, as ``pyhf.infer.intervals.upper_limits.upper_limit``."""
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -14,12 +15,16 @@ from scipy.optimize import toms748
 from hone.errors import FitError, InputError
 from hone.histfactory import Model
 from hone.infer.asymptotics import TestStatistic, normal_quantiles
+from hone.infer.failures import failed_fit
 from hone.infer.hypotest import check_options, hypotest
 from hone.infer.limits import search_limits
-from hone.infer.mle import FitSetup, as_model, is_traced, require_poi
+from hone.infer.mle import FitSetup, as_model, fits, is_traced, require_poi
+from hone.infer.patience import said_if_slow
 from hone.infer.profile import Fitted, setup_for_test, test_statistics
 
-__all__ = ["LIMIT_NAMES", "all_limits", "upper_limit"]
+__all__ = ["LIMIT_NAMES", "all_limits", "missing_limit", "upper_limit"]
+
+log = logging.getLogger(__name__)
 
 LIMIT_NAMES = (
     "observed",
@@ -53,11 +58,11 @@ def upper_limit(
     Returns:
         The observed limit (), the expected limits (list of five, -2 to +2 sigma), and with
         ``return_results`` a pair (POI values, hypothesis tests). Roots can be differentiated with
-        respect to model and data (implicit function theorem).
+        respect to model and data (implicit function theorem). A limit that does not exist within
+        the POI's bounds, or whose fits do not converge, is NaN; the log says which and why.
 
     Raises:
-        FitError: a limit does not exist within the POI's bounds, or a fit did not converge; the
-            message says which (NaN instead, inside ``jit``).
+        FitError: none of the limits exists; the message says why (NaN instead, inside ``jit``).
         InputError: ``level`` outside (0, 1), or an unknown option.
     """
     if not 0 < level < 1:
@@ -68,25 +73,58 @@ def upper_limit(
         return _scan_limits(data, model, scan, level, return_results, hypotest_kwargs)
     if hypotest_kwargs.get("calctype") == "toybased":
         return _toy_limits(data, model, level, return_results, hypotest_kwargs)
-    limits: Any = all_limits(data, model, level, **hypotest_kwargs)
+    with said_if_slow(f"the limits of {model.config.npars} parameters"):
+        limits: Any = all_limits(data, model, level, **hypotest_kwargs)
+        if not is_traced(limits):
+            # Taking a JAX array apart would compile a program for each piece.
+            limits = np.asarray(limits)
     if not is_traced(limits):
-        # Taking a JAX array apart would compile a program for each piece.
-        limits = np.asarray(limits)
-        for name, limit in zip(LIMIT_NAMES, limits, strict=True):
-            if not np.isfinite(limit):
-                poi = model.config.poi_name
-                bounds = _bounds(model, hypotest_kwargs)
-                raise FitError(
-                    f"the {name} limit does not exist: CLs does not cross {level:g} for {poi!r} "
-                    f"in {list(bounds)}, or a fit did not converge; widen the POI's bounds?"
-                )
+        missing = [
+            missing_limit(name, data, model, level, **hypotest_kwargs)
+            for name, limit in zip(LIMIT_NAMES, limits, strict=True)
+            if not np.isfinite(limit)
+        ]
+        if len(missing) == len(limits):
+            raise FitError(missing[0])
+        for text in missing:
+            log.warning(text)
     result = (limits[0], list(limits[1:]))
     if not return_results:
         return result
     tests = [
-        hypotest(mu, data, model, return_expected_set=True, **hypotest_kwargs) for mu in limits
+        hypotest(mu, data, model, return_expected_set=True, **hypotest_kwargs)
+        for mu in limits
+        if np.isfinite(mu)
     ]
-    return (*result, (list(limits), tests))
+    return (*result, ([mu for mu in limits if np.isfinite(mu)], tests))
+
+
+def missing_limit(
+    name: str,
+    data: Any,
+    model: Model,
+    level: float = 0.05,
+    init_pars: Any = None,
+    par_bounds: Any = None,
+    fixed_params: Any = None,
+    **options: Any,
+) -> str:
+    """Why one of :data:`LIMIT_NAMES` does not exist; arguments as for :func:`upper_limit`."""
+    test_stat = options.get("test_stat", "qtilde")
+    setup = setup_for_test(model, test_stat, init_pars, par_bounds, fixed_params)
+    poi, data = require_poi(model), model.checked_data(data)
+    needed = [("the fit at POI = 0", setup.fixing(poi, 0.0))]
+    if name == LIMIT_NAMES[0]:
+        needed.insert(0, ("the fit of all parameters", setup))
+    for what, of_fit in needed:
+        if not fits(model, data, of_fit):
+            return f"the {name} limit does not exist: {failed_fit(what, model, data, of_fit)}"
+    low, high = float(setup.lower[poi]), float(setup.upper[poi])
+    return (
+        f"the {name} limit does not exist: CLs does not cross {level:g} for "
+        f"{model.config.poi_name!r} in [{low:g}, {high:g}], or a fit on the way did not converge; "
+        "widen the POI's bounds?"
+    )
 
 
 def all_limits(
@@ -172,7 +210,7 @@ def _check_keywords(hypotest_kwargs: dict[str, Any]) -> None:
     options = {k: v for k, v in hypotest_kwargs.items() if k not in fits}
     for name in ("rtol", "atol"):
         if name in options:
-            raise InputError(f"{name!r} is no option: hone finds limits to rounding")
+            raise InputError(f"{name!r} is no option: hone finds limits to machine precision")
     check_options(hypotest_kwargs.get("calctype", "asymptotics"), options)
 
 

@@ -29,7 +29,11 @@ _RESTARTS = 2
 
 
 class _State(NamedTuple):
-    """Six limits under search. Fits: the data at the first POI value, Asimov data at all six."""
+    """Six limits under search.
+
+    Eight fits a turn: the data at the first POI value, Asimov data at all six, and the data with
+    all parameters free, which begins where the first ended too: it must not be above that.
+    """
 
     turn: Array
     """In the first one the free and Asimov fits are made, in the others fits at ``mu``."""
@@ -41,7 +45,7 @@ class _State(NamedTuple):
     settled: Bool[Array, " 6"]
     missing: Bool[Array, " 6"]
     pars: Float[Array, "7 P"]
-    """The last fits that converged."""
+    """The last fits that converged, but the free one."""
     free: Float[Array, " P"]
     free_value: Float[Array, ""]
     asimov: Float[Array, " P"]
@@ -60,7 +64,7 @@ def search_limits(
     """The observed and five expected limits with their fits; not differentiable.
 
     Every fit is tried from where the last one ended, from the fit without or with another fixed
-    POI, and from one sigma above and below the suggested parameters.
+    POI, and from all starts of a single fit.
 
     Returns:
         The limits, NaN where CLs does not cross the level within the POI's bounds or a fit did
@@ -68,49 +72,55 @@ def search_limits(
     """
     lower, upper = jnp.maximum(setup.lower[poi], 0.0), setup.upper[poi]
     variants = setup.starts(likelihood)
-    count = len(variants)
     at_asimov = setup.fixing(poi, asimov_poi(test_stat))
-    # The first turn: the free fit from all starts, the Asimov fit from all starts, and again.
-    beginning = jnp.concatenate([variants, jnp.tile(at_asimov.starts(likelihood), (6, 1))])
-    is_free = (jnp.arange(7 * count) < count)[:, None]
-    free = jnp.where(is_free, setup.free, at_asimov.free)
+    count = len(variants) + 2
     is_poi = jnp.arange(setup.start.size) == poi
-    of_data = jnp.arange(7) == 0
+    # The free fit is the last one.
+    is_free, of_data = jnp.arange(8) == 7, jnp.array([True, *[False] * 6, True])
+    free = jnp.repeat(jnp.where(is_free[:, None], setup.free, at_asimov.free), count, axis=0)
 
     def body(state: _State) -> _State:
         begin = state.turn == 0
-        nearby = jnp.where(of_data[:, None], state.free, state.asimov)
-        above, below = (jnp.broadcast_to(v, nearby.shape) for v in variants[1:3])
-        start = jnp.stack([state.pars, nearby, above, below], axis=1)
-        at = jnp.append(state.mu[0], state.mu)[:, None, None]
-        start = jnp.where(is_poi, at, start).reshape(beginning.shape)
-        every_data = jnp.where(of_data[:, None], data, state.asimov_data)
+        last = jnp.concatenate([state.pars, state.free[None]])
+        nearby = jnp.where(of_data[:, None], state.free, state.asimov).at[7].set(state.pars[0])
+        start = jnp.concatenate(
+            [last[:, None], nearby[:, None], jnp.tile(variants, (8, 1, 1))], axis=1
+        )
+        # The first turn makes the Asimov fit in the place of those at ``mu``.
+        mu = jnp.where(begin, at_asimov.start[poi], jnp.append(state.mu[0], state.mu))
+        mu = jnp.append(mu, 0.0)[:, None, None]
+        start = jnp.where(is_poi & ~is_free[:, None, None], mu, start)
+        every_data = jnp.where(of_data[:, None] | begin, data, state.asimov_data)
         found = descend(
             likelihood,
-            jnp.where(begin, data, jnp.repeat(every_data, count, axis=0)),
-            jnp.where(begin, beginning, start),
+            jnp.repeat(every_data, count, axis=0),
+            start.reshape(8 * count, -1),
             setup.lower,
             setup.upper,
-            jnp.where(begin, free, at_asimov.free),
+            free,
         )
         best = best_start(found, count)
-        new = jax.tree.map(partial(jnp.where, begin), begun(state, best), fitted(state, best))
+        state = state._replace(free=best.pars[7], free_value=best.value[7])
+        at_mu = Minima(*(leaf[:7] for leaf in best))
+        new = jax.tree.map(partial(jnp.where, begin), begun(state, at_mu), fitted(state, at_mu))
         return new._replace(turn=state.turn + 1)
 
     def begun(state: _State, best: Minima) -> _State:
         asimov = best.pars[1]
         rest = likelihood.expected_auxdata(asimov)
+        # Without these fits there is nothing to search.
+        exists = jnp.isfinite(best.value[1]) & (~of_data[:6] | jnp.isfinite(state.free_value))
         return state._replace(
-            pars=jnp.where(of_data[:, None], best.pars[0], asimov),
-            free=best.pars[0],
-            free_value=best.value[0],
+            missing=~exists,
+            pars=best.pars.at[0].set(state.free),
             asimov=asimov,
             asimov_data=jnp.concatenate([best.rates[1], rest]),
         )
 
     def fitted(state: _State, best: Minima) -> _State:
-        q = 2 * (best.value - jnp.where(of_data, state.free_value, 0.0))
-        positive = (q > 0) & ~(of_data & (state.free[poi] > state.mu[0]))
+        observed = of_data[:7]
+        q = 2 * (best.value - jnp.where(observed, state.free_value, 0.0))
+        positive = (q > 0) & ~(observed & (state.free[poi] > state.mu[0]))
         q = jnp.where(positive, q, 0.0)
         slope_q = jnp.where(positive, 2 * best.gradient[:, poi], 0.0)
         quantiles, quantile_slopes = jax.jvp(

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from hone.histfactory.likelihood import BARRIER, EMPTY, Expansion, Likelihood
 
-__all__ = ["Minima", "attach", "derivatives", "descend", "solve_moving"]
+__all__ = ["Minima", "attach", "covariance", "derivatives", "descend", "solve_moving"]
 
 _MAX_ITERATIONS = 400
 _TOLERANCE = 1e-20
@@ -28,6 +28,8 @@ _LONG_PATIENCE = 40
 """Accepted steps in a row that promise less than the rounding of -ln L. Where edges of several
 empty bins meet at a bound, fits go round in circles of that size, with larger steps between that
 are refused."""
+_SINGULAR = 1e-7
+"""Pivot of the Hessian's Cholesky factor, scaled to a diagonal of 1, below which it is rounding."""
 
 
 class Minima(NamedTuple):
@@ -57,6 +59,8 @@ class _State(NamedTuple):
     barrier: Float[Array, " L"]
     staged: Bool[Array, " L"]
     """Whether the barrier has been raised; it then comes down in stages."""
+    side: Float[Array, "L P"]
+    """On which side of zero parameters are whose slopes jump there: 1 or -1."""
     converged: Bool[Array, " L"]
     hopeless: Bool[Array, " L"]
     """The start itself is not allowed: a rate is negative there."""
@@ -80,7 +84,8 @@ def descend(
 
     Negative rates are not allowed: where a bin without events pulls its rate to zero, the minimum
     lies on that edge, approached through a barrier that is lowered in stages (see
-    :meth:`Likelihood.nll`).
+    :meth:`Likelihood.nll`). Where interpolations have a kink at zero, a parameter stays on one side
+    until it comes to zero exactly; there it goes over, or stays if both sides rise.
 
     Args:
         likelihood: a prepared model.
@@ -94,9 +99,10 @@ def descend(
     empty, events = main < EMPTY, main.sum(axis=1)
     expand = jax.vmap(likelihood.expansion)
     step_of = jax.vmap(_newton_step)
+    kinked = likelihood.layout.kinked
 
     def body(state: _State) -> _State:
-        new = expand(state.trial, data, state.barrier)
+        new = expand(state.trial, data, state.barrier, state.side)
         # What has ended finds nothing better, and so stays as it is.
         under_way = ~(state.converged | state.hopeless)
         noise = 1 + jnp.abs(state.at.value) + 0.1 * jnp.sqrt(events)
@@ -119,7 +125,15 @@ def descend(
         x = _choose(better, state.trial, state.x)
         at = jax.tree.map(lambda a, b: _choose(better, a, b), new, state.at)
 
-        moving = _moving(x, at.gradient, lower, upper, free)
+        # At a kink a parameter rests if -ln L rises on both sides, else it goes where it falls.
+        outward = at.gradient * state.side > 0
+        over = kinked & (x == 0) & (free > 0) & outward & (at.across * state.side > 0)
+        side = jnp.where(over, -state.side, state.side)
+        over = over.any(axis=1)
+        low = jnp.where(kinked & (side > 0), jnp.maximum(lower, 0.0), lower)
+        high = jnp.where(kinked & (side < 0), jnp.minimum(upper, 0.0), upper)
+
+        moving = _moving(x, at.gradient, low, high, free)
         step, decrease = step_of(at.gradient, at.hessian, damping, moving)
         # Rates of empty bins shrink to no less than a tenth at a time: beyond zero nothing is
         # allowed, and a barrier close to it would throw the next step far away.
@@ -128,20 +142,20 @@ def descend(
         reach = jnp.where(shrinking, -0.9 * at.rates / jnp.where(shrinking, change, 1.0), 1.0)
         reach = reach.min(axis=1, initial=1.0)
         step = step * reach[:, None]
-        room = jnp.where(step < 0, lower - x, upper - x) / jnp.where(step == 0, 1.0, step)
+        room = jnp.where(step < 0, low - x, high - x) / jnp.where(step == 0, 1.0, step)
         room = jnp.where(moving & (step != 0), room, 1.0)
         first = jnp.clip(room.min(axis=1), 0.0, 1.0)
-        bound = jnp.where(step < 0, lower, upper)
+        bound = jnp.where(step < 0, low, high)
         up_to_bound = jnp.where(room <= first[:, None], bound, x + first[:, None] * step)
         up_to_bound = jnp.where((first < 1)[:, None], up_to_bound, x + step)
-        trial = _choose(whole, up_to_bound, jnp.clip(x + step, lower, upper))
+        trial = _choose(whole, up_to_bound, jnp.clip(x + step, low, high))
         trial = jnp.where(moving, trial, x)
 
         # A rate that would vanish raises the barrier, once; when settled at a high barrier, the
         # fit goes on from the same point with a lower one.
         raised = (reach < 1) & ~state.staged & better
         lowered = settled & (state.barrier > BARRIER) & ~raised
-        moved = raised | lowered
+        moved = raised | lowered | over
         barrier = jnp.where(lowered, jnp.maximum(state.barrier / 30, BARRIER), state.barrier)
         at = at._replace(value=jnp.where(moved, jnp.inf, at.value))
         return _State(
@@ -153,6 +167,7 @@ def descend(
             cut=(first < 1) & (first > 1e-3) & ~whole,
             barrier=jnp.where(raised, 0.1, barrier),
             staged=state.staged | raised,
+            side=side,
             converged=state.converged | (settled & ~moved),
             hopeless=state.hopeless | ((state.iteration == 0) & ~better),
             stalled=stalled,
@@ -173,6 +188,7 @@ def descend(
         at=Expansion(
             jnp.inf * full,
             jnp.zeros((fits, parameters)),
+            jnp.zeros((fits, parameters)),
             jnp.zeros((fits, parameters, parameters)),
             jnp.ones((fits, bins)),
             jnp.zeros((fits, parameters, bins)),
@@ -183,6 +199,7 @@ def descend(
         cut=no,
         barrier=BARRIER * full,
         staged=no,
+        side=jnp.where(start >= 0, 1.0, -1.0),
         converged=no,
         hopeless=no,
         stalled=jnp.zeros(fits, dtype=int),
@@ -233,6 +250,8 @@ def _attach_jvp(primals, tangents):  # type: ignore[no-untyped-def]
     x = attach(*primals)
     gradient, hessian = derivatives(likelihood, x, data)
     moving = _moving(x, gradient, lower, upper, free)
+    # At a kink, where both sides rise, a parameter stays.
+    moving &= ~(likelihood.layout.kinked & (x == 0) & (gradient > 0))
     # Parameters that do not move follow their fixed value or their bound.
     bound_dot = jnp.where(x <= lower, lower_dot, upper_dot)
     held_dot = jnp.where(moving, 0.0, jnp.where(free > 0, bound_dot, fixed_dot))
@@ -285,6 +304,29 @@ def solve_moving(
     solve = jax.lax.linalg.triangular_solve
     half = solve(factor, column, left_side=True, lower=True)
     return solve(factor, half, left_side=True, lower=True, transpose_a=True)[:, 0]
+
+
+def covariance(
+    likelihood: Likelihood,
+    pars: Float[Array, " P"],
+    data: Float[Array, " D"],
+    free: Bool[Array, " P"],
+) -> tuple[Float[Array, "P P"], Float[Array, "P P"]]:
+    """Inverse Hessian of -ln L in the free parameters, zero for the others; and the Hessian.
+
+    Of the likelihood itself, without the barrier that searches need near empty bins. NaN where
+    -ln L does not curve upwards in every direction, to the digits that there are.
+    """
+    hessian = likelihood.expansion(pars, data, barrier=0.0).hessian
+    diagonal = jnp.where(free, jnp.diagonal(hessian), 1.0)
+    scale = 1 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, jnp.nan))
+    both = free[:, None] & free[None, :]
+    unit = jnp.eye(free.size)
+    factor = jnp.linalg.cholesky(jnp.where(both, hessian * scale[:, None] * scale, unit))
+    pivots = jnp.diagonal(factor)
+    factor = jnp.where(pivots.min() > _SINGULAR, factor, jnp.nan)
+    half = jax.scipy.linalg.solve_triangular(factor, unit, lower=True)
+    return jnp.where(both, (half.T @ half) * scale[:, None] * scale, 0.0), hessian
 
 
 def _newton_step(

@@ -10,17 +10,19 @@ import pyhf
 from jaxtyping import Array, Float
 from scipy.optimize import OptimizeResult
 
-from hone.errors import FitError, InputError
+from hone.errors import InputError
 from hone.histfactory import Model, from_pyhf
 from hone.histfactory.likelihood import Likelihood
 from hone.histfactory.model import as_floats
-from hone.infer.minimum import attach, derivatives, descend, solve_moving
+from hone.infer.failures import failed_fit, no_uncertainties
+from hone.infer.minimum import attach, covariance, descend
 
 __all__ = [
     "FitSetup",
     "as_model",
     "checked_setup",
     "fit",
+    "fits",
     "fixed_poi_fit",
     "is_traced",
     "require_poi",
@@ -92,6 +94,15 @@ class FitSetup:
             jnp.where(at, value, self.start), self.lower, self.upper, jnp.where(at, 0.0, self.free)
         )
 
+    def not_below(self, index: int, value: float) -> "FitSetup":
+        """The same with one parameter bounded from below, its start within."""
+        at = np.arange(len(self.lower)) == index
+        module: Any = jnp if is_traced(self.start, self.lower) else np
+        lower, start = (
+            module.where(at, module.maximum(x, value), x) for x in (self.lower, self.start)
+        )
+        return FitSetup(start, lower, self.upper, self.free)
+
     def held_at(self, pars: Float[Array, "*K P"]) -> Float[Array, "*K P"]:
         """``pars`` with the fixed parameters put to their values."""
         return jnp.where(self.free > 0, pars, self.start)
@@ -152,7 +163,7 @@ def fit(
     """
     model = as_model(pdf)
     setup = FitSetup.of(model, init_pars, par_bounds, fixed_params)
-    return _checked_fit(data, model, setup, **kwargs)
+    return _checked_fit("the fit of all parameters", data, model, setup, **kwargs)
 
 
 def fixed_poi_fit(
@@ -173,37 +184,39 @@ def fixed_poi_fit(
     poi = require_poi(model)
     setup = FitSetup.of(model, init_pars, par_bounds, fixed_params)
     setup.check_value(poi, poi_val, str(model.config.poi_name))
-    return _checked_fit(data, model, setup.fixing(poi, poi_val), **kwargs)
+    return _checked_fit(
+        f"the fit at POI = {poi_val}", data, model, setup.fixing(poi, poi_val), **kwargs
+    )
 
 
-def _checked_fit(data: Any, model: Model, setup: FitSetup, **options: Any) -> Any:
+def _checked_fit(what: str, data: Any, model: Model, setup: FitSetup, **options: Any) -> Any:
     unknown = set(options) - set(_FIT_OPTIONS)
     if unknown:
         raise InputError(
             f"{min(unknown)!r} is no option of hone's fit, allowed: {', '.join(_FIT_OPTIONS)}; "
-            "there is one method of minimisation, and it converges to rounding"
+            "there is one method of minimisation, and it converges to machine precision"
         )
     uncertainties, correlations, value, result = (options.get(o, False) for o in _FIT_OPTIONS)
-    pars, minimum = _fit(model, model.checked_data(data), setup)
+    data = model.checked_data(data)
+    pars, minimum = _fit(model, data, setup)
     if not is_traced(minimum) and not bool(np.isfinite(minimum)):
-        raise FitError(
-            "the fit did not converge; is there data in a bin where nothing is expected, or a "
-            "start where an expected rate is negative?"
-        )
+        raise failed_fit(what, model, data, setup)
     errors: Any = None
     matrix: Any = None
     if uncertainties or correlations or result:
-        errors, matrix = _uncertainties(model, model.checked_data(data), setup, pars)
+        errors, matrix, hessian = _uncertainties(model, data, setup, pars)
         if not is_traced(errors) and not np.isfinite(errors).all():
-            raise FitError(
-                "the fit has no uncertainties: at a bound, or for degenerate parameters, -ln L "
-                "does not curve upwards in every direction"
-            )
+            raise no_uncertainties(model, hessian, setup.free)
     shown = jnp.stack([pars, errors], axis=1) if uncertainties else pars
     returns = [shown] + [matrix] * correlations + [minimum] * value
     if result:
         returns += [OptimizeResult(x=shown, fun=minimum, success=True, unc=errors, corr=matrix)]
     return tuple(returns) if len(returns) > 1 else returns[0]
+
+
+def fits(model: Model, data: Float[Array, " D"], setup: FitSetup) -> bool:
+    """Whether a fit converges, and is not of a likelihood of zero."""
+    return bool(np.isfinite(_fit(model, data, setup)[1]))
 
 
 _FIT_OPTIONS = (
@@ -224,14 +237,12 @@ def _fit(model: Model, data: Float[Array, " D"], setup: FitSetup) -> tuple[Array
 @jax.jit
 def _uncertainties(
     model: Model, data: Float[Array, " D"], setup: FitSetup, pars: Float[Array, " P"]
-) -> tuple[Float[Array, " P"], Float[Array, "P P"]]:
-    """Uncertainties and correlations of the free parameters from the inverse Hessian."""
-    _, hessian = derivatives(model.prepare(), pars, data)
-    free = setup.free > 0
-    inverse = jax.vmap(lambda unit: solve_moving(hessian, unit, free))(jnp.eye(pars.size))
+) -> tuple[Float[Array, " P"], Float[Array, "P P"], Float[Array, "P P"]]:
+    """Uncertainties and correlations of the free parameters, and the Hessian they come from."""
+    inverse, hessian = covariance(model.prepare(), pars, data, setup.free > 0)
     errors = jnp.sqrt(jnp.diagonal(inverse))
     scale = jnp.where(errors > 0, errors, 1.0)
-    return errors, inverse / (scale[:, None] * scale[None, :])
+    return errors, inverse / (scale[:, None] * scale[None, :]), hessian
 
 
 def as_model(pdf: Model | pyhf.Model) -> Model:

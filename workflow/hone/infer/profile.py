@@ -8,16 +8,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from hone.errors import FitError
 from hone.histfactory import Model
 from hone.histfactory.likelihood import Likelihood
 from hone.infer.asymptotics import LogPValues, TestStatistic, log_pvalues, normal_quantiles
+from hone.infer.failures import failed_fit
 from hone.infer.minimum import Minima, attach, descend
-from hone.infer.mle import FitSetup, checked_setup, is_traced, require_poi
+from hone.infer.mle import FitSetup, checked_setup, fits, is_traced, require_poi
 
 __all__ = [
     "Fitted",
     "asimov_poi",
     "best_start",
+    "failed_test",
     "log_hypotest",
     "setup_for_test",
     "test_statistic",
@@ -26,6 +29,11 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
+
+_CLOSE = 1e-8
+"""POI below which sqrt(q_A) is taken as linear."""
+_ABOVE = 1e-9
+"""Relative difference of -ln L above which a fit has missed the minimum."""
 
 
 class Fitted(NamedTuple):
@@ -51,8 +59,9 @@ def log_hypotest(
     calc_base_dist: str = "normal",
 ) -> LogPValues:
     """Logarithms of the p-values of a test; unlike p-values, they never underflow."""
-    q, q_asimov, _ = _test(mu, data, model, setup, test_stat)
-    return log_pvalues(q, q_asimov, test_stat, calc_base_dist)
+    near = _off_zero(mu, test_stat)
+    q, q_asimov, _ = _test(near, data, model, setup, test_stat)
+    return log_pvalues(q, q_asimov, test_stat, calc_base_dist, _ratio(mu, near))
 
 
 @partial(jax.jit, static_argnames="test_stat")
@@ -64,9 +73,24 @@ def test_statistic(
     test_stat: TestStatistic,
 ) -> tuple[Float[Array, ""], Float[Array, ""], Fitted]:
     """The statistic as pyhf's calculator gives it (in units of -mu-hat / sigma), q_A, the fits."""
-    q, q_asimov, fitted = _test(mu, data, model, setup, test_stat)
+    near = _off_zero(mu, test_stat)
+    q, q_asimov, fitted = _test(near, data, model, setup, test_stat)
     _, clb = normal_quantiles(q, jnp.full(6, q_asimov), test_stat)
-    return -clb[0], q_asimov, fitted
+    return -clb[0], q_asimov * _ratio(mu, near) ** 2, fitted
+
+
+def _off_zero(mu: Float[Array, ""] | float, test_stat: TestStatistic) -> Float[Array, ""]:
+    """Where the statistics of a test at ``mu`` are computed.
+
+    At 0 the q_A of an exclusion is rounding, and so is its derivative: the limit from above is
+    taken, a hair away.
+    """
+    mu = jnp.asarray(mu, dtype=float)
+    return mu if test_stat == "q0" else jnp.where(jnp.abs(mu) < _CLOSE, _CLOSE, mu)
+
+
+def _ratio(mu: Float[Array, ""] | float, near: Float[Array, ""]) -> Float[Array, ""]:
+    return mu / jnp.where(near == 0, 1.0, near) + (near == 0)
 
 
 def _test(
@@ -94,37 +118,69 @@ def fit_for_test(
 ) -> Fitted:
     """Search the four minima that a test of one POI value needs; not differentiable.
 
-    Two stages of one loop, so that the fit is compiled once: free and Asimov fits, then the fits
-    at the tested value, to the data and to the Asimov data, which begin where the first ended.
+    In turns of one loop, so that the fit is compiled once: free and Asimov fits, then the fits at
+    the tested value, to the data and to the Asimov data, which begin where the first ended too.
+    Where the data are described better at the tested value than by the free fit, that had missed
+    its minimum, and begins again from there.
     """
     asimov = setup.fixing(poi, asimov_poi(test_stat))
     tested = setup.fixing(poi, mu)
-    starts = setup.starts(likelihood)
-    count = len(starts)
-    observed = jnp.tile(data, (2 * count, 1))
+    starts = jnp.stack([s.starts(likelihood) for s in (setup, asimov, tested)])
+    count = starts.shape[1] + 1
+    of_data = jnp.repeat(jnp.array([True, False]), count)[:, None]
 
-    def stage(turn: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        first, previous = turn == 0, state[1]
-        expected = likelihood.expected_data(previous[1])
-        second_data = jnp.where(jnp.arange(2 * count)[:, None] < count, data, expected)
-        # The suggested start gives way to the fits already made.
-        second_start = jnp.tile(tested.starts(likelihood), (2, 1))
-        second_start = second_start.at[jnp.array([0, count])].set(tested.held_at(previous))
-        first_start = jnp.concatenate([starts, asimov.starts(likelihood)])
-        free = jnp.repeat(jnp.stack([setup.free, asimov.free]), count, axis=0)
-        found = descend(
-            likelihood,
-            jnp.where(first, observed, second_data),
-            jnp.where(first, first_start, second_start),
-            setup.lower,
-            setup.upper,
-            jnp.where(first, free, tested.free),
+    def found_in(turn: Array, known: _Known) -> Minima:
+        first, again = turn == 0, turn == 2
+        free_data = jnp.where(again, known.fixed, known.free)
+        to_data = jnp.where(turn == 1, tested.held_at(known.free), setup.held_at(free_data))
+        to_asimov = jnp.where(first, asimov.start, tested.held_at(known.asimov))
+        others = jnp.where(turn == 1, starts[2], starts[0]), jnp.where(first, starts[1], starts[2])
+        begin = jnp.concatenate([to_data[None], others[0], to_asimov[None], others[1]])
+        expected = likelihood.expected_data(known.asimov)
+        free = jnp.where(
+            of_data,
+            jnp.where(turn == 1, tested.free, setup.free),
+            jnp.where(first, asimov.free, tested.free),
         )
-        return previous, best_start(found, count).pars
+        dataset = jnp.where(of_data | first, data, expected)
+        return best_start(
+            descend(likelihood, dataset, begin, setup.lower, setup.upper, free), count
+        )
 
-    nothing = jnp.stack([setup.start] * 2)
-    begun, ended = jax.lax.fori_loop(0, 2, stage, (nothing, nothing))
-    return Fitted(begun[0], begun[1], ended[0], ended[1:])
+    def body(state: tuple[Array, _Known]) -> tuple[Array, _Known]:
+        turn, known = state
+        found = found_in(turn, known)
+        one, two = found.pars
+        value = found.value[0]
+        new = (
+            known._replace(free=one, free_value=value, asimov=two),
+            known._replace(fixed=one, fixed_value=value, fixed_asimov=two),
+            known._replace(free=one, free_value=value),
+        )
+        chosen = jax.tree.map(lambda *x: jnp.stack(x)[turn], *new)
+        return turn + 1, chosen
+
+    def going_on(state: tuple[Array, _Known]) -> Array:
+        turn, known = state
+        missed = known.fixed_value < known.free_value - _ABOVE * (1 + jnp.abs(known.fixed_value))
+        return (turn < 2) | ((turn == 2) & missed)
+
+    zero = jnp.zeros(())
+    start = setup.start
+    begun = (jnp.array(0), _Known(start, start, start, start, zero, zero))
+    _, known = jax.lax.while_loop(going_on, body, begun)
+    return Fitted(known.free, known.asimov, known.fixed, known.fixed_asimov[None])
+
+
+class _Known(NamedTuple):
+    """The fits of a test so far."""
+
+    free: Float[Array, " P"]
+    asimov: Float[Array, " P"]
+    fixed: Float[Array, " P"]
+    fixed_asimov: Float[Array, " P"]
+    free_value: Float[Array, ""]
+    fixed_value: Float[Array, ""]
 
 
 def best_start(found: Minima, starts: int) -> Minima:
@@ -189,15 +245,51 @@ def setup_for_test(
 ) -> FitSetup:
     """Start and bounds of a test: the POI exists, floats, and may take its Asimov value.
 
+    For q-tilde it is not below 0: by definition the statistic compares with POI = 0 where the best
+    fit is below.
+
     Raises:
         InputError: a wrong length, a start or the Asimov POI outside the bounds.
         pyhf.exceptions.UnspecifiedPOI: the model has no POI.
         pyhf.exceptions.InvalidModel: the POI is fixed.
     """
-    setup = checked_setup(model, init_pars, par_bounds, fixed_params)
+    setup, poi = checked_setup(model, init_pars, par_bounds, fixed_params), require_poi(model)
+    lower = setup.lower[poi]
+    if test_stat == "qtilde" and (is_traced(lower) or lower < 0):
+        if not is_traced(lower):
+            log.warning(
+                "q-tilde takes the best fit at POI = 0 where it is below (arXiv:1007.1727, eq. "
+                "16): the lower bound of %s, %g, counts as 0; use test_stat='q' for one below",
+                model.config.poi_name,
+                lower,
+            )
+        setup = setup.not_below(poi, 0.0)
     name = f"{model.config.poi_name} (at its value of the Asimov data)"
-    setup.check_value(require_poi(model), asimov_poi(test_stat), name)
+    setup.check_value(poi, asimov_poi(test_stat), name)
     return setup
+
+
+def failed_test(
+    model: Model, data: Float[Array, " D"], setup: FitSetup, mu: float, test_stat: TestStatistic
+) -> FitError:
+    """The error of a test that has no result: of the first of its fits that does not converge.
+
+    Args:
+        model: the model.
+        data: bins and auxiliary data (D,).
+        setup: from :func:`setup_for_test`.
+        mu: tested value of the POI.
+        test_stat: ``"qtilde"``, ``"q"`` or ``"q0"``.
+    """
+    poi, test = require_poi(model), f"the hypothesis test at POI = {mu:g}"
+    known = asimov_poi(test_stat)
+    tried = [("the fit of all parameters", setup)]
+    tried += [(f"the fit at POI = {x:g}", setup.fixing(poi, x)) for x in dict.fromkeys((known, mu))]
+    for what, of_fit in tried:
+        if not fits(model, data, of_fit):
+            return failed_fit(f"{what}, of {test},", model, data, of_fit)
+    what = f"the fit of the Asimov data (of POI = {known:g}) at POI = {mu:g}, of {test},"
+    return failed_fit(what, model, data, setup.fixing(poi, mu))
 
 
 def tested_poi(poi_test: Any, test_stat: TestStatistic) -> Any:

@@ -122,5 +122,5 @@ def _local(
     value, gradient = jax.vmap(
         jax.value_and_grad(Likelihood.nll, argnums=1), in_axes=(None, 0, None)
     )(likelihood, pars, data)
-    hessian = jax.vmap(lambda x: likelihood.expansion(x, data).hessian)(pars)
+    hessian = jax.vmap(lambda x: likelihood.expansion(x, data, barrier=0.0).hessian)(pars)
     return value, gradient, hessian

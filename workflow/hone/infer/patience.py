@@ -1,0 +1,36 @@
+"""A word from what takes long, so that nobody takes it for hanging."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["said_if_slow"]
+
+log = logging.getLogger(__name__)
+
+_FIRST = 30.0
+"""Seconds until the first word; each next one comes after twice the time."""
+
+
+@contextmanager
+def said_if_slow(what: str) -> Iterator[None]:
+    """Log a warning while the block runs: after 30 s, 1 minute, 2 minutes, ...
+
+    Args:
+        what: is computed, e.g. ``"the limits of 200 parameters"``.
+    """
+    done, started = threading.Event(), time.monotonic()
+
+    def speak() -> None:
+        wait = _FIRST
+        while not done.wait(wait):
+            wait = time.monotonic() - started
+            log.warning("still computing %s (%.0f s)", what, wait)
+
+    threading.Thread(target=speak, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
