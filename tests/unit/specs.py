@@ -123,11 +123,15 @@ KINDS = ("histosys", "lumi", "normfactor", "normsys", "shapefactor", "shapesys",
 
 
 @st.composite
-def workspaces(draw):
-    """Random pyhf models: any modifiers, shared within and between channels, with empty cells."""
+def workspaces(draw, widths=(0.15,)):
+    """Random pyhf models: any modifiers, shared within and between channels, with empty cells.
+
+    Shapes and norms vary by about one of the ``widths``; wide ones make several minima.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     nbins = draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
     backgrounds = draw(st.integers(1, 3))
+    width = draw(st.sampled_from(widths))
     kinds = draw(st.sets(st.sampled_from(KINDS), max_size=5))
 
     def modifiers(channel, sample, yields):
@@ -139,10 +143,15 @@ def workspaces(draw):
             name = f"alpha{rng.integers(3)}"
             data = None
             if kind == "histosys":
-                up, down = (yields * rng.uniform(0.8, 1.25, yields.size) for _ in range(2))
+                up, down = (
+                    yields * np.exp(rng.uniform(-1.5, 1.5, yields.size) * width) for _ in range(2)
+                )
                 data = {"hi_data": up.tolist(), "lo_data": down.tolist()}
             elif kind == "normsys":
-                data = {"hi": rng.uniform(1.02, 1.3), "lo": rng.uniform(0.75, 1.05)}
+                data = {
+                    "hi": rng.uniform(1.02, 1 + 2 * width),
+                    "lo": rng.uniform(np.exp(-2 * width), 1.05),
+                }
             elif kind == "lumi":
                 name = "lumi"
             elif kind == "normfactor":

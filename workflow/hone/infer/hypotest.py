@@ -56,7 +56,9 @@ def hypotest(
         Asymptotic values can be differentiated with respect to model, data and POI value.
 
     Raises:
-        FitError: a fit did not converge (NaN instead, inside ``jit``).
+        FitError: a fit did not converge (NaN instead, inside ``jit``), as in a bin with data that
+            only the signal fills: its likelihood without signal, of which the Asimov data are, is
+            zero. The message says which fit, and which bin.
         InputError: an unknown option, a wrong length, a value outside its bounds.
         pyhf.exceptions.UnspecifiedPOI: the model has no POI.
         pyhf.exceptions.InvalidModel: the POI is fixed.

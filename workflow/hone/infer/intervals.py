@@ -1,6 +1,7 @@
 """Upper limits on the POI, as ``pyhf.infer.intervals.upper_limits.upper_limit``."""
 
 import logging
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -79,15 +80,13 @@ def upper_limit(
             # Taking a JAX array apart would compile a program for each piece.
             limits = np.asarray(limits)
     if not is_traced(limits):
-        missing = [
-            missing_limit(name, data, model, level, **hypotest_kwargs)
-            for name, limit in zip(LIMIT_NAMES, limits, strict=True)
-            if not np.isfinite(limit)
-        ]
-        if len(missing) == len(limits):
-            raise FitError(missing[0])
-        for text in missing:
-            log.warning(text)
+        found = zip(LIMIT_NAMES, limits, strict=True)
+        limits = _reported(
+            limit
+            if np.isfinite(limit)
+            else missing_limit(name, data, model, level, **hypotest_kwargs)
+            for name, limit in found
+        )
     result = (limits[0], list(limits[1:]))
     if not return_results:
         return result
@@ -97,6 +96,21 @@ def upper_limit(
         if np.isfinite(mu)
     ]
     return (*result, ([mu for mu in limits if np.isfinite(mu)], tests))
+
+
+def _reported(found: Iterable[Any]) -> list[np.ndarray]:
+    """Limits, NaN where there is a reason in the place of one; the reasons are logged.
+
+    Raises:
+        FitError: there are only reasons.
+    """
+    limits = list(found)
+    reasons = [text for text in limits if isinstance(text, str)]
+    if len(reasons) == len(limits):
+        raise FitError(reasons[0])
+    for text in reasons:
+        log.warning(text)
+    return [np.asarray(np.nan if isinstance(x, str) else x, dtype=float) for x in limits]
 
 
 def missing_limit(
@@ -240,25 +254,26 @@ def _toy_limits(
         return float([observed, *expected][curve]) - level
 
     lower, upper = _bounds(model, hypotest_kwargs)
-    limits = []
-    for curve, (name, guess) in enumerate(zip(LIMIT_NAMES, [around[0], *around[1]], strict=True)):
-        low, high = 0.8 * float(guess), min(1.25 * float(guess), upper)
+    lower = max(lower, 0.0)
+
+    def root(curve: int, guess: float) -> float | str:
+        guess = guess if np.isfinite(guess) else upper
+        low, high = 0.8 * guess, min(1.25 * guess, upper)
+        missing = f"the {LIMIT_NAMES[curve]} limit does not exist: CLs from toys"
         while excess(low, curve) < 0:
             if low <= lower:
-                raise FitError(
-                    f"the {name} limit does not exist: CLs from toys is below {level:g} down to "
-                    f"{model.config.poi_name!r} = {low:g}"
-                )
+                return f"{missing} is below {level:g} down to {model.config.poi_name!r} = {low:g}"
             low = max(low / 2 if low > 1e-6 else 0.0, lower)
         while excess(high, curve) > 0:
             if high >= upper:
-                raise FitError(
-                    f"the {name} limit does not exist: CLs from toys does not fall to {level:g} "
-                    f"for {model.config.poi_name!r} up to {upper:g}; widen the POI's bounds?"
+                return (
+                    f"{missing} does not fall to {level:g} for {model.config.poi_name!r} up to "
+                    f"{upper:g}; widen the POI's bounds?"
                 )
             high = min(2 * high, upper)
-        root = toms748(excess, low, high, args=(curve,), rtol=1e-4)
-        limits.append(np.asarray(root))
+        return float(toms748(excess, low, high, args=(curve,), rtol=1e-4))
+
+    limits = _reported(root(k, float(x)) for k, x in enumerate([around[0], *around[1]]))
     result = (limits[0], limits[1:])
     return (*result, (list(results), list(results.values()))) if return_results else result
 
@@ -277,12 +292,15 @@ def _scan_limits(
         hypotest(mu, data, model, return_expected_set=True, **hypotest_kwargs) for mu in scan
     ]
     curves = np.array([[observed, *expected] for observed, expected in results]).T
-    for name, curve in zip(LIMIT_NAMES, curves, strict=True):
-        if not curve.min() <= level <= curve.max():
-            raise FitError(
-                f"the {name} limit is not inside the scan: CLs goes from {curve[0]:.3g} to "
-                f"{curve[-1]:.3g} and does not reach {level:g}; extend the scan"
-            )
-    limits = [np.interp(level, curve[::-1], scan[::-1]) for curve in curves]
-    result = (jnp.asarray(limits[0]), [jnp.asarray(limit) for limit in limits[1:]])
+
+    def crossing(name: str, curve: np.ndarray) -> float | str:
+        if curve.min() <= level <= curve.max():
+            return float(np.interp(level, curve[::-1], scan[::-1]))
+        return (
+            f"the {name} limit is not inside the scan: CLs goes from {curve[0]:.3g} to "
+            f"{curve[-1]:.3g} and does not reach {level:g}; extend the scan"
+        )
+
+    limits = _reported(map(crossing, LIMIT_NAMES, curves))
+    result = (limits[0], limits[1:])
     return (*result, (scan, results)) if return_results else result
