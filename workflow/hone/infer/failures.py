@@ -44,9 +44,9 @@ def no_uncertainties(model: Model, hessian: Any, free: Any) -> FitError:
         free: 1 for parameters that float (P,).
     """
     curvature, free = np.diagonal(np.asarray(hessian)), np.asarray(free) > 0
-    names = np.array(model.config.par_names)
-    flat = names[free & ~(curvature > 1e-12 * curvature.max(initial=0.0, where=free))]
-    which = f"in {', '.join(map(repr, flat))}" if len(flat) else "in every direction"
+    flat = free & ~(curvature > 1e-12 * curvature.max(initial=0.0, where=free))
+    names = [name for name, is_flat in zip(model.config.par_names, flat, strict=True) if is_flat]
+    which = f"in {', '.join(map(repr, names))}" if names else "in every direction"
     return FitError(
         f"the fit has no uncertainties: -ln L does not curve upwards {which}, as at a bound, at "
         "the edge of a rate of zero, or for degenerate parameters"
