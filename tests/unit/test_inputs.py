@@ -320,9 +320,20 @@ def test_regions_must_exclude_each_other(tmp_path):
 
 
 def test_a_selection_is_true_or_false(tmp_path):
-    flags = columns(50, 1, True) | {"flag": np.arange(50) % 2}
-    with pytest.raises(InputError, match="selection '~flag' of region 'a' is a number, not true"):
-        survey(one(tmp_path, flags), ["mass"], (Region("a", "~flag"),))
+    events = columns(50, 1, True) | {
+        "flag": (np.arange(50) % 2).astype("u1"),
+        "n": np.arange(50, dtype="u1"),
+    }
+    source = one(tmp_path, events)
+    for selection, passing in (("flag", 25), ("~flag", 25), ("flag - n >= -2", 4), ("n", 49)):
+        found = survey(source, ["mass"], (Region("a", selection),))
+        assert found["regions"]["a"]["s"]["events"] == passing, selection
+    with pytest.raises(
+        InputError, match="selection 'flag - n' of region 'a' is a number, not true"
+    ):
+        survey(source, ["mass"], (Region("a", "flag - n"),))
+    with pytest.raises(InputError, match=r"selection '~n' of region 'a': .*write flag == 0"):
+        survey(source, ["mass"], (Region("a", "~n"),))
     with pytest.raises(InputError, match="selection 'mass' of region 'a' is a number"):
         survey(one(tmp_path, columns(50, 1, True)), ["mass"], (Region("a", "mass"),))
 

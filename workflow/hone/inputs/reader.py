@@ -159,9 +159,7 @@ class Reader:
             if region.selection:
                 what = f"selection {region.selection!r} of region {region.name!r}"
                 values = self._values(piece, what, self.selections[region.name])
-                if values.dtype.kind not in "bui" or (
-                    values.dtype.kind == "i" and values.min() < 0
-                ):
+                if values.dtype.kind not in "bui" or (values < 0).any():
                     raise InputError(
                         f"{what} is a number, not true or false; compare it with one, as in "
                         "flag == 0"
