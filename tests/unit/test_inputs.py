@@ -338,6 +338,23 @@ def test_a_selection_is_true_or_false(tmp_path):
         survey(one(tmp_path, columns(50, 1, True)), ["mass"], (Region("a", "mass"),))
 
 
+@pytest.mark.parametrize("precision", ["f4", "f8"])
+def test_a_region_and_an_observable_bin_a_value_alike(tmp_path, precision):
+    """As a double, whatever the branch: 0.7 in single precision is below the edge 0.7."""
+    values = np.repeat(np.arange(11) / 10, 20).astype(precision)
+    write(tmp_path / "a.root", {"v": values})
+    source = Source("s", (str(tmp_path / "a.root"),), "events", {"s": "1"})
+    edges = (0.0, 0.3, 0.7, 1.0)
+    right = np.histogram(values.astype("f8"), edges)[0]
+    region = (Region("r", fit="variable", variable="v", edges=edges),)
+    assert survey(source, [], region, "training")["regions"]["r"]["s"]["bins"] == right.tolist()
+    settings = {"kind": "variable", "variable": "v", "edges": edges}
+    observable = create_observable(settings, ["v"], np.ones((2, 1)), jax.random.key(0))
+    filled = fill_histograms(observable, [source], (Region("r"),), {}, ["v"])
+    np.testing.assert_array_equal(filled["hard"]["s"].values, right)
+    np.testing.assert_array_equal(filled["soft"]["s"].values, right)
+
+
 def checked(tmp_path, regions, background=None, signal=None):
     files = {
         "signal": signal or columns(100, 1, True),

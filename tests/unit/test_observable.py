@@ -19,6 +19,7 @@ from hone.observable import (
     scott_bandwidth,
     soft_histogram,
 )
+from hone.observable.scaling import moments, standardised
 from hone.templates import count
 
 EDGES = np.array([0.0, 0.15, 0.4, 0.85, 1.0])
@@ -39,7 +40,7 @@ KINDS = {
 
 
 def sample(size=100, seed=0):
-    return np.random.default_rng(seed).normal([1, -2], [2, 3], (size, 2)).astype("float32")
+    return np.random.default_rng(seed).normal([1, -2], [2, 3], (size, 2))
 
 
 def observable(kind="network", **changes):
@@ -108,7 +109,7 @@ def test_gradient_of_the_soft_histogram(kind):
     changes = {} if kind == "cuts" else {"precision": "float64"}
     if kind == "softmax":
         changes["smoothing"] = "learned"
-    chosen, events = observable(kind, **changes), sample(40, seed=7).astype("float64")
+    chosen, events = observable(kind, **changes), sample(40, seed=7)
     marks = chosen.trainable() if kind not in ("scott", "adaptive") else _all_numbers(chosen)
     free, frozen = eqx.partition(chosen, marks)
     target = jnp.asarray(np.random.default_rng(2).normal(size=chosen.bins))
@@ -255,3 +256,64 @@ def test_equal_observables_are_equal_files(tmp_path):
     assert int.from_bytes(path.read_bytes()[:8], "little") % 8 == 0
     loaded, _ = load_observable(path)
     np.testing.assert_array_equal(loaded.score(np.ones((1, 2))), observable.score(np.ones((1, 2))))
+
+
+def test_scaling_is_numpys_and_does_not_overflow():
+    events = np.random.default_rng(1).normal([3, -1e5, 0], [1e-3, 20, 0], (500, 3))
+    events[:, 2] = 7
+    mean, scale = moments(events, ["a", "b", "c"])
+    np.testing.assert_array_equal(mean, events.mean(axis=0))
+    np.testing.assert_array_equal(scale, [*events.std(axis=0)[:2], 1.0])
+    np.testing.assert_array_equal(standardised(events, mean, scale), (events - mean) / scale)
+    # as large as doubles get: the same numbers in another unit
+    unit = np.ldexp(1.0, 1020)
+    small = np.random.default_rng(2).uniform(-15.9, 15.9, (500, 2))
+    mean, scale = moments(small, ["a", "b"])
+    large = moments(unit * small, ["a", "b"])
+    np.testing.assert_array_equal(large, (unit * mean, unit * scale))
+    np.testing.assert_array_equal(
+        standardised(unit * small, *large), standardised(small, mean, scale)
+    )
+    events[3, 1] = np.inf
+    with (
+        pytest.raises(InputError, match=r"feature 'b' has mean inf"),
+        np.errstate(invalid="ignore"),
+    ):
+        moments(events, ["a", "b", "c"])
+
+
+def test_a_network_sees_small_differences_of_large_numbers():
+    """A time in seconds, in single precision known to 128: scaled before it is rounded."""
+    events = np.random.default_rng(5).normal([1.7e9, 0], [1, 1], (500, 2))
+    shifted = events - [1.7e9, 0]
+    large, small = (
+        create_observable(NETWORK, ("x", "y"), e, jax.random.key(3)).score(e)
+        for e in (events, shifted)
+    )
+    np.testing.assert_allclose(large, small, atol=1e-5)
+    assert large.std() > 1e-3
+
+
+@pytest.mark.parametrize("precision", ["f8", "f4"])
+def test_values_on_edges_are_binned_as_doubles(precision):
+    """0.3 and 0.7 of a branch in single precision are not the edges 0.3 and 0.7."""
+    edges, values = [0.0, 0.3, 0.7, 1.0], (np.arange(11) / 10).astype(precision)
+    chosen, events = observable("variable", edges=edges), np.stack([values, values], axis=1)
+    found = count(chosen.score(events), np.ones(11), np.asarray(chosen.edges))
+    np.testing.assert_array_equal(found.values, np.histogram(values.astype("f8"), edges)[0])
+    np.testing.assert_array_equal(shares_of(chosen, events).sum(axis=0), found.values)
+
+
+@pytest.mark.parametrize("side", ["above", "below"])
+def test_events_on_a_threshold_fail_the_cut(side):
+    """Whatever the unit: thresholds of a grid are values of events where these are integers."""
+    counts = np.random.default_rng(1).poisson(4, (300, 2)).astype(float)
+    settings = {"kind": "cuts", "cuts": [{"variable": "x", "side": side}]}
+    chosen = create_observable(settings, ("x", "y"), counts, jax.random.key(0))
+    for threshold in range(1, 9):
+        cuts = chosen.cuts.at(np.array([float(threshold)]))
+        moved = eqx.tree_at(lambda o: o.cuts, chosen, cuts)
+        passing = ~np.isnan(moved.score(counts))
+        right = counts[:, 0] > threshold if side == "above" else counts[:, 0] < threshold
+        np.testing.assert_array_equal(passing, right)
+        assert cuts.values() == [threshold]

@@ -23,7 +23,7 @@ class EventSets:
     """
 
     features: dict[str, np.ndarray]
-    """float32 (n, F)"""
+    """float64 (n, F)"""
     weights: dict[str, np.ndarray]
     """float64 (n,), adding up to the yield"""
     regions: tuple[Region, ...] = ONE_REGION

@@ -117,7 +117,7 @@ def _axes(events: EventSets) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _plane(observable: Observable, axes: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    grid = np.stack([x.ravel() for x in np.meshgrid(*axes)], axis=1).astype("float32")
+    grid = np.stack([x.ravel() for x in np.meshgrid(*axes)], axis=1)
     return observable.score(grid).reshape(len(axes[1]), len(axes[0]))
 
 

@@ -27,7 +27,7 @@ class Batch(NamedTuple):
     place: np.ndarray
     """int8 (n,), which of the regions with the observable; -1 for none"""
     features: np.ndarray
-    """float32 (m, F)"""
+    """float64 (m, F)"""
     fixed: dict[str, tuple[np.ndarray, np.ndarray]]
     """For each other region: which events are in it, bool (n,), and the variable there."""
     columns: dict[str, np.ndarray]
@@ -125,11 +125,9 @@ class Reader:
             place[inside[region.name]] = k
         trained = place >= 0
         every = bool(trained.all())
-        features = np.empty((int(trained.sum()), len(self.features)), dtype=np.float32)
+        features = np.empty((int(trained.sum()), len(self.features)))
         for k, (what, expression) in enumerate(self.features.items()):
-            # Of the numbers that the observable sees: a large float64 is infinite there.
-            with np.errstate(over="ignore"):
-                values = self._values(piece, what, expression).astype(np.float32)
+            values = self._values(piece, what, expression)
             features[:, k] = self._finite(piece, what, values, None if every else trained)
         fixed = {}
         for region in self.regions:
@@ -202,9 +200,10 @@ class Reader:
     ) -> np.ndarray:
         """The values (of the events in ``where``), if they are all finite."""
         chosen = values if where is None else values[where]
-        # A sum is finite if all is, and quicker to look at (unless it overflows).
-        if np.isfinite(chosen.sum()):
-            return chosen
+        # If a sum is finite all is, and it is quicker to look at.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(chosen.sum()):
+                return chosen
         good = np.isfinite(chosen)
         if not good.all():
             at = int(np.argmin(good))

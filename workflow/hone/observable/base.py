@@ -90,7 +90,7 @@ def in_pieces(function: Any, observable: Observable, events: np.ndarray) -> Any:
     pieces = []
     for start in range(0, max(len(events), 1), _PIECE):
         piece = events[start : start + _PIECE]
-        padded = np.zeros((_PIECE, events.shape[1]), dtype="float32")
+        padded = np.zeros((_PIECE, events.shape[1]))
         padded[: len(piece)] = piece
         found = function(observable, padded)
         pieces.append(jax.tree.map(np.asarray, found))
