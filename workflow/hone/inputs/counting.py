@@ -39,7 +39,8 @@ class Tally:
 
         Returns:
             ``source``, ``files`` (path and events), ``sets`` (events and sum of nominal weights of
-            each, before selections) and ``factor`` (yield for each unit of weight).
+            each, before selections) and ``factor`` (yield for each unit of weight; 1 where it is
+            the sample's).
 
         Raises:
             InputError: there is no event, or no yield.
@@ -68,6 +69,8 @@ def _normalisation(source: Source, total: float) -> float:
         source: its settings.
         total: sum of the weights of all its events, before any selection.
     """
+    if source.sample_factor:
+        return 1.0
     settings: Mapping[str, float] = source.normalisation
     generated = settings.get("sum_of_weights", total)
     if "yield" in settings:

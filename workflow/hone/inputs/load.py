@@ -145,7 +145,7 @@ def scale_of(source: Source, surveys: Mapping[str, Mapping[str, Any]], kept: flo
             "events for the split, or too many negative weights"
         )
     total = sum(entry["weight"] for entry in surveys[source.name]["sets"].values())
-    factor = surveys[source.sample if source.same_generation else source.name]["factor"]
+    factor = surveys[source.sample if source.sample_factor else source.name]["factor"]
     return float(factor * total / kept)
 
 

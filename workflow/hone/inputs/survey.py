@@ -29,11 +29,11 @@ def survey(
 
     Returns:
         What :meth:`hone.inputs.counting.Tally.result` says, and: the ``digest`` of each file's
-        content, ``split`` (whether events are divided by a hash), ``same_generation`` (whether the
-        factor is the sample's, not its own), ``scored`` (events of each set in a region with the
-        observable) and ``regions``: for each region and template raw ``events``, ``yield``,
-        ``error``, ``largest`` (share of the largest weight), ``negative`` (share of the yield that
-        is negative) and, in a region with a binned variable, ``bins`` (yield of each).
+        content, ``split`` (whether events are divided by a hash), ``sample_factor`` (whether the
+        factor is still to come, from the sample: here it is 1), ``scored`` (events of each set in a
+        region with the observable) and ``regions``: for each region and template raw ``events``,
+        ``yield``, ``error``, ``largest`` (share of the largest weight), ``negative`` (share of the
+        yield that is negative) and, in a region with a binned variable, ``bins`` (yield of each).
 
     Raises:
         InputError: what is wrong with the files; that a source has no event, or no yield.
@@ -59,7 +59,7 @@ def survey(
     return {
         **found,
         "split": source.split is not None,
-        "same_generation": source.same_generation,
+        "sample_factor": source.sample_factor,
         "scored": scored,
         "regions": {
             name: dict(zip(source.weights, of_region.rows(found["factor"]), strict=True))
