@@ -1,6 +1,7 @@
 """Ntuples: sets without common events, yields that stay, messages that name the place."""
 
 import math
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -12,7 +13,7 @@ from ntuples import columns, write, write_analysis
 
 from hone.config import checked_config, event_files, scaled_to_yield, templates
 from hone.errors import InputError
-from hone.event_sets import hard_histograms
+from hone.event_sets import hard_histograms, scores_of
 from hone.inputs import ntuples as ntuples_module
 from hone.inputs import stream
 from hone.inputs.ahead import ahead
@@ -420,6 +421,75 @@ def test_a_region_and_an_observable_bin_a_value_alike(tmp_path, precision):
     filled = fill_histograms(observable, [source], (Region("r"),), {}, ["v"])
     np.testing.assert_array_equal(filled["hard"]["s"].values, right)
     np.testing.assert_array_equal(filled["soft"]["s"].values, right)
+
+
+def test_an_event_without_a_score_is_named_with_its_file(tmp_path):
+    """1e300 is no number for a network in single precision; NaN is the sign of a cut."""
+    regions = (Region("low", "mass < 90", "count"), Region("high", "mass >= 90"))
+    events = columns(300, 1, True)
+    inside = np.flatnonzero(events["mass"] >= 90)
+    split = Split("", 0.4, 0.2)
+    evaluated = inside[uniform(inside) >= 0.6]
+    events["pt"][evaluated[5]] = 1e300
+    write(tmp_path / "huge.root", events)
+    source = Source("s", (str(tmp_path / "huge.root"),), "events", {"s": "w"}, split)
+    observable = create_observable(
+        {"kind": "network", "bins": 3, "hidden": [8, 8]}, ["mass", "pt"],
+        np.random.default_rng(0).normal([120, 50], [30, 40], (100, 2)), jax.random.key(0),
+    )  # fmt: skip
+    known = {"s": survey(source, ["mass", "pt"], regions)}
+    with pytest.raises(
+        InputError,
+        match=rf"sample 's': .*huge.root, event {evaluated[5]} has a score that is not a number; "
+        r"its most extreme features: pt = 1e\+300, mass = ",
+    ):
+        fill_histograms(observable, [source], regions, known, ["mass", "pt"])
+    sets = load_events([source], ["mass", "pt"], regions, known, "evaluation", ALL)
+    with pytest.raises(InputError, match="'s': event 5 has a score that is not a number"):
+        scores_of(observable, sets)
+
+
+@pytest.mark.parametrize("kind", ["network", "cuts", "joint"])
+def test_histograms_have_all_the_weight_of_their_events(analysis, kind):
+    """Of both signs too; of observables with cuts that of the events that pass."""
+    _, found, _ = analysis
+    background = [s for s in found if s.name == "background"]
+    cuts = [{"variable": "mass", "side": "above", "start": 100.0}]
+    settings = {
+        "network": {"kind": "network", "bins": 3, "hidden": [8]},
+        "cuts": {"kind": "cuts", "cuts": cuts},
+        "joint": {"kind": "network", "bins": 3, "hidden": [8], "cuts": cuts},
+    }[kind]
+    (source,) = (replace(s, weights={"background": "w - 1.2 * (event % 2)"}) for s in background)
+    everything = (Region("all"),)
+    known = {"background": survey(source, FEATURES, everything)}
+    observable = create_observable(
+        settings, FEATURES, np.random.default_rng(0).normal([120, 3], [30, 1], (100, 2)),
+        jax.random.key(0),
+    )  # fmt: skip
+    sets = load_events([source], FEATURES, everything, known, "evaluation", ALL)
+    weights = sets.weights["background"]
+    assert weights.min() < 0
+    passing = sets.features["background"][:, 0] > 100 if kind != "network" else weights != 0
+    filled = fill_histograms(observable, [source], everything, known, FEATURES)
+    total = math.fsum(weights[passing])
+    assert filled["hard"]["background"].values.sum() == pytest.approx(total, rel=1e-9)
+    counted = hard_histograms(observable, sets, scores_of(observable, sets))["background"]
+    np.testing.assert_allclose(filled["hard"]["background"].values, counted.values, rtol=1e-9)
+    if kind == "network":
+        assert filled["soft"]["background"].values.sum() == pytest.approx(total, rel=1e-9)
+
+
+def test_scores_that_are_not_numbers_do_not_make_a_histogram(analysis):
+    config, found, surveys = analysis
+    sets = load_events(found, FEATURES, regions_of(config), surveys, "evaluation", ALL)
+    observable = create_observable(
+        {"kind": "network", "bins": 3, "hidden": [8]}, FEATURES, np.ones((5, 2)), jax.random.key(0)
+    )
+    scores = scores_of(observable, sets)
+    scores["signal"] = np.where(np.arange(len(scores["signal"])) == 3, np.nan, scores["signal"])
+    with pytest.raises(InputError, match="histogram 'signal': its bins add up to"):
+        hard_histograms(observable, sets, scores)
 
 
 def checked(tmp_path, regions, background=None, signal=None):

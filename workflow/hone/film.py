@@ -10,7 +10,7 @@ import numpy as np
 
 from hone import infer
 from hone.errors import FitError, InputError
-from hone.event_sets import EventSets, hard_histograms
+from hone.event_sets import EventSets, hard_histograms, scores_of
 from hone.fillable import fill, template_model
 from hone.histfactory import Model
 from hone.importance import thinned
@@ -82,7 +82,7 @@ def make_film(
     axes = _axes(events) if len(first.features) == 2 else None
     frames = []
     for step, observable in snapshots:
-        scores = {name: observable.score(x) for name, x in events.features.items()}
+        scores = scores_of(observable, events)
         histograms = {
             # As in the validation: a bin that only a variation reaches has no fit.
             name: with_trace(histogram, histogram.values.sum())

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hone.event_sets import EventSets, hard_histograms
+from hone.event_sets import EventSets, hard_histograms, scores_of
 from hone.fillable import fill, template_model
 from hone.objectives import log_cls
 from hone.observable import Observable
@@ -54,7 +54,7 @@ def rank_features(
     of_model = jax.jit(lambda m: log_cls(m))
 
     def log_of(changed: EventSets) -> float:
-        scores = {name: observable.score(x) for name, x in changed.features.items()}
+        scores = scores_of(observable, changed)
         histograms = {
             # As in the validation: a bin that only a variation reaches has no fit.
             name: with_trace(histogram, histogram.values.sum())

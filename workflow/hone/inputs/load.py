@@ -13,6 +13,7 @@ from hone.inputs.reader import Batch, Reader
 from hone.inputs.sources import Source
 from hone.inputs.sources import sources as sources_of
 from hone.regions import Region, regions_of
+from hone.sums import Sums
 from hone.templates import Histogram, count
 
 __all__ = ["load_events", "load_set", "read_range", "read_surveys"]
@@ -83,9 +84,11 @@ def load_events(
     for source in sources:
         low, high = read_range(source, events_set, surveys, sizes[events_set])
         batches = list(Reader(source, features, regions).batches(low, high))
-        kept = sum(float(b.nominal.sum()) for b in batches)
+        kept = Sums(1)
+        for batch in batches:
+            kept.count(batch.nominal[None])
         events = sum(b.size for b in batches)
-        scale = scale_of(source, surveys, kept)
+        scale = scale_of(source, surveys, kept.total(f"{source}, {events_set} events"))
         name = source.name
         found_features[name] = np.concatenate([b.features for b in batches])
         if not len(found_features[name]):

@@ -19,7 +19,9 @@ __all__ = ["Batch", "Reader"]
 class Batch(NamedTuple):
     """Some events. Sizes: n events, m of them in a region with the observable."""
 
-    path: str
+    source: Source
+    piece: Piece
+    """What was read."""
     raw_weights: tuple[np.ndarray, ...]
     """Of each template (n,), as they stand in the file: they are most of the memory"""
     uniform: np.ndarray | None
@@ -30,8 +32,16 @@ class Batch(NamedTuple):
     """float64 (m, F)"""
     fixed: dict[str, tuple[np.ndarray, np.ndarray]]
     """For each other region: which events are in it, bool (n,), and the variable there."""
-    columns: dict[str, np.ndarray]
-    """What was read, (n,) each."""
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self.piece.path
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The branches that were read, (n,) each."""
+        return self.piece.columns
 
     @property
     def size(self) -> int:
@@ -141,7 +151,7 @@ class Reader:
                 fixed[region.name] = (where, self._finite(piece, what, values, where))
             else:
                 fixed[region.name] = (where, values[where])
-        return Batch(piece.path, weights, numbers, place, features, fixed, piece.columns)
+        return Batch(self.source, piece, weights, numbers, place, features, fixed)
 
     def _inside(self, piece: Piece) -> dict[str, np.ndarray]:
         """Which events are in each region.

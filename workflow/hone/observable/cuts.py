@@ -132,6 +132,10 @@ class CutObservable(Observable):
     def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:  # noqa: ARG002
         return self.cuts.soft(response)[:, None]
 
+    @property
+    def has_cuts(self) -> bool:
+        return True
+
     def trainable(self) -> Any:
         marks = jax.tree.map(lambda _: False, self)
         return eqx.tree_at(lambda o: o.cuts, marks, self.cuts.trainable())

@@ -150,6 +150,10 @@ class NetworkObservable(Observable):
         return self.softness.widths(response[0], weights, progress)
 
     @property
+    def has_cuts(self) -> bool:
+        return self.cuts is not None
+
+    @property
     def widths_follow_events(self) -> bool:
         return self.softness.rule in ("scott", "adaptive")
 
