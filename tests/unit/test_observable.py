@@ -8,6 +8,8 @@ import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from hone.errors import InputError
 from hone.observable import (
@@ -222,6 +224,40 @@ def test_scores_do_not_depend_on_the_piece_size():
     scores = observable().score(events)
     np.testing.assert_allclose(scores[-100:], observable().score(events[-100:]), rtol=1e-6)
     assert ((scores > 0) & (scores < 1)).all()
+
+
+def test_a_score_that_is_not_a_number_is_no_cut():
+    events = sample(9000, seed=5)
+    events[8500] = [1.5, 1e300]
+    for kind in ("network", "joint", "softmax"):
+        with pytest.raises(
+            InputError, match=r"event 8500 has a score .* y = 1e\+300, x = 1\.5\. Exclude"
+        ):
+            observable(kind).score(events)
+    cuts = observable("cuts")
+    bad = eqx.tree_at(lambda o: o.cuts.thresholds, cuts, jnp.array([jnp.nan, 0.0]))
+    with pytest.raises(InputError, match="event 0 has a score that is not a number"):
+        bad.score(events[:10])
+    assert np.isnan(cuts.score(events[:100])).any()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_neither_written_nor_read(tmp_path, value):
+    path, good = tmp_path / "model.safetensors", observable()
+    bad = eqx.tree_at(lambda o: o.network.layers[2].weight, good, replace_fn=lambda w: w * value)
+    with pytest.raises(InputError, match=r"tensor network.layers.layers.2.weight is not finite"):
+        save_observable(path, bad, NETWORK, {})
+    with pytest.raises(InputError, match="an edge, a setting or the objective of the observable"):
+        save_observable(path, good, NETWORK, {"validation_objective": value})
+    assert not list(tmp_path.iterdir())
+    save_observable(path, good, NETWORK, {})
+    tensors = load_file(path)
+    tensors["network.layers.layers.2.weight"][0, 1] = value
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+    save_file(tensors, path, metadata=metadata)
+    with pytest.raises(InputError, match=r"model.safetensors: .*layers.2.weight is not finite"):
+        load_observable(path)
 
 
 @pytest.mark.parametrize("kind", KINDS)

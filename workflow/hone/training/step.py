@@ -56,7 +56,7 @@ class State(NamedTuple):
     trainable: Any
     optimiser: Any
     skipped: Int[Array, ""]
-    """Steps whose loss or gradient was not finite."""
+    """Steps whose loss, gradient or update was not finite."""
     last_skipped: Int[Array, ""]
     """The last of these, -1 if there is none."""
 
@@ -284,7 +284,7 @@ def make_step(
 ) -> Callable[[State, PRNGKeyArray, Int[Array, ""], Data], tuple[State, Float[Array, ""]]]:
     """The function that does one step: state, key of the seed, step, data to state and loss.
 
-    A step whose loss or gradient is not finite changes nothing but the count of these.
+    A step whose loss, gradient or update is not finite changes nothing but the count of these.
     """
     settings = problem.settings
     optimiser = make_optimiser(settings)
@@ -297,8 +297,9 @@ def make_step(
         loss, gradient = eqx.filter_value_and_grad(
             lambda t: problem.loss(eqx.combine(t, frozen), batch, number / settings.steps)
         )(state.trainable)
-        finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
         updates, memory = optimiser.update(gradient, state.optimiser, state.trainable)
+        norms = [optax.tree.norm(gradient), optax.tree.norm(updates)]
+        finite = jnp.isfinite(jnp.stack([loss, *norms])).all()
         new = (eqx.apply_updates(state.trainable, updates), memory)
         kept = jax.tree.map(
             lambda a, b: jnp.where(finite, a, b), new, (state.trainable, state.optimiser)
