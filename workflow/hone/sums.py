@@ -29,10 +29,17 @@ def exact_parts(weights: np.ndarray) -> tuple[np.ndarray, ...]:
     if not weights.size or weights.min() >= 0:
         return (weights,)
     with np.errstate(over="ignore", invalid="ignore"):  # seen in the sums
-        powers = np.frexp(np.abs(weights).max(axis=-1, keepdims=True))[1]
-        shift = np.ldexp(1.0, powers + weights.shape[-1].bit_length() + 1)
-        leading = (weights + shift) - shift
+        power = np.frexp(_largest(weights))[1] + weights.shape[-1].bit_length() + 1
+        shift = np.ldexp(1.0, power)
+        leading = weights + shift
+        leading -= shift
         return leading, weights - leading
+
+
+def _largest(numbers: np.ndarray) -> np.ndarray:
+    """Largest absolute value of each row (..., 1)."""
+    highest, lowest = (f(axis=-1, keepdims=True) for f in (numbers.max, numbers.min))
+    return np.maximum(highest, -lowest)
 
 
 def variances(weights: Any, shares: Any, histograms: str) -> Any:
@@ -89,11 +96,12 @@ class Sums:
             if len(parts) == 1:
                 self.absolute += sums[0]
             else:
-                self.absolute += np.abs(weights) @ shares
-                lost = weights.shape[1] * np.finfo(float).eps
-                self._unknown += lost * (np.abs(parts[1]) @ shares)
-                size = np.where(weights == 0, np.inf, np.abs(weights)).min(axis=1, keepdims=True)
-                self._smallest = np.minimum(self._smallest, size)
+                lost = _largest(parts[1]) * len(shares) * np.finfo(float).eps
+                self._unknown += lost * shares.sum(axis=0)
+                sizes = np.abs(weights)
+                self.absolute += sizes @ shares
+                sizes[sizes == 0] = np.inf
+                self._smallest = np.minimum(self._smallest, sizes.min(axis=1, keepdims=True))
             for more in sums:
                 total = self._leading + more
                 back = total - self._leading
