@@ -81,7 +81,10 @@ def rank_features(
 
 
 def thinned(events: EventSets, most: int) -> EventSets:
-    """At most so many events of each set, evenly chosen, with the yield of all."""
+    """At most so many events of each set, evenly chosen, with the yield of all.
+
+    A few weights of both signs may add up to anything: these have it on average, as in a batch.
+    """
     features, weights, place = {}, {}, {}
     chosen = {
         name: np.unique(np.linspace(0, len(x) - 1, min(most, len(x))).astype(int))
@@ -92,10 +95,11 @@ def thinned(events: EventSets, most: int) -> EventSets:
         if name in events.place:
             place[name] = events.place[name][chosen[name]]
     for template, column in events.weights.items():
-        kept = column[chosen[events.events_of(template)]]
+        places = chosen[events.events_of(template)]
         # One factor for all templates of the same events: they must stay what they are in ratio.
         own = events.weights[events.events_of(template)]
-        weights[template] = kept * own.sum() / own[chosen[events.events_of(template)]].sum()
+        part = len(places) / len(own) if own.min() < 0 else own[places].sum() / own.sum()
+        weights[template] = column[places] / part
     return replace(events, features=features, weights=weights, place=place)
 
 
