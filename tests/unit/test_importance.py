@@ -64,10 +64,10 @@ def test_thinned_events_keep_yields_and_ratios_of_weights():
 
 
 def test_thinned_events_of_both_signs_are_not_scaled_without_bound():
-    """The 100 that are taken cancel, the others do not."""
+    """The 100 that are taken almost cancel, the others do not."""
     weights = np.ones(1000)
     places = np.unique(np.linspace(0, 999, 100).astype(int))
-    weights[places[::2]] = -1.0
+    weights[places[2::2]] = -1.0
     few = thinned(EventSets({"b": np.zeros((1000, 1))}, {"b": weights}), 100)
     np.testing.assert_array_equal(few.weights["b"], 10 * weights[places])
 
