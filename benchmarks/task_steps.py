@@ -28,7 +28,7 @@ SIZE, TOGETHER = 2000, 5
 
 def problem(objective: str, hidden: list[int], precision: str, weights: int = 0) -> Any:
     """A compiled step, its state and its data."""
-    features = blobs(SIZE)
+    features = {name: x.astype(float) for name, x in blobs(SIZE).items()}
     yields = {name: np.full(SIZE, TOTALS[name] / SIZE) for name in NAMES}
     rng = np.random.default_rng(1)
     systematics: list[dict[str, Any]] = [

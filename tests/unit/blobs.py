@@ -30,9 +30,7 @@ CUTS = [{"variable": "x", "side": "below"}, {"variable": "y", "side": "above"}]
 def events(name, size=None):
     config = CONFIG | {"events": {name: size or CONFIG["events"][name]}}
     made = {t: generate(config, t, name) for t in templates(CONFIG, "signal")}
-    features = {
-        t: np.stack([e["x"], e["y"]], axis=1).astype("float32") for t, (e, _) in made.items()
-    }
+    features = {t: np.stack([e["x"], e["y"]], axis=1) for t, (e, _) in made.items()}
     return EventSets(features, {t: weights for t, (_, weights) in made.items()})
 
 

@@ -113,3 +113,12 @@ def test_weights_of_the_same_events_fluctuate_together():
     np.testing.assert_allclose(drawn["b__w_up"].values, 1.1 * drawn["b"].values)
     ratio = drawn["b__s_up"].values / drawn["b"].values
     assert ratio.std() > 0.03
+
+
+def test_only_what_is_scaled_to_the_yield_has_it_in_each_replica():
+    """A variation with the sample's factor scatters as its counts do, 100 of weight 0.3."""
+    values = 0.3 * np.array([40.0, 60.0])
+    both = {"b": Histogram(values, 0.3 * values), "b__s_up": Histogram(values, 0.3 * values)}
+    drawn = replicas(both, {"b": 30.0, "b__s_up": None}, 4000)
+    np.testing.assert_allclose(drawn["b"].values.sum(axis=1), 30.0)
+    np.testing.assert_allclose(drawn["b__s_up"].values.var(axis=0), 0.3 * values, rtol=0.1)

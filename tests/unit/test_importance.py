@@ -63,6 +63,15 @@ def test_thinned_events_keep_yields_and_ratios_of_weights():
     assert thinned(sets, 5000).weights["b"] == pytest.approx(weights)
 
 
+def test_thinned_events_of_both_signs_are_not_scaled_without_bound():
+    """The 100 that are taken almost cancel, the others do not."""
+    weights = np.ones(1000)
+    places = np.unique(np.linspace(0, 999, 100).astype(int))
+    weights[places[2::2]] = -1.0
+    few = thinned(EventSets({"b": np.zeros((1000, 1))}, {"b": weights}), 100)
+    np.testing.assert_array_equal(few.weights["b"], 10 * weights[places])
+
+
 def test_few_events_are_of_the_set_and_the_region(tmp_path):
     files = []
     for k in range(20):

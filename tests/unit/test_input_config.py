@@ -149,9 +149,22 @@ CASES = {
     "bounds without the start": (
         lambda c: c["normfactors"][0].update(bounds=[2, 5]), "must rise, with 1 between them",
     ),
-    "a varied sum of weights": (
-        systematic(up={"files": "background_up.root", "sum_of_weights": 5}),
-        r"systematics\[0\].up.sum_of_weights: needed where the sample has one, and only there",
+    "a sum of weights of varied weights": (
+        systematic(up={"weight": "2 * w", "sum_of_weights": 5}),
+        r"systematics\[0\].up.sum_of_weights: only varied files or trees have a normalisation",
+    ),
+    "a normalisation of nothing": (
+        lambda c: (c["samples"][1].pop("cross_section"),
+                   c["systematics"][0]["up"].update(normalise="own")),
+        r"systematics\[0\].up.normalise: is of no use: the sample has no yield or cross_section",
+    ),
+    "two normalisations": (
+        systematic(up={"files": "background_up.root", "sum_of_weights": 5, "normalise": "nominal"}),
+        r"systematics\[0\].up.normalise: there is a sum_of_weights as well; give one of both",
+    ),
+    "another normalisation": (
+        systematic(up={"files": "background_up.root", "normalise": "mine"}),
+        r"systematics\[0\].up: .* is not allowed",
     ),
     "pseudo-data and data": (
         lambda c: c.update(observation={"unblind": True, "pseudo_data": True}),

@@ -1,5 +1,8 @@
 """Ntuples: sets without common events, yields that stay, messages that name the place."""
 
+import math
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -8,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ntuples import columns, write, write_analysis
 
-from hone.config import checked_config, event_files
+from hone.config import checked_config, event_files, scaled_to_yield, templates
 from hone.errors import InputError
-from hone.event_sets import hard_histograms
+from hone.event_sets import hard_histograms, scores_of
 from hone.inputs import ntuples as ntuples_module
 from hone.inputs import stream
 from hone.inputs.ahead import ahead
@@ -154,42 +157,107 @@ def test_streamed_histograms_are_those_of_events_in_memory(analysis, monkeypatch
     assert nominal[3] / nominal.sum() == pytest.approx((masses >= 160).mean(), abs=0.03)
 
 
-def test_a_varied_tree_has_the_scale_of_the_nominal_one(tmp_path, monkeypatch):
-    """Half of the events in a tree are half of the yield; a file of its own has all of it."""
-    monkeypatch.chdir(tmp_path)
-    background = columns(4000, 2, False)
+def varied(normalisation, variations):
+    """5,000 events of ``b``, of which 2,400 are above 125, and 1.2 times the events in a file."""
+    rng = np.random.default_rng(5)
+    background = {"mass": np.repeat([100.0, 150.0], [2600, 2400]), "w": rng.uniform(0.5, 1.5, 5000)}
     half = {name: x[background["mass"] > 125] for name, x in background.items()}
+    more = {name: np.tile(x, 2)[:6000] for name, x in background.items()}
     with uproot.recreate("b.root") as file:
         for name, events in (("events", background), ("shifted", half)):
             file.mktree(name, {n: x.dtype for n, x in events.items()})
             file[name].extend(events)
     write("half.root", half)
+    write("more.root", more)
     write("s.root", columns(100, 1, True))
     config = checked_config(
         {
-            "analysis": "a", "seed": 1, "features": ["mass"],
+            "analysis": "a", "seed": 1, "features": ["mass"], "luminosity": 2.0,
             "samples": [
                 {"name": "s", "process": "signal", "files": "s.root", "yield": 1},
-                {"name": "b", "process": "background", "files": "b.root", "yield": 100},
+                {"name": "b", "process": "background", "files": "b.root", "weight": "w",
+                 **normalisation},
             ],
             "systematics": [
-                {"name": "tree", "type": "histosys", "sample": "b", "up": {"tree": "shifted"}},
-                {"name": "file", "type": "histosys", "sample": "b", "up": {"files": "half.root"}},
+                {"name": name, "type": "histosys", "sample": "b", "up": up}
+                for name, up in variations.items()
             ],
-            "observables": [{"name": "o", "kind": "network", "objective": "cls"}],
+            "observables": [
+                {"name": "o", "kind": "variable", "variable": "mass", "edges": [0, 125, 200]}
+            ],
         }
     )  # fmt: skip
     files = event_files(config)
-    found = sources(config, {name: files[name] for name in ("s", "b", "b__tree_up", "b__file_up")})
+    found = sources(config, {t: files[t] for t in templates(config, "s")})
     surveys = {s.name: survey(s, ["mass"], regions_of(config)) for s in found}
-    events = load_events(found, ["mass"], regions_of(config), surveys, "training", ALL)
-    yields = {name: weights.sum() for name, weights in events.weights.items()}
-    part = (background["mass"] > 125).mean()
-    assert yields["b__tree_up"] == pytest.approx(100 * part, rel=1e-6)
-    assert yields["b__file_up"] == pytest.approx(100, rel=1e-6)
+    weights = {
+        name: math.fsum(x["w"]) for name, x in (("b", background), ("more", more), ("half", half))
+    }
+    return config, found, surveys, weights
+
+
+@pytest.mark.parametrize(
+    "normalisation",
+    [{"yield": 1000}, {"cross_section": 0.5}, {"yield": 500, "sum_of_weights": 4000}, {}],
+    ids=str,
+)
+def test_varied_events_have_the_factor_of_the_sample(tmp_path, monkeypatch, normalisation):
+    """20 % more events are 20 % more of yield, in the table, in training and in the histograms."""
+    monkeypatch.chdir(tmp_path)
+    variations = {
+        "more": {"files": "more.root"}, "half": {"files": "half.root", "normalise": "nominal"},
+        "tree": {"tree": "shifted"},
+    }  # fmt: skip
+    if not normalisation:
+        variations["half"].pop("normalise")
+    config, found, surveys, weights = varied(normalisation, variations)
+    generated = normalisation.get("sum_of_weights", weights["b"])
+    wanted = normalisation.get("yield", 1000)
+    factor = wanted / generated if normalisation else 1.0
+    right = {
+        "b": factor * weights["b"], "b__more_up": factor * weights["more"],
+        "b__half_up": factor * weights["half"], "b__tree_up": factor * weights["half"],
+    }  # fmt: skip
     rows = {r["variation"]: r for r in yields_table(surveys) if r["sample"] == "b"}
-    assert rows["tree_up"]["effect"] == pytest.approx(part - 1, abs=1e-6)
-    assert rows["file_up"]["effect"] == pytest.approx(0, abs=1e-6)
+    observable = create_observable(
+        config["observables"][0], ["mass"], np.ones((2, 1)), jax.random.key(0)
+    )
+    filled = fill_histograms(observable, found, regions_of(config), surveys, ["mass"])
+    for events_set in SETS:
+        sets = load_events(found, ["mass"], regions_of(config), surveys, events_set, ALL)
+        for name, expected in right.items():
+            assert sets.weights[name].sum() == pytest.approx(expected, rel=1e-9)
+    for name, expected in right.items():
+        row = rows[name.partition("__")[2]]
+        assert row["yield"] == pytest.approx(expected, rel=1e-9)
+        if name != "b":
+            assert row["effect"] == pytest.approx(expected / right["b"] - 1, abs=1e-9)
+        assert filled["hard"][name].values.sum() == pytest.approx(expected, rel=1e-9)
+    assert scaled_to_yield(config, "s", "o") == ["s", "b"]
+
+
+def test_varied_events_may_have_a_normalisation_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    variations = {
+        "own": {"files": "more.root", "normalise": "own"},
+        "sum": {"files": "half.root", "sum_of_weights": 5000},
+        "tree": {"tree": "shifted", "normalise": "own"},
+        "nominal": {"files": "half.root"},
+    }
+    config, found, surveys, weights = varied({"yield": 500, "sum_of_weights": 8000}, variations)
+    rows = {r["variation"]: r for r in yields_table(surveys) if r["sample"] == "b"}
+    factor = 500 / 8000
+    right = {
+        "own_up": 500, "sum_up": 500 * weights["half"] / 5000, "tree_up": 500,
+        "nominal_up": factor * weights["half"], "": factor * weights["b"],
+    }  # fmt: skip
+    sets = load_events(found, ["mass"], regions_of(config), surveys, "training", ALL)
+    for variation, expected in right.items():
+        assert rows[variation]["yield"] == pytest.approx(expected, rel=1e-9)
+        name = f"b__{variation}" if variation else "b"
+        assert sets.weights[name].sum() == pytest.approx(expected, rel=1e-9)
+    scaled = scaled_to_yield(config, "s", "o")
+    assert scaled == ["s", "b", "b__own_up", "b__sum_up", "b__tree_up"]
 
 
 def test_pseudo_data_are_poisson_counts_of_what_is_expected(analysis):
@@ -320,11 +388,108 @@ def test_regions_must_exclude_each_other(tmp_path):
 
 
 def test_a_selection_is_true_or_false(tmp_path):
-    flags = columns(50, 1, True) | {"flag": np.arange(50) % 2}
-    with pytest.raises(InputError, match="selection '~flag' of region 'a' is a number, not true"):
-        survey(one(tmp_path, flags), ["mass"], (Region("a", "~flag"),))
+    events = columns(50, 1, True) | {
+        "flag": (np.arange(50) % 2).astype("u1"),
+        "n": np.arange(50, dtype="u1"),
+    }
+    source = one(tmp_path, events)
+    for selection, passing in (("flag", 25), ("~flag", 25), ("flag - n >= -2", 4), ("n", 49)):
+        found = survey(source, ["mass"], (Region("a", selection),))
+        assert found["regions"]["a"]["s"]["events"] == passing, selection
+    with pytest.raises(
+        InputError, match="selection 'flag - n' of region 'a' is a number, not true"
+    ):
+        survey(source, ["mass"], (Region("a", "flag - n"),))
+    with pytest.raises(InputError, match=r"selection '~n' of region 'a': .*write flag == 0"):
+        survey(source, ["mass"], (Region("a", "~n"),))
     with pytest.raises(InputError, match="selection 'mass' of region 'a' is a number"):
         survey(one(tmp_path, columns(50, 1, True)), ["mass"], (Region("a", "mass"),))
+
+
+@pytest.mark.parametrize("precision", ["f4", "f8"])
+def test_a_region_and_an_observable_bin_a_value_alike(tmp_path, precision):
+    """As a double, whatever the branch: 0.7 in single precision is below the edge 0.7."""
+    values = np.repeat(np.arange(11) / 10, 20).astype(precision)
+    write(tmp_path / "a.root", {"v": values})
+    source = Source("s", (str(tmp_path / "a.root"),), "events", {"s": "1"})
+    edges = (0.0, 0.3, 0.7, 1.0)
+    right = np.histogram(values.astype("f8"), edges)[0]
+    region = (Region("r", fit="variable", variable="v", edges=edges),)
+    assert survey(source, [], region, "training")["regions"]["r"]["s"]["bins"] == right.tolist()
+    settings = {"kind": "variable", "variable": "v", "edges": edges}
+    observable = create_observable(settings, ["v"], np.ones((2, 1)), jax.random.key(0))
+    filled = fill_histograms(observable, [source], (Region("r"),), {}, ["v"])
+    np.testing.assert_array_equal(filled["hard"]["s"].values, right)
+    np.testing.assert_array_equal(filled["soft"]["s"].values, right)
+
+
+def test_an_event_without_a_score_is_named_with_its_file(tmp_path):
+    """1e300 is no number for a network in single precision; NaN is the sign of a cut."""
+    regions = (Region("low", "mass < 90", "count"), Region("high", "mass >= 90"))
+    events = columns(300, 1, True)
+    inside = np.flatnonzero(events["mass"] >= 90)
+    split = Split("", 0.4, 0.2)
+    evaluated = inside[uniform(inside) >= 0.6]
+    events["pt"][evaluated[5]] = 1e300
+    write(tmp_path / "huge.root", events)
+    source = Source("s", (str(tmp_path / "huge.root"),), "events", {"s": "w"}, split)
+    observable = create_observable(
+        {"kind": "network", "bins": 3, "hidden": [8, 8]}, ["mass", "pt"],
+        np.random.default_rng(0).normal([120, 50], [30, 40], (100, 2)), jax.random.key(0),
+    )  # fmt: skip
+    known = {"s": survey(source, ["mass", "pt"], regions)}
+    with pytest.raises(
+        InputError,
+        match=rf"sample 's': .*huge.root, event {evaluated[5]} has a score that is not a number; "
+        r"its most extreme features: pt = 1e\+300, mass = ",
+    ):
+        fill_histograms(observable, [source], regions, known, ["mass", "pt"])
+    sets = load_events([source], ["mass", "pt"], regions, known, "evaluation", ALL)
+    with pytest.raises(InputError, match="'s': event 5 has a score that is not a number"):
+        scores_of(observable, sets)
+
+
+@pytest.mark.parametrize("kind", ["network", "cuts", "joint"])
+def test_histograms_have_all_the_weight_of_their_events(analysis, kind):
+    """Of both signs too; of observables with cuts that of the events that pass."""
+    _, found, _ = analysis
+    background = [s for s in found if s.name == "background"]
+    cuts = [{"variable": "mass", "side": "above", "start": 100.0}]
+    settings = {
+        "network": {"kind": "network", "bins": 3, "hidden": [8]},
+        "cuts": {"kind": "cuts", "cuts": cuts},
+        "joint": {"kind": "network", "bins": 3, "hidden": [8], "cuts": cuts},
+    }[kind]
+    (source,) = (replace(s, weights={"background": "w - 1.2 * (event % 2)"}) for s in background)
+    everything = (Region("all"),)
+    known = {"background": survey(source, FEATURES, everything)}
+    observable = create_observable(
+        settings, FEATURES, np.random.default_rng(0).normal([120, 3], [30, 1], (100, 2)),
+        jax.random.key(0),
+    )  # fmt: skip
+    sets = load_events([source], FEATURES, everything, known, "evaluation", ALL)
+    weights = sets.weights["background"]
+    assert weights.min() < 0
+    passing = sets.features["background"][:, 0] > 100 if kind != "network" else weights != 0
+    filled = fill_histograms(observable, [source], everything, known, FEATURES)
+    total = math.fsum(weights[passing])
+    assert filled["hard"]["background"].values.sum() == pytest.approx(total, rel=1e-9)
+    counted = hard_histograms(observable, sets, scores_of(observable, sets))["background"]
+    np.testing.assert_allclose(filled["hard"]["background"].values, counted.values, rtol=1e-9)
+    if kind == "network":
+        assert filled["soft"]["background"].values.sum() == pytest.approx(total, rel=1e-9)
+
+
+def test_scores_that_are_not_numbers_do_not_make_a_histogram(analysis):
+    config, found, surveys = analysis
+    sets = load_events(found, FEATURES, regions_of(config), surveys, "evaluation", ALL)
+    observable = create_observable(
+        {"kind": "network", "bins": 3, "hidden": [8]}, FEATURES, np.ones((5, 2)), jax.random.key(0)
+    )
+    scores = scores_of(observable, sets)
+    scores["signal"] = np.where(np.arange(len(scores["signal"])) == 3, np.nan, scores["signal"])
+    with pytest.raises(InputError, match="histogram 'signal': its bins add up to"):
+        hard_histograms(observable, sets, scores)
 
 
 def checked(tmp_path, regions, background=None, signal=None):

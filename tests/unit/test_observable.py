@@ -8,6 +8,8 @@ import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from hone.errors import InputError
 from hone.observable import (
@@ -19,6 +21,7 @@ from hone.observable import (
     scott_bandwidth,
     soft_histogram,
 )
+from hone.observable.scaling import moments, standardised
 from hone.templates import count
 
 EDGES = np.array([0.0, 0.15, 0.4, 0.85, 1.0])
@@ -39,7 +42,7 @@ KINDS = {
 
 
 def sample(size=100, seed=0):
-    return np.random.default_rng(seed).normal([1, -2], [2, 3], (size, 2)).astype("float32")
+    return np.random.default_rng(seed).normal([1, -2], [2, 3], (size, 2))
 
 
 def observable(kind="network", **changes):
@@ -108,7 +111,7 @@ def test_gradient_of_the_soft_histogram(kind):
     changes = {} if kind == "cuts" else {"precision": "float64"}
     if kind == "softmax":
         changes["smoothing"] = "learned"
-    chosen, events = observable(kind, **changes), sample(40, seed=7).astype("float64")
+    chosen, events = observable(kind, **changes), sample(40, seed=7)
     marks = chosen.trainable() if kind not in ("scott", "adaptive") else _all_numbers(chosen)
     free, frozen = eqx.partition(chosen, marks)
     target = jnp.asarray(np.random.default_rng(2).normal(size=chosen.bins))
@@ -223,6 +226,40 @@ def test_scores_do_not_depend_on_the_piece_size():
     assert ((scores > 0) & (scores < 1)).all()
 
 
+def test_a_score_that_is_not_a_number_is_no_cut():
+    events = sample(9000, seed=5)
+    events[8500] = [1.5, 1e300]
+    for kind in ("network", "joint", "softmax"):
+        with pytest.raises(
+            InputError, match=r"event 8500 has a score .* y = 1e\+300, x = 1\.5\. Exclude"
+        ):
+            observable(kind).score(events)
+    cuts = observable("cuts")
+    bad = eqx.tree_at(lambda o: o.cuts.thresholds, cuts, jnp.array([jnp.nan, 0.0]))
+    with pytest.raises(InputError, match="event 0 has a score that is not a number"):
+        bad.score(events[:10])
+    assert np.isnan(cuts.score(events[:100])).any()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_neither_written_nor_read(tmp_path, value):
+    path, good = tmp_path / "model.safetensors", observable()
+    bad = eqx.tree_at(lambda o: o.network.layers[2].weight, good, replace_fn=lambda w: w * value)
+    with pytest.raises(InputError, match=r"tensor network.layers.layers.2.weight is not finite"):
+        save_observable(path, bad, NETWORK, {})
+    with pytest.raises(InputError, match="an edge, a setting or the objective of the observable"):
+        save_observable(path, good, NETWORK, {"validation_objective": value})
+    assert not list(tmp_path.iterdir())
+    save_observable(path, good, NETWORK, {})
+    tensors = load_file(path)
+    tensors["network.layers.layers.2.weight"][0, 1] = value
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+    save_file(tensors, path, metadata=metadata)
+    with pytest.raises(InputError, match=r"model.safetensors: .*layers.2.weight is not finite"):
+        load_observable(path)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_stored_observables_are_the_same(tmp_path, kind):
     first = observable(kind)
@@ -255,3 +292,64 @@ def test_equal_observables_are_equal_files(tmp_path):
     assert int.from_bytes(path.read_bytes()[:8], "little") % 8 == 0
     loaded, _ = load_observable(path)
     np.testing.assert_array_equal(loaded.score(np.ones((1, 2))), observable.score(np.ones((1, 2))))
+
+
+def test_scaling_is_numpys_and_does_not_overflow():
+    events = np.random.default_rng(1).normal([3, -1e5, 0], [1e-3, 20, 0], (500, 3))
+    events[:, 2] = 7
+    mean, scale = moments(events, ["a", "b", "c"])
+    np.testing.assert_array_equal(mean, events.mean(axis=0))
+    np.testing.assert_array_equal(scale, [*events.std(axis=0)[:2], 1.0])
+    np.testing.assert_array_equal(standardised(events, mean, scale), (events - mean) / scale)
+    # as large as doubles get: the same numbers in another unit
+    unit = np.ldexp(1.0, 1020)
+    small = np.random.default_rng(2).uniform(-15.9, 15.9, (500, 2))
+    mean, scale = moments(small, ["a", "b"])
+    large = moments(unit * small, ["a", "b"])
+    np.testing.assert_array_equal(large, (unit * mean, unit * scale))
+    np.testing.assert_array_equal(
+        standardised(unit * small, *large), standardised(small, mean, scale)
+    )
+    events[3, 1] = np.inf
+    with (
+        pytest.raises(InputError, match=r"feature 'b' has mean inf"),
+        np.errstate(invalid="ignore"),
+    ):
+        moments(events, ["a", "b", "c"])
+
+
+def test_a_network_sees_small_differences_of_large_numbers():
+    """A time in seconds, in single precision known to 128: scaled before it is rounded."""
+    events = np.random.default_rng(5).normal([1.7e9, 0], [1, 1], (500, 2))
+    shifted = events - [1.7e9, 0]
+    large, small = (
+        create_observable(NETWORK, ("x", "y"), e, jax.random.key(3)).score(e)
+        for e in (events, shifted)
+    )
+    np.testing.assert_allclose(large, small, atol=1e-5)
+    assert large.std() > 1e-3
+
+
+@pytest.mark.parametrize("precision", ["f8", "f4"])
+def test_values_on_edges_are_binned_as_doubles(precision):
+    """0.3 and 0.7 of a branch in single precision are not the edges 0.3 and 0.7."""
+    edges, values = [0.0, 0.3, 0.7, 1.0], (np.arange(11) / 10).astype(precision)
+    chosen, events = observable("variable", edges=edges), np.stack([values, values], axis=1)
+    found = count(chosen.score(events), np.ones(11), np.asarray(chosen.edges))
+    np.testing.assert_array_equal(found.values, np.histogram(values.astype("f8"), edges)[0])
+    np.testing.assert_array_equal(shares_of(chosen, events).sum(axis=0), found.values)
+
+
+@pytest.mark.parametrize("side", ["above", "below"])
+def test_events_on_a_threshold_fail_the_cut(side):
+    """Whatever the unit: thresholds of a grid are values of events where these are integers."""
+    counts = np.random.default_rng(1).poisson(4, (300, 2)).astype(float)
+    settings = {"kind": "cuts", "cuts": [{"variable": "x", "side": side}]}
+    chosen = create_observable(settings, ("x", "y"), counts, jax.random.key(0))
+    for threshold in range(1, 9):
+        cuts = chosen.cuts.at(np.array([float(threshold)]))
+        moved = eqx.tree_at(lambda o: o.cuts, chosen, cuts)
+        passing = ~np.isnan(moved.score(counts))
+        right = counts[:, 0] > threshold if side == "above" else counts[:, 0] < threshold
+        np.testing.assert_array_equal(passing, right)
+        assert cuts.values() == [threshold]

@@ -9,7 +9,7 @@ import pytest
 from blobs import events, problem_of, settings, trained_with
 
 from hone.errors import FitError, InputError
-from hone.event_sets import EventSets, hard_histograms
+from hone.event_sets import EventSets, hard_histograms, scores_of
 from hone.training.penalties import effective_events, penalty
 from hone.training.step import State, make_optimiser, make_step
 
@@ -73,6 +73,51 @@ def test_too_many_skipped_steps_end_with_their_cause():
     # an objective that is NaN whatever the histograms
     with pytest.raises(FitError, match=r"All histograms are finite, .* lowest background is"):
         trained_with(of_model=lambda m: jnp.log(-m.nominal.sum()), max_skipped=5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": np.nan}, r"The learning_rate is nan"),
+        ({"of_model": lambda m: jnp.log(-m.nominal.sum())}, r"All histograms are finite"),
+        ({"objective": "bce", "edges": "equal", "learning_rate": np.inf}, "learning_rate is inf"),
+    ],
+)
+def test_a_training_that_takes_no_step_fails(changes, message):
+    """Whatever max_skipped allows: 20 of 20 steps are too many."""
+    with pytest.raises(
+        FitError, match=rf"20 steps had .* last one step 19; no step was .*{message}"
+    ):
+        trained_with(steps=20, **changes)
+
+
+def test_an_event_without_a_score_ends_a_training_by_name():
+    sets = events("training")
+    varied = sets.features["background__shape_up"].copy()
+    varied[::10, 1] = 1e300
+    bad = EventSets(sets.features | {"background__shape_up": varied}, sets.weights)
+    with pytest.raises(
+        FitError,
+        match=r"In the batch of 'background__shape_up', event \d+ has a score that is not a "
+        r"number; its most extreme features: y = 1e\+300, x = .* or try a lower learning_rate",
+    ):
+        trained_with(training=bad, steps=20)
+
+
+def test_the_largest_numbers_of_single_precision_are_trained_on():
+    """1 % of a feature: every event is scored, and in a bin."""
+    sets = {name: events(name) for name in ("training", "validation")}
+    for of_set in sets.values():
+        for x in of_set.features.values():
+            x[::100, 0] = np.finfo("f4").max
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("blobs.events", sets.get)
+        found = trained_with(objective="bce", edges="equal", steps=20)[0]
+    assert found.history[-1]["skipped"] == 0
+    validation = sets["validation"]
+    filled = hard_histograms(found.observable, validation, scores_of(found.observable, validation))
+    for name, weights in validation.weights.items():
+        assert filled[name].values.sum() == pytest.approx(weights.sum(), rel=1e-12)
 
 
 def test_a_sample_without_weight_is_named():

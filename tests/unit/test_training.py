@@ -19,12 +19,16 @@ from blobs import (
     problem_of,
     trained_with,
 )
+from ntuples import write
 
 from hone.config import checked_config
 from hone.event_sets import EventSets, hard_histograms
 from hone.fillable import fill, template_model
+from hone.inputs.sources import Source
+from hone.inputs.stream import fill_histograms
 from hone.objectives import OF_MODEL, log_cls
 from hone.observable import create_observable
+from hone.regions import ONE_REGION
 from hone.templates import Histogram
 from hone.training import Settings
 from hone.training.step import State, draw_batch, make_optimiser, make_step, on_device, with_trace
@@ -165,15 +169,11 @@ def test_pieces_of_a_batch_add_up_to_the_whole(objective):
 
 
 def test_a_batch_has_the_yields_whatever_its_weights():
-    """Negative weights too: each set is scaled as a whole."""
     rng = np.random.default_rng(0)
     sets = events("training")
-    weights = {
-        n: w * rng.choice([-1, 3], p=[0.25, 0.75], size=len(w)) for n, w in sets.weights.items()
-    }
+    weights = {n: w * rng.choice([0, 1, 3], size=len(w)) for n, w in sets.weights.items()}
     weights["background__trigger_up"] = 1.1 * weights["background"]
-    negative = EventSets(sets.features, weights)
-    data, names = on_device(negative)
+    data, names = on_device(EventSets(sets.features, weights))
     assert names["background"] == ["background", "background__trigger_up"]
     batch = draw_batch(data, 500, jax.random.key(0))
     for name, (_, drawn, _) in batch.items():
@@ -181,6 +181,58 @@ def test_a_batch_has_the_yields_whatever_its_weights():
     assert float(batch["background"][1][:, 1].sum()) == pytest.approx(
         1.1 * weights["background"].sum()
     )
+
+
+@pytest.mark.parametrize("part", [0.3, 0.45])
+def test_a_batch_of_weights_of_both_signs_is_bounded_and_right_on_average(part):
+    """200 events of which 45 % are negative add up to nothing in 2 % of the batches."""
+    rng = np.random.default_rng(0)
+    sets = events("training")
+    signs = {
+        n: rng.choice([-1, 1], p=[part, 1 - part], size=len(w)) for n, w in sets.weights.items()
+    }
+    weights = {n: w * signs[n] * rng.uniform(0.5, 1.5, len(w)) for n, w in sets.weights.items()}
+    data, _ = on_device(EventSets(sets.features, weights))
+    keys = jax.random.split(jax.random.key(0), 2000)
+    drawn = jax.jit(
+        jax.vmap(lambda key: {n: e.weights[:, 0] for n, e in draw_batch(data, 200, key).items()})
+    )(keys)
+    for name, batches in drawn.items():
+        own = weights[name]
+        assert np.abs(batches).max() <= np.abs(own).max() * len(own) / 200 * (1 + 1e-12)
+        sums = np.asarray(batches.sum(axis=1))
+        error = len(own) * own.std() / np.sqrt(200 * len(keys))
+        assert sums.mean() == pytest.approx(own.sum(), abs=5 * error)
+
+
+@pytest.mark.parametrize("fitted", ["hard", "soft"])
+def test_variances_of_the_training_are_those_of_the_evaluation(tmp_path, fitted):
+    """Of a batch of all events, at the end of the training."""
+    sets = events("evaluation")
+    changes = {"batch": 10_000, "edges": "equal", "histograms": fitted, "bandwidth": [0.1, 0.05]}
+    problem, data, chosen = problem_of(sets, **changes)
+    trained = problem.histograms(chosen, data, 1.0)
+    sources = []
+    for name in ("signal", "background"):
+        x, y = sets.features[name].T
+        write(tmp_path / f"{name}.root", {"x": x, "y": y, "w": sets.weights[name]})
+        path = str(tmp_path / f"{name}.root")
+        sources.append(Source(name, (path,), "events", {name: "w"}))
+    filled = fill_histograms(chosen, sources, ONE_REGION, {}, ["x", "y"])
+    for name in ("signal", "background"):
+        total, found = sets.weights[name].sum(), np.asarray(trained[name].variances)
+        if fitted == "soft":
+            right = with_trace(filled["soft"][name], total).variances
+            np.testing.assert_allclose(found, right, rtol=1e-9)
+        else:
+            # Of counts: all weights are equal, and so are the variances of a weight in each bin.
+            squares = (sets.weights[name] ** 2).sum()
+            assert found.sum() == pytest.approx(squares, rel=1e-6)
+            trace = with_trace(Histogram(np.zeros(4), np.zeros(4)), total)
+            shares = (np.asarray(trained[name].values) - trace.values) / total
+            np.testing.assert_allclose(found - trace.variances, squares * shares, rtol=1e-9)
+            counted = filled["hard"][name]
+            assert counted.variances.sum() == pytest.approx(squares, rel=1e-9)
 
 
 def test_training_with_negative_weights():
@@ -218,7 +270,7 @@ def test_the_training_step_lowers_for_cuda():
 
 def test_settings_are_the_configs():
     names = {field.name for field in dataclasses.fields(Settings)}
-    assert names - {"staterror", "evaluation_events"} <= set(
+    assert names - {"staterror", "histograms", "evaluation_events"} <= set(
         checked_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))[
             "observables"
         ][0]

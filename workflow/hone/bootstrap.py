@@ -35,6 +35,7 @@ def nominal_without_staterror(
     histograms: Mapping[str, Histogram],
     level: float,
     event_sets: Sequence[str] | None = None,
+    scaled: Sequence[str] | None = None,
 ) -> dict[str, float | None]:
     """Nominal figures of merit without staterror, with bootstrap errors and pyhf's numbers.
 
@@ -45,6 +46,8 @@ def nominal_without_staterror(
         level: CLs at the limit.
         event_sets: templates with events of their own, all if not given; others are the events of
             their sample, weighted differently, and fluctuate with it.
+        scaled: those of them that are scaled to their sample's yield, all if not given; of others,
+            which have the sample's factor from weights to yields, every bin fluctuates on its own.
 
     Returns:
         ``expected_cls`` (median, at mu = 1), ``expected_limit`` (median), ``expected_p0`` and
@@ -66,7 +69,10 @@ def nominal_without_staterror(
         }
 
     expected = {sample.name: sample.expected for sample in samples}
-    totals = {name: expected[name.partition("__")[0]] for name in histograms}
+    totals = {
+        name: expected[name.partition("__")[0]] if scaled is None or name in scaled else None
+        for name in histograms
+    }
     own = set(histograms if event_sets is None else event_sets)
     events = {name: name if name in own else name.partition("__")[0] for name in histograms}
     drawn = replicas(histograms, totals, _REPLICAS, events)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hone.errors import FitError
 from hone.event_sets import EventSets
 from hone.fillable import fill, template_model
 from hone.objectives import Objective, log_cls
@@ -47,6 +48,9 @@ def optimise_edges(
 
     Returns:
         Edges from 0 to 1 (bins + 1,), the objective there, and the history of the best start.
+
+    Raises:
+        FitError: no edges have a finite objective.
     """
     channels = events.channels(bins)
     passing = {name: values[~np.isnan(values)] for name, values in scores.items()}
@@ -80,6 +84,8 @@ def optimise_edges(
         log.info("edges from %s: objective %.4f after %d sweeps", name, value, len(history))
         results.append((value, positions[inner], history))
     value, edges, history = min(results, key=lambda result: result[0])
+    if not np.isfinite(value):
+        raise FitError("no edges have a finite objective: is there any background?")
     return np.concatenate([[0.0], edges, [1.0]]), value, history
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from hone.errors import InputError
 from hone.observable import Observable
 from hone.regions import ONE_REGION, Channels, Region
+from hone.sums import exact_parts, refuse_lost_events
 from hone.templates import Histogram, count
 
-__all__ = ["EventSets", "hard_histograms"]
+__all__ = ["EventSets", "hard_histograms", "scores_of"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class EventSets:
     """
 
     features: dict[str, np.ndarray]
-    """float32 (n, F)"""
+    """float64 (n, F)"""
     weights: dict[str, np.ndarray]
     """float64 (n,), adding up to the yield"""
     regions: tuple[Region, ...] = ONE_REGION
@@ -42,7 +43,7 @@ class EventSets:
                 raise InputError(
                     f"{template!r} has {len(weights)} weights for {len(events)} events"
                 )
-            if not weights.sum() > 0:
+            if not 0 < weights.sum() < np.inf:
                 raise InputError(
                     f"the weights of {template!r} add up to {weights.sum():g}: a sample must have "
                     "a positive yield"
@@ -78,10 +79,29 @@ class EventSets:
         return [events, *(t for t in self.weights if t != events and self.events_of(t) == events)]
 
 
+def scores_of(observable: Observable, events: EventSets) -> dict[str, np.ndarray]:
+    """Scores of each set of events (n,).
+
+    Raises:
+        InputError: names the set and an event in it whose score is not a number.
+    """
+    found = {}
+    for name, matrix in events.features.items():
+        try:
+            found[name] = observable.score(matrix)
+        except InputError as error:
+            raise InputError(f"{name!r}: {error}") from error
+    return found
+
+
 def hard_histograms(
     observable: Observable, events: EventSets, scores: Mapping[str, np.ndarray]
 ) -> dict[str, Histogram]:
-    """Counts of each template in all channels (B,), from the ``scores`` of its events."""
+    """Counts of each template in all channels (B,), from the ``scores`` of its events.
+
+    Raises:
+        InputError: a histogram has not all the weight of its events.
+    """
     edges = np.asarray(observable.edges)
     channels = events.channels(len(edges) - 1)
     found = {}
@@ -89,5 +109,12 @@ def hard_histograms(
         own = scores[events.events_of(name)]
         inside = [events.where(name, k) for k in range(len(channels.trained))]
         counted = [count(own[chosen], weights[chosen], edges) for chosen in inside]
+        kept = weights[~np.isnan(own)] if observable.has_cuts else weights
+        refuse_lost_events(
+            f"histogram {name!r}",
+            sum(float(histogram.values.sum()) for histogram in counted),
+            sum(float(part.sum()) for part in exact_parts(kept)),
+            float(np.abs(kept).sum()),
+        )
         found[name] = channels.joined(counted, events.fixed.get(name, []))
     return found

@@ -2,18 +2,21 @@
 
 uproot evaluates its expressions with ``eval`` after exchanging the names in them; attributes of
 other things than names pass, and with them all of Python. Here only arithmetic, comparisons,
-``& | ~`` and uproot's functions are walked through, so that RNTuples have expressions too.
+``& | ~`` and uproot's functions are walked through, so that RNTuples have expressions too. What
+they mean is :mod:`hone.arithmetic`'s: the same as uproot's for doubles, and no integer wraps.
 """
 
 import ast
 import difflib
 import operator
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from hone.arithmetic import Beyond, bitwise, choose, compare, compute, doubles, negate
 from hone.errors import InputError
 
 __all__ = ["Expression"]
@@ -33,7 +36,6 @@ _BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
 _UNARY: Mapping[type, Callable[[Any], Any]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
-    ast.Invert: operator.invert,
 }
 _COMPARE: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
@@ -44,6 +46,8 @@ _COMPARE: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.NotEq: operator.ne,
 }
 _BITS = (ast.BitAnd, ast.BitOr, ast.BitXor)
+_OF_INTEGERS = ("abs", "absolute", "neg", "fmin", "fmax")
+"""Functions whose value for integers is one; all others see doubles."""
 _MAX_LENGTH = 10_000
 
 
@@ -74,12 +78,15 @@ class Expression:
     def __call__(self, columns: Mapping[str, np.ndarray]) -> Any:
         """The value of each event (n,), or one number if no branch is in it.
 
+        A branch alone keeps its type; what is computed is boolean, int64 or float64.
+
         Raises:
-            InputError: the branches are of types that the expression is not for.
+            InputError: the branches are of types, or have values, that the expression is not for.
         """
         try:
             with np.errstate(all="ignore"):  # what is not finite is looked for where it matters
-                return _value(self._tree, columns)
+                found = _value(self._tree, columns)
+                return doubles(found) if isinstance(found, Beyond) else found
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.text!r} cannot be computed ({error})") from error
         except InputError as error:
@@ -100,6 +107,8 @@ def _names(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Constant):
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
             raise InputError(f"{node.value!r} is not a number")
+        if not abs(node.value) <= sys.float_info.max:
+            raise InputError("a number in it is too large")
     elif isinstance(node, ast.Name | ast.Attribute):
         name = _dotted(node)
         if name is None:
@@ -110,7 +119,7 @@ def _names(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
         yield from _names(node.left)
         yield from _names(node.right)
-    elif isinstance(node, ast.UnaryOp) and type(node.op) in _UNARY:
+    elif isinstance(node, ast.UnaryOp) and type(node.op) in (*_UNARY, ast.Invert):
         yield from _names(node.operand)
     elif isinstance(node, ast.Compare) and all(type(op) in _COMPARE for op in node.ops):
         parts = (node.left, *node.comparators)
@@ -177,41 +186,38 @@ def _value(node: ast.AST, columns: Mapping[str, np.ndarray]) -> Any:
     """What :func:`_names` has allowed."""
     match node:
         case ast.Constant():
-            # numpy's: a power of Python's integers can take for ever.
-            return np.float64(node.value)  # type: ignore[arg-type]
+            return _literal(node.value)
         case ast.Name() | ast.Attribute():
             return columns[_dotted(node) or ""]
         case ast.BinOp():
             left, right = _value(node.left, columns), _value(node.right, columns)
-            if isinstance(node.op, _BITS):
-                left, right = _bits(left), _bits(right)
-            return _BINARY[type(node.op)](left, right)
+            combine = bitwise if isinstance(node.op, _BITS) else compute
+            return combine(_BINARY[type(node.op)], left, right)
         case ast.UnaryOp():
             value = _value(node.operand, columns)
             if isinstance(node.op, ast.Invert):
-                value = _bits(value)
-            return _UNARY[type(node.op)](value)
+                return negate(value)
+            return compute(_UNARY[type(node.op)], value)
         case ast.Compare():
             parts = [_value(part, columns) for part in (node.left, *node.comparators)]
             found: Any = True
             for op, left, right in zip(node.ops, parts[:-1], parts[1:], strict=True):
-                found = found & _COMPARE[type(op)](left, right)
+                found = found & compare(_COMPARE[type(op)], left, right)
             return found
         case ast.Call(func=ast.Name(id="get")):
             return columns[_branch_of_get(node)]
         case ast.Call(func=ast.Name(id=name)):
-            return _functions()[name](*(_value(argument, columns) for argument in node.args))
+            arguments = [_value(argument, columns) for argument in node.args]
+            if name == "where":
+                return choose(*arguments)
+            if name in _OF_INTEGERS:
+                return compute(_functions()[name], *arguments)
+            return _functions()[name](*map(doubles, arguments))
     raise AssertionError(ast.dump(node))
 
 
-def _bits(value: Any) -> Any:
-    """Operands of ``& | ^ ~``: truth values, integers, or a whole number that was written down."""
-    array = np.asarray(value)
-    if array.dtype.kind != "f":
-        return array
-    if array.ndim == 0 and array == np.rint(array):
-        return array.astype(np.int64)
-    raise InputError(
-        "& | ^ ~ are for truth values and integers; put comparisons in parentheses, as "
-        "(a > 1) & (b < 2)"
-    )
+def _literal(value: Any) -> Any:
+    """A number that was written down: numpy's, as Python's powers can take for ever."""
+    if isinstance(value, int) and value < 2**64:
+        return np.int64(value) if value < 2**63 else np.uint64(value)
+    return np.float64(value)

@@ -10,7 +10,7 @@ import numpy as np
 
 from hone import infer
 from hone.errors import FitError, InputError
-from hone.event_sets import EventSets, hard_histograms
+from hone.event_sets import EventSets, hard_histograms, scores_of
 from hone.fillable import fill, template_model
 from hone.histfactory import Model
 from hone.importance import thinned
@@ -82,7 +82,7 @@ def make_film(
     axes = _axes(events) if len(first.features) == 2 else None
     frames = []
     for step, observable in snapshots:
-        scores = {name: observable.score(x) for name, x in events.features.items()}
+        scores = scores_of(observable, events)
         histograms = {
             # As in the validation: a bin that only a variation reaches has no fit.
             name: with_trace(histogram, histogram.values.sum())
@@ -117,7 +117,7 @@ def _axes(events: EventSets) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _plane(observable: Observable, axes: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    grid = np.stack([x.ravel() for x in np.meshgrid(*axes)], axis=1).astype("float32")
+    grid = np.stack([x.ravel() for x in np.meshgrid(*axes)], axis=1)
     return observable.score(grid).reshape(len(axes[1]), len(axes[0]))
 
 

@@ -94,7 +94,7 @@ def _passing(
 ) -> Histogram:
     """Yield and variance that pass each combination, flat, from one histogram and its sums."""
     chosen = events.where(template, place)
-    matrix = events.features[events.events_of(template)][chosen].astype("float64")
+    matrix = events.features[events.events_of(template)][chosen]
     weights = events.weights[template][chosen]
     # Index i: between thresholds i - 1 and i. Above threshold t are the indices beyond t.
     index = [

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hone.event_sets import EventSets, hard_histograms
+from hone.event_sets import EventSets, hard_histograms, scores_of
 from hone.fillable import fill, template_model
 from hone.objectives import log_cls
 from hone.observable import Observable
@@ -54,7 +54,7 @@ def rank_features(
     of_model = jax.jit(lambda m: log_cls(m))
 
     def log_of(changed: EventSets) -> float:
-        scores = {name: observable.score(x) for name, x in changed.features.items()}
+        scores = scores_of(observable, changed)
         histograms = {
             # As in the validation: a bin that only a variation reaches has no fit.
             name: with_trace(histogram, histogram.values.sum())
@@ -81,7 +81,10 @@ def rank_features(
 
 
 def thinned(events: EventSets, most: int) -> EventSets:
-    """At most so many events of each set, evenly chosen, with the yield of all."""
+    """At most so many events of each set, evenly chosen, with the yield of all.
+
+    A few weights of both signs may add up to anything: these have it on average, as in a batch.
+    """
     features, weights, place = {}, {}, {}
     chosen = {
         name: np.unique(np.linspace(0, len(x) - 1, min(most, len(x))).astype(int))
@@ -92,10 +95,11 @@ def thinned(events: EventSets, most: int) -> EventSets:
         if name in events.place:
             place[name] = events.place[name][chosen[name]]
     for template, column in events.weights.items():
-        kept = column[chosen[events.events_of(template)]]
+        places = chosen[events.events_of(template)]
         # One factor for all templates of the same events: they must stay what they are in ratio.
         own = events.weights[events.events_of(template)]
-        weights[template] = kept * own.sum() / own[chosen[events.events_of(template)]].sum()
+        part = len(places) / len(own) if own.min() < 0 else own[places].sum() / own.sum()
+        weights[template] = column[places] / part
     return replace(events, features=features, weights=weights, place=place)
 
 

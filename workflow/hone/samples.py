@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["affected", "has_events", "is_ntuple", "varied_weights"]
+__all__ = ["affected", "has_events", "has_own_normalisation", "is_ntuple", "varied_weights"]
 
 
 def is_ntuple(sample: Mapping[str, Any]) -> bool:
@@ -23,6 +23,17 @@ def has_events(systematic: Mapping[str, Any], side: str) -> bool:
         return False
     variation = systematic[side]
     return not isinstance(variation, Mapping) or set(variation) != {"weight"}
+
+
+def has_own_normalisation(variation: Any) -> bool:
+    """Whether varied ntuples are scaled to the sample's yield, instead of having its factor.
+
+    Args:
+        variation: a side (``up`` or ``down``) of a systematic.
+    """
+    return isinstance(variation, Mapping) and (
+        "sum_of_weights" in variation or variation.get("normalise") == "own"
+    )
 
 
 def varied_weights(config: Mapping[str, Any], sample: str) -> dict[str, str]:

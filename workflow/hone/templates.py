@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from hone.errors import InputError
 from hone.files import replacing
 from hone.rootio import reason, root_file
+from hone.sums import exact_parts
 
 __all__ = ["Histogram", "count", "read_histograms", "write_histograms"]
 
@@ -36,10 +37,8 @@ def count(scores: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> Histogr
     if not kept.all():
         scores, weights = scores[kept], weights[kept]
     index = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, bins - 1)
-    return Histogram(
-        np.bincount(index, weights, minlength=bins),
-        np.bincount(index, weights**2, minlength=bins),
-    )
+    values = sum(np.bincount(index, part, minlength=bins) for part in exact_parts(weights))
+    return Histogram(np.asarray(values), np.bincount(index, weights**2, minlength=bins))
 
 
 def write_histograms(

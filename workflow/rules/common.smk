@@ -19,6 +19,7 @@ from hone.config import (
     event_files,
     is_trained,
     refuse_duplicates,
+    scaled_to_yield,
     seeds,
     signals,
     systematics_of,

@@ -56,6 +56,7 @@ rule check_gradient:
         features=config["features"],
         level=config["limits"]["level"],
         seed=config["seed"],
+        histograms=config["workspace"]["histograms"],
         made_by=made_by("check_gradient"),
     message:
         "Checking the gradient of {wildcards.observable} for {wildcards.signal}"

@@ -21,6 +21,7 @@ rule compute_limits:
         model=model_settings,
         postprocessing=POSTPROCESSING,
         event_sets=event_sets,
+        scaled=event_sets_scaled,
         blind=BLIND,
         made_by=made_by("compute_limits"),
     message:

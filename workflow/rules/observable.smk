@@ -18,6 +18,7 @@ rule train_observable:
         runtime=growing(120),
     params:
         **selection_settings(),
+        histograms=config["workspace"]["histograms"],
         made_by=made_by("train_observable"),
     message:
         "Training {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
@@ -62,6 +63,7 @@ for name in TOGETHER:
             runtime=growing(240),
         params:
             **selection_settings(),
+            histograms=config["workspace"]["histograms"],
             made_by=made_by("train_observable"),
         message:
             "Training all seeds of {wildcards.observable} for {wildcards.signal}"

@@ -170,6 +170,12 @@ def event_sets(signal, observable):
 
 
 @of_hypothesis
+def event_sets_scaled(signal, observable):
+    """Those of the sets that are scaled to their sample's yield."""
+    return scaled_to_yield(config, signal, observable)
+
+
+@of_hypothesis
 def injected_settings(signal, _):
     """How events of the injected signal are read, and its files, where it is another hypothesis'."""
     names = injected(signal)

@@ -26,6 +26,7 @@ with job(snakemake) as provenance:
     settings = Settings.of(
         params.observable,
         staterror=params.model["staterror"],
+        histograms=params.histograms,
         evaluation_events=params.sizes["evaluation"],
     )
     problem, data = Problem.of(

@@ -40,7 +40,9 @@ with job(snakemake) as provenance:
         channel_sizes(edges, settings["regions"]),
         **snakemake.params.postprocessing,
     )
-    bare = nominal_without_staterror(spec, samples, templates, level, snakemake.params.event_sets)
+    bare = nominal_without_staterror(
+        spec, samples, templates, level, snakemake.params.event_sets, snakemake.params.scaled
+    )
     write_json(
         snakemake.output[0],
         {

@@ -1,6 +1,7 @@
 """Take a trained network and give it the best bin edges for an objective on validation events."""
 
 from hone.edges import optimise_edges
+from hone.event_sets import scores_of
 from hone.files import write_csv
 from hone.inputs.load import load_set
 from hone.objectives import resolve_objective
@@ -19,7 +20,7 @@ with job(snakemake) as provenance:
     of_model = resolve_objective(name, params.level, params.own_objective.get("folder", ""))
     assert of_model is not None, "the config allows no objective of events here"
     edges, objective, history = optimise_edges(
-        {name: observable.score(events) for name, events in validation.features.items()},
+        scores_of(observable, validation),
         validation,
         processes(params.model, snakemake.wildcards.signal),
         params.observable["bins"],

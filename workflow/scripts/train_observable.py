@@ -38,6 +38,7 @@ with job(snakemake) as provenance:
         Settings.of(
             observable,
             staterror=params.model["staterror"],
+            histograms=params.histograms,
             evaluation_events=params.sizes["evaluation"],
         ),
         observable,

@@ -3,13 +3,14 @@
 import glob
 from typing import Any
 
-from hone.samples import affected, has_events, is_ntuple
+from hone.samples import affected, has_events, has_own_normalisation, is_ntuple
 
 __all__ = [
     "baseline",
     "event_files",
     "is_trained",
     "matching",
+    "scaled_to_yield",
     "seeds",
     "signals",
     "systematics_of",
@@ -60,6 +61,25 @@ def templates(config: dict[str, Any], signal: str, observable: str | None = None
                     if has_events(systematic, side)
                 ]
     return names
+
+
+def scaled_to_yield(config: dict[str, Any], signal: str, observable: str | None) -> list[str]:
+    """Those of :func:`templates` whose events are scaled to the yield; others have its factor."""
+    samples = {s["name"]: s for s in config["samples"]}
+    sides = {
+        f"{name}__{systematic['name']}_{side}": systematic[side]
+        for systematic in config["systematics"]
+        for name in affected(systematic)
+        for side in ("up", "down")
+        if has_events(systematic, side)
+    }
+    return [
+        name
+        for name in templates(config, signal, observable)
+        if name in samples
+        or not is_ntuple(samples[name.partition("__")[0]])
+        or has_own_normalisation(sides[name])
+    ]
 
 
 def event_files(config: dict[str, Any]) -> dict[str, list[str]]:

@@ -179,6 +179,21 @@ def _systematic_problems(
                 )
 
 
+def _normalisation_problems(
+    where: str, variation: Mapping[str, Any], sample: Mapping[str, Any]
+) -> Iterator[str]:
+    """Whether a side of a systematic can be normalised as it says."""
+    for key in ("normalise", "sum_of_weights"):
+        if key not in variation:
+            continue
+        if not {"files", "tree"} & set(variation):
+            yield f"{where}.{key}: only varied files or trees have a normalisation"
+        elif not {"yield", "cross_section"} & set(sample):
+            yield f"{where}.{key}: is of no use: the sample has no yield or cross_section"
+    if "sum_of_weights" in variation and variation.get("normalise") == "nominal":
+        yield f"{where}.normalise: there is a sum_of_weights as well; give one of both"
+
+
 def _variation_problems(
     where: str, systematic: Mapping[str, Any], sample: Mapping[str, Any]
 ) -> Iterator[str]:
@@ -205,14 +220,8 @@ def _variation_problems(
             yield from (
                 f"{where}.{side}.files: {p}" for p in _file_problems(variation.get("files", []))
             )
-        if (
-            isinstance(variation, dict)
-            and "files" in variation
-            and ("sum_of_weights" in variation) != ("sum_of_weights" in sample)
-        ):
-            yield (
-                f"{where}.{side}.sum_of_weights: needed where the sample has one, and only there"
-            )
+        if isinstance(variation, dict):
+            yield from _normalisation_problems(f"{where}.{side}", variation, sample)
         if several and not (isinstance(variation, dict) and list(variation) == ["weight"]):
             yield f"{where}.{side}: varied events belong to one sample; use an entry for each"
         if isinstance(variation, dict) and "weight" in variation:

@@ -13,6 +13,7 @@ from hone.inputs.reader import Batch, Reader
 from hone.inputs.sources import Source
 from hone.inputs.sources import sources as sources_of
 from hone.regions import Region, regions_of
+from hone.sums import Sums
 from hone.templates import Histogram, count
 
 __all__ = ["load_events", "load_set", "read_range", "read_surveys"]
@@ -83,9 +84,11 @@ def load_events(
     for source in sources:
         low, high = read_range(source, events_set, surveys, sizes[events_set])
         batches = list(Reader(source, features, regions).batches(low, high))
-        kept = sum(float(b.nominal.sum()) for b in batches)
+        kept = Sums(1)
+        for batch in batches:
+            kept.count(batch.nominal[None])
         events = sum(b.size for b in batches)
-        scale = scale_of(source, surveys, kept)
+        scale = scale_of(source, surveys, kept.total(f"{source}, {events_set} events"))
         name = source.name
         found_features[name] = np.concatenate([b.features for b in batches])
         if not len(found_features[name]):
@@ -145,7 +148,7 @@ def scale_of(source: Source, surveys: Mapping[str, Mapping[str, Any]], kept: flo
             "events for the split, or too many negative weights"
         )
     total = sum(entry["weight"] for entry in surveys[source.name]["sets"].values())
-    factor = surveys[source.sample if source.same_generation else source.name]["factor"]
+    factor = surveys[source.sample if source.sample_factor else source.name]["factor"]
     return float(factor * total / kept)
 
 

@@ -19,7 +19,9 @@ __all__ = ["Batch", "Reader"]
 class Batch(NamedTuple):
     """Some events. Sizes: n events, m of them in a region with the observable."""
 
-    path: str
+    source: Source
+    piece: Piece
+    """What was read."""
     raw_weights: tuple[np.ndarray, ...]
     """Of each template (n,), as they stand in the file: they are most of the memory"""
     uniform: np.ndarray | None
@@ -27,11 +29,19 @@ class Batch(NamedTuple):
     place: np.ndarray
     """int8 (n,), which of the regions with the observable; -1 for none"""
     features: np.ndarray
-    """float32 (m, F)"""
+    """float64 (m, F)"""
     fixed: dict[str, tuple[np.ndarray, np.ndarray]]
     """For each other region: which events are in it, bool (n,), and the variable there."""
-    columns: dict[str, np.ndarray]
-    """What was read, (n,) each."""
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self.piece.path
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The branches that were read, (n,) each."""
+        return self.piece.columns
 
     @property
     def size(self) -> int:
@@ -125,11 +135,9 @@ class Reader:
             place[inside[region.name]] = k
         trained = place >= 0
         every = bool(trained.all())
-        features = np.empty((int(trained.sum()), len(self.features)), dtype=np.float32)
+        features = np.empty((int(trained.sum()), len(self.features)))
         for k, (what, expression) in enumerate(self.features.items()):
-            # Of the numbers that the observable sees: a large float64 is infinite there.
-            with np.errstate(over="ignore"):
-                values = self._values(piece, what, expression).astype(np.float32)
+            values = self._values(piece, what, expression)
             features[:, k] = self._finite(piece, what, values, None if every else trained)
         fixed = {}
         for region in self.regions:
@@ -143,7 +151,7 @@ class Reader:
                 fixed[region.name] = (where, self._finite(piece, what, values, where))
             else:
                 fixed[region.name] = (where, values[where])
-        return Batch(piece.path, weights, numbers, place, features, fixed, piece.columns)
+        return Batch(self.source, piece, weights, numbers, place, features, fixed)
 
     def _inside(self, piece: Piece) -> dict[str, np.ndarray]:
         """Which events are in each region.
@@ -159,9 +167,7 @@ class Reader:
             if region.selection:
                 what = f"selection {region.selection!r} of region {region.name!r}"
                 values = self._values(piece, what, self.selections[region.name])
-                if values.dtype.kind not in "bui" or (
-                    values.dtype.kind == "i" and values.min() < 0
-                ):
+                if values.dtype.kind not in "bui" or (values < 0).any():
                     raise InputError(
                         f"{what} is a number, not true or false; compare it with one, as in "
                         "flag == 0"
@@ -204,9 +210,10 @@ class Reader:
     ) -> np.ndarray:
         """The values (of the events in ``where``), if they are all finite."""
         chosen = values if where is None else values[where]
-        # A sum is finite if all is, and quicker to look at (unless it overflows).
-        if np.isfinite(chosen.sum()):
-            return chosen
+        # If a sum is finite all is, and it is quicker to look at.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(chosen.sum()):
+                return chosen
         good = np.isfinite(chosen)
         if not good.all():
             at = int(np.argmin(good))

@@ -6,7 +6,7 @@ from typing import Any
 
 from hone.events import TREE, WEIGHT
 from hone.inputs.split import Split
-from hone.samples import affected, is_ntuple, varied_weights
+from hone.samples import affected, has_own_normalisation, is_ntuple, varied_weights
 
 __all__ = ["Source", "data_source", "sources"]
 
@@ -25,9 +25,9 @@ class Source:
     """None where each of the three sets has files of its own."""
     normalisation: Mapping[str, float] = field(default_factory=dict)
     """``yield`` or ``cross_section`` and ``luminosity``, ``sum_of_weights``, or nothing."""
-    same_generation: bool = False
-    """Whether it is a variation of the same generated events, which has the sample's factor from
-    weights to yields: what passes its selection may be more or less."""
+    sample_factor: bool = False
+    """Whether it is a variation that has the sample's factor from weights to yields: there may be
+    more of it, or less."""
 
     @property
     def sample(self) -> str:
@@ -50,12 +50,13 @@ def sources(config: Mapping[str, Any], files: Mapping[str, Sequence[str]]) -> li
     for name, paths in files.items():
         sample_name, _, variation = name.partition("__")
         sample = next(s for s in config["samples"] if s["name"] == sample_name)
-        settings, ntuple, same = dict(sample), is_ntuple(sample), False
+        settings, ntuple, sample_factor = dict(sample), is_ntuple(sample), False
         if variation:
             systematic, _, side = variation.rpartition("_")
             entry = _systematic(config, systematic, sample_name)[side]
+            sample_factor = ntuple and not has_own_normalisation(entry)
+            settings.pop("sum_of_weights", None)
             settings |= entry if isinstance(entry, Mapping) else {}
-            same = ntuple and "files" not in entry
         if "dimuons" in settings:
             # What the detector does not accept was generated all the same.
             settings["sum_of_weights"] = settings["dimuons"]["events"]
@@ -75,7 +76,7 @@ def sources(config: Mapping[str, Any], files: Mapping[str, Sequence[str]]) -> li
                 | ({"luminosity": config["luminosity"]} if "luminosity" in config else {})
                 if ntuple
                 else {},
-                same,
+                sample_factor,
             )
         )
     return found

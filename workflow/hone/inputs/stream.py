@@ -15,8 +15,9 @@ from hone.inputs.load import read_range, scale_of
 from hone.inputs.reader import Batch, Reader
 from hone.inputs.sources import Source
 from hone.observable import Observable
-from hone.observable.base import in_pieces
+from hone.observable.base import finite, in_pieces, without_score
 from hone.regions import Channels, Region
+from hone.sums import Sums, refuse_lost_events
 from hone.templates import Histogram
 
 __all__ = ["count_data", "draw_data", "fill_histograms"]
@@ -24,29 +25,6 @@ __all__ = ["count_data", "draw_data", "fill_histograms"]
 _PIECE = 8192
 """Events at a time: of equal size, so that the observable is compiled once; what is made of so many
 stays in the processor's cache, which halves the time of larger pieces."""
-
-
-class _Sums:
-    """Yields and variances of all templates of a source in some bins, shape (T, B)."""
-
-    def __init__(self, templates: int, bins: int) -> None:
-        self.values = np.zeros((templates, bins))
-        self.variances = np.zeros((templates, bins))
-
-    def add(self, values: Any, variances: Any) -> None:
-        self.values += values
-        self.variances += variances
-
-    def count(self, place: np.ndarray, weights: np.ndarray) -> None:
-        """Events in bins ``place`` (n,), with weights (T, n)."""
-        inside = np.zeros((len(place), self.values.shape[1]))
-        inside[np.arange(len(place)), place] = 1.0
-        # Products of matrices are several times faster than a histogram for each weight.
-        self.add(weights @ inside, np.square(weights) @ inside)
-
-    def histogram(self, template: int, scale: float, bins: slice = slice(None)) -> Histogram:
-        values, variances = self.values[template, bins], self.variances[template, bins]
-        return Histogram(values * scale, variances * scale**2)
 
 
 def fill_histograms(
@@ -66,42 +44,36 @@ def fill_histograms(
         features: expressions, in the observable's order.
 
     Raises:
-        InputError: what is wrong with the files.
+        InputError: what is wrong with the files; an event has no score; a bin is not known to 1e-9.
     """
     edges = np.asarray(_edges(observable))
     channels = Channels(tuple(regions), len(edges) - 1)
     found: dict[str, dict[str, Histogram]] = {"hard": {}, "soft": {}}
     for source in sources:
-        templates = len(source.weights)
-        trained = len(channels.trained) * (len(edges) - 1)
-        both = _Sums(templates, 2 * trained)
-        fixed = {r.name: _Sums(templates, len(r.fixed_edges) - 1) for r in channels.fixed}
+        filling = _Filling(observable, channels, edges, list(source.weights))
         low, high = read_range(source, "evaluation", surveys)
-        kept = 0.0
+        kept = Sums(1)
         reader, place = Reader(source, features, regions), 0
         widths = _widths(observable, reader.batches(low, high))
         for batch in reader.batches(low, high):
-            kept += float(batch.nominal.sum())
+            kept.count(batch.nominal[None])
             size = len(batch.features)
-            own = None if widths is None else widths[place : place + size]
-            _add(observable, channels, edges, batch, both, own)
+            filling.add(batch, None if widths is None else widths[place : place + size])
             place += size
-            for region in channels.fixed:
-                inside, values = batch.fixed[region.name]
-                bins = _bin(values, region.fixed_edges)
-                fixed[region.name].count(bins, batch.weights(inside))
-        scale = scale_of(source, surveys, kept)
-        for k, template in enumerate(source.weights):
-            others = [fixed[r.name].histogram(k, scale) for r in channels.fixed]
-            for group, part in (("hard", slice(trained)), ("soft", slice(trained, None))):
-                found[group][template] = channels.joined(both.histogram(k, scale, part), others)
+        scale = scale_of(source, surveys, kept.total(f"{source}, evaluation events"))
+        for group, histograms in filling.result(scale).items():
+            found[group] |= histograms
     return found
 
 
 def count_data(
     observable: Observable, source: Source, regions: Sequence[Region], features: Sequence[str]
 ) -> Histogram:
-    """Observed events in all channels (B,)."""
+    """Observed events in all channels (B,).
+
+    Raises:
+        InputError: what is wrong with the files; an event has no score.
+    """
     return _count(observable, regions, Reader(source, features, regions).batches())
 
 
@@ -128,7 +100,7 @@ def draw_data(
         seed: of the draw.
 
     Raises:
-        InputError: what is wrong with the files; an event has a negative weight.
+        InputError: what is wrong with the files; an event has no score, or a negative weight.
     """
 
     def drawn(source: Source) -> Iterator[Batch]:
@@ -153,19 +125,10 @@ def _count(
     observable: Observable, regions: Sequence[Region], batches: Iterator[Batch]
 ) -> Histogram:
     edges = np.asarray(_edges(observable))
-    channels = Channels(tuple(regions), len(edges) - 1)
-    trained = len(channels.trained) * (len(edges) - 1)
-    both = _Sums(1, 2 * trained)
-    fixed = {r.name: _Sums(1, len(r.fixed_edges) - 1) for r in channels.fixed}
+    filling = _Filling(observable, Channels(tuple(regions), len(edges) - 1), edges, ["data"])
     for batch in batches:
-        _add(observable, channels, edges, batch, both, None)
-        for region in channels.fixed:
-            inside, values = batch.fixed[region.name]
-            fixed[region.name].count(_bin(values, region.fixed_edges), batch.weights(inside))
-    return channels.joined(
-        both.histogram(0, 1.0, slice(trained)),
-        [fixed[r.name].histogram(0, 1.0) for r in channels.fixed],
-    )
+        filling.add(batch)
+    return filling.result(1.0)["hard"]["data"]
 
 
 def _widths(observable: Observable, batches: Iterator[Batch]) -> np.ndarray | None:
@@ -185,50 +148,122 @@ def _widths(observable: Observable, batches: Iterator[Batch]) -> np.ndarray | No
     return np.asarray(jnp.broadcast_to(found, together.shape))
 
 
-def _add(
-    observable: Observable,
-    channels: Channels,
-    edges: np.ndarray,
-    batch: Batch,
-    sums: _Sums,
-    widths: np.ndarray | None,
-) -> None:
-    """Score the events of the regions with the observable, and add them.
+class _Filling:
+    """Histograms of all templates of the same events, filled batch by batch."""
 
-    ``sums`` has the counted bins of all these regions, then their soft ones; ``widths`` are for
-    each event, or follow from the observable alone.
-    """
-    trained, place = batch.trained, batch.place[batch.trained]
-    chosen = None if isinstance(trained, slice) else np.flatnonzero(trained)
-    parts = [
-        slice(start, min(start + _PIECE, len(place))) for start in range(0, len(place), _PIECE)
-    ]
+    def __init__(
+        self,
+        observable: Observable,
+        channels: Channels,
+        edges: np.ndarray,
+        templates: Sequence[str],
+    ) -> None:
+        self._observable, self._channels, self._edges = observable, channels, edges
+        self._templates, number = templates, len(templates)
+        self._bins = len(channels.trained) * (len(edges) - 1)
+        # Counted bins of all regions with the observable, their soft ones, and all events there.
+        self._trained = Sums(number, 2 * self._bins + 1)
+        self._fixed = {r: Sums(number, len(r.fixed_edges) - 1) for r in channels.fixed}
+        self._inside = {r: Sums(number) for r in channels.fixed}
 
-    # `eqx.filter_jit` would take the observable apart for each of thousands of pieces.
-    numbers, rest = eqx.partition(observable, eqx.is_array)
-    leaves, structure = jax.tree.flatten(rest)
+    def add(self, batch: Batch, widths: np.ndarray | None = None) -> None:
+        """Score events and add them.
 
-    def scored() -> Iterator[jax.Array]:
+        Args:
+            batch: events.
+            widths: softness of the bins for each event in a region with the observable, if it does
+                not follow from the observable alone.
+
+        Raises:
+            InputError: an event's score is not a number.
+        """
+        for region in self._channels.fixed:
+            inside, values = batch.fixed[region.name]
+            weights = batch.weights(inside)
+            self._fixed[region].count(weights, _bin(values, region.fixed_edges))
+            self._inside[region].count(weights)
+        trained, place = batch.trained, batch.place[batch.trained]
+        chosen = None if isinstance(trained, slice) else np.flatnonzero(trained)
+        parts = [
+            slice(start, min(start + _PIECE, len(place))) for start in range(0, len(place), _PIECE)
+        ]
+
+        # `eqx.filter_jit` would take the observable apart for each of thousands of pieces.
+        numbers, rest = eqx.partition(self._observable, eqx.is_array)
+        leaves, structure = jax.tree.flatten(rest)
+
+        def scored() -> Iterator[jax.Array]:
+            for part in parts:
+                yield _shares(
+                    numbers,
+                    (structure, *leaves),
+                    self._channels,
+                    self._edges,
+                    _filled(batch.features[part]),
+                    None if widths is None else _filled(widths[part], 1.0),
+                    _filled(place[part]) if len(self._channels.trained) > 1 else None,
+                )
+
+        # JAX returns before it is done: the next piece is scored while this one is added up.
+        following = scored()
+        shares = next(following, None)
         for part in parts:
-            yield _shares(
-                numbers,
-                (structure, *leaves),
-                channels,
-                edges,
-                _filled(batch.features[part]),
-                None if widths is None else _filled(widths[part], 1.0),
-                _filled(place[part]) if len(channels.trained) > 1 else None,
-            )
+            this, shares = shares, next(following, None)
+            found = np.asarray(this)[:, : part.stop - part.start]
+            if not found[-1].all():
+                at = int(np.argmin(found[-1]))
+                event = part.start + at if chosen is None else int(chosen[part.start + at])
+                raise without_score(
+                    f"{batch.source}: {batch.path}, event {batch.piece.number(event)}",
+                    self._observable.features,
+                    batch.features[part],
+                    at,
+                )
+            # NumPy's products of matrices: XLA's take almost twice the time here on a CPU.
+            weights = batch.weights(part if chosen is None else chosen[part])
+            self._trained.add(weights, found[:-1].T)
 
-    # JAX returns before it is done: the next piece is scored while this one is added up.
-    following = scored()
-    shares = next(following, None)
-    for part in parts:
-        this, shares = shares, next(following, None)
-        weights = batch.weights(part if chosen is None else chosen[part])
-        both = np.asarray(this)[:, : weights.shape[1]].T
-        # NumPy's products of matrices: XLA's take almost twice the time for such shapes on a CPU.
-        sums.add(weights @ both, np.square(weights) @ np.square(both))
+    def result(self, scale: float) -> dict[str, dict[str, Histogram]]:
+        """Histograms ``hard`` and ``soft`` by template, all bins (B,).
+
+        Args:
+            scale: what weights are multiplied with.
+
+        Raises:
+            InputError: a bin is not known to 1e-9, or a histogram has lost events.
+        """
+        bins, trained = len(self._edges) - 1, self._channels.trained
+
+        def where(template: int, region: Region, column: int) -> str:
+            return f"histogram {self._templates[template]!r}, region {region.name!r}, bin {column}"
+
+        def histogram(template: int, sums: Sums, bins: slice, all_of: Sums) -> Histogram:
+            values = sums.values[template, bins]
+            if not self._observable.has_cuts or bins.start == 0:
+                refuse_lost_events(
+                    f"histogram {self._templates[template]!r}",
+                    values.sum(),
+                    all_of.values[template, -1],
+                    all_of.absolute[template, -1],
+                )
+            return Histogram(values * scale, sums.variances[template, bins] * scale**2)
+
+        for region, sums in self._fixed.items():
+            sums.refuse_unknown(lambda t, b, r=region: where(t, r, b), factor=scale)
+        self._trained.refuse_unknown(
+            lambda t, b: where(t, trained[b // bins], b % bins), slice(self._bins), scale
+        )
+        found: dict[str, dict[str, Histogram]] = {"hard": {}, "soft": {}}
+        for k, template in enumerate(self._templates):
+            fixed = [
+                histogram(k, sums, slice(0, None), self._inside[region])
+                for region, sums in self._fixed.items()
+            ]
+            for group, start in (("hard", 0), ("soft", self._bins)):
+                place = slice(start, start + self._bins)
+                counted = histogram(k, self._trained, place, self._trained)
+                found[group][template] = self._channels.joined(counted, fixed)
+        return found
 
 
 def _filled(values: np.ndarray, filling: float = 0.0) -> np.ndarray:
@@ -259,20 +294,24 @@ def _shares(
     widths: Any,
     place: Any,
 ) -> jax.Array:
-    """Shares of events (2 R b, n): in hard bins of all regions with the observable, then soft."""
+    """Of events (2 R b + 2, n): shares in hard bins of all regions with the observable, in soft
+    ones, whether an event passes the cuts, and whether its score is a number."""
     structure, *leaves = rest
     observable = eqx.combine(numbers, jax.tree.unflatten(structure, leaves))
     response = observable.respond(jnp.asarray(events))
     if widths is None:
         widths = observable.widths(response, jnp.ones(len(events)), 1.0)
+    scores = observable.hard(response)
     shares = [
         channels.shares(part, place)
         for part in (
-            _hard_shares(observable.hard(response), jnp.asarray(edges)),
+            _hard_shares(scores, jnp.asarray(edges)),
             observable.shares(response, jnp.asarray(widths)),
         )
     ]
-    return jnp.concatenate(shares, axis=1).T
+    passing = ~jnp.isnan(scores) if observable.has_cuts else jnp.ones(len(scores))
+    rest_of = jnp.stack([passing, finite(response)]).astype("float64")
+    return jnp.concatenate([*(part.T for part in shares), rest_of])
 
 
 def _hard_shares(scores: Any, edges: Any) -> jax.Array:

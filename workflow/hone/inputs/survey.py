@@ -12,6 +12,7 @@ from hone.inputs.reader import Batch, Reader
 from hone.inputs.sources import Source
 from hone.inputs.split import SETS
 from hone.regions import Region
+from hone.sums import Sums, refuse_lost_events
 
 __all__ = ["survey", "survey_weights"]
 
@@ -29,20 +30,21 @@ def survey(
 
     Returns:
         What :meth:`hone.inputs.counting.Tally.result` says, and: the ``digest`` of each file's
-        content, ``split`` (whether events are divided by a hash), ``same_generation`` (whether the
-        factor is the sample's, not its own), ``scored`` (events of each set in a region with the
-        observable) and ``regions``: for each region and template raw ``events``, ``yield``,
-        ``error``, ``largest`` (share of the largest weight), ``negative`` (share of the yield that
-        is negative) and, in a region with a binned variable, ``bins`` (yield of each).
+        content, ``split`` (whether events are divided by a hash), ``sample_factor`` (whether the
+        factor is still to come, from the sample: here it is 1), ``scored`` (events of each set in a
+        region with the observable) and ``regions``: for each region and template raw ``events``,
+        ``yield``, ``error``, ``largest`` (share of the largest weight), ``negative`` (share of the
+        yield that is negative) and, in a region with a binned variable, ``bins`` (yield of each).
 
     Raises:
-        InputError: what is wrong with the files; that a source has no event, or no yield.
+        InputError: what is wrong with the files; that a source has no event, or no yield; a number
+            of it is not known to 1e-9.
     """
     reader = Reader(source, features, regions)
     tally = Tally(source, events_set)
     digests: dict[str, dict[str, Any]] = {}
     scored = dict.fromkeys(SETS, 0)
-    sums = {r.name: _Sums(r, len(source.weights)) for r in regions}
+    sums = {r.name: _OfRegion(r, source) for r in regions}
     for batch in reader.batches():
         tally.add(batch)
         # By branch, so that it does not matter in which pieces a file is read.
@@ -59,12 +61,9 @@ def survey(
     return {
         **found,
         "split": source.split is not None,
-        "same_generation": source.same_generation,
+        "sample_factor": source.sample_factor,
         "scored": scored,
-        "regions": {
-            name: dict(zip(source.weights, of_region.rows(found["factor"]), strict=True))
-            for name, of_region in sums.items()
-        },
+        "regions": {name: of_region.rows(found["factor"]) for name, of_region in sums.items()},
     }
 
 
@@ -79,22 +78,22 @@ def survey_weights(
         factor: yield for each unit of weight.
 
     Raises:
-        InputError: what is wrong with the weights.
+        InputError: what is wrong with the weights; a number of them is not known to 1e-9.
     """
-    sums = {r.name: _Sums(r, len(source.weights)) for r in regions}
+    sums = {r.name: _OfRegion(r, source) for r in regions}
     for batch in Reader(source, [], regions).batches():
         _add_regions(sums, regions, batch)
     return {
         name: {
             template: row
-            for template, row in zip(source.weights, of_region.rows(factor), strict=True)
+            for template, row in of_region.rows(factor).items()
             if template != source.name
         }
         for name, of_region in sums.items()
     }
 
 
-def _add_regions(sums: Mapping[str, "_Sums"], regions: Sequence[Region], batch: Batch) -> None:
+def _add_regions(sums: Mapping[str, "_OfRegion"], regions: Sequence[Region], batch: Batch) -> None:
     place = 0
     for region in regions:
         if region.is_trained:
@@ -110,43 +109,59 @@ def _digest(running: Mapping[str, Any]) -> str:
     return hashlib.sha256(joined.encode()).hexdigest()[:16] if joined else ""
 
 
-class _Sums:
+class _OfRegion:
     """Adds up the events of a region, all templates of a source."""
 
-    def __init__(self, region: Region, templates: int) -> None:
-        self.edges = region.fixed_edges if region.fit == "variable" else None
+    def __init__(self, region: Region, source: Source) -> None:
+        self.region, self.source = region, source
+        templates = len(source.weights)
         self.events = 0
-        self.total, self.squares, self.negative, self.largest = np.zeros((4, templates))
-        bins = 0 if self.edges is None else len(self.edges) - 1
-        self.bins = np.zeros((templates, bins))
+        self.all = Sums(templates)
+        self.bins = (
+            Sums(templates, len(region.fixed_edges) - 1) if region.fit == "variable" else None
+        )
+        self.negative, self.largest = np.zeros((2, templates))
 
     def add(self, weights: np.ndarray, values: np.ndarray | None) -> None:
         self.events += weights.shape[1]
-        self.total += weights.sum(axis=1)
-        self.squares += np.einsum("tn,tn->t", weights, weights)
+        self.all.count(weights)
         self.negative += np.minimum(weights, 0).sum(axis=1)
         if weights.shape[1]:
             self.largest = np.maximum(self.largest, np.abs(weights).max(axis=1))
-        if self.edges is not None:
+        if self.bins is not None:
             assert values is not None
-            place = np.clip(
-                np.searchsorted(self.edges, values, side="right") - 1, 0, len(self.edges) - 2
-            )
-            for k, column in enumerate(weights):
-                self.bins[k] += np.bincount(place, column, minlength=self.bins.shape[1])
+            edges = self.region.fixed_edges
+            place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+            self.bins.count(weights, place)
 
-    def rows(self, factor: float) -> list[Mapping[str, Any]]:
-        found: list[Mapping[str, Any]] = []
-        for k, total in enumerate(self.total):
+    def rows(self, factor: float) -> dict[str, dict[str, Any]]:
+        """By template.
+
+        Raises:
+            InputError: a yield or its error is not known to 1e-9.
+        """
+        self.all.refuse_unknown(lambda t, _: self._where(t), factor=factor)
+        if self.bins is not None:
+            self.bins.refuse_unknown(lambda t, b: f"{self._where(t)}, bin {b}", factor=factor)
+        found = {}
+        for k, template in enumerate(self.source.weights):
+            total = self.all.values[k, 0]
             share = abs(total) or 1.0
             row: dict[str, Any] = {
                 "events": self.events,
                 "yield": float(total * factor),
-                "error": float(math.sqrt(self.squares[k]) * factor),
+                "error": float(math.sqrt(self.all.variances[k, 0]) * factor),
                 "largest": float(self.largest[k] / share),
                 "negative": float(-self.negative[k] / share),
             }
-            if self.edges is not None:
-                row["bins"] = (self.bins[k] * factor).tolist()
-            found.append(row)
+            if self.bins is not None:
+                of_bins = self.bins.values[k]
+                refuse_lost_events(self._where(k), of_bins.sum(), total, self.all.absolute[k, 0])
+                row["bins"] = (of_bins * factor).tolist()
+            found[template] = row
         return found
+
+    def _where(self, template: int) -> str:
+        name, files = list(self.source.weights)[template], ", ".join(self.source.files)
+        varied = "" if name == self.source.name else f", template {name!r}"
+        return f"{self.source} ({files}){varied}, region {self.region.name!r}"

@@ -1,7 +1,10 @@
 """A first look at all inputs: a table of yields with warnings."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from hone.errors import InputError
 
 __all__ = ["format_table", "yields_table"]
 
@@ -15,14 +18,23 @@ Row = dict[str, Any]
 
 
 def yields_table(surveys: Surveys) -> list[Row]:
-    """One row for each region, sample and variation: raw events, yield, error, what is odd."""
+    """One row for each region, sample and variation: raw events, yield, error, what is odd.
+
+    Raises:
+        InputError: a yield with its sample's factor is more than a double holds.
+    """
     rows = []
     for name, found in surveys.items():
         sample = name.partition("__")[0]
-        scale = surveys[sample]["factor"] / found["factor"] if found["same_generation"] else 1.0
+        scale = surveys[sample]["factor"] if found["sample_factor"] else 1.0
         for region, templates in found["regions"].items():
             for template, unscaled in templates.items():
                 sums = {**unscaled, **{k: scale * unscaled[k] for k in ("yield", "error")}}
+                if not all(math.isfinite(sums[k]) for k in ("yield", "error")):
+                    raise InputError(
+                        f"{template!r} in region {region!r}: a sum of weights of "
+                        f"{unscaled['yield']:g}, times {scale:g}, is more than a double holds"
+                    )
                 nominal = surveys[sample]["regions"][region][sample]["yield"]
                 effect = sums["yield"] / nominal - 1 if template != sample and nominal > 0 else None
                 rows.append(

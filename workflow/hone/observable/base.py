@@ -1,15 +1,18 @@
 """What every observable can do, whatever maps its events to bins."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-__all__ = ["Observable", "in_pieces"]
+from hone.errors import InputError
+
+__all__ = ["Observable", "finite", "in_pieces", "without_score"]
 
 _PIECE = 8192
 """Events that are scored at a time: one compiled program serves all, in the processor's cache."""
@@ -59,6 +62,11 @@ class Observable(eqx.Module):
         """PyTree of this structure: true for leaves that the gradient may change."""
 
     @property
+    def has_cuts(self) -> bool:
+        """Whether events may be cut away."""
+        return False
+
+    @property
     def widths_follow_events(self) -> bool:
         """Whether :meth:`widths` depend on all events of a template."""
         return False
@@ -81,8 +89,16 @@ class Observable(eqx.Module):
         return self.hard(self.respond(events))
 
     def score(self, events: np.ndarray) -> np.ndarray:
-        """Scores of many events (n, F), as :meth:`__call__`, in pieces."""
-        return np.asarray(in_pieces(_call, self, events))
+        """Scores of many events (n, F), as :meth:`__call__`, in pieces.
+
+        Raises:
+            InputError: names an event whose score is not a number, by its place.
+        """
+        scores, good = in_pieces(_call, self, events)
+        if not good.all():
+            at = int(np.argmin(good))
+            raise without_score(f"event {at}", self.features, events, at)
+        return np.asarray(scores)
 
 
 def in_pieces(function: Any, observable: Observable, events: np.ndarray) -> Any:
@@ -90,7 +106,7 @@ def in_pieces(function: Any, observable: Observable, events: np.ndarray) -> Any:
     pieces = []
     for start in range(0, max(len(events), 1), _PIECE):
         piece = events[start : start + _PIECE]
-        padded = np.zeros((_PIECE, events.shape[1]), dtype="float32")
+        padded = np.zeros((_PIECE, events.shape[1]))
         padded[: len(piece)] = piece
         found = function(observable, padded)
         pieces.append(jax.tree.map(np.asarray, found))
@@ -98,5 +114,34 @@ def in_pieces(function: Any, observable: Observable, events: np.ndarray) -> Any:
 
 
 @eqx.filter_jit
-def _call(observable: Observable, events: np.ndarray) -> Float[Array, " N"]:
-    return observable(jnp.asarray(events))
+def _call(
+    observable: Observable, events: np.ndarray
+) -> tuple[Float[Array, " N"], Bool[Array, " N"]]:
+    response = observable.respond(jnp.asarray(events))
+    return observable.hard(response), finite(response)
+
+
+def finite(response: Any) -> Bool[Array, " N"]:
+    """Which events have a response that is a number, in each of its arrays."""
+    leaves = [jnp.isfinite(x).reshape(len(x), -1).all(axis=1) for x in jax.tree.leaves(response)]
+    return jnp.stack(leaves).all(axis=0)
+
+
+def without_score(event: str, features: Sequence[str], events: np.ndarray, at: int) -> InputError:
+    """The error of an event whose score is not a number: NaN is the sign of events cut away.
+
+    Args:
+        event: what to call it.
+        features: their names (F).
+        events: it and others (n, F).
+        at: its place among them.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        distance = np.abs(events - np.median(events, axis=0))
+        spread = np.median(distance, axis=0)
+        farthest = np.argsort(-distance[at] / np.where(spread > 0, spread, 1.0))[:3]
+    values = ", ".join(f"{features[k]} = {events[at, k]:g}" for k in farthest)
+    return InputError(
+        f"{event} has a score that is not a number; its most extreme features: {values}. Exclude "
+        "such events by the regions' selections, or use a feature of smaller range, as log(x)"
+    )

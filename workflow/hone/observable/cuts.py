@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from hone.observable.base import Observable
+from hone.observable.scaling import moments, standardised
 
 __all__ = ["CutObservable", "Cuts"]
 
@@ -18,12 +19,13 @@ class Cuts(eqx.Module):
     """One-sided cuts that an event has to pass all of; two on one variable make a window."""
 
     thresholds: Float[Array, " K"]
-    """In units of the variables' standard deviations, from their means."""
+    """In units of the variables' standard deviations, from ``centre``."""
     log_slopes: Float[Array, " K"]
     """Logarithm of the sigmoids' steepness, in the same units."""
-    mean: np.ndarray
-    """Of the variables that are cut on (K,)."""
+    centre: np.ndarray
+    """From where thresholds are counted, in the variables' own units, float64 (K,)."""
     scale: np.ndarray
+    """Standard deviation of the variables that are cut on, float64 (K,)."""
     columns: tuple[int, ...] = eqx.field(static=True)
     """Which features are cut on."""
     sides: tuple[str, ...] = eqx.field(static=True)
@@ -43,8 +45,7 @@ class Cuts(eqx.Module):
             events: whose mean and standard deviation scale the variables (n, F).
         """
         columns = [list(features).index(cut["variable"]) for cut in cuts]
-        mean, scale = events.mean(axis=0)[columns], events.std(axis=0)[columns]
-        scale = np.where(scale > 0, scale, 1.0)
+        mean, scale = moments(events[:, columns], [cut["variable"] for cut in cuts])
         starts = [
             (cut["start"] - m) / s if "start" in cut else (-0.5 if cut["side"] == "above" else 0.5)
             for cut, m, s in zip(cuts, mean, scale, strict=True)
@@ -52,8 +53,8 @@ class Cuts(eqx.Module):
         return cls(
             thresholds=jnp.asarray(starts, dtype="float64"),
             log_slopes=jnp.log(jnp.asarray([cut.get("slope", 5.0) for cut in cuts], float)),
-            mean=mean.astype("float64"),
-            scale=scale.astype("float64"),
+            centre=mean,
+            scale=scale,
             columns=tuple(columns),
             sides=tuple(cut["side"] for cut in cuts),
             names=tuple(cut["variable"] for cut in cuts),
@@ -61,18 +62,22 @@ class Cuts(eqx.Module):
 
     def values(self) -> np.ndarray:
         """Thresholds in the variables' own units (K,)."""
-        return np.asarray(self.mean + self.scale * self.thresholds)
+        return np.asarray(self.centre + self.scale * self.thresholds)
 
     def at(self, thresholds: np.ndarray) -> "Cuts":
         """The same cuts at other thresholds, in the variables' own units (K,)."""
-        scaled = (np.asarray(thresholds) - self.mean) / self.scale
-        return eqx.tree_at(lambda c: c.thresholds, self, jnp.asarray(scaled))
+        centre = np.asarray(thresholds, dtype=float)
+        # Counted from the thresholds themselves: an event on one of them is on the same side
+        # whatever rounding does.
+        return eqx.tree_at(
+            lambda c: (c.centre, c.thresholds), self, (centre, jnp.zeros(len(centre)))
+        )
 
     def respond(self, events: Float[Array, "N F"]) -> Float[Array, "N K"]:
         """How far inside each cut an event is, in standard deviations."""
         signs = np.where([side == "above" for side in self.sides], 1.0, -1.0)
-        chosen = events[:, np.array(self.columns)].astype("float64")
-        return jnp.asarray(signs * ((chosen - self.mean) / self.scale - self.thresholds))
+        chosen = standardised(events[:, np.array(self.columns)], self.centre, self.scale)
+        return jnp.asarray(signs * (chosen - self.thresholds))
 
     def hard(self, margins: Float[Array, "N K"]) -> Bool[Array, " N"]:
         """Whether events pass."""
@@ -126,6 +131,10 @@ class CutObservable(Observable):
 
     def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:  # noqa: ARG002
         return self.cuts.soft(response)[:, None]
+
+    @property
+    def has_cuts(self) -> bool:
+        return True
 
     def trainable(self) -> Any:
         marks = jax.tree.map(lambda _: False, self)

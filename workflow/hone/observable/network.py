@@ -11,25 +11,30 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from hone.observable.base import Observable
 from hone.observable.cuts import Cuts
+from hone.observable.scaling import moments, standardised
 from hone.observable.soft import Softness, kernel_shares
 
 __all__ = ["NetworkObservable", "SoftmaxObservable"]
 
 
 class _Network(eqx.Module):
-    """Scales the features, and passes them through fully connected layers with ReLU."""
+    """Scales the features, and passes them through fully connected layers with ReLU.
+
+    Features are scaled in double precision; only then do they have the network's.
+    """
 
     layers: eqx.nn.Sequential
     mean: np.ndarray
-    """Subtracted from the features (F,); fitted on training events, not trained."""
+    """Subtracted from the features, float64 (F,); fitted on training events, not trained."""
     scale: np.ndarray
-    """Divides the features (F,)."""
+    """Divides the features, float64 (F,)."""
     hidden: tuple[int, ...] = eqx.field(static=True)
     precision: str = eqx.field(static=True)
 
     @classmethod
     def create(
         cls,
+        features: Sequence[str],
         hidden: Sequence[int],
         outputs: int,
         precision: str,
@@ -43,17 +48,17 @@ class _Network(eqx.Module):
             layers += [eqx.nn.Linear(before, after, dtype=dtype, key=k), eqx.nn.Lambda(jax.nn.relu)]
         last = jax.random.fold_in(key, len(hidden))
         layers.append(eqx.nn.Linear(sizes[-1], outputs, dtype=dtype, key=last))
-        scale = events.std(axis=0)
+        mean, scale = moments(events, features)
         return cls(
             layers=eqx.nn.Sequential(layers),
-            mean=events.mean(axis=0).astype(dtype),
-            scale=np.where(scale > 0, scale, 1.0).astype(dtype),
+            mean=mean,
+            scale=scale,
             hidden=tuple(hidden),
             precision=precision,
         )
 
     def __call__(self, events: Float[Array, "N F"]) -> Float[Array, "N outputs"]:
-        scaled = (events.astype(self.precision) - self.mean) / self.scale
+        scaled = standardised(events, self.mean, self.scale).astype(self.precision)
         outputs: Float[Array, "N outputs"] = jax.vmap(self.layers)(scaled)
         return outputs
 
@@ -109,7 +114,7 @@ class NetworkObservable(Observable):
             cuts: events that fail them are in no bin.
         """
         observable = cls(
-            network=_Network.create(hidden, 1, precision, events, key),
+            network=_Network.create(features, hidden, 1, precision, events, key),
             edge_logits=jnp.zeros(bins),
             softness=Softness.create(smoothing, list(bandwidth)),
             cuts=cuts,
@@ -143,6 +148,10 @@ class NetworkObservable(Observable):
         self, response: Any, weights: Float[Array, " N"], progress: Float[Array, ""] | float
     ) -> Float[Array, "*N"]:
         return self.softness.widths(response[0], weights, progress)
+
+    @property
+    def has_cuts(self) -> bool:
+        return self.cuts is not None
 
     @property
     def widths_follow_events(self) -> bool:
@@ -199,7 +208,7 @@ class SoftmaxObservable(Observable):
     ) -> "SoftmaxObservable":
         """A fresh network; arguments as for :meth:`NetworkObservable.create`."""
         return cls(
-            network=_Network.create(hidden, bins, precision, events, key),
+            network=_Network.create(features, hidden, bins, precision, events, key),
             softness=Softness.create(smoothing, list(temperature)),
             features=tuple(features),
             outputs=bins,

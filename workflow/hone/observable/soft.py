@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from hone.sums import variances
+
 __all__ = ["RULES", "Softness", "kernel_shares", "scott_bandwidth", "soft_histogram"]
 
 RULES = ("fixed", "annealed", "learned", "scott", "adaptive")
@@ -129,4 +131,4 @@ def soft_histogram(
     shares: Float[Array, "N B"], weights: Float[Array, " N"]
 ) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
     """Yields per bin and their variances, the sum over events of (weight times share)^2."""
-    return weights @ shares, weights**2 @ shares**2
+    return weights @ shares, variances(weights, shares, "soft")

@@ -32,16 +32,25 @@ def save_observable(
         observable: what to save.
         settings: from which :func:`~hone.observable.create.create_observable` made it.
         provenance: how it was made.
+
+    Raises:
+        InputError: a number is not finite; no file is written then.
     """
     description = {
         "features": observable.features,
         "settings": dict(settings) | {"bins": observable.bins},
         "edges": np.asarray(observable.edges).tolist(),
     }
-    metadata = {
-        "observable": json.dumps(description),
-        "provenance": json.dumps(provenance, sort_keys=True),
-    }
+    try:
+        metadata = {
+            "observable": json.dumps(description, allow_nan=False),
+            "provenance": json.dumps(provenance, sort_keys=True, allow_nan=False),
+        }
+    except ValueError as error:
+        raise InputError(
+            f"{path}: an edge, a setting or the objective of the observable is not finite; it is "
+            "not written"
+        ) from error
     save_tensors(path, observable, metadata)
 
 
@@ -49,7 +58,8 @@ def load_observable(path: str | Path) -> tuple[Observable, dict[str, Any]]:
     """Read an observable back, with the settings that it was made from.
 
     Raises:
-        InputError: the file is damaged, or is not an observable of hone.
+        InputError: the file is damaged, is not an observable of hone, or has a number that is not
+            finite.
     """
     try:
         with safe_open(path, framework="numpy") as file:
@@ -67,9 +77,16 @@ def load_observable(path: str | Path) -> tuple[Observable, dict[str, Any]]:
 
 
 def save_tensors(path: str | Path, tree: Any, metadata: Mapping[str, str]) -> None:
-    """Write the arrays of a PyTree under the names of their places."""
+    """Write the arrays of a PyTree under the names of their places.
+
+    Raises:
+        InputError: names an array that is not finite; no file is written then.
+    """
     leaves, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, eqx.is_array))
     tensors = {_name(place): np.array(leaf, order="C") for place, leaf in leaves}
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise InputError(f"{path}: tensor {name} is not finite; it is not written")
     with replacing(path) as partial:
         partial.write_bytes(_in_order(save(tensors, metadata=dict(metadata))))
 
@@ -78,7 +95,7 @@ def load_tensors(path: str | Path, like: Any) -> tuple[Any, dict[str, str]]:
     """Arrays from a file in the places of those of ``like``, and the file's metadata.
 
     Raises:
-        ValueError: a tensor has another shape or type.
+        ValueError: a tensor has another shape or type, or is not finite.
         KeyError: a tensor is missing.
         SafetensorError: the file is damaged.
     """
@@ -92,6 +109,8 @@ def load_tensors(path: str | Path, like: Any) -> tuple[Any, dict[str, str]]:
         tensor = tensors[_name(place)]
         if tensor.shape != leaf.shape or tensor.dtype != leaf.dtype:
             raise ValueError(f"tensor {_name(place)} has shape {tensor.shape}, type {tensor.dtype}")
+        if not np.isfinite(tensor).all():
+            raise ValueError(f"tensor {_name(place)} is not finite")
         loaded.append(tensor if isinstance(leaf, np.ndarray) else jax.numpy.asarray(tensor))
     return eqx.combine(jax.tree_util.tree_unflatten(structure, loaded), rest), metadata
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from hone.errors import FitError
+from hone.errors import FitError, InputError
 from hone.event_sets import EventSets
 from hone.objectives import LOGARITHMS, Objective
 from hone.observable import Observable, create_observable
@@ -91,7 +91,7 @@ def train(
 
     Raises:
         InputError: fewer events than a batch.
-        FitError: too many steps were not finite, or no validation gave a finite objective.
+        FitError: too many steps were not finite, or all; or no validation gave a finite objective.
     """
     problem, data = Problem.of(
         settings, samples, training, of_model, int(observable.get("bins", 1))
@@ -127,7 +127,7 @@ def train(
         states, losses = _apart(state, len(seeds)), np.reshape(losses, (len(seeds), -1))
         done += len(steps)
         for k, standing in enumerate(progress):
-            _refuse_too_many_skipped(problem, states[k], frozen, data, batch_keys[k], seeds[k])
+            _refuse_skipped(problem, states[k], frozen, data, batch_keys[k], seeds[k], done)
             if standing.stopped:
                 continue
             current = eqx.combine(states[k].trainable, frozen)
@@ -195,18 +195,24 @@ def _settle(standing: _Progress, row: Row, patience: int) -> bool:
     return better
 
 
-def _refuse_too_many_skipped(
-    problem: Problem, state: State, frozen: Any, data: Data, key: PRNGKeyArray, seed: int
+def _refuse_skipped(
+    problem: Problem, state: State, frozen: Any, data: Data, key: PRNGKeyArray, seed: int, done: int
 ) -> None:
-    settings = problem.settings
-    if int(state.skipped) <= settings.max_skipped:
+    """Refuse a training that skips too many steps, or each."""
+    settings, skipped = problem.settings, int(state.skipped)
+    if skipped <= settings.max_skipped and skipped < done:
         return
     number = int(state.last_skipped)
     observable = eqx.combine(state.trainable, frozen)
     batch = draw_batch(data, settings.batch, jax.random.fold_in(key, number))
+    allowed = (
+        f"{settings.max_skipped} are allowed (max_skipped)"
+        if skipped > settings.max_skipped
+        else "no step was taken"
+    )
     raise FitError(
-        f"seed {seed}: {int(state.skipped)} steps had a loss or gradient that is not finite, the "
-        f"last one step {number}; {settings.max_skipped} are allowed (max_skipped). "
+        f"seed {seed}: {skipped} steps had a loss, gradient or update that is not finite, the last "
+        f"one step {number}; {allowed}. "
         + _cause(problem, observable, batch, number / settings.steps)
     )
 
@@ -218,6 +224,12 @@ def _cause(problem: Problem, observable: Observable, batch: Data, progress: floa
             return f"Events of {name!r} have a feature that is not finite."
         if not np.isfinite(np.asarray(weights)).all():
             return f"The weights of {name!r} in the batch do not add up to a positive yield."
+        try:
+            observable.score(np.asarray(events))
+        except InputError as error:
+            return f"In the batch of {name!r}, {error}, or try a lower learning_rate."
+    if not np.isfinite(problem.settings.learning_rate):
+        return f"The learning_rate is {problem.settings.learning_rate}."
     if problem.of_events:
         return "Try a lower learning_rate."
     histograms = problem.histograms(observable, batch, progress)

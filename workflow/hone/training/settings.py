@@ -21,6 +21,8 @@ class Settings:
     staterror: bool
     evaluation_events: int
     """Events per sample in the evaluation set, whose statistical error the model shall have."""
+    histograms: str = "hard"
+    """Which histograms of the evaluation events will be fitted, ``hard`` or ``soft``."""
     schedule: str = "cosine"
     gradient_clip: float = 1.0
     accumulate: int = 1

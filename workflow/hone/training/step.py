@@ -16,6 +16,7 @@ from hone.histfactory import Model
 from hone.objectives import OF_EVENTS, Objective, binary_cross_entropy
 from hone.observable import Observable
 from hone.regions import Channels
+from hone.sums import variances
 from hone.templates import Histogram
 from hone.training.penalties import penalty
 from hone.training.settings import Settings
@@ -56,7 +57,7 @@ class State(NamedTuple):
     trainable: Any
     optimiser: Any
     skipped: Int[Array, ""]
-    """Steps whose loss or gradient was not finite."""
+    """Steps whose loss, gradient or update was not finite."""
     last_skipped: Int[Array, ""]
     """The last of these, -1 if there is none."""
 
@@ -77,6 +78,8 @@ class Problem(NamedTuple):
     """By template, the histograms of regions without the observable."""
     evaluation: Mapping[str, float]
     """Evaluation events of each set, where these are not a setting."""
+    yields: Mapping[str, float]
+    """Of each set of events, with its nominal weights."""
 
     @classmethod
     def of(
@@ -111,6 +114,7 @@ class Problem(NamedTuple):
             channels,
             _with_evaluation_errors(training),
             {n: ratio * len(training.features[n]) for n, ratio in training.evaluation.items()},
+            {name: float(training.weights[name].sum()) for name in training.features},
         )
         return problem, data
 
@@ -143,10 +147,10 @@ class Problem(NamedTuple):
             )
             # The error that the evaluation set will have, not the larger one of a batch.
             fewer = len(nominal) / self.evaluation.get(name, self.settings.evaluation_events)
-            variances = nominal**2 @ shares * fewer
+            errors = variances(nominal, shares, self.settings.histograms) * fewer
             values = weights.T @ shares
             for template, yields in zip(self.templates[name], values, strict=True):
-                soft = with_trace(Histogram(yields, variances), nominal.sum())
+                soft = with_trace(Histogram(yields, errors), self.yields[name])
                 histograms[template] = self.channels.joined(soft, self.fixed.get(template, []))
         return histograms
 
@@ -255,15 +259,18 @@ def on_device(events: EventSets, nominal_only: bool = False) -> tuple[Data, dict
 
 
 def draw_batch(data: Data, size: int, key: PRNGKeyArray) -> dict[str, Events]:
-    """``size`` events of each set, drawn with replacement; their weights add up to the yield.
+    """``size`` events of each set, drawn with replacement, scaled to the yield.
 
-    Each set is scaled as a whole, by its nominal weights.
+    Each set is scaled as a whole, by its nominal weights. Where none is negative, those of the
+    batch add up to the yield. A sum of weights of both signs may be anything, zero too: there the
+    events are scaled by how many of all they are, and add up to the yield on average.
     """
     batch = {}
     for i, (name, (events, weights, place)) in enumerate(sorted(data.items())):
         chosen = jax.random.randint(jax.random.fold_in(key, i), (size,), 0, len(events))
-        drawn = weights[chosen]
-        scale = weights[:, 0].sum() / drawn[:, 0].sum()
+        drawn, nominal = weights[chosen], weights[:, 0]
+        own = nominal.sum() / drawn[:, 0].sum()
+        scale = jnp.where(nominal.min() < 0, len(events) / size, own)
         batch[name] = Events(
             events[chosen], drawn * scale, None if place is None else place[chosen]
         )
@@ -284,7 +291,7 @@ def make_step(
 ) -> Callable[[State, PRNGKeyArray, Int[Array, ""], Data], tuple[State, Float[Array, ""]]]:
     """The function that does one step: state, key of the seed, step, data to state and loss.
 
-    A step whose loss or gradient is not finite changes nothing but the count of these.
+    A step whose loss, gradient or update is not finite changes nothing but the count of these.
     """
     settings = problem.settings
     optimiser = make_optimiser(settings)
@@ -297,8 +304,9 @@ def make_step(
         loss, gradient = eqx.filter_value_and_grad(
             lambda t: problem.loss(eqx.combine(t, frozen), batch, number / settings.steps)
         )(state.trainable)
-        finite = jnp.isfinite(loss) & jnp.isfinite(optax.tree.norm(gradient))
         updates, memory = optimiser.update(gradient, state.optimiser, state.trainable)
+        norms = [optax.tree.norm(gradient), optax.tree.norm(updates)]
+        finite = jnp.isfinite(jnp.stack([loss, *norms])).all()
         new = (eqx.apply_updates(state.trainable, updates), memory)
         kept = jax.tree.map(
             lambda a, b: jnp.where(finite, a, b), new, (state.trainable, state.optimiser)

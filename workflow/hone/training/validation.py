@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from hone.event_sets import EventSets, hard_histograms
+from hone.event_sets import EventSets, hard_histograms, scores_of
 from hone.fillable import fill
 from hone.histfactory import Model
 from hone.infer import asimov_limit, sigma_mu
@@ -51,7 +51,7 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
         )
 
     def validate(observable: Observable, progress: float) -> Row:
-        scores = {name: observable.score(x) for name, x in events.features.items()}
+        scores = scores_of(observable, events)
         # A bin that only a variation reaches has no fit, whatever the rest of the observable is
         # worth: the trace of the training is here too.
         histograms = {

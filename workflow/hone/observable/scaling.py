@@ -1,0 +1,40 @@
+"""Features in units of their standard deviations, in double precision and without overflow."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hone.errors import InputError
+
+__all__ = ["moments", "standardised"]
+
+
+def moments(events: np.ndarray, features: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each feature, float64 (F,); 1 for one that is constant.
+
+    Args:
+        events: features of events (n, F), up to the largest numbers that a double holds.
+        features: their names, for messages (F).
+
+    Raises:
+        InputError: a feature is not finite.
+    """
+    events = np.asarray(events, dtype=float)
+    # Squares of large numbers overflow: all are scaled by a power of two first, which rounds none.
+    powers = np.frexp(np.abs(events).max(axis=0))[1]
+    small = np.ldexp(events, -powers)
+    mean, deviation = (np.ldexp(x, powers) for x in (small.mean(axis=0), small.std(axis=0)))
+    for name, numbers in zip(features, zip(mean, deviation, strict=True), strict=True):
+        if not np.isfinite(numbers).all():
+            raise InputError(
+                f"feature {name!r} has mean {numbers[0]} and standard deviation {numbers[1]} over "
+                "the training events: exclude events where it is not finite"
+            )
+    return mean, np.where(deviation > 0, deviation, 1.0)
+
+
+def standardised(events: Any, mean: np.ndarray, scale: np.ndarray) -> Any:
+    """Events (n, F) less the mean, over the scale, float64; NumPy's or JAX's."""
+    # The halves of two large numbers have a difference that is finite.
+    return (0.5 * events.astype("float64") - 0.5 * mean) / (0.5 * scale)

@@ -1,0 +1,191 @@
+"""Sums of weights in double precision: right to 1e-9, or an error.
+
+Where no weight is negative any order of additions will do. Otherwise what rounding loses is added
+up too: large weights of both signs may cancel and leave little else.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hone.errors import InputError
+
+__all__ = ["Sums", "exact_parts", "refuse_lost_events", "variances"]
+
+_PIECE = 8192
+_WANTED = 1e-9
+_SMALLEST, _LARGEST = 1e-140, 1e140
+"""Of errors: their squares must be doubles with all their digits."""
+
+
+def exact_parts(weights: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Arrays like the weights (..., n) that add up to them, with sums that are hardly rounded.
+
+    The weights themselves if none is negative. If some are: their leading digits, multiples of one
+    power of two, any sum of which is exact, and the small rest (S. M. Rump, T. Ogita, S. Oishi,
+    SIAM J. Sci. Comput. 31 (2008) 189).
+    """
+    if not weights.size or weights.min() >= 0:
+        return (weights,)
+    with np.errstate(over="ignore", invalid="ignore"):  # seen in the sums
+        power = np.frexp(_largest(weights))[1] + weights.shape[-1].bit_length() + 1
+        shift = np.ldexp(1.0, power)
+        leading = weights + shift
+        leading -= shift
+        return leading, weights - leading
+
+
+def _largest(numbers: np.ndarray) -> np.ndarray:
+    """Largest absolute value of each row (..., 1)."""
+    highest, lowest = (f(axis=-1, keepdims=True) for f in (numbers.max, numbers.min))
+    return np.maximum(highest, -lowest)
+
+
+def variances(weights: Any, shares: Any, histograms: str) -> Any:
+    """Variances of bins in which events have shares: the one definition, NumPy's or JAX's.
+
+    ``soft``: the bins are sums of weight x share, and their variances of (weight x share)^2.
+    ``hard``: the events will be counted, each in one bin, with its share as the probability; what
+    is expected of the sum of weight^2 there is the sum of weight^2 x share. Of shares that are 0
+    or 1 both are the same.
+
+    Args:
+        weights: (..., n).
+        shares: of each event in each bin (n, B).
+        histograms: which ones will be fitted, ``hard`` or ``soft``.
+
+    Returns:
+        (..., B)
+    """
+    return weights**2 @ (shares if histograms == "hard" else shares**2)
+
+
+class Sums:
+    """Sums of weights, and of their squares, in bins: of T templates with the same events (T, B).
+
+    Args:
+        templates: number of weights of each event.
+        bins: number of bins.
+    """
+
+    def __init__(self, templates: int, bins: int = 1) -> None:
+        self._leading, self._rest, self._unknown = np.zeros((3, templates, bins))
+        self._smallest = np.full((templates, 1), np.inf)
+        self.absolute = np.zeros((templates, bins))
+        """Sums of the weights without their signs."""
+        self.variances = np.zeros((templates, bins))
+        """Sums of the squares."""
+
+    @property
+    def values(self) -> np.ndarray:
+        """Sums of the weights (T, B)."""
+        return self._leading + self._rest
+
+    def add(self, weights: np.ndarray, shares: np.ndarray) -> None:
+        """Some thousand events.
+
+        Args:
+            weights: float64 (T, n).
+            shares: of each event in each bin, from 0 to 1, float64 (n, B).
+        """
+        with np.errstate(over="ignore", invalid="ignore"):  # seen in the end
+            self.variances += variances(weights, shares, "soft")
+            parts = exact_parts(weights)
+            sums = [part @ shares for part in parts]
+            if len(parts) == 1:
+                self.absolute += sums[0]
+            else:
+                lost = _largest(parts[1]) * len(shares) * np.finfo(float).eps
+                self._unknown += lost * shares.sum(axis=0)
+                sizes = np.abs(weights)
+                self.absolute += sizes @ shares
+                sizes[sizes == 0] = np.inf
+                self._smallest = np.minimum(self._smallest, sizes.min(axis=1, keepdims=True))
+            for more in sums:
+                total = self._leading + more
+                back = total - self._leading
+                self._rest += (self._leading - (total - back)) + (more - back)
+                self._leading = total
+
+    def count(self, weights: np.ndarray, bins: np.ndarray | None = None) -> None:
+        """Any number of events, each in one bin.
+
+        Args:
+            weights: float64 (T, n).
+            bins: of each event, int (n,); the first if not given.
+        """
+        for start in range(0, weights.shape[1], _PIECE):
+            piece = weights[:, start : start + _PIECE]
+            inside = np.zeros((piece.shape[1], self.values.shape[1]))
+            if bins is None:
+                inside[:, 0] = 1.0
+            else:
+                inside[np.arange(len(inside)), bins[start : start + _PIECE]] = 1.0
+            self.add(piece, inside)
+
+    def total(self, what: str) -> float:
+        """The sum in the first bin for the first template.
+
+        Args:
+            what: it is, for messages.
+
+        Raises:
+            InputError: it is not known to 1e-9.
+        """
+        self.refuse_unknown(lambda *_: what)
+        return float(self.values[0, 0])
+
+    def refuse_unknown(
+        self, where: Callable[[int, int], str], columns: slice = slice(None), factor: float = 1.0
+    ) -> None:
+        """Refuse sums of which not nine digits are known, or squares that no double holds.
+
+        Args:
+            where: what to call a template and a bin, by their numbers.
+            columns: bins to look at.
+            factor: what sums are multiplied with in the end.
+
+        Raises:
+            InputError: names the first of them, and why.
+        """
+        with np.errstate(all="ignore"):
+            values, absolute = self.values[:, columns], self.absolute[:, columns]
+            yields, unknown = np.abs(factor * values), self._unknown[:, columns]
+            size = np.maximum(np.abs(values), np.where(np.isinf(self._smallest), 0, self._smallest))
+            errors = np.sqrt(self.variances[:, columns]) * np.array([1, factor])[:, None, None]
+            weighed = ((errors > _SMALLEST) & (errors < _LARGEST)).all(axis=0)
+            reasons = {
+                "are too large for a sum": ~(np.isfinite(yields) & np.isfinite(absolute)),
+                "cancel so far that their sum is not known": unknown > _WANTED * size,
+                "are too large or too small for a sum of their squares": (absolute > 0) & ~weighed,
+                "add up to too small a number": (values != 0) & (yields < np.finfo(float).tiny),
+            }
+        for reason, bad in reasons.items():
+            if bad.any():
+                template, column = map(int, np.argwhere(bad)[0])
+                raise InputError(
+                    f"{where(template, column)}: the weights {reason} (sum "
+                    f"{values[template, column]:g}, without signs {absolute[template, column]:g}"
+                    + (f", times {factor:g}" if factor != 1 else "")
+                    + "); look at the weight"
+                )
+
+
+def refuse_lost_events(what: str, filled: float, entered: float, absolute: float) -> None:
+    """Refuse a histogram that has not all the weight of its events.
+
+    Args:
+        what: the histogram, for the message.
+        filled: sum of its bins.
+        entered: sum of the weights of its events.
+        absolute: sum of these without their signs.
+
+    Raises:
+        InputError: they differ by more than 1e-9 of the sum without signs.
+    """
+    if not abs(filled - entered) <= _WANTED * absolute:
+        raise InputError(
+            f"{what}: its bins add up to {filled:.10g}, the weights of its events to "
+            f"{entered:.10g}: events are lost, or weigh more than a sum can hold"
+        )
