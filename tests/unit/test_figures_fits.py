@@ -50,7 +50,6 @@ def result(systematics=3, regions=("SR",), bins=4, blind=False):
         "poi": "mu",
         "signals": ["signal"],
         "blind": blind,
-        "clipped": False,
         "fit": {
             **parameters,
             "correlation": correlation.tolist(),
@@ -65,7 +64,6 @@ def result(systematics=3, regions=("SR",), bins=4, blind=False):
             "postfit_down": (-impacts).tolist(),
             "data": "expected" if blind else "observation",
             "mu": 1.0 if blind else None,
-            "clipped": False,
             "cut_off": names[1:2],
             "parameters": n - 1,
             "poi_value": 0.9,
@@ -151,6 +149,14 @@ def test_what_does_not_exist_is_said():
         draw_prediction(content, "postfit", "o"),
     ):
         assert figure.axes[0].texts[0].get_text() == "no fit converged"
+
+
+def test_a_best_fit_without_uncertainties_is_said():
+    content = result()
+    content["fit"] |= {"uncertainty": None, "correlation": None}
+    content["reasons"] = {"uncertainty": "not curved"}
+    for draw in (draw_pulls, draw_correlation):
+        assert draw(content, "o").axes[0].texts[0].get_text() == "not curved"
 
 
 @pytest.mark.parametrize("bins", [1, 40])

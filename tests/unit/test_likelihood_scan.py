@@ -1,6 +1,7 @@
 """Profiles, contours and toys are those of pyhf and of the asymptotic formulae."""
 
 import json
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,13 +10,14 @@ import pytest
 from scipy.integrate import quad
 from specs import MODELS, pseudo_data, typical
 
-from hone import infer
+from hone import infer, likelihood_scan
+from hone.best_fit import find_best_fit
 from hone.figures.likelihood import draw_contour, draw_profile, draw_toys
 from hone.histfactory import from_pyhf
 from hone.infer.densities import qtilde_density, qtilde_tail
 from hone.infer.mle import checked_setup
 from hone.infer.scan import around, scan
-from hone.likelihood_scan import find_minimum, leading_nuisance, likelihood_of
+from hone.likelihood_scan import leading_nuisance, likelihood_of
 from hone.toy_tests import p_values, toy_test, toy_test_or_reason
 
 STRENGTH = [{"name": "mu", "type": "normfactor", "data": None}]
@@ -180,9 +182,43 @@ def test_derivatives_around_a_point_are_those_of_finite_differences(found):
 def test_a_minimum_without_data_to_explain_it_is_zero(found):
     model, minima, _ = found
     assert minima["asimov"].value == pytest.approx(0, abs=1e-12)
-    assert find_minimum(model, minima["asimov"].data).pars[model.config.poi_index] == (
+    assert find_best_fit(model, minima["asimov"].data).pars[model.config.poi_index] == (
         pytest.approx(1, abs=1e-6)
     )
+
+
+def test_a_deeper_minimum_that_a_scan_finds_becomes_the_best_fit(found, monkeypatch):
+    """All scans are made again around it."""
+    model, fits, content = found
+
+    def shallow(model, data, near=None):
+        best = find_best_fit(model, data, near)
+        if near is not None:
+            return best
+        poi, pars = model.config.poi_index, best.pars.copy()
+        pars[poi] += 0.3
+        return replace(best, pars=pars, value=float(around(model, data, pars[None]).value[0]))
+
+    monkeypatch.setattr(likelihood_scan, "find_best_fit", shallow)
+    again, profile, contour = likelihood_of(model, fits["observed"].data, reasons := {})
+    assert reasons == {}
+    for name, fit in fits.items():
+        np.testing.assert_allclose(again[name].pars, fit.pars, atol=1e-6)
+        assert again[name].value == pytest.approx(fit.value, abs=1e-9)
+        np.testing.assert_allclose(
+            profile[name]["profiled"], content["profile"][name]["profiled"], atol=1e-5
+        )
+        of_two = content["contour"][name]["best_fit"]
+        np.testing.assert_allclose(contour[name]["best_fit"], of_two, atol=1e-6)
+
+
+def test_a_deeper_minimum_that_no_fit_finds_is_no_profile(found, monkeypatch):
+    model, fits, _ = found
+    wrong = replace(fits["asimov"], value=fits["asimov"].value + 1)
+    monkeypatch.setattr(likelihood_scan, "find_best_fit", lambda *_, **__: wrong)
+    _, profile, contour = likelihood_of(model, None, reasons := {})
+    assert profile is contour is None
+    assert "deeper minimum" in reasons["profile"]
 
 
 @pytest.mark.parametrize("background_only", [True, False])

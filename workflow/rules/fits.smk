@@ -2,6 +2,7 @@ rule fit_workspace:
     input:
         selected="<results>/{signal}/{observable}/selected.json",
         workspaces=all_seeds("workspace.json"),
+        likelihood="<results>/{signal}/{observable}/likelihood.json",
     output:
         "<results>/{signal}/{observable}/fit.json",
     log:
@@ -19,7 +20,7 @@ rule fit_workspace:
         blind=BLIND,
         made_by=made_by("fit_workspace"),
     message:
-        "Fitting the workspace of {wildcards.observable} for {wildcards.signal}"
+        "Describing the best fit of {wildcards.observable} for {wildcards.signal}"
     script:
         "../scripts/fit_workspace.py"
 

@@ -1,4 +1,4 @@
-"""The likelihood of the selected seed: profile, contours, toys against asymptotic formulae."""
+"""The likelihood of the selected seed: best fits, profile, contours, toys."""
 
 import numpy as np
 
@@ -23,7 +23,7 @@ with job(snakemake) as provenance:
         raise InputError(f"{path}: {error}") from error
     observed = None if params.blind else data
     reasons = {}
-    _, profile, contour = likelihood_of(model, observed, reasons)
+    fits, profile, contour = likelihood_of(model, observed, reasons)
     median = limits["expected_limits"][2]
     toys = toy_test_or_reason(
         model,
@@ -38,6 +38,7 @@ with job(snakemake) as provenance:
         {
             "seed": read_json(choice)["seed"],
             "poi": model.config.poi_name,
+            "best_fit": {name: fit.stored() for name, fit in fits.items()},
             "profile": profile,
             "contour": contour,
             "toys": None if toys is None else {**toys, "at_limit": median is not None},

@@ -32,8 +32,6 @@ def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> 
         return note(title, content["reasons"][which])
     if content["blind"] and which == "postfit":
         title += ", expected (blind)"
-    if content["clipped"] and which == "postfit":
-        title += ", negative yields taken as zero"
     stack = {
         name: np.concatenate([_of_sample(c, name) for c in channels.values()])
         for name in _order(content, channels)
