@@ -6,9 +6,8 @@ from typing import Any
 import mplhep
 import numpy as np
 from matplotlib.figure import Figure
-from mplhep.error_estimation import poisson_interval
 
-from hone.figures.style import SIGNAL, new_figure, note, shade
+from hone.figures.style import SIGNAL, count_errors, new_figure, note, shade
 
 __all__ = ["draw_prediction"]
 
@@ -69,7 +68,7 @@ def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> 
             histtype="errorbar",
             color="black",
             label="observed",
-            yerr=True,
+            yerr=count_errors(observed),
         )
     _scale(main, total, band, observed)
     main.set_ylabel("events")
@@ -82,8 +81,7 @@ def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> 
     top = float(np.nanmax([0.5, *np.minimum(1.2 * band / safe, 2.0)]))
     if observed is not None:
         quotient = observed / safe
-        # The same intervals as above.
-        error = np.abs(poisson_interval(observed, observed) - observed) / safe
+        error = count_errors(observed) / safe
         ratio.errorbar(edges[:-1] + 0.5, quotient, error, fmt="o", color="black", markersize=5)
         top = float(np.nanmax([top, *np.minimum(1.1 * np.abs(quotient - 1), 2.0)]))
         _arrows(ratio, edges[:-1] + 0.5, quotient, 1 + top)
