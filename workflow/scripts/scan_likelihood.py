@@ -1,7 +1,5 @@
 """The likelihood of the selected seed: best fits, profile, contours, toys."""
 
-import numpy as np
-
 from hone.errors import InputError, ModelError
 from hone.files import read_json, write_json
 from hone.histfactory import from_pyhf
@@ -30,7 +28,7 @@ with job(snakemake) as provenance:
         1.0 if median is None else median,
         observed,
         params.toys,
-        np.random.default_rng(params.seed),
+        params.seed,
         reasons,
     )
     write_json(
