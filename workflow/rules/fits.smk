@@ -14,7 +14,7 @@ rule fit_workspace:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1500),
+        mem_mb=growing(2000),
         runtime=growing(30),
     params:
         blind=BLIND,
