@@ -170,6 +170,13 @@ def test_any_yields_are_drawn(bins, scale, tmp_path):
     draw_prediction(content, "prefit", "o").savefig(tmp_path / "a.png")
 
 
+def test_a_rate_on_its_edge_does_not_stretch_the_axis():
+    content = result()
+    channel = content["postfit"]["SR"]
+    channel["samples"]["background"][3] = -channel["samples"]["signal"][3] + 1e-10
+    assert draw_prediction(content, "postfit", "o").axes[0].get_yscale() == "linear"
+
+
 def test_global_settings_of_matplotlib_stay():
     before = dict(plt.rcParams)
     draw_impacts(result(), "o")

@@ -122,7 +122,8 @@ def _scale(axes: Any, total: np.ndarray, band: np.ndarray, observed: np.ndarray 
     """Logarithmic where bins differ by more than a factor of 30, with room for the legend."""
     points = total if observed is None else np.concatenate([total, observed])
     highest = max(float(np.max(points)), float(np.max(total + band)), 1e-3)
-    positive = points[points > 0]
+    # A rate on its edge is 1e-10, not a scale to be shown.
+    positive = points[points > 1e-6]
     lowest = float(np.min(positive)) if len(positive) else highest
     if highest > 30 * lowest:
         axes.set_yscale("log")
