@@ -30,7 +30,7 @@ FIGURES = [
     ("signal__neos__edges", "bin edges and bandwidth as they move"),
     ("signal__neos__gradient", "the objective's gradient against finite differences"),
     ("signal__neos__prefit", "observation and prediction before the fit"),
-    ("signal__neos__impacts", "impacts on the signal strength, by cabinetry"),
+    ("signal__neos__impacts", "impacts on the signal strength"),
     ("signal__neos__profile", "profile likelihood"),
     ("signal__neos__contour", "signal strength and leading nuisance parameter, with the gradient"),
     ("signal__neos__toys", "toys against asymptotic formulae"),

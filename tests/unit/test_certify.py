@@ -5,7 +5,7 @@ import pytest
 from specs import blobs_like, typical
 
 from hone import infer
-from hone.certify import certify
+from hone.certify import TOLERANCE, certify, difference
 from hone.errors import FitError
 from hone.histfactory import from_pyhf
 from hone.results import compute_limits
@@ -39,6 +39,26 @@ def test_a_wrong_limit_fails():
         found_and_checked(typical(), OBSERVED, spoil)
 
 
+def test_small_cls_are_compared_in_their_logarithm():
+    """Of a CLs of 4e-7, all but 1e-3 was once agreement."""
+    assert difference(0.05, 0.0505) == pytest.approx(5e-4)
+    assert difference(4e-7, 4.4e-7) == difference(4.4e-7, 4e-7) == pytest.approx(np.log(1.1))
+    assert difference(0.009, 0.02) == pytest.approx(np.log(20 / 9))
+    # below the smallest normal number there is nothing to compare
+    assert difference(0.0, 0.0) == difference(0.0, 5e-324) == 0
+    assert difference(0.0, 1e-100) > TOLERANCE
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5, 1.002])
+def test_a_wrong_cls_fails_however_small(factor):
+    def spoil(limits):
+        assert limits["expected_cls"][2] < 1e-6
+        limits["expected_cls"][2] *= factor
+
+    with pytest.raises(FitError, match=r"pyhf finds CLs = \d\.\d+e-\d+ for expected_cls\[2\]"):
+        found_and_checked(typical(), OBSERVED, spoil)
+
+
 def test_a_worse_minimum_of_pyhf_is_written_down():
     oracle = blobs_like(
         [0.5018, 1.8518, 3.0933, 5.4121, 9.141],
@@ -50,6 +70,16 @@ def test_a_worse_minimum_of_pyhf_is_written_down():
         _, check = found_and_checked(oracle, np.array([50.0, 30.0, 10.0, 5.0, 5.0, 0.0]))
     assert not check["agrees"]
     assert any("above hone's in -2 ln L" in note for note in check["notes"])
+    # what is noted is not among what agrees
+    assert check["max_difference"] is None or check["max_difference"] <= check["tolerance"]
+
+
+def test_nothing_compared_is_no_agreement(monkeypatch):
+    monkeypatch.setattr("hone.certify._pyhf_hypotest", lambda *_: None)
+    _, check = found_and_checked(typical(), OBSERVED)
+    assert check["max_difference"] is None
+    assert not check["agrees"]
+    assert check["expected_limits"] == [None] * 5
 
 
 def test_a_limit_that_does_not_exist_is_null_with_a_reason():

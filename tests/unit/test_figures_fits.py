@@ -50,7 +50,6 @@ def result(systematics=3, regions=("SR",), bins=4, blind=False):
         "poi": "mu",
         "signals": ["signal"],
         "blind": blind,
-        "clipped": False,
         "fit": {
             **parameters,
             "correlation": correlation.tolist(),
@@ -65,7 +64,6 @@ def result(systematics=3, regions=("SR",), bins=4, blind=False):
             "postfit_down": (-impacts).tolist(),
             "data": "expected" if blind else "observation",
             "mu": 1.0 if blind else None,
-            "clipped": False,
             "cut_off": names[1:2],
             "parameters": n - 1,
             "poi_value": 0.9,
@@ -153,6 +151,14 @@ def test_what_does_not_exist_is_said():
         assert figure.axes[0].texts[0].get_text() == "no fit converged"
 
 
+def test_a_best_fit_without_uncertainties_is_said():
+    content = result()
+    content["fit"] |= {"uncertainty": None, "correlation": None}
+    content["reasons"] = {"uncertainty": "not curved"}
+    for draw in (draw_pulls, draw_correlation):
+        assert draw(content, "o").axes[0].texts[0].get_text() == "not curved"
+
+
 @pytest.mark.parametrize("bins", [1, 40])
 @pytest.mark.parametrize("scale", [0.0, 1e-3, 1e9])
 def test_any_yields_are_drawn(bins, scale, tmp_path):
@@ -162,6 +168,13 @@ def test_any_yields_are_drawn(bins, scale, tmp_path):
         channel["samples"]["background"][0] = -1e-9
         channel["uncertainty"] = [0.1 * scale] * bins
     draw_prediction(content, "prefit", "o").savefig(tmp_path / "a.png")
+
+
+def test_a_rate_on_its_edge_does_not_stretch_the_axis():
+    content = result()
+    channel = content["postfit"]["SR"]
+    channel["samples"]["background"][3] = -channel["samples"]["signal"][3] + 1e-10
+    assert draw_prediction(content, "postfit", "o").axes[0].get_yscale() == "linear"
 
 
 def test_global_settings_of_matplotlib_stay():

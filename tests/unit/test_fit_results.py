@@ -1,4 +1,4 @@
-"""The fit of a workspace: pyhf, cabinetry and hone's own fit are the oracle."""
+"""The fit of a workspace: pyhf, Minuit through cabinetry, and scans are the oracle."""
 
 import copy
 import json
@@ -8,12 +8,14 @@ import numpy as np
 import pyhf
 import pytest
 import specs
-from cabinetry import model_utils
+from scipy.stats import chi2
 
 from hone import infer
-from hone.errors import ModelError
+from hone.bands import envelope
+from hone.errors import FitError, ModelError
 from hone.fit_results import fit_results
 from hone.histfactory import from_pyhf
+from hone.likelihood_scan import likelihood_of
 
 
 def workspace(model, data):
@@ -44,17 +46,66 @@ def test_the_best_fit_is_that_of_pyhf(fitted):
     best, value = pyhf.infer.mle.fit(data, model, return_fitted_val=True)
     fit = content["fit"]
     assert fit["labels"] == model.config.par_names
-    np.testing.assert_allclose(fit["bestfit"], best, atol=2e-3)
-    assert fit["twice_nll"] == pytest.approx(float(value), abs=1e-3)
+    np.testing.assert_allclose(fit["bestfit"], best, atol=1e-4)
+    assert fit["twice_nll"] == pytest.approx(float(value), abs=1e-6)
     assert content["reasons"] == {}
     assert 0 < fit["goodness_of_fit"] < 1
     assert content["observation"] == {"SR": data[:5].tolist()}
 
 
-def test_uncertainties_are_those_of_the_hessian(fitted):
-    model, data, content = fitted
-    found = infer.fit(data, from_pyhf(model), return_uncertainties=True)
-    np.testing.assert_allclose(content["fit"]["uncertainty"], np.asarray(found)[:, 1], rtol=0.02)
+def multimodal(seed):
+    model, data = specs.multimodal(seed)
+    return model, np.concatenate([data[:5], model.config.auxdata])
+
+
+MULTIMODAL = {f"multimodal{seed}": multimodal(seed) for seed in (0, 2, 3, 9)}
+FITTED = {name: (model, specs.pseudo_data(model, 4, 1.0)) for name, model in specs.MODELS.items()}
+
+
+def inverse_hessian(model, data, pars, free, step=1e-3):
+    """Of pyhf's -ln L by central differences, 0 for what is not free."""
+    units = step * np.eye(len(pars))[free]
+
+    def value(shift):
+        return -float(model.logpdf(pars + shift, data)[0])
+
+    hessian = [
+        [
+            (value(a + b) - value(a - b) - value(b - a) + value(-a - b)) / (4 * step**2)
+            for b in units
+        ]
+        for a in units
+    ]
+    found = np.zeros((len(pars), len(pars)))
+    found[np.ix_(free, free)] = np.linalg.inv(hessian)
+    return found
+
+
+@pytest.mark.parametrize("name", [*FITTED, *MULTIMODAL])
+def test_the_fit_is_that_of_minuit_and_no_fit_of_minuit_is_deeper(name):
+    model, data = (FITTED | MULTIMODAL)[name]
+    fit = fit_results(workspace(model, data))["fit"]
+    pars, errors, matrix = (np.array(fit[k]) for k in ("bestfit", "uncertainty", "correlation"))
+    held = errors == 0
+    covariance = inverse_hessian(model, data, pars, ~held)
+    np.testing.assert_allclose(matrix * np.outer(errors, errors), covariance, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(errors, np.sqrt(np.diag(covariance)), rtol=1e-3)
+
+    on_bound = np.isin(fit["labels"], fit["on_bound"])
+    start = pars if name in MULTIMODAL else np.array(model.config.suggested_init())
+    for fixed in (held & ~on_bound, held):
+        minuit = cabinetry.fit.fit(
+            model, data.tolist(), init_pars=np.where(fixed, pars, start).tolist(),
+            fix_pars=fixed.tolist(), strategy=2, tolerance=1e-3,
+        )  # fmt: skip
+        assert fit["twice_nll"] < minuit.best_twice_nll + 1e-6
+    assert fit["twice_nll"] == pytest.approx(minuit.best_twice_nll, abs=1e-4)
+    assert (abs(pars - minuit.bestfit) <= 0.01 * minuit.uncertainty + 1e-9).all()
+    # Its second derivatives are differences of large steps: with many parameters, those of pyhf's
+    # likelihood by small ones, above, are not its own.
+    np.testing.assert_allclose(errors, minuit.uncertainty, rtol=0.1)
+    found = np.where(np.logical_or.outer(held, held), 0.0, minuit.corr_mat)
+    np.testing.assert_allclose(matrix, found, atol=0.1)
 
 
 def test_impacts_are_those_of_cabinetry(fitted):
@@ -84,37 +135,82 @@ def test_an_impact_is_the_shift_of_a_fit_with_the_parameter_fixed(fitted):
     assert ranking["postfit_up"][at] == pytest.approx(float(shifted - best), abs=2e-4)
 
 
-def test_predictions_are_those_of_cabinetry():
+def moved_by_pyhf(model, pars, errors, place):
+    """Changes of the rates in one channel by each parameter up and down, and their sums."""
+
+    def rates(moved):
+        found = model.expected_data(moved, include_auxdata=False)[place]
+        return np.append(found, found.sum())
+
+    nominal = rates(pars)
+    steps = np.diag(errors)
+    return (np.array([rates(pars + s * step) - nominal for step in steps]) for s in (1, -1))
+
+
+def test_yields_are_pyhfs_and_their_errors_the_envelope_of_its_changes():
     model = specs.everything(only="histosys")
     data = specs.pseudo_data(model, 2, 2.0)
     content = fit_results(workspace(model, data))
     assert list(content["prefit"]) == ["channel0", "channel1"]
-    results = cabinetry.fit.fit(model, data.tolist())
-    for which, oracle in (
-        ("prefit", model_utils.prediction(model)),
-        ("postfit", model_utils.prediction(model, fit_results=results)),
-    ):
-        for c, channel in enumerate(content[which].values()):
-            for s, yields in enumerate(channel["samples"].values()):
-                np.testing.assert_allclose(yields, oracle.model_yields[c][s], rtol=2e-3)
-            stdev = oracle.total_stdev_model_bins[c][-1]
-            np.testing.assert_allclose(channel["uncertainty"], stdev, rtol=5e-3)
-            assert channel["total"] == pytest.approx(np.sum(oracle.model_yields[c]), rel=2e-3)
-            of_all = oracle.total_stdev_model_channels[c][-1]
-            assert channel["total_uncertainty"] == pytest.approx(of_all, rel=5e-3)
+    fit = content["fit"]
+    widths = [x or 0.0 for x in fit["prefit_uncertainty"]]
+    before = (fit["prefit_value"], widths, np.eye(len(widths)))
+    after = (fit["bestfit"], fit["uncertainty"], fit["correlation"])
+    for which, (pars, errors, matrix) in (("prefit", before), ("postfit", after)):
+        yields = model.main_model.expected_data(np.array(pars), return_by_sample=True)
+        for name, channel in content[which].items():
+            place = model.config.channel_slices[name]
+            for s, of_sample in enumerate(channel["samples"].values()):
+                np.testing.assert_allclose(of_sample, yields[s, place])
+            change = envelope(*moved_by_pyhf(model, np.array(pars), errors, place))
+            *bins, of_all = np.sqrt(np.diag(change.T @ np.array(matrix) @ change))
+            np.testing.assert_allclose(channel["uncertainty"], bins)
+            assert channel["total"] == pytest.approx(yields[:, place].sum())
+            assert channel["total_uncertainty"] == pytest.approx(of_all)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_deepest_of_several_minima_is_found(seed):
-    model, data = specs.multimodal(seed)
-    compiled = from_pyhf(model)
-    _, best = infer.fit(
-        np.concatenate([data[:5], model.config.auxdata]), compiled, return_fitted_val=True
+    model, data = multimodal(seed)
+    _, best = infer.fit(data, from_pyhf(model), return_fitted_val=True)
+    assert fit_results(workspace(model, data))["fit"]["twice_nll"] <= float(best) + 1e-6
+
+
+def few_events(seed):
+    """Random templates as those of a trained observable, and a handful of events."""
+    rng = np.random.default_rng(seed)
+    signal = np.sort(rng.dirichlet(np.ones(5))) * 12
+    background = np.sort(rng.dirichlet(0.5 * np.ones(5)))[::-1] * 25 + 0.05
+    up, down = (background * np.exp(rng.normal(0, 0.6, 5)) for _ in range(2))
+    errors = [(0.05 * signal).tolist(), (0.1 * background).tolist()]
+    model = specs.blobs_like(
+        signal.tolist(), background.tolist(), up.tolist(), down.tolist(), errors
     )
-    content = fit_results(workspace(model, data))
-    assert content["fit"]["twice_nll"] < float(best) + 2e-3
-    if not content["clipped"]:
-        assert content["fit"]["twice_nll"] > float(best) - 2e-3
+    counts = rng.poisson(background + rng.choice([0.0, 1.0]) * signal)
+    return model, np.concatenate([counts, model.config.auxdata])
+
+
+def test_fit_profile_and_contour_have_one_best_fit():
+    """Cabinetry's fit was another one than that of the scans: mu-hat 0 and 0.02."""
+    for seed in range(6):
+        oracle, data = few_events(seed)
+        model, spec = from_pyhf(oracle), workspace(oracle, data)
+        fits, profile, contour = likelihood_of(model, data, reasons := {})
+        assert reasons == {}
+        fit = fit_results(spec, known=json.loads(json.dumps(fits["observed"].stored())))["fit"]
+        poi = oracle.config.poi_index
+        leading = fit["labels"].index(contour["parameter"])
+        assert fit["bestfit"][poi] == profile["observed"]["best_fit"]
+        assert [fit["bestfit"][k] for k in (poi, leading)] == contour["observed"]["best_fit"]
+        mus, rise = profile["mu"], profile["observed"]["profiled"]
+        for k in (0, 20, 60):
+            value = infer.fixed_poi_fit(mus[k], data, model, return_fitted_val=True)[1]
+            assert rise[k] + fit["twice_nll"] == pytest.approx(float(value), abs=1e-6)
+        # what it finds by itself
+        alone = fit_results(spec)["fit"]
+        assert alone["bestfit"][poi] == pytest.approx(fit["bestfit"][poi], abs=1e-6)
+        assert alone["twice_nll"] == pytest.approx(fit["twice_nll"], abs=1e-6)
+        assert alone["deviance"] == pytest.approx(fit["deviance"], abs=1e-6)
 
 
 def test_a_parameter_on_its_bound_is_held_there_and_impacts_are_expected_ones():
@@ -141,7 +237,9 @@ def test_the_only_parameter_on_its_bound_leaves_nothing_to_fit():
     fit = content["fit"]
     assert (fit["on_bound"], fit["bestfit"], fit["uncertainty"]) == (["mu"], [0.0], [0.0])
     assert fit["twice_nll"] == pytest.approx(-2 * float(model.logpdf([0.0], data)[0]))
-    assert content["reasons"]["goodness_of_fit"] == "no free parameter, or no fewer than bins"
+    # nothing is fitted: every bin counts
+    assert fit["degrees_of_freedom"] == 7
+    assert fit["goodness_of_fit"] == pytest.approx(chi2.sf(fit["deviance"], 7))
     for channel in content["postfit"].values():
         assert set(channel["uncertainty"]) == {0.0}
 
@@ -163,7 +261,8 @@ def test_uncertainties_are_right_where_the_fit_starts_at_its_minimum():
     np.testing.assert_allclose(content["fit"]["uncertainty"], found[:, 1], rtol=0.01)
 
 
-def test_negative_rates_are_no_fit():
+def test_a_fit_that_ends_on_the_edge_of_negative_rates_says_so():
+    """Minuit goes beyond; so did the fit of the figures, until negative yields were clipped."""
     model = specs.blobs_like(
         [0.8, 2.8, 3.2, 4.2, 9.0],
         [86.6, 10.6, 2.0, 0.64, 0.17],
@@ -172,10 +271,70 @@ def test_negative_rates_are_no_fit():
     )
     data = np.array([82.0, 8, 1, 0, 0, 0])
     content = fit_results(workspace(model, data))
-    assert content["clipped"]
-    assert "negative" in content["notes"][0]
+    _, best = infer.fit(data, from_pyhf(model), return_fitted_val=True)
+    assert content["fit"]["twice_nll"] == pytest.approx(float(best), abs=1e-6)
+    assert "the expected rate of bin 4 reaches zero" in content["notes"][-1]
     yields = content["postfit"]["SR"]["samples"].values()
     assert all(x >= 0 for several in yields for x in several)
+
+
+def five_bins(observed, *empty):
+    """A signal, a background with a norm of 10 %, and free norms of an empty sample."""
+
+    def free(name):
+        return {"name": name, "type": "normfactor", "data": None}
+
+    norm = {"name": "n", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}}
+    samples = [
+        {"name": "s", "data": [5.0] * 5, "modifiers": [free("mu")]},
+        {"name": "b", "data": [100.0] * 5, "modifiers": [norm]},
+        *({"name": f"e{k}", "data": [0.0] * 5, "modifiers": [free(k)]} for k in empty),
+    ]
+    model = pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
+    return workspace(model, np.array([*observed, 0.0]))
+
+
+@pytest.mark.parametrize(
+    ("spec", "freedom", "p"),
+    [
+        # mu is held at 0; right values of scipy's minimum of the deviance
+        (five_bins((88, 96, 85, 90, 91)), 5, 0.9054),
+        (five_bins((104, 108, 95, 110, 97)), 4, 0.7895),
+        (five_bins((104, 108, 95, 110, 97), "k"), 4, 0.7895),
+    ],
+)
+def test_what_is_held_takes_no_degree_of_freedom(spec, freedom, p):
+    fit = fit_results(spec)["fit"]
+    assert fit["degrees_of_freedom"] == freedom
+    assert fit["goodness_of_fit"] == pytest.approx(p, abs=5e-5)
+    model, data = cabinetry.model_utils.model_and_data(spec)
+    minuit = cabinetry.fit.fit(
+        model, data, fix_pars=[x == 0 for x in fit["uncertainty"]], tolerance=1e-3,
+        init_pars=fit["bestfit"], goodness_of_fit=True,
+    )  # fmt: skip
+    # 0.6 counts what is held; the deviance is the same
+    counted = 5 - cabinetry.model_utils.unconstrained_parameter_count(model)
+    assert minuit.goodness_of_fit == pytest.approx(chi2.sf(fit["deviance"], counted), abs=1e-5)
+
+
+def test_without_uncertainties_there_is_still_a_best_fit(fitted, monkeypatch):
+    model, data, content = fitted
+    spec = workspace(model, data)
+    original = infer.fit
+
+    def without(*arguments, **options):
+        if options.get("return_uncertainties"):
+            raise FitError("the fit has no uncertainties")
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(infer, "fit", without)
+    bare = fit_results(spec)
+    np.testing.assert_allclose(bare["fit"]["bestfit"], content["fit"]["bestfit"], atol=1e-6)
+    assert bare["fit"]["uncertainty"] is bare["fit"]["correlation"] is bare["postfit"] is None
+    for name in ("uncertainty", "correlation", "postfit"):
+        assert bare["reasons"][name] == "the fit has no uncertainties"
+    assert "ranking" in bare["reasons"]
+    json.dumps(bare, allow_nan=False)
 
 
 def test_what_does_not_exist_has_a_reason():
@@ -196,7 +355,7 @@ def test_what_does_not_exist_has_a_reason():
     spec["observations"][0]["data"] = [5.0, 1, 1, 1, 1]
     content = fit_results(spec)
     assert content["fit"] is content["postfit"] is content["ranking"] is None
-    assert "converged" in content["reasons"]["fit"]
+    assert "did not converge" in content["reasons"]["fit"]
     assert content["prefit"] is not None
     json.dumps(content, allow_nan=False)
 

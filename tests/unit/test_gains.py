@@ -159,12 +159,31 @@ def test_the_headline_says_the_best_limit_its_gain_and_pyhfs_verdict():
     assert "median of 3 seeds, 0.2010 to 0.2030" in first
     assert "per cent below bce (0.4040)" in first
     assert first.endswith("No observable can be below 0.2000.")
-    assert "to 2e-07" in text
-    assert "for 3 workspaces" in text
+    assert "by nominal medians over seeds." in first
+    verdict = text.splitlines()[-1]
+    assert verdict.startswith("pyhf agrees to 2e-07 for 6 of 9 workspaces; for 3 its own fit ")
+    assert verdict.endswith("see pyhf_check.notes in limits.json.")
+    single = headline(compared(rows(seeds=1), "bce"), {})
+    assert "by nominal limits." in single
+    assert single.splitlines()[-1] == "pyhf finds the same CLs at every limit to 2e-07."
     none = headline(compared([seed("a", 1, None)], None), {})
     assert "no observable has an expected limit" in none
     own = {**FLOOR, "of_observables": {"neos": {**FLOOR, "expected_limit": 0.1}}}
     assert "below 0.1000." in headline(compared(rows(), "bce"), {"s": own})
+
+
+def test_what_pyhf_could_not_compare_is_no_agreement():
+    """A workspace without a number of pyhf's counts neither as equal nor as 0."""
+    none = {"pyhf_max_difference": None, "pyhf_agrees": False}
+    some = compared([seed("a", 1, 0.2), seed("a", 2, 0.2) | none], None)
+    assert (some[0]["pyhf_agrees"], some[0]["pyhf_max_difference"]) == (1, 2e-7)
+    assert "to 2e-07, notes on 1 of 2" in markdown(some, {})
+    assert "agrees to 2e-07 for 1 of 2 workspaces; for 1 its own" in headline(some, {})
+    nothing = compared([seed("a", 1, 0.2) | none], None)
+    assert nothing[0]["pyhf_max_difference"] is None
+    assert "not compared, notes on 1 of 1" in markdown(nothing, {})
+    assert "not compared, notes on 1 of 1" in latex(nothing, {})
+    assert "pyhf agrees for 0 of 1 workspaces" in headline(nothing, {})
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from matplotlib.container import ErrorbarContainer
+from scipy.stats import chi2, norm
 
 from hone.errors import InputError
 from hone.figures.histograms import draw_soft_hard, draw_templates
 from hone.figures.limits import draw_cls_scan, draw_limits
+from hone.figures.prediction import draw_prediction
 from hone.figures.study import draw_study
 from hone.templates import Histogram
 
@@ -123,6 +126,27 @@ def test_odd_yields_are_drawn(values):
         low, high = figure.axes[0].get_ylim()
         assert 0 < low < high
         assert high > 4 * max(values)
+
+
+@pytest.mark.parametrize("observed", [[0, 3, 5, 1, 40], [0, 0, 0, 0, 0]], ids=str)
+def test_counts_have_the_central_interval_of_a_poisson(observed):
+    """Also none among others, and none anywhere: no event is known to be below 1.84."""
+    background = templates([4, 5, 6, 7, 30])["b"].values
+    figure = draw_templates(MODEL, "s", templates([4, 5, 6, 7, 30]), np.array(observed), EDGES, "o")
+    channel = {"samples": {"b": background}, "uncertainty": np.ones(5)}
+    content = {"prefit": {"r": channel}, "observation": {"r": observed}, "signals": [],
+               "blind": False}  # fmt: skip
+    alpha = norm.cdf(-1)
+    low = np.nan_to_num(chi2.ppf(alpha, 2 * np.array(observed)) / 2)
+    high = chi2.isf(alpha, 2 * np.array(observed) + 2) / 2
+    if observed[0] == 0:
+        assert high[0] == pytest.approx(1.841, abs=1e-3)
+    for panels in (figure.axes, draw_prediction(content, "prefit", "o").axes):
+        for axes, scale in zip(panels, (np.ones(5), background), strict=True):
+            (points,) = (c for c in axes.containers if isinstance(c, ErrorbarContainer))
+            (bars,) = points.lines[2]
+            ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+            np.testing.assert_allclose(ends.T, [low / scale, high / scale], atol=1e-9)
 
 
 @pytest.mark.parametrize(("wrong", "said"), [(-2.0, "-2"), (np.nan, "nan"), (np.inf, "inf")])

@@ -102,6 +102,19 @@ def test_limits_are_pyhfs(run, place):
     assert bare["sigma_mu"] <= limits["sigma_mu"]
 
 
+@pytest.mark.parametrize("name", ["neos", "grid", "y"])
+def test_a_workspace_has_one_best_fit(name, run):
+    fit, likelihood = (
+        json.loads((run / f"signal/{name}/{what}.json").read_text())
+        for what in ("fit", "likelihood")
+    )
+    found, scanned = fit["fit"], likelihood["best_fit"]["observed"]
+    assert (found["bestfit"], found["uncertainty"]) == (scanned["pars"], scanned["errors"])
+    best = found["bestfit"][found["labels"].index(fit["poi"])]
+    assert likelihood["profile"]["observed"]["best_fit"] == best
+    assert likelihood["contour"]["observed"]["best_fit"][0] == best
+
+
 def test_the_published_seed_is_the_best_in_validation(run):
     choice = json.loads((run / "signal/neos/selected.json").read_text())
     best = {}

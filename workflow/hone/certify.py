@@ -11,12 +11,26 @@ from hone import infer
 from hone.errors import FitError
 from hone.histfactory import Model
 
-__all__ = ["TOLERANCE", "certify"]
+__all__ = ["LOGARITHMIC_BELOW", "TOLERANCE", "certify", "difference"]
 
 log = logging.getLogger(__name__)
 
 TOLERANCE = 1e-3
-"""Largest difference in CLs that passes."""
+"""Largest :func:`difference` that passes."""
+LOGARITHMIC_BELOW = 1e-2
+"""CLs below which differences are those of ln CLs."""
+# Smaller p-values are no normal numbers.
+_SMALLEST = float(np.finfo(float).tiny)
+
+
+def difference(cls: float, other: float) -> float:
+    """How far apart two CLs are: in CLs, or in ln CLs where one is below 0.01.
+
+    A CLs of 4e-7 is not known to three digits by being within 1e-3 of another.
+    """
+    if min(cls, other) >= LOGARITHMIC_BELOW:
+        return abs(cls - other)
+    return float(abs(np.log(max(cls, _SMALLEST)) - np.log(max(other, _SMALLEST))))
 
 
 def certify(
@@ -38,11 +52,12 @@ def certify(
         level: CLs at a limit.
 
     Returns:
-        pyhf's CLs at each limit, its expected CLs at mu = 1, the largest difference in CLs, and
-        notes on fits of pyhf that ended above hone's minimum.
+        pyhf's CLs at each limit, its expected CLs at mu = 1, the largest :func:`difference` of
+        those that pass (None where pyhf has no number), and notes on fits of pyhf that failed or
+        ended above hone's minimum.
 
     Raises:
-        FitError: pyhf disagrees by more than 1e-3 in CLs, and its fits are not the reason.
+        FitError: pyhf disagrees by more than ``TOLERANCE``, and its fits are not the reason.
     """
     notes: list[str] = []
     differences: list[float] = []
@@ -60,17 +75,17 @@ def certify(
         if not np.isfinite(value):
             note(f"{name}: pyhf's CLs is not a number")
             return None
-        difference = abs(value - wanted)
-        if difference <= TOLERANCE:
-            differences.append(difference)
+        distance = difference(value, wanted)
+        if distance <= TOLERANCE:
+            differences.append(distance)
             return value
         worse = _pyhf_above(model, oracle, mu, data, calculator.fitted_pars)
         if not worse:
             raise FitError(
-                f"pyhf finds CLs = {value:.6f} for {name} at mu = {mu:.6g}, hone {wanted:.6f}, "
+                f"pyhf finds CLs = {value:.6g} for {name} at mu = {mu:.6g}, hone {wanted:.6g}, "
                 "and pyhf's fits are as good as hone's: please report this workspace"
             )
-        note(f"{name}: pyhf finds CLs = {value:.6f}, but {worse}")
+        note(f"{name}: pyhf finds CLs = {value:.6g}, but {worse}")
         return value
 
     def note(text: str) -> None:
@@ -90,6 +105,7 @@ def certify(
         **result,
         "max_difference": max(differences, default=None),
         "tolerance": TOLERANCE,
+        "logarithmic_below": LOGARITHMIC_BELOW,
         "agrees": not notes,
         "notes": notes,
         "pyhf": pyhf.__version__,

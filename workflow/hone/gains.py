@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-__all__ = ["FIGURES_OF_MERIT", "compared"]
+__all__ = ["FIGURES_OF_MERIT", "compared", "pyhfs_verdict"]
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -59,7 +59,7 @@ def compared(rows: Rows, baseline: str | None) -> list[dict[str, Any]]:
                 **_medians(group),
                 **_gains(group, groups.get(baseline or "", []), name == baseline),
                 "baseline": baseline if baseline in groups else None,
-                **_verdict(group),
+                **pyhfs_verdict(group),
             }
             for name, group in groups.items()
         ]
@@ -130,12 +130,14 @@ def _known(name: str, rows: Rows) -> _Known | None:
     return _Known(median, error if np.isfinite(error) else None, "events")
 
 
-def _verdict(rows: Rows) -> dict[str, Any]:
-    """For how many seeds pyhf agrees in everything, and the largest difference in CLs."""
-    differences = [row.get("pyhf_max_difference") or 0.0 for row in rows]
+def pyhfs_verdict(rows: Rows) -> dict[str, Any]:
+    """For how many rows pyhf agrees in everything, and the largest difference that was found.
+
+    Differences are those of :func:`hone.certify.difference`; None where nothing was compared.
+    """
     return {
         "pyhf_agrees": sum(str(row.get("pyhf_agrees")) == "True" for row in rows),
-        "pyhf_max_difference": max(differences),
+        "pyhf_max_difference": max(_values(rows, "pyhf_max_difference"), default=None),
     }
 
 

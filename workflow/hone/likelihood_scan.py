@@ -1,7 +1,6 @@
 """The likelihood of a workspace as numbers to look at: profile and contours."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,79 +8,35 @@ from scipy.special import erf
 from scipy.stats import chi2
 
 from hone import infer
+from hone.best_fit import DEEPER, BestFit, find_best_fit
 from hone.errors import FitError
 from hone.histfactory import Model
 from hone.infer.mle import FitSetup, checked_setup, require_poi
 from hone.infer.scan import around, scan
 
-__all__ = [
-    "Minimum",
-    "find_minimum",
-    "leading_nuisance",
-    "likelihood_contour",
-    "likelihood_of",
-    "profile_scan",
-]
+__all__ = ["leading_nuisance", "likelihood_of"]
 
-_RISE = 1e-6
-"""A fit that ends lower than the minimum by more has found another minimum."""
 _HIGHEST = 10.0
 """-2 delta ln L of one parameter's profile at which the plane of two ends."""
 LEVELS = tuple(float(chi2.ppf(erf(n / np.sqrt(2)), 2)) for n in (1, 2))
 """-2 delta ln L around regions of two parameters with 68.3 % and 95.4 %: 2.30 and 6.18."""
 
 
-@dataclass(frozen=True)
-class Minimum:
-    """The best fit to some data."""
+class _DeeperError(Exception):
+    """A scan came across a minimum that is lower than the best fit to ``name``, at ``pars``."""
 
-    data: np.ndarray
-    """Bins and auxiliary data (D,)."""
-    value: float
-    """-ln L relative to the saturated model."""
-    pars: np.ndarray
-    """(P,)"""
-    covariance: np.ndarray | None
-    """Inverse Hessian of -ln L (P, P), zero for parameters that are fixed or at a bound; None where
-    -ln L does not curve upwards in every direction."""
-    at_bound: np.ndarray
-    """bool (P,): free, and held by a bound."""
+    def __init__(self, name: str, pars: np.ndarray) -> None:
+        super().__init__(name)
+        self.name, self.pars = name, pars
 
 
-def find_minimum(model: Model, data: Any, near: Any = None) -> Minimum:
-    """Fit the data within the suggested bounds.
-
-    Args:
-        model: the model.
-        data: bins and auxiliary data (D,).
-        near: parameters (P,) to begin at as well.
-
-    Raises:
-        FitError: no fit converged.
-    """
-    data, setup = np.asarray(model.checked_data(data)), checked_setup(model)
-    found = scan(model, data, setup, near=near)
-    if not np.isfinite(found.value[0]):
-        raise FitError("the fit of all parameters did not converge")
-    pars = found.pars[0]
-    local = around(model, data, pars[None])
-    slope, free = local.gradient[0], np.asarray(setup.free) > 0
-    # A fit ends on its bound, but where the bound is the minimum itself, only next to it.
-    reach = 1e-9 * (1 + abs(pars))
-    low, high = pars <= setup.lower + reach, pars >= setup.upper - reach
-    held = free & ((low & (slope > -1e-6)) | (high & (slope < 1e-6)))
-    return Minimum(
-        data, float(found.value[0]), pars, _inverse(local.hessian[0], free & ~held), held
-    )
-
-
-def leading_nuisance(model: Model, minimum: Minimum) -> tuple[int, float] | None:
+def leading_nuisance(model: Model, fit: BestFit) -> tuple[int, float] | None:
     """The nuisance parameter with the largest impact on the POI, and its correlation with it.
 
     By the covariance of the fit: a shift of a parameter by its uncertainty moves the POI by the
     correlation times the POI's uncertainty. None if there is no parameter, or no covariance.
     """
-    poi, covariance = require_poi(model), minimum.covariance
+    poi, covariance = require_poi(model), fit.covariance
     if covariance is None or not covariance[poi, poi] > 0:
         return None
     errors = np.sqrt(np.diagonal(covariance))
@@ -94,12 +49,12 @@ def leading_nuisance(model: Model, minimum: Minimum) -> tuple[int, float] | None
     return index, float(correlation[index])
 
 
-def profile_scan(model: Model, minima: Mapping[str, Minimum], points: int = 61) -> dict[str, Any]:
+def _profile_scan(model: Model, fits: Mapping[str, BestFit], points: int = 61) -> dict[str, Any]:
     """-2 delta ln L against the POI, all other parameters fitted or kept at the best fit.
 
     Args:
         model: the model.
-        minima: best fit to each data set, by name; the scan reaches 3.5 sigma beyond all of them,
+        fits: best fit to each data set, by name; the scan reaches 3.5 sigma beyond all of them,
             within the POI's bounds.
         points: of the scan.
 
@@ -108,28 +63,31 @@ def profile_scan(model: Model, minima: Mapping[str, Minimum], points: int = 61) 
         a fit did not converge or a rate is negative), ``best_fit``, ``at_bound``, and ``interval``:
         where the profiled curve crosses 1 below and above, interpolated linearly in its signed
         root; None where it does not within the scan.
+
+    Raises:
+        _DeeperError: a point lies below a best fit.
     """
     poi, setup = require_poi(model), checked_setup(model)
-    mus = _axis(setup, minima, poi, 3.5, points)
+    mus = _axis(setup, fits, poi, 3.5, points)
     found: dict[str, Any] = {"mu": mus.tolist()}
-    for name, given in minima.items():
-        minimum, q, _ = _rise(model, setup, given, [poi], mus[:, None])
-        kept = np.tile(minimum.pars, (points, 1))
+    for name, fit in fits.items():
+        q, _ = _rise(model, setup, name, fit, [poi], mus[:, None])
+        kept = np.tile(fit.pars, (points, 1))
         kept[:, poi] = mus
-        fixed = 2 * (around(model, minimum.data, kept).value - minimum.value)
-        best = float(minimum.pars[poi])
+        fixed = 2 * (around(model, fit.data, kept).value - fit.value)
+        best = float(fit.pars[poi])
         found[name] = {
             "profiled": _known(q),
             "fixed": _known(fixed),
             "best_fit": best,
-            "at_bound": bool(minimum.at_bound[poi]),
+            "at_bound": bool(fit.at_bound[poi]),
             "interval": _interval(mus, q, best),
         }
     return found
 
 
-def likelihood_contour(
-    model: Model, minima: Mapping[str, Minimum], points: int = 25, arrows: int = 11
+def _contour_scan(
+    model: Model, fits: Mapping[str, BestFit], points: int = 25, arrows: int = 11
 ) -> dict[str, Any] | None:
     """-2 delta ln L over the POI and the nuisance parameter with the largest impact on it.
 
@@ -138,7 +96,7 @@ def likelihood_contour(
 
     Args:
         model: the model.
-        minima: best fit to each data set, by name; the first decides on the nuisance parameter, and
+        fits: best fit to each data set, by name; the first decides on the nuisance parameter, and
             the gradient is of its likelihood.
         points: of the grid in each parameter.
         arrows: of the gradient's grid in each parameter.
@@ -148,10 +106,13 @@ def likelihood_contour(
         data set ``q`` (points of ``value``, points of ``mu``), ``best_fit`` and ``covariance`` of
         the two, None where there is none; ``gradient`` with ``mu``, ``value``, ``d_mu`` and
         ``d_value``. None if there is no nuisance parameter.
+
+    Raises:
+        _DeeperError: a point lies below a best fit.
     """
     poi, setup = require_poi(model), checked_setup(model)
-    first = next(iter(minima))
-    leading = leading_nuisance(model, minima[first])
+    first = next(iter(fits))
+    leading = leading_nuisance(model, fits[first])
     if leading is None:
         return None
     index, correlation = leading
@@ -161,21 +122,21 @@ def likelihood_contour(
         "correlation": correlation,
         "levels": list(LEVELS),
     }
-    axes = [_focused(model, setup, minima, k, points) for k in both]
+    axes = [_focused(model, setup, fits, k, points) for k in both]
     found |= {"mu": axes[0].tolist(), "value": axes[1].tolist()}
-    for name, given in minima.items():
-        minimum, q, _ = _rise(model, setup, given, both, _pairs(*axes))
-        covariance = None if minimum.covariance is None else minimum.covariance[np.ix_(both, both)]
+    for name, fit in fits.items():
+        q, _ = _rise(model, setup, name, fit, both, _pairs(*axes))
+        covariance = None if fit.covariance is None else fit.covariance[np.ix_(both, both)]
         usable = covariance is not None and bool((np.diagonal(covariance) > 0).all())
         found[name] = {
             "q": [_known(row) for row in q.reshape(points, points)],
-            "best_fit": minimum.pars[both].tolist(),
+            "best_fit": fit.pars[both].tolist(),
             "covariance": np.asarray(covariance).tolist() if usable else None,
         }
     # In the middle of equal tiles, so that no arrow starts on the frame.
     coarse = [axis[0] + (np.arange(arrows) + 0.5) / arrows * np.ptp(axis) for axis in axes]
-    minimum, _, pars = _rise(model, setup, minima[first], both, _pairs(*coarse))
-    slopes = 2 * around(model, minimum.data, pars).gradient[:, both].reshape(arrows, arrows, 2)
+    _, pars = _rise(model, setup, first, fits[first], both, _pairs(*coarse))
+    slopes = 2 * around(model, fits[first].data, pars).gradient[:, both].reshape(arrows, arrows, 2)
     found["gradient"] = {
         "mu": coarse[0].tolist(),
         "value": coarse[1].tolist(),
@@ -187,85 +148,107 @@ def likelihood_contour(
 
 def likelihood_of(
     model: Model, observed: Any | None, reasons: dict[str, str]
-) -> tuple[dict[str, Minimum], dict[str, Any] | None, dict[str, Any] | None]:
-    """Minima, profile and contour on nominal Asimov data at POI 1, and on the observation.
+) -> tuple[dict[str, BestFit], dict[str, Any] | None, dict[str, Any] | None]:
+    """Best fits, profile and contour on nominal Asimov data at POI 1, and on the observation.
+
+    A scan may come across a minimum that is deeper than the one it started from: that becomes the
+    best fit, and all scans are made again. So no point of them lies below the best fit.
 
     Args:
         model: the model.
         observed: bins and auxiliary data (D,); None while the analysis is blind.
         reasons: why something is missing, added to.
     """
-    minima: dict[str, Minimum] = {}
+    fits: dict[str, BestFit] = {}
     start = np.array(infer.nominal_asimov(model, 1.0))
     for name, data in (("asimov", start), ("observed", observed)):
         if data is None:
             reasons[name] = "not observed: the data stands for what is expected"
             continue
         try:
-            minima[name] = find_minimum(model, data)
+            fits[name] = find_best_fit(model, data)
         except FitError as error:
             reasons[name] = str(error)
-    if "asimov" not in minima:
-        return minima, None, None
-    profile, contour = None, None
-    try:
-        profile = profile_scan(model, minima)
-        contour = likelihood_contour(model, minima)
-        if contour is None:
-            reasons["contour"] = (
-                "no nuisance parameter floats and moves the POI, or -ln L has no inverse Hessian "
-                "at its minimum"
-            )
-    except FitError as error:
-        reasons["profile" if profile is None else "contour"] = str(error)
-    return minima, profile, contour
+    profile, contour, deeper = None, None, None
+    while "asimov" in fits:
+        profile = None
+        try:
+            if deeper is not None:
+                fits[deeper.name] = _refitted(model, fits[deeper.name], deeper.pars)
+            profile = _profile_scan(model, fits)
+            contour = _contour_scan(model, fits)
+            if contour is None:
+                reasons["contour"] = (
+                    "no nuisance parameter floats and moves the POI, or -ln L has no inverse "
+                    "Hessian at its minimum"
+                )
+        except _DeeperError as found:
+            deeper = found
+            continue
+        except FitError as error:
+            reasons["profile" if profile is None else "contour"] = str(error)
+        break
+    return fits, profile, contour
+
+
+def _refitted(model: Model, fit: BestFit, pars: np.ndarray) -> BestFit:
+    """The best fit that a scan's deeper point leads to.
+
+    Raises:
+        FitError: it does not lead deeper.
+    """
+    found = find_best_fit(model, fit.data, near=pars)
+    if found.value > fit.value - DEEPER / 2:
+        raise FitError("a scan came across a deeper minimum, but no fit of all parameters did")
+    return found
 
 
 def _rise(
-    model: Model, setup: FitSetup, minimum: Minimum, fixed: list[int], values: np.ndarray
-) -> tuple[Minimum, np.ndarray, np.ndarray]:
+    model: Model, setup: FitSetup, name: str, fit: BestFit, fixed: list[int], values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """-2 delta ln L of conditional fits, not below zero, and where they ended.
 
-    A scan may come across a minimum that is lower than the one given: then that is the minimum.
+    Raises:
+        _DeeperError: one of them is lower than the best fit.
     """
-    found = scan(model, minimum.data, setup, fixed, values, near=minimum.pars)
+    found = scan(model, fit.data, setup, fixed, values, near=fit.pars)
     lowest = int(np.argmin(found.value))
-    if found.value[lowest] < minimum.value - _RISE:
-        minimum = find_minimum(model, minimum.data, near=found.pars[lowest])
-    return minimum, np.maximum(2 * (found.value - minimum.value), 0.0), found.pars
+    if found.value[lowest] < fit.value - DEEPER:
+        raise _DeeperError(name, found.pars[lowest])
+    return np.maximum(2 * (found.value - fit.value), 0.0), found.pars
 
 
 def _axis(
-    setup: FitSetup, minima: Mapping[str, Minimum], index: int, sigmas: float, points: int
+    setup: FitSetup, fits: Mapping[str, BestFit], index: int, sigmas: float, points: int
 ) -> np.ndarray:
     """Values of a parameter around all best fits, within its bounds."""
     errors = [
-        np.sqrt(m.covariance[index, index])
-        for m in minima.values()
-        if m.covariance is not None and m.covariance[index, index] > 0
+        fit.errors[index]
+        for fit in fits.values()
+        if fit.errors is not None and fit.errors[index] > 0
     ]
     width = float(setup.upper[index] - setup.lower[index])
     reach = sigmas * (max(errors) if errors else width)
-    centres = [m.pars[index] for m in minima.values()]
+    centres = [fit.pars[index] for fit in fits.values()]
     low = max(min(centres) - reach, float(setup.lower[index]))
     high = min(max(centres) + reach, float(setup.upper[index]))
     return np.linspace(low, high, points)
 
 
 def _focused(
-    model: Model, setup: FitSetup, minima: Mapping[str, Minimum], index: int, points: int
+    model: Model, setup: FitSetup, fits: Mapping[str, BestFit], index: int, points: int
 ) -> np.ndarray:
     """Values of a parameter where its profile, of any data set, is not yet too high to matter.
 
     Where the covariance is wrong, at the kink of an interpolation say, so is the range from it.
     """
-    axis = _axis(setup, minima, index, 3.2, 2 * points)
+    axis = _axis(setup, fits, index, 3.2, 2 * points)
     wanted = np.zeros(len(axis), dtype=bool)
-    for minimum in minima.values():
-        found = scan(model, minimum.data, setup, [index], axis[:, None], near=minimum.pars)
+    for fit in fits.values():
+        found = scan(model, fit.data, setup, [index], axis[:, None], near=fit.pars)
         # The best fit may lie between two values.
-        wanted |= 2 * (found.value - minimum.value) < _HIGHEST
-        wanted[np.argmin(abs(axis - minimum.pars[index]))] = True
+        wanted |= 2 * (found.value - fit.value) < _HIGHEST
+        wanted[np.argmin(abs(axis - fit.pars[index]))] = True
     inside = np.flatnonzero(wanted)
     low, high = max(inside[0] - 1, 0), min(inside[-1] + 1, len(axis) - 1)
     return np.linspace(axis[low], axis[high], points)
@@ -275,22 +258,6 @@ def _pairs(mus: np.ndarray, values: np.ndarray) -> np.ndarray:
     """All pairs (N, 2), the first parameter changing fastest."""
     grid = np.meshgrid(mus, values)
     return np.stack([x.ravel() for x in grid], axis=1)
-
-
-def _inverse(hessian: np.ndarray, moving: np.ndarray) -> np.ndarray | None:
-    """Inverse of the Hessian of the moving parameters, zero for the others."""
-    inside = np.ix_(moving, moving)
-    found = np.zeros_like(hessian)
-    scale = np.sqrt(abs(np.diagonal(hessian))[moving])
-    if not np.isfinite(hessian).all() or not (scale > 0).all():
-        return None
-    scaled = hessian[inside] / np.outer(scale, scale)
-    try:
-        np.linalg.cholesky(scaled)
-    except np.linalg.LinAlgError:
-        return None
-    found[inside] = np.linalg.inv(scaled) / np.outer(scale, scale)
-    return found
 
 
 def _interval(mus: np.ndarray, q: np.ndarray, best: float) -> list[float | None]:

@@ -131,14 +131,21 @@ def headline(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
         else:
             text = f"{signal}: no observable has an expected limit within the bounds of mu."
         sentences.append(text)
-    noted = sum(row["seeds"] - row["pyhf_agrees"] for row in rows)
-    largest = max(row["pyhf_max_difference"] for row in rows)
-    verdict = "pyhf finds the same CLs at every limit"
-    verdict += f" to {largest:.0e}" if largest else ""
-    if noted:
-        several = "workspaces" if noted > 1 else "workspace"
-        verdict += f", apart from fits of its own that limits.json notes for {noted} {several}"
-    return "\n\n".join([*sentences, f"{verdict}."]) + "\n"
+    return "\n\n".join([*sentences, _pyhf_agrees(rows)]) + "\n"
+
+
+def _pyhf_agrees(rows: Sequence[Row]) -> str:
+    """pyhf's verdict on all workspaces as a sentence."""
+    workspaces, agrees = (sum(row[key] for row in rows) for key in ("seeds", "pyhf_agrees"))
+    known = [d for row in rows if (d := row["pyhf_max_difference"]) is not None]
+    to = f" to {max(known):.0e}" if known else ""
+    if agrees == workspaces:
+        return f"pyhf finds the same CLs at every limit{to}."
+    return (
+        f"pyhf agrees{to} for {agrees} of {workspaces} workspaces; for {workspaces - agrees} its "
+        "own fit failed, ended above hone's or at a negative rate, see pyhf_check.notes in "
+        "limits.json."
+    )
 
 
 def _best_limit(signal: str, rows: Sequence[Row], floor: Row) -> str:
@@ -150,9 +157,11 @@ def _best_limit(signal: str, rows: Sequence[Row], floor: Row) -> str:
         text += f" (median of {best['seeds']} seeds, {lowest:#.4g} to {highest:#.4g})"
     gain, error = best["gain_expected_limit"], best["gain_expected_limit_error"]
     if gain is not None:
-        base = next(r["expected_limit"] for r in rows if r["observable"] == best["baseline"])
+        base = next(row for row in rows if row["observable"] == best["baseline"])
         known = f" ± {error:.1f}" if error is not None else ""
-        text += f"; that is {gain:.1f}{known} per cent below {best['baseline']} ({base:#.4g})"
+        of_what = "medians over seeds" if max(best["seeds"], base["seeds"]) > 1 else "limits"
+        text += f"; that is {gain:.1f}{known} per cent below {best['baseline']} "
+        text += f"({base['expected_limit']:#.4g}), by nominal {of_what}"
     elif best["observable"] == best["baseline"]:
         text += ", the baseline"
     # Observables that leave systematics out have floors of their own.
@@ -188,7 +197,8 @@ def _cells(row: Row, style: type[_Plain]) -> list[str]:
 def _verdict(row: Row, style: type[_Plain]) -> str:
     """pyhf's CLs against hone's, and for how many seeds limits.json notes fits of pyhf."""
     noted = row["seeds"] - row["pyhf_agrees"]
-    text = f"to {style.maths(style.number(row['pyhf_max_difference'], 1))}"
+    largest = row["pyhf_max_difference"]
+    text = "not compared" if largest is None else f"to {style.maths(style.number(largest, 1))}"
     return text + (f", notes on {noted} of {row['seeds']}" if noted else "")
 
 
@@ -202,6 +212,6 @@ def _legend(rows: Sequence[Row]) -> str:
             text += f", +- the standard error from a bootstrap of {' or '.join(sources)}"
         text += "."
     return (
-        f"{text} pyhf: the largest difference of its CLs, and for how many seeds limits.json notes "
-        "fits of pyhf that failed."
+        f"{text} pyhf: the largest difference of its CLs (of ln CLs below 0.01), and for how many "
+        "seeds limits.json notes fits of pyhf that failed or ended above hone's."
     )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from hone import infer
+from hone.best_fit import empty_bins
 from hone.errors import FitError
 from hone.histfactory import Model
 from hone.infer.intervals import LIMIT_NAMES, all_limits
@@ -54,13 +55,10 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
         "observed p0",
         lambda: infer.hypotest(0.0, observed, model, test_stat="q0", return_expected=True),
     )
-    best = infer.fit(observed, model)
-    rates = np.asarray(model.expected_actualdata(best))
-    at_zero = np.flatnonzero((rates < 1e-6) & (np.asarray(observed)[: len(rates)] == 0))
     notes = [
         f"the best fit to the observation is where the expected rate of bin {k} reaches zero: "
         "beyond, the interpolated templates would be negative"
-        for k in at_zero
+        for k in empty_bins(model, infer.fit(observed, model), observed)
     ]
     return {
         "observed_limit": observed_limit,

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from hone.gains import pyhfs_verdict
+
 __all__ = ["flatten", "summary"]
 
 
@@ -111,9 +113,9 @@ def _summary_line(signal: str, name: str, rows: Sequence[Mapping[str, Any]]) -> 
     shown = "none"
     if limits:
         shown = f"{median(limits):.4f} [{min(limits):.4f}, {max(limits):.4f}]"
-    differences = [row["pyhf_max_difference"] or 0.0 for row in rows]
-    noted = sum(str(row["pyhf_agrees"]) != "True" for row in rows)
-    verdict = f"agrees to {max(differences):.0e}"
+    found = pyhfs_verdict(rows)
+    largest, noted = found["pyhf_max_difference"], len(rows) - found["pyhf_agrees"]
+    verdict = "not compared" if largest is None else f"agrees to {largest:.0e}"
     if noted:
         verdict += f"; notes on {noted} of {len(rows)} in limits.json"
     return (

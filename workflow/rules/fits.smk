@@ -2,6 +2,7 @@ rule fit_workspace:
     input:
         selected="<results>/{signal}/{observable}/selected.json",
         workspaces=all_seeds("workspace.json"),
+        likelihood="<results>/{signal}/{observable}/likelihood.json",
     output:
         "<results>/{signal}/{observable}/fit.json",
     log:
@@ -13,13 +14,13 @@ rule fit_workspace:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1500),
+        mem_mb=growing(2000),
         runtime=growing(30),
     params:
         blind=BLIND,
         made_by=made_by("fit_workspace"),
     message:
-        "Fitting the workspace of {wildcards.observable} for {wildcards.signal}"
+        "Describing the best fit of {wildcards.observable} for {wildcards.signal}"
     script:
         "../scripts/fit_workspace.py"
 

@@ -1,4 +1,4 @@
-"""Fit the workspace of the selected seed by cabinetry."""
+"""Describe the best fit of the selected seed's workspace: impacts, yields before and after it."""
 
 import logging
 
@@ -6,12 +6,14 @@ import pyhf
 
 from hone.files import read_json, write_json
 from hone.fit_results import fit_results
-from hone.script import job
+from hone.script import job, setup_jax
 from hone.selection import selected
 
 with job(snakemake) as provenance:
+    setup_jax()
     spec = read_json(selected(snakemake.input.selected, snakemake.input.workspaces))
-    content = fit_results(spec, snakemake.params.blind)
+    known = read_json(snakemake.input.likelihood)["best_fit"].get("observed")
+    content = fit_results(spec, snakemake.params.blind, known)
     for text in [*content["notes"], *(f"no {k}: {v}" for k, v in content["reasons"].items())]:
         logging.getLogger("hone").info(text)
     provenance["workspace"] = pyhf.utils.digest(spec)

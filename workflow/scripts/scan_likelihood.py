@@ -1,6 +1,4 @@
-"""The likelihood of the selected seed: profile, contours, toys against asymptotic formulae."""
-
-import numpy as np
+"""The likelihood of the selected seed: best fits, profile, contours, toys."""
 
 from hone.errors import InputError, ModelError
 from hone.files import read_json, write_json
@@ -23,14 +21,14 @@ with job(snakemake) as provenance:
         raise InputError(f"{path}: {error}") from error
     observed = None if params.blind else data
     reasons = {}
-    _, profile, contour = likelihood_of(model, observed, reasons)
+    fits, profile, contour = likelihood_of(model, observed, reasons)
     median = limits["expected_limits"][2]
     toys = toy_test_or_reason(
         model,
         1.0 if median is None else median,
         observed,
         params.toys,
-        np.random.default_rng(params.seed),
+        params.seed,
         reasons,
     )
     write_json(
@@ -38,6 +36,7 @@ with job(snakemake) as provenance:
         {
             "seed": read_json(choice)["seed"],
             "poi": model.config.poi_name,
+            "best_fit": {name: fit.stored() for name, fit in fits.items()},
             "profile": profile,
             "contour": contour,
             "toys": None if toys is None else {**toys, "at_limit": median is not None},

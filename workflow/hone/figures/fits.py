@@ -1,4 +1,4 @@
-"""The fit of a workspace: cabinetry's figures of pulls, correlations and impacts."""
+"""The best fit of a workspace in cabinetry's figures: pulls, correlations and impacts."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -42,8 +42,8 @@ def draw_pulls(content: Mapping[str, Any], observable: str) -> Figure:
     """
     title = _title(content, observable)
     fit = content["fit"]
-    if fit is None:
-        return note(title, content["reasons"]["fit"])
+    if fit is None or fit["uncertainty"] is None:
+        return note(title, _why_not(content))
     value, error, width = _pulls(fit)
     rows = np.flatnonzero(np.isfinite(width) & (error > 0))
     if len(rows) == 0:
@@ -75,8 +75,8 @@ def draw_correlation(content: Mapping[str, Any], observable: str) -> Figure:
     """
     title = _title(content, observable)
     fit = content["fit"]
-    if fit is None:
-        return note(title, content["reasons"]["fit"])
+    if fit is None or fit["uncertainty"] is None:
+        return note(title, _why_not(content))
     matrix = np.asarray(fit["correlation"], dtype=float)
     free = np.flatnonzero(np.asarray(fit["uncertainty"]) > 0)
     if len(free) < 2:
@@ -134,8 +134,6 @@ def draw_impacts(content: Mapping[str, Any], observable: str) -> Figure:
         title += f": expected, nominal, {poi} = {ranking['mu']:g}"
     else:
         title += f": {poi} = {ranking['poi_value']:.3g} $\\pm$ {ranking['poi_uncertainty']:.2g}"
-    if ranking["clipped"]:
-        title += "\nnegative yields taken as zero"
     value, error, _ = _pulls(ranking)
     sides = ("prefit_up", "prefit_down", "postfit_up", "postfit_down")
     shifts = {side: np.array([x or 0.0 for x in ranking[side]], dtype=float) for side in sides}
@@ -231,9 +229,14 @@ def _free(fit: Mapping[str, Any]) -> str:
     )
 
 
+def _why_not(content: Mapping[str, Any]) -> str:
+    """Why there is no fit, or no uncertainty of one."""
+    reasons = content["reasons"]
+    return str(reasons.get("fit", reasons.get("uncertainty")))
+
+
 def _title(content: Mapping[str, Any], observable: str) -> str:
-    title = f"{observable}: expected (blind)" if content["blind"] else observable
-    return f"{title}\nnegative yields taken as zero" if content["clipped"] else title
+    return f"{observable}: expected (blind)" if content["blind"] else observable
 
 
 def _head(axes: Any, title: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hone.errors import InputError
-from hone.figures.style import OBSERVABLE_COLOURS, SIGNAL, new_figure, shade
+from hone.figures.style import OBSERVABLE_COLOURS, SIGNAL, count_errors, new_figure, shade
 from hone.regions import channel_sizes
 from hone.samples import affected
 from hone.templates import Histogram
@@ -75,7 +75,7 @@ def draw_templates(
             histtype="errorbar",
             color="black",
             label="observed",
-            yerr=True,
+            yerr=count_errors(observed),
         )
     # Limits first: an axis without a positive yield could not be made logarithmic.
     top = 30 * max(np.max(np.sum(stack, axis=0)), np.max(observed), 1)
@@ -91,8 +91,9 @@ def draw_templates(
     centres = places[:-1] + 0.5
     if not blind:
         ratio.errorbar(
-            centres, observed / safe, np.sqrt(observed) / safe, fmt="o", color="black", markersize=5
-        )
+            centres, observed / safe, count_errors(observed) / safe, fmt="o", color="black",
+            markersize=5,
+        )  # fmt: skip
     ratio.axhline(1, color="black", linewidth=0.8)
     if blind:
         # Nothing is far from one but the bands themselves.

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 
-from hone.figures.style import SIGNAL, new_figure, note
+from hone.figures.style import SIGNAL, count_errors, new_figure, note
 
 __all__ = ["draw_contour", "draw_profile", "draw_toys"]
 
@@ -115,6 +115,8 @@ def draw_contour(likelihood: Mapping[str, Any], observable: str) -> Figure:
 def draw_toys(likelihood: Mapping[str, Any], observable: str) -> Figure:
     """Distributions of the test statistic from toys, with the asymptotic densities.
 
+    A panel for nominal Asimov data, and one for the observation, if there is one to look at.
+
     Args:
         likelihood: content of ``likelihood.json``; what is missing is left out, or noted.
         observable: name for the title.
@@ -122,22 +124,44 @@ def draw_toys(likelihood: Mapping[str, Any], observable: str) -> Figure:
     toys = likelihood["toys"]
     if toys is None:
         return note(observable, likelihood["reasons"].get("toys", "There are no toys."))
-    figure, (axes,) = new_figure(height=6.4)
+    shown = {name: toys[name] for name in ("expected", "observed") if toys[name] is not None}
+    figure, panels = new_figure(rows=[1.0] * len(shown), height=1.4 + 4.6 * len(shown))
+    for axes, (name, found) in zip(panels, shown.items(), strict=True):
+        _draw_toys(axes, found)
+        axes.legend(
+            loc="upper right", fontsize=9, title=_cls_line(name, found, toys["ntoys"]),
+            title_fontsize=10,
+        )  # fmt: skip
+    panels[-1].set_xlim(0, max(found["edges"][-1] for found in shown.values()))
+    panels[-1].set_xlabel(rf"$\tilde{{q}}_\mu$ at $\mu = {toys['mu']:.3g}$")
+    place = "at the median expected limit" if toys["at_limit"] else "no limit: at 1"
+    title = f"{observable}: {toys['ntoys']} toys each, {place}"
+    kept = min(found[name]["kept"] for found in shown.values() for name in _HYPOTHESES)
+    if kept < toys["ntoys"]:
+        title += f"\nthe fits of up to {toys['ntoys'] - kept} failed"
+    panels[0].set_title(title, loc="left", fontsize=12)
+    return figure
+
+
+_HYPOTHESES = {
+    "signal_background": ("signal + background", SIGNAL, "--", "o"),
+    "background": ("background only", "#3f90da", "-", "s"),
+}
+
+
+def _draw_toys(axes: Any, toys: Mapping[str, Any]) -> None:
+    """Both hypotheses of one set of data, and its own statistic."""
     edges = np.array(toys["edges"])
     widths = np.diff(edges)
-    lowest, highest = 0.3 / (toys["ntoys"] * widths[0]), 0.0
-    styles = (
-        ("signal_background", "signal + background", SIGNAL, "--", "o"),
-        ("background", "background only", "#3f90da", "-", "s"),
-    )
-    for name, label, colour, line, marker in styles:
+    lowest, highest = np.inf, 0.0
+    for name, (label, colour, line, marker) in _HYPOTHESES.items():
         found, curve = toys[name], toys[name]["asymptotic"]
         counts = np.array(found["counts"])
         scale = 1 / (found["kept"] * widths)
         there = counts > 0
         axes.errorbar(
             (0.5 * (edges[1:] + edges[:-1]))[there], (counts * scale)[there],
-            yerr=(np.sqrt(counts) * scale)[there], fmt=marker, color=colour, markersize=4,
+            yerr=(count_errors(counts) * scale)[:, there], fmt=marker, color=colour, markersize=4,
             linewidth=1, markerfacecolor="white" if marker == "s" else colour,
             label=f"{label}, toys ({found['zero'] / found['kept']:.1%} at 0)",
         )  # fmt: skip
@@ -145,26 +169,18 @@ def draw_toys(likelihood: Mapping[str, Any], observable: str) -> Figure:
             curve["q"], curve["density"], line, color=colour, linewidth=2,
             label=f"{label}, asymptotic ({curve['zero']:.1%})",
         )  # fmt: skip
+        lowest = min(lowest, 0.3 * scale[0])
         highest = max(highest, float((counts * scale).max()))
-    for key, label, line in (
-        ("q_asimov", "median expected, asymptotic", ":"),
-        ("q_observed", "observed", "-"),
-    ):
-        if toys[key] is not None and toys[key] <= edges[-1]:
+    lines = {"q_asimov": ("Asimov data without signal", ":")}
+    if "cls_expected" not in toys["cls"]["toys"]:
+        lines["q"] = ("observed", "-")
+    for key, (label, line) in lines.items():
+        if toys[key] <= edges[-1]:
             axes.axvline(toys[key], color="black", linestyle=line, linewidth=1.3, label=label)
     axes.set_yscale("log")
-    axes.set(xlim=(0, edges[-1]), ylim=(lowest, max(highest, 10 * lowest) * 3))
-    axes.set_xlabel(rf"$\tilde{{q}}_\mu$ at $\mu = {toys['mu']:.3g}$")
+    # Room for the legend.
+    axes.set_ylim(lowest, max(highest, 10 * lowest) * 300)
     axes.set_ylabel("probability density")
-    place = "at the median expected limit" if toys["at_limit"] else "no limit: at 1"
-    kept = min(toys[name]["kept"] for name, *_ in styles)
-    failed = "\nthe fits of others failed" if kept < toys["ntoys"] else ""
-    axes.set_title(f"{observable}: {kept} toys each, {place}{failed}", loc="left", fontsize=12)
-    figure.legend(
-        loc="outside lower center", ncols=2, fontsize=10, title="\n".join(_cls_lines(toys)),
-        title_fontsize=10,
-    )  # fmt: skip
-    return figure
 
 
 def _interval(curve: Mapping[str, Any]) -> str:
@@ -207,18 +223,12 @@ def _arrows(axes: Any, gradient: Mapping[str, Any], width: float, height: float)
     )  # fmt: skip
 
 
-def _cls_lines(toys: Mapping[str, Any]) -> list[str]:
-    lines = []
-    for name in ("expected", "observed"):
-        found = toys["cls"][name]
-        if found is None:
-            continue
-        own = _with_error(found["toys"]["cls"], found["toys"]["cls_error"])
-        formula = found["asymptotic"]["cls"]
-        theirs = "none" if formula is None else f"{formula:.3g}"
-        own += f", none of {toys['ntoys']} as extreme" if own == "0" else ""
-        lines.append(f"{name} CL$_s$: {own} (toys), {theirs} (asymptotic)")
-    return lines
+def _cls_line(name: str, found: Mapping[str, Any], ntoys: int) -> str:
+    toys, formula = found["cls"]["toys"], found["cls"]["asymptotic"]["cls"]
+    own = _with_error(toys["cls"], toys["cls_error"])
+    theirs = "none" if formula is None else f"{formula:.3g}"
+    own += f", none of {ntoys} as extreme" if own == "0" else ""
+    return f"{name} CL$_s$: {own} (toys), {theirs} (asymptotic)"
 
 
 def _with_error(value: float | None, error: float | None) -> str:

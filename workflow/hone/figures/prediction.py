@@ -6,9 +6,8 @@ from typing import Any
 import mplhep
 import numpy as np
 from matplotlib.figure import Figure
-from mplhep.error_estimation import poisson_interval
 
-from hone.figures.style import SIGNAL, new_figure, note, shade
+from hone.figures.style import SIGNAL, count_errors, new_figure, note, shade
 
 __all__ = ["draw_prediction"]
 
@@ -32,8 +31,6 @@ def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> 
         return note(title, content["reasons"][which])
     if content["blind"] and which == "postfit":
         title += ", expected (blind)"
-    if content["clipped"] and which == "postfit":
-        title += ", negative yields taken as zero"
     stack = {
         name: np.concatenate([_of_sample(c, name) for c in channels.values()])
         for name in _order(content, channels)
@@ -71,7 +68,7 @@ def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> 
             histtype="errorbar",
             color="black",
             label="observed",
-            yerr=True,
+            yerr=count_errors(observed),
         )
     _scale(main, total, band, observed)
     main.set_ylabel("events")
@@ -84,8 +81,7 @@ def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> 
     top = float(np.nanmax([0.5, *np.minimum(1.2 * band / safe, 2.0)]))
     if observed is not None:
         quotient = observed / safe
-        # The same intervals as above.
-        error = np.abs(poisson_interval(observed, observed) - observed) / safe
+        error = count_errors(observed) / safe
         ratio.errorbar(edges[:-1] + 0.5, quotient, error, fmt="o", color="black", markersize=5)
         top = float(np.nanmax([top, *np.minimum(1.1 * np.abs(quotient - 1), 2.0)]))
         _arrows(ratio, edges[:-1] + 0.5, quotient, 1 + top)
@@ -126,7 +122,8 @@ def _scale(axes: Any, total: np.ndarray, band: np.ndarray, observed: np.ndarray 
     """Logarithmic where bins differ by more than a factor of 30, with room for the legend."""
     points = total if observed is None else np.concatenate([total, observed])
     highest = max(float(np.max(points)), float(np.max(total + band)), 1e-3)
-    positive = points[points > 0]
+    # A rate on its edge is 1e-10, not a scale to be shown.
+    positive = points[points > 1e-6]
     lowest = float(np.min(positive)) if len(positive) else highest
     if highest > 30 * lowest:
         axes.set_yscale("log")

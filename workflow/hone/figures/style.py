@@ -12,13 +12,16 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 import matplotlib.pyplot as plt
 import mplhep
+import numpy as np
 from matplotlib.figure import Figure
+from scipy.special import gammainccinv, gammaincinv, ndtr
 
 from hone.files import replacing
 
 __all__ = [
     "OBSERVABLE_COLOURS",
     "SIGNAL",
+    "count_errors",
     "new_figure",
     "note",
     "panel_style",
@@ -38,6 +41,17 @@ _BACKGROUNDS = ("#92dadd", "#ffa90e", "#94a4a2", "#a96b59", "#b9ac70", "#717581"
 def shade(index: int) -> str:
     """Fill colour of the background at this place in the stack."""
     return _BACKGROUNDS[index % len(_BACKGROUNDS)]
+
+
+def count_errors(counts: Any) -> np.ndarray:
+    """Errors of Poisson counts (N,), below and above (2, N): the central 68.3 % interval.
+
+    Garwood's, as ROOT's ``TH1::kPoisson``: 0 and 1.84 for no event.
+    """
+    counts = np.asarray(counts, dtype=float)
+    some = np.maximum(counts, 1e-9)
+    low = np.where(counts > 0, gammaincinv(some, ndtr(-1)), 0.0)
+    return np.stack([counts - low, gammainccinv(counts + 1, ndtr(-1)) - counts])
 
 
 def panel_style(size: float = 13) -> Any:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pyhf
 from jaxtyping import Array, Float
 
 from hone import infer
+from hone.bands import envelope, one_sigma, yield_covariance
 from hone.errors import FitError, InputError
 from hone.histfactory import Model, from_pyhf
 from hone.patchset import background_only
@@ -34,24 +34,25 @@ class BackgroundPrediction(NamedTuple):
     covariance: np.ndarray
     """Events squared (B, B)."""
     curved: tuple[str, ...]
-    """Parameters of which one standard deviation moves a bin far from where the straight line
-    does that a covariance stands for."""
+    """Parameters of which one standard deviation, up or down, moves a bin far from where the
+    covariance says: one-sided shifts, above all."""
 
 
 def background_prediction(
     workspace: Mapping[str, Any], signal: str, blind: bool = False
 ) -> BackgroundPrediction:
-    """The background of a workspace, with the covariance of its bins by linear propagation.
+    """The background of a workspace, with the covariance of its bins.
 
     The signal is taken out of the workspace first: a staterror there is one of signal and
     background together, and far too small for a background that is a small part of its bin.
 
-    With J the derivatives of the rates (by :func:`jax.jacfwd`), the covariance is J V J^T.
-    Pre-fit, V holds the variances of the constraint terms (1 for alphas, sigma^2 for staterror and
-    lumi, 1 / tau for shapesys; 0 for what is fixed). A free normalisation has no such variance,
-    and without one its background is no prediction: where there is one, rates and V (inverse
-    Hessian of -ln L) are those after a fit of the backgrounds alone to the observation in all
-    channels; if that is ``blind``, to what is expected of the backgrounds.
+    Each parameter moves all bins together, by the larger of what one standard deviation up and
+    down change (:mod:`hone.bands`). Pre-fit, standard deviations are those of the constraint terms
+    (1 for alphas, sigma for staterror and lumi, 1 / sqrt(tau) for shapesys; 0 for what is fixed),
+    without correlations. A free normalisation has none, and without one its background is no
+    prediction: where there is one, rates, standard deviations and correlations (inverse Hessian of
+    -ln L) are those after a fit of the backgrounds alone to the observation in all channels; if
+    that is ``blind``, to what is expected of the backgrounds.
 
     Raises:
         InputError: a channel has no sample beside the signal.
@@ -66,8 +67,8 @@ def background_prediction(
     made = pyhf.Workspace(spec)
     oracle = made.model(poi_name=None)
     model = from_pyhf(oracle)
-    pars, variances, is_free = _constraints(model)
-    kind, matrix = "pre-fit", np.diag(variances)
+    pars, errors, is_free = _constraints(model)
+    kind, correlations = "pre-fit", None
     if is_free.any():
         kind = "post-fit"
         data = model.expected_data(pars) if blind else made.data(oracle)
@@ -78,16 +79,12 @@ def background_prediction(
         moving = errors > 0
         if np.linalg.eigvalsh(np.asarray(correlations)[np.ix_(moving, moving)])[0] < _DEGENERATE:
             raise FitError("the fit cannot tell the parameters of the background apart")
-        matrix = np.asarray(correlations) * np.outer(errors, errors)
-    sigma = np.sqrt(np.diag(matrix))
-    rates, jacobian, moved = map(np.asarray, _rates(model, pars, sigma))
-    covariance = jacobian @ matrix @ jacobian.T
-    covariance = (covariance + covariance.T) / 2
+    rates, up, down = one_sigma(model, pars, errors)
+    matrix = yield_covariance(up, down, correlations)
     sizes = {name: oracle.config.channel_nbins[name] for name in oracle.config.channels}
-    total = np.sqrt(np.diag(covariance))
-    far = _far(rates, moved, sigma[:, None] * jacobian.T, total)
+    far = _far(rates, up, down, np.sqrt(np.diag(matrix)))
     curved = tuple(n for n, is_far in zip(model.config.par_names, far, strict=True) if is_far)
-    return BackgroundPrediction(kind, sizes, rates, covariance, curved)
+    return BackgroundPrediction(kind, sizes, rates, matrix, curved)
 
 
 def correlation(covariance: np.ndarray) -> np.ndarray:
@@ -149,12 +146,12 @@ def _certain(spec: Mapping[str, Any]) -> BackgroundPrediction:
 
 
 def _constraints(model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Suggested parameters, variances of their constraints, and which have none; each (P,)."""
+    """Suggested parameters, widths of their constraints, and which have none; each (P,)."""
     fixed = np.asarray(model.config.suggested_fixed(), dtype=bool)
     known = np.asarray(_precision(model))
     constrained = known > 0
-    variances = np.where(constrained & ~fixed, 1 / np.where(constrained, known, 1.0), 0.0)
-    return np.asarray(model.config.suggested_init()), variances, ~constrained & ~fixed
+    widths = np.where(constrained & ~fixed, np.where(constrained, known, 1.0) ** -0.5, 0.0)
+    return np.asarray(model.config.suggested_init()), widths, ~constrained & ~fixed
 
 
 # Compiled as a whole: operation by operation would take seconds.
@@ -165,29 +162,17 @@ def _precision(model: Model) -> Float[Array, " P"]:
     return likelihood.inverse_variance + likelihood.rate_per_unit
 
 
-@jax.jit
-def _rates(
-    model: Model, pars: Float[Array, " P"], sigma: Float[Array, " P"]
-) -> tuple[Float[Array, " B"], Float[Array, "B P"], Float[Array, "2 P B"]]:
-    """Rates, their Jacobian, and rates with one parameter moved by sigma, down and up."""
-    rates = model.expected_actualdata
-    moved = [jax.vmap(rates)(pars + sign * jnp.diag(sigma)) for sign in (-1, 1)]
-    return rates(pars), jax.jacfwd(rates)(pars), jnp.stack(moved)
-
-
-def _far(
-    rates: np.ndarray, moved: np.ndarray, straight: np.ndarray, total: np.ndarray
-) -> np.ndarray:
-    """Which parameters move a bin far from where a straight line does, bool (P,).
+def _far(rates: np.ndarray, up: np.ndarray, down: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Which parameters move a bin far from where their envelope does, bool (P,).
 
     Args:
         rates: where they start (B,).
-        moved: by one sigma of each parameter, down and up (2, P, B).
-        straight: change by one sigma up if the rates were linear (P, B).
+        up: change by one sigma up (P, B).
+        down: change by one sigma down (P, B).
         total: uncertainty of each bin (B,).
     """
-    signs = np.array([-1.0, 1.0])[:, None, None]
-    distance = np.abs(moved - rates - signs * straight)
+    straight = envelope(up, down)
+    distance = np.maximum(np.abs(up - straight), np.abs(down + straight))
     # Not rounding either: a bin may have no uncertainty to compare with.
     allowed = np.maximum(_CURVED * total, 1e-9 * np.maximum(np.abs(rates), 1.0))
-    return (distance > allowed).any(axis=(0, 2))
+    return (distance > allowed).any(axis=1)

@@ -182,11 +182,14 @@ def _about(prediction: BackgroundPrediction | str, observed: str | None) -> str:
         + ("the observation" if observed else "what is expected of them")
         + ", because there is a free normalisation"
     )
-    text = f"The total background and its uncertainty, by linear propagation, are of {source}."
+    text = (
+        "The total background and its uncertainty are of "
+        f"{source}; each parameter enters by the larger of its changes up and down."
+    )
     if prediction.curved:
         text += (
-            f" One standard deviation of {', '.join(prediction.curved)} moves bins to where a "
-            "linear propagation does not: use the likelihood instead."
+            f" One standard deviation of {', '.join(prediction.curved)} moves bins further to one "
+            "side than to the other, which no covariance can say: use the likelihood instead."
         )
     return text
 
