@@ -7,8 +7,9 @@ from specs import blobs_like, typical
 from hone import infer
 from hone.certify import TOLERANCE, certify, difference
 from hone.errors import FitError
+from hone.figures.limits import draw_cls_scan
 from hone.histfactory import from_pyhf
-from hone.results import compute_limits
+from hone.results import compute_limits, scan_cls
 
 
 def found_and_checked(oracle, observed, spoil=lambda _: None):
@@ -29,6 +30,24 @@ def test_good_numbers_pass():
     assert check["observed_limit"] == pytest.approx(0.05, abs=1e-6)
     assert limits["expected_limits"] == sorted(limits["expected_limits"])
     assert limits["reasons"] == {}
+
+
+def test_an_observation_without_a_likelihood_takes_nothing_else_with_it():
+    """Events in a bin that only the signal fills: nothing after a fit, all that is nominal."""
+    oracle = blobs_like([4.0, 6.0], [50.0, 0.0], [55.0, 0.0], [46.0, 0.0])
+    limits, check = found_and_checked(oracle, np.array([52.0, 3.0, 0.0]))
+    assert limits["observed_limit"] is limits["observed_cls"] is limits["observed_p0"] is None
+    assert limits["expected_limits_postfit"] == limits["expected_cls_postfit"] == [None] * 5
+    assert all(
+        "bin 1 has 3 events" in limits["reasons"][f"observed {name}"] for name in ("CLs", "p0")
+    )
+    assert "bin 1 has 3 events" in limits["reasons"]["observed limit, post-fit"]
+    assert limits["expected_limits"] == sorted(limits["expected_limits"])
+    assert check["agrees"]
+    scan = scan_cls(from_pyhf(oracle), [52.0, 3.0, 0.0], 2.0, points=3)
+    assert scan == {"mu": [], "observed": [], "expected": [[]] * 5}
+    figure = draw_cls_scan({**limits, "scan": scan}, "neos")
+    assert any("bin 1 has 3 events" in " ".join(t.get_text().split()) for t in figure.axes[0].texts)
 
 
 def test_a_wrong_limit_fails():

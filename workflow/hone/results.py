@@ -9,7 +9,7 @@ from hone import infer
 from hone.best_fit import empty_bins
 from hone.errors import FitError
 from hone.histfactory import Model
-from hone.infer.intervals import LIMIT_NAMES, all_limits
+from hone.infer.intervals import LIMIT_NAMES, all_limits, missing_limit
 from hone.infer.mle import checked_setup
 from hone.infer.profile import log_hypotest
 
@@ -24,52 +24,58 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
     """
     nominal = infer.nominal_asimov(model, 0.0)
     reasons: dict[str, str] = {}
-    bounds = model.config.suggested_bounds()[model.config.poi_index or 0]
 
     def limits(data: Any, suffix: str) -> list[float | None]:
-        found = []
+        found: list[float | None] = []
         for name, limit in zip(
             LIMIT_NAMES, np.asarray(all_limits(data, model, level)), strict=True
         ):
-            exists = np.isfinite(limit)
-            found.append(float(limit) if exists else None)
-            if not exists:
-                reasons[f"{name} limit{suffix}"] = (
-                    f"CLs does not cross {level} between {bounds[0]} and {bounds[1]}, the bounds "
-                    f"of {model.config.poi_name}, or a fit did not converge"
-                )
+            found.append(float(limit) if np.isfinite(limit) else None)
+            if found[-1] is None:
+                reasons[f"{name} limit{suffix}"] = missing_limit(name, data, model, level)
         return found
+
+    def p_values(name: str, found: Callable[[], Any], size: int = 1) -> list[float | None]:
+        try:
+            return [float(p) for p in np.hstack(found())]
+        except FitError as error:
+            reasons[name] = str(error)
+            return [None] * size
+
+    def best_fit() -> Any:
+        try:
+            return infer.fit(observed, model)
+        except FitError:  # limits say why
+            return None
 
     _, *expected_limits = limits(nominal, "")
     observed_limit, *expected_limits_postfit = limits(observed, ", post-fit")
-    observed_cls, postfit_cls = infer.hypotest(1.0, observed, model, return_expected_set=True)
-
-    def p_values(name: str, found: Callable[[], Any]) -> tuple[float | None, ...]:
-        try:
-            return tuple(float(p) for p in np.atleast_1d(found()))
-        except FitError as error:
-            reasons[name] = f"{error}; is there a bin with signal and without background?"
-            return (None, None)
-
+    observed_cls, *postfit_cls = p_values(
+        "observed CLs",
+        lambda: infer.hypotest(1.0, observed, model, return_expected_set=True),
+        size=6,
+    )
     observed_p0, postfit_p0 = p_values(
         "observed p0",
         lambda: infer.hypotest(0.0, observed, model, test_stat="q0", return_expected=True),
+        size=2,
     )
+    best = best_fit()
     notes = [
         f"the best fit to the observation is where the expected rate of bin {k} reaches zero: "
         "beyond, the interpolated templates would be negative"
-        for k in empty_bins(model, infer.fit(observed, model), observed)
+        for k in ([] if best is None else empty_bins(model, best, observed))
     ]
     return {
         "observed_limit": observed_limit,
         "expected_limits": expected_limits,
-        "observed_cls": float(observed_cls),
+        "observed_cls": observed_cls,
         "expected_cls": [float(x) for x in infer.expected_cls(model)],
         "observed_p0": observed_p0,
         "expected_p0": p_values("expected p0", lambda: infer.expected_p0(model))[0],
         "sigma_mu": float(infer.sigma_mu(model)),
         "expected_limits_postfit": expected_limits_postfit,
-        "expected_cls_postfit": [float(x) for x in postfit_cls],
+        "expected_cls_postfit": postfit_cls,
         "expected_p0_postfit": postfit_p0,
         "level": level,
         "poi": model.config.poi_name,
@@ -103,7 +109,7 @@ def scan_cls(
         curves.append(np.exp([float(logs.cls), *np.asarray(logs.cls_expected)]))
     # A test whose fits did not converge is left out rather than drawn.
     known = np.isfinite(curves).all(axis=1)
-    mus, columns = mus[known], np.array(curves)[known].T
+    mus, columns = mus[known], np.array(curves).reshape(points, 6)[known].T
     return {
         "mu": mus.tolist(),
         "observed": None if blind else columns[0].tolist(),

@@ -64,6 +64,8 @@ def toy_test(
         distributions = calculator.distributions(mu)
         q = calculator.teststatistic(mu)
         by_toys = _p_values(calculator, q, distributions, is_expected)
+        looked_at = np.median(distributions[1].samples) if is_expected else q
+        calculator.check_failures(looked_at, *distributions)
         toys = [np.asarray(found.samples) for found in distributions]
         by_toys |= binomial_errors(by_toys["clsb"], by_toys["clb"], *map(len, toys))
         return {

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from pyhf.contrib.viz import brazil
 
-from hone.figures.style import new_figure
+from hone.figures.style import new_figure, note
 
 __all__ = ["draw_cls_scan", "draw_limits"]
 
@@ -20,6 +20,10 @@ def draw_cls_scan(limits: Mapping[str, Any], observable: str) -> Figure:
         observable: name for the title.
     """
     scan = limits["scan"]
+    title = f"{observable}: limit at {1 - limits['level']:.0%} CL"
+    if not scan["mu"]:
+        reason = limits["reasons"].get("observed CLs", "no fit converged")
+        return note(title, f"CLs does not exist after the fit to the observation: {reason}")
     blind = scan["observed"] is None
     curves = zip(
         scan["expected"][2] if blind else scan["observed"],
@@ -45,7 +49,7 @@ def draw_cls_scan(limits: Mapping[str, Any], observable: str) -> Figure:
     axes.set(xlim=(0, scan["mu"][-1]), ylim=(0, 1.05))
     axes.set_xlabel(r"signal strength $\mu$")
     axes.set_ylabel(r"CL$_s$")
-    axes.set_title(f"{observable}: limit at {1 - limits['level']:.0%} CL", loc="left")
+    axes.set_title(title, loc="left")
     axes.legend(loc="upper right", fontsize=10)
     return figure
 
