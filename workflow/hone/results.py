@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 
 from hone import infer
@@ -37,7 +38,7 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
 
     def p_values(name: str, found: Callable[[], Any], size: int = 1) -> list[float | None]:
         try:
-            return [float(p) for p in np.hstack(found())]
+            return [float(p) for p in jax.tree.leaves(found())]
         except FitError as error:
             reasons[name] = str(error)
             return [None] * size

@@ -49,5 +49,5 @@ def no_uncertainties(model: Model, hessian: Any, free: Any) -> FitError:
     which = f"in {', '.join(map(repr, names))}" if names else "in every direction"
     return FitError(
         f"the fit has no uncertainties: -ln L does not curve upwards {which}, as at a bound, at "
-        "the edge of a rate of zero, or for degenerate parameters"
+        "the edge of a rate of zero, or where the data cannot tell parameters apart"
     )
