@@ -6,6 +6,7 @@ from typing import Any
 
 from hone.config.contradictions import contradictions
 from hone.config.schema import load_schema, problems_with_schema, with_defaults
+from hone.config.values import value_problems
 from hone.errors import ConfigError
 
 __all__ = ["checked_config"]
@@ -22,7 +23,7 @@ def checked_config(config: dict[str, Any], folder: str | Path = "config") -> dic
         ConfigError: lists every setting that is wrong, with what is allowed.
     """
     schema = load_schema()
-    problems = problems_with_schema(config, schema)
+    problems = list(value_problems(config)) or problems_with_schema(config, schema)
     if not problems:
         config = with_defaults(deepcopy(config), schema, schema)
         # Written down, so that the record of a config means the same in another place.
