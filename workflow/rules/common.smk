@@ -25,6 +25,7 @@ from hone.config import (
     templates,
 )
 from hone.errors import ConfigError
+from hone.names import underscored
 from hone.own_objective import source_file
 from hone.provenance import code_digest, digest, versions
 from hone.samples import affected, varied_weights
@@ -141,7 +142,7 @@ def made_by(script, *packages):
 
 def together_rule(name):
     """The rule that trains all seeds of an observable in one job."""
-    return f"train_together_{name.replace('-', '_')}"
+    return f"train_together_{underscored(name)}"
 
 
 # What a profile sets for training, a GPU say, holds for these rules too, whose names it cannot know.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hone.config.contradictions import contradictions
+from hone.config.names import name_problems
 from hone.config.schema import load_schema, problems_with_schema, with_defaults
 from hone.config.values import value_problems
 from hone.errors import ConfigError
@@ -28,7 +29,11 @@ def checked_config(config: dict[str, Any], folder: str | Path = "config") -> dic
         config = with_defaults(deepcopy(config), schema, schema)
         # Written down, so that the record of a config means the same in another place.
         config.setdefault("modules", str(folder))
-        problems = list(contradictions(config, config["modules"]))
+        reserved = schema["$defs"]["name"]["not"]["enum"]
+        problems = [
+            *name_problems(config, reserved),
+            *contradictions(config, config["modules"]),
+        ]
     if problems:
         raise ConfigError(
             "the configuration cannot be used:\n" + "\n".join(f"- {p}" for p in problems)
