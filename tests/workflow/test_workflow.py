@@ -307,10 +307,25 @@ def test_a_second_run_has_nothing_to_do(clone):
     assert "Nothing to be done" in output
 
 
-def test_a_misspelled_setting_stops_before_any_job(clone):
-    code, output = snakemake(clone, "--config", "obervables=1")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--config", "obervables=1"),
+            "unknown setting 'obervables'; did you mean 'observables'?",
+        ),
+        # Snakemake itself would leave the number as text
+        (("--config", "limits={level: 2}", "seed=2"), "- limits.level: 2 must be below 1"),
+        (
+            ("--configfile", "config/config.yaml", "config/small.yaml"),
+            "--configfile: 2 files are given, but a file describes a whole analysis; give one",
+        ),
+    ],
+)
+def test_bad_settings_stop_before_any_job(clone, arguments, message):
+    code, output = snakemake(clone, *arguments)
     assert code != 0
-    assert "unknown setting 'obervables'; did you mean 'observables'?" in output
+    assert message in output
     assert not (clone / "results" / "blobs").exists()
 
 
