@@ -88,6 +88,7 @@ def test_studies_have_different_names(config):
         ("a\n", "is not a valid name: at most 64 letters"),
         ("bkg_", "is not a valid name"),
         ("_bkg", "is not a valid name"),
+        ("a_-b", "is not a valid name"),
         ("a__b", "is not a valid name"),
         ("a" * (LONGEST + 1), "is not a valid name"),
         (600, r"600 is not of type string .YAML does not read this as text; put it in quotes"),

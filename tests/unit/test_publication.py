@@ -20,12 +20,13 @@ from test_covariance import workspace
 
 from hone.errors import HoneError, InputError
 from hone.files import write_json
+from hone.markup import latex
 from hone.names import letters
 from hone.patchset import make_patchset
 from hone.publication.archive import MANIFEST, check_archive, make_manifest, write_tar, write_zip
 from hone.publication.covariance import background_prediction
 from hone.publication.hepdata import make_submission, validate, write_submission
-from hone.publication.latex import escape, number, number_macros, with_band
+from hone.publication.latex import number, number_macros, with_band
 from hone.publication.likelihoods import likelihood_files
 from hone.publication.tables import Result
 from hone.selection import selected_files
@@ -248,7 +249,7 @@ def test_no_two_macros_have_one_name(places):
     of_one = len(macros(number_macros({places[0]: LIMITS}, "mine", "abc", "data")))
     assert len(found) == of_one * len(places)
     named = {(found[n], found[n[:-6] + "Observable"]) for n in found if n.endswith("Signal")}
-    assert named == {(escape(signal), escape(observable)) for signal, observable in places}
+    assert named == {(latex(signal), latex(observable)) for signal, observable in places}
 
 
 def macro(place):
@@ -277,7 +278,7 @@ def test_bands_share_their_digits():
 def test_letters_and_escapes():
     assert letters("zp500-a_b") == "ZpFiveZeroZeroAB"
     assert letters("7") == "Seven"
-    assert escape("a_b & 50%\\") == r"a\_b \& 50\%\textbackslash{}"
+    assert latex("a_b & 50%\\") == r"a\_b \& 50\%\textbackslash{}"
 
 
 def test_archives_have_equal_bytes_whatever_the_files_times(tmp_path):

@@ -4,15 +4,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hone.markup import latex
 from hone.names import letters
 
-__all__ = ["escape", "number", "number_macros", "with_band"]
+__all__ = ["number", "number_macros", "with_band"]
 
 _BANDS = ("MinusTwoSigma", "MinusOneSigma", "", "PlusOneSigma", "PlusTwoSigma")
-_SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
-    "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
-}  # fmt: skip
 _SINGLE = {
     "ObservedLimit": "observed_limit", "ObservedCLs": "observed_cls",
     "ObservedPZero": "observed_p0", "ExpectedPZero": "expected_p0", "SigmaMu": "sigma_mu",
@@ -59,18 +56,13 @@ def number_macros(
         lines += [f"% Observed numbers are of {observed}: simulated events, not data."]
     for (signal, observable), limits in results.items():
         found = dict(_macros(limits, observed is None))
-        found = {"Signal": escape(signal), "Observable": escape(observable), **found}
+        found = {"Signal": latex(signal), "Observable": latex(observable), **found}
         prefix = f"hone{letters(signal)}{letters(observable)}"
         lines += ["", f"% signal {signal}, observable {observable}"]
         lines += [f"\\newcommand{{\\{prefix}{name}}}{{{text}}}" for name, text in found.items()]
         for what, reason in limits.get("reasons", {}).items():
             lines.append(f"% no {' '.join(what.split())}: {' '.join(str(reason).split())}")
     return "\n".join(lines) + "\n"
-
-
-def escape(text: str) -> str:
-    """``text`` with what LaTeX takes for commands made harmless."""
-    return "".join(_SPECIAL.get(character, character) for character in text)
 
 
 def number(value: float, digits: int = 3) -> str:
