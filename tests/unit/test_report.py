@@ -13,7 +13,8 @@ from docutils.core import publish_doctree, publish_parts
 from hypothesis import given
 
 from hone.config import checked_config
-from hone.report import first_page, how_it_was_made, results_table
+from hone.first_page import first_page
+from hone.report import how_it_was_made, results_table
 from hone.run_times import RuleTime
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,8 @@ import yaml
 
 from hone.errors import HoneError
 from hone.files import replacing
-from hone.report import first_page, how_it_was_made
+from hone.first_page import first_page
+from hone.report import how_it_was_made
 from hone.run_times import run_times
 from hone.script import job
 
