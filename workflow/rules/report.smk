@@ -4,7 +4,7 @@ TEXTS = digest({p.name: p.read_text() for p in sorted(REPORT.glob("*.[rc]s[ts]")
 # Made by make_report.
 PAGE = f"{FOLDER}/first_page.rst"
 # Reports do not include files or foreign HTML, whatever a name in them may look like.
-os.environ["DOCUTILSCONFIG"] = str(REPORT / "docutils.conf")
+os.environ.update(DOCUTILSCONFIG=str(REPORT / "docutils.conf"))
 
 if os.path.exists(PAGE):
 
