@@ -17,9 +17,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-slurm lint bench bench-training bench-streaming bench-overhead targets docs gallery lock clean
 run: .venv/.runtime
-	@test -f $(CONFIG) || { echo "there is no config file $(CONFIG)" >&2; exit 1; }
-	$(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
-	@cd results/$$(sed -n "s/^analysis: *[\"']*\([A-Za-z0-9_-]*\).*/\1/p" $(CONFIG)) && cat headline.txt summary.txt
+	@test -f "$(CONFIG)" || { echo "there is no config file $(CONFIG)" >&2; exit 1; }
+	$(BIN)/snakemake --cores $(CORES) --configfile "$(CONFIG)"
+	@$(BIN)/python workflow/print_result.py "$(CONFIG)"
 
 test: .venv/.dev .venv/clusters/.done
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder

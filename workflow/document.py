@@ -4,6 +4,7 @@ A test compares them with what this script would write.
 """
 
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,10 @@ environment `snakemake --cores 2 --configfile config/mine.yaml`. Nothing is take
 `config.yaml`; what is left out has the default below. Misspelled settings, wrong types and values
 out of range are refused before any job starts.
 
+Of a list no two names may differ in nothing but capitals or `-` and `_`: files, rules and patches
+are called after them. `analysis` and every `name`:
+{names}
+
 Threads, output folders and clusters are not settings of an analysis: they belong to profiles.
 `results/<analysis>/config.yaml` shows the settings of a run with all defaults filled in.
 
@@ -61,7 +66,8 @@ def locked(lock: Path) -> dict[str, str]:
 
 def settings_table() -> str:
     schema = load_schema()
-    return _HEAD + "".join(_rows(schema, schema, ""))
+    names = textwrap.fill(_meaning(schema["$defs"]["name"]), 100)
+    return _HEAD.format(names=names) + "".join(_rows(schema, schema, ""))
 
 
 def _rows(schema: dict[str, Any], root: dict[str, Any], prefix: str) -> Iterator[str]:

@@ -6,19 +6,21 @@ from types import SimpleNamespace
 
 import jinja2
 import pytest
-from docutils.core import publish_parts
+from allowed import NAMES
+from docutils import nodes
+from docutils.core import publish_doctree, publish_parts
+from hypothesis import given
 
 from hone.describe import describe
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "workflow" / "report"
 RULES = sorted(ROOT.glob("workflow/rules/*.smk"))
-CAPTIONS = sorted(set(FOLDER.glob("*.rst")) - {FOLDER / "workflow.rst"})
+CAPTIONS = sorted(FOLDER.glob("*.rst"))
 WILDCARDS = {
     "analysis": "a", "signal": "s_1", "observable": "neos", "seed": "1", "study": "bins",
     "template": "background",
 }  # fmt: skip
-NAMES = {"category", "caption", "labels"}
 
 
 def items():
@@ -37,7 +39,11 @@ def items():
 
 @pytest.mark.parametrize(("path", "arguments"), list(items()))
 def test_every_item_has_a_caption_a_category_and_labels(path, arguments):
-    assert set(re.findall(r"^\s*(\w+)=", arguments, re.MULTILINE)) >= NAMES
+    assert set(re.findall(r"^\s*(\w+)=", arguments, re.MULTILINE)) >= {
+        "category",
+        "caption",
+        "labels",
+    }
     caption = re.search(r'caption="([^"]+)"', arguments).group(1)
     assert (path.parent / caption).resolve() in CAPTIONS
     assert re.search(r'category="[A-Z][a-z]+"', arguments)
@@ -56,11 +62,24 @@ def test_items_are_found_and_every_caption_is_used():
     assert used == {path.name for path in CAPTIONS}
 
 
+def rendered(path, wildcards):
+    template = jinja2.Template(path.read_text(), undefined=jinja2.StrictUndefined)
+    return template.render(snakemake=SimpleNamespace(wildcards=SimpleNamespace(**wildcards)))
+
+
+@given(NAMES, NAMES, NAMES)
+def test_names_in_captions_are_words(signal, observable, study):
+    """A trailing underscore would be a reference, and a missing one an error on the page."""
+    names = {**WILDCARDS, "signal": signal, "observable": observable, "study": study}
+    text = "\n\n".join(rendered(path, names) for path in CAPTIONS)
+    page = publish_doctree(text, settings_overrides={"halt_level": 2})
+    assert not list(page.findall(nodes.reference))
+    assert observable in page.astext()
+
+
 @pytest.mark.parametrize("path", CAPTIONS, ids=lambda path: path.stem)
 def test_captions_say_what_is_shown_and_are_valid(path):
-    template = jinja2.Template(path.read_text(), undefined=jinja2.StrictUndefined)
-    snakemake = SimpleNamespace(wildcards=SimpleNamespace(**WILDCARDS))
-    text = " ".join(template.render(snakemake=snakemake).split())
+    text = " ".join(rendered(path, WILDCARDS).split())
     assert 60 < len(text) < 1200
     assert text.endswith(".")
     publish_parts(text, writer="html", settings_overrides={"halt_level": 2})

@@ -1,6 +1,7 @@
 """Every figure draws, without a warning, from what the workflow gives it."""
 
 import itertools
+from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from hone.figures import save
 from hone.figures.comparison import draw_comparison
 from hone.figures.histograms import draw_soft_hard, draw_templates
+from hone.figures.importance import draw_importance
 from hone.figures.limits import draw_cls_scan, draw_limits
 from hone.figures.plane import draw_plane
 from hone.figures.study import draw_study
-from hone.figures.training import draw_training
+from hone.figures.style import plain
+from hone.figures.training import draw_edges, draw_training
 from hone.files import write_json
 from hone.selection import selected
 from hone.templates import Histogram
@@ -153,6 +156,45 @@ def test_study(tmp_path):
     lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
     np.testing.assert_array_equal(lines["scott"].get_xdata(), [100, 1000])
     np.testing.assert_allclose(lines["fixed"].get_ydata(), 1.5e-6)
+
+
+def written(figure, tmp_path):
+    """All text of a figure, as a reader sees it."""
+    with plt.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(tmp_path / "a.svg")
+    return " ".join(" ".join(ElementTree.parse(tmp_path / "a.svg").getroot().itertext()).split())
+
+
+def test_text_of_the_users_is_no_formula(tmp_path):
+    for text in ("$x", "$x$", "$x^{$", r"\$x$", "a_$b^c$", "<&>", "a\n\nb", r"\frac{1}$", "$$"):
+        figure = plt.figure()
+        figure.text(0, 0, plain(text))
+        assert written(figure, tmp_path).endswith(" ".join(text.split()))
+
+
+def test_features_are_drawn_as_they_are_written(tmp_path):
+    text = r"_a$b^\$ $"
+    events = {"s": np.random.default_rng(0).normal(size=(50, 2))}
+    features = [{"name": text, "log_ratio": 0.1, "log_ratio_error": None}]
+    rows = [{"step": 1, "edge_0": 0, "edge_1": 1, f"{text}_above": 2.0, f"{text}_above_slope": 1}]
+    observables = [{"name": n, "batch": k, "variable": text} for k, n in enumerate("ab")]
+    merits = [{"observable": n, "without_staterror_expected_cls": 0.1} for n in "ab"]
+    study = {"name": "s", "against": "batch", "lines": ["variable"]}
+    one = {"s": events["s"][:, :1]}
+    for figure in (
+        draw_plane(lambda x: x[:, 0], [0, 1], events, (text, "y"), "o"),
+        draw_plane(lambda x: x[:, 0], [0, 1], one, (text,), "o"),
+        draw_importance({"features": features, "expected_cls": 0.1}, "o"),
+        draw_edges({"seed1": rows}, "o"),
+        draw_study(merits, study, observables, {}),
+    ):
+        assert text in written(figure, tmp_path)
+
+
+def test_cuts_are_told_from_edges_by_their_columns():
+    rows = [{"step": 1, "edge_0": 0, "edge_1": 1, "edge_1_above": 2.0, "edge_1_above_slope": 1}]
+    figure = draw_edges({"seed1": rows}, "o")
+    assert [axes.get_ylabel() for axes in figure.axes] == ["edge_1 >"]
 
 
 @pytest.mark.parametrize("blind", [True, False])

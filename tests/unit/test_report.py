@@ -1,19 +1,23 @@
 """The words of the report are those of the config, for every ready analysis."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import jinja2
 import pytest
 import yaml
-from docutils.core import publish_parts
+from allowed import TEXTS
+from docutils import nodes
+from docutils.core import publish_doctree, publish_parts
+from hypothesis import given
 
 from hone.config import checked_config
+from hone.first_page import first_page
 from hone.report import how_it_was_made, results_table
 from hone.run_times import RuleTime
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE = (ROOT / "workflow/report/workflow.rst").read_text()
 CATEGORIES = ("Inputs", "Results")
 ROW = {
     "signal": "s_1", "observable": "neos", "expected_limit": 0.2, "expected_cls": 1e-7,
@@ -22,14 +26,16 @@ ROW = {
 }  # fmt: skip
 
 
-def rendered(config):
+def rendered(config, headline="s_1: the limit is 0.2.\n", rows=(ROW,)):
     """As Snakemake does it."""
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    categories = [SimpleNamespace(name=name) for name in CATEGORIES]
-    snakemake = SimpleNamespace(config=config)
-    return environment.from_string(TEMPLATE).render(snakemake=snakemake, categories=categories)
+    table = results_table(rows, {"s_1": {"expected_cls": 1e-8}})
+    made = how_it_was_made([RuleTime("train_observable", 2, 30.04, 20.0)])
+    page = environment.from_string(first_page(config, headline, table, made))
+    links = "".join(f"\n.. _{name}: javascript:app.showCategory('{name}')" for name in CATEGORIES)
+    return page.render(categories=[SimpleNamespace(name=name) for name in CATEGORIES]) + links
 
 
 def configs():
@@ -40,42 +46,83 @@ def configs():
 @pytest.mark.parametrize("path", list(configs()))
 def test_the_landing_page_says_what_each_observable_is(path):
     config = checked_config(yaml.safe_load(path.read_text()), ROOT / "config")
-    text = " ".join(rendered(config).split())
+    page = publish_doctree(rendered(config), settings_overrides={"halt_level": 2})
+    items = [item.astext() for item in page.findall(nodes.list_item)]
     for observable in config["observables"]:
-        said = text.partition(f"- *{observable['name']}* (")[2].partition(" - ")[0]
+        said = next(item for item in items if item.startswith(f"{observable['name']} ("))
         if observable["kind"] == "rebinned":
             assert f"weights of {observable['source']} with" in said
         elif observable["kind"] == "variable":
             assert "variable" in said
         else:
-            assert f"``{observable['objective']}``" in said
+            assert observable["objective"] in said
+    stressed = [node.astext() for node in page.findall(nodes.emphasis)]
     for entry in (*config["samples"], *config["systematics"]):
-        assert f"*{entry['name']}*" in text
+        assert entry["name"] in stressed
     for region in config["regions"]:
-        assert region["name"] in text
+        assert region["name"] in page.astext()
 
 
 @pytest.mark.parametrize("path", list(configs()))
-def test_the_landing_page_is_valid_and_begins_with_the_result(path, tmp_path, monkeypatch):
+def test_the_landing_page_is_valid_and_begins_with_the_result(path):
     config = checked_config(yaml.safe_load(path.read_text()), ROOT / "config")
-    place = tmp_path / "results" / config["analysis"]
-    place.mkdir(parents=True)
-    (place / "headline.txt").write_text("s_1: the limit is 0.2.\n")
-    (place / "table.rst").write_text(results_table([ROW], {"s_1": {"expected_cls": 1e-8}}))
-    times = [RuleTime("train_observable", 2, 30.04, 20.0)]
-    (place / "run.rst").write_text(how_it_was_made(times))
-    monkeypatch.chdir(tmp_path)
-    links = "".join(f"\n.. _{name}: javascript:app.showCategory('{name}')" for name in CATEGORIES)
-    page = publish_parts(
-        rendered(config) + "\n\n" + links, writer="html", settings_overrides={"halt_level": 2}
-    )["html_body"]
-    assert page.index("the limit is 0.2") < page.index("neos") < page.index("The analysis")
+    page = publish_parts(rendered(config), writer="html", settings_overrides={"halt_level": 2})
+    text = page["html_body"]
+    assert text.index("the limit is 0.2") < text.index("neos") < text.index("The analysis")
     for words in ("+12.3 ± 0.6", "none", "(floor)", "1.00e-08", "train_observable", "30.0", "jax"):
-        assert words in page
-    assert page.count("<ul") >= 2
+        assert words in text
+    assert text.count("<ul") >= 2
+    assert set(re.findall(r'href="(.*?)"', text)) == {
+        f"javascript:app.showCategory('{name}')" for name in CATEGORIES
+    }
 
 
-def test_tables_hold_what_names_hold():
-    text = results_table([{**ROW, "observable": "a|b*`c`_"}], {})
-    page = publish_parts(text, writer="html", settings_overrides={"halt_level": 2})["html_body"]
-    assert "a|b*`c`_" in page
+HOSTILE = [
+    "pt_", "bkg__", "|x|", "*x*", "`x`", "``x``", "x_ y__", "a|b*`c`_", "\\", "{{ 7 * 7 }}",
+    "{% raw %}", "`x <javascript:alert(1)>`_", "javascript:alert(1)",
+    "https://x.org", "a@x.org", "[1]_", "\\" * 8,
+    "|x|_", ":raw:`x`", "- x", "1. x", "======", "<b>x</b>", "&lt;", "$x$",
+    "x\n\n.. include:: /etc/passwd\n",
+    "x\n\n.. raw:: html\n\n   <script>\n", "x\n\n.. _y: javascript:alert(1)\n", "Inputs_",
+]  # fmt: skip
+
+
+def shown_as_written(names):
+    """Whether a page with the names says what they are, and nothing more."""
+    config = checked_config(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
+    config["features"] = names
+    config["observables"] = [
+        {"name": "neos", "kind": "variable", "variable": names[0], "edges": [0, 1]}
+    ]
+    rows = [{**ROW, "observable": name} for name in names]
+    page = publish_doctree(
+        rendered(config, "\n\n".join(" ".join(name.split()) for name in names), rows),
+        settings_overrides={"halt_level": 2},
+    )
+    allowed = {"reference", "target"}
+    kinds = {node.tagname for node in page.findall(nodes.Element)} - allowed
+    assert not kinds & {"raw", "image", "literal_block", "comment", "system_message", "title"}
+    links = {node["refuri"] for node in page.findall(nodes.reference)}
+    assert links == {f"javascript:app.showCategory('{name}')" for name in CATEGORIES}
+    text = " ".join(page.astext().split())
+    assert all(" ".join(name.split()) in text for name in names)
+    cells = [node.astext() for node in page.findall(nodes.entry)]
+    assert all(" ".join(name.split()) in cells for name in names)
+
+
+def test_names_come_out_as_they_are_written():
+    shown_as_written(HOSTILE)
+
+
+@given(TEXTS)
+def test_any_name_comes_out_as_it_is_written(name):
+    shown_as_written([name])
+
+
+def test_reports_neither_include_files_nor_take_html(monkeypatch):
+    """Of Snakemake's reports too, by the variable that the workflow sets."""
+    monkeypatch.setenv("DOCUTILSCONFIG", str(ROOT / "workflow/report/docutils.conf"))
+    text = f".. include:: {__file__}\n\n.. raw:: html\n\n   <script>\n\n:raw:`x`\n"
+    page = publish_parts(text, writer="html", settings_overrides={"report_level": 5})["body"]
+    assert "HOSTILE" not in page
+    assert "<script>" not in page

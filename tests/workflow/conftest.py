@@ -65,7 +65,8 @@ def clone(tmp_path_factory):
         },
         {"name": "grid", "kind": "cuts", "search": "grid", "objective": "z_a", "points": 5,
          "cuts": [{"variable": "x", "side": "below"}]},
-        {"name": "y", "kind": "variable", "variable": "y", "edges": [-2, 0, 2]},
+        # a name that reads as a number
+        {"name": "600", "kind": "variable", "variable": "y", "edges": [-2, 0, 2]},
     ]  # fmt: skip
     config["tracking"] = "mlflow"
     config["studies"] = [

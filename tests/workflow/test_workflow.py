@@ -22,7 +22,7 @@ from hone.publication.hepdata import validate
 
 SMALL = ("--configfile", "config/small.yaml")
 TRAINED = [f"signal/{name}/seed{k}" for name in ("neos", "neos-edges") for k in (1, 2)]
-SEEDS = [*TRAINED, "signal/cut/seed1", "signal/grid/seed1", "signal/y/seed1"]
+SEEDS = [*TRAINED, "signal/cut/seed1", "signal/grid/seed1", "signal/600/seed1"]
 
 
 def test_events_are_three_independent_sets(run):
@@ -129,7 +129,7 @@ def test_tables_hold_what_limits_say(run):
     rows = read_csv(run / "comparison.csv")
     assert [(r["observable"], r["seed"]) for r in rows] == [
         ("neos", 1), ("neos", 2), ("neos-edges", 1), ("neos-edges", 2),
-        ("cut", 1), ("grid", 1), ("y", 1),
+        ("cut", 1), ("grid", 1), ("600", 1),
     ]  # fmt: skip
     bare = json.loads((run / "signal/neos/seed1/limits.json").read_text())["without_staterror"]
     assert rows[0]["without_staterror_expected_cls"] == bare["expected_cls"]
@@ -146,15 +146,16 @@ def test_tables_hold_what_limits_say(run):
 
 
 def test_figures_and_report_are_there(run):
-    for name in ("neos", "neos-edges", "cut", "grid", "y"):
+    for name in ("neos", "neos-edges", "cut", "grid", "600"):
         for kind in ("plane", "templates", "soft_hard", "cls_scan"):
             stem = run / "figures" / f"signal__{name}__{kind}"
             assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
             assert stem.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
     for figure in ("neos__training", "cut__training", "study_bins", "comparison"):
         assert (run / "figures" / f"signal__{figure}.png").exists()
-    assert not (run / "figures" / "signal__y__training.png").exists()
+    assert not (run / "figures" / "signal__600__training.png").exists()
     report = (run / "report.html").read_text()
+    assert "the weights of neos with the best edges of 3 bins" in report  # the first page
     assert "signal__neos__plane.png" in report
     assert "signal__comparison.png" in report
     assert "yields.txt" in report
@@ -194,7 +195,7 @@ def test_the_recorded_config_is_complete_and_foreign_settings_do_not_survive(run
     recorded = yaml.safe_load((run / "config.yaml").read_text())
     assert recorded["limits"] == {"level": 0.05}
     names = [o["name"] for o in recorded["observables"]]
-    assert names == ["neos", "neos-edges", "cut", "grid", "y"]
+    assert names == ["neos", "neos-edges", "cut", "grid", "600"]
     assert recorded["observation"]["mu"] == 1.0
     assert recorded["observation"]["unblind"] is False
     assert not (run.parent / "blobs").exists()
@@ -320,10 +321,25 @@ def test_a_second_run_has_nothing_to_do(clone):
     assert "Nothing to be done" in output
 
 
-def test_a_misspelled_setting_stops_before_any_job(clone):
-    code, output = snakemake(clone, "--config", "obervables=1")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--config", "obervables=1"),
+            "unknown setting 'obervables'; did you mean 'observables'?",
+        ),
+        # Snakemake itself would leave the number as text
+        (("--config", "limits={level: 2}", "seed=2"), "- limits.level: 2 must be below 1"),
+        (
+            ("--configfile", "config/config.yaml", "config/small.yaml"),
+            "--configfile: 2 files are given, but a file describes a whole analysis; give one",
+        ),
+    ],
+)
+def test_bad_settings_stop_before_any_job(clone, arguments, message):
+    code, output = snakemake(clone, *arguments)
     assert code != 0
-    assert "unknown setting 'obervables'; did you mean 'observables'?" in output
+    assert message in output
     assert not (clone / "results" / "blobs").exists()
 
 

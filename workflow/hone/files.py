@@ -4,8 +4,10 @@ import csv
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -60,37 +62,63 @@ def write_csv(
 ) -> None:
     """Write rows; numbers that do not exist are left empty.
 
+    Text that a spreadsheet would take for a formula has an apostrophe before it.
+
     Args:
         path: of the file.
         rows: all with the same keys.
         columns: these keys, where there may be no row.
     """
     rows = list(rows)
-    with replacing(path) as partial, partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(columns or rows[0]))
-        writer.writeheader()
+    columns = list(columns or rows[0])
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writerow({column: _cell(column) for column in columns})
         for row in rows:
-            writer.writerow({k: "" if _missing(v) else v for k, v in row.items()})
+            writer.writerow({column: _cell(value) for column, value in row.items()})
 
 
 def read_csv(path: str | Path) -> list[dict[str, Any]]:
-    """Read rows as dicts; what reads as a number becomes one, an empty cell None."""
-    with Path(path).open(newline="") as file:
-        return [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    """Read rows of :func:`write_csv` as dicts.
+
+    What is written as a number becomes one, but in a column of names, and an empty cell None.
+
+    Raises:
+        InputError: the file is no such table.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            head, *lines = filter(None, csv.reader(file))
+        columns = [_text(cell) for cell in head]
+        return [
+            {column: _value(column, cell) for column, cell in zip(columns, line, strict=True)}
+            for line in lines
+        ]
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{path}: not readable as CSV ({error})") from error
 
 
-def _missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and not math.isfinite(value))
+_NAMES = ("signal", "observable", "baseline", "sample", "region", "systematic", "variation")
+"""Columns of text, whatever it looks like: a signal may be called 600."""
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?(e[+-]?[0-9]+)?")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+"""What formulas begin with; and an apostrophe, or one that was there could not be told apart."""
 
 
-def _number(text: str) -> Any:
-    if text == "":
+def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    missing = value is None or (isinstance(value, Real) and not math.isfinite(value))
+    return "" if missing else value
+
+
+def _value(column: str, cell: str) -> Any:
+    if cell == "":
         return None
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    if column in _NAMES or not _NUMBER.fullmatch(cell):
+        return _text(cell)
+    return int(cell) if cell.lstrip("-").isdecimal() else float(cell)
+
+
+def _text(cell: str) -> str:
+    return cell.removeprefix("'")

@@ -8,6 +8,7 @@ import jsonpatch
 import pyhf
 
 from hone.errors import InputError
+from hone.names import underscored
 
 __all__ = ["background_only", "make_patchset"]
 
@@ -50,7 +51,7 @@ def make_patchset(
         patches.append(
             {
                 # pyhf knows no hyphens in these names.
-                "metadata": {"name": name.replace("-", "_"), "values": values},
+                "metadata": {"name": underscored(name), "values": values},
                 "patch": jsonpatch.make_patch(background, dict(workspace)).patch,
             }
         )
@@ -68,6 +69,6 @@ def make_patchset(
     pyhf.schema.validate(spec, "patchset.json")
     made = pyhf.PatchSet(spec)
     for name, workspace in workspaces.items():
-        if made[name.replace("-", "_")].apply(background) != workspace:
+        if made[underscored(name)].apply(background) != workspace:
             raise InputError(f"the patch of {name!r} does not give back its workspace")
     return background, spec

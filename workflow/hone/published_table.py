@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hone import markup
+
 __all__ = ["headline", "latex", "markdown"]
 
 Row = Mapping[str, Any]
@@ -14,10 +16,6 @@ _LATEX_HEAD = (
     r"Gain [\%]", "pyhf",
 )  # fmt: skip
 _DIGITS = {"expected_cls": 3, "expected_limit": 4, "expected_p0": 3, "sigma_mu": 4}
-_ESCAPED = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-}  # fmt: skip
 _LEGEND = (
     "Medians over seeds on nominal Asimov data, with lowest and highest seed in brackets: expected "
     "CLs at mu = 1, expected limit on mu, expected p0 and uncertainty of mu."
@@ -72,7 +70,7 @@ class _Tex(_Plain):
 
     @staticmethod
     def text(name: str) -> str:
-        return "".join(_ESCAPED.get(character, character) for character in name)
+        return markup.latex(name)
 
     @staticmethod
     def maths(text: str) -> str:

@@ -1,10 +1,11 @@
-"""What the first page of the report shows beside the words that the config gives."""
+"""What the first page of the report shows beside words: the results, and how they were made."""
 
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from hone.markup import rst
 from hone.run_times import RuleTime
 
 __all__ = ["how_it_was_made", "results_table"]
@@ -59,7 +60,7 @@ def how_it_was_made(times: Sequence[RuleTime]) -> str:
         f"{jobs} jobs, {seconds:.0f} seconds of their wall time added up.",
         "",
         _table(["rule", "jobs", "seconds", "longest job"], rows),
-        "Versions: " + ", ".join(f"{name} {number}" for name, number in _versions()) + ".",
+        "Versions: " + ", ".join(f"{name} {rst(number)}" for name, number in _versions()) + ".",
     ]
     return "\n".join(lines) + "\n"
 
@@ -69,12 +70,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for row in [head, *rows]:
         for index, cell in enumerate(row):
-            text = "".join(f"\\{c}" if c in "\\*`|_" else c for c in cell)
-            lines.append(f"   {'* -' if index == 0 else '  -'} {text}".rstrip())
+            lines.append(f"   {'* -' if index == 0 else '  -'} {rst(cell)}".rstrip())
     return "\n".join([*lines, ""]) + "\n"
 
 
-def _versions() -> Iterable[tuple[str, str]]:
+def _versions() -> Iterator[tuple[str, str]]:
     yield "Python", platform.python_version()
     for package in _PACKAGES:
         try:

@@ -6,7 +6,9 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
 # Rules and scripts import hone from this folder, in cluster jobs too, and before any other hone that
 # the environment knows: what ran is what the digest of the code was made of.
@@ -26,6 +28,7 @@ from hone.config import (
     templates,
 )
 from hone.errors import ConfigError
+from hone.names import underscored
 from hone.own_objective import source_file
 from hone.provenance import code_digest, digest, versions
 from hone.samples import affected, varied_weights
@@ -33,12 +36,21 @@ from hone.script import import_from
 
 import_from(LIBRARY)
 
-CONFIGFILES = workflow.configfiles or ["config/config.yaml"]
-CONFIGFILE = Path(CONFIGFILES[-1])
+if len(workflow.configfiles) > 1:
+    raise WorkflowError(
+        f"--configfile: {len(workflow.configfiles)} files are given, but a file describes a whole "
+        "analysis; give one, and change single settings with --config, as --config seed=2"
+    )
+CONFIGFILE = Path(*workflow.configfiles or ["config/config.yaml"])
+# Snakemake leaves the numbers in a list or a mapping of --config as text.
+for entry in workflow.config_settings.config_args or []:
+    key, _, text = entry.partition("=")
+    if isinstance(config.get(key), (dict, list)):
+        update_config(config, {key: yaml.safe_load(text)})
 
 try:
-    for path in CONFIGFILES if workflow.is_main_process else []:
-        refuse_duplicates(os.path.relpath(path))
+    if workflow.is_main_process:
+        refuse_duplicates(os.path.relpath(CONFIGFILE))
     config = checked_config(config, os.path.relpath(CONFIGFILE.parent))
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
@@ -142,7 +154,7 @@ def made_by(script, *packages):
 
 def together_rule(name):
     """The rule that trains all seeds of an observable in one job."""
-    return f"train_together_{name.replace('-', '_')}"
+    return f"train_together_{underscored(name)}"
 
 
 # What a profile sets for training, a GPU say, holds for these rules too, whose names it cannot know.

@@ -1,6 +1,14 @@
 REPORT = Path(workflow.main_snakefile).parent / "workflow" / "report"
 # Captions and style are no code, and decide what is written all the same.
 TEXTS = digest({p.name: p.read_text() for p in sorted(REPORT.glob("*.[rc]s[ts]"))})
+# Made by make_report.
+PAGE = f"{FOLDER}/first_page.rst"
+# Reports do not include files or foreign HTML, whatever a name in them may look like.
+os.environ.update(DOCUTILSCONFIG=str(REPORT / "docutils.conf"))
+
+if os.path.exists(PAGE):
+
+    report: os.path.abspath(PAGE)
 
 
 rule record_config:
@@ -35,9 +43,11 @@ rule make_report:
     input:
         all_results_shown,
         config="<results>/config.yaml",
+        headline="<results>/headline.txt",
+        table="<results>/table.rst",
     output:
         report="<results>/report.html",
-        made="<results>/run.rst",
+        page=PAGE,
     log:
         "<logs>/make_report.log",
     benchmark:

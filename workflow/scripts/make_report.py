@@ -4,20 +4,29 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from hone.errors import HoneError
 from hone.files import replacing
+from hone.first_page import first_page
 from hone.report import how_it_was_made
 from hone.run_times import run_times
 from hone.script import job
 
 with job(snakemake):
-    output = snakemake.output
-    with replacing(output.made) as partial:
-        partial.write_text(how_it_was_made(run_times(Path(output.report).parent / "benchmarks")))
+    inputs, output = snakemake.input, snakemake.output
+    page = first_page(
+        yaml.safe_load(Path(inputs.config).read_text()),
+        Path(inputs.headline).read_text(),
+        Path(inputs.table).read_text(),
+        how_it_was_made(run_times(Path(output.report).parent / "benchmarks")),
+    )
+    with replacing(output.page) as partial:
+        partial.write_text(page, encoding="utf-8")
     command = [
         *(sys.executable, "-m", "snakemake", "--nolock"),
         *("--snakefile", snakemake.params.snakefile),
-        *("--configfile", snakemake.input.config),
+        *("--configfile", inputs.config),
         *("--report", output.report),
         *("--report-stylesheet", snakemake.params.stylesheet),
         *("--", "results"),

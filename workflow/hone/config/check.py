@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from hone.config.contradictions import contradictions
+from hone.config.names import name_problems
 from hone.config.schema import load_schema, problems_with_schema, with_defaults
+from hone.config.values import value_problems
 from hone.errors import ConfigError
 
 __all__ = ["checked_config"]
@@ -22,12 +24,16 @@ def checked_config(config: dict[str, Any], folder: str | Path = "config") -> dic
         ConfigError: lists every setting that is wrong, with what is allowed.
     """
     schema = load_schema()
-    problems = problems_with_schema(config, schema)
+    problems = list(value_problems(config)) or problems_with_schema(config, schema)
     if not problems:
         config = with_defaults(deepcopy(config), schema, schema)
         # Written down, so that the record of a config means the same in another place.
         config.setdefault("modules", str(folder))
-        problems = list(contradictions(config, config["modules"]))
+        reserved = schema["$defs"]["name"]["not"]["enum"]
+        problems = [
+            *name_problems(config, reserved),
+            *contradictions(config, config["modules"]),
+        ]
     if problems:
         raise ConfigError(
             "the configuration cannot be used:\n" + "\n".join(f"- {p}" for p in problems)

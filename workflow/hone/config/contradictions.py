@@ -19,10 +19,6 @@ __all__ = ["contradictions"]
 
 def contradictions(config: dict[str, Any], folder: str | Path) -> Iterator[str]:
     """What a schema cannot say: names that refer to nothing, sizes that do not fit."""
-    for key in ("samples", "regions", "normfactors", "observables"):
-        names = [entry["name"] for entry in config[key]]
-        for name in sorted({n for n in names if names.count(n) > 1}):
-            yield f"{key}: the name {name!r} is used more than once"
     samples = {s["name"]: s for s in config["samples"]}
     for process in ("signal", "background"):
         if process not in {s["process"] for s in samples.values()}:

@@ -14,18 +14,30 @@ def refuse_duplicates(path: str | Path) -> None:
     """Look through a YAML (or JSON) file.
 
     Raises:
-        ConfigError: every key that stands twice in the same place, with its lines.
+        ConfigError: every key that stands twice in the same place, with its lines; or the file
+            cannot be looked through.
     """
-    root = yaml.compose(Path(path).read_text(), Loader=yaml.SafeLoader)
-    problems = list(_duplicates(root, "")) if root is not None else []
+    # JSON may have tabs where YAML has spaces.
+    text = Path(path).read_text(encoding="utf-8").replace("\t", " ")
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        problems = list(_duplicates(root, "", set()))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not readable as YAML ({error})") from error
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply; nothing in a config is") from None
     if problems:
         raise ConfigError("\n".join(f"{path}: {text}; keep one of them" for text in problems))
 
 
-def _duplicates(node: yaml.Node, place: str) -> Iterator[str]:
+def _duplicates(node: yaml.Node | None, place: str, seen: set[int]) -> Iterator[str]:
+    # An alias is the node of its anchor again.
+    if id(node) in seen:
+        return
+    seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):
-            yield from _duplicates(child, f"{place}[{index}]")
+            yield from _duplicates(child, f"{place}[{index}]", seen)
     elif isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key, child in node.value:
@@ -35,4 +47,4 @@ def _duplicates(node: yaml.Node, place: str) -> Iterator[str]:
             if name in lines and name != "<<":
                 yield f"{inner} is given twice, in lines {lines[name]} and {line}"
             lines[name] = line
-            yield from _duplicates(child, inner)
+            yield from _duplicates(child, inner, seen)

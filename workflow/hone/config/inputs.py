@@ -166,7 +166,7 @@ def _systematic_problems(
                 "and a normsys can share a parameter"
             )
     for i, factor in enumerate(config["normfactors"]):
-        if factor["name"] in (*kinds, _POI) or factor["name"].startswith("staterror_"):
+        if factor["name"] in (*kinds, _POI, "lumi") or factor["name"].startswith("staterror_"):
             yield f"normfactors[{i}].name: {factor['name']!r} is the name of another parameter"
         if not factor["bounds"][0] <= 1 <= factor["bounds"][1]:
             yield f"normfactors[{i}].bounds: {factor['bounds']} must rise, with 1 between them"

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hone.errors import InputError
-from hone.figures.style import SIGNAL, panel_style, shade
+from hone.figures.style import SIGNAL, panel_style, plain, shade
 from hone.film import Film, Frame
 
 __all__ = ["Animation", "animate_training"]
@@ -72,7 +72,7 @@ def _plane(axes: Any, film: Film) -> Update:
         x, y, np.zeros((len(y), len(x))), cmap="cividis", vmin=last[0], vmax=last[-1],
         rasterized=True,
     )  # fmt: skip
-    axes.set(xlabel=film.features[0], ylabel=film.features[1])
+    axes.set(xlabel=plain(film.features[0]), ylabel=plain(film.features[1]))
     axes.set_title("observable and bin edges", fontsize=11)
     drawn: list[Any] = []
 

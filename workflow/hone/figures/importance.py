@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from hone.figures.style import OBSERVABLE_COLOURS, new_figure
+from hone.figures.style import OBSERVABLE_COLOURS, new_figure, plain
 
 __all__ = ["draw_importance"]
 
@@ -38,7 +38,7 @@ def draw_importance(importance: Mapping[str, Any], observable: str) -> Figure:
     low, high = axes.get_xlim()
     # All of nothing is nothing: rounding must not look like an effect.
     axes.set_xlim(min(low, -0.005), max(1.06 * high, 0.05))
-    axes.set_yticks(places, [_short(feature["name"]) for feature in shown])
+    axes.set_yticks(places, [plain(feature["name"], 24) for feature in shown])
     axes.tick_params(axis="y", which="both", length=0)
     axes.tick_params(axis="y", which="minor", left=False, right=False)
     axes.set_ylim(places[-1] - 0.6, 0.6)
@@ -50,7 +50,3 @@ def draw_importance(importance: Mapping[str, Any], observable: str) -> Figure:
         title += f"; {len(features) - len(shown)} more"
     axes.set_title(title, loc="left")
     return figure
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 24 else f"{name[:21]}..."

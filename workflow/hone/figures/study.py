@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from hone.figures.style import OBSERVABLE_COLOURS, new_figure
+from hone.figures.style import OBSERVABLE_COLOURS, new_figure, plain
 
 __all__ = ["draw_study"]
 
@@ -29,7 +29,9 @@ def draw_study(
     """
     lines: dict[str, list[tuple[float, list[float]]]] = {}
     for observable in observables:
-        label = ", ".join(str(observable.get(key, "")) for key in study["lines"])
+        label = ", ".join(plain(str(observable.get(key, ""))) for key in study["lines"])
+        # matplotlib leaves labels that begin so out of legends
+        label = f" {label}" if label.startswith("_") else label
         values = [
             row["without_staterror_expected_cls"]
             for row in rows

@@ -1,5 +1,6 @@
 """Training curves, and how bins and cuts move in a training."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from hone.figures.style import OBSERVABLE_COLOURS, new_figure
+from hone.figures.style import OBSERVABLE_COLOURS, new_figure, plain
 
 __all__ = ["draw_edges", "draw_training"]
 
@@ -87,7 +88,7 @@ def draw_edges(histories: Mapping[str, Rows], observable: str) -> Figure:
         observable: name for the title.
     """
     first = next(iter(histories.values()))[0]
-    edges = [name for name in first if name.startswith("edge_")][1:-1]
+    edges = [name for name in first if re.fullmatch(r"edge_\d+", name)][1:-1]
     moving = [name for name in edges if _moves(histories, name)]
     softness = [name for name in ("bandwidth", "temperature") if name in first]
     cuts = [name.removesuffix("_slope") for name in first if name.endswith("_slope")]
@@ -194,7 +195,7 @@ def _label_steps(axes: Any, trained: bool) -> None:
 def _cut_label(name: str) -> str:
     variable, _, side = name.rpartition("_")
     text = f"{variable} {'>' if side == 'above' else '<'}"
-    return text if len(text) <= 18 else f"{text[:8]}...{text[-7:]}"
+    return plain(text if len(text) <= 18 else f"{text[:8]}...{text[-7:]}")
 
 
 def _recorded(histories: Mapping[str, Rows], column: str) -> bool:

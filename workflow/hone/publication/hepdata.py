@@ -126,7 +126,8 @@ def validate(folder: str | Path) -> None:
 
 def _add_figure(table: Table, figure: Path, scratch: Path) -> None:
     """A figure and its small version, by the names that HEPData knows."""
-    small = scratch / f"thumb_{figure.name}"
+    # No figure's own name has a dot.
+    small = scratch / f"{figure.stem}.thumb{figure.suffix}"
     with Image.open(figure) as picture:
         picture.thumbnail(_THUMBNAIL)
         picture.save(small)

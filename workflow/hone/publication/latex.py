@@ -1,20 +1,15 @@
 """Numbers of an analysis as macros of LaTeX, for a paper that never copies one by hand."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
-from string import ascii_uppercase
 from typing import Any
 
-__all__ = ["escape", "letters", "number", "number_macros", "with_band"]
+from hone.markup import latex
+from hone.names import letters
 
-_DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
+__all__ = ["number", "number_macros", "with_band"]
+
 _BANDS = ("MinusTwoSigma", "MinusOneSigma", "", "PlusOneSigma", "PlusTwoSigma")
-_SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
-    "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
-}  # fmt: skip
 _SINGLE = {
     "ObservedLimit": "observed_limit", "ObservedCLs": "observed_cls",
     "ObservedPZero": "observed_p0", "ExpectedPZero": "expected_p0", "SigmaMu": "sigma_mu",
@@ -59,29 +54,15 @@ def number_macros(
         ]
     elif observed != "data":
         lines += [f"% Observed numbers are of {observed}: simulated events, not data."]
-    taken: set[str] = set()
     for (signal, observable), limits in results.items():
         found = dict(_macros(limits, observed is None))
-        found = {"Signal": escape(signal), "Observable": escape(observable), **found}
-        prefix = _free_prefix(f"hone{letters(signal)}{letters(observable)}", found, taken)
-        taken |= {prefix + name for name in found}
+        found = {"Signal": latex(signal), "Observable": latex(observable), **found}
+        prefix = f"hone{letters(signal)}{letters(observable)}"
         lines += ["", f"% signal {signal}, observable {observable}"]
         lines += [f"\\newcommand{{\\{prefix}{name}}}{{{text}}}" for name, text in found.items()]
         for what, reason in limits.get("reasons", {}).items():
             lines.append(f"% no {' '.join(what.split())}: {' '.join(str(reason).split())}")
     return "\n".join(lines) + "\n"
-
-
-def letters(name: str) -> str:
-    """``name`` in letters alone: ``zp500-a`` is ``ZpFiveZeroZeroA``."""
-    spelled = re.sub(r"\d", lambda digit: f"-{_DIGITS[int(digit.group())]}-", name)
-    parts = re.split(r"[^A-Za-z]+", spelled)
-    return "".join(part[0].upper() + part[1:] for part in parts if part)
-
-
-def escape(text: str) -> str:
-    """``text`` with what LaTeX takes for commands made harmless."""
-    return "".join(_SPECIAL.get(character, character) for character in text)
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -132,15 +113,3 @@ def _five(name: str, values: Sequence[float | None]) -> Iterator[tuple[str, str]
     # CLs of the band differ by powers of ten: there is no useful short form.
     if name.endswith("Limit") and len(inner) == 3:
         yield f"{name}Band", with_band(*inner)
-
-
-def _free_prefix(prefix: str, names: Mapping[str, str], taken: set[str]) -> str:
-    """``prefix``, or that with letters behind it where another pair of names reads the same."""
-    endings = (
-        "".join(found) for length in range(3) for found in product(ascii_uppercase, repeat=length)
-    )
-    return next(
-        prefix + ending
-        for ending in endings
-        if not any(prefix + ending + name in taken for name in names)
-    )

@@ -1,0 +1,178 @@
+"""Every number of a config is finite and of its type, every key is text, the whole of some size."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hone.config import checked_config, load_schema, refuse_duplicates
+from hone.config.schema import problems_with_schema, with_defaults
+from hone.config.values import value_problems
+from hone.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = load_schema()
+
+
+def numeric(schema, path=()):
+    """Type of every numeric setting, by its path."""
+    if "$ref" in schema:
+        schema = SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
+    if schema.get("type") in ("number", "integer"):
+        yield path, schema["type"]
+    for key, sub in schema.get("properties", {}).items():
+        if sub:
+            yield from numeric(sub, (*path, key))
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from numeric(schema["additionalProperties"], (*path, "mass"))
+    if "items" in schema:
+        yield from numeric(schema["items"], (*path, 0))
+    for sub in schema.get("anyOf", []):
+        yield from numeric(sub, path)
+    for rule in schema.get("allOf", []):
+        yield from numeric(rule.get("then", {}), path)
+
+
+SETTINGS = dict(numeric(SCHEMA))
+
+
+def name_of(path):
+    return "".join(f"[{k}]" if isinstance(k, int) else f".{k}" for k in path).lstrip(".")
+
+
+def with_value(path, value):
+    """A config of one setting."""
+    for key in reversed(path):
+        value = [value] if isinstance(key, int) else {key: value}
+    return value
+
+
+def at(config, path):
+    for key in path:
+        config = config[key]
+    return config
+
+
+def test_every_kind_of_number_is_found():
+    names = set(map(name_of, SETTINGS))
+    assert len(names) > 50
+    assert {
+        "seed", "limits.level", "samples[0].parameters.mass", "systematics[0].up",
+        "events.training", "systematics[0].down[0].covariance[0][0]",
+        "systematics[0].up.sum_of_weights",
+        "observables[0].edges[0]", "observables[0].cuts[0].start", "samples[0].dimuons.events",
+    } < names  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (float("nan"), "nan is not a finite number"),
+        (float("inf"), "inf is not a finite number"),
+        (-float("inf"), "-inf is not a finite number"),
+        (10**400, "an integer is at most 9223372036854775807; write a large number as 1.0e+20"),
+        (-(10**400), "an integer is at most 9223372036854775807; write a large number as 1.0e+20"),
+    ],
+    ids=["nan", "inf", "-inf", "10^400", "-10^400"],
+)
+def test_every_number_is_finite(value, message):
+    for path in SETTINGS:
+        assert list(value_problems(with_value(path, value))) == [f"{name_of(path)}: {message}"]
+    with pytest.raises(ConfigError) as error:
+        checked_config(with_value(path, value))
+    assert str(error.value).splitlines()[1:] == [f"- {name_of(path)}: {message}"]
+
+
+INTEGERS = [path for path, kind in SETTINGS.items() if kind == "integer"]
+
+
+def test_a_whole_number_may_be_written_with_a_point():
+    for path in INTEGERS:
+        found = at(with_defaults(with_value(path, 20.0), SCHEMA, SCHEMA), path)
+        assert repr(found) == "20", path
+
+
+@pytest.mark.parametrize("value", [20.5, 1e300, True, "20"])
+def test_a_whole_number_is_nothing_else(value):
+    for path in INTEGERS:
+        wrong = f"{name_of(path)}: {json.dumps(value)} is not of type integer"
+        problems = problems_with_schema(with_value(path, value), SCHEMA)
+        assert [text for text in problems if text.startswith(wrong)], path
+
+
+def rewritten(value):
+    """The same with 20 as 20.0 and 20.0 as 20."""
+    if isinstance(value, dict):
+        return {k: v if k == "parameters" else rewritten(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [rewritten(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("config/*.yaml")), ids=lambda path: path.stem)
+def test_a_number_is_the_same_setting_however_it_is_written(path):
+    config = yaml.safe_load(path.read_text())
+    other = rewritten(config)
+    assert repr(other) != repr(config)
+    assert repr(checked_config(other)) == repr(checked_config(config))
+
+
+@pytest.mark.parametrize("key", [600, True, None, 1.5])
+def test_keys_are_text(key):
+    with pytest.raises(ConfigError, match=r"samples\[0\].parameters: YAML does not read the key"):
+        checked_config({"samples": [{"parameters": {key: 1}}]})
+
+
+def nested(levels, width, first, last):
+    """YAML of lists in lists, each an alias of the one before."""
+    lines = [f"a0: &a0 [{', '.join(['x'] * width)}]"]
+    for k in range(1, levels):
+        lines.append(f"a{k}: &a{k} {first}{', '.join([f'*a{k - 1}'] * width)}{last}")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (nested(12, 9, "[", "]"), "the config has more than 100000 values"),
+        ("a: &a [*a]", r"a\[0\]\[0\].* nested more than 30 levels"),
+        ("a: &a {b: *a}", r"a\.b\.b.* nested more than 30 levels"),
+        ("a: " + 100 * "[" + 100 * "]", "nested more than 30 levels"),
+    ],
+    ids=["bomb", "list in itself", "mapping in itself", "deep"],
+)
+def test_a_config_has_some_size(tmp_path, text, message):
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    refuse_duplicates(path)
+    with pytest.raises(ConfigError, match=message):
+        checked_config(yaml.safe_load(text))
+
+
+def test_too_deep_a_file_is_said_in_one_sentence(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("a: " + 1000 * "[" + 1000 * "]")
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        refuse_duplicates(path)
+
+
+def test_aliases_that_share_something_work(tmp_path):
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    block = config["samples"][0]["distribution"]
+    config["systematics"][0]["up"] = config["systematics"][0]["down"] = block
+    path = tmp_path / "a.yaml"
+    path.write_text(text := yaml.safe_dump(config))
+    assert "&id001" in text
+    refuse_duplicates(path)
+    checked = checked_config(yaml.safe_load(text))
+    assert checked["systematics"][0]["up"] == checked["samples"][0]["distribution"]
+
+
+def test_a_json_file_with_tabs_is_looked_through(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{\n\t"seed": 1,\n\t"seed": 2\n}\n')
+    with pytest.raises(ConfigError, match="seed is given twice, in lines 2 and 3"):
+        refuse_duplicates(path)
