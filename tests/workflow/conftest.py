@@ -15,7 +15,7 @@ IGNORED = shutil.ignore_patterns(
 )
 
 
-def command(*arguments, cores=2):
+def command(*arguments, cores=2, python=sys.executable):
     """The command line of Snakemake."""
     return [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
 
@@ -28,6 +28,8 @@ def environment():
 
 def snakemake(folder, *arguments, cores=2, within=()):
     """Run Snakemake in ``folder``, under a command such as ``prlimit``: exit code and output."""
+    own = folder / ".venv" / "bin" / "python"
+    python = str(own) if own.exists() else sys.executable
     result = subprocess.run(
         [*within, *command(*arguments, cores=cores)],
         cwd=folder,
@@ -41,8 +43,11 @@ def snakemake(folder, *arguments, cores=2, within=()):
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory):
-    """A copy of the workflow without results, with a small analysis in config/small.yaml."""
-    folder = tmp_path_factory.mktemp("clone") / "hone"
+    """A copy of the workflow without results, with a small analysis in config/small.yaml.
+
+    It and its environment lie where people put them: in a folder with a space in its name.
+    """
+    folder = tmp_path_factory.mktemp("clone") / "My Analysis" / "hone"
     shutil.copytree(ROOT, folder, ignore=IGNORED)
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     config["analysis"] = "small"

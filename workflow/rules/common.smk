@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,9 @@ from hone.script import import_from
 import_from(LIBRARY)
 
 CONFIGFILES = workflow.configfiles or ["config/config.yaml"]
+# Snakemake writes it into command lines as it is: a folder of its path may have a space in its name.
+sys.executable = shlex.quote(sys.executable)
+
 CONFIGFILE = Path(CONFIGFILES[-1])
 
 try:
