@@ -17,7 +17,7 @@ IGNORED = shutil.ignore_patterns(
 
 def command(*arguments, cores=2, python=sys.executable):
     """The command line of Snakemake."""
-    return [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+    return [python, "-m", "snakemake", "--cores", str(cores), *arguments]
 
 
 def environment():
@@ -31,7 +31,7 @@ def snakemake(folder, *arguments, cores=2, within=()):
     own = folder / ".venv" / "bin" / "python"
     python = str(own) if own.exists() else sys.executable
     result = subprocess.run(
-        [*within, *command(*arguments, cores=cores)],
+        [*within, *command(*arguments, cores=cores, python=python)],
         cwd=folder,
         env=environment(),
         text=True,
@@ -49,6 +49,7 @@ def clone(tmp_path_factory):
     """
     folder = tmp_path_factory.mktemp("clone") / "My Analysis" / "hone"
     shutil.copytree(ROOT, folder, ignore=IGNORED)
+    (folder / ".venv").symlink_to(sys.prefix)
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     config["analysis"] = "small"
     # shifts so small that the likelihood has one minimum, for pyhf's fits to find it too
@@ -82,7 +83,10 @@ def clone(tmp_path_factory):
         }
     ]
     (folder / "config" / "mine.py").write_text(
-        "from hone.objectives import OF_MODEL\n\n\ndef loss(model):\n"
+        "from helper import loss_of\n\n\ndef loss(model):\n    return loss_of(model)\n"
+    )
+    (folder / "config" / "helper.py").write_text(
+        "from hone.objectives import OF_MODEL\n\n\ndef loss_of(model):\n"
         "    return OF_MODEL['inverse_z_a'](model)\n"
     )
     (folder / "config" / "small.yaml").write_text(yaml.safe_dump(config))

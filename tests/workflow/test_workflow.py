@@ -228,8 +228,8 @@ def test_no_checkpoint_is_left(run):
 
 @pytest.mark.usefixtures("run")
 def test_an_own_objective_is_part_of_what_a_result_depends_on(clone):
-    """Another function in the user's file: its observable, and no other, is trained again."""
-    path = clone / "config" / "mine.py"
+    """Another function in what it imports: its observable, and no other, is trained again."""
+    path = clone / "config" / "helper.py"
     text = path.read_text()
     try:
         path.write_text(text.replace("inverse_z_a", "z_a"))
