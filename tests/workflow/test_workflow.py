@@ -269,7 +269,7 @@ def test_a_run_says_what_it_did_and_a_quiet_one_nothing(clone):
 
 
 @pytest.mark.usefixtures("run")
-def test_the_recorded_config_is_the_same_analysis(clone):
+def test_a_second_run_has_nothing_to_do_and_the_recorded_config_is_the_same_analysis(clone):
     code, output = snakemake(clone, "--dry-run", "--configfile", "results/small/config.yaml")
     assert code == 0
     assert "Nothing to be done" in output
@@ -300,43 +300,36 @@ def test_another_caption_is_written_into_report_and_readme(clone):
     assert planned == {"make_report", "describe_results", "all", "total"}
 
 
-@pytest.mark.usefixtures("run")
-def test_a_second_run_has_nothing_to_do(clone):
-    code, output = snakemake(clone, *SMALL, "--dry-run")
-    assert code == 0
-    assert "Nothing to be done" in output
-
-
 def test_a_misspelled_setting_stops_before_any_job(clone):
     code, output = snakemake(clone, "--config", "obervables=1")
     assert code != 0
     assert "unknown setting 'obervables'; did you mean 'observables'?" in output
     assert not (clone / "results" / "blobs").exists()
-            lambda content: content[:2000],
 
 
 @pytest.mark.parametrize(
     ("broken", "edit", "target", "gone", "message"),
     [
         (
-            lambda content: content.replace(b"normfactor", b"normfaktor"),
             "events/evaluation/signal.root",
+            lambda content: content[:2000],
             "signal/neos/seed1/histograms.root",
             "inputs/signal.json",
             "events/evaluation/signal.root cannot be read",
+        ),
+        (
+            "signal/neos/seed1/workspace.json",
+            lambda content: content.replace(b"normfactor", b"normfaktor"),
+            "signal/neos/seed1/limits.json",
+            "signal/neos/seed1/limits.json",
+            "signal/neos/seed1/workspace.json: not a valid pyhf workspace",
+        ),
         (
             "signal/neos/seed1/workspace.json",
             lambda content: re.sub(rb'("data": \[\s*)', rb"\g<1>1", content, count=1),
             "signal/neos/seed1/limits.json",
             "signal/neos/seed1/limits.json",
             "workspace.json is not what results/small/signal/neos/seed1/histograms.root gives",
-        ),
-        ),
-        (
-            "signal/neos/seed1/workspace.json",
-            "signal/neos/seed1/limits.json",
-            "signal/neos/seed1/limits.json",
-            "signal/neos/seed1/workspace.json: not a valid pyhf workspace",
         ),
     ],
 )
