@@ -25,7 +25,8 @@ from hone.config import (
     systematics_of,
     templates,
 )
-from hone.errors import ConfigError
+from hone.contents import look_at, planned
+from hone.errors import ConfigError, InputError
 from hone.own_objective import source_file
 from hone.provenance import code_digest, digest, versions
 from hone.samples import affected, varied_weights
@@ -33,10 +34,10 @@ from hone.script import import_from
 
 import_from(LIBRARY)
 
-CONFIGFILES = workflow.configfiles or ["config/config.yaml"]
 # Snakemake writes it into command lines as it is: a folder of its path may have a space in its name.
 sys.executable = shlex.quote(sys.executable)
 
+CONFIGFILES = workflow.configfiles or ["config/config.yaml"]
 CONFIGFILE = Path(CONFIGFILES[-1])
 
 try:

@@ -12,6 +12,7 @@ from snakemake.persistence.file import FilePersistence
 from snakemake.settings.enums import Quietness, RerunTrigger
 
 from hone.errors import HoneError
+from hone.files import write_json
 from hone.records import job_digests
 from hone.run_lock import forget_run, note_run, release_stale_lock
 from hone.run_times import as_text, run_times
@@ -149,6 +150,7 @@ STARTED = time.time()
 onstart:
     if message := left_behind():
         raise WorkflowError(message)
+    write_json(PLAN, CONTENTS)
     note_run(STATE)
 
 

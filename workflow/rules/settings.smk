@@ -63,6 +63,7 @@ def selection_settings():
         "own_objective": own_objective if OWN_OBJECTIVES else {},
         "model": model_settings,
         "events": event_settings("training", "validation"),
+        "contents": contents_of_events,
         "sizes": config["events"],
         "features": config["features"],
         "level": config["limits"]["level"],
