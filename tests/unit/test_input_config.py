@@ -3,7 +3,7 @@
 import copy
 
 import pytest
-from ntuples import write_analysis
+from ntuples import columns, write, write_analysis
 
 from hone.config import checked_config, event_files, templates
 from hone.errors import ConfigError
@@ -31,6 +31,17 @@ CASES = {
     "a missing file": (
         sample(files="nothing_*.root"),
         r"samples\[1\].files: no file matches 'nothing_\*.root' in /",
+    ),
+    "a tree behind the file, as uproot has it": (
+        sample(files="background_1.root:events"),
+        r"no file matches 'background_1.root:events' in .*; the tree .* apart, tree: events",
+    ),
+    "no tree behind a pattern": (
+        sample(files="nothing_*.root"), r"nothing_\*.root' in [^;]*$",
+    ),
+    "braces in a file name": (
+        lambda c: (write("a{b}.root", columns(9, 1, False)), sample(files="a{b}.root")(c)),
+        r"samples\[1\].files: a{b}.root: Snakemake takes braces",
     ),
     "a file twice": (
         sample(files=["background_1.root", "background_*.root"]),

@@ -194,6 +194,25 @@ def test_ones_own_objective(own, oracle):
     assert float(jax.jit(found)(model)) == pytest.approx(float(log_sigma_mu(model)), rel=1e-12)
 
 
+def test_ones_own_objective_may_import_what_lies_beside_it(tmp_path, oracle):
+    """Modules and packages, when it is read and when it is called."""
+    (tmp_path / "own_helper.py").write_text("from own_package import of_model\n")
+    (tmp_path / "own_package").mkdir()
+    (tmp_path / "own_package" / "__init__.py").write_text("from .inner import of_model\n")
+    (tmp_path / "own_package" / "inner.py").write_text(
+        "from hone.objectives import OF_MODEL\n\n\ndef of_model(model):\n"
+        "    return OF_MODEL['z_a'](model)\n"
+    )
+    (tmp_path / "own_later.py").write_text("two = 2.0\n")
+    (tmp_path / "mine.py").write_text(
+        "import own_helper\n\n\ndef loss(model):\n    from own_later import two\n"
+        "    return two * own_helper.of_model(model)\n"
+    )
+    model = from_pyhf(oracle)
+    found = resolve_objective("mine:loss", 0.05, tmp_path)(model)
+    assert found == pytest.approx(2 * OF_MODEL["z_a"](model))
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from hone import provenance
+from hone.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,3 +69,62 @@ def test_comments_and_docstrings_change_nothing(library):
 def test_a_script_counts_itself(library):
     found = changed(library, "scripts/select_seed.py", "min(objectives", "max(objectives")
     assert found == {"select_seed"}
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Files of a user's: an objective, and all ways in which it can import others beside it."""
+    files = {
+        "mine.py": "import helper\nfrom stats import tools\nfrom stats.deep import depth\n\n\n"
+        "def loss(model):\n    import lazy as l\n    return l.f(model)\n",
+        "helper.py": "from other import x\n",
+        "other.py": "x = 1\n",
+        "lazy.py": "def f(model): return 1\n",
+        "stats/__init__.py": "y = 1\n",
+        "stats/tools.py": "from . import sibling\nfrom .deep.depth import z\n",
+        "stats/sibling.py": "from .. import beyond\n",
+        "beyond.py": "z = 1\n",
+        "stats/deep/depth.py": "z = 1\n",
+        "unused.py": "import mine\n",
+        "stats/unused.py": "z = 1\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / "config" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "config"
+
+
+def digest_of(own):
+    provenance.code_digest.cache_clear()
+    provenance._read.cache_clear()
+    return provenance.code_digest(own / "mine.py", own)
+
+
+def test_an_own_objective_is_followed_to_the_files_beside_it(own):
+    before = digest_of(own)
+    matters = {}
+    for path in sorted(own.rglob("*.py")):
+        text = path.read_text()
+        path.write_text(text + "a = 2\n")
+        matters[str(path.relative_to(own))] = digest_of(own) != before
+        path.write_text(text + "# only a comment\n")
+        assert digest_of(own) == before
+        path.write_text(text)
+    assert {name for name, counts in matters.items() if not counts} == {
+        "unused.py", "stats/unused.py",
+    }  # fmt: skip
+
+
+def test_an_own_objective_is_followed_into_hone(own, library):
+    (own / "other.py").write_text("from hone.objectives import OF_MODEL\n")
+    before = digest_of(own)
+    path = library / "hone" / "objectives.py"
+    path.write_text(path.read_text() + "a = 2\n")
+    assert digest_of(own) != before
+
+
+def test_what_is_no_python_is_named(own):
+    (own / "helper.py").write_text("def f(:\n")
+    with pytest.raises(InputError, match=r"helper.py is not Python"):
+        digest_of(own)

@@ -15,9 +15,9 @@ IGNORED = shutil.ignore_patterns(
 )
 
 
-def command(*arguments, cores=2):
+def command(*arguments, cores=2, python=sys.executable):
     """The command line of Snakemake."""
-    return [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+    return [python, "-m", "snakemake", "--cores", str(cores), *arguments]
 
 
 def environment():
@@ -28,8 +28,10 @@ def environment():
 
 def snakemake(folder, *arguments, cores=2, within=()):
     """Run Snakemake in ``folder``, under a command such as ``prlimit``: exit code and output."""
+    own = folder / ".venv" / "bin" / "python"
+    python = str(own) if own.exists() else sys.executable
     result = subprocess.run(
-        [*within, *command(*arguments, cores=cores)],
+        [*within, *command(*arguments, cores=cores, python=python)],
         cwd=folder,
         env=environment(),
         text=True,
@@ -41,9 +43,13 @@ def snakemake(folder, *arguments, cores=2, within=()):
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory):
-    """A copy of the workflow without results, with a small analysis in config/small.yaml."""
-    folder = tmp_path_factory.mktemp("clone") / "hone"
+    """A copy of the workflow without results, with a small analysis in config/small.yaml.
+
+    It and its environment lie where people put them: in a folder with a space in its name.
+    """
+    folder = tmp_path_factory.mktemp("clone") / "My Analysis" / "hone"
     shutil.copytree(ROOT, folder, ignore=IGNORED)
+    (folder / ".venv").symlink_to(sys.prefix)
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     config["analysis"] = "small"
     # shifts so small that the likelihood has one minimum, for pyhf's fits to find it too
@@ -78,7 +84,10 @@ def clone(tmp_path_factory):
         }
     ]
     (folder / "config" / "mine.py").write_text(
-        "from hone.objectives import OF_MODEL\n\n\ndef loss(model):\n"
+        "from helper import loss_of\n\n\ndef loss(model):\n    return loss_of(model)\n"
+    )
+    (folder / "config" / "helper.py").write_text(
+        "from hone.objectives import OF_MODEL\n\n\ndef loss_of(model):\n"
         "    return OF_MODEL['inverse_z_a'](model)\n"
     )
     (folder / "config" / "small.yaml").write_text(yaml.safe_dump(config))

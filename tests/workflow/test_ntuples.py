@@ -1,7 +1,12 @@
 """From ntuples to limits through Snakemake: regions, blinding, and files that are left alone."""
 
+import contextlib
 import json
+import os
+import re
+import shutil
 
+import numpy as np
 import pytest
 import uproot
 import yaml
@@ -25,6 +30,9 @@ def run(folder, config, *arguments):
 def analysis(clone):
     config = write_analysis(clone)
     config["observables"] = [config["observables"][0] | {"seeds": 1, "steps": 20}]
+    # larger than what Snakemake compares by itself
+    with uproot.update(clone / "background_2.root") as file:
+        file["more"] = {"x": np.random.default_rng(1).normal(size=200_000)}
     data = (clone / "data.root").read_bytes()
     (clone / "data.root").write_text("nobody may look at this yet")
     before = {path: path.stat().st_mtime_ns for path in clone.glob("*.root")}
@@ -75,6 +83,67 @@ def test_nothing_observed_is_published(analysis):
     assert "the analysis is blind" in text
     assert "SignalNeosExpectedLimit}" in text
     assert "SignalNeosObserved" not in text.replace("SignalNeosObservable", "")
+
+
+def planned(output):
+    """Samples that a run would look at again."""
+    return re.findall(r"Looking at the events of (\S+)", output)
+
+
+@contextlib.contextmanager
+def other_files(folder):
+    """The user's files, to be changed as long as it takes."""
+    kept = folder.parent / "kept"
+    kept.mkdir()
+    for path in folder.glob("*.root"):
+        shutil.copy2(path, kept)
+    try:
+        yield kept
+    finally:
+        for path in kept.glob("*.root"):
+            os.replace(path, folder / path.name)
+        kept.rmdir()
+
+
+def test_files_of_other_times_and_places_run_nothing_again(analysis):
+    folder, config, _ = analysis
+    assert (folder / "background_2.root").stat().st_size > 1_000_000
+    with other_files(folder) as kept:
+        for path in folder.glob("background_*.root"):
+            path.touch()
+        shutil.copy(kept / "background_2.root", folder)
+        os.replace(shutil.copy(kept / "signal.root", folder / "copy"), folder / "signal.root")
+        code, output = run(folder, config, "--dry-run", *TARGETS)
+    assert code == 0
+    assert "Nothing to be done" in output
+
+
+def test_older_and_exchanged_files_run_again_what_depends_on_them(analysis):
+    """A file from a backup has an old time; of exchanged ones neither is younger than before."""
+    folder, config, _ = analysis
+    with other_files(folder):
+        older = {name: x[::3] for name, x in columns(4000, 2, False).items()}
+        write(folder / "older.root", older)
+        os.utime(folder / "older.root", (1e9, 1e9))
+        (folder / "older.root").replace(folder / "background_2.root")
+        up, down, between = (folder / f"background_{side}.root" for side in ("up", "down", "no"))
+        for one, other in ((up, between), (down, up), (between, down)):
+            one.rename(other)
+        code, output = run(folder, config, "--dry-run", *TARGETS)
+        assert code == 0
+        assert sorted(planned(output)) == [
+            "background", "background__scale_down", "background__scale_up",
+        ]  # fmt: skip
+        assert "Training neos" in output
+        survey = "results/ntuples/inputs/background.json"
+        code, output = run(folder, config, survey)
+        assert code == 0
+        found = json.loads((folder / survey).read_text())
+        expected = columns(4000, 2, False)["w"][: 4000 // 3].sum() + older["w"].sum()
+        total = sum(entry["weight"] for entry in found["sets"].values())
+        assert total == pytest.approx(expected, rel=1e-12)
+        assert found["factor"] == pytest.approx(0.1 * 10.0 * 1000 / expected, rel=1e-12)
+    assert run(folder, config, survey)[0] == 0
 
 
 def test_unblinding_counts_the_data_and_trains_nothing(analysis):

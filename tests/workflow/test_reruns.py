@@ -1,7 +1,10 @@
 """What runs again after an edit, in another clone, with other cores; nothing is silently stale."""
 
+import contextlib
+import json
 import re
 import shutil
+from base64 import urlsafe_b64encode
 
 import pytest
 import tiny
@@ -58,13 +61,6 @@ EDITS = {
         "workflow/scripts/select_seed.py", "min(objectives", "max(objectives",
         {"select_seed"},
     ),
-    "a comment of the training": (
-        "workflow/hone/training/step.py", "# The batch depends", "# A batch depends", set(),
-    ),
-    "a docstring of the fit": (
-        "workflow/hone/infer/minimum.py", '"""The minimum of', '"""A minimum of', set(),
-    ),
-    "the README": ("README.md", "# hone", "# Hone", set()),
     "the batch": ("config/tiny.yaml", "batch: 500", "batch: 400", TRAINING),
     "the level of the limits": (
         "config/tiny.yaml", "seed: 1", "seed: 1\nlimits: {level: 0.1}", TRAINING,
@@ -76,17 +72,51 @@ EDITS = {
 }  # fmt: skip
 
 
+@contextlib.contextmanager
+def edited(folder, *edits):
+    """Files with some text instead of other text, as long as it takes."""
+    before = {folder / name: (folder / name).read_text() for name, _, _ in edits}
+    try:
+        for name, old, new in edits:
+            assert old in before[folder / name]
+            (folder / name).write_text(before[folder / name].replace(old, new, 1))
+        yield
+    finally:
+        for path, text in before.items():
+            path.write_text(text)
+
+
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edit_runs_again_what_it_can_change(made, edit):
-    name, old, new, expected = EDITS[edit]
-    path = made / name
-    before = path.read_text()
-    assert old in before
-    try:
-        path.write_text(before.replace(old, new, 1))
+    *change, expected = EDITS[edit]
+    with edited(made, change):
         assert planned(made) == expected
-    finally:
-        path.write_text(before)
+
+
+def test_comments_docstrings_and_texts_run_nothing_again(made):
+    with edited(
+        made,
+        ("workflow/hone/training/step.py", "# The batch depends", "# A batch depends"),
+        ("workflow/hone/infer/minimum.py", '"""The minimum of', '"""A minimum of'),
+        ("README.md", "# hone", "# Hone"),
+    ):
+        assert planned(made) == set()
+
+
+OTHER_BATCH = ("config/tiny.yaml", "batch: 500", "batch: 400")
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [(["--touch"], 1), (["--rerun-triggers", "mtime", "--dry-run"], 0)]
+)
+def test_options_do_not_make_results_of_another_config_current(made, options, code):
+    """A plan says so, a run fails, and nothing is different afterwards."""
+    with edited(made, OTHER_BATCH):
+        found, output = tiny.run(made, *options)
+        assert found == code
+        assert f"taken for up to date: {options[0]} wants it so" in output
+        assert f"- other settings in train_observable: {tiny.SEED}/model.safetensors" in output
+        assert planned(made) == TRAINING
 
 
 def test_nothing_runs_again_in_a_younger_clone_with_the_records(made, tmp_path):
@@ -110,29 +140,48 @@ def test_equal_results_without_records_are_taken(without_records):
     assert planned(without_records) == set()
 
 
-@pytest.mark.parametrize(
-    ("path", "old", "new", "message"),
-    [
-        ("config/tiny.yaml", "batch: 500", "batch: 400", "other settings in train_observable"),
+def test_other_results_without_records_are_named(without_records):
+    with edited(
+        without_records,
+        OTHER_BATCH,
+        ("workflow/hone/certify.py", "TOLERANCE = 1e-3", "TOLERANCE = 1e-4"),
         (
-            "workflow/hone/certify.py", "TOLERANCE = 1e-3", "TOLERANCE = 1e-4",
-            "other code in compute_limits",
+            "workflow/hone/provenance.py",
+            'found = {"python": platform.python_version()}',
+            'found = {"python": "2.7.18"}',
         ),
-        (
-            "workflow/hone/provenance.py", 'found = {"python": platform.python_version()}',
-            'found = {"python": "2.7.18"}', "other versions (python 3.",
-        ),
-    ],
-)  # fmt: skip
-def test_other_results_without_records_are_named(without_records, path, old, new, message):
-    file = without_records / path
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
-    code, output = tiny.run(without_records, "--dry-run")
+    ):
+        code, output = tiny.run(without_records, "--dry-run")
     assert code != 0
-    assert message in output
-    assert "rm -r results/tiny" in output
+    for what in (
+        "other settings in train_observable",
+        "other code in compute_limits",
+        "other versions (python 3.",
+        "rm -r results/tiny",
+    ):
+        assert what in output
+
+
+def test_results_of_another_config_are_named_where_snakemake_has_records_of_its_own(made, tmp_path):
+    """As ``cp -a other/results .``, or a folder of results that two clones share by a link."""
+    other = tiny.copy_workflow(tmp_path / "other")
+    shutil.copytree(made / ".snakemake", other / ".snakemake")
+    (other / "results").symlink_to(made / "results")
+    record = made / "results/tiny/logs/train_observable/signal__neos__seed1.json"
+    before = record.read_text()
+    content = json.loads(before)
+    content["provenance"]["settings"] = "those of batches of 400"
+    try:
+        record.write_text(json.dumps(content))
+        code, output = tiny.run(other, "--dry-run")
+        assert code != 0
+        assert f"- other settings in train_observable: {tiny.SEED}/model.safetensors" in output
+        # a run that was killed before Snakemake knew that a job had ended: it goes on
+        name = urlsafe_b64encode(f"{tiny.SEED}/model.safetensors".encode()).decode()
+        (other / ".snakemake" / "incomplete" / name).write_text("{}")
+        assert planned(other) == TRAINING
+    finally:
+        record.write_text(before)
 
 
 def test_contents_do_not_depend_on_place_and_cores(made, tmp_path, monkeypatch):

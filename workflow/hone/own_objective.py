@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -37,7 +38,7 @@ def load_objective(name: str, folder: str | Path) -> Callable[[Any], Any]:
     """The function, wrapped so that what goes wrong in it names the setting.
 
     It gets a :class:`hone.Model` and returns a number, smaller for better observables, in terms
-    of ``jax.numpy``.
+    of ``jax.numpy``. Its file can import others beside it, as a script can.
 
     Raises:
         InputError: there is no such function, it raises, or returns something else.
@@ -50,6 +51,8 @@ def load_objective(name: str, folder: str | Path) -> Callable[[Any], Any]:
     assert spec is not None
     assert spec.loader is not None, "find_function has read it"
     module = importlib.util.module_from_spec(spec)
+    # For good: the function may import when it is called.
+    sys.path.insert(0, str(path.parent.absolute()))
     try:
         spec.loader.exec_module(module)
     except Exception as error:

@@ -11,6 +11,8 @@ from importlib.util import resolve_name
 from pathlib import Path
 from typing import Any
 
+from hone.errors import InputError
+
 __all__ = ["code_digest", "digest", "versions"]
 
 _LIBRARY = Path(__file__).parent
@@ -39,28 +41,38 @@ def versions(*others: str) -> dict[str, str]:
 
 
 @cache
-def code_digest(script: Path) -> str:
-    """Digest of a script and of every module of hone that it reaches by import.
+def code_digest(script: Path, folder: Path | None = None) -> str:
+    """Digest of a script and of every module of hone, and of the user's, that it reaches by import.
 
     Imports are found in the syntax tree, inside functions too. Comments, docstrings and layout do
     not count, so that editing them runs nothing again.
+
+    Args:
+        script: a file of Python.
+        folder: of the user's modules and packages, if there are any.
+
+    Raises:
+        InputError: a file is not Python.
     """
     seen: dict[Path, str] = {}
     waiting = [(script, "")]
     while waiting:
         path, package = waiting.pop()
         if path not in seen:
-            seen[path], imported = _read(path, package)
+            seen[path], imported = _read(path, package, folder)
             waiting += imported
     ordered = sorted((path.name, text) for path, text in seen.items())
     return digest([text for _, text in ordered])
 
 
 @cache
-def _read(path: Path, package: str) -> tuple[str, list[tuple[Path, str]]]:
-    """What counts of a source file, and the files of hone that it imports with their packages."""
-    tree = _without_docstrings(ast.parse(path.read_text()))
-    found = (file for name in set(_imports(tree, package)) for file in _files(name))
+def _read(path: Path, package: str, folder: Path | None) -> tuple[str, list[tuple[Path, str]]]:
+    """What counts of a source file, and the files that it imports with their packages."""
+    try:
+        tree = _without_docstrings(ast.parse(path.read_bytes(), path.name))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path} is not Python ({error})") from error
+    found = (file for name in set(_imports(tree, package)) for file in _files(name, folder))
     return ast.dump(tree), list(dict.fromkeys(found))
 
 
@@ -86,19 +98,24 @@ def _imports(tree: ast.Module, package: str) -> Iterable[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            module = resolve_name("." * node.level + (node.module or ""), package or None)
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+            try:
+                module = resolve_name("." * node.level + (node.module or ""), package or None)
+            except ImportError:
+                # Relative to no package, which Python refuses when the file is run.
+                module = node.module or ""
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+            yield from (name.lstrip(".") for name in names if name)
 
 
-def _files(name: str) -> list[tuple[Path, str]]:
+def _files(name: str, folder: Path | None) -> list[tuple[Path, str]]:
     """Source files that importing ``name`` runs (its packages too), with their package."""
     parts = name.split(".")
-    if parts[0] != "hone":
+    place = _LIBRARY.parent if parts[0] == "hone" else folder
+    if place is None:
         return []
     found = []
     for end in range(1, len(parts) + 1):
-        base = _LIBRARY.joinpath(*parts[1:end])
+        base = place.joinpath(*parts[:end])
         if (base / "__init__.py").exists():
             found.append((base / "__init__.py", ".".join(parts[:end])))
         elif base.with_suffix(".py").exists():

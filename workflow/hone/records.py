@@ -21,11 +21,15 @@ def forget(log: str | Path) -> None:
 
 
 def job_digests(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the outputs of a job, from the parameters of its rule: digests and versions."""
-    settings = {key: value for key, value in params.items() if key != "made_by"}
-    made_by = params["made_by"]
+    """What decides the outputs of a job, from the parameters of its rule: digests and versions.
+
+    ``ntuples`` only where the job reads the user's own.
+    """
+    others = ("made_by", "contents")
+    made_by, contents = params["made_by"], params.get("contents")
     return {
-        "settings": digest(settings),
+        "settings": digest({k: v for k, v in params.items() if k not in others}),
+        **({"ntuples": digest(contents)} if contents else {}),
         "code": made_by["code"],
         "versions": made_by["versions"],
     }

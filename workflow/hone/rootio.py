@@ -1,29 +1,45 @@
-"""What all ROOT files of the workflow share: compression, identifiers, provenance."""
+"""What all ROOT files of the workflow share: compression, identifiers, provenance.
+
+uproot takes text for more than a path: ``file:object``, ``protocol::file``, and may then read or
+write another file. It gets open files here.
+"""
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import uproot
 
-__all__ = ["reason", "root_file"]
+__all__ = ["new_root_file", "reason", "root_file"]
 
 
-def root_file(path: Path, provenance: Mapping[str, Any]) -> Any:
+@contextmanager
+def root_file(path: str | Path) -> Iterator[Any]:
+    """A ROOT file to read, whatever its name."""
+    with open(path, "rb") as raw, uproot.open(raw) as file:
+        yield file
+
+
+@contextmanager
+def new_root_file(path: Path, provenance: Mapping[str, Any]) -> Iterator[Any]:
     """A new ROOT file that holds its provenance as a string of that name.
 
     Its UUID follows from the provenance, so that equal inputs give equal identifiers.
     """
     text = json.dumps(provenance, sort_keys=True)
-    file = uproot.recreate(
-        path,
-        compression=uproot.LZ4(4),
-        uuid_function=lambda: uuid.uuid5(uuid.NAMESPACE_URL, f"{path.name}/{text}"),
-    )
-    file["provenance"] = text
-    return file
+    with (
+        open(path, "wb+") as raw,
+        uproot.recreate(
+            raw,
+            compression=uproot.LZ4(4),
+            uuid_function=lambda: uuid.uuid5(uuid.NAMESPACE_URL, f"{path.name}/{text}"),
+        ) as file,
+    ):
+        file["provenance"] = text
+        yield file
 
 
 def reason(error: Exception) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hone import records
+from hone.contents import refuse_changed
 from hone.errors import HoneError
 
 __all__ = ["QUIET", "import_from", "job", "setup_jax"]
@@ -39,8 +40,11 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
     _end_with_the_run()
     provenance = _provenance(snakemake)
     records.forget(snakemake.log[0])
+    contents = snakemake.params.get("contents", {})
     try:
+        refuse_changed(contents, "when this run was planned")
         yield provenance
+        refuse_changed(contents, "when this run was planned")
         records.write_record(snakemake.log[0], snakemake.output, provenance)
     except HoneError as error:
         log.error("rule %s: %s", snakemake.rule, error)

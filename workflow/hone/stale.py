@@ -1,9 +1,11 @@
-"""Results that another config or other code made, where Snakemake does not know it.
+"""Results that another config, other code or other ntuples made, where Snakemake does not see it.
 
-Snakemake's records are in ``.snakemake/metadata``. Where results come without these, it takes any
-file that exists for up to date; the records of jobs (:mod:`hone.records`) know better.
+Snakemake goes by its own records in ``.snakemake/metadata``. These may be missing, or belong to
+other files: results were copied here, are shared with another folder by a link, or were touched.
+The record of each job (:mod:`hone.records`) lies with the results and knows better.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,28 +16,33 @@ from hone.files import read_json
 
 __all__ = ["Difference", "differences", "explain"]
 
+_OF_RESULTS = ("settings", "ntuples", "code", "versions")
+
 
 class Difference(NamedTuple):
-    """A file that the present config and code would make otherwise."""
+    """A file that the present config, code and ntuples would make otherwise."""
 
     rule: str
     what: str
-    """``settings``, ``code`` or ``versions (...)``."""
+    """``settings``, ``ntuples``, ``code`` or ``versions (...)``."""
     path: str
+    runs_again: bool
+    """Whether Snakemake sees it too, and makes the file anew."""
 
 
 def differences(
     folder: str | Path,
-    is_known: Callable[[str], bool],
     digests: Callable[[str, Mapping[str, str]], Mapping[str, Any] | None],
+    runs_again: Callable[[str, Mapping[str, str], Sequence[str]], bool],
 ) -> Iterator[Difference]:
-    """Files whose records say that the present config and code make something else.
+    """Files whose records say that the present config, code and ntuples make something else.
 
     Args:
         folder: of an analysis, ``results/<analysis>``.
-        is_known: whether Snakemake has a record of a file: then it finds changes by itself.
         digests: of a job by rule and wildcards, as :func:`hone.records.job_digests` gives them, or
             None if there is no such job.
+        runs_again: whether Snakemake sees by itself, from rule, wildcards and those outputs of a
+            job that exist, that they are to be made anew.
     """
     for path in sorted(Path(folder, "logs").rglob("*.json")):
         try:
@@ -44,35 +51,47 @@ def differences(
             rule, wildcards = made["rule"], made["wildcards"]
         except (InputError, KeyError, TypeError):
             continue
-        unknown = [o for o in outputs if Path(o).exists() and not is_known(o)]
-        now = digests(rule, wildcards) if unknown else None
+        there = [output for output in outputs if os.path.exists(output)]
+        now = digests(rule, wildcards) if there else None
         if now is None:
             continue
-        if made["settings"] != now["settings"]:
-            yield Difference(rule, "settings", unknown[0])
-        if made["code"] != now["code"]:
-            yield Difference(rule, "code", unknown[0])
-        if made["versions"] != now["versions"]:
-            before, after = made["versions"], now["versions"]
-            changed = [
-                f"{name} {before.get(name, 'none')}, here {after.get(name, 'none')}"
-                for name in sorted({*before, *after})
-                if before.get(name) != after.get(name)
-            ]
-            yield Difference(rule, f"versions ({'; '.join(changed)})", unknown[0])
+        different = [key for key in _OF_RESULTS if made.get(key) != now.get(key)]
+        if different:
+            again = runs_again(rule, wildcards, there)
+            for key in different:
+                what = _versions(made[key], now[key]) if key == "versions" else key
+                yield Difference(rule, what, there[0], again)
 
 
-def explain(folder: str | Path, found: Sequence[Difference]) -> str:
-    """What differs, and what to do."""
+def explain(folder: str | Path, found: Sequence[Difference], why: str, cure: str = "") -> str:
+    """What differs, and what to do.
+
+    Args:
+        folder: of the analysis.
+        found: what differs.
+        why: it would be taken for up to date.
+        cure: what to do, where it is not to remove files.
+    """
     lines = []
     for (rule, what), several in groupby(sorted(found), key=lambda d: (d.rule, d.what)):
         paths = [difference.path for difference in several]
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         lines.append(f"- other {what} in {rule}: {paths[0]}{more}")
-    return (
-        f"{folder} was made with another config, code or versions, and Snakemake's records of it "
-        "(.snakemake/metadata) are not here, so that it would be taken for up to date:\n"
-        + "\n".join(lines)
-        + f"\nTo have all made again: rm -r {folder}\nTo keep it as it is: copy "
-        ".snakemake/metadata too, or take the config, commit and versions that it was made with."
+    cure = cure or (
+        f"To have these files made again, remove them, or all: rm -r {folder}\nTo keep them, take "
+        "the config, commit, versions and ntuples that they were made with. Results that are "
+        "copied need their .snakemake: cp -a results .snakemake <clone>/"
     )
+    return (
+        f"{folder} was made with another config, other code, versions or ntuples, and would be "
+        f"taken for up to date: {why}.\n" + "\n".join([*lines, cure, ""])
+    )
+
+
+def _versions(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    changed = [
+        f"{name} {before.get(name, 'none')}, here {after.get(name, 'none')}"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+    return f"versions ({'; '.join(changed)})"

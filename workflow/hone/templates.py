@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 
 import hist
 import numpy as np
-import uproot
 from jaxtyping import Array, Float
 
 from hone.errors import InputError
 from hone.files import replacing
-from hone.rootio import reason, root_file
+from hone.rootio import new_root_file, reason, root_file
 from hone.sums import exact_parts
 
 __all__ = ["Histogram", "count", "read_histograms", "write_histograms"]
@@ -56,7 +55,7 @@ def write_histograms(
             ``<group>/<region>/<template>``.
         provenance: how they were made.
     """
-    with replacing(path) as partial, root_file(partial, provenance) as file:
+    with replacing(path) as partial, new_root_file(partial, provenance) as file:
         for group, templates in groups.items():
             start = 0
             for region, of_region in edges.items():
@@ -84,7 +83,7 @@ def read_histograms(
         InputError: the file cannot be read, or has no such group.
     """
     try:
-        with uproot.open(path) as file:
+        with root_file(path) as file:
             kinds = file[group].classnames(recursive=False, cycle=False)
             folders = [name for name, kind in kinds.items() if kind.startswith("TDirectory")]
             parts: dict[str, list[Histogram]] = {}

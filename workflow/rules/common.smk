@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from functools import cache
 from pathlib import Path
@@ -27,7 +28,8 @@ from hone.config import (
     systematics_of,
     templates,
 )
-from hone.errors import ConfigError
+from hone.contents import look_at, planned
+from hone.errors import ConfigError, InputError
 from hone.names import underscored
 from hone.own_objective import source_file
 from hone.provenance import code_digest, digest, versions
@@ -35,6 +37,9 @@ from hone.samples import affected, varied_weights
 from hone.script import import_from
 
 import_from(LIBRARY)
+
+# Snakemake writes it into command lines as it is: a folder of its path may have a space in its name.
+sys.executable = shlex.quote(sys.executable)
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError(

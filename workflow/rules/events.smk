@@ -88,6 +88,7 @@ rule survey_events:
         runtime=growing(20),
     params:
         inputs=survey_settings,
+        contents=contents_of_template,
         features=config["features"],
         made_by=made_by("survey_events"),
     message:
@@ -118,6 +119,7 @@ rule survey_weights:
         runtime=growing(20),
     params:
         inputs=weight_settings,
+        contents=contents_of_template,
         made_by=made_by("survey_weights"),
     message:
         "Adding up the varied weights of {wildcards.template}"

@@ -19,6 +19,7 @@ rule rank_features:
     params:
         model=model_settings,
         events=event_settings("validation"),
+        contents=contents_of_events,
         sizes=config["events"],
         seed=config["seed"],
         made_by=made_by("rank_features"),

@@ -78,6 +78,7 @@ rule animate_training:
     params:
         model=model_settings,
         events=event_settings("validation"),
+        contents=contents_of_events,
         sizes=config["events"],
         title=title,
         made_by=made_by("animate_training"),
@@ -129,6 +130,7 @@ rule plot_plane:
         runtime=growing(10),
     params:
         events=event_settings("evaluation"),
+        contents=contents_of_events,
         title=title,
         made_by=made_by("plot_plane"),
     message:

@@ -1,11 +1,40 @@
 """Names of files that several rules need, from their wildcards."""
 
 
+def observed_files():
+    """Files with observed events; none while the analysis is blind."""
+    if BLIND or PSEUDO_DATA:
+        return []
+    return FILES[DATA[0]] if FILES else [f"{FOLDER}/events/observed/data.root"]
+
+
+def contents_of_own_files():
+    """Digests of the user's own files, all that may be read, by path."""
+    made = [f"{FOLDER}/events/dimuons/{name}.root" for name in FILES]
+    names = [name for name in FILES if name not in DATA or observed_files()]
+    paths = {path for name in names for path in FILES[name]}.difference(made)
+    try:
+        if workflow.is_main_process:
+            return look_at(sorted(paths))
+        return planned(sorted(paths), PLAN)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+# What the jobs of a run go by, whatever happens to the files meanwhile.
+PLAN = Path(".snakemake", f"hone-plan-{ANALYSIS}.json")
+CONTENTS = contents_of_own_files()
+
+
+def as_inputs(paths):
+    """Of the user's own files the contents count, which are among the parameters, not the times."""
+    return [ancient(path) if path in CONTENTS else path for path in paths]
+
+
 def surveyed_files(wildcards):
     """Input function: files of one set of events; of generated ones those of the evaluation set."""
-    return FILES.get(
-        wildcards.template, [f"{FOLDER}/events/evaluation/{wildcards.template}.root"]
-    )
+    name = wildcards.template
+    return as_inputs(FILES.get(name, [f"{FOLDER}/events/evaluation/{name}.root"]))
 
 
 def files_of(events_set, signal, observable):
@@ -24,7 +53,7 @@ def events_of(*events_sets):
         surveyed = templates(config, signal, observable)
         return {
             **{
-                name: sum(files_of(name, signal, observable).values(), [])
+                name: as_inputs(sum(files_of(name, signal, observable).values(), []))
                 for name in events_sets
             },
             "surveys": [f"{FOLDER}/inputs/{name}.json" for name in surveyed],
@@ -46,17 +75,12 @@ def events_of_histograms(signal, observable):
     others = injected(signal)
     surveyed = [*templates(config, signal, observable), *others]
     return {
-        "evaluation": sum(files_of("evaluation", signal, observable).values(), []),
+        "evaluation": as_inputs(
+            sum(files_of("evaluation", signal, observable).values(), [])
+        ),
         "surveys": [f"{FOLDER}/inputs/{name}.json" for name in surveyed],
-        "injected": sum((FILES[name] for name in others), []),
+        "injected": as_inputs(sum((FILES[name] for name in others), [])),
     }
-
-
-def observed_files():
-    """Files with observed events; none while the analysis is blind."""
-    if BLIND or PSEUDO_DATA:
-        return []
-    return FILES[DATA[0]] if FILES else [f"{FOLDER}/events/observed/data.root"]
 
 
 def seeds_of(observable):

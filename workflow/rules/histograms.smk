@@ -2,7 +2,7 @@ rule fill_histograms:
     input:
         unpack(events_of_histograms),
         model=f"{RESULT}/model.safetensors",
-        observed=observed_files(),
+        observed=as_inputs(observed_files()),
     output:
         f"{RESULT}/histograms.root",
     log:
@@ -18,6 +18,7 @@ rule fill_histograms:
         runtime=growing(20),
     params:
         events=event_settings("evaluation"),
+        contents=contents_of_histograms,
         injected=injected_settings,
         data=[s for s in config["samples"] if s["process"] == "data"],
         blind=BLIND,

@@ -52,6 +52,7 @@ rule check_gradient:
         own_objective=own_objective if OWN_OBJECTIVES else {},
         model=model_settings,
         events=event_settings("training"),
+        contents=contents_of_events,
         sizes=config["events"],
         features=config["features"],
         level=config["limits"]["level"],

@@ -17,6 +17,7 @@ rule pack_likelihoods:
     input:
         selected=of_all_observables("selected.json"),
         workspaces=all_results("workspace.json"),
+        limits=all_results("limits.json"),
         backgrounds=patchsets("background_only.json"),
         patchsets=patchsets(),
     output:
@@ -77,6 +78,7 @@ rule write_numbers:
     input:
         selected=of_all_observables("selected.json"),
         limits=all_results("limits.json"),
+        workspaces=all_results("workspace.json"),
     output:
         f"{PUBLICATION}/numbers.tex",
     log:

@@ -9,9 +9,10 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile
 from snakemake.iocontainers import Wildcards
 from snakemake.persistence.file import FilePersistence
-from snakemake.settings.enums import Quietness
+from snakemake.settings.enums import Quietness, RerunTrigger
 
 from hone.errors import HoneError
+from hone.files import write_json
 from hone.records import job_digests
 from hone.run_lock import forget_run, note_run, release_stale_lock
 from hone.run_times import as_text, run_times
@@ -25,20 +26,52 @@ if SILENT:
     os.environ[QUIET] = "1"
 
 
+def params_now(rule, wildcards):
+    """The parameters of a job by config and code as they are."""
+    chosen = Wildcards(fromdict=wildcards)
+    params = workflow.get_rule(rule).params
+    return {k: v(chosen) if callable(v) else v for k, v in params.items()}
+
+
+# With the parameters, or others could take their places in memory.
+DIGESTS = {}
+
+
 def digests_now(rule, wildcards):
     """What decides the outputs of a job by config and code as they are; None if there is none."""
     try:
-        params = workflow.get_rule(rule).params
-        chosen = Wildcards(fromdict=wildcards)
-        return job_digests(
-            {k: v(chosen) if callable(v) else v for k, v in params.items()}
-        )
+        params = params_now(rule, wildcards)
     except (WorkflowError, LookupError, StopIteration):
         return None
+    # Thousands of jobs share theirs.
+    key = (rule, *map(id, params.values()))
+    if key not in DIGESTS:
+        DIGESTS[key] = params, job_digests(params)
+    return DIGESTS[key][1]
+
+
+@cache
+def snakemakes_records():
+    return FilePersistence()
+
+
+def runs_again(rule, wildcards, outputs):
+    """Whether Snakemake knows that it has to make files anew: by parameters, or after a kill."""
+    known = snakemakes_records()
+    now = {repr(value) for value in params_now(rule, wildcards).values()}
+    # What Snakemake has in public for the latter works only once jobs are planned.
+    return any(
+        (record := known.metadata(IOFile(path))) and set(record.params or now) != now
+        for path in outputs
+    ) or bool(known._filter_incomplete_keys(outputs))
 
 
 def look_at_what_is_there():
-    """Before jobs are planned: nobody's lock stays, and no result of another config or code."""
+    """Before jobs are planned: nobody's lock stays, and no result of another config or code.
+
+    Returns:
+        Results of another config or code that Snakemake knows about.
+    """
     message = release_stale_lock(STATE)
     if message and not SILENT:
         print(message, file=sys.stderr)
@@ -47,16 +80,35 @@ def look_at_what_is_there():
         next(p for p in (folder, folder.parent, Path()) if p.exists()), os.W_OK
     ):
         raise WorkflowError(f"{folder} cannot be written to; change its permissions")
-    if not (folder / "logs").exists():
-        return
-    known = FilePersistence()
-    found = list(
-        differences(
-            folder, lambda path: known.metadata(IOFile(path)) is not None, digests_now
-        )
-    )
-    if found:
-        raise WorkflowError(explain(folder, found))
+    found = list(differences(folder, digests_now, runs_again))
+    hidden = [difference for difference in found if not difference.runs_again]
+    if hidden:
+        why = "Snakemake's records, in .snakemake, are missing or belong to other files"
+        raise WorkflowError(explain(folder, hidden, why))
+    return found
+
+
+def left_behind():
+    """Say, once, what options leave as it is although another config or code made it.
+
+    Snakemake knows its options only after it has read the rules.
+    """
+    found = BEHIND.copy()
+    BEHIND.clear()
+    if not found or workflow.dag_settings is None:
+        return ""
+    if workflow.touch:
+        option = "--touch"
+    elif RerunTrigger.PARAMS not in workflow.rerun_triggers:
+        option = "--rerun-triggers"
+    else:
+        return ""
+    return explain(Path(FOLDER), found, f"{option} wants it so", f"Leave out {option}.")
+
+
+def show_what_is_left_behind():
+    """For plans, and where there is nothing to be done."""
+    print(left_behind(), end="", file=sys.stderr)
 
 
 def show_times(started):
@@ -88,14 +140,17 @@ atexit.register(gc.freeze)
 snakemake.sourcecache.parse_uri = cache(snakemake.sourcecache.parse_uri)
 
 
-if workflow.is_main_process:
-    look_at_what_is_there()
+BEHIND = look_at_what_is_there() if workflow.is_main_process else []
+atexit.register(show_what_is_left_behind)
 
 
 STARTED = time.time()
 
 
 onstart:
+    if message := left_behind():
+        raise WorkflowError(message)
+    write_json(PLAN, CONTENTS)
     note_run(STATE)
 
 

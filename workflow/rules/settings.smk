@@ -25,12 +25,35 @@ def title(signal, observable):
 
 
 def own_objective(wildcards):
-    """Folder and digest of the user's file that an observable's objective comes from."""
+    """Folder and digest of the user's code that an observable's objective comes from."""
     objective = OWN_OBJECTIVES.get(wildcards.observable)
     if objective is None:
         return {}
     path = source_file(objective, config["modules"])
-    return {"folder": str(path.parent), "code": code_digest(path.absolute())}
+    code = code_digest(path.absolute(), path.parent.absolute())
+    return {"folder": str(path.parent), "code": code}
+
+
+def contents_of(names):
+    """Digests of the user's own files with the events of some sets; none of what is generated."""
+    paths = [path for name in names for path in FILES.get(name, [])]
+    return {path: CONTENTS[path] for path in paths if path in CONTENTS}
+
+
+def contents_of_template(wildcards):
+    return contents_of([wildcards.template])
+
+
+@of_hypothesis
+def contents_of_events(signal, observable):
+    return contents_of(templates(config, signal, observable))
+
+
+@of_hypothesis
+def contents_of_histograms(signal, observable):
+    """As well of an injected signal and of data, where these are counted."""
+    names = [*templates(config, signal, observable), *injected(signal)]
+    return contents_of(names + DATA if observed_files() else names)
 
 
 def selection_settings():
@@ -40,6 +63,7 @@ def selection_settings():
         "own_objective": own_objective if OWN_OBJECTIVES else {},
         "model": model_settings,
         "events": event_settings("training", "validation"),
+        "contents": contents_of_events,
         "sizes": config["events"],
         "features": config["features"],
         "level": config["limits"]["level"],

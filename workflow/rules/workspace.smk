@@ -31,6 +31,7 @@ rule write_patchset:
     input:
         selected=of_all_signals("selected.json"),
         workspaces=of_all_seeds_and_signals("workspace.json"),
+        limits=of_all_seeds_and_signals("limits.json"),
     output:
         background="<results>/patchset/{observable}/background_only.json",
         patchset="<results>/patchset/{observable}/patchset.json",

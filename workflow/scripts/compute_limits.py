@@ -14,12 +14,27 @@ from hone.regions import channel_sizes
 from hone.results import compute_limits, scan_cls, without_observation
 from hone.script import job, setup_jax
 from hone.templates import read_histograms
-from hone.workspace import processes, read_workspace
+from hone.workspace import build_workspace, processes, read_workspace
 
 with job(snakemake) as provenance:
     setup_jax(brief=True)
     path, level = snakemake.input.workspace, snakemake.params.level
     oracle, observed = read_workspace(path)
+    templates, edges = read_histograms(snakemake.input.histograms, snakemake.params.histograms)
+    spec, settings = read_json(path), snakemake.params.model
+    channels = channel_sizes(edges, settings["regions"])
+    samples, templates, _ = postprocess(
+        processes(settings, snakemake.wildcards.signal),
+        templates,
+        channels,
+        **snakemake.params.postprocessing,
+    )
+    data = read_histograms(snakemake.input.histograms, "observed")[0]["data"].values
+    if spec != build_workspace(samples, templates, data, settings["staterror"], channels):
+        raise InputError(
+            f"{path} is not what {snakemake.input.histograms} gives: one of them was changed or "
+            "exchanged; remove both, and run Snakemake again"
+        )
     try:
         model = from_pyhf(oracle)
     except ModelError as error:
@@ -32,14 +47,6 @@ with job(snakemake) as provenance:
     found = [x for x in (limits["observed_limit"], *limits["expected_limits_postfit"]) if x]
     upper = model.config.suggested_bounds()[model.config.poi_index][1]
     largest = min(1.3 * max(found, default=upper), upper)
-    templates, edges = read_histograms(snakemake.input.histograms, snakemake.params.histograms)
-    spec, settings = read_json(path), snakemake.params.model
-    samples, templates, _ = postprocess(
-        processes(settings, snakemake.wildcards.signal),
-        templates,
-        channel_sizes(edges, settings["regions"]),
-        **snakemake.params.postprocessing,
-    )
     bare = nominal_without_staterror(
         spec, samples, templates, level, snakemake.params.event_sets, snakemake.params.scaled
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hone.errors import FitError
 from hone.files import read_json
+from hone.made_from import refuse_foreign
 from hone.publication.archive import write_tar
 from hone.publication.covariance import background_prediction
 from hone.publication.hepdata import make_submission, write_submission
@@ -28,8 +29,9 @@ with job(snakemake):
     }
     results = []
     for (signal, observable), path in workspaces.items():
-        workspace = read_json(path)
         place = signal, observable
+        refuse_foreign(path, limits[place])
+        workspace = read_json(path)
         try:
             prediction = background_prediction(workspace, signal, params.observed is None)
         except FitError as error:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from hone.made_from import refuse_foreign
 from hone.publication.archive import write_tar
 from hone.publication.likelihoods import likelihood_files
 from hone.script import job
@@ -9,10 +10,15 @@ from hone.selection import selected_files
 
 with job(snakemake):
     inputs = snakemake.input
+    workspaces, limits = (
+        selected_files(inputs.selected, paths) for paths in (inputs.workspaces, inputs.limits)
+    )
+    for place, path in workspaces.items():
+        refuse_foreign(path, limits[place])
     pairs = zip(map(Path, inputs.backgrounds), map(Path, inputs.patchsets), strict=True)
     content = likelihood_files(
         snakemake.params.analysis,
-        selected_files(inputs.selected, inputs.workspaces),
+        workspaces,
         {background.parent.name: (background, patchset) for background, patchset in pairs},
         snakemake.params.observed,
     )

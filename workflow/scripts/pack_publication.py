@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from hone.files import write_json
+from hone.made_from import refuse_foreign
 from hone.publication.archive import MANIFEST, check_archive, make_manifest, write_zip
 from hone.publication.likelihoods import pyhf_digests
 from hone.script import job
@@ -17,7 +18,10 @@ with job(snakemake) as provenance:
     likelihoods = [Path(path) for path in inputs.patchsets]
     for of_seeds in (inputs.limits, inputs.models, inputs.systematics):
         paths += selected_files(inputs.selected, of_seeds).values()
-    likelihoods += selected_files(inputs.selected, inputs.workspaces).values()
+    limits = selected_files(inputs.selected, inputs.limits)
+    for place, path in selected_files(inputs.selected, inputs.workspaces).items():
+        refuse_foreign(path, limits[place])
+        likelihoods.append(path)
     # Paths as in the results; what was made for the publication stands above them.
     content = {
         str(path.relative_to(results)).removeprefix("publication/"): path

@@ -4,6 +4,7 @@ from hone.errors import InputError, ModelError
 from hone.files import read_json, write_json
 from hone.histfactory import from_pyhf
 from hone.likelihood_scan import likelihood_of
+from hone.made_from import refuse_foreign, workspace_digest
 from hone.script import job, setup_jax
 from hone.selection import selected
 from hone.toy_tests import toy_test_or_reason
@@ -13,7 +14,9 @@ with job(snakemake) as provenance:
     setup_jax()
     params, choice = snakemake.params, snakemake.input.selected
     path = selected(choice, snakemake.input.workspaces)
-    limits = read_json(selected(choice, snakemake.input.limits))
+    limits_path = selected(choice, snakemake.input.limits)
+    refuse_foreign(path, limits_path)
+    limits = read_json(limits_path)
     pyhf_model, data = read_workspace(path)
     try:
         model = from_pyhf(pyhf_model)
@@ -41,6 +44,6 @@ with job(snakemake) as provenance:
             "contour": contour,
             "toys": None if toys is None else {**toys, "at_limit": median is not None},
             "reasons": reasons,
-            "provenance": provenance,
+            "provenance": {**provenance, "workspace": workspace_digest(path)},
         },
     )

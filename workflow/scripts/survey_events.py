@@ -10,4 +10,7 @@ with job(snakemake) as provenance:
     params, name = snakemake.params, snakemake.wildcards.template
     (source,) = sources(params.inputs, {name: snakemake.input})
     found = survey(source, params.features, regions_of(params.inputs), "evaluation")
+    for entry in found["files"]:
+        if entry["path"] in params.contents:
+            entry["contents"] = params.contents[entry["path"]]
     write_json(snakemake.output[0], {**found, "provenance": provenance})

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from hone.made_from import refuse_foreign
 from hone.script import job
 from hone.tracking import TrackedRun, write_runs
 
@@ -9,6 +10,7 @@ with job(snakemake):
     runs = []
     for path in map(Path, snakemake.input.models):
         signal, observable = path.parts[-4:-2]
+        refuse_foreign(path.with_name("workspace.json"), path.with_name("limits.json"))
         settings = snakemake.params.observables[observable]
         runs.append(TrackedRun(signal, observable, settings, path.parent))
     write_runs(snakemake.output[0], snakemake.params.analysis, runs)

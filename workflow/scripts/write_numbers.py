@@ -1,6 +1,7 @@
 """Write the numbers of the selected seeds as macros of LaTeX."""
 
 from hone.files import read_json, replacing
+from hone.made_from import refuse_foreign
 from hone.provenance import digest
 from hone.publication.latex import number_macros
 from hone.script import job
@@ -8,7 +9,12 @@ from hone.selection import selected_files
 
 with job(snakemake):
     params = snakemake.params
-    found = selected_files(snakemake.input.selected, snakemake.input.limits)
+    found, workspaces = (
+        selected_files(snakemake.input.selected, paths)
+        for paths in (snakemake.input.limits, snakemake.input.workspaces)
+    )
+    for place, path in found.items():
+        refuse_foreign(workspaces[place], path)
     limits = {place: read_json(path) for place, path in found.items()}
     text = number_macros(limits, snakemake.params.analysis, digest(params.config), params.observed)
     with replacing(snakemake.output[0]) as partial:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hone.files import read_json, write_json
+from hone.made_from import refuse_foreign
 from hone.patchset import make_patchset
 from hone.script import job
 from hone.selection import selected
@@ -12,8 +13,12 @@ with job(snakemake):
     workspaces = {}
     for choice in snakemake.input.selected:
         signal = Path(choice).parts[-3]
-        mine = [p for p in snakemake.input.workspaces if Path(p).parts[-4] == signal]
-        workspaces[signal] = read_json(selected(choice, mine))
+        path, limits = (
+            selected(choice, [p for p in paths if Path(p).parts[-4] == signal])
+            for paths in (snakemake.input.workspaces, snakemake.input.limits)
+        )
+        refuse_foreign(path, limits)
+        workspaces[signal] = read_json(path)
     background, patchset = make_patchset(
         workspaces,
         params.parameters,

@@ -1,6 +1,7 @@
 """What a checked config says about the analysis, for rules and scripts."""
 
 import glob
+import os
 from typing import Any
 
 from hone.samples import affected, has_events, has_own_normalisation, is_ntuple
@@ -105,9 +106,13 @@ def event_files(config: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def matching(patterns: str | list[str]) -> list[str]:
-    """Files that match a pattern, or several."""
+    """Files that match a pattern, or several; a file may also be called as a pattern."""
     several = [patterns] if isinstance(patterns, str) else patterns
-    return sorted({path for pattern in several for path in glob.glob(pattern, recursive=True)})
+    found = (
+        [pattern] if os.path.exists(pattern) else glob.glob(pattern, recursive=True)
+        for pattern in several
+    )
+    return sorted({path for paths in found for path in paths})
 
 
 def seeds(config: dict[str, Any], observable: str) -> int:

@@ -84,7 +84,12 @@ def _file_problems(patterns: str | list[str]) -> Iterator[str]:
     for pattern in several:
         if not matching(pattern):
             where = "" if Path(pattern).is_absolute() else f" in {Path.cwd()}"
-            yield f"no file matches {pattern!r}{where}"
+            file, _, tree = pattern.rpartition(":")
+            hint = f"; the tree of a file is named apart, tree: {tree}" if matching(file) else ""
+            yield f"no file matches {pattern!r}{where}{hint}"
+    for path in matching(patterns):
+        if "{" in path or "}" in path:
+            yield f"{path}: Snakemake takes braces for something else; rename the file"
     for path, times in Counter(p for pattern in several for p in matching(pattern)).items():
         if times > 1:
             yield f"{path} is listed more than once: its events would count twice"

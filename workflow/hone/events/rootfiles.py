@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import uproot
 
 from hone.errors import InputError
 from hone.files import replacing
-from hone.rootio import reason, root_file
+from hone.rootio import new_root_file, reason, root_file
 
 __all__ = ["TREE", "WEIGHT", "read_events", "write_events", "write_ntuple"]
 
@@ -25,7 +24,7 @@ def write_events(
 ) -> None:
     """Write events as the TTree ``events`` (lz4): a branch per variable, and ``weight``."""
     columns = {**variables, WEIGHT: weights}
-    with replacing(path) as partial, root_file(partial, provenance) as file:
+    with replacing(path) as partial, new_root_file(partial, provenance) as file:
         file.mktree(TREE, {name: np.dtype("float64") for name in columns})
         if len(weights):
             file[TREE].extend(columns)
@@ -35,7 +34,7 @@ def write_ntuple(
     path: str | Path, columns: Mapping[str, np.ndarray], provenance: Mapping[str, Any]
 ) -> None:
     """Write the TTree ``events`` (lz4) with a branch for each column, of its own type."""
-    with replacing(path) as partial, root_file(partial, provenance) as file:
+    with replacing(path) as partial, new_root_file(partial, provenance) as file:
         file.mktree(TREE, {name: values.dtype for name, values in columns.items()})
         file[TREE].extend(dict(columns))
 
@@ -53,7 +52,8 @@ def read_events(
     """
     wanted = [*variables, WEIGHT]
     try:
-        with uproot.open({str(path): TREE}) as tree:
+        with root_file(path) as file:
+            tree = file[TREE]
             branches = tree.keys()
             missing = [name for name in wanted if name not in branches]
             if missing:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from hone.contents import refuse_changed
 from hone.errors import InputError
 from hone.event_sets import EventSets
 from hone.files import read_json
@@ -51,8 +52,16 @@ def load_set(
 
 
 def read_surveys(paths: Sequence[str | Path]) -> dict[str, Any]:
-    """What is known about the events, by name of the source."""
-    return {Path(path).stem: read_json(path) for path in paths}
+    """What is known about the events, by name of the source.
+
+    Raises:
+        InputError: a file has other contents than the survey saw.
+    """
+    found = {Path(path).stem: read_json(path) for path in paths}
+    for path, survey in zip(paths, found.values(), strict=True):
+        seen = {f["path"]: f["contents"] for f in survey["files"] if "contents" in f}
+        refuse_changed(seen, f"when {path} was made of it")
+    return found
 
 
 def load_events(

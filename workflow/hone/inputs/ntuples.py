@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import uproot
 
 from hone.errors import InputError
-from hone.rootio import reason
+from hone.rootio import reason, root_file
 
 __all__ = ["Piece", "pieces"]
 
@@ -54,7 +53,7 @@ def pieces(
         if not Path(path).is_file():
             raise InputError(f"{where}: there is no file {path}")
         try:
-            with uproot.open(path) as file:
+            with root_file(path) as file:
                 yield from _of_tree(_tree(file, path, tree, where), path, branches, where)
         except InputError:
             raise

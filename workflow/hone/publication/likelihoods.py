@@ -1,19 +1,22 @@
 """Workspaces and patchsets in one archive, as HEPData asks for them, with their digests."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import jsonpatch
 import pyhf
 
+from hone.errors import InputError
 from hone.files import read_json
+from hone.made_from import workspace_digest
 
 __all__ = ["likelihood_files", "pyhf_digests"]
 
 
 def pyhf_digests(files: Mapping[str, Path]) -> dict[str, str]:
     """SHA-256 of each JSON as ``pyhf digest`` prints it, whatever its layout."""
-    return {name: pyhf.utils.digest(read_json(path)) for name, path in sorted(files.items())}
+    return {name: workspace_digest(path) for name, path in sorted(files.items())}
 
 
 def likelihood_files(
@@ -29,9 +32,14 @@ def likelihood_files(
         workspaces: of each signal and observable.
         patchsets: background-only workspace and patchset of each observable, if there are any.
         observed: what the observation is, ``data`` or ``pseudo-data``; None in a blind analysis.
+
+    Raises:
+        InputError: a patchset does not give the workspaces beside it.
     """
     found = {f"{o}/{s}/workspace.json": path for (s, o), path in workspaces.items()}
     for observable, (background, patchset) in patchsets.items():
+        of_signals = [path for (_, o), path in workspaces.items() if o == observable]
+        _check_patches(background, patchset, of_signals)
         found[f"{observable}/background_only.json"] = background
         found[f"{observable}/patchset.json"] = patchset
     digests = pyhf_digests(found)
@@ -41,6 +49,21 @@ def likelihood_files(
         "README.md": readme.encode(),
         "digests.json": (json.dumps({"sha256": digests}, indent=2) + "\n").encode(),
     }
+
+
+def _check_patches(background: Path, patchset: Path, workspaces: Iterable[Path]) -> None:
+    spec, patches = read_json(background), pyhf.PatchSet(read_json(patchset))
+    try:
+        patches.verify(spec)
+        made = {pyhf.utils.digest(patch.apply(spec)) for patch in patches}
+    except (pyhf.exceptions.PatchSetVerificationError, jsonpatch.JsonPatchException):
+        made = set()
+    for path in workspaces:
+        if workspace_digest(path) not in made:
+            raise InputError(
+                f"{patchset} and {background} do not give {path}: one of them was changed or "
+                "exchanged; remove them, and run Snakemake again"
+            )
 
 
 def _readme(

@@ -1,0 +1,73 @@
+"""Results that another config, code or ntuples made are found by the records beside their logs."""
+
+import pytest
+
+from hone.records import job_digests, write_record
+from hone.stale import Difference, differences, explain
+
+PARAMS = {
+    "bins": 3, "contents": {"a.root": "1"},
+    "made_by": {"code": "c", "versions": {"numpy": "2.0", "old": "1"}},
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A job of two outputs, one that is not there any more, one of a rule that is no more."""
+    for name, rule in (("a", "fill"), ("b", "fill"), ("gone", "fill"), ("c", "retired")):
+        outputs = [str(tmp_path / f"{name}.{end}") for end in ("json", "csv")]
+        for path in outputs:
+            if name != "gone":
+                (tmp_path / path).write_text("{}")
+        made = {"rule": rule, "wildcards": {"name": name}, **job_digests(PARAMS)}
+        write_record(tmp_path / "logs" / rule / f"{name}.log", outputs, made)
+    (tmp_path / "logs" / "damaged.json").write_text("{")
+    return tmp_path
+
+
+def found(folder, runs_again=lambda *_: False, **changes):
+    now = job_digests({**PARAMS, **changes})
+    return list(differences(folder, lambda rule, _: now if rule == "fill" else None, runs_again))
+
+
+def test_equal_results_are_taken(folder):
+    assert found(folder, lambda *_: pytest.fail("nothing differs")) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"bins": 4}, "settings"),
+        ({"contents": {"a.root": "2"}}, "ntuples"),
+        ({"contents": {}}, "ntuples"),
+        ({"made_by": {**PARAMS["made_by"], "code": "d"}}, "code"),
+        (
+            {"made_by": {"code": "c", "versions": {"numpy": "2.1", "new": "1"}}},
+            "versions (new none, here 1; numpy 2.0, here 2.1; old 1, here none)",
+        ),
+    ],
+)
+def test_what_differs_is_named(folder, changes, what):
+    paths = [str(folder / f"{name}.json") for name in "ab"]
+    assert found(folder, **changes) == [Difference("fill", what, path, False) for path in paths]
+    text = explain(folder, found(folder, **changes), "why not")
+    assert f"- other {what} in fill: {paths[0]} and 1 more" in text
+    assert f"rm -r {folder}" in text
+
+
+def test_what_snakemake_makes_anew_by_itself_is_told_apart(folder):
+    asked = []
+
+    def runs_again(rule, wildcards, outputs):
+        asked.append((rule, wildcards["name"], len(outputs)))
+        return wildcards["name"] == "a"
+
+    assert [d.runs_again for d in found(folder, runs_again, bins=4)] == [True, False]
+    assert asked == [("fill", "a", 2), ("fill", "b", 2)]
+
+
+def test_contents_are_not_settings():
+    """So that the message says which of both it is."""
+    one, two = (job_digests({**PARAMS, "contents": {"a.root": k}}) for k in "12")
+    assert {key for key in one if one[key] != two[key]} == {"ntuples"}
+    assert "ntuples" not in job_digests({**PARAMS, "contents": {}})
