@@ -151,7 +151,7 @@ def test_failed_toys_are_left_out_while_they_do_not_matter(monkeypatch, caplog):
     with pytest.raises(FitError, match=r"of 500 toys .* did not converge: too many"):
         infer.hypotest(1.0, data, oracle, **options)
     monkeypatch.undo()
-    failing(monkeypatch, lambda t: t[:, 0] == 75)
+    failing(monkeypatch, lambda t: t[:, 0] > 70)
     assert infer.hypotest(1.0, data, oracle, **options) == pytest.approx(float(cls), rel=0.05)
     assert "are left out: CLs is between" in caplog.text
 
