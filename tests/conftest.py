@@ -7,8 +7,10 @@ import tempfile
 
 os.environ.setdefault("NPROC", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
-# Programs run once: compile them with little optimisation.
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+# Programs run once: compile them with little optimisation, by the emitters that need less time.
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + (
+    " --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+)
 # Several tests compile the same programs, jobs of Snakemake among them: once in a run is enough.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     _CACHE = os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="hone-tests-")

@@ -33,7 +33,7 @@ CONFIG = {
     "events": {"training": 2000, "validation": 3000, "evaluation": 5000},
     "observables": [
         {"name": "neos", "kind": "network", "objective": "cls", "bins": 3, "edges": "learned",
-         "hidden": [8], "steps": 60, "batch": 500, "validate_every": 10}
+         "hidden": [8], "steps": 60, "batch": 500, "validate_every": 10, "seeds": 2}
     ],
 }  # fmt: skip
 SEED = "results/tiny/signal/neos/seed1"

@@ -105,7 +105,7 @@ def scan_cls(
     setup = checked_setup(model)
     data = model.checked_data(observed)
     curves = []
-    for mu in mus:
+    for mu in mus.tolist():
         logs = log_hypotest(mu, data, model, setup, "qtilde")
         curves.append(np.exp([float(logs.cls), *np.asarray(logs.cls_expected)]))
     # A test whose fits did not converge is left out rather than drawn.

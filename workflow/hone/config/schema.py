@@ -19,8 +19,8 @@ SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 def load_schema() -> dict[str, Any]:
     """The JSON schema of a config: the one place where settings and defaults stand."""
     # In C where there is a library: every job of a run reads it.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    schema: dict[str, Any] = yaml.load(SCHEMA.read_text(), Loader=loader)
+    text = SCHEMA.read_text()
+    schema: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return schema
 
 
