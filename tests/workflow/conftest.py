@@ -69,10 +69,9 @@ def clone(tmp_path_factory):
             "cuts": [{"variable": "x", "side": "below"}], "steps": 20, "batch": 500,
             "validate_every": 20, "seeds": 1,
         },
-        {"name": "grid", "kind": "cuts", "search": "grid", "objective": "z_a", "points": 5,
-         "cuts": [{"variable": "x", "side": "below"}]},
         # a name that reads as a number
-        {"name": "600", "kind": "variable", "variable": "y", "edges": [-2, 0, 2]},
+        {"name": "600", "kind": "cuts", "search": "grid", "objective": "z_a", "points": 5,
+         "cuts": [{"variable": "x", "side": "below"}]},
     ]  # fmt: skip
     config["tracking"] = "mlflow"
     config["studies"] = [

@@ -22,7 +22,7 @@ from hone.publication.hepdata import validate
 
 SMALL = ("--configfile", "config/small.yaml")
 TRAINED = [f"signal/{name}/seed{k}" for name in ("neos", "neos-edges") for k in (1, 2)]
-SEEDS = [*TRAINED, "signal/cut/seed1", "signal/grid/seed1", "signal/600/seed1"]
+SEEDS = [*TRAINED, "signal/cut/seed1", "signal/600/seed1"]
 
 
 def test_events_are_three_independent_sets(run):
@@ -45,7 +45,7 @@ def test_histograms_keep_every_event(run, place):
                 assert "cut" in place, "only this one leaves the systematic out"
                 continue
             hard, soft = (file[f"{group}/{template}"] for group in ("hard", "soft"))
-            if "cut" in place or "grid" in place:
+            if "cut" in place or "600" in place:
                 assert 0 < hard.values().sum() < total
             else:
                 assert hard.values().sum() == pytest.approx(total)
@@ -56,7 +56,7 @@ def test_histograms_keep_every_event(run, place):
         with uproot.open(run / "events" / "observed" / "data.root") as events:
             observed = events["events"].num_entries
         counted = file["observed/data"].values().sum()
-        assert counted < observed if "cut" in place or "grid" in place else counted == observed
+        assert counted < observed if "cut" in place or "600" in place else counted == observed
     np.testing.assert_allclose(edges, load_observable(run / place / "model.safetensors")[0].edges)
 
 
@@ -102,7 +102,7 @@ def test_limits_are_pyhfs(run, place):
     assert bare["sigma_mu"] <= limits["sigma_mu"]
 
 
-@pytest.mark.parametrize("name", ["neos", "grid", "600"])
+@pytest.mark.parametrize("name", ["neos", "600"])
 def test_a_workspace_has_one_best_fit(name, run):
     fit, likelihood = (
         json.loads((run / f"signal/{name}/{what}.json").read_text())
@@ -129,7 +129,7 @@ def test_tables_hold_what_limits_say(run):
     rows = read_csv(run / "comparison.csv")
     assert [(r["observable"], r["seed"]) for r in rows] == [
         ("neos", 1), ("neos", 2), ("neos-edges", 1), ("neos-edges", 2),
-        ("cut", 1), ("grid", 1), ("600", 1),
+        ("cut", 1), ("600", 1),
     ]  # fmt: skip
     bare = json.loads((run / "signal/neos/seed1/limits.json").read_text())["without_staterror"]
     assert rows[0]["without_staterror_expected_cls"] == bare["expected_cls"]
@@ -146,7 +146,7 @@ def test_tables_hold_what_limits_say(run):
 
 
 def test_figures_and_report_are_there(run):
-    for name in ("neos", "neos-edges", "cut", "grid", "600"):
+    for name in ("neos", "neos-edges", "cut", "600"):
         for kind in ("plane", "templates", "soft_hard", "cls_scan"):
             stem = run / "figures" / f"signal__{name}__{kind}"
             assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
@@ -195,7 +195,7 @@ def test_the_recorded_config_is_complete_and_foreign_settings_do_not_survive(run
     recorded = yaml.safe_load((run / "config.yaml").read_text())
     assert recorded["limits"] == {"level": 0.05}
     names = [o["name"] for o in recorded["observables"]]
-    assert names == ["neos", "neos-edges", "cut", "grid", "600"]
+    assert names == ["neos", "neos-edges", "cut", "600"]
     assert recorded["observation"]["mu"] == 1.0
     assert recorded["observation"]["unblind"] is False
     assert not (run.parent / "blobs").exists()
