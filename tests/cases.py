@@ -1,0 +1,163 @@
+"""Check a folder of small inputs with known answers: ``python tests/cases.py FOLDER``.
+
+The folder has ``inputs/make_cases.py``, which writes ntuples and configs, and pyhf workspaces in
+``likelihood/*.json``. Prints a line for each case, and exits with 1 if one is wrong.
+"""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import jax
+import numpy as np
+import pyhf
+import uproot
+
+from hone import infer
+from hone.errors import FitError, ModelError
+from hone.histfactory import from_pyhf
+from hone.templates import read_histograms
+
+jax.config.update("jax_enable_x64", True)
+ROOT = Path(__file__).parents[1]
+# Fraction of the signal's and the background's events that pass.
+SELECTED = {
+    "integers0": (0.509, 0.5157), "integers1": (0.3067, 0.293), "integers2": (0.7037, 0.6923),
+    "integers3": (0.6303, 0.644), "integers4": (0.5, 0.5),
+}  # fmt: skip
+# What the error says, or -2 ln L of the free fit and CLs at mu = 1 (None where a test says FAILS).
+REFUSED = {
+    "duplicate_modifier": "is given 2 times",
+    "poi_twice": "scales exactly what the POI",
+    "normsys_lo_zero": "lo is 0.0",
+    "zero_bin_all_with_data": "bin 1 has 1 events where at mu = 1 none is expected",
+}
+FITTED = {
+    "interference_init0": 13.613860,
+    "negative_bin_total": 10.622556,
+    "zero_bkg_bin_with_data": 10.622048,
+}
+UNTESTABLE = {
+    "negative_bin_total": "bin 1 has a negative expected rate at mu = 0",
+    "zero_bkg_bin_with_data": "bin 1 has 3 events where at mu = 0 none is expected",
+}
+
+
+def expect(condition, otherwise):
+    if not condition:
+        raise AssertionError(otherwise)
+
+
+def snakemake(folder, name, *targets):
+    """Exit code and output of a run with a config of the folder."""
+    command = [sys.executable, "-m", "snakemake", *targets, "--cores", "2", "--quiet", "all"]
+    command += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
+    command += ["--configfile", str(folder / f"{name}.yaml")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    return run.returncode, run.stdout + run.stderr
+
+
+def first_look(folder, name):
+    """Rows of the first look at the inputs, by sample and variation."""
+    code, output = snakemake(folder, name, "check_inputs")
+    expect(code == 0, output[-2000:])
+    with (folder / f"results/{name}/inputs/yields.csv").open(newline="") as file:
+        return {(row["sample"], row["variation"]): row for row in csv.DictReader(file)}
+
+
+def selection(folder, name):
+    rows = first_look(folder, name)
+    found = [int(rows[sample, ""]["events"]) / 3000 for sample in ("s", "b")]
+    np.testing.assert_allclose(found, SELECTED[name], atol=5e-5)
+    return f"{found[0]:.4f} and {found[1]:.4f} selected"
+
+
+def normalisation(folder):
+    effect = float(first_look(folder, "normalisation")["b", "jes_up"]["effect"])
+    expect(abs(effect - 0.2) < 1e-9, effect)
+    return f"{effect:+.1%}"
+
+
+def edges(folder):
+    """Of copies in another order: equal files would be refused."""
+    with uproot.recreate(folder / "edge_b.root") as file:
+        file["events"] = {"x": np.tile(np.arange(11) / 10, 300)}
+    target = "results/edges/s/v/seed1/histograms.root"
+    code, output = snakemake(folder, "edges", target)
+    expect(code == 0, output[-2000:])
+    values = read_histograms(folder / target, "hard")[0]["s"].values[-3:]  # "high" comes first
+    # A part of the events, weighted: each share is that of all within its error.
+    np.testing.assert_allclose(values / 300, [3, 4, 1], rtol=0.25)
+    return f"bins {np.round(values)}"
+
+
+def huge(folder):
+    code, output = snakemake(folder, "huge", "results/huge/s/nn/seed1/workspace.json")
+    if code:
+        expect("'x'" in output and "huge_" in output, output[-2000:])
+        return "refused: " + re.sub(r"\s+", " ", output.split("rule ", 1)[-1])[:120]
+    spec = json.loads((folder / "results/huge/s/nn/seed1/workspace.json").read_text())
+    sums = {s["name"]: sum(s["data"]) for s in spec["channels"][0]["samples"]}
+    expect(np.allclose([sums["s"], sums["b"]], [20, 100]), sums)
+    return f"yields {sums}"
+
+
+def likelihood(path):
+    """A workspace: refused, or fitted as low as pyhf fits it; tests agree with pyhf or say why."""
+    name = path.stem
+    workspace = pyhf.Workspace(json.loads(path.read_text()))
+    oracle = workspace.model()
+    data = workspace.data(oracle)
+    if name in REFUSED:
+        try:
+            infer.fit(data, from_pyhf(oracle))
+        except (ModelError, FitError) as error:
+            expect(REFUSED[name] in str(error), error)
+            return f"refused: {error}"
+        raise AssertionError("not refused")
+    model = from_pyhf(oracle)
+    pars, value = infer.fit(data, model, return_fitted_val=True)
+    # pyhf loses digits of auxiliary counts of 1e11
+    np.testing.assert_allclose(float(value), -2 * oracle.logpdf(pars, data)[0], rtol=1e-4)
+    if name in FITTED:
+        np.testing.assert_allclose(float(value), FITTED[name], atol=1e-5)
+    said = f"-2 ln L {float(value):.6f}"
+    try:
+        infer.fixed_poi_fit(0.0, data, model)
+        said += f", CLs {float(infer.hypotest(1.0, data, model)):.6f}"
+    except FitError as error:
+        expect(UNTESTABLE.get(name, "none is expected") in str(error), error)
+        return f"{said}, {error}"
+    expect(name not in UNTESTABLE, "tested")
+    return said
+
+
+def checks(folder, made):
+    for name in SELECTED:
+        yield name, lambda name=name: selection(made, name)
+    for check in (normalisation, edges, huge):
+        yield check.__name__, lambda check=check: check(made)
+    for path in sorted((folder / "likelihood").glob("*.json")):
+        yield path.stem, lambda path=path: likelihood(path)
+
+
+def main():
+    folder, failed = Path(sys.argv[1]).absolute(), 0
+    with tempfile.TemporaryDirectory() as made:
+        maker = [sys.executable, str(folder / "inputs" / "make_cases.py")]
+        subprocess.run(maker, cwd=made, check=True, capture_output=True)
+        for name, check in checks(folder, Path(made)):
+            try:
+                print(f"{name:24s} ok     {check()}")
+            except Exception as error:
+                failed += 1
+                print(f"{name:24s} WRONG  {type(error).__name__}: {error}")
+    sys.exit(min(failed, 1))
+
+
+if __name__ == "__main__":
+    main()
