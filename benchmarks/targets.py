@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hone.files import read_csv, read_json
+from hone.running.files import read_csv, read_json
 
 RESULTS = Path("results")
 # analysis, observable, figure of merit, unit, published, target

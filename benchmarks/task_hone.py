@@ -7,9 +7,9 @@ import numpy as np
 from clock import median_seconds, report, seconds
 from models import MODELS, model, observation
 
-from hone import infer
-from hone.histfactory import from_pyhf
-from hone.script import setup_jax
+from hone.likelihood import infer
+from hone.likelihood.histfactory import from_pyhf
+from hone.running.script import setup_jax
 
 jax.config.update("jax_enable_x64", True)
 
@@ -50,7 +50,7 @@ def toys(name: str, ntoys: str) -> None:
 
 def gradient(name: str) -> None:
     """Expected CLs at mu = 1 and its gradient in the yields, warm."""
-    from hone.objectives import log_cls
+    from hone.training.objectives import log_cls
 
     compiled = from_pyhf(model(*MODELS[name]))
 
@@ -65,8 +65,8 @@ def gradient(name: str) -> None:
 
 def evaluations(name: str) -> None:
     """Evaluations of the likelihood in a free fit from the suggested start."""
-    from hone.infer.minimum import descend
-    from hone.infer.mle import FitSetup
+    from hone.likelihood.infer.minimum import descend
+    from hone.likelihood.infer.mle import FitSetup
 
     oracle = model(*MODELS[name])
     data, compiled = observation(oracle), from_pyhf(oracle)

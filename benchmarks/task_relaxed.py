@@ -8,7 +8,7 @@ from clock import median_seconds, report, seconds
 from models import MODELS, model
 from relaxed_peer import expected_cls
 
-from hone.histfactory import from_pyhf
+from hone.likelihood.histfactory import from_pyhf
 
 jax.config.update("jax_enable_x64", True)
 

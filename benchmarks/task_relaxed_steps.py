@@ -18,7 +18,7 @@ from blobs import BINS, NAMES, TOTALS, blob_model, blobs
 from clock import report, seconds
 from relaxed_peer import expected_cls
 
-from hone.histfactory import from_pyhf
+from hone.likelihood.histfactory import from_pyhf
 
 jax.config.update("jax_enable_x64", True)
 

@@ -14,12 +14,12 @@ import numpy as np
 from blobs import BINS, NAMES, TOTALS, blobs
 from clock import report, seconds
 
-from hone.event_sets import EventSets
-from hone.objectives import OF_MODEL
+from hone.events.event_sets import EventSets
 from hone.observable import create_observable
+from hone.statmodel.workspace import Process
 from hone.training import Settings
+from hone.training.objectives import OF_MODEL
 from hone.training.step import Problem, State, make_optimiser, make_step
-from hone.workspace import Process
 
 jax.config.update("jax_enable_x64", True)
 

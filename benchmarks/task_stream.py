@@ -12,11 +12,11 @@ import uproot
 from clock import report, seconds
 from ntuples import FEATURES, SYSTEMATICS
 
-from hone.inputs.sources import Source
-from hone.inputs.split import Split
-from hone.inputs.stream import fill_histograms
+from hone.analysis.regions import ONE_REGION
+from hone.events.sources import Source
+from hone.events.split import Split
+from hone.events.stream import fill_histograms
 from hone.observable import create_observable
-from hone.regions import ONE_REGION
 
 jax.config.update("jax_enable_x64", True)
 

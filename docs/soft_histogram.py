@@ -12,8 +12,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.animation import FuncAnimation, PillowWriter
 
-from hone.figures.style import panel_style
 from hone.observable.soft import kernel_shares
+from hone.reporting.figures.style import panel_style
 
 EDGES = np.linspace(0, 1, 6)
 BIN = 2

@@ -17,10 +17,10 @@ import numpy as np
 import pyhf
 import uproot
 
-from hone import infer
 from hone.errors import FitError, ModelError
-from hone.histfactory import from_pyhf
-from hone.templates import read_histograms
+from hone.likelihood import infer
+from hone.likelihood.histfactory import from_pyhf
+from hone.statmodel.templates import read_histograms
 
 jax.config.update("jax_enable_x64", True)
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hone.config import load_schema
+from hone.analysis import load_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "config" / "README.md"

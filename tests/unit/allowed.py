@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from hone.config import load_schema
+from hone.analysis import load_schema
 
 __all__ = ["LONGEST", "NAMES", "TEXTS"]
 

@@ -7,14 +7,14 @@ import jax
 import numpy as np
 import yaml
 
-from hone.config import checked_config, templates
-from hone.event_sets import EventSets
+from hone.analysis import checked_config, templates
 from hone.events import generate
-from hone.objectives import resolve_objective
+from hone.events.event_sets import EventSets
 from hone.observable import create_observable
+from hone.statmodel.workspace import processes
 from hone.training import Settings, train
+from hone.training.objectives import resolve_objective
 from hone.training.step import Problem, draw_batch
-from hone.workspace import processes
 
 ROOT = Path(__file__).parents[2]
 CONFIG = checked_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))

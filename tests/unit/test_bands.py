@@ -5,8 +5,8 @@ import pytest
 from cabinetry import model_utils
 from specs import blobs_like, everything
 
-from hone.bands import envelope, one_sigma, yield_covariance
-from hone.histfactory import from_pyhf
+from hone.likelihood.histfactory import from_pyhf
+from hone.results.bands import envelope, one_sigma, yield_covariance
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import pyhf
 import pytest
 import yaml
 
-from hone.bootstrap import nominal_without_staterror, replicas
-from hone.config import checked_config
-from hone.fillable import fill, template_model
-from hone.objectives import log_cls, log_p0, log_sigma_mu
-from hone.templates import Histogram, count
-from hone.workspace import build_workspace, processes
+from hone.analysis import checked_config
+from hone.results.bootstrap import nominal_without_staterror, replicas
+from hone.statmodel.filling import fill, template_model
+from hone.statmodel.templates import Histogram, count
+from hone.statmodel.workspace import build_workspace, processes
+from hone.training.objectives import log_cls, log_p0, log_sigma_mu
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = processes(

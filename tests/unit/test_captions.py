@@ -11,7 +11,7 @@ from docutils import nodes
 from docutils.core import publish_doctree, publish_parts
 from hypothesis import given
 
-from hone.describe import describe
+from hone.reporting.describe import describe
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "workflow" / "report"

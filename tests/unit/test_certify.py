@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from specs import blobs_like, typical
 
-from hone import infer
-from hone.certify import TOLERANCE, certify, difference
 from hone.errors import FitError
-from hone.figures.limits import draw_cls_scan
-from hone.histfactory import from_pyhf
-from hone.results import compute_limits, scan_cls
+from hone.likelihood import infer
+from hone.likelihood.histfactory import from_pyhf
+from hone.reporting.figures.limits import draw_cls_scan
+from hone.results.certify import TOLERANCE, certify, difference
+from hone.results.limits import compute_limits, scan_cls
 
 
 def found_and_checked(oracle, observed, spoil=lambda _: None):
@@ -94,7 +94,7 @@ def test_a_worse_minimum_of_pyhf_is_written_down():
 
 
 def test_nothing_compared_is_no_agreement(monkeypatch):
-    monkeypatch.setattr("hone.certify._pyhf_hypotest", lambda *_: None)
+    monkeypatch.setattr("hone.results.certify._pyhf_hypotest", lambda *_: None)
     _, check = found_and_checked(typical(), OBSERVED)
     assert check["max_difference"] is None
     assert not check["agrees"]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hone.config import checked_config, load_schema, refuse_duplicates, seeds, signals, templates
+from hone.analysis import checked_config, load_schema, refuse_duplicates, seeds, signals, templates
 from hone.errors import ConfigError
-from hone.objectives import LOGARITHMS, OF_EVENTS, OF_MODEL
+from hone.training.objectives import LOGARITHMS, OF_EVENTS, OF_MODEL
 
 ROOT = Path(__file__).parents[2]
 

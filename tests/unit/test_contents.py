@@ -10,11 +10,11 @@ import time
 import numpy as np
 import pytest
 
-from hone import contents as module
-from hone.contents import contents, look_at, planned, refuse_changed
 from hone.errors import InputError
-from hone.files import write_json
-from hone.inputs.load import read_surveys
+from hone.events.load import read_surveys
+from hone.running import contents as module
+from hone.running.contents import contents, look_at, planned, refuse_changed
+from hone.running.files import write_json
 
 MB = 1024 * 1024
 
@@ -157,7 +157,7 @@ JOB = """
 import sys
 from types import SimpleNamespace
 from pathlib import Path
-from hone.script import job
+from hone.running.script import job
 path, flip = Path(sys.argv[1]), sys.argv[3]
 made_by = {"code": "", "versions": {}}
 params = {"contents": {str(path): sys.argv[2]}, "made_by": made_by}

@@ -7,7 +7,11 @@ import pytest
 from specs import everything
 
 from hone.errors import FitError, InputError
-from hone.publication.covariance import background_prediction, correlation, systematic_shifts
+from hone.reporting.publication.covariance import (
+    background_prediction,
+    correlation,
+    systematic_shifts,
+)
 
 
 def workspace(free=False, backgrounds=("b", "c"), data=None, symmetric=False):

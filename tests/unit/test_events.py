@@ -7,7 +7,7 @@ import pytest
 import uproot
 import yaml
 
-from hone.config import checked_config
+from hone.analysis import checked_config
 from hone.errors import InputError
 from hone.events import cell_probabilities, draw, generate, pseudo_data, read_events, write_events
 

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from hone.figures.exclusion import draw_exclusion
+from hone.reporting.figures.exclusion import draw_exclusion
 
 GRID = [(m, c) for m in (500, 700, 900, 1100) for c in (0.3, 0.6, 1.0)]
 

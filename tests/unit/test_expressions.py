@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ntuples import columns, write
 
+from hone.analysis.expressions import Expression
 from hone.errors import InputError
-from hone.expressions import Expression
 
 COLUMNS = {"x": np.array([1.0, 2, -3]), "n": np.array([1, 0, 2]), "a.b": np.array([4.0, 5, 6])}
 

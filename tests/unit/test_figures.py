@@ -7,18 +7,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from hone.figures import save
-from hone.figures.comparison import draw_comparison
-from hone.figures.histograms import draw_soft_hard, draw_templates
-from hone.figures.importance import draw_importance
-from hone.figures.limits import draw_cls_scan, draw_limits
-from hone.figures.plane import draw_plane
-from hone.figures.study import draw_study
-from hone.figures.style import plain
-from hone.figures.training import draw_edges, draw_training
-from hone.files import write_json
-from hone.selection import selected
-from hone.templates import Histogram
+from hone.reporting.figures import save
+from hone.reporting.figures.comparison import draw_comparison
+from hone.reporting.figures.histograms import draw_soft_hard, draw_templates
+from hone.reporting.figures.importance import draw_importance
+from hone.reporting.figures.limits import draw_cls_scan, draw_limits
+from hone.reporting.figures.plane import draw_plane
+from hone.reporting.figures.study import draw_study
+from hone.reporting.figures.style import plain
+from hone.reporting.figures.training import draw_edges, draw_training
+from hone.results.selection import selected
+from hone.running.files import write_json
+from hone.statmodel.templates import Histogram
 
 MODEL = {
     "samples": [{"name": "s", "process": "signal"}, {"name": "b", "process": "background"}],

@@ -6,14 +6,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from hone.figures.fits import (
+from hone.reporting.figures.fits import (
     MOST_CORRELATED,
     MOST_PULLS,
     draw_correlation,
     draw_impacts,
     draw_pulls,
 )
-from hone.figures.prediction import draw_prediction
+from hone.reporting.figures.prediction import draw_prediction
 
 IMAGE = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
 

@@ -4,13 +4,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from hone.figures.pages import save_pages
-from hone.figures.systematics import draw_systematics, variations
-from hone.figures.training import draw_edges, draw_training
-from hone.postprocessing import postprocess
-from hone.regions import channel_sizes
-from hone.templates import Histogram
-from hone.workspace import processes
+from hone.analysis.regions import channel_sizes
+from hone.reporting.figures.pages import save_pages
+from hone.reporting.figures.systematics import draw_systematics, variations
+from hone.reporting.figures.training import draw_edges, draw_training
+from hone.statmodel.postprocessing import postprocess
+from hone.statmodel.templates import Histogram
+from hone.statmodel.workspace import processes
 
 picture = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
 

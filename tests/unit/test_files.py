@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from test_tables import row as limits_row
 
 from hone.errors import InputError
-from hone.files import read_csv, write_csv
-from hone.gains import compared
-from hone.postprocessing import Effect
+from hone.results.gains import compared
+from hone.running.files import read_csv, write_csv
+from hone.statmodel.postprocessing import Effect
 
 # A text that is a number is one, but in a column of names.
 TEXTS = TEXTS.filter(lambda text: not text.removeprefix("-")[:1].isdecimal())

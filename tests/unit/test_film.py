@@ -7,9 +7,9 @@ from blobs import CUTS, SAMPLES, events, numbers, trained_with
 from PIL import Image
 
 from hone.errors import InputError
-from hone.figures.animation import animate_training
-from hone.figures.pages import save_animation
-from hone.film import make_film
+from hone.reporting.figures.animation import animate_training
+from hone.reporting.figures.pages import save_animation
+from hone.training.film import make_film
 from hone.training.snapshots import Snapshots, load_snapshots
 
 FRAMES = [0, 20, 40, 60]

@@ -10,12 +10,12 @@ import pytest
 import specs
 from scipy.stats import chi2
 
-from hone import infer
-from hone.bands import envelope
 from hone.errors import FitError, ModelError
-from hone.fit_results import fit_results
-from hone.histfactory import from_pyhf
-from hone.likelihood_scan import likelihood_of
+from hone.likelihood import infer
+from hone.likelihood.histfactory import from_pyhf
+from hone.results.bands import envelope
+from hone.results.fit_results import fit_results
+from hone.results.likelihood_scan import likelihood_of
 
 
 def workspace(model, data):

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from specs import MODELS, blobs_like, pseudo_data, typical, workspaces
 
-from hone import infer
 from hone.errors import FitError, InputError
-from hone.histfactory import from_pyhf
-from hone.infer.calculators import AsymptoticCalculator
+from hone.likelihood import infer
+from hone.likelihood.histfactory import from_pyhf
+from hone.likelihood.infer.calculators import AsymptoticCalculator
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 

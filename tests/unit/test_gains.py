@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import norm
 
 from hone.errors import InputError
-from hone.figures.comparison import draw_comparison, draw_gain
-from hone.gains import FIGURES_OF_MERIT, compared
-from hone.published_table import headline, latex, markdown
+from hone.reporting.comparison_table import headline, latex, markdown
+from hone.reporting.figures.comparison import draw_comparison, draw_gain
+from hone.results.gains import FIGURES_OF_MERIT, compared
 
 FLOOR = {"expected_cls": 2.9e-7, "expected_limit": 0.2, "expected_p0": 3e-21, "sigma_mu": 0.25}
 

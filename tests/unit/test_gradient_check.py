@@ -9,7 +9,7 @@ import pytest
 from blobs import NETWORK, events, problem_of
 
 from hone.errors import InputError
-from hone.figures.gradient import draw_gradient
+from hone.reporting.figures.gradient import draw_gradient
 from hone.training.gradient import check_gradient, in_double_precision
 from hone.training.step import draw_batch
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from specs import MODELS, blobs_like, everything, pseudo_data, typical
 
-from hone import infer
-from hone.histfactory import from_pyhf
-from hone.infer.intervals import all_limits
-from hone.infer.mle import checked_setup
-from hone.infer.profile import log_hypotest
-from hone.infer.toys import fit_toys
-from hone.objectives import log_cls
+from hone.likelihood import infer
+from hone.likelihood.histfactory import from_pyhf
+from hone.likelihood.infer.intervals import all_limits
+from hone.likelihood.infer.mle import checked_setup
+from hone.likelihood.infer.profile import log_hypotest
+from hone.likelihood.infer.toys import fit_toys
+from hone.training.objectives import log_cls
 
 MERITS = {
     "logpdf": lambda m: m.logpdf(SOME_PARS, DATA),

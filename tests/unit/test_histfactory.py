@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from specs import everything, typical, workspaces
 
 from hone.errors import InputError, ModelError
-from hone.histfactory import from_pyhf
+from hone.likelihood.histfactory import from_pyhf
 
 MODIFIERS = [
     None, "histosys", "lumi", "normfactor", "normsys", "shapefactor", "shapesys", "staterror",

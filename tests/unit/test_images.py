@@ -6,11 +6,11 @@ from matplotlib.container import ErrorbarContainer
 from scipy.stats import chi2, norm
 
 from hone.errors import InputError
-from hone.figures.histograms import draw_soft_hard, draw_templates
-from hone.figures.limits import draw_cls_scan, draw_limits
-from hone.figures.prediction import draw_prediction
-from hone.figures.study import draw_study
-from hone.templates import Histogram
+from hone.reporting.figures.histograms import draw_soft_hard, draw_templates
+from hone.reporting.figures.limits import draw_cls_scan, draw_limits
+from hone.reporting.figures.prediction import draw_prediction
+from hone.reporting.figures.study import draw_study
+from hone.statmodel.templates import Histogram
 
 compared = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40})
 

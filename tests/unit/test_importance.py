@@ -7,16 +7,16 @@ import pytest
 import uproot
 from blobs import NETWORK, SAMPLES, events
 
-from hone.event_sets import EventSets
-from hone.figures.importance import draw_importance
-from hone.figures.plane import draw_plane
-from hone.importance import rank_features, thinned
-from hone.inputs.few import few_events
-from hone.inputs.sources import Source
-from hone.inputs.split import Split
+from hone.analysis.regions import Region
+from hone.events.event_sets import EventSets
+from hone.events.first_events import few_events
+from hone.events.sources import Source
+from hone.events.split import Split
 from hone.observable import create_observable
 from hone.observable.variable import VariableObservable
-from hone.regions import Region
+from hone.reporting.figures.importance import draw_importance
+from hone.reporting.figures.plane import draw_plane
+from hone.training.importance import rank_features, thinned
 
 picture = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
 

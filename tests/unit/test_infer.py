@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from specs import MODELS, blobs_like, multimodal, pseudo_data, typical
 
-from hone import infer
 from hone.errors import FitError, InputError
-from hone.histfactory import from_pyhf
-from hone.infer import patience
-from hone.objectives import log_cls
+from hone.likelihood import infer
+from hone.likelihood.histfactory import from_pyhf
+from hone.likelihood.infer import patience
+from hone.training.objectives import log_cls
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -5,7 +5,7 @@ import copy
 import pytest
 from ntuples import columns, write, write_analysis
 
-from hone.config import checked_config, event_files, templates
+from hone.analysis import checked_config, event_files, templates
 from hone.errors import ConfigError
 
 

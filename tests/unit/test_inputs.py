@@ -11,22 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ntuples import columns, write, write_analysis
 
-from hone.config import checked_config, event_files, scaled_to_yield, templates
+from hone.analysis import checked_config, event_files, scaled_to_yield, templates
+from hone.analysis.regions import Region, regions_of
 from hone.errors import InputError
-from hone.event_sets import hard_histograms, scores_of
-from hone.inputs import ntuples as ntuples_module
-from hone.inputs import stream
-from hone.inputs.ahead import ahead
-from hone.inputs.check import check_inputs
-from hone.inputs.load import load_events
-from hone.inputs.reader import Reader
-from hone.inputs.sources import Source, sources
-from hone.inputs.split import SETS, Split, uniform
-from hone.inputs.stream import count_data, draw_data, fill_histograms
-from hone.inputs.survey import survey, survey_weights
-from hone.inputs.table import format_table, yields_table
+from hone.events import ntuples as ntuples_module
+from hone.events import stream
+from hone.events.check import check_inputs
+from hone.events.event_sets import hard_histograms, scores_of
+from hone.events.first_look import format_table, yields_table
+from hone.events.load import load_events
+from hone.events.read_ahead import ahead
+from hone.events.reader import Reader
+from hone.events.sources import Source, sources
+from hone.events.split import SETS, Split, uniform
+from hone.events.stream import count_data, draw_data, fill_histograms
+from hone.events.survey import survey, survey_weights
 from hone.observable import create_observable
-from hone.regions import Region, regions_of
 
 FEATURES = ["mass", "log(pt)"]
 ALL = dict.fromkeys(SETS, 10**9)

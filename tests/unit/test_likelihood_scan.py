@@ -10,16 +10,17 @@ import pytest
 from scipy.integrate import quad
 from specs import MODELS, pseudo_data, typical
 
-from hone import infer, likelihood_scan
-from hone.best_fit import find_best_fit
-from hone.figures.likelihood import draw_contour, draw_profile, draw_toys
-from hone.histfactory import from_pyhf
-from hone.infer.calculators import ToyCalculator
-from hone.infer.densities import qtilde_density, qtilde_tail
-from hone.infer.mle import checked_setup
-from hone.infer.scan import around, scan
-from hone.likelihood_scan import leading_nuisance, likelihood_of
-from hone.toy_tests import binomial_errors, toy_test, toy_test_or_reason
+from hone.likelihood import infer
+from hone.likelihood.histfactory import from_pyhf
+from hone.likelihood.infer.calculators import ToyCalculator
+from hone.likelihood.infer.densities import qtilde_density, qtilde_tail
+from hone.likelihood.infer.mle import checked_setup
+from hone.likelihood.infer.scan import around, scan
+from hone.reporting.figures.likelihood import draw_contour, draw_profile, draw_toys
+from hone.results.best_fit import find_best_fit
+from hone.results.likelihood_scan import leading_nuisance, likelihood_of
+from hone.results.limits import likelihood_scan
+from hone.results.toy_tests import binomial_errors, toy_test, toy_test_or_reason
 
 STRENGTH = [{"name": "mu", "type": "normfactor", "data": None}]
 

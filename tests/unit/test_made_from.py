@@ -7,10 +7,10 @@ import pyhf
 import pytest
 
 from hone.errors import InputError
-from hone.files import write_json
-from hone.made_from import refuse_foreign, workspace_digest
-from hone.patchset import make_patchset
-from hone.publication.likelihoods import likelihood_files
+from hone.reporting.publication.likelihoods import likelihood_files
+from hone.running.files import write_json
+from hone.running.same_workspace import refuse_foreign, workspace_digest
+from hone.statmodel.patchset import make_patchset
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 

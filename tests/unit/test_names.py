@@ -11,11 +11,11 @@ from allowed import LONGEST, NAMES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hone.config import SCHEMA, checked_config, load_schema
-from hone.config.names import name_problems
-from hone.describe import kind_of
+from hone.analysis import SCHEMA, checked_config, load_schema
+from hone.analysis.names import name_problems
+from hone.analysis.short_names import letters, underscored
 from hone.errors import ConfigError
-from hone.names import letters, underscored
+from hone.reporting.describe import kind_of
 
 ROOT = Path(__file__).parents[2]
 RESERVED = load_schema()["$defs"]["name"]["not"]["enum"]

@@ -7,10 +7,10 @@ import pyhf
 import pytest
 from specs import blobs_like, typical
 
-from hone import infer
 from hone.errors import InputError
-from hone.histfactory import from_pyhf
-from hone.objectives import (
+from hone.likelihood import infer
+from hone.likelihood.histfactory import from_pyhf
+from hone.training.objectives import (
     OF_MODEL,
     asimov_significance,
     binary_cross_entropy,
@@ -179,7 +179,7 @@ def test_events_of_weight_zero_do_not_count():
 def own(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import jax.numpy as jnp\n"
-        "from hone.infer import sigma_mu\n"
+        "from hone.likelihood.infer import sigma_mu\n"
         "def loss(model):\n    return jnp.log(sigma_mu(model))\n"
         "def vector(model):\n    return model.nominal[0]\n"
         "def text(model):\n    return 'small'\n"
@@ -200,7 +200,7 @@ def test_ones_own_objective_may_import_what_lies_beside_it(tmp_path, oracle):
     (tmp_path / "own_package").mkdir()
     (tmp_path / "own_package" / "__init__.py").write_text("from .inner import of_model\n")
     (tmp_path / "own_package" / "inner.py").write_text(
-        "from hone.objectives import OF_MODEL\n\n\ndef of_model(model):\n"
+        "from hone.training.objectives import OF_MODEL\n\n\ndef of_model(model):\n"
         "    return OF_MODEL['z_a'](model)\n"
     )
     (tmp_path / "own_later.py").write_text("two = 2.0\n")

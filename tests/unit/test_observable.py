@@ -22,7 +22,7 @@ from hone.observable import (
     soft_histogram,
 )
 from hone.observable.scaling import moments, standardised
-from hone.templates import count
+from hone.statmodel.templates import count
 
 EDGES = np.array([0.0, 0.15, 0.4, 0.85, 1.0])
 CUTS = [{"variable": "x", "side": "above", "start": 0.5}, {"variable": "y", "side": "below"}]

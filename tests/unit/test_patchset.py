@@ -7,8 +7,8 @@ import pyhf
 import pytest
 from test_workspace import SAMPLES, histograms
 
-from hone.patchset import background_only, make_patchset
-from hone.workspace import build_workspace
+from hone.statmodel.patchset import background_only, make_patchset
+from hone.statmodel.workspace import build_workspace
 
 
 def workspace(name, seed):

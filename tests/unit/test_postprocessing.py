@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hone.errors import InputError
-from hone.postprocessing import effects, prune, smooth
-from hone.templates import Histogram
-from hone.workspace import Process, build_workspace
+from hone.statmodel.postprocessing import effects, prune, smooth
+from hone.statmodel.templates import Histogram
+from hone.statmodel.workspace import Process, build_workspace
 
 CHANNELS = {"high": 6, "low": 2}
 NOMINAL = np.array([100.0, 90, 80, 60, 30, 10, 50, 40])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hone import provenance
 from hone.errors import InputError
+from hone.running import provenance
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,13 +38,16 @@ def changed(library, path, old, new):
 
 
 def test_editing_a_figure_redraws_only(library):
-    found = changed(library, "hone/figures/histograms.py", "30 * max", "31 * max")
+    found = changed(library, "hone/reporting/figures/histograms.py", "30 * max", "31 * max")
     assert found == {"plot_histograms"}
 
 
 def test_editing_the_fit_retrains_and_refits(library):
     found = changed(
-        library, "hone/infer/minimum.py", "_MAX_ITERATIONS = 400", "_MAX_ITERATIONS = 401"
+        library,
+        "hone/likelihood/infer/minimum.py",
+        "_MAX_ITERATIONS = 400",
+        "_MAX_ITERATIONS = 401",
     )
     assert {"train_observable", "optimise_edges", "compute_limits", "compute_floor"} <= found
     assert not {"simulate_events", "fill_histograms", "plot_training"} & found
@@ -58,7 +61,8 @@ def test_editing_the_generator_regenerates(library):
 
 def test_comments_and_docstrings_change_nothing(library):
     assert (
-        changed(library, "hone/infer/minimum.py", '"""The minimum of', '"""A minimum of') == set()
+        changed(library, "hone/likelihood/infer/minimum.py", '"""The minimum of', '"""A minimum of')
+        == set()
     )
     assert (
         changed(library, "hone/training/step.py", "# The batch depends", "# A batch depends")
@@ -117,7 +121,7 @@ def test_an_own_objective_is_followed_to_the_files_beside_it(own):
 
 
 def test_an_own_objective_is_followed_into_hone(own, library):
-    (own / "other.py").write_text("from hone.objectives import OF_MODEL\n")
+    (own / "other.py").write_text("from hone.training.objectives import OF_MODEL\n")
     before = digest_of(own)
     path = library / "hone" / "objectives.py"
     path.write_text(path.read_text() + "a = 2\n")

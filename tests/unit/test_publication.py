@@ -18,19 +18,25 @@ from PIL import Image
 from pyhf.cli import cli
 from test_covariance import workspace
 
+from hone.analysis.short_names import letters
 from hone.errors import HoneError, InputError
-from hone.files import write_json
-from hone.markup import latex
-from hone.names import letters
-from hone.patchset import make_patchset
-from hone.publication.archive import MANIFEST, check_archive, make_manifest, write_tar, write_zip
-from hone.publication.covariance import background_prediction
-from hone.publication.hepdata import make_submission, validate, write_submission
-from hone.publication.latex import number, number_macros, with_band
-from hone.publication.likelihoods import likelihood_files
-from hone.publication.tables import Result
-from hone.selection import selected_files
-from hone.templates import Histogram
+from hone.reporting.markup import latex
+from hone.reporting.publication.archive import (
+    MANIFEST,
+    check_archive,
+    make_manifest,
+    write_tar,
+    write_zip,
+)
+from hone.reporting.publication.covariance import background_prediction
+from hone.reporting.publication.hepdata import make_submission, validate, write_submission
+from hone.reporting.publication.latex import number, number_macros, with_band
+from hone.reporting.publication.likelihoods import likelihood_files
+from hone.reporting.publication.tables import Result
+from hone.results.selection import selected_files
+from hone.running.files import write_json
+from hone.statmodel.patchset import make_patchset
+from hone.statmodel.templates import Histogram
 
 LIMITS = {
     "observed_limit": 0.151, "expected_limits": [0.0878, 0.1317, 0.2138, 0.3584, None],

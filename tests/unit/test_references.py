@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from blobs import CONFIG, CUTS, SAMPLES, events, trained_with
 
-from hone.edges import optimise_edges
-from hone.event_sets import hard_histograms
-from hone.fillable import fill, template_model
-from hone.floor import classifier_cls, figures_of_merit, fine_histograms
-from hone.grid import search_cuts
-from hone.objectives import OF_MODEL, log_cls
+from hone.events.event_sets import hard_histograms
 from hone.observable import create_observable
-from hone.templates import count
+from hone.results.floor import classifier_cls, figures_of_merit, fine_histograms
+from hone.statmodel.filling import fill, template_model
+from hone.statmodel.templates import count
+from hone.training.bin_edges import optimise_edges
+from hone.training.cut_search import search_cuts
+from hone.training.objectives import OF_MODEL, log_cls
 
 
 def test_gradients_find_the_cuts_of_the_grid():

@@ -7,16 +7,16 @@ import pyhf
 import pytest
 from blobs import NETWORK, SAMPLES, events, loss_and_gradient, problem_of
 
-from hone.edges import optimise_edges
-from hone.event_sets import EventSets, hard_histograms
-from hone.fillable import fill, template_model
-from hone.grid import search_cuts
-from hone.histfactory import from_pyhf
-from hone.objectives import OF_MODEL
+from hone.analysis.regions import Channels, Region
+from hone.events.event_sets import EventSets, hard_histograms
+from hone.likelihood.histfactory import from_pyhf
 from hone.observable import create_observable
-from hone.regions import Channels, Region
-from hone.templates import Histogram, read_histograms, write_histograms
-from hone.workspace import Process, build_workspace
+from hone.statmodel.filling import fill, template_model
+from hone.statmodel.templates import Histogram, read_histograms, write_histograms
+from hone.statmodel.workspace import Process, build_workspace
+from hone.training.bin_edges import optimise_edges
+from hone.training.cut_search import search_cuts
+from hone.training.objectives import OF_MODEL
 
 REGIONS = (
     Region("a", fit="observable"), Region("b", fit="variable", variable="m", edges=(0.0, 1.0, 3.0)),

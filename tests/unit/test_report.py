@@ -12,10 +12,10 @@ from docutils import nodes
 from docutils.core import publish_doctree, publish_parts
 from hypothesis import given
 
-from hone.config import checked_config
-from hone.first_page import first_page
-from hone.report import how_it_was_made, results_table
-from hone.run_times import RuleTime
+from hone.analysis import checked_config
+from hone.reporting.first_page import first_page
+from hone.reporting.report import how_it_was_made, results_table
+from hone.running.run_times import RuleTime
 
 ROOT = Path(__file__).parents[2]
 CATEGORIES = ("Inputs", "Results")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import uproot
 
-from hone.config.contents import matching
+from hone.analysis.contents import matching
 from hone.events import read_events, write_events
-from hone.inputs.ntuples import pieces
-from hone.templates import Histogram, read_histograms, write_histograms
+from hone.events.ntuples import pieces
+from hone.statmodel.templates import Histogram, read_histograms, write_histograms
 
 NAMES = [
     "a.root:events", "a:b.root", "a::b.root", "simplecache::a.root", "http:a.root", "d::r/a.root",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from hone.run_lock import forget_run, note_run, release_stale_lock
+from hone.running.run_lock import forget_run, note_run, release_stale_lock
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_the_lock_of_a_living_run_stays(folder):
 
 
 def test_the_lock_of_a_dead_run_is_removed(folder):
-    code = f"from hone.run_lock import note_run; note_run({str(folder)!r})"
+    code = f"from hone.running.run_lock import note_run; note_run({str(folder)!r})"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert "is removed" in release_stale_lock(folder)
     assert not is_locked(folder)
@@ -59,7 +59,7 @@ def test_a_lock_that_nothing_is_known_about_stays(folder):
 
 
 def test_the_lock_of_a_living_run_survives_a_dead_one(folder):
-    code = f"from hone.run_lock import note_run; note_run({str(folder)!r})"
+    code = f"from hone.running.run_lock import note_run; note_run({str(folder)!r})"
     subprocess.run([sys.executable, "-c", code], check=True)
     note_run(folder)
     assert release_stale_lock(folder) is None

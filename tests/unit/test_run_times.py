@@ -5,7 +5,7 @@ import os
 import pytest
 
 from hone.errors import InputError
-from hone.run_times import as_text, run_times
+from hone.running.run_times import as_text, run_times
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 

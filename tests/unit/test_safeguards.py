@@ -9,7 +9,7 @@ import pytest
 from blobs import events, problem_of, settings, trained_with
 
 from hone.errors import FitError, InputError
-from hone.event_sets import EventSets, hard_histograms, scores_of
+from hone.events.event_sets import EventSets, hard_histograms, scores_of
 from hone.training.penalties import effective_events, penalty
 from hone.training.step import State, make_optimiser, make_step
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hone.config import checked_config
+from hone.analysis import checked_config
 from hone.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]

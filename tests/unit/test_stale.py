@@ -2,8 +2,8 @@
 
 import pytest
 
-from hone.records import job_digests, write_record
-from hone.stale import Difference, differences, explain
+from hone.running.job_records import job_digests, write_record
+from hone.running.stale_results import Difference, differences, explain
 
 PARAMS = {
     "bins": 3, "contents": {"a.root": "1"},

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ntuples import write
 
+from hone.analysis.regions import Region
 from hone.errors import InputError
-from hone.inputs.sources import Source
-from hone.inputs.split import Split
-from hone.inputs.survey import survey
-from hone.regions import Region
+from hone.events.sources import Source
+from hone.events.split import Split
+from hone.events.survey import survey
+from hone.statmodel.templates import count
 from hone.sums import Sums, refuse_lost_events
-from hone.templates import count
 
 WEIGHTS = st.one_of(
     st.floats(-10, 10),

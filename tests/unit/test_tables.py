@@ -1,6 +1,6 @@
 """The summary says medians, spreads, floors and pyhf's verdict, and survives missing numbers."""
 
-from hone.tables import flatten, summary
+from hone.reporting.tables import flatten, summary
 
 
 def row(observable, seed, cls, limit, agrees=True, difference=1e-7):

@@ -5,13 +5,13 @@ import pyhf
 import pytest
 from specs import MODELS, everything, pseudo_data, typical
 
-from hone import infer
 from hone.errors import FitError, InputError
-from hone.histfactory import from_pyhf
-from hone.infer import toys as toys_module
-from hone.infer.calculators import ToyCalculator
-from hone.infer.mle import checked_setup
-from hone.infer.toys import sample_toys, toy_statistics
+from hone.likelihood import infer
+from hone.likelihood.histfactory import from_pyhf
+from hone.likelihood.infer import toys as toys_module
+from hone.likelihood.infer.calculators import ToyCalculator
+from hone.likelihood.infer.mle import checked_setup
+from hone.likelihood.infer.toys import sample_toys, toy_statistics
 
 STATISTICS = {
     "qtilde": pyhf.infer.test_statistics.qmu_tilde,

@@ -6,8 +6,8 @@ import warnings
 import pytest
 
 from hone.errors import InputError
-from hone.files import write_csv, write_json
-from hone.tracking import TrackedRun, write_runs
+from hone.running.files import write_csv, write_json
+from hone.training.tracking import TrackedRun, write_runs
 
 
 def training(folder, seed):

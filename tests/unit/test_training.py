@@ -21,16 +21,16 @@ from blobs import (
 )
 from ntuples import write
 
-from hone.config import checked_config
-from hone.event_sets import EventSets, hard_histograms
-from hone.fillable import fill, template_model
-from hone.inputs.sources import Source
-from hone.inputs.stream import fill_histograms
-from hone.objectives import OF_MODEL, log_cls
+from hone.analysis import checked_config
+from hone.analysis.regions import ONE_REGION
+from hone.events.event_sets import EventSets, hard_histograms
+from hone.events.sources import Source
+from hone.events.stream import fill_histograms
 from hone.observable import create_observable
-from hone.regions import ONE_REGION
-from hone.templates import Histogram
+from hone.statmodel.filling import fill, template_model
+from hone.statmodel.templates import Histogram
 from hone.training import Settings
+from hone.training.objectives import OF_MODEL, log_cls
 from hone.training.step import State, draw_batch, make_optimiser, make_step, on_device, with_trace
 
 

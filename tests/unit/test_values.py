@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hone.config import checked_config, load_schema, refuse_duplicates
-from hone.config.schema import problems_with_schema, with_defaults
-from hone.config.values import value_problems
+from hone.analysis import checked_config, load_schema, refuse_duplicates
+from hone.analysis.schema import problems_with_schema, with_defaults
+from hone.analysis.values import value_problems
 from hone.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]

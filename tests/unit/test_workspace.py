@@ -7,11 +7,11 @@ import pyhf
 import pytest
 
 from hone.errors import InputError
-from hone.files import write_json
-from hone.fillable import fill, template_model
-from hone.histfactory import from_pyhf
-from hone.templates import Histogram, read_histograms, write_histograms
-from hone.workspace import Process, build_workspace, read_workspace
+from hone.likelihood.histfactory import from_pyhf
+from hone.running.files import write_json
+from hone.statmodel.filling import fill, template_model
+from hone.statmodel.templates import Histogram, read_histograms, write_histograms
+from hone.statmodel.workspace import Process, build_workspace, read_workspace
 
 SYSTEMATICS = (
     {"name": "shape", "type": "histosys", "sample": "background"},

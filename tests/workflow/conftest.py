@@ -86,7 +86,7 @@ def clone(tmp_path_factory):
         "from helper import loss_of\n\n\ndef loss(model):\n    return loss_of(model)\n"
     )
     (folder / "config" / "helper.py").write_text(
-        "from hone.objectives import OF_MODEL\n\n\ndef loss_of(model):\n"
+        "from hone.training.objectives import OF_MODEL\n\n\ndef loss_of(model):\n"
         "    return OF_MODEL['inverse_z_a'](model)\n"
     )
     (folder / "config" / "small.yaml").write_text(yaml.safe_dump(config))

@@ -35,26 +35,27 @@ def planned(folder):
 
 EDITS = {
     "how the training is drawn": (
-        "workflow/hone/figures/training.py", 'marker="."', 'marker="o"', DRAWING,
+        "workflow/hone/reporting/figures/training.py", 'marker="."', 'marker="o"', DRAWING,
     ),
     "the style of all figures": (
-        "workflow/hone/figures/style.py", "dpi=150", "dpi=160", DRAWING,
+        "workflow/hone/reporting/figures/style.py", "dpi=150", "dpi=160", DRAWING,
     ),
     "the fit": (
-        "workflow/hone/infer/minimum.py", "_MAX_ITERATIONS = 400", "_MAX_ITERATIONS = 401",
-        TRAINING,
+        "workflow/hone/likelihood/infer/minimum.py", "_MAX_ITERATIONS = 400",
+        "_MAX_ITERATIONS = 401", TRAINING,
     ),
     "the certificate of the limits": (
-        "workflow/hone/certify.py", "TOLERANCE = 1e-3", "TOLERANCE = 1e-4", {"compute_limits"},
+        "workflow/hone/results/certify.py", "TOLERANCE = 1e-3", "TOLERANCE = 1e-4",
+        {"compute_limits"},
     ),
     "a package's submodule, imported inside a function": (
-        "workflow/hone/postprocessing.py", "_FEWEST_BINS = 3", "_FEWEST_BINS = 4", FIT,
+        "workflow/hone/statmodel/postprocessing.py", "_FEWEST_BINS = 3", "_FEWEST_BINS = 4", FIT,
     ),
     "the network": (
         "workflow/hone/observable/network.py", "jax.nn.relu", "jax.nn.elu", TRAINING,
     ),
     "the first look at inputs": (
-        "workflow/hone/inputs/survey.py", '"largest": float(', '"largest": 1 * float(',
+        "workflow/hone/events/survey.py", '"largest": float(', '"largest": 1 * float(',
         {"survey_events", *TRAINING},
     ),
     "a script": (
@@ -97,7 +98,7 @@ def test_comments_docstrings_and_texts_run_nothing_again(made):
     with edited(
         made,
         ("workflow/hone/training/step.py", "# The batch depends", "# A batch depends"),
-        ("workflow/hone/infer/minimum.py", '"""The minimum of', '"""A minimum of'),
+        ("workflow/hone/likelihood/infer/minimum.py", '"""The minimum of', '"""A minimum of'),
         ("README.md", "# hone", "# Hone"),
     ):
         assert planned(made) == set()
@@ -144,9 +145,9 @@ def test_other_results_without_records_are_named(without_records):
     with edited(
         without_records,
         OTHER_BATCH,
-        ("workflow/hone/certify.py", "TOLERANCE = 1e-3", "TOLERANCE = 1e-4"),
+        ("workflow/hone/results/certify.py", "TOLERANCE = 1e-3", "TOLERANCE = 1e-4"),
         (
-            "workflow/hone/provenance.py",
+            "workflow/hone/running/provenance.py",
             'found = {"python": platform.python_version()}',
             'found = {"python": "2.7.18"}',
         ),

@@ -15,10 +15,10 @@ import yaml
 from browser import open_report, opened
 from conftest import snakemake
 
-from hone.files import read_csv
 from hone.observable import load_observable
-from hone.publication.archive import check_archive
-from hone.publication.hepdata import validate
+from hone.reporting.publication.archive import check_archive
+from hone.reporting.publication.hepdata import validate
+from hone.running.files import read_csv
 
 SMALL = ("--configfile", "config/small.yaml")
 TRAINED = [f"signal/{name}/seed{k}" for name in ("neos", "neos-edges") for k in (1, 2)]

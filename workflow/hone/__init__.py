@@ -9,7 +9,7 @@ import pkgutil
 from importlib import import_module
 from typing import Any
 
-_ATTRIBUTES = {"Model": "hone.histfactory", "from_pyhf": "hone.histfactory"}
+_ATTRIBUTES = {"Model": "hone.likelihood.histfactory", "from_pyhf": "hone.likelihood.histfactory"}
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ from snakemake.utils import update_config
 LIBRARY = Path(workflow.basedir, "workflow").resolve()
 sys.path.insert(0, str(LIBRARY))
 
-from hone.config import (
+from hone.analysis import (
     baseline,
     checked_config,
     event_files,
@@ -28,13 +28,13 @@ from hone.config import (
     systematics_of,
     templates,
 )
-from hone.contents import look_at, planned
+from hone.running.contents import look_at, planned
 from hone.errors import ConfigError, InputError
-from hone.names import underscored
-from hone.own_objective import source_file
-from hone.provenance import code_digest, digest, versions
-from hone.samples import affected, varied_weights
-from hone.script import import_from
+from hone.analysis.short_names import underscored
+from hone.analysis.own_objective import source_file
+from hone.running.provenance import code_digest, digest, versions
+from hone.analysis.samples import affected, varied_weights
+from hone.running.script import import_from
 
 import_from(LIBRARY)
 

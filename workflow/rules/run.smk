@@ -12,12 +12,12 @@ from snakemake.persistence.file import FilePersistence
 from snakemake.settings.enums import Quietness, RerunTrigger
 
 from hone.errors import HoneError
-from hone.files import write_json
-from hone.records import job_digests
-from hone.run_lock import forget_run, note_run, release_stale_lock
-from hone.run_times import as_text, run_times
-from hone.script import QUIET
-from hone.stale import differences, explain
+from hone.running.files import write_json
+from hone.running.job_records import job_digests
+from hone.running.run_lock import forget_run, note_run, release_stale_lock
+from hone.running.run_times import as_text, run_times
+from hone.running.script import QUIET
+from hone.running.stale_results import differences, explain
 
 STATE = Path(".snakemake")
 # With `--quiet all`, or `--quiet`, the run says nothing but what went wrong; its jobs neither.

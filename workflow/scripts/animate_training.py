@@ -1,15 +1,15 @@
 """Animate the training of the selected seed of an observable, on validation events."""
 
-from hone.figures.animation import animate_training
-from hone.figures.pages import save_animation
-from hone.files import read_csv
-from hone.film import make_film
-from hone.inputs.load import load_set
+from hone.events.load import load_set
 from hone.observable import load_observable
-from hone.script import job, setup_jax
-from hone.selection import selected
+from hone.reporting.figures.animation import animate_training
+from hone.reporting.figures.pages import save_animation
+from hone.results.selection import selected
+from hone.running.files import read_csv
+from hone.running.script import job, setup_jax
+from hone.statmodel.workspace import processes
+from hone.training.film import make_film
 from hone.training.snapshots import load_snapshots
-from hone.workspace import processes
 
 with job(snakemake):
     setup_jax(brief=True)

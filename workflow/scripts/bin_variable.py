@@ -3,9 +3,9 @@
 import jax
 import numpy as np
 
-from hone.files import write_csv
 from hone.observable import create_observable, save_observable
-from hone.script import job, setup_jax
+from hone.running.files import write_csv
+from hone.running.script import job, setup_jax
 
 with job(snakemake) as provenance:
     setup_jax(brief=True)

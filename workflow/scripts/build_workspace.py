@@ -1,11 +1,11 @@
 """Turn histograms into a pyhf workspace, and write down what every systematic does in it."""
 
-from hone.files import write_csv, write_json
-from hone.postprocessing import Effect, postprocess
-from hone.regions import channel_sizes
-from hone.script import job, log
-from hone.templates import read_histograms
-from hone.workspace import build_workspace, processes
+from hone.analysis.regions import channel_sizes
+from hone.running.files import write_csv, write_json
+from hone.running.script import job, log
+from hone.statmodel.postprocessing import Effect, postprocess
+from hone.statmodel.templates import read_histograms
+from hone.statmodel.workspace import build_workspace, processes
 
 with job(snakemake):
     path, params = snakemake.input.histograms, snakemake.params

@@ -4,16 +4,16 @@ import jax
 import numpy as np
 
 from hone.errors import InputError
-from hone.files import read_json, write_json
-from hone.inputs.load import load_set
-from hone.objectives import resolve_objective
+from hone.events.load import load_set
 from hone.observable import load_observable
-from hone.script import job, setup_jax
-from hone.selection import selected
+from hone.results.selection import selected
+from hone.running.files import read_json, write_json
+from hone.running.script import job, setup_jax
+from hone.statmodel.workspace import processes
 from hone.training import Settings
 from hone.training.gradient import check_gradient, in_double_precision
+from hone.training.objectives import resolve_objective
 from hone.training.step import Problem, draw_batch
-from hone.workspace import processes
 
 with job(snakemake) as provenance:
     setup_jax()

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from hone.files import read_json, replacing, write_csv
-from hone.inputs.check import check_inputs
-from hone.inputs.table import format_table, yields_table
-from hone.regions import regions_of
-from hone.script import job, log
+from hone.analysis.regions import regions_of
+from hone.events.check import check_inputs
+from hone.events.first_look import format_table, yields_table
+from hone.running.files import read_json, replacing, write_csv
+from hone.running.script import job, log
 
 with job(snakemake):
     params = snakemake.params

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from hone.files import read_json, replacing, write_csv
-from hone.gains import compared
-from hone.published_table import headline, latex, markdown
-from hone.report import results_table
-from hone.script import job
-from hone.tables import flatten, summary
+from hone.reporting.comparison_table import headline, latex, markdown
+from hone.reporting.report import results_table
+from hone.reporting.tables import flatten, summary
+from hone.results.gains import compared
+from hone.running.files import read_json, replacing, write_csv
+from hone.running.script import job
 
 with job(snakemake):
     rows = []

@@ -1,10 +1,10 @@
 """What no observable can beat, from the known densities."""
 
 from hone.errors import FitError
-from hone.files import write_json
-from hone.floor import classifier_cls, figures_of_merit, fine_histograms
-from hone.script import job, log, setup_jax
-from hone.workspace import processes
+from hone.results.floor import classifier_cls, figures_of_merit, fine_histograms
+from hone.running.files import write_json
+from hone.running.script import job, log, setup_jax
+from hone.statmodel.workspace import processes
 
 with job(snakemake) as provenance:
     setup_jax(brief=True)

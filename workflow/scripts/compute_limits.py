@@ -3,18 +3,18 @@
 import numpy as np
 import pyhf
 
-from hone import infer
-from hone.bootstrap import nominal_without_staterror
-from hone.certify import certify
+from hone.analysis.regions import channel_sizes
 from hone.errors import InputError, ModelError
-from hone.files import read_json, write_json
-from hone.histfactory import from_pyhf
-from hone.postprocessing import postprocess
-from hone.regions import channel_sizes
-from hone.results import compute_limits, scan_cls, without_observation
-from hone.script import job, setup_jax
-from hone.templates import read_histograms
-from hone.workspace import build_workspace, processes, read_workspace
+from hone.likelihood import infer
+from hone.likelihood.histfactory import from_pyhf
+from hone.results.bootstrap import nominal_without_staterror
+from hone.results.certify import certify
+from hone.results.limits import compute_limits, scan_cls, without_observation
+from hone.running.files import read_json, write_json
+from hone.running.script import job, setup_jax
+from hone.statmodel.postprocessing import postprocess
+from hone.statmodel.templates import read_histograms
+from hone.statmodel.workspace import build_workspace, processes, read_workspace
 
 with job(snakemake) as provenance:
     setup_jax(brief=True)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from hone.describe import describe, kind_of
-from hone.files import replacing
-from hone.script import job
+from hone.reporting.describe import describe, kind_of
+from hone.running.files import replacing
+from hone.running.script import job
 
 with job(snakemake):
     params = snakemake.params

@@ -2,16 +2,16 @@
 
 import numpy as np
 
+from hone.analysis.regions import Channels, regions_of
 from hone.events import TREE, WEIGHT
-from hone.inputs.check import check_inputs
-from hone.inputs.load import read_surveys
-from hone.inputs.sources import Source, data_source, sources
-from hone.inputs.stream import count_data, draw_data, fill_histograms
+from hone.events.check import check_inputs
+from hone.events.load import read_surveys
+from hone.events.sources import Source, data_source, sources
+from hone.events.stream import count_data, draw_data, fill_histograms
 from hone.observable import load_observable
-from hone.regions import Channels, regions_of
-from hone.script import job, setup_jax
-from hone.templates import write_histograms
-from hone.workspace import expected_observation
+from hone.running.script import job, setup_jax
+from hone.statmodel.templates import write_histograms
+from hone.statmodel.workspace import expected_observation
 
 with job(snakemake) as provenance:
     setup_jax()

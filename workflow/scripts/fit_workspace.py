@@ -4,10 +4,10 @@ import logging
 
 import pyhf
 
-from hone.files import read_json, write_json
-from hone.fit_results import fit_results
-from hone.script import job, setup_jax
-from hone.selection import selected
+from hone.results.fit_results import fit_results
+from hone.results.selection import selected
+from hone.running.files import read_json, write_json
+from hone.running.script import job, setup_jax
 
 with job(snakemake) as provenance:
     setup_jax()

@@ -4,15 +4,15 @@ import tempfile
 from pathlib import Path
 
 from hone.errors import FitError
-from hone.files import read_json
-from hone.made_from import refuse_foreign
-from hone.publication.archive import write_tar
-from hone.publication.covariance import background_prediction
-from hone.publication.hepdata import make_submission, write_submission
-from hone.publication.tables import Result
-from hone.script import job, log, setup_jax
-from hone.selection import selected_files
-from hone.templates import read_histograms
+from hone.reporting.publication.archive import write_tar
+from hone.reporting.publication.covariance import background_prediction
+from hone.reporting.publication.hepdata import make_submission, write_submission
+from hone.reporting.publication.tables import Result
+from hone.results.selection import selected_files
+from hone.running.files import read_json
+from hone.running.same_workspace import refuse_foreign
+from hone.running.script import job, log, setup_jax
+from hone.statmodel.templates import read_histograms
 
 with job(snakemake):
     setup_jax(brief=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 import yaml
 
 from hone.errors import HoneError
-from hone.files import replacing
-from hone.first_page import first_page
-from hone.report import how_it_was_made
-from hone.run_times import run_times
-from hone.script import job
+from hone.reporting.first_page import first_page
+from hone.reporting.report import how_it_was_made
+from hone.running.files import replacing
+from hone.running.run_times import run_times
+from hone.running.script import job
 
 with job(snakemake):
     inputs, output = snakemake.input, snakemake.output

@@ -1,13 +1,13 @@
 """Take a trained network and give it the best bin edges for an objective on validation events."""
 
-from hone.edges import optimise_edges
-from hone.event_sets import scores_of
-from hone.files import write_csv
-from hone.inputs.load import load_set
-from hone.objectives import resolve_objective
+from hone.events.event_sets import scores_of
+from hone.events.load import load_set
 from hone.observable import load_observable, save_observable
-from hone.script import job, setup_jax
-from hone.workspace import processes
+from hone.running.files import write_csv
+from hone.running.script import job, setup_jax
+from hone.statmodel.workspace import processes
+from hone.training.bin_edges import optimise_edges
+from hone.training.objectives import resolve_objective
 
 with job(snakemake) as provenance:
     setup_jax()

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from hone.made_from import refuse_foreign
-from hone.publication.archive import write_tar
-from hone.publication.likelihoods import likelihood_files
-from hone.script import job
-from hone.selection import selected_files
+from hone.reporting.publication.archive import write_tar
+from hone.reporting.publication.likelihoods import likelihood_files
+from hone.results.selection import selected_files
+from hone.running.same_workspace import refuse_foreign
+from hone.running.script import job
 
 with job(snakemake):
     inputs = snakemake.input

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from hone.files import write_json
-from hone.made_from import refuse_foreign
-from hone.publication.archive import MANIFEST, check_archive, make_manifest, write_zip
-from hone.publication.likelihoods import pyhf_digests
-from hone.script import job
-from hone.selection import selected_files
+from hone.reporting.publication.archive import MANIFEST, check_archive, make_manifest, write_zip
+from hone.reporting.publication.likelihoods import pyhf_digests
+from hone.results.selection import selected_files
+from hone.running.files import write_json
+from hone.running.same_workspace import refuse_foreign
+from hone.running.script import job
 
 with job(snakemake) as provenance:
     inputs = snakemake.input

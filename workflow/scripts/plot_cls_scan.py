@@ -1,10 +1,10 @@
 """Draw CLs against the signal strength."""
 
-from hone.figures import save
-from hone.figures.limits import draw_cls_scan
-from hone.files import read_json
-from hone.script import job
-from hone.selection import selected
+from hone.reporting.figures import save
+from hone.reporting.figures.limits import draw_cls_scan
+from hone.results.selection import selected
+from hone.running.files import read_json
+from hone.running.script import job
 
 with job(snakemake):
     limits = read_json(selected(snakemake.input.selected, snakemake.input.limits))

@@ -1,9 +1,9 @@
 """Draw the observables side by side, and what they gain against the baseline."""
 
-from hone.figures import save
-from hone.figures.comparison import draw_comparison, draw_gain
-from hone.files import read_csv, read_json
-from hone.script import job
+from hone.reporting.figures import save
+from hone.reporting.figures.comparison import draw_comparison, draw_gain
+from hone.running.files import read_csv, read_json
+from hone.running.script import job
 
 with job(snakemake):
     output, signal = snakemake.output, snakemake.wildcards.signal

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from hone.figures import save
-from hone.figures.exclusion import draw_exclusion
-from hone.files import read_json
-from hone.script import job
-from hone.selection import selected
+from hone.reporting.figures import save
+from hone.reporting.figures.exclusion import draw_exclusion
+from hone.results.selection import selected
+from hone.running.files import read_json
+from hone.running.script import job
 
 with job(snakemake):
     params = snakemake.params

@@ -1,10 +1,10 @@
 """Draw the fit of a workspace: predictions before and after it, pulls, correlations, impacts."""
 
-from hone.figures import save
-from hone.figures.fits import draw_correlation, draw_impacts, draw_pulls
-from hone.figures.prediction import draw_prediction
-from hone.files import read_json
-from hone.script import job
+from hone.reporting.figures import save
+from hone.reporting.figures.fits import draw_correlation, draw_impacts, draw_pulls
+from hone.reporting.figures.prediction import draw_prediction
+from hone.running.files import read_json
+from hone.running.script import job
 
 with job(snakemake):
     content, name = read_json(snakemake.input[0]), snakemake.params.title

@@ -1,9 +1,9 @@
 """Draw the gradient of a training's objective against finite differences."""
 
-from hone.figures import save
-from hone.figures.gradient import draw_gradient
-from hone.files import read_json
-from hone.script import job
+from hone.reporting.figures import save
+from hone.reporting.figures.gradient import draw_gradient
+from hone.running.files import read_json
+from hone.running.script import job
 
 with job(snakemake):
     checked = read_json(snakemake.input[0])

@@ -1,15 +1,15 @@
 """Draw the histograms of the fit, soft against hard ones, and what each systematic does."""
 
-from hone.figures import save
-from hone.figures.histograms import draw_soft_hard, draw_templates
-from hone.figures.pages import save_pages
-from hone.figures.systematics import draw_systematics, variations
-from hone.postprocessing import postprocess
-from hone.regions import channel_sizes
-from hone.script import job
-from hone.selection import selected
-from hone.templates import read_histograms
-from hone.workspace import processes
+from hone.analysis.regions import channel_sizes
+from hone.reporting.figures import save
+from hone.reporting.figures.histograms import draw_soft_hard, draw_templates
+from hone.reporting.figures.pages import save_pages
+from hone.reporting.figures.systematics import draw_systematics, variations
+from hone.results.selection import selected
+from hone.running.script import job
+from hone.statmodel.postprocessing import postprocess
+from hone.statmodel.templates import read_histograms
+from hone.statmodel.workspace import processes
 
 with job(snakemake):
     params, wildcards = snakemake.params, snakemake.wildcards

@@ -1,9 +1,9 @@
 """Draw the profile likelihood, its contours, and toys against asymptotic formulae."""
 
-from hone.figures import save
-from hone.figures.likelihood import draw_contour, draw_profile, draw_toys
-from hone.files import read_json
-from hone.script import job
+from hone.reporting.figures import save
+from hone.reporting.figures.likelihood import draw_contour, draw_profile, draw_toys
+from hone.running.files import read_json
+from hone.running.script import job
 
 with job(snakemake):
     likelihood, output = read_json(snakemake.input[0]), snakemake.output

@@ -1,15 +1,15 @@
 """Draw the planes of the features with the observable's contours, and the features' importance."""
 
-from hone.figures import save
-from hone.figures.importance import draw_importance
-from hone.figures.plane import draw_plane
-from hone.files import read_json
-from hone.inputs.few import few_events
-from hone.inputs.sources import sources
+from hone.analysis.regions import regions_of
+from hone.events.first_events import few_events
+from hone.events.sources import sources
 from hone.observable import load_observable
-from hone.regions import regions_of
-from hone.script import job, setup_jax
-from hone.selection import selected
+from hone.reporting.figures import save
+from hone.reporting.figures.importance import draw_importance
+from hone.reporting.figures.plane import draw_plane
+from hone.results.selection import selected
+from hone.running.files import read_json
+from hone.running.script import job, setup_jax
 
 with job(snakemake):
     setup_jax(brief=True)

@@ -1,9 +1,9 @@
 """Draw the expected CLs against a setting of the observables."""
 
-from hone.figures import save
-from hone.figures.study import draw_study
-from hone.files import read_csv, read_json
-from hone.script import job
+from hone.reporting.figures import save
+from hone.reporting.figures.study import draw_study
+from hone.running.files import read_csv, read_json
+from hone.running.script import job
 
 with job(snakemake):
     rows = read_csv(snakemake.input.comparison)

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from hone.figures import save
-from hone.figures.training import draw_edges, draw_training
-from hone.files import read_csv
-from hone.script import job
+from hone.reporting.figures import save
+from hone.reporting.figures.training import draw_edges, draw_training
+from hone.running.files import read_csv
+from hone.running.script import job
 
 with job(snakemake):
     histories = {Path(path).parent.name: read_csv(path) for path in snakemake.input.histories}

@@ -1,12 +1,12 @@
 """Find how much an observable owes to each of its features, on validation events."""
 
-from hone.files import read_json, write_json
-from hone.importance import rank_features
-from hone.inputs.load import load_set
+from hone.events.load import load_set
 from hone.observable import load_observable
-from hone.script import job, setup_jax
-from hone.selection import selected
-from hone.workspace import processes
+from hone.results.selection import selected
+from hone.running.files import read_json, write_json
+from hone.running.script import job, setup_jax
+from hone.statmodel.workspace import processes
+from hone.training.importance import rank_features
 
 with job(snakemake) as provenance:
     setup_jax(brief=True)

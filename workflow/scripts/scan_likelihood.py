@@ -1,14 +1,14 @@
 """The likelihood of the selected seed: best fits, profile, contours, toys."""
 
 from hone.errors import InputError, ModelError
-from hone.files import read_json, write_json
-from hone.histfactory import from_pyhf
-from hone.likelihood_scan import likelihood_of
-from hone.made_from import refuse_foreign, workspace_digest
-from hone.script import job, setup_jax
-from hone.selection import selected
-from hone.toy_tests import toy_test_or_reason
-from hone.workspace import read_workspace
+from hone.likelihood.histfactory import from_pyhf
+from hone.results.likelihood_scan import likelihood_of
+from hone.results.selection import selected
+from hone.results.toy_tests import toy_test_or_reason
+from hone.running.files import read_json, write_json
+from hone.running.same_workspace import refuse_foreign, workspace_digest
+from hone.running.script import job, setup_jax
+from hone.statmodel.workspace import read_workspace
 
 with job(snakemake) as provenance:
     setup_jax()

@@ -3,13 +3,13 @@
 import jax
 import numpy as np
 
-from hone.files import write_csv
-from hone.grid import search_cuts
-from hone.inputs.load import load_set
-from hone.objectives import resolve_objective
+from hone.events.load import load_set
 from hone.observable import create_observable, save_observable
-from hone.script import job, setup_jax
-from hone.workspace import processes
+from hone.running.files import write_csv
+from hone.running.script import job, setup_jax
+from hone.statmodel.workspace import processes
+from hone.training.cut_search import search_cuts
+from hone.training.objectives import resolve_objective
 
 with job(snakemake) as provenance:
     setup_jax(brief=True)

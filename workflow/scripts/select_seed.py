@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hone.files import read_csv, write_json
-from hone.script import job
+from hone.running.files import read_csv, write_json
+from hone.running.script import job
 
 with job(snakemake) as provenance:
     objectives = {}

@@ -3,7 +3,7 @@
 from hone.events.dimuons import detect, simulate
 from hone.events.generate import seed_of
 from hone.events.rootfiles import write_ntuple
-from hone.script import job
+from hone.running.script import job
 
 with job(snakemake) as provenance:
     params = snakemake.params

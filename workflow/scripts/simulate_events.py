@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hone.events import generate, write_events
-from hone.script import job
+from hone.running.script import job
 
 with job(snakemake) as provenance:
     for path in map(Path, snakemake.output):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hone.events import pseudo_data, write_events
-from hone.script import job
+from hone.running.script import job
 
 with job(snakemake) as provenance:
     variables = pseudo_data(snakemake.params.config)

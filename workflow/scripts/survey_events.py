@@ -1,10 +1,10 @@
 """Read all events of a source once: how many there are, and what they weigh."""
 
-from hone.files import write_json
-from hone.inputs.sources import sources
-from hone.inputs.survey import survey
-from hone.regions import regions_of
-from hone.script import job
+from hone.analysis.regions import regions_of
+from hone.events.sources import sources
+from hone.events.survey import survey
+from hone.running.files import write_json
+from hone.running.script import job
 
 with job(snakemake) as provenance:
     params, name = snakemake.params, snakemake.wildcards.template

@@ -1,10 +1,10 @@
 """Add up the varied weights of the events of a sample, in each region."""
 
-from hone.files import read_json, write_json
-from hone.inputs.sources import sources
-from hone.inputs.survey import survey_weights
-from hone.regions import regions_of
-from hone.script import job
+from hone.analysis.regions import regions_of
+from hone.events.sources import sources
+from hone.events.survey import survey_weights
+from hone.running.files import read_json, write_json
+from hone.running.script import job
 
 with job(snakemake) as provenance:
     params, name = snakemake.params, snakemake.wildcards.template

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from hone.made_from import refuse_foreign
-from hone.script import job
-from hone.tracking import TrackedRun, write_runs
+from hone.running.same_workspace import refuse_foreign
+from hone.running.script import job
+from hone.training.tracking import TrackedRun, write_runs
 
 with job(snakemake):
     runs = []

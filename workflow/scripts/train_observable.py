@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from hone.files import write_csv
-from hone.inputs.check import check_inputs
-from hone.inputs.load import load_set, read_surveys
-from hone.objectives import resolve_objective
+from hone.analysis.regions import regions_of
+from hone.events.check import check_inputs
+from hone.events.load import load_set, read_surveys
 from hone.observable import save_observable
-from hone.regions import regions_of
-from hone.script import job, setup_jax
+from hone.running.files import write_csv
+from hone.running.script import job, setup_jax
+from hone.statmodel.workspace import processes
 from hone.training import Checkpoint, Settings, train
-from hone.workspace import processes
+from hone.training.objectives import resolve_objective
 
 with job(snakemake) as provenance:
     setup_jax()

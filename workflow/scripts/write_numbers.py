@@ -1,11 +1,11 @@
 """Write the numbers of the selected seeds as macros of LaTeX."""
 
-from hone.files import read_json, replacing
-from hone.made_from import refuse_foreign
-from hone.provenance import digest
-from hone.publication.latex import number_macros
-from hone.script import job
-from hone.selection import selected_files
+from hone.reporting.publication.latex import number_macros
+from hone.results.selection import selected_files
+from hone.running.files import read_json, replacing
+from hone.running.provenance import digest
+from hone.running.same_workspace import refuse_foreign
+from hone.running.script import job
 
 with job(snakemake):
     params = snakemake.params

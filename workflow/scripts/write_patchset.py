@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from hone.files import read_json, write_json
-from hone.made_from import refuse_foreign
-from hone.patchset import make_patchset
-from hone.script import job
-from hone.selection import selected
+from hone.results.selection import selected
+from hone.running.files import read_json, write_json
+from hone.running.same_workspace import refuse_foreign
+from hone.running.script import job
+from hone.statmodel.patchset import make_patchset
 
 with job(snakemake):
     params = snakemake.params

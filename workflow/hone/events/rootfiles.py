@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from hone.errors import InputError
-from hone.files import replacing
-from hone.rootio import new_root_file, reason, root_file
+from hone.running.files import replacing
+from hone.running.root_files import new_root_file, reason, root_file
 
 __all__ = ["TREE", "WEIGHT", "read_events", "write_events", "write_ntuple"]
 

@@ -1,6 +1,13 @@
-"""The differentiable HistFactory likelihood: a pyhf model compiled to JAX."""
+"""Old name of :mod:`hone.likelihood.histfactory`, kept for one release."""
 
-from hone.histfactory.compile import from_pyhf
-from hone.histfactory.model import Model, ModelConfig
+import sys
+import warnings
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = ["Model", "ModelConfig", "from_pyhf"]
+_NEW = "hone.likelihood.histfactory"
+warnings.warn(f"{__name__} is {_NEW} now", DeprecationWarning, stacklevel=2)
+_module = import_module(_NEW)
+for _each in iter_modules(_module.__path__):
+    sys.modules[f"{__name__}.{_each.name}"] = import_module(f"{_NEW}.{_each.name}")
+sys.modules[__name__] = _module

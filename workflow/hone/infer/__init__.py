@@ -1,28 +1,13 @@
-"""Fits, test statistics, CLs and limits, in the names and orders of ``pyhf.infer``."""
+"""Old name of :mod:`hone.likelihood.infer`, kept for one release."""
 
-from hone.infer.hypotest import hypotest
-from hone.infer.intervals import upper_limit
-from hone.infer.mle import fit, fixed_poi_fit
-from hone.infer.nominal import (
-    asimov_limit,
-    asimov_qmu,
-    expected_cls,
-    expected_p0,
-    nominal_asimov,
-    nominal_hessian,
-    sigma_mu,
-)
+import sys
+import warnings
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "asimov_limit",
-    "asimov_qmu",
-    "expected_cls",
-    "expected_p0",
-    "fit",
-    "fixed_poi_fit",
-    "hypotest",
-    "nominal_asimov",
-    "nominal_hessian",
-    "sigma_mu",
-    "upper_limit",
-]
+_NEW = "hone.likelihood.infer"
+warnings.warn(f"{__name__} is {_NEW} now", DeprecationWarning, stacklevel=2)
+_module = import_module(_NEW)
+for _each in iter_modules(_module.__path__):
+    sys.modules[f"{__name__}.{_each.name}"] = import_module(f"{_NEW}.{_each.name}")
+sys.modules[__name__] = _module

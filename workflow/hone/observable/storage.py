@@ -12,9 +12,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from hone.errors import InputError
-from hone.files import replacing
 from hone.observable.base import Observable
 from hone.observable.create import create_observable
+from hone.running.files import replacing
 
 __all__ = ["load_observable", "load_tensors", "save_observable", "save_tensors"]
 

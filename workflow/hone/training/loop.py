@@ -13,10 +13,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from hone.errors import FitError, InputError
-from hone.event_sets import EventSets
-from hone.objectives import LOGARITHMS, Objective
+from hone.events.event_sets import EventSets
 from hone.observable import Observable, create_observable
+from hone.statmodel.workspace import Process
 from hone.training.checkpoint import Checkpoint
+from hone.training.objectives import LOGARITHMS, Objective
 from hone.training.settings import Settings
 from hone.training.snapshots import Snapshots
 from hone.training.step import (
@@ -28,7 +29,6 @@ from hone.training.step import (
     make_step,
 )
 from hone.training.validation import make_validation
-from hone.workspace import Process
 
 __all__ = ["Trained", "train"]
 

@@ -9,18 +9,18 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from hone.analysis.regions import Channels
 from hone.errors import InputError
-from hone.event_sets import EventSets
-from hone.fillable import fill, template_model
-from hone.histfactory import Model
-from hone.objectives import OF_EVENTS, Objective, binary_cross_entropy
+from hone.events.event_sets import EventSets
+from hone.likelihood.histfactory import Model
 from hone.observable import Observable
-from hone.regions import Channels
+from hone.statmodel.filling import fill, template_model
+from hone.statmodel.templates import Histogram
+from hone.statmodel.workspace import Process
 from hone.sums import variances
-from hone.templates import Histogram
+from hone.training.objectives import OF_EVENTS, Objective, binary_cross_entropy
 from hone.training.penalties import penalty
 from hone.training.settings import Settings
-from hone.workspace import Process
 
 __all__ = [
     "Events",
@@ -68,7 +68,7 @@ class Problem(NamedTuple):
     settings: Settings
     samples: Sequence[Process]
     model: Model
-    """From :func:`hone.fillable.template_model`."""
+    """From :func:`hone.statmodel.filling.template_model`."""
     of_model: Objective | None
     """The objective of the likelihood, None for one of events."""
     templates: Mapping[str, Sequence[str]]

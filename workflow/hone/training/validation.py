@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from hone.event_sets import EventSets, hard_histograms, scores_of
-from hone.fillable import fill
-from hone.histfactory import Model
-from hone.infer import asimov_limit, sigma_mu
-from hone.objectives import Objective, binary_cross_entropy, log_cls
+from hone.events.event_sets import EventSets, hard_histograms, scores_of
+from hone.likelihood.histfactory import Model
+from hone.likelihood.infer import asimov_limit, sigma_mu
 from hone.observable import Observable
 from hone.observable.base import in_pieces
-from hone.templates import Histogram
+from hone.statmodel.filling import fill
+from hone.statmodel.templates import Histogram
+from hone.training.objectives import Objective, binary_cross_entropy, log_cls
 from hone.training.penalties import effective_events, penalty
 from hone.training.settings import Settings
 from hone.training.step import Events, Problem, classes, with_trace

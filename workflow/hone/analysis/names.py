@@ -1,0 +1,59 @@
+"""Names in a config that would make two things one: a file, a rule, a patch, a macro."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
+from typing import Any
+
+from hone.analysis.contents import signals
+from hone.analysis.short_names import letters, underscored
+
+__all__ = ["name_problems"]
+
+_LISTS = ("samples", "regions", "systematics", "normfactors", "observables", "studies")
+
+
+def name_problems(config: dict[str, Any], reserved: Iterable[str]) -> Iterator[str]:
+    """Names that are equal, too much alike or reserved, each with what is wrong.
+
+    Args:
+        config: valid by the schema, with all defaults.
+        reserved: names of folders beside those of the signals.
+    """
+    names = {key: [entry["name"] for entry in config[key]] for key in _LISTS}
+    for key, of_list in {"analysis": [config["analysis"]], **names}.items():
+        for name in dict.fromkeys(of_list):
+            # Entries of systematics with one name share a parameter.
+            if of_list.count(name) > 1 and key != "systematics":
+                yield f"{key}: the name {name!r} is used more than once"
+            if name.casefold() in reserved:
+                yield f"{key}: {name!r} is reserved, whatever its capitals; choose another name"
+    parameters = [*names.pop("systematics"), *names.pop("normfactors")]
+    alike = [
+        f"{where}: {one!r} and {other!r} differ in nothing but capitals or - and _; their files, "
+        "rules or patches would have one name: rename one"
+        for where, of_list in {**names, "systematics and normfactors": parameters}.items()
+        for one, other in _same(of_list, lambda name: underscored(name).casefold())
+    ]
+    yield from alike or _same_macros(signals(config), names["observables"])
+    if config["tracking"] == "mlflow" and config["analysis"] == "Default":
+        yield "analysis: MLflow has an experiment 'Default' already; choose another name"
+
+
+def _same_macros(of_signals: Sequence[str], observables: Sequence[str]) -> Iterator[str]:
+    """Results whose numbers would have the same names in LaTeX; the first two are enough."""
+    found = _same(product(of_signals, observables), lambda place: "".join(map(letters, place)))
+    for one, other in list(found)[:1]:
+        yield (
+            f"samples, observables: the numbers of {', '.join(one)} and of {', '.join(other)} "
+            f"would be the same macros of LaTeX, \\hone{''.join(map(letters, one))}...; rename a "
+            "signal or an observable"
+        )
+
+
+def _same(names: Iterable[Any], read: Callable[[Any], str]) -> Iterator[tuple[Any, Any]]:
+    """Different names that read the same, each with the first one that does."""
+    first: dict[str, Any] = {}
+    for name in dict.fromkeys(names):
+        other = first.setdefault(read(name), name)
+        if other != name:
+            yield other, name

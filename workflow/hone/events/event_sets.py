@@ -1,0 +1,120 @@
+"""The events of a hypothesis, and their histograms in an observable."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hone.analysis.regions import ONE_REGION, Channels, Region
+from hone.errors import InputError
+from hone.observable import Observable
+from hone.statmodel.templates import Histogram, count
+from hone.sums import exact_parts, refuse_lost_events
+
+__all__ = ["EventSets", "hard_histograms", "scores_of"]
+
+
+@dataclass(frozen=True)
+class EventSets:
+    """Events by template name (``<sample>`` or ``<sample>__<systematic>_<side>``).
+
+    A template with weights and without events of its own has the events of its sample, weighted
+    differently.
+    """
+
+    features: dict[str, np.ndarray]
+    """float64 (n, F)"""
+    weights: dict[str, np.ndarray]
+    """float64 (n,), adding up to the yield"""
+    regions: tuple[Region, ...] = ONE_REGION
+    """Of the analysis; ``features`` and ``weights`` are of those with the observable."""
+    place: dict[str, np.ndarray] = field(default_factory=dict)
+    """int (n,), by the name of events: which of the regions with the observable; empty if one."""
+    fixed: dict[str, list[Histogram]] = field(default_factory=dict)
+    """By template, the histograms of all other regions."""
+    evaluation: dict[str, float] = field(default_factory=dict)
+    """How many events the evaluation set has for each event here, where that is not a setting."""
+
+    def __post_init__(self) -> None:
+        for template, weights in self.weights.items():
+            events = self.features[self.events_of(template)]
+            if len(weights) != len(events):
+                raise InputError(
+                    f"{template!r} has {len(weights)} weights for {len(events)} events"
+                )
+            if not 0 < weights.sum() < np.inf:
+                raise InputError(
+                    f"the weights of {template!r} add up to {weights.sum():g}: a sample must have "
+                    "a positive yield"
+                )
+
+    def events_of(self, template: str) -> str:
+        """Name of the events that a template weights: its own, or those of its sample."""
+        return template if template in self.features else template.partition("__")[0]
+
+    def channels(self, observable_bins: int) -> Channels:
+        """The histograms of all regions, with so many bins of the observable."""
+        return Channels(self.regions, observable_bins)
+
+    def where(self, template: str, place: int) -> np.ndarray | slice:
+        """Which events of a template are in one of the regions with the observable."""
+        found = self.place.get(self.events_of(template))
+        return slice(None) if found is None else found == place
+
+    def digest(self) -> str:
+        """Of all events and weights."""
+        found = hashlib.sha256()
+        for template in sorted(self.fixed):
+            for histogram in self.fixed[template]:
+                found.update(np.asarray(histogram).tobytes())
+        for part in (self.features, self.weights, self.place):
+            for name in sorted(part):
+                found.update(name.encode())
+                found.update(np.ascontiguousarray(part[name]).tobytes())
+        return found.hexdigest()[:16]
+
+    def weighted(self, events: str) -> list[str]:
+        """Templates made of these events, the one of their own name first."""
+        return [events, *(t for t in self.weights if t != events and self.events_of(t) == events)]
+
+
+def scores_of(observable: Observable, events: EventSets) -> dict[str, np.ndarray]:
+    """Scores of each set of events (n,).
+
+    Raises:
+        InputError: names the set and an event in it whose score is not a number.
+    """
+    found = {}
+    for name, matrix in events.features.items():
+        try:
+            found[name] = observable.score(matrix)
+        except InputError as error:
+            raise InputError(f"{name!r}: {error}") from error
+    return found
+
+
+def hard_histograms(
+    observable: Observable, events: EventSets, scores: Mapping[str, np.ndarray]
+) -> dict[str, Histogram]:
+    """Counts of each template in all channels (B,), from the ``scores`` of its events.
+
+    Raises:
+        InputError: a histogram has not all the weight of its events.
+    """
+    edges = np.asarray(observable.edges)
+    channels = events.channels(len(edges) - 1)
+    found = {}
+    for name, weights in events.weights.items():
+        own = scores[events.events_of(name)]
+        inside = [events.where(name, k) for k in range(len(channels.trained))]
+        counted = [count(own[chosen], weights[chosen], edges) for chosen in inside]
+        kept = weights[~np.isnan(own)] if observable.has_cuts else weights
+        refuse_lost_events(
+            f"histogram {name!r}",
+            sum(float(histogram.values.sum()) for histogram in counted),
+            sum(float(part.sum()) for part in exact_parts(kept)),
+            float(np.abs(kept).sum()),
+        )
+        found[name] = channels.joined(counted, events.fixed.get(name, []))
+    return found

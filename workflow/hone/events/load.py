@@ -1,0 +1,167 @@
+"""Events of training and validation, in memory."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hone.analysis.regions import Region, regions_of
+from hone.errors import InputError
+from hone.events.event_sets import EventSets
+from hone.events.reader import Batch, Reader
+from hone.events.sources import Source
+from hone.events.sources import sources as sources_of
+from hone.running.contents import refuse_changed
+from hone.running.files import read_json
+from hone.statmodel.templates import Histogram, count
+from hone.sums import Sums
+
+__all__ = ["load_events", "load_set", "read_range", "read_surveys"]
+
+
+def load_set(
+    events: Mapping[str, Any],
+    events_set: str,
+    features: Sequence[str],
+    surveys: Sequence[str | Path],
+    sizes: Mapping[str, int],
+) -> EventSets:
+    """Events of one set, as the parameters of a rule describe them.
+
+    Args:
+        events: ``inputs``, the part of a checked config that says how events are read, and
+            ``files`` by set and name.
+        events_set: ``training``, ``validation`` or ``evaluation``.
+        features: expressions, in order (F).
+        surveys: files of what is known about the events, ``<name>.json``.
+        sizes: of each set; of a source with more events so many are taken, evenly.
+
+    Raises:
+        InputError: no event of a sample is in a region with the observable, or a file is bad.
+    """
+    config = events["inputs"]
+    return load_events(
+        sources_of(config, events["files"][events_set]),
+        features,
+        regions_of(config),
+        read_surveys(surveys),
+        events_set,
+        sizes,
+    )
+
+
+def read_surveys(paths: Sequence[str | Path]) -> dict[str, Any]:
+    """What is known about the events, by name of the source.
+
+    Raises:
+        InputError: a file has other contents than the survey saw.
+    """
+    found = {Path(path).stem: read_json(path) for path in paths}
+    for path, survey in zip(paths, found.values(), strict=True):
+        seen = {f["path"]: f["contents"] for f in survey["files"] if "contents" in f}
+        refuse_changed(seen, f"when {path} was made of it")
+    return found
+
+
+def load_events(
+    sources: Sequence[Source],
+    features: Sequence[str],
+    regions: Sequence[Region],
+    surveys: Mapping[str, Mapping[str, Any]],
+    events_set: str,
+    sizes: Mapping[str, int],
+) -> EventSets:
+    """Events of one set, scaled to the yields of all.
+
+    Args:
+        sources: of every sample and variation.
+        features: expressions, in order (F).
+        regions: of the analysis.
+        surveys: what :func:`hone.events.survey.survey` found, by source.
+        events_set: ``training``, ``validation`` or ``evaluation``.
+        sizes: of each set; of a source with more events so many are taken, evenly.
+
+    Raises:
+        InputError: no event of a sample is in a region with the observable.
+    """
+    found_features: dict[str, np.ndarray] = {}
+    found_weights: dict[str, np.ndarray] = {}
+    found_place: dict[str, np.ndarray] = {}
+    found_fixed: dict[str, list[Histogram]] = {}
+    evaluation: dict[str, float] = {}
+    for source in sources:
+        low, high = read_range(source, events_set, surveys, sizes[events_set])
+        batches = list(Reader(source, features, regions).batches(low, high))
+        kept = Sums(1)
+        for batch in batches:
+            kept.count(batch.nominal[None])
+        events = sum(b.size for b in batches)
+        scale = scale_of(source, surveys, kept.total(f"{source}, {events_set} events"))
+        name = source.name
+        found_features[name] = np.concatenate([b.features for b in batches])
+        if not len(found_features[name]):
+            raise InputError(
+                f"{source}: no {events_set} event is in a region with the observable; look at the "
+                "regions' selections, or give the set a larger part of the events"
+            )
+        weights = scale * np.concatenate([b.weights(b.trained) for b in batches], axis=1)
+        found_weights |= dict(zip(source.weights, weights, strict=True))
+        if sum(region.is_trained for region in regions) > 1:
+            found_place[name] = np.concatenate([b.place[b.trained] for b in batches])
+        at_the_end = sizes["evaluation"]
+        if source.split:
+            at_the_end = surveys[name]["sets"]["evaluation"]["events"]
+        evaluation[name] = at_the_end / events
+        for k, template in enumerate(source.weights):
+            found_fixed[template] = [
+                _fixed(batches, region, k, scale) for region in regions if not region.is_trained
+            ]
+    return EventSets(
+        found_features,
+        found_weights,
+        tuple(regions),
+        found_place,
+        found_fixed,
+        evaluation,
+    )
+
+
+def read_range(
+    source: Source,
+    events_set: str,
+    surveys: Mapping[str, Mapping[str, Any]],
+    most: int | None = None,
+) -> tuple[float, float]:
+    """The events of a set by their uniform number, ``most`` of them or about so many."""
+    if source.split is None:
+        return 0.0, 1.0
+    low, high = source.split.range(events_set)
+    there = surveys[source.name]["sets"][events_set]["events"]
+    if most is not None and there > most:
+        high = low + (high - low) * most / there
+    return low, high
+
+
+def scale_of(source: Source, surveys: Mapping[str, Mapping[str, Any]], kept: float) -> float:
+    """What weights are multiplied with, so that those kept have the yield of all.
+
+    Raises:
+        InputError: the kept events weigh nothing.
+    """
+    if source.split is None:
+        return 1.0
+    if not kept > 0:
+        raise InputError(
+            f"{source}: the weights of the events of one set add up to {kept:g}; there are too few "
+            "events for the split, or too many negative weights"
+        )
+    total = sum(entry["weight"] for entry in surveys[source.name]["sets"].values())
+    factor = surveys[source.sample if source.sample_factor else source.name]["factor"]
+    return float(factor * total / kept)
+
+
+def _fixed(batches: Sequence[Batch], region: Region, column: int, scale: float) -> Histogram:
+    values = np.concatenate([b.fixed[region.name][1] for b in batches])
+    weights = np.concatenate([b.raw_weights[column][b.fixed[region.name][0]] for b in batches])
+    return count(values, scale * weights.astype(float), region.fixed_edges)

@@ -1,0 +1,230 @@
+"""Events of a source as the analysis sees them: features, weights and regions, piece by piece."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hone.analysis.expressions import Expression
+from hone.analysis.regions import Region
+from hone.errors import InputError
+from hone.events.ntuples import Piece, pieces
+from hone.events.read_ahead import ahead
+from hone.events.sources import Source
+from hone.events.split import Split, uniform
+
+__all__ = ["Batch", "Reader"]
+
+
+class Batch(NamedTuple):
+    """Some events. Sizes: n events, m of them in a region with the observable."""
+
+    source: Source
+    piece: Piece
+    """What was read."""
+    raw_weights: tuple[np.ndarray, ...]
+    """Of each template (n,), as they stand in the file: they are most of the memory"""
+    uniform: np.ndarray | None
+    """float64 (n,), which says the set; None where the file says it"""
+    place: np.ndarray
+    """int8 (n,), which of the regions with the observable; -1 for none"""
+    features: np.ndarray
+    """float64 (m, F)"""
+    fixed: dict[str, tuple[np.ndarray, np.ndarray]]
+    """For each other region: which events are in it, bool (n,), and the variable there."""
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self.piece.path
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The branches that were read, (n,) each."""
+        return self.piece.columns
+
+    @property
+    def size(self) -> int:
+        """Number of events n."""
+        return len(self.place)
+
+    def weights(self, where: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """Weights of some of the events, float64 (T, m), a row for each template."""
+        return np.array([column[where] for column in self.raw_weights], dtype=float)
+
+    @property
+    def nominal(self) -> np.ndarray:
+        """Weights of the first template, float64 (n,)."""
+        return self.raw_weights[0].astype(float)
+
+    def of_set(self, split: Split | None, name: str, files_are: str) -> np.ndarray | slice:
+        """The events of a set; where the files say it, all of them or none."""
+        if split is None or self.uniform is None:
+            return slice(None) if name == files_are else slice(0)
+        low, high = split.range(name)
+        found: np.ndarray = (self.uniform >= low) & (self.uniform < high)
+        return found
+
+    @property
+    def trained(self) -> np.ndarray | slice:
+        """The events that ``features`` has."""
+        inside = self.place >= 0
+        return slice(None) if inside.all() else inside
+
+
+class Reader:
+    """Reads a source and checks what it reads.
+
+    Args:
+        source: files and weights.
+        features: expressions, in order (F).
+        regions: of the analysis.
+
+    Raises:
+        InputError: an expression is none.
+    """
+
+    def __init__(self, source: Source, features: Sequence[str], regions: Sequence[Region]) -> None:
+        self.source, self.regions = source, regions
+        self.features = {f"feature {text!r}": Expression(text) for text in features}
+        self.weights = {
+            f"weight {text!r}" + (f" of {name!r}" if name != source.name else ""): Expression(text)
+            for name, text in source.weights.items()
+        }
+        self.selections = {r.name: Expression(r.selection) for r in regions if r.selection}
+        self.variables = {r.name: Expression(r.variable) for r in regions if r.fit == "variable"}
+        split = source.split
+        users = {"split.branch": [split.branch]} if split and split.branch else {}
+        users |= {f"the variable of region {k!r}": x.branches for k, x in self.variables.items()}
+        users |= {f"the selection of region {k!r}": x.branches for k, x in self.selections.items()}
+        users |= {k: x.branches for k, x in {**self.weights, **self.features}.items()}
+        # Of several that need a branch, one: features before weights before regions.
+        self.branches = {name: user for user, names in users.items() for name in names}
+
+    def batches(self, low: float = 0.0, high: float = 1.0) -> Iterator[Batch]:
+        """The events whose uniform number is in [low, high), all where there is no split.
+
+        The next batch is read while one is worked on.
+
+        Raises:
+            InputError: what is wrong with the files or what is in them.
+        """
+        yield from ahead(self._batches(low, high))
+
+    def _batches(self, low: float, high: float) -> Iterator[Batch]:
+        for piece in pieces(self.source.files, self.source.tree, self.branches, str(self.source)):
+            numbers = self._uniform(piece)
+            if numbers is not None and (low, high) != (0.0, 1.0):
+                kept = np.flatnonzero((numbers >= low) & (numbers < high))
+                columns = {name: values[kept] for name, values in piece.columns.items()}
+                # Messages count events in the file.
+                chosen = Piece(piece.path, piece.start, columns, len(kept), kept)
+                yield self._batch(chosen, numbers[kept])
+            else:
+                yield self._batch(piece, numbers)
+
+    def _batch(self, piece: Piece, numbers: np.ndarray | None) -> Batch:
+        size = piece.size
+        weights = tuple(
+            self._finite(piece, what, self._values(piece, what, expression))
+            for what, expression in self.weights.items()
+        )
+        inside = self._inside(piece)
+        place = np.full(size, -1, dtype=np.int8)
+        for k, region in enumerate(r for r in self.regions if r.is_trained):
+            place[inside[region.name]] = k
+        trained = place >= 0
+        every = bool(trained.all())
+        features = np.empty((int(trained.sum()), len(self.features)))
+        for k, (what, expression) in enumerate(self.features.items()):
+            values = self._values(piece, what, expression)
+            features[:, k] = self._finite(piece, what, values, None if every else trained)
+        fixed = {}
+        for region in self.regions:
+            if region.is_trained:
+                continue
+            where = inside[region.name]
+            values = np.full(size, 0.5)
+            if region.fit == "variable":
+                what = f"variable {region.variable!r} of region {region.name!r}"
+                values = self._values(piece, what, self.variables[region.name])
+                fixed[region.name] = (where, self._finite(piece, what, values, where))
+            else:
+                fixed[region.name] = (where, values[where])
+        return Batch(self.source, piece, weights, numbers, place, features, fixed)
+
+    def _inside(self, piece: Piece) -> dict[str, np.ndarray]:
+        """Which events are in each region.
+
+        Raises:
+            InputError: an event is in two.
+        """
+        size = piece.size
+        inside = {}
+        times = np.zeros(size, dtype=np.int8)
+        for region in self.regions:
+            passing = np.ones(size, dtype=bool)
+            if region.selection:
+                what = f"selection {region.selection!r} of region {region.name!r}"
+                values = self._values(piece, what, self.selections[region.name])
+                if values.dtype.kind not in "bui" or (values < 0).any():
+                    raise InputError(
+                        f"{what} is a number, not true or false; compare it with one, as in "
+                        "flag == 0"
+                    )
+                passing = values.astype(bool)
+            inside[region.name] = passing
+            times += passing
+        if (times > 1).any():
+            at = int(np.argmax(times > 1))
+            names = [name for name, passing in inside.items() if passing[at]]
+            raise InputError(
+                f"{self.source}: {piece.path}, event {piece.number(at)} is in the regions "
+                f"{' and '.join(map(repr, names))}: their selections must exclude each other"
+            )
+        return inside
+
+    def _uniform(self, piece: Piece) -> np.ndarray | None:
+        split = self.source.split
+        if split is None:
+            return None
+        if not split.branch:
+            return uniform(np.arange(piece.start, piece.start + piece.size))
+        try:
+            return uniform(piece.columns[split.branch])
+        except InputError as error:
+            raise InputError(
+                f"{self.source}: {piece.path}: branch {split.branch!r} of split.branch: {error}"
+            ) from error
+
+    def _values(self, piece: Piece, what: str, expression: Expression) -> np.ndarray:
+        """Of an expression for each event (n,)."""
+        try:
+            array = np.asarray(expression(piece.columns))
+        except InputError as error:
+            raise InputError(f"{self.source}: {piece.path}: {what}: {error}") from error
+        return np.broadcast_to(array, (piece.size,)) if array.ndim == 0 else array
+
+    def _finite(
+        self, piece: Piece, what: str, values: np.ndarray, where: np.ndarray | None = None
+    ) -> np.ndarray:
+        """The values (of the events in ``where``), if they are all finite."""
+        chosen = values if where is None else values[where]
+        # If a sum is finite all is, and it is quicker to look at.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(chosen.sum()):
+                return chosen
+        good = np.isfinite(chosen)
+        if not good.all():
+            at = int(np.argmin(good))
+            event = at if where is None else int(np.flatnonzero(where)[at])
+            raise InputError(
+                f"{self.source}: {piece.path}: {what} is {chosen[at]} in event "
+                f"{piece.number(event)}; "
+                + (
+                    "mend the file, or the expression"
+                    if what.startswith("weight")
+                    else "exclude such events by the regions' selections, or mend the file"
+                )
+            )
+        return chosen

@@ -1,0 +1,327 @@
+"""Evaluation events to histograms, piece by piece: memory does not grow with their number."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hone.analysis.regions import Channels, Region
+from hone.errors import InputError
+from hone.events.generate import seed_of
+from hone.events.load import read_range, scale_of
+from hone.events.reader import Batch, Reader
+from hone.events.sources import Source
+from hone.observable import Observable
+from hone.observable.base import finite, in_pieces, without_score
+from hone.statmodel.templates import Histogram
+from hone.sums import Sums, refuse_lost_events
+
+__all__ = ["count_data", "draw_data", "fill_histograms"]
+
+_PIECE = 8192
+"""Events at a time: of equal size, so that the observable is compiled once; what is made of so many
+stays in the processor's cache, which halves the time of larger pieces."""
+
+
+def fill_histograms(
+    observable: Observable,
+    sources: Sequence[Source],
+    regions: Sequence[Region],
+    surveys: Mapping[str, Mapping[str, Any]],
+    features: Sequence[str],
+) -> dict[str, dict[str, Histogram]]:
+    """Histograms of all templates in all channels (B,), ``hard`` and ``soft``.
+
+    Args:
+        observable: what has the bins.
+        sources: of every sample and variation.
+        regions: of the analysis.
+        surveys: what :func:`hone.events.survey.survey` found, by source.
+        features: expressions, in the observable's order.
+
+    Raises:
+        InputError: what is wrong with the files; an event has no score; a bin is not known to 1e-9.
+    """
+    edges = np.asarray(_edges(observable))
+    channels = Channels(tuple(regions), len(edges) - 1)
+    found: dict[str, dict[str, Histogram]] = {"hard": {}, "soft": {}}
+    for source in sources:
+        filling = _Filling(observable, channels, edges, list(source.weights))
+        low, high = read_range(source, "evaluation", surveys)
+        kept = Sums(1)
+        reader, place = Reader(source, features, regions), 0
+        widths = _widths(observable, reader.batches(low, high))
+        for batch in reader.batches(low, high):
+            kept.count(batch.nominal[None])
+            size = len(batch.features)
+            filling.add(batch, None if widths is None else widths[place : place + size])
+            place += size
+        scale = scale_of(source, surveys, kept.total(f"{source}, evaluation events"))
+        for group, histograms in filling.result(scale).items():
+            found[group] |= histograms
+    return found
+
+
+def count_data(
+    observable: Observable, source: Source, regions: Sequence[Region], features: Sequence[str]
+) -> Histogram:
+    """Observed events in all channels (B,).
+
+    Raises:
+        InputError: what is wrong with the files; an event has no score.
+    """
+    return _count(observable, regions, Reader(source, features, regions).batches())
+
+
+def draw_data(
+    observable: Observable,
+    sources: Sequence[Source],
+    regions: Sequence[Region],
+    surveys: Mapping[str, Mapping[str, Any]],
+    features: Sequence[str],
+    strengths: Mapping[str, float],
+    seed: int,
+) -> Histogram:
+    """Pseudo-data (B,): each evaluation event as often as a Poisson number of its weight says.
+
+    The same events for every observable.
+
+    Args:
+        observable: what has the bins.
+        sources: of every sample.
+        regions: of the analysis.
+        surveys: what :func:`hone.events.survey.survey` found, by source.
+        features: expressions, in the observable's order.
+        strengths: factor on the yield of a sample, where it is not 1.
+        seed: of the draw.
+
+    Raises:
+        InputError: what is wrong with the files; an event has no score, or a negative weight.
+    """
+
+    def drawn(source: Source) -> Iterator[Batch]:
+        generator = np.random.default_rng(seed_of(seed, "pseudo-data", source.name))
+        known = surveys[source.name]
+        scale = scale_of(source, surveys, known["sets"]["evaluation"]["weight"])
+        for batch in Reader(source, features, regions).batches(
+            *read_range(source, "evaluation", surveys)
+        ):
+            mean = strengths.get(source.name, 1.0) * scale * batch.nominal
+            if (mean < 0).any():
+                raise InputError(
+                    f"{source}: {batch.path} has events of negative weight, of which no "
+                    "pseudo-data can be drawn; leave out observation.pseudo_data"
+                )
+            yield batch._replace(raw_weights=(generator.poisson(mean),))
+
+    return _count(observable, regions, (batch for source in sources for batch in drawn(source)))
+
+
+def _count(
+    observable: Observable, regions: Sequence[Region], batches: Iterator[Batch]
+) -> Histogram:
+    edges = np.asarray(_edges(observable))
+    filling = _Filling(observable, Channels(tuple(regions), len(edges) - 1), edges, ["data"])
+    for batch in batches:
+        filling.add(batch)
+    return filling.result(1.0)["hard"]["data"]
+
+
+def _widths(observable: Observable, batches: Iterator[Batch]) -> np.ndarray | None:
+    """Softness of the bins for each event in a region with the observable, if it depends on all.
+
+    Then, and only then, memory grows with the number of events (by 20 bytes each).
+    """
+    if not observable.widths_follow_events:
+        return None
+    responses, weights = [], []
+    for batch in batches:
+        responses.append(in_pieces(_respond, observable, batch.features))
+        weights.append(batch.nominal[batch.trained])
+    everything = jax.tree.map(lambda *parts: jnp.concatenate(parts), *responses)
+    together = jnp.concatenate(weights)
+    found = observable.widths(everything, together, 1.0)
+    return np.asarray(jnp.broadcast_to(found, together.shape))
+
+
+class _Filling:
+    """Histograms of all templates of the same events, filled batch by batch."""
+
+    def __init__(
+        self,
+        observable: Observable,
+        channels: Channels,
+        edges: np.ndarray,
+        templates: Sequence[str],
+    ) -> None:
+        self._observable, self._channels, self._edges = observable, channels, edges
+        self._templates, number = templates, len(templates)
+        self._bins = len(channels.trained) * (len(edges) - 1)
+        # Counted bins of all regions with the observable, their soft ones, and all events there.
+        self._trained = Sums(number, 2 * self._bins + 1)
+        self._fixed = {r: Sums(number, len(r.fixed_edges) - 1) for r in channels.fixed}
+        self._inside = {r: Sums(number) for r in channels.fixed}
+
+    def add(self, batch: Batch, widths: np.ndarray | None = None) -> None:
+        """Score events and add them.
+
+        Args:
+            batch: events.
+            widths: softness of the bins for each event in a region with the observable, if it does
+                not follow from the observable alone.
+
+        Raises:
+            InputError: an event's score is not a number.
+        """
+        for region in self._channels.fixed:
+            inside, values = batch.fixed[region.name]
+            weights = batch.weights(inside)
+            self._fixed[region].count(weights, _bin(values, region.fixed_edges))
+            self._inside[region].count(weights)
+        trained, place = batch.trained, batch.place[batch.trained]
+        chosen = None if isinstance(trained, slice) else np.flatnonzero(trained)
+        parts = [
+            slice(start, min(start + _PIECE, len(place))) for start in range(0, len(place), _PIECE)
+        ]
+
+        # `eqx.filter_jit` would take the observable apart for each of thousands of pieces.
+        numbers, rest = eqx.partition(self._observable, eqx.is_array)
+        leaves, structure = jax.tree.flatten(rest)
+
+        def scored() -> Iterator[jax.Array]:
+            for part in parts:
+                yield _shares(
+                    numbers,
+                    (structure, *leaves),
+                    self._channels,
+                    self._edges,
+                    _filled(batch.features[part]),
+                    None if widths is None else _filled(widths[part], 1.0),
+                    _filled(place[part]) if len(self._channels.trained) > 1 else None,
+                )
+
+        # JAX returns before it is done: the next piece is scored while this one is added up.
+        following = scored()
+        shares = next(following, None)
+        for part in parts:
+            this, shares = shares, next(following, None)
+            found = np.asarray(this)[:, : part.stop - part.start]
+            if not found[-1].all():
+                at = int(np.argmin(found[-1]))
+                event = part.start + at if chosen is None else int(chosen[part.start + at])
+                raise without_score(
+                    f"{batch.source}: {batch.path}, event {batch.piece.number(event)}",
+                    self._observable.features,
+                    batch.features[part],
+                    at,
+                )
+            # NumPy's products of matrices: XLA's take almost twice the time here on a CPU.
+            weights = batch.weights(part if chosen is None else chosen[part])
+            self._trained.add(weights, found[:-1].T)
+
+    def result(self, scale: float) -> dict[str, dict[str, Histogram]]:
+        """Histograms ``hard`` and ``soft`` by template, all bins (B,).
+
+        Args:
+            scale: what weights are multiplied with.
+
+        Raises:
+            InputError: a bin is not known to 1e-9, or a histogram has lost events.
+        """
+        bins, trained = len(self._edges) - 1, self._channels.trained
+
+        def where(template: int, region: Region, column: int) -> str:
+            return f"histogram {self._templates[template]!r}, region {region.name!r}, bin {column}"
+
+        def histogram(template: int, sums: Sums, bins: slice, all_of: Sums) -> Histogram:
+            values = sums.values[template, bins]
+            if not self._observable.has_cuts or bins.start == 0:
+                refuse_lost_events(
+                    f"histogram {self._templates[template]!r}",
+                    values.sum(),
+                    all_of.values[template, -1],
+                    all_of.absolute[template, -1],
+                )
+            return Histogram(values * scale, sums.variances[template, bins] * scale**2)
+
+        for region, sums in self._fixed.items():
+            sums.refuse_unknown(lambda t, b, r=region: where(t, r, b), factor=scale)
+        self._trained.refuse_unknown(
+            lambda t, b: where(t, trained[b // bins], b % bins), slice(self._bins), scale
+        )
+        found: dict[str, dict[str, Histogram]] = {"hard": {}, "soft": {}}
+        for k, template in enumerate(self._templates):
+            fixed = [
+                histogram(k, sums, slice(0, None), self._inside[region])
+                for region, sums in self._fixed.items()
+            ]
+            for group, start in (("hard", 0), ("soft", self._bins)):
+                place = slice(start, start + self._bins)
+                counted = histogram(k, self._trained, place, self._trained)
+                found[group][template] = self._channels.joined(counted, fixed)
+        return found
+
+
+def _filled(values: np.ndarray, filling: float = 0.0) -> np.ndarray:
+    """Values of a whole piece of events, filled up with such that weigh nothing."""
+    missing = _PIECE - len(values)
+    if not missing:
+        return values
+    return np.pad(values, [(0, missing), *[(0, 0)] * (values.ndim - 1)], constant_values=filling)
+
+
+@eqx.filter_jit
+def _edges(observable: Observable) -> jax.Array:
+    return observable.edges
+
+
+@eqx.filter_jit
+def _respond(observable: Observable, events: Any) -> Any:
+    return observable.respond(jnp.asarray(events))
+
+
+@partial(jax.jit, static_argnames=("rest", "channels"))
+def _shares(
+    numbers: Observable,
+    rest: Any,
+    channels: Channels,
+    edges: Any,
+    events: Any,
+    widths: Any,
+    place: Any,
+) -> jax.Array:
+    """Of events (2 R b + 2, n): shares in hard bins of all regions with the observable, in soft
+    ones, whether an event passes the cuts, and whether its score is a number."""
+    structure, *leaves = rest
+    observable = eqx.combine(numbers, jax.tree.unflatten(structure, leaves))
+    response = observable.respond(jnp.asarray(events))
+    if widths is None:
+        widths = observable.widths(response, jnp.ones(len(events)), 1.0)
+    scores = observable.hard(response)
+    shares = [
+        channels.shares(part, place)
+        for part in (
+            _hard_shares(scores, jnp.asarray(edges)),
+            observable.shares(response, jnp.asarray(widths)),
+        )
+    ]
+    passing = ~jnp.isnan(scores) if observable.has_cuts else jnp.ones(len(scores))
+    rest_of = jnp.stack([passing, finite(response)]).astype("float64")
+    return jnp.concatenate([*(part.T for part in shares), rest_of])
+
+
+def _hard_shares(scores: Any, edges: Any) -> jax.Array:
+    """1 in the bin of an event, 0 in others (n, B); as :func:`.templates.count` does."""
+    beyond = jnp.concatenate(
+        [~jnp.isnan(scores)[None], scores >= edges[1:-1, None], jnp.zeros((1, len(scores)), bool)]
+    ).astype("float64")
+    return (beyond[:-1] - beyond[1:]).T
+
+
+def _bin(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Bins (n,); the outermost take what lies beyond."""
+    return np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)

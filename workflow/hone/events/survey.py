@@ -1,0 +1,167 @@
+"""A first look at the events of a source: how many, what they weigh, what is odd about them."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hone.analysis.regions import Region
+from hone.events.counting import Tally
+from hone.events.reader import Batch, Reader
+from hone.events.sources import Source
+from hone.events.split import SETS
+from hone.sums import Sums, refuse_lost_events
+
+__all__ = ["survey", "survey_weights"]
+
+
+def survey(
+    source: Source, features: Sequence[str], regions: Sequence[Region], events_set: str = ""
+) -> dict[str, Any]:
+    """Read all events once and add up what later steps need to know.
+
+    Args:
+        source: what is read.
+        features: expressions.
+        regions: of the analysis.
+        events_set: which set the files are, if these are not split.
+
+    Returns:
+        What :meth:`hone.events.counting.Tally.result` says, and: the ``digest`` of each file's
+        content, ``split`` (whether events are divided by a hash), ``sample_factor`` (whether the
+        factor is still to come, from the sample: here it is 1), ``scored`` (events of each set in a
+        region with the observable) and ``regions``: for each region and template raw ``events``,
+        ``yield``, ``error``, ``largest`` (share of the largest weight), ``negative`` (share of the
+        yield that is negative) and, in a region with a binned variable, ``bins`` (yield of each).
+
+    Raises:
+        InputError: what is wrong with the files; that a source has no event, or no yield; a number
+            of it is not known to 1e-9.
+    """
+    reader = Reader(source, features, regions)
+    tally = Tally(source, events_set)
+    digests: dict[str, dict[str, Any]] = {}
+    scored = dict.fromkeys(SETS, 0)
+    sums = {r.name: _OfRegion(r, source) for r in regions}
+    for batch in reader.batches():
+        tally.add(batch)
+        # By branch, so that it does not matter in which pieces a file is read.
+        running = digests.setdefault(batch.path, {})
+        for branch, values in batch.columns.items():
+            running.setdefault(branch, hashlib.sha256()).update(values.tobytes())
+        for name in SETS:
+            place = batch.place[batch.of_set(source.split, name, events_set)]
+            scored[name] += int((place >= 0).sum())
+        _add_regions(sums, regions, batch)
+    found = tally.result()
+    for entry in found["files"]:
+        entry["digest"] = _digest(digests.get(entry["path"], {}))
+    return {
+        **found,
+        "split": source.split is not None,
+        "sample_factor": source.sample_factor,
+        "scored": scored,
+        "regions": {name: of_region.rows(found["factor"]) for name, of_region in sums.items()},
+    }
+
+
+def survey_weights(
+    source: Source, regions: Sequence[Region], factor: float
+) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """As ``regions`` of :func:`survey`, for templates of the same events weighted otherwise.
+
+    Args:
+        source: what is read.
+        regions: of the analysis.
+        factor: yield for each unit of weight.
+
+    Raises:
+        InputError: what is wrong with the weights; a number of them is not known to 1e-9.
+    """
+    sums = {r.name: _OfRegion(r, source) for r in regions}
+    for batch in Reader(source, [], regions).batches():
+        _add_regions(sums, regions, batch)
+    return {
+        name: {
+            template: row
+            for template, row in of_region.rows(factor).items()
+            if template != source.name
+        }
+        for name, of_region in sums.items()
+    }
+
+
+def _add_regions(sums: Mapping[str, "_OfRegion"], regions: Sequence[Region], batch: Batch) -> None:
+    place = 0
+    for region in regions:
+        if region.is_trained:
+            sums[region.name].add(batch.weights(batch.place == place), None)
+            place += 1
+        else:
+            inside, values = batch.fixed[region.name]
+            sums[region.name].add(batch.weights(inside), values)
+
+
+def _digest(running: Mapping[str, Any]) -> str:
+    joined = "".join(f"{branch}={running[branch].hexdigest()};" for branch in sorted(running))
+    return hashlib.sha256(joined.encode()).hexdigest()[:16] if joined else ""
+
+
+class _OfRegion:
+    """Adds up the events of a region, all templates of a source."""
+
+    def __init__(self, region: Region, source: Source) -> None:
+        self.region, self.source = region, source
+        templates = len(source.weights)
+        self.events = 0
+        self.all = Sums(templates)
+        self.bins = (
+            Sums(templates, len(region.fixed_edges) - 1) if region.fit == "variable" else None
+        )
+        self.negative, self.largest = np.zeros((2, templates))
+
+    def add(self, weights: np.ndarray, values: np.ndarray | None) -> None:
+        self.events += weights.shape[1]
+        self.all.count(weights)
+        self.negative += np.minimum(weights, 0).sum(axis=1)
+        if weights.shape[1]:
+            self.largest = np.maximum(self.largest, np.abs(weights).max(axis=1))
+        if self.bins is not None:
+            assert values is not None
+            edges = self.region.fixed_edges
+            place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+            self.bins.count(weights, place)
+
+    def rows(self, factor: float) -> dict[str, dict[str, Any]]:
+        """By template.
+
+        Raises:
+            InputError: a yield or its error is not known to 1e-9.
+        """
+        self.all.refuse_unknown(lambda t, _: self._where(t), factor=factor)
+        if self.bins is not None:
+            self.bins.refuse_unknown(lambda t, b: f"{self._where(t)}, bin {b}", factor=factor)
+        found = {}
+        for k, template in enumerate(self.source.weights):
+            total = self.all.values[k, 0]
+            share = abs(total) or 1.0
+            row: dict[str, Any] = {
+                "events": self.events,
+                "yield": float(total * factor),
+                "error": float(math.sqrt(self.all.variances[k, 0]) * factor),
+                "largest": float(self.largest[k] / share),
+                "negative": float(-self.negative[k] / share),
+            }
+            if self.bins is not None:
+                of_bins = self.bins.values[k]
+                refuse_lost_events(self._where(k), of_bins.sum(), total, self.all.absolute[k, 0])
+                row["bins"] = (of_bins * factor).tolist()
+            found[template] = row
+        return found
+
+    def _where(self, template: int) -> str:
+        name, files = list(self.source.weights)[template], ", ".join(self.source.files)
+        varied = "" if name == self.source.name else f", template {name!r}"
+        return f"{self.source} ({files}){varied}, region {self.region.name!r}"

@@ -1,0 +1,191 @@
+"""The static part of a model: names, orders, masks and index maps, compared by content."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from hone.likelihood.histfactory.interpolation import KINKED
+
+__all__ = ["Layout", "ParameterSet"]
+
+
+@dataclass(frozen=True)
+class ParameterSet:
+    """The parameters that share a name, as pyhf's paramset describes them."""
+
+    name: str
+    start: int
+    suggested_init: tuple[float, ...]
+    suggested_bounds: tuple[tuple[float, float], ...]
+    suggested_fixed: tuple[bool, ...]
+    is_scalar: bool
+    pdf_type: str | None
+    """``"normal"``, ``"poisson"``, or None for a parameter without constraint."""
+
+    @property
+    def n_parameters(self) -> int:
+        return len(self.suggested_init)
+
+    @property
+    def constrained(self) -> bool:
+        return self.pdf_type is not None
+
+    @property
+    def slice(self) -> slice:
+        return slice(self.start, self.start + self.n_parameters)
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Everything about a model that is not a number of its spec.
+
+    Sizes: S samples, B bins over all channels, C channels, H histosys, N normsys, T staterror and
+    Y shapesys modifiers, P parameters, A auxiliary measurements. Bins follow pyhf's order of
+    channels, parameters and auxiliary data pyhf's order of parameters.
+    """
+
+    channels: tuple[str, ...]
+    samples: tuple[str, ...]
+    modifiers: tuple[tuple[str, str], ...]
+    nbins: tuple[int, ...]
+    parameters: tuple[ParameterSet, ...]
+    auxdata_order: tuple[str, ...]
+    poi_name: str | None
+    histosys: tuple[str, ...]
+    normsys: tuple[str, ...]
+    staterror: tuple[str, ...]
+    shapesys: tuple[str, ...]
+    histosys_par: np.ndarray
+    """int (H,): parameter of each histosys."""
+    histosys_mask: np.ndarray
+    """bool (H, S, B)"""
+    normsys_par: np.ndarray
+    """int (N,)"""
+    normsys_mask: np.ndarray
+    """bool (N, S, C)"""
+    factor_par: np.ndarray
+    """int (K, S, B): parameters that multiply a cell; P stands for no parameter (a factor of 1)."""
+    staterror_mask: np.ndarray
+    """bool (T, S, B)"""
+    shapesys_mask: np.ndarray
+    """bool (Y, S, B)"""
+    aux_par: np.ndarray
+    """int (A,): parameter of each auxiliary measurement."""
+    aux_poisson: np.ndarray
+    """bool (A,): constrained by a Poisson (shapesys), else by a normal."""
+    aux_sigma_source: np.ndarray
+    """int (number of normals,): place of each sigma in (given sigmas, staterror sigmas (T * B))."""
+    aux_tau_source: np.ndarray
+    """int (number of Poissons,): place of each rate in the shapesys rates (Y * S * B)."""
+    histosys_code: str = "code4p"
+    """Interpolation of every histosys, in pyhf's names."""
+    normsys_code: str = "code4"
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        sha = hashlib.sha256()
+        for f in fields(self):
+            if f.name == "digest":
+                continue
+            value = getattr(self, f.name)
+            sha.update(f.name.encode())
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+                sha.update(f"{value.dtype.str}{value.shape}".encode())
+                sha.update(np.ascontiguousarray(value).tobytes())
+            else:
+                sha.update(repr(value).encode())
+        object.__setattr__(self, "digest", sha.hexdigest())
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layout) and self.digest == other.digest
+
+    @property
+    def npars(self) -> int:
+        return sum(p.n_parameters for p in self.parameters)
+
+    @property
+    def total_bins(self) -> int:
+        """Number of bins over all channels."""
+        return sum(self.nbins)
+
+    @property
+    def poi_index(self) -> int | None:
+        return None if self.poi_name is None else self.parameter(self.poi_name).start
+
+    @property
+    def channel_of_bin(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self.nbins)), self.nbins)
+
+    @cached_property
+    def factor_count(self) -> np.ndarray:
+        """float (P, S, B): how often each parameter multiplies a cell."""
+        cells = self.factor_par.shape[1:]
+        count = np.zeros((self.npars + 1, *cells))
+        s, b = np.indices(cells)
+        for row in self.factor_par:
+            np.add.at(count, (row, s, b), 1.0)
+        return count[:-1]
+
+    @cached_property
+    def kinked(self) -> np.ndarray:
+        """bool (P,): parameters at whose zero the slope of the rates jumps."""
+        found = np.zeros(self.npars, dtype=bool)
+        found[self.histosys_par] = self.histosys_code in KINKED
+        found[self.normsys_par] |= self.normsys_code in KINKED
+        return found
+
+    @property
+    def normal_of_aux(self) -> np.ndarray:
+        """int (number of normals,): parameter of each normal constraint."""
+        return self.aux_par[~self.aux_poisson]
+
+    @property
+    def poisson_of_aux(self) -> np.ndarray:
+        """int (number of Poissons,): parameter of each Poisson constraint."""
+        return self.aux_par[self.aux_poisson]
+
+    @property
+    def poisson_par(self) -> np.ndarray:
+        """bool (P,): parameters constrained by a Poisson."""
+        return np.isin(np.arange(self.npars), self.poisson_of_aux)
+
+    @property
+    def aux_of_par(self) -> np.ndarray:
+        """int (P,): auxiliary measurement of each parameter; A where there is none."""
+        place = np.full(self.npars, self.aux_par.size)
+        place[self.aux_par] = np.arange(self.aux_par.size)
+        return place
+
+    def parameter(self, name: str) -> ParameterSet:
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise KeyError(name)
+
+    def channel_slice(self, channel: str) -> slice:
+        """The bins of ``channel`` among all bins."""
+        place = self.channels.index(channel)
+        start = sum(self.nbins[:place])
+        return slice(start, start + self.nbins[place])
+
+    def name_of(self, place: int) -> str:
+        """What an entry of the data is, for messages."""
+        if place < self.total_bins:
+            channel = self.channels[int(self.channel_of_bin[place])]
+            return f"channel {channel!r}, bin {place - self.channel_slice(channel).start}"
+        parameter = int(self.aux_par[place - self.total_bins])
+        name = next(p.name for p in self.parameters if p.start <= parameter < p.slice.stop)
+        return f"the auxiliary measurement of {name!r}"
+
+    def flat(self, attribute: str) -> Iterator[Any]:
+        """``suggested_init``, ``_bounds`` or ``_fixed`` of all parameters, in pyhf's order."""
+        for parameter in self.parameters:
+            yield from getattr(parameter, attribute)

@@ -1,0 +1,301 @@
+"""The HistFactory likelihood at given parameters, from tensors prepared once per model.
+
+Follows pyhf 0.7.6 (``pyhf/pdf.py``, ``pyhf/constraints.py``), and with it the HistFactory note
+CERN-OPEN-2012-016: the rate of a sample is the product of its factors times (nominal + sum of its
+histosys shifts); samples add up; nothing is clipped.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import gammaln
+from jaxtyping import Array, Float
+
+from hone.likelihood.histfactory.interpolation import Weights, histosys_weights, normsys_factor
+from hone.likelihood.histfactory.layout import Layout
+
+__all__ = ["BARRIER", "EMPTY", "Expansion", "Likelihood"]
+
+BARRIER = 1e-10
+"""Events that stand in for none in a bin when a minimum is searched; -ln L moves by about this."""
+EMPTY = 1e-6
+"""A bin with fewer events counts as empty: Asimov data of a fit on the edge has such bins."""
+_LARGE = 30.0
+"""Events above which Stirling's series is exact to rounding."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Likelihood:
+    """What evaluating a model needs: templates of the shifts, constraint widths and rates.
+
+    All arrays are float64; sizes as in :class:`~hone.likelihood.histfactory.layout.Layout`.
+    """
+
+    nominal: Float[Array, "S B"]
+    symmetric: Float[Array, "P S B"]
+    asymmetric: Float[Array, "P S B"]
+    """Templates of the shifts by parameter, zero for parameters without a histosys."""
+    normsys: Float[Array, "8 P S C"]
+    """Coefficients of the normsys factors; zero where there is none, which is a factor of 1."""
+    sigma: Float[Array, " normals"]
+    tau: Float[Array, " poissons"]
+    inverse_variance: Float[Array, " P"]
+    """1 / sigma^2 of normally constrained parameters, 0 for others."""
+    rate_per_unit: Float[Array, " P"]
+    """tau of parameters constrained by a Poisson, 0 for others."""
+    layout: Layout = field(metadata={"static": True})
+
+    def rates(self, pars: Float[Array, " P"]) -> Float[Array, " B"]:
+        """Expected events in each bin; may be negative far outside the templates' range."""
+        cells, side = self._factors(pars), _side(pars)
+        if self.layout.normsys:
+            factor = self._normsys(pars, side)[0]
+            cells = cells * _per_bin(jnp.prod(factor, axis=0), self.layout)
+        weights = histosys_weights(self.layout.histosys_code, pars, side)
+        return (cells * self._templates(weights)).sum(axis=0)
+
+    def _templates(self, weights: Weights) -> Float[Array, "S B"]:
+        """Nominal yields and their shifts, before factors."""
+        if not self.layout.histosys:
+            return self.nominal
+        shift = jnp.tensordot(weights.symmetric[0], self.symmetric, axes=1)
+        return self.nominal + shift + jnp.tensordot(weights.asymmetric[0], self.asymmetric, axes=1)
+
+    def _normsys(self, pars: Float[Array, " P"], side: Float[Array, " P"]) -> tuple[Array, ...]:
+        """Factors (P, S, C) of the normsys of each parameter, with two derivatives."""
+        alpha, sign = pars[:, None, None], side[:, None, None]
+        return normsys_factor(self.layout.normsys_code, alpha, self.normsys, sign)
+
+    def _factors(self, pars: Float[Array, " P"]) -> Float[Array, "S B"]:
+        """Products of the parameters that multiply the cells."""
+        return jnp.prod(jnp.append(pars, 1.0)[self.layout.factor_par], axis=0)
+
+    def expected_auxdata(self, pars: Float[Array, " P"]) -> Float[Array, " A"]:
+        """Expected auxiliary measurements: the parameter itself, or tau times it (shapesys)."""
+        layout = self.layout
+        means = pars[layout.aux_par]
+        poisson = layout.aux_poisson
+        return means.at[poisson].set(means[poisson] * self.tau)
+
+    def expected_data(self, pars: Float[Array, " P"]) -> Float[Array, " D"]:
+        """Rates and expected auxiliary measurements in one vector, as data is ordered."""
+        return jnp.concatenate([self.rates(pars), self.expected_auxdata(pars)])
+
+    def logpdf(self, pars: Float[Array, " P"], data: Float[Array, " D"]) -> Float[Array, ""]:
+        """Natural logarithm of the density, minus infinity where a rate is negative."""
+        main, aux = self._split(data)
+        normal, poisson = self._constraint_terms(pars, aux)
+        value = _poisson_logpdf(main, self.rates(pars)).sum()
+        value += (-0.5 * normal**2 - jnp.log(self.sigma * jnp.sqrt(2 * jnp.pi))).sum()
+        value += _poisson_logpdf(*poisson).sum()
+        return value
+
+    def nll(
+        self,
+        pars: Float[Array, " P"],
+        data: Float[Array, " D"],
+        barrier: Float[Array, ""] | float = BARRIER,
+    ) -> Float[Array, ""]:
+        """-ln L relative to the saturated model: zero where every term fits its datum exactly.
+
+        Differs from ``-logpdf`` by a number that depends on data and constraint widths only, and
+        keeps the digits that differences of likelihoods need; infinite where a rate is negative.
+
+        A bin without events pulls its rate towards zero, and with interpolated templates beyond:
+        the minimum then lies on the edge of what is allowed. So that it can be found and
+        differentiated, such a bin counts as ``barrier`` events.
+        """
+        main, aux = self._split(data)
+        normal, poisson = self._constraint_terms(pars, aux)
+        rates = self.rates(pars)
+        value = _poisson_deviance(_with_barrier(main, rates, barrier), rates).sum()
+        value += 0.5 * (normal**2).sum()
+        value += _poisson_deviance(*poisson).sum()
+        return value
+
+    def expansion(
+        self,
+        pars: Float[Array, " P"],
+        data: Float[Array, " D"],
+        barrier: Float[Array, ""] | float = BARRIER,
+        side: Float[Array, " P"] | None = None,
+    ) -> "Expansion":
+        """``nll`` with its gradient and Hessian, in closed form.
+
+        Where the slope of an interpolation jumps at zero, a parameter of zero counts as being on
+        its ``side`` (1 or -1; the positive one by default), for its other derivatives too.
+
+        With J the Jacobian of the rates, the Hessian is J^T diag(n / rate^2) J, plus the rates'
+        own curvature weighted by 1 - n / rate, plus the curvature of the constraints. Written
+        out, because a program of matrix products compiles several times faster than what
+        ``jax.hessian`` makes of :meth:`nll`, and each fresh process pays for compiling.
+        """
+        layout = self.layout
+        side = _side(pars) if side is None else jnp.where(layout.kinked, side, _side(pars))
+        weights = histosys_weights(layout.histosys_code, pars, side)
+        _, slope_of_weight, curvature_of_weight = weights.asymmetric
+        template = self._templates(weights)
+        template_slope = self.symmetric + slope_of_weight[:, None, None] * self.asymmetric
+        # A factor of zero (the POI, above all) would divide by zero below: a number so small that
+        # products of two of them are still representable stands in for it.
+        safe = jnp.where(pars == 0, 1e-150, pars)[:, None, None]
+        factor = self._factors(safe[:, 0, 0])
+        # First and second derivative of the factor in one parameter, over the factor.
+        count = layout.factor_count
+        first = count / safe
+        second: Any = count * (count - 1) / safe**2 if (count > 1).any() else 0.0
+        if layout.normsys:
+            f, f1, f2 = self._normsys(pars, side)
+            factor *= _per_bin(jnp.prod(f, axis=0), layout)
+            ratio = _per_bin(f1 / f, layout)
+            second += _per_bin(f2 / f, layout) + 2 * first * ratio
+            first += ratio
+
+        rates = (factor * template).sum(axis=0)
+        # What is left of a cell whose factor is zero is nothing.
+        rates = jnp.where(jnp.abs(rates) < 1e-100, 0.0, rates)
+        jacobian = (factor * (template * first + template_slope)).sum(axis=1)
+        main, aux = self._split(data)
+        main = _with_barrier(main, rates, barrier)
+        slope, curvature = _poisson_derivatives(main, rates)
+        # Second derivatives of the rates, contracted with the slope. The product of logarithmic
+        # slopes is right between two parameters, its diagonal is replaced.
+        weighted = slope * factor
+        half = weighted * (0.5 * template * first + template_slope)
+        mixed = first.reshape(len(pars), -1) @ half.reshape(len(pars), -1).T
+        pure = template * second + 2 * first * template_slope
+        if layout.histosys:
+            pure += curvature_of_weight[:, None, None] * self.asymmetric
+        diagonal = (weighted * pure).sum(axis=(1, 2))
+
+        value = _poisson_deviance(main, rates).sum()
+        constraint = self._constraint(pars, aux)
+        gradient = jacobian @ slope + constraint[1]
+        across = gradient
+        if layout.kinked.any():
+            other = histosys_weights(layout.histosys_code, pars, -side).asymmetric[1]
+            change = (other - slope_of_weight)[:, None, None] * self.asymmetric
+            if layout.normsys:
+                g, g1, _ = self._normsys(pars, -side)
+                change += template * _per_bin(g1 / g - f1 / f, layout)
+            across += (factor * change).sum(axis=1) @ slope
+        hessian = (jacobian * curvature) @ jacobian.T
+        own = jnp.where(np.eye(len(pars), dtype=bool), diagonal + constraint[2], mixed + mixed.T)
+        return Expansion(value + constraint[0], gradient, across, hessian + own, rates, jacobian)
+
+    def _constraint(
+        self, pars: Float[Array, " P"], aux: Float[Array, " A"]
+    ) -> tuple[Float[Array, ""], Float[Array, " P"], Float[Array, " P"]]:
+        """-ln of the constraints: value, gradient, and the diagonal that is their Hessian."""
+        layout = self.layout
+        measured = jnp.append(aux, 0.0)[layout.aux_of_par]
+        pull = self.inverse_variance * (pars - measured)
+        value = 0.5 * (pull * (pars - measured)).sum()
+        if not layout.aux_poisson.any():
+            return value, pull, self.inverse_variance
+        # A rate of zero where nothing is measured: neither value nor derivative.
+        slope, curvature = _poisson_derivatives(measured, pars * self.rate_per_unit)
+        is_poisson = layout.poisson_par
+        slope = jnp.where(is_poisson, slope * self.rate_per_unit, pull)
+        curvature = jnp.where(is_poisson, curvature * self.rate_per_unit**2, self.inverse_variance)
+        deviance = _poisson_deviance(measured, pars * self.rate_per_unit)
+        return value + jnp.where(is_poisson, deviance, 0.0).sum(), slope, curvature
+
+    def _split(self, data: Float[Array, " D"]) -> tuple[Float[Array, " B"], Float[Array, " A"]]:
+        bins = self.nominal.shape[-1]
+        return data[:bins], data[bins:]
+
+    def _constraint_terms(
+        self, pars: Float[Array, " P"], aux: Float[Array, " A"]
+    ) -> tuple[
+        Float[Array, " normals"], tuple[Float[Array, " poissons"], Float[Array, " poissons"]]
+    ]:
+        layout = self.layout
+        is_poisson = layout.aux_poisson
+        normal_par, poisson_par = layout.aux_par[~is_poisson], layout.aux_par[is_poisson]
+        normal = (aux[~is_poisson] - pars[normal_par]) / self.sigma
+        return normal, (aux[is_poisson], self.tau * pars[poisson_par])
+
+
+class Expansion(NamedTuple):
+    """-ln L around some parameters, and the rates from which it comes."""
+
+    value: Float[Array, ""]
+    gradient: Float[Array, " P"]
+    across: Float[Array, " P"]
+    """The gradient from the other side of zero, for parameters at a kink there."""
+    hessian: Float[Array, "P P"]
+    rates: Float[Array, " B"]
+    jacobian: Float[Array, "P B"]
+    """Derivative of each rate in each parameter."""
+
+
+def _side(pars: Float[Array, " P"]) -> Float[Array, " P"]:
+    """The sign that each parameter has for the interpolations, that of zero being positive."""
+    return jnp.where(pars >= 0, 1.0, -1.0)
+
+
+def _poisson_logpdf(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:
+    """ln of the Poisson density continued to real n, as pyhf's ``poisson_logpdf``.
+
+    For large n the terms of n ln(rate) - rate - ln(n!) cancel (of 1e11 events they leave three
+    digits): there it is ln Pois(n | n), by Stirling's series, less the deviance.
+    """
+    possible, n_log_rate = _xlogy(n, rate)
+    large = n > _LARGE
+    direct = n_log_rate - rate - gammaln(jnp.where(large, 0.0, n) + 1.0)
+    inverse = 1 / jnp.where(large, n, 1.0)
+    series = jnp.polyval(jnp.array([-1 / 1680, 1 / 1260, -1 / 360, 1 / 12]), inverse**2) * inverse
+    saturated = 0.5 * jnp.log(inverse / (2 * jnp.pi)) - series
+    value = jnp.where(large, saturated - _poisson_deviance(n, rate), direct)
+    return jnp.where(possible, value, 0 * rate - jnp.inf)
+
+
+def _poisson_deviance(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:
+    """ln Pois(n | n) - ln Pois(n | rate), in a form that is exact near rate = n.
+
+    Below one event there is no useful saturated model: the terms that depend on the rate are left.
+    """
+    possible, n_log_rate = _xlogy(n, rate)
+    positive = possible & (n > 0)
+    ratio = jnp.where(positive, rate, 1.0) / jnp.where(positive, n, 1.0)
+    excess = jnp.where(positive, rate - n, 0.0) / jnp.where(positive, n, 1.0)
+    # excess - ln(ratio), where that difference would cancel by its series
+    near = jnp.abs(excess) < 0.01
+    series = jnp.polyval(jnp.array([1 / 8, -1 / 7, 1 / 6, -1 / 5, 1 / 4, -1 / 3, 1 / 2]), excess)
+    term = jnp.where(near, excess**2 * series, excess - jnp.log(ratio))
+    value = jnp.where(positive, n * term, rate - n_log_rate)
+    # Infinite where a rate is negative, NaN where it is NaN.
+    return jnp.where(possible, value, 0 * rate + jnp.inf)
+
+
+def _with_barrier(
+    n: Float[Array, " B"], rate: Float[Array, " B"], barrier: Float[Array, ""] | float
+) -> Float[Array, " B"]:
+    """Data with ``barrier`` events more in empty bins, unless their rate is zero too."""
+    return n + jnp.where((n < EMPTY) & (rate != 0), barrier, 0.0)
+
+
+def _poisson_derivatives(
+    n: Float[Array, "*shape"], rate: Float[Array, "*shape"]
+) -> tuple[Array, Array]:
+    """First and second derivative of the deviance with respect to the rate."""
+    per_rate = jnp.where(n != 0, n, 0.0) / jnp.where(rate != 0, rate, 1.0)
+    return 1 - per_rate, per_rate / jnp.where(rate != 0, rate, 1.0)
+
+
+def _xlogy(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> tuple[Array, Array]:
+    """Where the density is not zero, and n ln(rate) there, with finite derivatives everywhere."""
+    possible = (rate > 0) | ((rate == 0) & (n == 0))
+    return possible, n * jnp.log(jnp.where(rate > 0, rate, 1.0))
+
+
+def _per_bin(x: Float[Array, "*shape C"], layout: Layout) -> Float[Array, "*shape B"]:
+    """Values of the channels, given to each of their bins."""
+    if len(layout.nbins) == 1:
+        return jnp.broadcast_to(x, (*x.shape[:-1], layout.total_bins))
+    return x.at[..., layout.channel_of_bin].get(mode="promise_in_bounds")

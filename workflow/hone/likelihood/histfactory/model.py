@@ -1,0 +1,297 @@
+"""The differentiable model: a JAX PyTree whose leaves are the numbers of a HistFactory spec."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from hone.errors import InputError, ModelError
+from hone.likelihood.histfactory.interpolation import histosys_terms, normsys_coefficients
+from hone.likelihood.histfactory.layout import Layout, ParameterSet
+from hone.likelihood.histfactory.likelihood import Likelihood
+
+__all__ = ["Model", "ModelConfig", "as_floats", "require_x64"]
+
+
+def require_x64() -> None:
+    """Refuse to compute a likelihood in 32 bits.
+
+    Raises:
+        ModelError: JAX's 64-bit mode is off.
+    """
+    if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
+        raise ModelError(
+            "hone computes likelihoods in 64 bits, but JAX's 64-bit mode is off: call "
+            'jax.config.update("jax_enable_x64", True) before anything else'
+        )
+
+
+def as_floats(values: Any) -> Any:
+    """A float64 array, of numpy where the values are known: each JAX operation would compile."""
+    try:
+        return np.asarray(values, dtype=float)
+    except jax.errors.TracerArrayConversionError:
+        return jnp.asarray(values, dtype=float)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Model:
+    """A HistFactory model as a registered PyTree, made by :func:`hone.from_pyhf`.
+
+    The leaves are float64 numbers of the spec and nothing else; what follows from them (staterror
+    widths, shapesys rates, auxiliary data) is derived differentiably on each use, so leaves may be
+    replaced or differentiated with respect to. Names, masks and index maps are in the static
+    ``layout``, compared by content: equal models share one compiled program, and models of one
+    layout can be stacked and ``vmap``ped. Sizes as in :class:`~.layout.Layout`.
+    Cells that a modifier does not touch are masked; what stands there has no effect.
+    """
+
+    nominal: Float[Array, "S B"]
+    """Nominal yields, in events."""
+    histosys_lo: Float[Array, "H S B"]
+    histosys_hi: Float[Array, "H S B"]
+    normsys_lo: Float[Array, "N S C"]
+    normsys_hi: Float[Array, "N S C"]
+    staterror: Float[Array, "T S B"]
+    """Absolute MC statistical uncertainties, in events."""
+    shapesys: Float[Array, "Y S B"]
+    """Absolute uncorrelated uncertainties, in events."""
+    normal_auxdata: Float[Array, " normals"]
+    """Centres of the normal constraints (0 for alphas, 1 for staterror, the luminosity)."""
+    normal_sigma: Float[Array, " given"]
+    """Widths of the normal constraints that do not follow from yields (1 for alphas)."""
+    layout: Layout = field(metadata={"static": True})
+
+    @property
+    def config(self) -> "ModelConfig":
+        """Names, orders and suggestions, answering as ``pyhf.Model.config`` does."""
+        return ModelConfig(self)
+
+    @property
+    def auxdata(self) -> Float[Array, " A"]:
+        """Nominal auxiliary data, in pyhf's order."""
+        layout = self.layout
+        values = jnp.zeros(layout.aux_par.shape)
+        values = values.at[~layout.aux_poisson].set(self.normal_auxdata)
+        return values.at[layout.aux_poisson].set(self._tau())
+
+    def prepare(self) -> Likelihood:
+        """Derive what evaluations share; do this once before a loop over parameters.
+
+        Raises:
+            ModelError: JAX's 64-bit mode is off.
+        """
+        require_x64()
+        layout = self.layout
+        terms = histosys_terms(self.nominal, self.histosys_lo, self.histosys_hi)
+        symmetric, asymmetric = (jnp.where(layout.histosys_mask, term, 0.0) for term in terms)
+        mask = layout.normsys_mask
+        coefficients = normsys_coefficients(
+            jnp.where(mask, self.normsys_lo, 1.0), jnp.where(mask, self.normsys_hi, 1.0)
+        )
+        sigma, tau = self._sigma(), self._tau()
+        nothing = jnp.zeros(layout.npars)
+        return Likelihood(
+            nominal=self.nominal,
+            symmetric=_by_parameter(symmetric, layout.histosys_par, layout.npars),
+            asymmetric=_by_parameter(asymmetric, layout.histosys_par, layout.npars),
+            normsys=_by_parameter(coefficients, layout.normsys_par, layout.npars, axis=1),
+            sigma=sigma,
+            tau=tau,
+            inverse_variance=nothing.at[layout.normal_of_aux].set(sigma**-2.0),
+            rate_per_unit=nothing.at[layout.poisson_of_aux].set(tau),
+            layout=layout,
+        )
+
+    def expected_actualdata(self, pars: Any) -> Float[Array, " B"]:
+        """Expected events per bin at ``pars`` (P,)."""
+        return self.expected_data(pars)[: self.layout.total_bins]
+
+    def expected_auxdata(self, pars: Any) -> Float[Array, " A"]:
+        """Expected auxiliary data at ``pars`` (P,)."""
+        return self.expected_data(pars)[self.layout.total_bins :]
+
+    def expected_data(self, pars: Any, include_auxdata: bool = True) -> Float[Array, " D"]:
+        """Expected data at ``pars`` (P,): bins, then auxiliary data unless switched off."""
+        data = _expected_data(self, self._checked_pars(pars))
+        return data if include_auxdata else data[: self.layout.total_bins]
+
+    def logpdf(self, pars: Any, data: Any) -> Float[Array, ""]:
+        """ln of the likelihood of ``data`` (B + A,) at ``pars`` (P,), a scalar.
+
+        Minus infinity where an expected rate is negative (pyhf gives NaN there).
+
+        Raises:
+            InputError: parameters or data have the wrong length.
+        """
+        return _logpdf(self, self._checked_pars(pars), self.checked_data(data))
+
+    def replace(self, **leaves: Any) -> "Model":
+        """A copy with some leaves exchanged; training puts its yields in this way."""
+        return replace(self, **leaves)
+
+    def checked_data(self, data: Any) -> Float[Array, " D"]:
+        """``data`` as a float64 vector of bins and auxiliary data.
+
+        Raises:
+            InputError: the length is not that of bins and auxiliary data together, a value is
+                not finite, or a count is negative (only where values are known, not in ``jit``).
+        """
+        data = as_floats(data)
+        layout = self.layout
+        bins, aux = layout.total_bins, layout.aux_par.size
+        if data.shape != (bins + aux,):
+            raise InputError(
+                f"data has shape {data.shape}, but the model needs ({bins + aux},): "
+                f"{bins} bins and {aux} auxiliary measurements"
+            )
+        if isinstance(data, np.ndarray):
+            counted = np.concatenate([np.full(bins, True), layout.aux_poisson])
+            wrong = ~np.isfinite(data) | (counted & (data < 0))
+            if wrong.any():
+                k = int(np.argmax(wrong))
+                raise InputError(
+                    f"data[{k}], {layout.name_of(k)}, is {data[k]:g}: it must be finite"
+                    + (" and not negative" if counted[k] else "")
+                )
+        return data
+
+    def _checked_pars(self, pars: Any) -> Float[Array, " P"]:
+        pars = as_floats(pars)
+        if pars.shape != (self.layout.npars,):
+            raise InputError(
+                f"parameters have shape {pars.shape}, but the model has "
+                f"{self.layout.npars} parameters"
+            )
+        return pars
+
+    def _sigma(self) -> Float[Array, " normals"]:
+        """Widths of the normal constraints; a staterror's is sqrt(sum unc^2) / sum nominal.
+
+        Bins without yield or uncertainty get width 1, as in pyhf's ``modifiers/staterror.py``.
+        """
+        mask = self.layout.staterror_mask
+        total = jnp.where(mask, self.nominal, 0.0).sum(axis=1)
+        variance = jnp.where(mask, self.staterror**2, 0.0).sum(axis=1)
+        valid = (total > 0) & (variance > 0)
+        ratio = jnp.where(valid, variance, 1.0) ** 0.5 / jnp.where(valid, total, 1.0)
+        derived = jnp.where(valid, ratio, 1.0).ravel()
+        return jnp.concatenate([self.normal_sigma, derived])[self.layout.aux_sigma_source]
+
+    def _tau(self) -> Float[Array, " poissons"]:
+        """Rates (nominal / uncertainty)^2 of the shapesys constraints, 1 where undefined."""
+        valid = self.layout.shapesys_mask & (self.nominal > 0) & (self.shapesys > 0)
+        tau = self.nominal**2 / jnp.where(valid, self.shapesys, 1.0) ** 2
+        return jnp.where(valid, tau, 1.0).ravel()[self.layout.aux_tau_source]
+
+
+def _by_parameter(x: Array, parameters: np.ndarray, size: int, axis: int = 0) -> Array:
+    """Spread the entries of modifiers along ``axis`` to the parameters that they belong to."""
+    shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
+    at = (slice(None),) * axis + (parameters,)
+    return jnp.zeros(shape).at[at].set(x)
+
+
+# Compiled as a whole: operation by operation, the first call would take seconds.
+@jax.jit
+def _expected_data(model: Model, pars: Float[Array, " P"]) -> Float[Array, " D"]:
+    return model.prepare().expected_data(pars)
+
+
+@jax.jit
+def _logpdf(model: Model, pars: Float[Array, " P"], data: Float[Array, " D"]) -> Float[Array, ""]:
+    return model.prepare().logpdf(pars, data)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Answers the questions that ``pyhf.Model.config`` answers, in the same names and orders."""
+
+    model: Model
+
+    @property
+    def _layout(self) -> Layout:
+        return self.model.layout
+
+    @property
+    def channels(self) -> list[str]:
+        return list(self._layout.channels)
+
+    @property
+    def samples(self) -> list[str]:
+        return list(self._layout.samples)
+
+    @property
+    def modifiers(self) -> list[tuple[str, str]]:
+        return list(self._layout.modifiers)
+
+    @property
+    def parameters(self) -> list[str]:
+        return sorted(self.par_order)
+
+    @property
+    def channel_nbins(self) -> dict[str, int]:
+        return dict(zip(self._layout.channels, self._layout.nbins, strict=True))
+
+    @property
+    def channel_slices(self) -> dict[str, slice]:
+        return {name: self._layout.channel_slice(name) for name in self._layout.channels}
+
+    @property
+    def par_order(self) -> list[str]:
+        return [parameter.name for parameter in self._layout.parameters]
+
+    @property
+    def par_names(self) -> list[str]:
+        names = []
+        for p in self._layout.parameters:
+            indexed = [f"{p.name}[{index}]" for index in range(p.n_parameters)]
+            names += [p.name] if p.is_scalar else indexed
+        return names
+
+    @property
+    def poi_name(self) -> str | None:
+        return self._layout.poi_name
+
+    @property
+    def poi_index(self) -> int | None:
+        return self._layout.poi_index
+
+    @property
+    def npars(self) -> int:
+        return self._layout.npars
+
+    @property
+    def nmaindata(self) -> int:
+        return self._layout.total_bins
+
+    @property
+    def nauxdata(self) -> int:
+        return int(self._layout.aux_par.size)
+
+    @property
+    def auxdata(self) -> list[float]:
+        return self.model.auxdata.tolist()
+
+    @property
+    def auxdata_order(self) -> list[str]:
+        return list(self._layout.auxdata_order)
+
+    def par_slice(self, name: str) -> slice:
+        return self._layout.parameter(name).slice
+
+    def param_set(self, name: str) -> ParameterSet:
+        return self._layout.parameter(name)
+
+    def suggested_init(self) -> list[float]:
+        return list(self._layout.flat("suggested_init"))
+
+    def suggested_bounds(self) -> list[tuple[float, float]]:
+        return list(self._layout.flat("suggested_bounds"))
+
+    def suggested_fixed(self) -> list[bool]:
+        return list(self._layout.flat("suggested_fixed"))

@@ -1,0 +1,28 @@
+"""Fits, test statistics, CLs and limits, in the names and orders of ``pyhf.infer``."""
+
+from hone.likelihood.infer.hypotest import hypotest
+from hone.likelihood.infer.intervals import upper_limit
+from hone.likelihood.infer.mle import fit, fixed_poi_fit
+from hone.likelihood.infer.nominal import (
+    asimov_limit,
+    asimov_qmu,
+    expected_cls,
+    expected_p0,
+    nominal_asimov,
+    nominal_hessian,
+    sigma_mu,
+)
+
+__all__ = [
+    "asimov_limit",
+    "asimov_qmu",
+    "expected_cls",
+    "expected_p0",
+    "fit",
+    "fixed_poi_fit",
+    "hypotest",
+    "nominal_asimov",
+    "nominal_hessian",
+    "sigma_mu",
+    "upper_limit",
+]

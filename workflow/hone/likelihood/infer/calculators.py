@@ -1,0 +1,227 @@
+"""pyhf's calculators with hone's fits inside: their distributions and p-values are pyhf's own."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pyhf
+from pyhf.infer.calculators import HypoTestFitResults
+from scipy.special import ndtr
+
+from hone.errors import FitError, InputError
+from hone.likelihood.histfactory import Model
+from hone.likelihood.infer.asymptotics import TestStatistic
+from hone.likelihood.infer.mle import as_model, fixed_poi_fit
+from hone.likelihood.infer.profile import (
+    asimov_poi,
+    failed_test,
+    setup_for_test,
+    test_statistic,
+    tested_poi,
+)
+from hone.likelihood.infer.toys import SAME, sample_toys, toy_statistics
+
+__all__ = ["AsymptoticCalculator", "EmpiricalDistribution", "ToyCalculator"]
+
+log = logging.getLogger(__name__)
+
+
+class AsymptoticCalculator(pyhf.infer.calculators.AsymptoticCalculator):
+    """As ``pyhf.infer.calculators.AsymptoticCalculator``; :meth:`teststatistic` is hone's."""
+
+    def __init__(
+        self,
+        data: Any,
+        pdf: Model | pyhf.Model,
+        init_pars: Any = None,
+        par_bounds: Any = None,
+        fixed_params: Any = None,
+        test_stat: TestStatistic = "qtilde",
+        calc_base_dist: str = "normal",
+    ) -> None:
+        model = as_model(pdf)
+        self.setup = setup_for_test(model, test_stat, init_pars, par_bounds, fixed_params)
+        super().__init__(
+            model.checked_data(data),
+            model,
+            None if init_pars is None else list(init_pars),
+            None if par_bounds is None else list(par_bounds),
+            None if fixed_params is None else list(fixed_params),
+            test_stat,
+            calc_base_dist,
+        )
+
+    def teststatistic(self, poi_test: Any) -> np.ndarray:
+        """Test statistic of the data at ``poi_test``; fills ``fitted_pars``.
+
+        Raises:
+            FitError: a fit did not converge.
+        """
+        poi_test = tested_poi(poi_test, self.test_stat)
+        value, q_asimov, fitted = test_statistic(
+            poi_test, self.data, self.pdf, self.setup, self.test_stat
+        )
+        if not np.isfinite([value, q_asimov]).all():
+            raise failed_test(self.pdf, self.data, self.setup, float(poi_test), self.test_stat)
+        self.sqrtqmuA_v = np.sqrt(q_asimov)
+        self.fitted_pars = HypoTestFitResults(
+            asimov_pars=np.asarray(fitted.asimov),
+            free_fit_to_data=np.asarray(fitted.free),
+            # Asimov data is fitted perfectly by the parameters that made it.
+            free_fit_to_asimov=np.asarray(fitted.asimov),
+            fixed_poi_fit_to_data=np.asarray(fitted.fixed),
+            fixed_poi_fit_to_asimov=np.asarray(fitted.fixed_asimov[0]),
+        )
+        return np.asarray(value)
+
+
+class EmpiricalDistribution(pyhf.infer.calculators.EmpiricalDistribution):
+    """As pyhf's, of toys whose statistics are known to rounding only.
+
+    Toys that are described equally well have equal statistics (all toys without an event in a bin
+    of signal, say), which rounding would put on either side of an observation like them.
+    """
+
+    def pvalue(self, value: Any) -> np.ndarray:
+        """Fraction of toys with a statistic of at least ``value``, to rounding."""
+        samples = np.sort(self.samples)
+        below = np.searchsorted(samples, np.asarray(value) - SAME, side="left")
+        return 1 - below / len(samples)
+
+    def expected_value(self, nsigma: Any) -> np.ndarray:
+        """Test statistic at ``nsigma`` standard deviations of a unit normal.
+
+        By NumPy: pyhf 0.7.6 asks for it in a way that NumPy 2.4 refuses.
+        """
+        return np.percentile(self.samples, 100 * ndtr(nsigma))
+
+
+class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
+    """As ``pyhf.infer.calculators.ToyCalculator``, with all toys fitted in batches.
+
+    Toys whose fits do not converge from any start are left out of the distributions. ``rng`` is a
+    seed or a ``numpy.random.Generator``; None draws fresh toys every time. No progress bar is
+    shown: ``track_progress`` is accepted for pyhf's sake.
+    """
+
+    def __init__(
+        self,
+        data: Any,
+        pdf: Model | pyhf.Model,
+        init_pars: Any = None,
+        par_bounds: Any = None,
+        fixed_params: Any = None,
+        test_stat: TestStatistic = "qtilde",
+        ntoys: int = 2000,
+        track_progress: bool = True,
+        rng: int | np.random.Generator | None = None,
+    ) -> None:
+        if not ntoys >= 1:
+            raise InputError(f"ntoys is {ntoys}, it must be at least 1")
+        model = as_model(pdf)
+        self.setup = setup_for_test(model, test_stat, init_pars, par_bounds, fixed_params)
+        super().__init__(
+            model.checked_data(data),
+            model,
+            None if init_pars is None else list(init_pars),
+            None if par_bounds is None else list(par_bounds),
+            None if fixed_params is None else list(fixed_params),
+            test_stat,
+            ntoys,
+            track_progress,
+        )
+        self.rng = np.random.default_rng(rng)
+
+    def distributions(
+        self,
+        poi_test: Any,
+        track_progress: bool | None = None,  # noqa: ARG002
+    ) -> tuple[EmpiricalDistribution, EmpiricalDistribution]:
+        """The statistic's distributions for signal plus background and for background only.
+
+        Toys are drawn where the nuisance parameters fit the data best for each hypothesis. There
+        are fewer than ``ntoys`` in a distribution where fits of toys did not converge.
+
+        Raises:
+            FitError: a fit of the data, or of every toy, did not converge.
+        """
+        hypotheses = []
+        for poi in (float(poi_test), asimov_poi(self.test_stat)):
+            truth = self._fixed_fit(poi)
+            toys = sample_toys(self.pdf, truth, self.ntoys, self.rng)
+            found = self._statistics(toys, float(poi_test), truth)
+            known = found[np.isfinite(found)]
+            if not len(known):
+                raise FitError(f"no fit of {self.ntoys} toys of POI = {poi:g} converged")
+            hypotheses.append(EmpiricalDistribution(known))
+        return hypotheses[0], hypotheses[1]
+
+    def check_failures(
+        self,
+        teststat: Any,
+        sig_plus_bkg_distribution: EmpiricalDistribution,
+        bkg_only_distribution: EmpiricalDistribution,
+    ) -> None:
+        """Whether toys without a fit could change the p-values by more than the toys' statistics.
+
+        Each may or may not be as extreme as the observation: of k toys that are, f more would make
+        k + f. A warning gives the bounds on CLs; it is an error where f is above sqrt(k + 1).
+
+        Raises:
+            FitError: too many fits of toys did not converge.
+        """
+        both = (sig_plus_bkg_distribution, bkg_only_distribution)
+        failed = [self.ntoys - len(toys.samples) for toys in both]
+        extreme = [round(float(toys.pvalue(teststat)) * len(toys.samples)) for toys in both]
+        if not any(failed):
+            return
+        count = f"{' and '.join(map(str, failed))} of {self.ntoys} toys with and without the signal"
+        matters = zip(failed, extreme, strict=True)
+        if any(f > np.sqrt(k + 1) for f, k in matters):
+            raise FitError(
+                f"the fits of {count} did not converge: too many beside the "
+                f"{' and '.join(map(str, extreme))} that are as extreme as the observation"
+            )
+        low = extreme[0] / (extreme[1] + failed[1])
+        high = (extreme[0] + failed[0]) / extreme[1] if extreme[1] else np.inf
+        log.warning(
+            "the fits of %s did not converge and are left out: CLs is between %.4g and %.4g",
+            count,
+            low,
+            high,
+        )
+
+    def expected_pvalues(
+        self,
+        sig_plus_bkg_distribution: EmpiricalDistribution,
+        bkg_only_distribution: EmpiricalDistribution,
+    ) -> list[list[np.ndarray]]:
+        """CLs+b, CLb and CLs at -2 to +2 sigma of what background-only toys give."""
+        values = np.asarray(bkg_only_distribution.samples)
+        clsb, clb = (
+            toys.pvalue(values) for toys in (sig_plus_bkg_distribution, bkg_only_distribution)
+        )
+        percentiles = 100 * ndtr([-2.0, -1.0, 0.0, 1.0, 2.0])
+        return [list(np.percentile(p, percentiles)) for p in (clsb, clb, clsb / clb)]
+
+    def teststatistic(self, poi_test: Any) -> np.ndarray:
+        """Test statistic of the data at ``poi_test``.
+
+        Raises:
+            FitError: a fit did not converge.
+        """
+        tested = float(tested_poi(poi_test, self.test_stat))
+        data = np.asarray(self.data)[None]
+        found = self._statistics(data, tested, self._fixed_fit(tested))[0]
+        if not np.isfinite(found):
+            raise failed_test(self.pdf, data[0], self.setup, tested, self.test_stat)
+        return np.asarray(found)
+
+    def _fixed_fit(self, poi: float) -> np.ndarray:
+        fitted = fixed_poi_fit(
+            poi, self.data, self.pdf, self.init_pars, self.par_bounds, self.fixed_params
+        )
+        return np.asarray(fitted)
+
+    def _statistics(self, toys: np.ndarray, mu: float, truth: np.ndarray) -> np.ndarray:
+        return toy_statistics(self.pdf, toys, self.setup, mu, truth, self.test_stat)

@@ -1,0 +1,306 @@
+"""Upper limits on the POI, as ``pyhf.infer.intervals.upper_limits.upper_limit``."""
+
+import logging
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyhf
+from jax.scipy.special import log_ndtr
+from jaxtyping import Array, Float
+from scipy.optimize import toms748
+
+from hone.errors import FitError, InputError
+from hone.likelihood.histfactory import Model
+from hone.likelihood.infer.asymptotics import TestStatistic, normal_quantiles
+from hone.likelihood.infer.failures import failed_fit
+from hone.likelihood.infer.hypotest import check_options, hypotest
+from hone.likelihood.infer.limits import search_limits
+from hone.likelihood.infer.mle import FitSetup, as_model, fits, is_traced, require_poi
+from hone.likelihood.infer.patience import said_if_slow
+from hone.likelihood.infer.profile import Fitted, setup_for_test, test_statistics
+
+__all__ = ["LIMIT_NAMES", "all_limits", "missing_limit", "upper_limit"]
+
+log = logging.getLogger(__name__)
+
+LIMIT_NAMES = (
+    "observed",
+    "expected -2 sigma",
+    "expected -1 sigma",
+    "expected median",
+    "expected +1 sigma",
+    "expected +2 sigma",
+)
+
+
+def upper_limit(
+    data: Any,
+    model: Model | pyhf.Model,
+    scan: Any = None,
+    level: float = 0.05,
+    return_results: bool = False,
+    **hypotest_kwargs: Any,
+) -> Any:
+    """Observed and five expected upper limits, where CLs equals ``level``.
+
+    Args:
+        data: observed bins and auxiliary data, float (D,).
+        model: the model; a pyhf model is compiled first.
+        scan: POI values between which CLs is interpolated linearly; None finds the roots.
+        level: CLs at the limit, in (0, 1); pyhf 0.7.6 ignores it without a scan.
+        return_results: also return the POI values used and their hypothesis tests; with
+            ``scan=None`` these are the six limits themselves.
+        hypotest_kwargs: as for :func:`hone.likelihood.infer.hypotest`; toy-based limits too.
+
+    Returns:
+        The observed limit (), the expected limits (list of five, -2 to +2 sigma), and with
+        ``return_results`` a pair (POI values, hypothesis tests). Roots can be differentiated with
+        respect to model and data (implicit function theorem). A limit that does not exist within
+        the POI's bounds, or whose fits do not converge, is NaN; the log says which and why.
+
+    Raises:
+        FitError: none of the limits exists; the message says why (NaN instead, inside ``jit``).
+        InputError: ``level`` outside (0, 1), or an unknown option.
+    """
+    if not 0 < level < 1:
+        raise InputError(f"level is {level}, it must lie in (0, 1)")
+    model = as_model(model)
+    _check_keywords(hypotest_kwargs)
+    if scan is not None:
+        return _scan_limits(data, model, scan, level, return_results, hypotest_kwargs)
+    if hypotest_kwargs.get("calctype") == "toybased":
+        return _toy_limits(data, model, level, return_results, hypotest_kwargs)
+    with said_if_slow(f"the limits of {model.config.npars} parameters"):
+        limits: Any = all_limits(data, model, level, **hypotest_kwargs)
+        if not is_traced(limits):
+            # Taking a JAX array apart would compile a program for each piece.
+            limits = np.asarray(limits)
+    if not is_traced(limits):
+        found = zip(LIMIT_NAMES, limits, strict=True)
+        limits = _reported(
+            limit
+            if np.isfinite(limit)
+            else missing_limit(name, data, model, level, **hypotest_kwargs)
+            for name, limit in found
+        )
+    result = (limits[0], list(limits[1:]))
+    if not return_results:
+        return result
+    tests = [
+        hypotest(mu, data, model, return_expected_set=True, **hypotest_kwargs)
+        for mu in limits
+        if np.isfinite(mu)
+    ]
+    return (*result, ([mu for mu in limits if np.isfinite(mu)], tests))
+
+
+def _reported(found: Iterable[Any]) -> list[np.ndarray]:
+    """Limits, NaN where there is a reason in the place of one; the reasons are logged.
+
+    Raises:
+        FitError: there are only reasons.
+    """
+    limits = list(found)
+    reasons = [text for text in limits if isinstance(text, str)]
+    if len(reasons) == len(limits):
+        raise FitError(reasons[0])
+    for text in reasons:
+        log.warning(text)
+    return [np.asarray(np.nan if isinstance(x, str) else x, dtype=float) for x in limits]
+
+
+def missing_limit(
+    name: str,
+    data: Any,
+    model: Model,
+    level: float = 0.05,
+    init_pars: Any = None,
+    par_bounds: Any = None,
+    fixed_params: Any = None,
+    **options: Any,
+) -> str:
+    """Why one of :data:`LIMIT_NAMES` does not exist; arguments as for :func:`upper_limit`."""
+    test_stat = options.get("test_stat", "qtilde")
+    setup = setup_for_test(model, test_stat, init_pars, par_bounds, fixed_params)
+    poi, data = require_poi(model), model.checked_data(data)
+    needed = [("the fit at POI = 0", setup.fixing(poi, 0.0))]
+    if name == LIMIT_NAMES[0]:
+        needed.insert(0, ("the fit of all parameters", setup))
+    for what, of_fit in needed:
+        if not fits(model, data, of_fit):
+            return f"the {name} limit does not exist: {failed_fit(what, model, data, of_fit)}"
+    low, high = float(setup.lower[poi]), float(setup.upper[poi])
+    return (
+        f"the {name} limit does not exist: CLs does not cross {level:g} for "
+        f"{model.config.poi_name!r} in [{low:g}, {high:g}], or a fit on the way did not converge; "
+        "widen the POI's bounds?"
+    )
+
+
+def all_limits(
+    data: Any,
+    model: Model,
+    level: float = 0.05,
+    init_pars: Any = None,
+    par_bounds: Any = None,
+    fixed_params: Any = None,
+    calctype: str = "asymptotics",
+    *,
+    test_stat: TestStatistic = "qtilde",
+    calc_base_dist: str = "normal",
+) -> Float[Array, " 6"]:
+    """Observed and expected asymptotic limits in one array, NaN for one that does not exist."""
+    check_options(calctype, {"test_stat": test_stat, "calc_base_dist": calc_base_dist})
+    if test_stat == "q0":
+        raise InputError("an upper limit needs test_stat 'q' or 'qtilde', not 'q0'")
+    setup = setup_for_test(model, test_stat, init_pars, par_bounds, fixed_params)
+    log_level = jnp.log(level) if is_traced(level) else np.log(level)
+    return _limits(model, model.checked_data(data), setup, log_level, test_stat, calc_base_dist)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(4, 5))
+def _find_limits(
+    model: Model,
+    data: Float[Array, " D"],
+    setup: FitSetup,
+    log_level: Float[Array, ""],
+    test_stat: TestStatistic,
+    calc_base_dist: str,
+) -> tuple[Float[Array, " 6"], Fitted]:
+    poi = require_poi(model)
+    likelihood = model.prepare()
+    return search_limits(likelihood, data, setup, poi, log_level, test_stat, calc_base_dist)
+
+
+@_find_limits.defjvp
+def _find_limits_jvp(test_stat, calc_base_dist, primals, tangents):  # type: ignore[no-untyped-def]
+    """Implicit function theorem: where ln CLs(mu, y) is constant, dmu = -(d/dy) / (d/dmu)."""
+    limits, fitted = _find_limits(*primals, test_stat, calc_base_dist)
+    model, data, setup, _ = primals
+    *others_dot, level_dot = tangents
+    poi = require_poi(model)
+
+    def log_cls(mu: Array, model: Model, data: Array, setup: FitSetup) -> Array:
+        q, q_asimov = test_statistics(
+            model.prepare(), data, setup, poi, mu[0], mu, fitted, test_stat
+        )
+        clsb, clb = log_ndtr(normal_quantiles(q, q_asimov, test_stat, calc_base_dist))
+        return clsb - clb
+
+    unit = jnp.ones_like(limits)
+    _, slope = jax.jvp(lambda mu: log_cls(mu, model, data, setup), (limits,), (unit,))
+    _, explicit = jax.jvp(
+        lambda *others: log_cls(limits, *others), (model, data, setup), tuple(others_dot)
+    )
+    nothing = jax.tree.map(jnp.zeros_like, fitted)
+    return (limits, fitted), ((level_dot - explicit) / slope, nothing)
+
+
+@partial(jax.jit, static_argnums=(4, 5))
+def _limits(
+    model: Model,
+    data: Float[Array, " D"],
+    setup: FitSetup,
+    log_level: Float[Array, ""],
+    test_stat: TestStatistic,
+    calc_base_dist: str,
+) -> Float[Array, " 6"]:
+    return _find_limits(model, data, setup, log_level, test_stat, calc_base_dist)[0]
+
+
+def _bounds(model: Model, hypotest_kwargs: dict[str, Any]) -> list[float]:
+    """The POI's bounds in the fits."""
+    given = hypotest_kwargs.get("par_bounds")
+    bounds = model.config.suggested_bounds() if given is None else given
+    return [float(x) for x in bounds[require_poi(model)]]
+
+
+def _check_keywords(hypotest_kwargs: dict[str, Any]) -> None:
+    fits = ("init_pars", "par_bounds", "fixed_params", "calctype")
+    options = {k: v for k, v in hypotest_kwargs.items() if k not in fits}
+    for name in ("rtol", "atol"):
+        if name in options:
+            raise InputError(f"{name!r} is no option: hone finds limits to machine precision")
+    check_options(hypotest_kwargs.get("calctype", "asymptotics"), options)
+
+
+def _toy_limits(
+    data: Any,
+    model: Model,
+    level: float,
+    return_results: bool,
+    hypotest_kwargs: dict[str, Any],
+) -> Any:
+    """Roots of CLs from toys, each sought around the asymptotic limit.
+
+    All POI values use the same random numbers, so that CLs falls as smoothly as toys allow; it
+    still falls in steps of one toy, and the root is where a step crosses the level.
+    """
+    toy_options = ("ntoys", "track_progress", "rng", "calctype")
+    shared = {k: v for k, v in hypotest_kwargs.items() if k not in toy_options}
+    around = upper_limit(data, model, level=level, **shared)
+    seed = int(np.random.default_rng(hypotest_kwargs.get("rng")).integers(2**63))
+    results: dict[float, Any] = {}
+
+    def excess(mu: float, curve: int) -> float:
+        if mu not in results:
+            options = hypotest_kwargs | {"rng": seed}
+            results[mu] = hypotest(mu, data, model, return_expected_set=True, **options)
+        observed, expected = results[mu]
+        return float([observed, *expected][curve]) - level
+
+    lower, upper = _bounds(model, hypotest_kwargs)
+    lower = max(lower, 0.0)
+
+    def root(curve: int, guess: float) -> float | str:
+        guess = guess if np.isfinite(guess) else upper
+        low, high = 0.8 * guess, min(1.25 * guess, upper)
+        missing = f"the {LIMIT_NAMES[curve]} limit does not exist: CLs from toys"
+        while excess(low, curve) < 0:
+            if low <= lower:
+                return f"{missing} is below {level:g} down to {model.config.poi_name!r} = {low:g}"
+            low = max(low / 2 if low > 1e-6 else 0.0, lower)
+        while excess(high, curve) > 0:
+            if high >= upper:
+                return (
+                    f"{missing} does not fall to {level:g} for {model.config.poi_name!r} up to "
+                    f"{upper:g}; widen the POI's bounds?"
+                )
+            high = min(2 * high, upper)
+        return float(toms748(excess, low, high, args=(curve,), rtol=1e-4))
+
+    limits = _reported(root(k, float(x)) for k, x in enumerate([around[0], *around[1]]))
+    result = (limits[0], limits[1:])
+    return (*result, (list(results), list(results.values()))) if return_results else result
+
+
+def _scan_limits(
+    data: Any,
+    model: Model,
+    scan: Any,
+    level: float,
+    return_results: bool,
+    hypotest_kwargs: dict[str, Any],
+) -> Any:
+    """Limits by linear interpolation of CLs between the points of ``scan``, as pyhf does."""
+    scan = np.asarray(scan, dtype=float)
+    results = [
+        hypotest(mu, data, model, return_expected_set=True, **hypotest_kwargs) for mu in scan
+    ]
+    curves = np.array([[observed, *expected] for observed, expected in results]).T
+
+    def crossing(name: str, curve: np.ndarray) -> float | str:
+        if curve.min() <= level <= curve.max():
+            return float(np.interp(level, curve[::-1], scan[::-1]))
+        return (
+            f"the {name} limit is not inside the scan: CLs goes from {curve[0]:.3g} to "
+            f"{curve[-1]:.3g} and does not reach {level:g}; extend the scan"
+        )
+
+    limits = _reported(map(crossing, LIMIT_NAMES, curves))
+    result = (limits[0], limits[1:])
+    return (*result, (scan, results)) if return_results else result

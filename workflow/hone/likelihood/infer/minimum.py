@@ -1,0 +1,357 @@
+"""The minimum of a likelihood within bounds, and its exact derivative.
+
+A damped Newton method on the parameters that are free and not held by a bound (projected
+Newton: Bertsekas, SIAM J. Control Optim. 20 (1982) 221; damping: Marquardt, J. SIAM 11 (1963)
+431). Many fits go side by side in one compiled loop, which evaluates the model once a turn.
+Searching and differentiating are apart: :func:`descend` is never differentiated, and
+:func:`attach` gives its result the derivative that follows from the implicit function theorem.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from hone.likelihood.histfactory.likelihood import BARRIER, EMPTY, Expansion, Likelihood
+
+__all__ = ["Minima", "attach", "covariance", "derivatives", "descend", "solve_moving"]
+
+_MAX_ITERATIONS = 400
+_TOLERANCE = 1e-20
+"""Bound on the decrease of -ln L that the last step taken was expected to bring."""
+_ROUNDING = 1e-13
+_STALLED = 1e-15
+"""Expected decrease that a step cannot bring for rounding, where parameters are degenerate."""
+_PATIENCE = 6
+_LONG_PATIENCE = 40
+"""Accepted steps in a row that promise less than the rounding of -ln L. Where edges of several
+empty bins meet at a bound, fits go round in circles of that size, with larger steps between that
+are refused."""
+_SINGULAR = 1e-7
+"""Pivot of the Hessian's Cholesky factor, scaled to a diagonal of 1, below which it is rounding."""
+
+
+class Minima(NamedTuple):
+    """Where the fits ended, L of them."""
+
+    pars: Float[Array, "L P"]
+    """Parameters, NaN where a fit did not converge, so that a failure is never a result."""
+    value: Float[Array, " L"]
+    """-ln L relative to the saturated model, infinite where a fit did not converge."""
+    gradient: Float[Array, "L P"]
+    """Derivative of ``value``; not zero for parameters that are fixed or at a bound."""
+    rates: Float[Array, "L B"]
+    evaluations: Int[Array, " L"]
+    """How often the model was evaluated, each time with gradient and Hessian."""
+
+
+class _State(NamedTuple):
+    """The best points so far with their expansions, and the points to try next."""
+
+    x: Float[Array, "L P"]
+    at: Expansion
+    trial: Float[Array, "L P"]
+    decrease: Float[Array, " L"]
+    damping: Float[Array, " L"]
+    cut: Bool[Array, " L"]
+    """Whether the point to try next was moved into the bounds, and by less than all its way."""
+    barrier: Float[Array, " L"]
+    staged: Bool[Array, " L"]
+    """Whether the barrier has been raised; it then comes down in stages."""
+    side: Float[Array, "L P"]
+    """On which side of zero parameters are whose slopes jump there: 1 or -1."""
+    converged: Bool[Array, " L"]
+    hopeless: Bool[Array, " L"]
+    """The start itself is not allowed: a rate is negative there."""
+    stalled: Int[Array, " L"]
+    """Careful steps in a row whose expected decrease was far below rounding."""
+    idle: Int[Array, " L"]
+    """Accepted steps in a row whose expected decrease was below rounding, however damped."""
+    evaluations: Int[Array, " L"]
+    iteration: Array
+
+
+def descend(
+    likelihood: Likelihood,
+    data: Float[Array, "L D"],
+    start: Float[Array, "L P"],
+    lower: Float[Array, " P"],
+    upper: Float[Array, " P"],
+    free: Float[Array, "L P"],
+) -> Minima:
+    """Follow -ln L downhill from each start to the minimum that it leads to.
+
+    Negative rates are not allowed: where a bin without events pulls its rate to zero, the minimum
+    lies on that edge, approached through a barrier that is lowered in stages (see
+    :meth:`Likelihood.nll`). Where interpolations have a kink at zero, a parameter stays on one side
+    until it comes to zero exactly; there it goes over, or stays if both sides rise.
+
+    Args:
+        likelihood: a prepared model.
+        data: bins and auxiliary data of each fit.
+        start: where to begin, inside the bounds; fixed parameters stay there.
+        lower: lower bounds.
+        upper: upper bounds.
+        free: 1 for parameters that float, 0 for fixed ones.
+    """
+    main = data[:, : likelihood.nominal.shape[-1]]
+    empty, events = main < EMPTY, main.sum(axis=1)
+    expand = jax.vmap(likelihood.expansion)
+    step_of = jax.vmap(_newton_step)
+    kinked = likelihood.layout.kinked
+
+    def body(state: _State) -> _State:
+        new = expand(state.trial, data, state.barrier, state.side)
+        # What has ended finds nothing better, and so stays as it is.
+        under_way = ~(state.converged | state.hopeless)
+        noise = 1 + jnp.abs(state.at.value) + 0.1 * jnp.sqrt(events)
+        better = under_way & (new.value <= state.at.value + _ROUNDING * noise)
+        better &= jnp.isfinite(new.value + new.hessian.sum((1, 2)) + new.gradient.sum(1))
+        careful = better & (state.damping <= 1e-2)
+        small = careful & (state.decrease < _STALLED * noise)
+        stalled = jnp.where(small, state.stalled + 1, 0)
+        promising = state.decrease >= _ROUNDING * noise
+        idle = jnp.where(better, jnp.where(promising, 0, state.idle + 1), state.idle)
+        enough = jnp.where(state.barrier > BARRIER, 1e-3 * state.barrier, _TOLERANCE)
+        settled = careful & ((state.decrease < enough) | (stalled >= _PATIENCE))
+        settled |= under_way & (idle >= _LONG_PATIENCE)
+        eased = jnp.where(state.damping > 1e-5, state.damping / 10, 0.0)
+        # Where a step was cut at bounds, parameter by parameter, and led nowhere, its direction
+        # was lost: it is tried again as a whole, up to the first bound, before it is damped.
+        whole = under_way & ~better & state.cut
+        harder = jnp.where(whole, state.damping, jnp.maximum(10 * state.damping, 1e-3))
+        damping = jnp.where(better, eased, harder)
+        x = _choose(better, state.trial, state.x)
+        at = jax.tree.map(lambda a, b: _choose(better, a, b), new, state.at)
+
+        # At a kink a parameter rests if -ln L rises on both sides, else it goes where it falls.
+        outward = at.gradient * state.side > 0
+        over = kinked & (x == 0) & (free > 0) & outward & (at.across * state.side > 0)
+        side = jnp.where(over, -state.side, state.side)
+        over = over.any(axis=1)
+        low = jnp.where(kinked & (side > 0), jnp.maximum(lower, 0.0), lower)
+        high = jnp.where(kinked & (side < 0), jnp.minimum(upper, 0.0), upper)
+
+        moving = _moving(x, at.gradient, low, high, free)
+        step, decrease = step_of(at.gradient, at.hessian, damping, moving)
+        # Rates of empty bins shrink to no less than a tenth at a time: beyond zero nothing is
+        # allowed, and a barrier close to it would throw the next step far away.
+        change = jnp.einsum("lp,lpb->lb", step, at.jacobian)
+        shrinking = empty & (at.rates > 0) & (change < 0)
+        reach = jnp.where(shrinking, -0.9 * at.rates / jnp.where(shrinking, change, 1.0), 1.0)
+        reach = reach.min(axis=1, initial=1.0)
+        step = step * reach[:, None]
+        room = jnp.where(step < 0, low - x, high - x) / jnp.where(step == 0, 1.0, step)
+        room = jnp.where(moving & (step != 0), room, 1.0)
+        first = jnp.clip(room.min(axis=1), 0.0, 1.0)
+        bound = jnp.where(step < 0, low, high)
+        up_to_bound = jnp.where(room <= first[:, None], bound, x + first[:, None] * step)
+        up_to_bound = jnp.where((first < 1)[:, None], up_to_bound, x + step)
+        trial = _choose(whole, up_to_bound, jnp.clip(x + step, low, high))
+        trial = jnp.where(moving, trial, x)
+
+        # A rate that would vanish raises the barrier, once; when settled at a high barrier, the
+        # fit goes on from the same point with a lower one.
+        raised = (reach < 1) & ~state.staged & better
+        lowered = settled & (state.barrier > BARRIER) & ~raised
+        moved = raised | lowered | over
+        barrier = jnp.where(lowered, jnp.maximum(state.barrier / 30, BARRIER), state.barrier)
+        at = at._replace(value=jnp.where(moved, jnp.inf, at.value))
+        return _State(
+            x=x,
+            at=at,
+            trial=_choose(moved, x, trial),
+            decrease=jnp.where(moved, jnp.inf, decrease),
+            damping=damping,
+            cut=(first < 1) & (first > 1e-3) & ~whole,
+            barrier=jnp.where(raised, 0.1, barrier),
+            staged=state.staged | raised,
+            side=side,
+            converged=state.converged | (settled & ~moved),
+            hopeless=state.hopeless | ((state.iteration == 0) & ~better),
+            stalled=stalled,
+            idle=idle,
+            evaluations=state.evaluations + under_way,
+            iteration=state.iteration + 1,
+        )
+
+    def going_on(state: _State) -> Bool[Array, ""]:
+        under_way = ~(state.converged | state.hopeless)
+        return under_way.any() & (state.iteration < _MAX_ITERATIONS)
+
+    fits, parameters = start.shape
+    bins = empty.shape[1]
+    no, full = jnp.zeros(fits, dtype=bool), jnp.ones(fits)
+    first = _State(
+        x=start,
+        at=Expansion(
+            jnp.inf * full,
+            jnp.zeros((fits, parameters)),
+            jnp.zeros((fits, parameters)),
+            jnp.zeros((fits, parameters, parameters)),
+            jnp.ones((fits, bins)),
+            jnp.zeros((fits, parameters, bins)),
+        ),
+        trial=start,
+        decrease=jnp.inf * full,
+        damping=0 * full,
+        cut=no,
+        barrier=BARRIER * full,
+        staged=no,
+        side=jnp.where(start >= 0, 1.0, -1.0),
+        converged=no,
+        hopeless=no,
+        stalled=jnp.zeros(fits, dtype=int),
+        idle=jnp.zeros(fits, dtype=int),
+        evaluations=jnp.zeros(fits, dtype=int),
+        iteration=jnp.array(0),
+    )
+    last = jax.lax.while_loop(going_on, body, first)
+    return Minima(
+        _choose(last.converged, last.x, jnp.nan),
+        jnp.where(last.converged, last.at.value, jnp.inf),
+        last.at.gradient,
+        last.at.rates,
+        last.evaluations,
+    )
+
+
+@jax.custom_jvp
+def attach(
+    likelihood: Likelihood,  # noqa: ARG001 -- this and what follows is for the derivative
+    data: Float[Array, " D"],  # noqa: ARG001
+    pars: Float[Array, " P"],
+    lower: Float[Array, " P"],  # noqa: ARG001
+    upper: Float[Array, " P"],  # noqa: ARG001
+    free: Float[Array, " P"],
+    held: Float[Array, " P"],
+) -> Float[Array, " P"]:
+    """The fitted ``pars`` as a differentiable function of what they were fitted to.
+
+    Derivatives, of any order, follow from the implicit function theorem at the minimum.
+
+    Args:
+        likelihood: a prepared model.
+        data: bins and auxiliary data.
+        pars: the minimum, as found by :func:`descend`; not differentiated.
+        lower: lower bounds.
+        upper: upper bounds.
+        free: 1 for parameters that float, 0 for fixed ones.
+        held: values of the fixed parameters (entries of others do not matter).
+    """
+    return jnp.where(free > 0, pars, held)
+
+
+@attach.defjvp
+def _attach_jvp(primals, tangents):  # type: ignore[no-untyped-def]
+    likelihood, data, _, lower, upper, free, _ = primals
+    likelihood_dot, data_dot, _, lower_dot, upper_dot, _, fixed_dot = tangents
+    x = attach(*primals)
+    gradient, hessian = derivatives(likelihood, x, data)
+    moving = _moving(x, gradient, lower, upper, free)
+    # At a kink, where both sides rise, a parameter stays.
+    moving &= ~(likelihood.layout.kinked & (x == 0) & (gradient > 0))
+    # Parameters that do not move follow their fixed value or their bound.
+    bound_dot = jnp.where(x <= lower, lower_dot, upper_dot)
+    held_dot = jnp.where(moving, 0.0, jnp.where(free > 0, bound_dot, fixed_dot))
+    _, explicit_dot = jax.jvp(
+        lambda model, d: jax.grad(Likelihood.nll, argnums=1)(model, x, d),
+        (likelihood, data),
+        (likelihood_dot, data_dot),
+    )
+    return x, held_dot - solve_moving(hessian, explicit_dot + hessian @ held_dot, moving)
+
+
+@jax.custom_jvp
+def derivatives(
+    likelihood: Likelihood, pars: Float[Array, " P"], data: Float[Array, " D"]
+) -> tuple[Float[Array, " P"], Float[Array, "P P"]]:
+    """Gradient and Hessian of -ln L, in closed form until they are differentiated themselves."""
+    expansion = likelihood.expansion(pars, data)
+    return expansion.gradient, expansion.hessian
+
+
+@derivatives.defjvp
+def _derivatives_jvp(primals, tangents):  # type: ignore[no-untyped-def]
+    def by_jax(*args):  # type: ignore[no-untyped-def]
+        return jax.grad(Likelihood.nll, argnums=1)(*args), jax.hessian(Likelihood.nll, argnums=1)(
+            *args
+        )
+
+    return derivatives(*primals), jax.jvp(by_jax, primals, tangents)[1]
+
+
+def solve_moving(
+    hessian: Float[Array, "P P"],
+    vector: Float[Array, " P"],
+    moving: Bool[Array, " P"],
+    damping: Float[Array, ""] | float = 0.0,
+) -> Float[Array, " P"]:
+    """Solve with the Hessian of the moving parameters; zero for the others.
+
+    A relative 1e-14 on the diagonal keeps a parameter without any effect (a free factor on an
+    empty bin) from making the matrix singular: it then stays where it is.
+    """
+    scale = jnp.abs(jnp.diagonal(hessian))
+    scale = jnp.maximum(scale, 1e-12 * jnp.max(jnp.where(moving, scale, 0.0)) + 1e-300)
+    both = moving[:, None] & moving[None, :]
+    unit = jnp.eye(moving.size)
+    raised = jnp.where(moving, (damping + 1e-14) * scale, 0.0)
+    matrix = jnp.where(both, hessian, unit) + unit * raised
+    factor = jax.lax.linalg.cholesky(matrix, symmetrize_input=False)
+    column = jnp.where(moving, vector, 0.0)[:, None]
+    solve = jax.lax.linalg.triangular_solve
+    half = solve(factor, column, left_side=True, lower=True)
+    return solve(factor, half, left_side=True, lower=True, transpose_a=True)[:, 0]
+
+
+def covariance(
+    likelihood: Likelihood,
+    pars: Float[Array, " P"],
+    data: Float[Array, " D"],
+    free: Bool[Array, " P"],
+) -> tuple[Float[Array, "P P"], Float[Array, "P P"]]:
+    """Inverse Hessian of -ln L in the free parameters, zero for the others; and the Hessian.
+
+    Of the likelihood itself, without the barrier that searches need near empty bins. NaN where
+    -ln L does not curve upwards in every direction, to the digits that there are.
+    """
+    hessian = likelihood.expansion(pars, data, barrier=0.0).hessian
+    diagonal = jnp.where(free, jnp.diagonal(hessian), 1.0)
+    scale = 1 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, jnp.nan))
+    both = free[:, None] & free[None, :]
+    unit = jnp.eye(free.size)
+    factor = jnp.linalg.cholesky(jnp.where(both, hessian * scale[:, None] * scale, unit))
+    pivots = jnp.diagonal(factor)
+    factor = jnp.where(pivots.min() > _SINGULAR, factor, jnp.nan)
+    half = jax.scipy.linalg.solve_triangular(factor, unit, lower=True)
+    return jnp.where(both, (half.T @ half) * scale[:, None] * scale, 0.0), hessian
+
+
+def _newton_step(
+    gradient: Float[Array, " P"],
+    hessian: Float[Array, "P P"],
+    damping: Float[Array, ""],
+    moving: Bool[Array, " P"],
+) -> tuple[Float[Array, " P"], Float[Array, ""]]:
+    """Damped step in the moving parameters, and the decrease of -ln L that it promises."""
+    step = -solve_moving(hessian, gradient, moving, damping)
+    return step, -0.5 * gradient @ step
+
+
+def _moving(
+    x: Float[Array, "*L P"],
+    gradient: Float[Array, "*L P"],
+    lower: Float[Array, " P"],
+    upper: Float[Array, " P"],
+    free: Float[Array, "*L P"],
+) -> Bool[Array, "*L P"]:
+    """Parameters that are free and not pushed against a bound."""
+    held = ((x <= lower) & (gradient > 0)) | ((x >= upper) & (gradient < 0))
+    return (free > 0) & ~held
+
+
+def _choose(condition: Bool[Array, " L"], yes: Array, no: Array | float) -> Array:
+    """``where`` over the fits, whatever else an array's axes are."""
+    return jnp.where(condition.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)

@@ -1,0 +1,287 @@
+"""Maximum-likelihood fits, as ``pyhf.infer.mle``."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyhf
+from jaxtyping import Array, Float
+from scipy.optimize import OptimizeResult
+
+from hone.errors import InputError
+from hone.likelihood.histfactory import Model, from_pyhf
+from hone.likelihood.histfactory.likelihood import Likelihood
+from hone.likelihood.histfactory.model import as_floats
+from hone.likelihood.infer.failures import failed_fit, no_uncertainties
+from hone.likelihood.infer.minimum import attach, covariance, descend
+
+__all__ = [
+    "FitSetup",
+    "as_model",
+    "checked_setup",
+    "fit",
+    "fits",
+    "fixed_poi_fit",
+    "is_traced",
+    "require_poi",
+]
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class FitSetup:
+    """Start, bounds and freedom of the parameters, each float64 (P,), in pyhf's order."""
+
+    start: Float[Array, " P"]
+    lower: Float[Array, " P"]
+    upper: Float[Array, " P"]
+    free: Float[Array, " P"]
+    """1 for parameters that float, 0 for fixed ones."""
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        init_pars: Any = None,
+        par_bounds: Any = None,
+        fixed_params: Any = None,
+    ) -> "FitSetup":
+        """Fill what is None with the model's suggestions.
+
+        Raises:
+            InputError: a wrong length, or a start outside its bounds.
+        """
+        config = model.config
+        init_pars = config.suggested_init() if init_pars is None else init_pars
+        par_bounds = config.suggested_bounds() if par_bounds is None else par_bounds
+        fixed_params = config.suggested_fixed() if fixed_params is None else fixed_params
+        start, bounds, fixed = (as_floats(x) for x in (init_pars, par_bounds, fixed_params))
+        for name, array, shape in (
+            ("init_pars", start, (config.npars,)),
+            ("par_bounds", bounds, (config.npars, 2)),
+            ("fixed_params", fixed, (config.npars,)),
+        ):
+            if array.shape != shape:
+                raise InputError(f"{name} has shape {array.shape}, the model needs {shape}")
+        setup = cls(start, bounds[:, 0], bounds[:, 1], 1.0 - fixed)
+        setup.check(config.par_names)
+        return setup
+
+    def check(self, names: list[str]) -> None:
+        """Refuse a start outside its bounds (only where the values are known, not under ``jit``).
+
+        Raises:
+            InputError: names the parameter, its start and its bounds.
+        """
+        for k, name in enumerate(names):
+            self.check_value(k, self.start[k], name)
+
+    def check_value(self, index: int, value: Any, name: str) -> None:
+        """The same for one parameter and a value it is about to be fixed at."""
+        low, up = self.lower[index], self.upper[index]
+        if not is_traced(value, low, up) and not low <= value <= up:
+            raise InputError(
+                f"parameter {name!r} is at {value:g}, outside its bounds [{low:g}, {up:g}]: "
+                "change the value or widen the bounds"
+            )
+
+    def fixing(self, index: int, value: Any) -> "FitSetup":
+        """The same with one parameter fixed at ``value``."""
+        at = np.arange(len(self.lower)) == index
+        return FitSetup(
+            jnp.where(at, value, self.start), self.lower, self.upper, jnp.where(at, 0.0, self.free)
+        )
+
+    def not_below(self, index: int, value: float) -> "FitSetup":
+        """The same with one parameter bounded from below, its start within."""
+        at = np.arange(len(self.lower)) == index
+        module: Any = jnp if is_traced(self.start, self.lower) else np
+        lower, start = (
+            module.where(at, module.maximum(x, value), x) for x in (self.lower, self.start)
+        )
+        return FitSetup(start, lower, self.upper, self.free)
+
+    def held_at(self, pars: Float[Array, "*K P"]) -> Float[Array, "*K P"]:
+        """``pars`` with the fixed parameters put to their values."""
+        return jnp.where(self.free > 0, pars, self.start)
+
+    def starts(self, likelihood: Likelihood) -> Float[Array, "4 P"]:
+        """Where fits begin: several, as shifts of templates make likelihoods with several minima.
+
+        The start itself, and all normally constrained parameters at +1 sigma of their constraints,
+        at -1 sigma, and at one or the other in turn; fixed parameters stay where they are.
+        """
+        variance = likelihood.inverse_variance
+        sigma = jnp.where(variance > 0, 1 / jnp.sqrt(jnp.where(variance > 0, variance, 1.0)), 0.0)
+        turns = sigma * (-1.0) ** np.arange(sigma.size)
+        shifts = jnp.stack([jnp.zeros_like(sigma), sigma, -sigma, turns])
+        starts = self.start + shifts
+        return self.held_at(jnp.clip(starts, self.lower, self.upper))
+
+    def minimise(self, likelihood: Likelihood, data: Float[Array, " D"]) -> Float[Array, " P"]:
+        """Parameters of the best fit, differentiable; NaN where it did not converge."""
+        frozen, d, setup = jax.lax.stop_gradient((likelihood, data, self))
+        starts = setup.starts(frozen)
+        shape = (len(starts), 1)
+        free = jnp.tile(setup.free, shape)
+        found = descend(frozen, jnp.tile(d, shape), starts, setup.lower, setup.upper, free)
+        best = jnp.argmin(found.value)
+        bounds = self.lower, self.upper
+        return attach(likelihood, data, found.pars[best], *bounds, self.free, self.start)
+
+
+def fit(
+    data: Any,
+    pdf: Model | pyhf.Model,
+    init_pars: Any = None,
+    par_bounds: Any = None,
+    fixed_params: Any = None,
+    **kwargs: Any,
+) -> Any:
+    """Fit all parameters that are not fixed, as ``pyhf.infer.mle.fit``.
+
+    Args:
+        data: observed bins and auxiliary data, float (D,).
+        pdf: the model; a pyhf model is compiled first.
+        init_pars: starting values (P,); the model's suggestion if None.
+        par_bounds: bounds (P, 2); the model's suggestion if None.
+        fixed_params: True for parameters kept at their start (P,); the suggestion if None.
+        kwargs: what to return as well, each False by default: ``return_uncertainties`` (turns the
+            parameters into pairs (P, 2) with their uncertainties, from the inverse Hessian at the
+            minimum, 0 for fixed ones), ``return_correlations`` (P, P), ``return_fitted_val`` (the
+            minimum of -2 ln L) and ``return_result_obj`` (a ``scipy.optimize.OptimizeResult``).
+
+    Returns:
+        Fitted parameters, float64 (P,), or a tuple of them and what was asked for, in pyhf's
+        order. All can be differentiated with respect to model and data.
+
+    Raises:
+        FitError: the fit did not converge (NaN instead, inside ``jit``).
+        InputError: a wrong length, a start outside its bounds, an unknown option.
+    """
+    model = as_model(pdf)
+    setup = FitSetup.of(model, init_pars, par_bounds, fixed_params)
+    return _checked_fit("the fit of all parameters", data, model, setup, **kwargs)
+
+
+def fixed_poi_fit(
+    poi_val: Any,
+    data: Any,
+    pdf: Model | pyhf.Model,
+    init_pars: Any = None,
+    par_bounds: Any = None,
+    fixed_params: Any = None,
+    **kwargs: Any,
+) -> Any:
+    """Fit with the POI fixed at ``poi_val``, as ``pyhf.infer.mle.fixed_poi_fit``.
+
+    Arguments, returns and errors as :func:`fit`; also raises ``pyhf.exceptions.UnspecifiedPOI``
+    for a model without POI.
+    """
+    model = as_model(pdf)
+    poi = require_poi(model)
+    setup = FitSetup.of(model, init_pars, par_bounds, fixed_params)
+    setup.check_value(poi, poi_val, str(model.config.poi_name))
+    return _checked_fit(
+        f"the fit at POI = {poi_val}", data, model, setup.fixing(poi, poi_val), **kwargs
+    )
+
+
+def _checked_fit(what: str, data: Any, model: Model, setup: FitSetup, **options: Any) -> Any:
+    unknown = set(options) - set(_FIT_OPTIONS)
+    if unknown:
+        raise InputError(
+            f"{min(unknown)!r} is no option of hone's fit, allowed: {', '.join(_FIT_OPTIONS)}; "
+            "there is one method of minimisation, and it converges to machine precision"
+        )
+    uncertainties, correlations, value, result = (options.get(o, False) for o in _FIT_OPTIONS)
+    data = model.checked_data(data)
+    pars, minimum = _fit(model, data, setup)
+    if not is_traced(minimum) and not bool(np.isfinite(minimum)):
+        raise failed_fit(what, model, data, setup)
+    errors: Any = None
+    matrix: Any = None
+    if uncertainties or correlations or result:
+        errors, matrix, hessian = _uncertainties(model, data, setup, pars)
+        if not is_traced(errors) and not np.isfinite(errors).all():
+            raise no_uncertainties(model, hessian, setup.free)
+    shown = jnp.stack([pars, errors], axis=1) if uncertainties else pars
+    returns = [shown] + [matrix] * correlations + [minimum] * value
+    if result:
+        returns += [OptimizeResult(x=shown, fun=minimum, success=True, unc=errors, corr=matrix)]
+    return tuple(returns) if len(returns) > 1 else returns[0]
+
+
+def fits(model: Model, data: Float[Array, " D"], setup: FitSetup) -> bool:
+    """Whether a fit converges, and is not of a likelihood of zero."""
+    return bool(np.isfinite(_fit(model, data, setup)[1]))
+
+
+_FIT_OPTIONS = (
+    "return_uncertainties",
+    "return_correlations",
+    "return_fitted_val",
+    "return_result_obj",
+)
+
+
+@jax.jit
+def _fit(model: Model, data: Float[Array, " D"], setup: FitSetup) -> tuple[Array, Array]:
+    likelihood = model.prepare()
+    pars = setup.minimise(likelihood, data)
+    return pars, -2 * likelihood.logpdf(pars, data)
+
+
+@jax.jit
+def _uncertainties(
+    model: Model, data: Float[Array, " D"], setup: FitSetup, pars: Float[Array, " P"]
+) -> tuple[Float[Array, " P"], Float[Array, "P P"], Float[Array, "P P"]]:
+    """Uncertainties and correlations of the free parameters, and the Hessian they come from."""
+    inverse, hessian = covariance(model.prepare(), pars, data, setup.free > 0)
+    errors = jnp.sqrt(jnp.diagonal(inverse))
+    scale = jnp.where(errors > 0, errors, 1.0)
+    return errors, inverse / (scale[:, None] * scale[None, :]), hessian
+
+
+def as_model(pdf: Model | pyhf.Model) -> Model:
+    """The model itself, or the compiled form of a pyhf model."""
+    return pdf if isinstance(pdf, Model) else from_pyhf(pdf)
+
+
+def require_poi(model: Model) -> int:
+    """Index of the POI.
+
+    Raises:
+        pyhf.exceptions.UnspecifiedPOI: the model has none.
+    """
+    if model.config.poi_index is None:
+        raise pyhf.exceptions.UnspecifiedPOI(
+            "No POI is defined. A POI is required to fit with a fixed POI or to test a hypothesis."
+        )
+    return model.config.poi_index
+
+
+def checked_setup(
+    model: Model, init_pars: Any = None, par_bounds: Any = None, fixed_params: Any = None
+) -> FitSetup:
+    """Start and bounds of a test, with a POI that exists and floats.
+
+    Raises:
+        pyhf.exceptions.UnspecifiedPOI: the model has no POI.
+        pyhf.exceptions.InvalidModel: the POI is fixed.
+    """
+    poi = require_poi(model)
+    setup = FitSetup.of(model, init_pars, par_bounds, fixed_params)
+    if not is_traced(setup.free) and setup.free[poi] == 0:
+        raise pyhf.exceptions.InvalidModel(
+            f"POI at index [{poi}] is set as fixed, which makes profile likelihood ratio based "
+            "inference impossible. Please unfix the POI to continue."
+        )
+    return setup
+
+
+def is_traced(*arrays: Any) -> bool:
+    """True inside a JAX transformation, where values cannot be looked at."""
+    return any(isinstance(array, jax.core.Tracer) for array in arrays)

@@ -1,0 +1,175 @@
+"""Figures of merit on nominal Asimov data: no observation, no fit to pull the parameters.
+
+Nominal Asimov data is what the model expects at its suggested parameters, with the POI at 0 for
+exclusion and at 1 for discovery and for sigma_mu.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import pyhf
+from jax.scipy.special import ndtri
+from jaxtyping import Array, Bool, Float, Int
+
+from hone.likelihood.histfactory import Model
+from hone.likelihood.infer.asymptotics import TestStatistic, safe_sqrt
+from hone.likelihood.infer.hypotest import hypotest
+from hone.likelihood.infer.minimum import descend, solve_moving
+from hone.likelihood.infer.mle import FitSetup, as_model, checked_setup, require_poi
+
+__all__ = [
+    "asimov_limit",
+    "asimov_qmu",
+    "expected_cls",
+    "expected_p0",
+    "nominal_asimov",
+    "nominal_hessian",
+    "sigma_mu",
+]
+
+_MAX_ROUNDS = 40
+_SETTLED = 1e-9
+"""Relative change of a limit at which its search ends."""
+
+
+def nominal_asimov(model: Model | pyhf.Model, poi: float) -> Float[Array, " D"]:
+    """Expected data (D,) at the suggested parameters with the POI at ``poi``."""
+    model = as_model(model)
+    return model.expected_data(_nominal_setup(model, poi).start)
+
+
+def expected_cls(model: Model | pyhf.Model, mu: Any = 1.0) -> list[Float[Array, ""]]:
+    """Five expected CLs at ``mu``, -2 to +2 sigma, on nominal Asimov data."""
+    model = as_model(model)
+    expected: list[Float[Array, ""]] = hypotest(
+        mu, nominal_asimov(model, 0.0), model, return_expected_set=True
+    )[1]
+    return expected
+
+
+def expected_p0(model: Model | pyhf.Model) -> Float[Array, ""]:
+    """Expected discovery p-value for a signal of strength 1, on nominal Asimov data."""
+    model = as_model(model)
+    p0: Float[Array, ""] = hypotest(0.0, nominal_asimov(model, 1.0), model, test_stat="q0")
+    return p0
+
+
+def sigma_mu(model: Model | pyhf.Model) -> Float[Array, ""]:
+    """Expected uncertainty of the POI: root of its entry of the inverse Hessian of -ln L.
+
+    At POI = 1 on nominal Asimov data, where the suggested parameters are the best fit; parameters
+    that the model fixes are left out.
+    """
+    return _sigma_mu(as_model(model))
+
+
+@jax.jit
+def _sigma_mu(model: Model) -> Float[Array, ""]:
+    hessian, free = nominal_hessian(model)
+    poi = require_poi(model)
+    unit = jnp.zeros(free.size).at[poi].set(1.0)
+    return jnp.sqrt(solve_moving(hessian, unit, free)[poi])
+
+
+@jax.jit
+def nominal_hessian(model: Model) -> tuple[Float[Array, "P P"], Bool[Array, " P"]]:
+    """Hessian of -ln L at POI = 1 on nominal Asimov data, and which parameters are free."""
+    setup = _nominal_setup(model, 1.0)
+    likelihood = model.prepare()
+    data = likelihood.expected_data(setup.start)
+    free = jnp.asarray(model.config.suggested_fixed()) == 0
+    return likelihood.expansion(setup.start, data).hessian, free
+
+
+@partial(jax.jit, static_argnames="test_stat")
+def asimov_qmu(
+    model: Model, mu: Float[Array, ""] | float, test_stat: TestStatistic = "qtilde"
+) -> Float[Array, ""]:
+    """Test statistic of the nominal Asimov data, from one fit, for use in training.
+
+    q_A at ``mu`` of the data expected at POI 0, or (q0) q_0 of the data expected at POI ``mu``.
+    q_A is fitted from one start, the suggested parameters. For q_0 all starts of a fit are taken:
+    without the signal that is in the data, pulls are large, and a training that is shown one of
+    several minima learns to make others. The fitted parameters are held constant in
+    derivatives, which by the envelope theorem leaves first derivatives exact; second derivatives
+    are not: see :func:`hone.likelihood.infer.hypotest` for those.
+    NaN if the fit did not converge.
+    """
+    true_poi, tested = (mu, 0.0) if test_stat == "q0" else (0.0, mu)
+    setup = _nominal_setup(model, tested)
+    likelihood = model.prepare()
+    data = likelihood.expected_data(_nominal_setup(model, true_poi).start)
+    frozen, fixed_data, start = jax.lax.stop_gradient((likelihood, data, setup.start))
+    starts = setup.starts(frozen) if test_stat == "q0" else start[None]
+    shape = (len(starts), 1)
+    found = descend(
+        frozen, jnp.tile(fixed_data, shape), starts, setup.lower, setup.upper,
+        jnp.tile(setup.free, shape),
+    )  # fmt: skip
+    pars = jax.lax.stop_gradient(found.pars[jnp.argmin(found.value)])
+    return 2 * likelihood.nll(setup.held_at(pars), data)
+
+
+@partial(jax.jit, static_argnames="level")
+def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
+    """Median expected upper limit on nominal Asimov data, for use in training.
+
+    CLs = ``level`` where sqrt(q_A) is a known number (arXiv:1007.1727, eq. 89), which Newton's
+    method finds in a few fits. Each starts where the last one ended, which is close but may not be
+    allowed at a smaller POI, and at the suggested parameters. The limit is differentiated
+    through this root: d limit = -(d q_A) / (d q_A / d mu), both exact by the envelope theorem.
+    It may lie beyond the POI's bounds, where an observable that still has to learn is worth little.
+    NaN if a fit did not converge.
+    """
+    poi = require_poi(model)
+    setup = _nominal_setup(model, 0.0)
+    likelihood = model.prepare()
+    data = likelihood.expected_data(setup.start)
+    frozen = jax.lax.stop_gradient((likelihood, data))
+    start = jax.lax.stop_gradient(setup.start)
+    wanted = -ndtri(level / 2)
+    upper = jnp.asarray(setup.upper).at[poi].set(jnp.inf)
+
+    def going_on(state: _Search) -> Bool[Array, ""]:
+        return ~state.settled & (state.rounds < _MAX_ROUNDS)
+
+    def step(state: _Search) -> _Search:
+        starts = jnp.stack([state.pars, start]).at[:, poi].set(state.mu)
+        found = descend(
+            frozen[0], jnp.stack([frozen[1]] * 2), starts, setup.lower, upper,
+            jnp.stack([setup.free] * 2),
+        )  # fmt: skip
+        best = jnp.argmin(found.value)
+        root = safe_sqrt(2 * found.value[best])
+        # d sqrt(q) / d mu with the other parameters following, by the envelope theorem
+        slope = found.gradient[best, poi] / root
+        newer = state.mu + (wanted - root) / slope
+        newer = jnp.clip(newer, state.mu / 4, 4 * state.mu)
+        settled = (jnp.abs(newer - state.mu) < _SETTLED * state.mu) | ~jnp.isfinite(root)
+        pars, gradient = found.pars[best], found.gradient[best, poi]
+        return _Search(newer, pars, gradient, settled, state.rounds + 1)
+
+    nothing = jnp.zeros(())
+    last = jax.lax.while_loop(
+        going_on, step, _Search(jnp.ones(()), start, nothing, jnp.array(False), jnp.array(0))
+    )
+    mu = jnp.where(last.settled, last.mu, jnp.nan)
+    value = likelihood.nll(last.pars.at[poi].set(mu), data)
+    return mu - (value - jax.lax.stop_gradient(value)) / last.slope
+
+
+class _Search(NamedTuple):
+    """Where the search for a limit stands."""
+
+    mu: Float[Array, ""]
+    pars: Float[Array, " P"]
+    slope: Float[Array, ""]
+    settled: Bool[Array, ""]
+    rounds: Int[Array, ""]
+
+
+def _nominal_setup(model: Model, poi: Any) -> FitSetup:
+    """Suggested start and bounds with the POI fixed at ``poi``."""
+    return checked_setup(model).fixing(require_poi(model), poi)

@@ -1,0 +1,315 @@
+"""The fits behind a hypothesis test, and the test statistics that follow from them."""
+
+import logging
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from hone.errors import FitError
+from hone.likelihood.histfactory import Model
+from hone.likelihood.histfactory.likelihood import Likelihood
+from hone.likelihood.infer.asymptotics import (
+    LogPValues,
+    TestStatistic,
+    log_pvalues,
+    normal_quantiles,
+)
+from hone.likelihood.infer.failures import failed_fit
+from hone.likelihood.infer.minimum import Minima, attach, descend
+from hone.likelihood.infer.mle import FitSetup, checked_setup, fits, is_traced, require_poi
+
+__all__ = [
+    "Fitted",
+    "asimov_poi",
+    "best_start",
+    "failed_test",
+    "log_hypotest",
+    "setup_for_test",
+    "test_statistic",
+    "test_statistics",
+    "tested_poi",
+]
+
+log = logging.getLogger(__name__)
+
+_CLOSE = 1e-8
+"""POI below which sqrt(q_A) is taken as linear."""
+_ABOVE = 1e-9
+"""Relative difference of -ln L above which a fit has missed the minimum."""
+
+
+class Fitted(NamedTuple):
+    """Parameters of the fits behind tests of the POI."""
+
+    free: Float[Array, " P"]
+    """Best fit of all parameters to the data."""
+    asimov: Float[Array, " P"]
+    """Best fit to the data at the Asimov POI; it defines the Asimov data."""
+    fixed: Float[Array, " P"]
+    """Best fit to the data at the tested POI."""
+    fixed_asimov: Float[Array, "N P"]
+    """Best fits to the Asimov data at N tested POI values."""
+
+
+@partial(jax.jit, static_argnames=("test_stat", "calc_base_dist"))
+def log_hypotest(
+    mu: Float[Array, ""] | float,
+    data: Float[Array, " D"],
+    model: Model,
+    setup: FitSetup,
+    test_stat: TestStatistic = "qtilde",
+    calc_base_dist: str = "normal",
+) -> LogPValues:
+    """Logarithms of the p-values of a test; unlike p-values, they never underflow."""
+    near = _off_zero(mu, test_stat)
+    q, q_asimov, _ = _test(near, data, model, setup, test_stat)
+    return log_pvalues(q, q_asimov, test_stat, calc_base_dist, _ratio(mu, near))
+
+
+@partial(jax.jit, static_argnames="test_stat")
+def test_statistic(
+    mu: Float[Array, ""] | float,
+    data: Float[Array, " D"],
+    model: Model,
+    setup: FitSetup,
+    test_stat: TestStatistic,
+) -> tuple[Float[Array, ""], Float[Array, ""], Fitted]:
+    """The statistic as pyhf's calculator gives it (in units of -mu-hat / sigma), q_A, the fits."""
+    near = _off_zero(mu, test_stat)
+    q, q_asimov, fitted = _test(near, data, model, setup, test_stat)
+    _, clb = normal_quantiles(q, jnp.full(6, q_asimov), test_stat)
+    return -clb[0], q_asimov * _ratio(mu, near) ** 2, fitted
+
+
+def _off_zero(mu: Float[Array, ""] | float, test_stat: TestStatistic) -> Float[Array, ""]:
+    """Where the statistics of a test at ``mu`` are computed.
+
+    At 0 the q_A of an exclusion is rounding, and so is its derivative: the limit from above is
+    taken, a hair away.
+    """
+    mu = jnp.asarray(mu, dtype=float)
+    return mu if test_stat == "q0" else jnp.where(jnp.abs(mu) < _CLOSE, _CLOSE, mu)
+
+
+def _ratio(mu: Float[Array, ""] | float, near: Float[Array, ""]) -> Float[Array, ""]:
+    return mu / jnp.where(near == 0, 1.0, near) + (near == 0)
+
+
+def _test(
+    mu: Float[Array, ""] | float,
+    data: Float[Array, " D"],
+    model: Model,
+    setup: FitSetup,
+    test_stat: TestStatistic,
+) -> tuple[Float[Array, ""], Float[Array, ""], Fitted]:
+    poi, mu = require_poi(model), jnp.asarray(mu, dtype=float)
+    likelihood = model.prepare()
+    frozen = jax.lax.stop_gradient((likelihood, data, setup, mu))
+    fitted = fit_for_test(*frozen[:3], poi, frozen[3], test_stat)
+    q, q_asimov = test_statistics(likelihood, data, setup, poi, mu, mu[None], fitted, test_stat)
+    return q, q_asimov[0], fitted
+
+
+def fit_for_test(
+    likelihood: Likelihood,
+    data: Float[Array, " D"],
+    setup: FitSetup,
+    poi: int,
+    mu: Float[Array, ""],
+    test_stat: TestStatistic,
+) -> Fitted:
+    """Search the four minima that a test of one POI value needs; not differentiable.
+
+    In turns of one loop, so that the fit is compiled once: free and Asimov fits, then the fits at
+    the tested value, to the data and to the Asimov data, which begin where the first ended too.
+    Where the data are described better at the tested value than by the free fit, that had missed
+    its minimum, and begins again from there.
+    """
+    asimov = setup.fixing(poi, asimov_poi(test_stat))
+    tested = setup.fixing(poi, mu)
+    starts = jnp.stack([s.starts(likelihood) for s in (setup, asimov, tested)])
+    count = starts.shape[1] + 1
+    of_data = jnp.repeat(jnp.array([True, False]), count)[:, None]
+
+    def found_in(turn: Array, known: _Known) -> Minima:
+        first, again = turn == 0, turn == 2
+        free_data = jnp.where(again, known.fixed, known.free)
+        to_data = jnp.where(turn == 1, tested.held_at(known.free), setup.held_at(free_data))
+        to_asimov = jnp.where(first, asimov.start, tested.held_at(known.asimov))
+        others = jnp.where(turn == 1, starts[2], starts[0]), jnp.where(first, starts[1], starts[2])
+        begin = jnp.concatenate([to_data[None], others[0], to_asimov[None], others[1]])
+        expected = likelihood.expected_data(known.asimov)
+        free = jnp.where(
+            of_data,
+            jnp.where(turn == 1, tested.free, setup.free),
+            jnp.where(first, asimov.free, tested.free),
+        )
+        dataset = jnp.where(of_data | first, data, expected)
+        return best_start(
+            descend(likelihood, dataset, begin, setup.lower, setup.upper, free), count
+        )
+
+    def body(state: tuple[Array, _Known]) -> tuple[Array, _Known]:
+        turn, known = state
+        found = found_in(turn, known)
+        one, two = found.pars
+        value = found.value[0]
+        new = (
+            known._replace(free=one, free_value=value, asimov=two),
+            known._replace(fixed=one, fixed_value=value, fixed_asimov=two),
+            known._replace(free=one, free_value=value),
+        )
+        chosen = jax.tree.map(lambda *x: jnp.stack(x)[turn], *new)
+        return turn + 1, chosen
+
+    def going_on(state: tuple[Array, _Known]) -> Array:
+        turn, known = state
+        missed = known.fixed_value < known.free_value - _ABOVE * (1 + jnp.abs(known.fixed_value))
+        return (turn < 2) | ((turn == 2) & missed)
+
+    zero = jnp.zeros(())
+    start = setup.start
+    begun = (jnp.array(0), _Known(start, start, start, start, zero, zero))
+    _, known = jax.lax.while_loop(going_on, body, begun)
+    return Fitted(known.free, known.asimov, known.fixed, known.fixed_asimov[None])
+
+
+class _Known(NamedTuple):
+    """The fits of a test so far."""
+
+    free: Float[Array, " P"]
+    asimov: Float[Array, " P"]
+    fixed: Float[Array, " P"]
+    fixed_asimov: Float[Array, " P"]
+    free_value: Float[Array, ""]
+    fixed_value: Float[Array, ""]
+
+
+def best_start(found: Minima, starts: int) -> Minima:
+    """The lowest of each ``starts`` neighbouring fits."""
+    values = found.value.reshape(-1, starts)
+    place = jnp.argmin(values, axis=1) + starts * jnp.arange(len(values))
+    return Minima(*(leaf[place] for leaf in found))
+
+
+def test_statistics(
+    likelihood: Likelihood,
+    data: Float[Array, " D"],
+    setup: FitSetup,
+    poi: int,
+    mu: Float[Array, ""],
+    mu_asimov: Float[Array, " N"],
+    fitted: Fitted,
+    test_stat: TestStatistic,
+) -> tuple[Float[Array, ""], Float[Array, " N"]]:
+    """Test statistics of the data at ``mu`` and of the Asimov data at N values, differentiable.
+
+    Derivatives go through the fits by the implicit function theorem, also where the data is
+    itself a fit's (the Asimov data). The free fit to Asimov data needs no fit: the Asimov
+    parameters reproduce every datum, so that -ln L relative to the saturated model is zero there.
+    """
+    fitted = jax.lax.stop_gradient(fitted)
+    asimov = setup.fixing(poi, asimov_poi(test_stat))
+
+    # As few calls as can be, each for several fits: every one is a program of its own to compile.
+    @partial(jax.vmap, in_axes=(0, 0, 0, 0))
+    def attached(dataset: Array, pars: Array, free: Array, held: Array) -> Array:
+        return attach(likelihood, dataset, pars, setup.lower, setup.upper, free, held)
+
+    free_pars, asimov_pars = attached(
+        jnp.stack([data, data]),
+        jnp.stack([fitted.free, fitted.asimov]),
+        jnp.stack([setup.free, asimov.free]),
+        jnp.stack([setup.start, asimov.start]),
+    )
+    asimov_data = likelihood.expected_data(asimov_pars)
+    datasets = jnp.concatenate([data[None], jnp.tile(asimov_data, (len(mu_asimov), 1))])
+    pars = jnp.concatenate([fitted.fixed[None], fitted.fixed_asimov])
+    tested = jax.vmap(lambda at: setup.fixing(poi, at))(jnp.append(mu, mu_asimov))
+    pars = attached(datasets, pars, tested.free, tested.start)
+    values = jax.vmap(likelihood.nll)(
+        jnp.concatenate([free_pars[None], pars]), jnp.concatenate([data[None], datasets])
+    )
+    q = 2 * _not_negative(values[1] - values[0])
+    q_asimov = 2 * _not_negative(values[2:])
+    mu_hat = free_pars[poi]
+    if test_stat == "q0":
+        return jnp.where(mu_hat < 0, 0.0, q), q_asimov
+    return jnp.where(mu_hat > mu, 0.0, q), jnp.where(mu_asimov < 0, 0.0, q_asimov)
+
+
+def setup_for_test(
+    model: Model,
+    test_stat: TestStatistic,
+    init_pars: Any = None,
+    par_bounds: Any = None,
+    fixed_params: Any = None,
+) -> FitSetup:
+    """Start and bounds of a test: the POI exists, floats, and may take its Asimov value.
+
+    For q-tilde it is not below 0: by definition the statistic compares with POI = 0 where the best
+    fit is below.
+
+    Raises:
+        InputError: a wrong length, a start or the Asimov POI outside the bounds.
+        pyhf.exceptions.UnspecifiedPOI: the model has no POI.
+        pyhf.exceptions.InvalidModel: the POI is fixed.
+    """
+    setup, poi = checked_setup(model, init_pars, par_bounds, fixed_params), require_poi(model)
+    lower = setup.lower[poi]
+    if test_stat == "qtilde" and (is_traced(lower) or lower < 0):
+        if not is_traced(lower):
+            log.warning(
+                "q-tilde takes the best fit at POI = 0 where it is below (arXiv:1007.1727, eq. "
+                "16): the lower bound of %s, %g, counts as 0; use test_stat='q' for one below",
+                model.config.poi_name,
+                lower,
+            )
+        setup = setup.not_below(poi, 0.0)
+    name = f"{model.config.poi_name} (at its value of the Asimov data)"
+    setup.check_value(poi, asimov_poi(test_stat), name)
+    return setup
+
+
+def failed_test(
+    model: Model, data: Float[Array, " D"], setup: FitSetup, mu: float, test_stat: TestStatistic
+) -> FitError:
+    """The error of a test that has no result: of the first of its fits that does not converge.
+
+    Args:
+        model: the model.
+        data: bins and auxiliary data (D,).
+        setup: from :func:`setup_for_test`.
+        mu: tested value of the POI.
+        test_stat: ``"qtilde"``, ``"q"`` or ``"q0"``.
+    """
+    poi, test = require_poi(model), f"the hypothesis test at POI = {mu:g}"
+    known = asimov_poi(test_stat)
+    tried = [("the fit of all parameters", setup)]
+    tried += [(f"the fit at POI = {x:g}", setup.fixing(poi, x)) for x in dict.fromkeys((known, mu))]
+    for what, of_fit in tried:
+        if not fits(model, data, of_fit):
+            return failed_fit(f"{what}, of {test},", model, data, of_fit)
+    what = f"the fit of the Asimov data (of POI = {known:g}) at POI = {mu:g}, of {test},"
+    return failed_fit(what, model, data, setup.fixing(poi, mu))
+
+
+def tested_poi(poi_test: Any, test_stat: TestStatistic) -> Any:
+    """The POI value that a statistic tests: q0 only ever tests 0, as in pyhf."""
+    if test_stat != "q0" or is_traced(poi_test) or poi_test == 0:
+        return poi_test
+    log.warning("q0 tests POI = 0; the value asked for, %s, is not used", poi_test)
+    return 0.0
+
+
+def asimov_poi(test_stat: TestStatistic) -> float:
+    """POI of the Asimov data: no signal for exclusion, the nominal one for discovery."""
+    return 1.0 if test_stat == "q0" else 0.0
+
+
+def _not_negative(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Zero below zero; unlike ``maximum``, lets NaN through and does not halve the slope at 0."""
+    return jnp.where(x < 0, 0.0, x)

@@ -1,0 +1,122 @@
+"""Observables side by side, and what they gain against a baseline."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from hone.errors import InputError
+from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure
+
+__all__ = ["draw_comparison", "draw_gain"]
+
+_PANELS = (
+    ("expected_cls_2", "expected_cls", "expected CL$_s$", True),
+    ("expected_limits_2", "expected_limit", "expected limit", False),
+    ("expected_p0", "expected_p0", "expected $p_0$", True),
+    ("sigma_mu", "sigma_mu", "$\\sigma_\\mu$", False),
+)
+_GAINS = (
+    ("expected_limit", "o", "limit (smaller)"),
+    ("sigma_mu", "s", "$\\sigma_\\mu$ (smaller)"),
+    ("expected_cls", "^", "significance of CL$_s$ (larger)"),
+    ("expected_p0", "D", "significance of $p_0$ (larger)"),
+)
+
+
+def draw_comparison(rows: Sequence[Mapping[str, Any]], floor: Mapping[str, Any]) -> Figure:
+    """Figures of merit of every seed, with medians, and the floor that none can beat.
+
+    Args:
+        rows: of ``comparison.csv``, of one signal.
+        floor: content of ``floor.json``; its numbers may be missing.
+    """
+    names = list(dict.fromkeys(row["observable"] for row in rows))
+    crowded = sum(map(len, names)) > 40
+    figure, axes = new_figure(rows=(1, 1, 1, 1), width=max(7.0, 0.4 * len(names)), height=10)
+    own = floor.get("of_observables", {})
+    floors_drawn, missing_drawn = False, False
+    for panel, (column, key, label, logarithmic) in zip(axes, _PANELS, strict=True):
+        if logarithmic:
+            panel.set_yscale("log")
+        missing = []
+        for index, name in enumerate(names):
+            colour = OBSERVABLE_COLOURS[index % len(OBSERVABLE_COLOURS)]
+            found = [r[column] for r in rows if r["observable"] == name]
+            # What is smaller than any number has no place on a logarithmic axis.
+            values = [v for v in found if v is not None and (v > 0 or not logarithmic)]
+            if len(values) < len(found):
+                missing.append(index)
+            spread = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else [0.0]
+            panel.plot(index + np.array(spread)[: len(values)], values, "o", color=colour)
+            if values:
+                panel.hlines(np.median(values), index - 0.25, index + 0.25, color=colour)
+            known = own.get(name, floor).get(key)
+            if known is not None and (known > 0 or not logarithmic):
+                floors_drawn = True
+                panel.hlines(
+                    known, index - 0.5, index + 0.5, color="black", linestyle="--", linewidth=1.2
+                )
+        if not logarithmic:
+            panel.set_ylim(0, 1.15 * panel.get_ylim()[1])
+        missing_drawn = missing_drawn or bool(missing)
+        at_top = panel.get_xaxis_transform()
+        panel.plot(missing, [0.9] * len(missing), "x", color="black", transform=at_top)
+        panel.set_ylabel(label)
+        panel.tick_params(axis="x", which="minor", bottom=False, top=False)
+    handles = [
+        axes[0].plot([], [], "o", color="grey", label="one seed")[0],
+        axes[0].plot([], [], "-", color="grey", label="median over seeds")[0],
+    ]
+    if floors_drawn:
+        handles += axes[0].plot([], [], "--", color="black", linewidth=1.2, label="floor")
+    if missing_drawn:
+        handles += axes[0].plot([], [], "x", color="black", label="a seed without a value")
+    figure.legend(
+        handles=handles,
+        ncols=2 if len(handles) == 4 else 3,
+        loc="outside upper center",
+        frameon=False,
+    )
+    axes[-1].set_xticks(range(len(names)), names, rotation=90 if crowded else 0)
+    axes[-1].set_xlim(-0.5, len(names) - 0.5)
+    figure.align_ylabels(axes)
+    return figure
+
+
+def draw_gain(table: Sequence[Mapping[str, Any]]) -> Figure:
+    """Gain of each observable against the baseline in per cent, with its uncertainty.
+
+    Args:
+        table: of :func:`hone.results.gains.compared`, of one signal.
+
+    Raises:
+        InputError: no observable has a gain.
+    """
+    rows = [r for r in table if any(r[f"gain_{name}"] is not None for name, *_ in _GAINS)]
+    if not rows:
+        raise InputError(
+            "no observable has a gain to be drawn: is there a baseline (an observable with the "
+            "objective bce) and another observable, and do their expected limits exist?"
+        )
+    figure, (axes,) = new_figure(height=2.2 + 0.7 * len(rows))
+    axes.axvline(0, color="black", linewidth=1.2)
+    for k, (name, marker, label) in enumerate(_GAINS):
+        drawn = [(y, r) for y, r in enumerate(rows) if r[f"gain_{name}"] is not None]
+        axes.errorbar(
+            [r[f"gain_{name}"] for _, r in drawn],
+            [y + 0.18 * (k - 1.5) for y, _ in drawn],
+            xerr=[r[f"gain_{name}_error"] or 0.0 for _, r in drawn],
+            fmt=marker, color=OBSERVABLE_COLOURS[k], markersize=7, capsize=3, label=label,
+            markerfacecolor="white" if k % 2 else OBSERVABLE_COLOURS[k],
+        )  # fmt: skip
+    for y in range(1, len(rows)):
+        axes.axhline(y - 0.5, color="0.85", linewidth=0.8, zorder=0)
+    axes.set_yticks(range(len(rows)), [r["observable"] for r in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.tick_params(axis="y", which="both", left=False, right=False)
+    axes.margins(x=0.08)
+    axes.set_xlabel(f"gain against {rows[0]['baseline']} [%]")
+    figure.legend(ncols=2, loc="outside upper center", frameon=False)
+    return figure

@@ -1,0 +1,243 @@
+"""The best fit of a workspace in cabinetry's figures: pulls, correlations and impacts."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from cabinetry import visualize
+from cabinetry.fit.results_containers import FitResults, RankingResults
+from cabinetry.visualize import plot_result
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from hone.reporting.figures.style import note, panel_style
+
+__all__ = [
+    "MOST_CORRELATED",
+    "MOST_PULLS",
+    "draw_correlation",
+    "draw_impacts",
+    "draw_pulls",
+]
+
+MOST_PULLS = 40
+MOST_CORRELATED = 15
+_PULL = r"$(\hat{\theta} - \theta_0) / \Delta\theta$"
+_LONGEST = 26
+"""Characters of a parameter's name that have room beside a figure."""
+
+
+def draw_pulls(content: Mapping[str, Any], observable: str) -> Figure:
+    """Constrained parameters after the fit, in units of their widths before it.
+
+    The bands are one and two of these widths. Of more than ``MOST_PULLS`` parameters, those are
+    shown that are pulled or constrained most; parameters without a constraint are written above.
+
+    Args:
+        content: of ``fit.json``.
+        observable: name for the title.
+    """
+    title = _title(content, observable)
+    fit = content["fit"]
+    if fit is None or fit["uncertainty"] is None:
+        return note(title, _why_not(content))
+    value, error, width = _pulls(fit)
+    rows = np.flatnonzero(np.isfinite(width) & (error > 0))
+    if len(rows) == 0:
+        return note(title, "No parameter of this fit has a constraint.\n" + _free(fit))
+    weight = np.maximum(np.abs(value), np.abs(1 - error))[rows]
+    shown = np.sort(rows[np.argsort(-weight, kind="stable")[:MOST_PULLS]])
+    with _cabinetry_style():
+        figure = plot_result.pulls(value[shown], error[shown], _short(fit["labels"], shown))
+        figure.set_size_inches(7.0, 1.9 + 0.3 * len(shown))
+    (axes,) = figure.axes
+    reach = max(3.0, 1.1 * float(np.max(np.abs(value[shown]) + error[shown])))
+    axes.set_xlim(-reach, reach)
+    axes.set_xlabel(_PULL)
+    axes.tick_params(axis="y", which="both", left=False, right=False)
+    if len(shown) < len(rows):
+        title += f"\n{len(shown)} of {len(rows)} parameters"
+    _head(axes, f"{title}\n{_free(fit)}")
+    return figure
+
+
+def draw_correlation(content: Mapping[str, Any], observable: str) -> Figure:
+    """Correlations of the parameters in the fit, in per cent.
+
+    Of more than ``MOST_CORRELATED``, those are shown whose largest correlation is largest.
+
+    Args:
+        content: of ``fit.json``.
+        observable: name for the title.
+    """
+    title = _title(content, observable)
+    fit = content["fit"]
+    if fit is None or fit["uncertainty"] is None:
+        return note(title, _why_not(content))
+    matrix = np.asarray(fit["correlation"], dtype=float)
+    free = np.flatnonzero(np.asarray(fit["uncertainty"]) > 0)
+    if len(free) < 2:
+        return note(title, "Nothing to correlate: the fit has one free parameter, or none.")
+    largest = np.abs(matrix - np.diag(np.diag(matrix))).max(axis=0)
+    shown = free[np.argsort(-largest[free], kind="stable")[:MOST_CORRELATED]]
+    shown = np.sort(shown)
+    with _cabinetry_style():
+        figure = visualize.correlation_matrix(
+            FitResults(
+                np.asarray(fit["bestfit"])[shown],
+                np.asarray(fit["uncertainty"])[shown],
+                _short(fit["labels"], shown),
+                100 * matrix[np.ix_(shown, shown)],
+                fit["twice_nll"],
+            ),
+            save_figure=False,
+            close_figure=False,
+        )
+        side = 0.5 * len(shown)
+        figure.set_size_inches(3.2 + side, 2.4 + side)
+    axes, bar = figure.axes
+    (image,) = axes.get_images()
+    image.set_clim(-100, 100)
+    image.set(cmap="RdBu", interpolation="nearest")
+    bar.set_ylabel("correlation [%]")
+    for text in axes.texts:
+        number = float(text.get_text())
+        text.set(text=f"{number:.0f}", color="white" if abs(number) > 70 else "black", fontsize=11)
+        text.set_visible(abs(number) >= 1)
+    for panel in (axes, bar):
+        panel.tick_params(which="both", length=0)
+    axes.minorticks_off()
+    if len(shown) < len(free):
+        title += f"\n{len(shown)} of {len(free)} parameters"
+    if fit["on_bound"]:
+        title += f"\nwithout {', '.join(fit['on_bound'][:3])} (on its bound)"
+    _head(axes, title)
+    return figure
+
+
+def draw_impacts(content: Mapping[str, Any], observable: str) -> Figure:
+    """Shifts of the POI by each parameter, before and after the fit, and their pulls.
+
+    Args:
+        content: of ``fit.json``.
+        observable: name for the title.
+    """
+    ranking = content["ranking"]
+    if ranking is None:
+        return note(_title(content, observable), content["reasons"]["ranking"])
+    poi = content["poi"]
+    title = observable
+    if ranking["data"] == "expected":
+        title += f": expected, nominal, {poi} = {ranking['mu']:g}"
+    else:
+        title += f": {poi} = {ranking['poi_value']:.3g} $\\pm$ {ranking['poi_uncertainty']:.2g}"
+    value, error, _ = _pulls(ranking)
+    sides = ("prefit_up", "prefit_down", "postfit_up", "postfit_down")
+    shifts = {side: np.array([x or 0.0 for x in ranking[side]], dtype=float) for side in sides}
+    marked = [
+        name + (" $^{\\dagger}$" if label in ranking["cut_off"] else "")
+        for name, label in zip(_short(ranking["labels"]), ranking["labels"], strict=True)
+    ]
+    with _cabinetry_style():
+        figure = visualize.ranking(
+            RankingResults(value, error, marked, **shifts), save_figure=False, close_figure=False
+        )
+        figure.set_layout_engine("constrained")
+        figure.set_size_inches(8.0, 3.2 + 0.42 * len(marked))
+    pulls, impacts = figure.axes
+    # Told apart in grey: hatched is up.
+    for bars, (edge, fill, hatch) in zip(
+        impacts.containers,
+        (("#1f5a99", "none", ""), ("#7a4a00", "none", None), ("#1f5a99", "#3f90da", "///"),
+         ("#7a4a00", "#ffc95c", None)),
+        strict=True,
+    ):  # fmt: skip
+        for bar in bars:
+            # Both may point to the same side: up in the upper half of the row, down in the lower.
+            lift = 0.0 if hatch is None else 0.4
+            bar.set(
+                edgecolor=edge, facecolor=fill, hatch=hatch or "", linewidth=0.8, height=0.4,
+                y=bar.get_y() + lift,
+            )  # fmt: skip
+    reach = 1.1 * max(np.abs(x).max() for x in shifts.values()) or 1.0
+    impacts.set_xlim(-reach, reach)
+    impacts.xaxis.set_major_locator(MaxNLocator(6))
+    furthest = np.nanmax([2.0, *(1.1 * (np.abs(value) + error))])
+    pulls.set_xlim(-furthest, furthest)
+    impacts.set_xlabel(f"shift of {poi}")
+    pulls.set_xlabel(_PULL)
+    for panel in (pulls, impacts):
+        panel.tick_params(axis="y", which="both", left=False, right=False)
+    if len(marked) < ranking["parameters"]:
+        title += f"\n{len(marked)} of {ranking['parameters']} parameters"
+    if ranking["cut_off"]:
+        title += f"\n$^{{\\dagger}}$ a shift ends where {poi} reaches its bound"
+    (old,) = figure.legends
+    old.remove()
+    before, after = r"$\Delta\theta$", r"$\Delta\hat{\theta}$"
+    handles = [*impacts.containers, *pulls.containers]
+    labels = [
+        f"before the fit, + {before}", f"before the fit, $-$ {before}",
+        f"after the fit, + {after}", f"after the fit, $-$ {after}", "pull",
+    ]  # fmt: skip
+    figure.legend(
+        handles=handles, labels=labels, loc="outside upper center", ncols=3, fontsize=11,
+        frameon=False, title=title, title_fontsize=13,
+    )  # fmt: skip
+    return figure
+
+
+@contextmanager
+def _cabinetry_style() -> Iterator[None]:
+    """hone's look for figures that cabinetry makes, and nothing of cabinetry's afterwards."""
+    with plt.rc_context(panel_style()), warnings.catch_warnings():
+        # cabinetry sets limits that are equal where all shifts are zero; others are set then.
+        warnings.filterwarnings("ignore", "Attempting to set identical", UserWarning)
+        yield
+
+
+def _pulls(content: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distance from the nominal value and uncertainty in widths, and widths; NaN without one."""
+    width = np.array(content["prefit_uncertainty"], dtype=float)
+    distance = np.subtract(content["bestfit"], content["prefit_value"])
+    return distance / width, np.asarray(content["uncertainty"]) / width, width
+
+
+def _short(labels: list[str], shown: Any = None) -> list[str]:
+    chosen = labels if shown is None else [labels[k] for k in shown]
+    return [x if len(x) <= _LONGEST else f"{x[:15]}…{x[-10:]}" for x in chosen]
+
+
+def _free(fit: Mapping[str, Any]) -> str:
+    """Best fit of the parameters that nothing constrains: the POI and normalisations."""
+    found = []
+    rows = zip(
+        fit["labels"], fit["bestfit"], fit["uncertainty"], fit["prefit_uncertainty"], strict=True
+    )
+    for name, value, error, width in rows:
+        if name in fit["on_bound"]:
+            found.append(f"{name} = {value:.3g} (on its bound)")
+        elif width is None and error > 0:
+            found.append(f"{name} = {value:.3g} $\\pm$ {error:.2g}")
+    more = f", and {len(found) - 6} more" if len(found) > 6 else ""
+    return (
+        "\n".join(", ".join(found[k : min(k + 3, 6)]) for k in range(0, min(len(found), 6), 3))
+        + more
+    )
+
+
+def _why_not(content: Mapping[str, Any]) -> str:
+    """Why there is no fit, or no uncertainty of one."""
+    reasons = content["reasons"]
+    return str(reasons.get("fit", reasons.get("uncertainty")))
+
+
+def _title(content: Mapping[str, Any], observable: str) -> str:
+    return f"{observable}: expected (blind)" if content["blind"] else observable
+
+
+def _head(axes: Any, title: str) -> None:
+    axes.set_title(title.strip(), loc="left", fontsize=13)

@@ -1,0 +1,256 @@
+"""Histograms of the observable."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import mplhep
+import numpy as np
+from matplotlib.figure import Figure
+
+from hone.analysis.regions import channel_sizes
+from hone.analysis.samples import affected
+from hone.errors import InputError
+from hone.reporting.figures.style import OBSERVABLE_COLOURS, SIGNAL, count_errors, new_figure, shade
+from hone.statmodel.templates import Histogram
+from hone.statmodel.workspace import sides
+
+__all__ = ["band", "draw_soft_hard", "draw_templates", "label_edges"]
+
+
+def draw_templates(
+    model: Mapping[str, Any],
+    signal: str,
+    histograms: Mapping[str, Histogram],
+    observed: np.ndarray,
+    edges: Mapping[str, np.ndarray],
+    observable: str,
+    blind: bool = False,
+) -> Figure:
+    """Stacked backgrounds and signal with uncertainty bands, the observation, and its ratio.
+
+    Bins are drawn equally wide and labelled with their edges: edges found by training can lie so
+    close together that nothing could be seen otherwise.
+
+    Args:
+        model: ``samples`` and ``systematics`` of the hypothesis.
+        signal: name of the signal.
+        histograms: by template name, the bins of all regions side by side.
+        observed: counts per bin (B,).
+        edges: bin edges of each region.
+        observable: name for the title.
+        blind: the observation is what is expected, and not drawn.
+
+    Raises:
+        InputError: a yield is negative or not finite, which no stack can show.
+    """
+    backgrounds = [s["name"] for s in model["samples"] if s["process"] == "background"]
+    for name in (*backgrounds, signal):
+        _require_yields(name, histograms[name].values)
+    total = np.sum([histograms[name].values for name in backgrounds], axis=0)
+    mc_error = np.sqrt(np.sum([histograms[name].variances for name in backgrounds], axis=0))
+    down, up = _systematic_band(model, histograms, backgrounds, edges)
+    places = np.arange(len(total) + 1)
+
+    figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
+    stack = [histograms[name].values for name in backgrounds] + [histograms[signal].values]
+    mplhep.histplot(
+        stack,
+        places,
+        ax=main,
+        stack=True,
+        histtype="fill",
+        label=[*backgrounds, f"{signal} ($\\mu = 1$)"],
+        color=[*(shade(i) for i in range(len(backgrounds))), SIGNAL],
+        edgecolor="black",
+        linewidth=0.6,
+    )
+    band(main, places, total - down, total + up, "systematic", hatch="////", facecolor="none")
+    band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
+    if not blind:
+        mplhep.histplot(
+            observed,
+            places,
+            ax=main,
+            histtype="errorbar",
+            color="black",
+            label="observed",
+            yerr=count_errors(observed),
+        )
+    # Limits first: an axis without a positive yield could not be made logarithmic.
+    top = 30 * max(np.max(np.sum(stack, axis=0)), np.max(observed), 1)
+    main.set_ylim(0.3 * _smallest(stack), top)
+    main.set_yscale("log")
+    main.set_ylabel("events")
+    main.set_title(observable, loc="left", pad=22 if len(edges) > 1 else None)
+    main.legend(ncols=2)
+
+    safe = np.where(total > 0, total, np.nan)
+    band(ratio, places, 1 - down / safe, 1 + up / safe, hatch="////", facecolor="none")
+    band(ratio, places, 1 - mc_error / safe, 1 + mc_error / safe, facecolor="0.3")
+    centres = places[:-1] + 0.5
+    if not blind:
+        ratio.errorbar(
+            centres, observed / safe, count_errors(observed) / safe, fmt="o", color="black",
+            markersize=5,
+        )  # fmt: skip
+    ratio.axhline(1, color="black", linewidth=0.8)
+    if blind:
+        # Nothing is far from one but the bands themselves.
+        span = min(1.3 * np.nanmax([0.1, *(up / safe), *(down / safe), *(mc_error / safe)]), 5)
+        ratio.set(ylim=(max(1 - span, 0), 1 + span), ylabel="relative error")
+    else:
+        top = 1.3 * np.nanmax([2.0, *np.minimum(1 + up / safe, 6)])
+        ratio.set(ylim=(0, min(top, 6)), ylabel="data / bkg.")
+    label_edges((main, ratio), edges)
+    return figure
+
+
+def draw_soft_hard(
+    soft: Mapping[str, Histogram],
+    hard: Mapping[str, Histogram],
+    edges: Mapping[str, np.ndarray],
+    observable: str,
+) -> Figure:
+    """Soft against hard histogram of every template, and their ratio.
+
+    Soft yields far below the smallest hard one are beyond the axis. With a negative yield, of
+    events with negative weights, the axis is linear around zero.
+
+    Raises:
+        InputError: a yield is not finite.
+    """
+    for name, both in ((n, (h[n].values for h in (soft, hard))) for n in hard):
+        for values in both:
+            _require_yields(name, values, negative=True)
+    places = np.arange(sum(len(e) - 1 for e in edges.values()) + 1)
+    figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
+    for index, name in enumerate(hard):
+        colour = OBSERVABLE_COLOURS[index % len(OBSERVABLE_COLOURS)]
+        label = name.replace("__", ", ").replace("_", " ")
+        errors = np.sqrt(hard[name].variances)
+        mplhep.histplot(hard[name].values, places, ax=main, color=colour, label=label)
+        centres = places[:-1] + 0.5 + 0.08 * (index - (len(hard) - 1) / 2)
+        main.plot(centres, soft[name].values, "o", color=colour, markersize=6, fillstyle="none")
+        safe = np.where(hard[name].values > 0, hard[name].values, np.nan)
+        ratio.errorbar(
+            centres, soft[name].values / safe, errors / safe, fmt="o", color=colour, markersize=5
+        )
+    main.plot([], [], "o", color="grey", fillstyle="none", label="soft (lines: hard)")
+    everything = np.concatenate([np.asarray(h[name].values) for h in (soft, hard) for name in hard])
+    if (everything < 0).any():
+        main.set_yscale("symlog", linthresh=max(1.0, 1e-3 * np.max(np.abs(everything))))
+        main.axhline(0, color="black", linewidth=0.8)
+    else:
+        smallest = _smallest([hard[name].values for name in hard])
+        main.set_ylim(0.3 * smallest, 100 * max(np.max(everything), 1.0))
+        main.set_yscale("log")
+    main.set_ylabel("events")
+    main.set_title(observable, loc="left", pad=22 if len(edges) > 1 else None)
+    main.legend(ncols=2)
+    ratio.axhline(1, color="black", linewidth=0.8)
+    ratio.set_ylabel("soft / hard")
+    low, high = ratio.get_ylim()
+    ratio.set_ylim(max(low, 0.0), min(high, 4.0))
+    label_edges((main, ratio), edges)
+    return figure
+
+
+def _smallest(several: Sequence[Any]) -> float:
+    """Where a logarithmic axis begins: at the smallest yield, if it is below one and not minute."""
+    return max(min([1.0, *(v for values in several for v in np.asarray(values) if v > 0)]), 1e-6)
+
+
+def _require_yields(name: str, values: Any, negative: bool = False) -> None:
+    good = np.isfinite(values) if negative else np.isfinite(values) & (np.asarray(values) >= 0)
+    if not good.all():
+        at = int(np.argmin(good))
+        raise InputError(
+            f"template {name!r}, bin {at}: a yield of {np.asarray(values)[at]:g} cannot be drawn; "
+            "it must be finite" + ("" if negative else " and not negative")
+        )
+
+
+def _systematic_band(
+    model: Mapping[str, Any],
+    histograms: Mapping[str, Histogram],
+    backgrounds: list[str],
+    edges: Mapping[str, np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Quadratic sum over parameters of the background's one-sigma shifts, below and above."""
+    channels = channel_sizes(edges, model.get("regions", []))
+    regions = np.repeat(list(channels), list(channels.values()))
+    shifts: dict[str, np.ndarray] = {}
+    for systematic in model["systematics"]:
+        for name in sorted(set(affected(systematic)) & set(backgrounds)):
+            nominal = np.asarray(histograms[name].values)
+            if systematic["type"] == "normsys":
+                sided = [nominal * (systematic[side] - 1) for side in ("up", "down")]
+            elif systematic["type"] == "lumi":
+                sided = [sign * nominal * systematic["uncertainty"] for sign in (1, -1)]
+            else:
+                sided = [x - nominal for x in sides(histograms, name, systematic["name"])]
+            acting = np.isin(regions, systematic.get("regions", regions))
+            # Samples and entries of one parameter move together.
+            before = shifts.get(systematic["name"], np.zeros((2, len(nominal))))
+            shifts[systematic["name"]] = before + np.where(acting, sided, 0.0)
+    below = above = np.zeros(len(regions))
+    for pair in shifts.values():
+        above = np.hypot(above, np.maximum(pair.max(axis=0), 0.0))
+        below = np.hypot(below, np.maximum(-pair.min(axis=0), 0.0))
+    return below, above
+
+
+def band(
+    axes: Any, places: np.ndarray, low: np.ndarray, high: np.ndarray, label: str = "", **style: Any
+) -> None:
+    """Fill between two values per bin (B,); ``places`` are the bins' edges (B + 1,)."""
+    # Bins without a value (no background to divide by) stay empty, and their neighbours whole.
+    for k in np.flatnonzero(np.isfinite(low) & np.isfinite(high)):
+        axes.fill_between(
+            places[k : k + 2],
+            max(low[k], 1e-9),
+            high[k],
+            label=label or None,
+            edgecolor="0.3",
+            linewidth=0,
+            alpha=0.5 if style.get("facecolor") != "none" else 1,
+            **style,
+        )
+        label = ""
+
+
+def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: int = 12) -> None:
+    """Edges below the bins, as many as fit; lines between regions, their names above.
+
+    The axis is as wide as ``most`` edges of five characters each, with one between them.
+    """
+    total = sum(len(e) - 1 for e in edges.values())
+    labels: list[tuple[int, int, str]] = []
+    start = 0
+    for name, of_region in edges.items():
+        stop = start + len(of_region) - 1
+        # The last edge of a region is in the place of the next one's first.
+        shown = of_region if stop == total else of_region[:-1]
+        labels += [(start + k, k, f"{edge:.3g}") for k, edge in enumerate(shown)]
+        if len(edges) > 1:
+            panels[0].text(
+                (start + stop) / 2, 1.01, name, transform=panels[0].get_xaxis_transform(),
+                ha="center", va="bottom", fontsize=9,
+            )  # fmt: skip
+            for panel in panels:
+                panel.axvline(start, color="black", linewidth=0.8, linestyle=":")
+        start = stop
+    for panel in panels:
+        panel.tick_params(axis="x", which="minor", bottom=False, top=False)
+    axes = panels[-1]
+    axes.set_xlim(0, total)
+    for step in range(1, total + 2):
+        ticks = [(place, label) for place, k, label in labels if k % step == 0]
+        if all(
+            (len(left) + len(right)) / 2 + 1 <= (b - a) * 6 * most / total
+            for (a, left), (b, right) in itertools.pairwise(ticks)
+        ):
+            break
+    axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
+    axes.set_xlabel("observable (bins drawn equally wide)")

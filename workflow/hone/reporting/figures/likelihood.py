@@ -1,0 +1,246 @@
+"""The likelihood itself: profile, contours, distributions of the test statistic."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Ellipse
+
+from hone.reporting.figures.style import SIGNAL, count_errors, new_figure, note
+
+__all__ = ["draw_contour", "draw_profile", "draw_toys"]
+
+_LABELS = {"asimov": r"expected at $\mu = 1$", "observed": "observed"}
+_STYLES: dict[str, tuple[str, Any, Any]] = {
+    "asimov": ("black", "-", ":"),
+    "observed": (SIGNAL, "--", "-."),
+}
+_MU = r"signal strength $\mu$"
+_TOP = 9.5
+"""A little more than three standard deviations."""
+
+
+def draw_profile(likelihood: Mapping[str, Any], observable: str) -> Figure:
+    """-2 delta ln L against the signal strength, nuisance parameters fitted or kept.
+
+    Args:
+        likelihood: content of ``likelihood.json``; what is missing is left out, or noted.
+        observable: name for the title.
+    """
+    profile, reasons = likelihood["profile"], likelihood["reasons"]
+    if profile is None:
+        return note(
+            observable, reasons.get("asimov", reasons.get("profile", "There is no profile."))
+        )
+    figure, (axes,) = new_figure(height=6.0)
+    for name, label in _LABELS.items():
+        if name not in profile:
+            continue
+        curve, (colour, line, thin) = profile[name], _STYLES[name]
+        axes.plot(
+            profile["mu"], _floats(curve["profiled"]), line, color=colour, linewidth=2,
+            label=f"{label}: {_interval(curve)}",
+        )  # fmt: skip
+        axes.plot(
+            profile["mu"], _floats(curve["fixed"]), thin, color=colour, linewidth=1.5,
+            label="  nuisances kept at the best fit",
+        )  # fmt: skip
+    low, high = profile["mu"][0], profile["mu"][-1]
+    for sigmas in (1, 2, 3):
+        axes.axhline(sigmas**2, color="0.6", linewidth=0.8, zorder=0)
+        axes.text(
+            high - 0.01 * (high - low), sigmas**2 + 0.08, rf"{sigmas} $\sigma$", ha="right",
+            fontsize=10, color="0.35",
+        )  # fmt: skip
+    axes.set(xlim=(low, high), ylim=(0, _TOP), xlabel=_MU)
+    axes.set_ylabel(r"$-2\,\Delta\ln L$")
+    axes.set_title(f"{observable}: profile likelihood", loc="left")
+    figure.legend(loc="outside lower center", ncols=2, fontsize=10)
+    return figure
+
+
+def draw_contour(likelihood: Mapping[str, Any], observable: str) -> Figure:
+    """-2 delta ln L over signal strength and leading nuisance parameter, with its descent.
+
+    Args:
+        likelihood: content of ``likelihood.json``; what is missing is left out, or noted.
+        observable: name for the title.
+    """
+    contour = likelihood["contour"]
+    if contour is None:
+        reasons = likelihood["reasons"]
+        known = [reasons[k] for k in ("contour", "asimov", "profile") if k in reasons]
+        return note(observable, (known or ["There is no contour."])[0])
+    figure, (axes,) = new_figure(height=6.0)
+    mu, value, levels = contour["mu"], contour["value"], contour["levels"]
+    expected = np.ma.masked_invalid(np.array(contour["asimov"]["q"], dtype=float))
+    filled = axes.contourf(
+        mu, value, expected, levels=[0, 1, *levels, 9, 12, 16, 25], cmap="Blues_r", alpha=0.75,
+        extend="max",
+    )  # fmt: skip
+    figure.colorbar(
+        filled, ax=axes, format="%.3g", label=r"$-2\,\Delta\ln L$, expected at $\mu = 1$"
+    )
+    handles: list[Any] = []
+    for name, label in _LABELS.items():
+        if name not in contour:
+            continue
+        colour, line, _ = _STYLES[name]
+        q = np.ma.masked_invalid(np.array(contour[name]["q"], dtype=float))
+        if q.min() < levels[0] <= q.max():
+            axes.contour(mu, value, q, levels=levels, colors=colour, linestyles=line, linewidths=2)
+        marker = "o" if name == "asimov" else "X"
+        axes.plot(*contour[name]["best_fit"], marker, color=colour, markersize=8, clip_on=False)
+        handles.append(Line2D([], [], color=colour, linestyle=line, marker=marker, label=label))
+    if contour["asimov"]["covariance"] is not None:
+        for level in levels:
+            axes.add_patch(_ellipse(contour["asimov"], level))
+        handles.append(
+            Line2D([], [], color="#ffa90e", linestyle="-.", label="inverse Hessian, expected")
+        )
+    _arrows(axes, contour["gradient"], np.ptp(mu), np.ptp(value))
+    handles.append(
+        Line2D([], [], color="0.25", marker=r"$\rightarrow$", markersize=12, linestyle="none",
+               label="descent, expected")
+    )  # fmt: skip
+    axes.set(xlim=(mu[0], mu[-1]), ylim=(value[0], value[-1]), xlabel=_MU)
+    axes.set_ylabel(contour["parameter"])
+    axes.set_title(f"{observable}: 68.3 % and 95.4 % regions", loc="left")
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=10)
+    return figure
+
+
+def draw_toys(likelihood: Mapping[str, Any], observable: str) -> Figure:
+    """Distributions of the test statistic from toys, with the asymptotic densities.
+
+    A panel for nominal Asimov data, and one for the observation, if there is one to look at.
+
+    Args:
+        likelihood: content of ``likelihood.json``; what is missing is left out, or noted.
+        observable: name for the title.
+    """
+    toys = likelihood["toys"]
+    if toys is None:
+        return note(observable, likelihood["reasons"].get("toys", "There are no toys."))
+    shown = {name: toys[name] for name in ("expected", "observed") if toys[name] is not None}
+    figure, panels = new_figure(rows=[1.0] * len(shown), height=1.4 + 4.6 * len(shown))
+    for axes, (name, found) in zip(panels, shown.items(), strict=True):
+        _draw_toys(axes, found)
+        axes.legend(
+            loc="upper right", fontsize=9, title=_cls_line(name, found, toys["ntoys"]),
+            title_fontsize=10,
+        )  # fmt: skip
+    panels[-1].set_xlim(0, max(found["edges"][-1] for found in shown.values()))
+    panels[-1].set_xlabel(rf"$\tilde{{q}}_\mu$ at $\mu = {toys['mu']:.3g}$")
+    place = "at the median expected limit" if toys["at_limit"] else "no limit: at 1"
+    title = f"{observable}: {toys['ntoys']} toys each, {place}"
+    kept = min(found[name]["kept"] for found in shown.values() for name in _HYPOTHESES)
+    if kept < toys["ntoys"]:
+        title += f"\nthe fits of up to {toys['ntoys'] - kept} failed"
+    panels[0].set_title(title, loc="left", fontsize=12)
+    return figure
+
+
+_HYPOTHESES = {
+    "signal_background": ("signal + background", SIGNAL, "--", "o"),
+    "background": ("background only", "#3f90da", "-", "s"),
+}
+
+
+def _draw_toys(axes: Any, toys: Mapping[str, Any]) -> None:
+    """Both hypotheses of one set of data, and its own statistic."""
+    edges = np.array(toys["edges"])
+    widths = np.diff(edges)
+    lowest, highest = np.inf, 0.0
+    for name, (label, colour, line, marker) in _HYPOTHESES.items():
+        found, curve = toys[name], toys[name]["asymptotic"]
+        counts = np.array(found["counts"])
+        scale = 1 / (found["kept"] * widths)
+        there = counts > 0
+        axes.errorbar(
+            (0.5 * (edges[1:] + edges[:-1]))[there], (counts * scale)[there],
+            yerr=(count_errors(counts) * scale)[:, there], fmt=marker, color=colour, markersize=4,
+            linewidth=1, markerfacecolor="white" if marker == "s" else colour,
+            label=f"{label}, toys ({found['zero'] / found['kept']:.1%} at 0)",
+        )  # fmt: skip
+        axes.plot(
+            curve["q"], curve["density"], line, color=colour, linewidth=2,
+            label=f"{label}, asymptotic ({curve['zero']:.1%})",
+        )  # fmt: skip
+        lowest = min(lowest, 0.3 * scale[0])
+        highest = max(highest, float((counts * scale).max()))
+    lines = {"q_asimov": ("Asimov data without signal", ":")}
+    if "cls_expected" not in toys["cls"]["toys"]:
+        lines["q"] = ("observed", "-")
+    for key, (label, line) in lines.items():
+        if toys[key] <= edges[-1]:
+            axes.axvline(toys[key], color="black", linestyle=line, linewidth=1.3, label=label)
+    axes.set_yscale("log")
+    # Room for the legend.
+    axes.set_ylim(lowest, max(highest, 10 * lowest) * 300)
+    axes.set_ylabel("probability density")
+
+
+def _interval(curve: Mapping[str, Any]) -> str:
+    """The best fit with its errors as text; bounds and missing crossings are said."""
+    best, (low, high) = curve["best_fit"], curve["interval"]
+    up = "" if high is None else f"^{{+{high - best:.2g}}}"
+    down = "" if low is None else f"_{{-{best - low:.2g}}}"
+    text = rf"$\hat\mu = {abs(best) if abs(best) < 5e-4 else best:.3g}{up}{down}$"
+    return f"{text} (at its bound)" if curve["at_bound"] else text
+
+
+def _ellipse(found: Mapping[str, Any], level: float) -> Ellipse:
+    """Where the quadratic form of the inverse covariance is ``level``."""
+    variances, axes = np.linalg.eigh(np.array(found["covariance"]))
+    width, height = 2 * np.sqrt(level * variances)
+    angle = np.degrees(np.arctan2(axes[1, 0], axes[0, 0]))
+    return Ellipse(
+        found["best_fit"], width, height, angle=angle, fill=False, color="#ffa90e",
+        linestyle="-.", linewidth=2,
+    )  # fmt: skip
+
+
+def _arrows(axes: Any, gradient: Mapping[str, Any], width: float, height: float) -> None:
+    """Steepest descent as it is drawn, across the contours; long where it is steep."""
+    across = -_floats(gradient["d_mu"]) * width
+    up = -_floats(gradient["d_value"]) * height
+    # The frame is wider than high by about this.
+    across, up = across / 1.2, up
+    size = np.hypot(across, up)
+    known = np.isfinite(size) & (size > 0)
+    if not known.any():
+        return
+    # The root of the length: beside a steep edge the others could not be seen.
+    typical = np.quantile(size[known], 0.9)
+    length = np.sqrt(np.minimum(size / typical, 1.0)) / np.where(known, size, 1.0)
+    mu, value = np.meshgrid(gradient["mu"], gradient["value"])
+    axes.quiver(
+        mu[known], value[known], (across * length)[known], (up * length)[known],
+        color="0.25", angles="uv", pivot="mid", scale=16, width=0.004,
+    )  # fmt: skip
+
+
+def _cls_line(name: str, found: Mapping[str, Any], ntoys: int) -> str:
+    toys, formula = found["cls"]["toys"], found["cls"]["asymptotic"]["cls"]
+    own = _with_error(toys["cls"], toys["cls_error"])
+    theirs = "none" if formula is None else f"{formula:.3g}"
+    own += f", none of {ntoys} as extreme" if own == "0" else ""
+    return f"{name} CL$_s$: {own} (toys), {theirs} (asymptotic)"
+
+
+def _with_error(value: float | None, error: float | None) -> str:
+    """A number to the digits that its error leaves, two of them."""
+    if value is None:
+        return "none"
+    if error is None:
+        return f"{value:.3g}"
+    digits = max(0, 1 - int(np.floor(np.log10(error))))
+    return rf"{value:.{digits}f} $\pm$ {error:.{digits}f}"
+
+
+def _floats(values: Any) -> np.ndarray:
+    """Numbers, NaN for those that do not exist."""
+    return np.array(values, dtype=float)

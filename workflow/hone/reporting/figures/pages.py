@@ -1,0 +1,49 @@
+"""Figures of several pages, and pictures that move: how they are saved."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.backends.backend_pdf import PdfPages
+from matplotlib.figure import Figure
+from PIL import Image
+
+from hone.reporting.figures.animation import Animation
+from hone.reporting.figures.style import save
+from hone.running.files import replacing
+
+__all__ = ["save_animation", "save_pages"]
+
+
+def save_pages(figures: Sequence[Figure], png: str, pdf: str) -> None:
+    """Write the first figure as a picture and all of them as pages, and close them."""
+    with (
+        replacing(pdf) as partial,
+        PdfPages(partial, metadata={"CreationDate": None}) as pages,
+    ):
+        for figure in figures:
+            pages.savefig(figure)
+    save(figures[0], [png])
+    for figure in figures[1:]:
+        plt.close(figure)
+
+
+def save_animation(animation: Animation, path: str, milliseconds: int = 200) -> None:
+    """Write a GIF that shows each frame for so long, the last one six times, and close its figure.
+
+    Each frame is drawn once, where matplotlib's writer draws it twice.
+    """
+    figure, draw, frames = animation
+    figure.set_dpi(75)
+    pictures = []
+    for index in range(frames):
+        draw(index)
+        figure.canvas.draw()
+        pixels = figure.canvas.buffer_rgba()  # type: ignore[attr-defined]
+        pictures.append(Image.fromarray(np.asarray(pixels)).convert("RGB"))
+    shown = [milliseconds] * (frames - 1) + [6 * milliseconds]
+    with replacing(path) as partial:
+        pictures[0].save(
+            partial, "GIF", save_all=True, append_images=pictures[1:], duration=shown, loop=0
+        )
+    plt.close(figure)

@@ -1,0 +1,165 @@
+"""Data against the prediction of a model, before and after its fit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import mplhep
+import numpy as np
+from matplotlib.figure import Figure
+
+from hone.reporting.figures.style import SIGNAL, count_errors, new_figure, note, shade
+
+__all__ = ["draw_prediction"]
+
+_TITLES = {"prefit": "before the fit", "postfit": "after the fit"}
+
+
+def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> Figure:
+    """Stacked yields with their total uncertainty, the observation, and their ratio, by regions.
+
+    All regions in a row, and nothing observed while blind: cabinetry's own figure has one region
+    and needs data.
+
+    Args:
+        content: of ``fit.json``.
+        which: ``prefit`` or ``postfit``.
+        observable: name for the title.
+    """
+    title = f"{observable}: {_TITLES[which]}"
+    channels = content[which]
+    if channels is None:
+        return note(title, content["reasons"][which])
+    if content["blind"] and which == "postfit":
+        title += ", expected (blind)"
+    stack = {
+        name: np.concatenate([_of_sample(c, name) for c in channels.values()])
+        for name in _order(content, channels)
+    }
+    band = np.concatenate([c["uncertainty"] for c in channels.values()])
+    total = np.sum(list(stack.values()), axis=0)
+    sizes = {name: len(channel["uncertainty"]) for name, channel in channels.items()}
+    data = content["observation"]
+    observed = None if data is None else np.concatenate([data[name] for name in channels])
+
+    edges = np.arange(len(total) + 1)
+    figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
+    signals = content["signals"]
+    scaled = " ($\\mu = 1$)" if which == "prefit" else " (fitted)"
+    mplhep.histplot(
+        [np.maximum(values, 0.0) for values in stack.values()],
+        edges,
+        ax=main,
+        stack=True,
+        histtype="fill",
+        label=[name + (scaled if name in signals else "") for name in stack],
+        color=[
+            SIGNAL if name in signals else shade(k)
+            for k, name in enumerate(sorted(stack, key=lambda name: name in signals))
+        ],
+        edgecolor="black",
+        linewidth=0.6,
+    )
+    _draw_band(main, edges, total, band, label="uncertainty")
+    if observed is not None:
+        mplhep.histplot(
+            observed,
+            edges,
+            ax=main,
+            histtype="errorbar",
+            color="black",
+            label="observed",
+            yerr=count_errors(observed),
+        )
+    _scale(main, total, band, observed)
+    main.set_ylabel("events")
+    main.set_title(title, loc="left", pad=22 if len(sizes) > 1 else None)
+    main.legend(ncols=2)
+
+    safe = np.where(total > 0, total, np.nan)
+    _draw_band(ratio, edges, np.where(total > 0, 1.0, np.nan), band / safe)
+    ratio.axhline(1, color="black", linewidth=0.8)
+    top = float(np.nanmax([0.5, *np.minimum(1.2 * band / safe, 2.0)]))
+    if observed is not None:
+        quotient = observed / safe
+        error = count_errors(observed) / safe
+        ratio.errorbar(edges[:-1] + 0.5, quotient, error, fmt="o", color="black", markersize=5)
+        top = float(np.nanmax([top, *np.minimum(1.1 * np.abs(quotient - 1), 2.0)]))
+        _arrows(ratio, edges[:-1] + 0.5, quotient, 1 + top)
+    ratio.set_ylim(max(0.0, 1 - top), 1 + top)
+    ratio.set_ylabel("relative error" if observed is None else "obs. / model")
+    _mark_regions((main, ratio), sizes)
+    return figure
+
+
+def _order(content: Mapping[str, Any], channels: Mapping[str, Any]) -> list[str]:
+    """Samples of all channels, the signal on top."""
+    names = dict.fromkeys(name for c in channels.values() for name in c["samples"])
+    return sorted(names, key=lambda name: (name in content["signals"], list(names).index(name)))
+
+
+def _of_sample(channel: Mapping[str, Any], name: str) -> np.ndarray:
+    return np.asarray(channel["samples"].get(name, np.zeros(len(channel["uncertainty"]))))
+
+
+def _draw_band(
+    axes: Any, edges: np.ndarray, centre: np.ndarray, width: np.ndarray, label: str = ""
+) -> None:
+    # Bins without a prediction to divide by stay empty.
+    axes.stairs(
+        centre + width,
+        edges,
+        baseline=np.maximum(centre - width, 1e-9),
+        fill=True,
+        facecolor="none",
+        edgecolor="0.25",
+        hatch="////",
+        linewidth=0,
+        label=label or None,
+    )
+
+
+def _scale(axes: Any, total: np.ndarray, band: np.ndarray, observed: np.ndarray | None) -> None:
+    """Logarithmic where bins differ by more than a factor of 30, with room for the legend."""
+    points = total if observed is None else np.concatenate([total, observed])
+    highest = max(float(np.max(points)), float(np.max(total + band)), 1e-3)
+    # A rate on its edge is 1e-10, not a scale to be shown.
+    positive = points[points > 1e-6]
+    lowest = float(np.min(positive)) if len(positive) else highest
+    if highest > 30 * lowest:
+        axes.set_yscale("log")
+        axes.set_ylim(0.3 * max(min(lowest, 1.0), 1e-6 * highest), 30 * highest)
+    else:
+        axes.set_ylim(0, 1.6 * highest)
+
+
+def _arrows(axes: Any, places: np.ndarray, values: np.ndarray, top: float) -> None:
+    """Points above the panel are shown by arrows at its edge."""
+    high = values > top
+    axes.plot(
+        places[high], np.full(int(high.sum()), top - 0.05 * (top - 1)), "^", color="black",
+        markersize=8, clip_on=False,
+    )  # fmt: skip
+
+
+def _mark_regions(panels: tuple[Any, Any], sizes: Mapping[str, int]) -> None:
+    """Numbers of bins, from 1 in each region, and a line between regions with their names above."""
+    total = sum(sizes.values())
+    step = max(1, -(-total // 20))
+    ticks: list[tuple[float, str]] = []
+    start = 0
+    for name, bins in sizes.items():
+        ticks += [(start + k + 0.5, str(k + 1)) for k in range(0, bins, step)]
+        if len(sizes) > 1:
+            panels[0].text(
+                start + bins / 2, 1.015, name, transform=panels[0].get_xaxis_transform(),
+                ha="center", va="bottom", fontsize=10,
+            )  # fmt: skip
+        if start:
+            for panel in panels:
+                panel.axvline(start, color="black", linewidth=0.8, linestyle=":")
+        start += bins
+    for panel in panels:
+        panel.tick_params(axis="x", which="both", bottom=False, top=False)
+    panels[-1].set_xlim(0, total)
+    panels[-1].set_xticks([place for place, _ in ticks], [label for _, label in ticks])
+    panels[-1].set_xlabel("bin")

@@ -1,0 +1,107 @@
+"""One look for all figures, and how they are saved."""
+
+import logging
+import os
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+# A cluster's home folder may be read-only or shared by many jobs at once.
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import matplotlib.pyplot as plt
+import mplhep
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.special import gammainccinv, gammaincinv, ndtr
+
+from hone.running.files import replacing
+
+__all__ = [
+    "OBSERVABLE_COLOURS",
+    "SIGNAL",
+    "count_errors",
+    "new_figure",
+    "note",
+    "panel_style",
+    "plain",
+    "save",
+    "shade",
+]
+
+# The styles name fonts that few machines have; the next in their list serves.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
+# Petroff's colours (arXiv:2107.02270), told apart in grey and by the colour-blind.
+OBSERVABLE_COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#94a4a2", "#a96b59", "#e76300")
+SIGNAL = "#bd1f01"
+_BACKGROUNDS = ("#92dadd", "#ffa90e", "#94a4a2", "#a96b59", "#b9ac70", "#717581")
+
+
+def shade(index: int) -> str:
+    """Fill colour of the background at this place in the stack."""
+    return _BACKGROUNDS[index % len(_BACKGROUNDS)]
+
+
+def count_errors(counts: Any) -> np.ndarray:
+    """Errors of Poisson counts (N,), below and above (2, N): the central 68.3 % interval.
+
+    Garwood's, as ROOT's ``TH1::kPoisson``: 0 and 1.84 for no event.
+    """
+    counts = np.asarray(counts, dtype=float)
+    some = np.maximum(counts, 1e-9)
+    low = np.where(counts > 0, gammaincinv(some, ndtr(-1)), 0.0)
+    return np.stack([counts - low, gammainccinv(counts + 1, ndtr(-1)) - counts])
+
+
+def panel_style(size: float = 13) -> Any:
+    """Settings of matplotlib for figures and panels; ``size`` of the text in points."""
+    style = dict(mplhep.style.ATLAS)
+    style |= {"font.size": size, "axes.labelsize": size + 1, "legend.fontsize": size - 2}
+    style |= {"xtick.labelsize": size - 1, "ytick.labelsize": size - 1}
+    return style | {"figure.constrained_layout.use": True}
+
+
+def new_figure(
+    rows: Sequence[float] = (1.0,), width: float = 7.0, height: float = 5.6
+) -> tuple[Figure, Any]:
+    """A figure in mplhep's style with panels of the given relative heights, sharing x."""
+    with plt.rc_context(panel_style()):
+        figure, axes = plt.subplots(
+            len(rows),
+            1,
+            figsize=(width, height),
+            sharex=True,
+            squeeze=False,
+            gridspec_kw={"height_ratios": list(rows)},
+        )
+    return figure, list(axes[:, 0])
+
+
+def plain(text: str, longest: int | None = None) -> str:
+    """Text of the user's as matplotlib shows it as written: no formula, one line, not too long."""
+    text = " ".join(text.split())
+    if longest is not None and len(text) > longest:
+        text = f"{text[: longest - 3]}..."
+    return text.replace("$", r"\$")
+
+
+def note(title: str, text: str) -> Figure:
+    """A figure that says in words why there is nothing to see."""
+    figure, (axes,) = new_figure(height=3.0)
+    axes.set_axis_off()
+    axes.set_title(title, loc="left")
+    lines = [line for part in text.splitlines() for line in textwrap.wrap(part, 60)]
+    axes.text(0.5, 0.5, "\n".join(lines), transform=axes.transAxes, ha="center", va="center")
+    return figure
+
+
+def save(figure: Figure, paths: Sequence[str]) -> None:
+    """Write the figure to each path, in the format that the ending names, and close it."""
+    for path in map(Path, paths):
+        # Nothing of the time in the files: equal data give equal figures.
+        metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
+        with replacing(path) as partial:
+            figure.savefig(partial, dpi=150, metadata=metadata)
+    plt.close(figure)

@@ -1,0 +1,275 @@
+"""What each systematic does to the templates."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+import mplhep
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+
+from hone.reporting.figures.histograms import band, label_edges
+from hone.reporting.figures.style import panel_style
+from hone.statmodel.postprocessing import Effect
+from hone.statmodel.templates import Histogram
+from hone.statmodel.workspace import Process, half_spread, sides
+
+__all__ = ["Variation", "draw_systematics", "variations"]
+
+_COLUMNS, _ROWS = 2, 3
+_LINEAR = 4.0
+"""Ratios beyond are drawn on a logarithmic axis."""
+_UP, _DOWN = "#bd1f01", "#3f90da"
+
+
+class Variation(NamedTuple):
+    """A systematic of a sample in all bins, side by side; NaN in regions where it does not act."""
+
+    systematic: str
+    sample: str
+    up: np.ndarray
+    """Yields (B,) that the fit is given."""
+    down: np.ndarray
+    filled: tuple[np.ndarray, np.ndarray] | None
+    """Up and down before the smoothing, where there was one."""
+    notes: tuple[str, ...]
+    size: float
+    """Largest change of a bin, in Poisson errors of all that is expected there."""
+
+
+def variations(
+    samples: Sequence[Process],
+    filled: Mapping[str, Histogram],
+    fitted: Mapping[str, Histogram],
+    effects: Sequence[Effect],
+    channels: Mapping[str, int],
+) -> list[Variation]:
+    """All systematics of all samples, the largest first.
+
+    Args:
+        samples: of the hypothesis, with all systematics, also those that are pruned.
+        filled: histograms by template name, the bins of all channels side by side (B,).
+        fitted: the same after the smoothing.
+        effects: what :func:`hone.statmodel.postprocessing.postprocess` found.
+        channels: number of bins of each.
+    """
+    total = np.sum([np.asarray(fitted[s.name].values) for s in samples], axis=0)
+    error = np.sqrt(np.maximum(total, 1.0))
+    regions = np.repeat(list(channels), list(channels.values()))
+    found = []
+    for sample in samples:
+        nominal = np.asarray(fitted[sample.name].values, dtype=float)
+        for systematic in sample.systematics:
+            name, kind = systematic["name"], systematic["type"]
+            if kind == "normfactor":
+                continue
+            mine = [
+                e for e in effects if (e.sample, e.systematic, e.type) == (sample.name, name, kind)
+            ]
+            acting = np.isin(regions, systematic.get("regions", list(channels)))
+            up, down, before = _sides(systematic, sample.name, nominal, filled, fitted, mine)
+            change = np.maximum(abs(up - nominal), abs(down - nominal))
+            found.append(
+                Variation(
+                    name,
+                    sample.name,
+                    np.where(acting, up, np.nan),
+                    np.where(acting, down, np.nan),
+                    before,
+                    tuple(_notes(kind, mine, f"{sample.name}__{name}_down" not in filled)),
+                    float(np.max(np.where(acting, change / error, 0.0))),
+                )
+            )
+    return sorted(found, key=lambda v: -v.size)
+
+
+def draw_systematics(
+    shown: Sequence[Variation],
+    nominal: Mapping[str, Histogram],
+    edges: Mapping[str, np.ndarray],
+    observable: str,
+) -> list[Figure]:
+    """Nominal, up and down of each systematic and sample, and their ratios, six to a page.
+
+    Args:
+        shown: from :func:`variations`; where there are none, the samples' MC errors are drawn.
+        nominal: histogram of each sample, the bins of all regions side by side (B,).
+        edges: bin edges of each region.
+        observable: name for the title.
+    """
+    entries = list(shown) or [
+        Variation("no systematic", name, *2 * (np.full(len(h.values), np.nan),), None, (), 0.0)
+        for name, h in nominal.items()
+        if "__" not in name
+    ]
+    size = _COLUMNS * _ROWS
+    pages = [entries[k : k + size] for k in range(0, len(entries), size)]
+    figures = []
+    for number, page in enumerate(pages, 1):
+        title = observable
+        if len(pages) > 1:
+            title += f": {len(entries)} variations, largest first, page {number} of {len(pages)}"
+        figures.append(_page(page, nominal, edges, title))
+    return figures
+
+
+def _page(
+    entries: Sequence[Variation],
+    nominal: Mapping[str, Histogram],
+    edges: Mapping[str, np.ndarray],
+    title: str,
+) -> Figure:
+    columns = min(_COLUMNS, len(entries))
+    rows = -(-len(entries) // columns)
+    with plt.rc_context(panel_style(11)):
+        figure = plt.figure(figsize=(3.7 * columns if columns > 1 else 5.6, 0.9 + 3.3 * rows))
+        grid = figure.add_gridspec(2 * rows, columns, height_ratios=[1.6, 1] * rows)
+        for k, entry in enumerate(entries):
+            row, column = divmod(k, columns)
+            main = figure.add_subplot(grid[2 * row, column])
+            ratio = figure.add_subplot(grid[2 * row + 1, column], sharex=main)
+            _draw(main, ratio, entry, nominal[entry.sample], edges)
+            main.tick_params(labelbottom=False)
+            if column == 0:
+                main.set_ylabel("events")
+                ratio.set_ylabel("ratio")
+            if k < len(entries) - columns:
+                ratio.set_xlabel("")
+        handles: dict[str, Any] = {}
+        for axes in figure.axes:
+            handles |= {
+                label: h for h, label in zip(*axes.get_legend_handles_labels(), strict=True)
+            }
+        figure.legend(
+            handles.values(), handles, loc="outside lower center", ncols=2 if columns == 1 else 4,
+            fontsize=10,
+        )  # fmt: skip
+        figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    return figure
+
+
+def _draw(
+    main: Any, ratio: Any, entry: Variation, of_sample: Histogram, edges: Mapping[str, np.ndarray]
+) -> None:
+    nominal = np.asarray(of_sample.values, dtype=float)
+    error = np.sqrt(np.asarray(of_sample.variances, dtype=float))
+    places = np.arange(len(nominal) + 1)
+    safe = np.where(nominal > 0, nominal, np.nan)
+    varied = np.isfinite(entry.up).any()
+    lines = [("up", entry.up, _UP, "-"), ("down", entry.down, _DOWN, "--")] if varied else []
+    band(ratio, places, 1 - error / safe, 1 + error / safe, facecolor="0.6")
+    band(main, places, nominal - error, nominal + error, "MC statistics", facecolor="0.6")
+    mplhep.histplot(
+        nominal, places, ax=main, color="black", linewidth=1.4, label="nominal", edges=False
+    )
+    ratio.axhline(1, color="black", linewidth=1.0)
+    low, high = _limits([y / safe for _, y, _, _ in lines], error / safe)
+    for label, values, colour, dashes in lines:
+        style = {"color": colour, "linestyle": dashes, "linewidth": 1.4, "edges": False}
+        mplhep.histplot(values, places, ax=main, label=label, **style)
+        mplhep.histplot(values / safe, places, ax=ratio, **style)
+        _beyond(ratio, values / safe, low, high, colour)
+    if entry.filled is not None:
+        for values, marker, (side, _, colour, _) in zip(entry.filled, "^v", lines, strict=True):
+            label = f"{side} before smoothing"
+            style = {"color": colour, "marker": marker, "markersize": 4, "linestyle": "none"}
+            main.plot(places[:-1] + 0.5, values, label=label, **style, fillstyle="none")
+            ratio.plot(places[:-1] + 0.5, values / safe, **style, fillstyle="none")
+    if high > 1 + 1.25 * (_LINEAR - 1):
+        ratio.set_yscale("log")
+    ratio.set_ylim(low, high)
+    _scale(main, [nominal, *(y for _, y, _, _ in lines)])
+    main.set_title(
+        _fitting(f"{entry.systematic}: {entry.sample}"), loc="left", fontsize=10,
+        pad=12 if len(edges) > 1 else 5,
+    )  # fmt: skip
+    main.text(
+        0.97,
+        0.96,
+        "\n".join(entry.notes),
+        transform=main.transAxes,
+        ha="right",
+        va="top",
+        fontsize=9,
+    )
+    label_edges((main, ratio), edges, most=6)
+    ratio.set_xlabel("observable")
+
+
+def _fitting(title: str) -> str:
+    return title if len(title) <= 40 else f"{title[:37]}..."
+
+
+def _scale(axes: Any, several: Sequence[np.ndarray]) -> None:
+    """Logarithmic where yields differ by much and none is negative."""
+    values = np.concatenate(several)
+    values = values[np.isfinite(values)]
+    positive = values[values > 0]
+    if (values < 0).any() or not len(positive) or positive.max() < 20 * positive.min():
+        axes.set_ylim(min(1.15 * values.min(initial=0.0), 0.0), 1.4 * values.max(initial=1e-3))
+        if values.max(initial=0.0) >= 1e4:
+            axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+    else:
+        axes.set_yscale("log")
+        axes.set_ylim(max(0.4 * positive.min(), 1e-6 * positive.max()), 8 * positive.max())
+
+
+def _limits(ratios: Sequence[np.ndarray], errors: np.ndarray) -> tuple[float, float]:
+    """Limits of the ratio: as far below one as above it, or all powers of ten that are needed."""
+    values = np.concatenate([*ratios, 1 + errors])
+    values = values[np.isfinite(values)]
+    highest = float(values.max(initial=1.01))
+    if highest > _LINEAR:
+        positive = values[values > 0]
+        return max(0.6 * float(positive.min(initial=0.5)), 1e-3), min(2 * highest, 1e4)
+    reach = 1.25 * max(highest - 1, 1 - float(values.min(initial=0.99)))
+    return max(1 - reach, 0.0), 1 + reach
+
+
+def _beyond(axes: Any, ratio: np.ndarray, low: float, high: float, colour: str) -> None:
+    """Arrows at the edge for bins that are outside of it."""
+    for marker, place, outside in (("^", 0.93, ratio > high), ("v", 0.07, ratio < low)):
+        axes.plot(
+            np.flatnonzero(outside) + 0.5, np.full(outside.sum(), place), marker, color=colour,
+            markersize=5, transform=axes.get_xaxis_transform(),
+        )  # fmt: skip
+
+
+def _sides(
+    systematic: Mapping[str, Any],
+    sample: str,
+    nominal: np.ndarray,
+    filled: Mapping[str, Histogram],
+    fitted: Mapping[str, Histogram],
+    effects: Sequence[Effect],
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
+    name, kind = systematic["name"], systematic["type"]
+    if kind == "normsys":
+        return nominal * systematic["up"], nominal * systematic["down"], None
+    if kind == "lumi":
+        width = systematic["uncertainty"]
+        return nominal * (1 + width), nominal * (1 - width), None
+    up, down = map(np.asarray, sides(fitted, sample, name))
+    if kind == "shapesys":
+        width = half_spread(up, down)
+        return nominal + width, nominal - width, None
+    if not any(effect.smoothed for effect in effects):
+        return up, down, None
+    before, below = map(np.asarray, sides(filled, sample, name))
+    return up, down, (before, below)
+
+
+def _notes(kind: str, effects: Sequence[Effect], one_sided: bool) -> list[str]:
+    notes = []
+    if kind == "histosys" and one_sided:
+        notes.append("mirrored")
+    if kind == "shapesys":
+        notes.append("each bin apart")
+    if any(e.smoothed for e in effects):
+        notes.append("smoothed")
+    pruned = [e.region for e in effects if e.pruned]
+    if pruned:
+        whole = len(pruned) == len(effects)
+        notes.append("pruned" if whole else f"pruned in {', '.join(pruned)}")
+    return notes

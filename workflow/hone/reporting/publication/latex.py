@@ -1,0 +1,115 @@
+"""Numbers of an analysis as macros of LaTeX, for a paper that never copies one by hand."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hone.analysis.short_names import letters
+from hone.reporting.markup import latex
+
+__all__ = ["number", "number_macros", "with_band"]
+
+_BANDS = ("MinusTwoSigma", "MinusOneSigma", "", "PlusOneSigma", "PlusTwoSigma")
+_SINGLE = {
+    "ObservedLimit": "observed_limit", "ObservedCLs": "observed_cls",
+    "ObservedPZero": "observed_p0", "ExpectedPZero": "expected_p0", "SigmaMu": "sigma_mu",
+}  # fmt: skip
+_SETS = {
+    "ExpectedLimit": "expected_limits", "ExpectedCLs": "expected_cls",
+    "PostfitLimit": "expected_limits_postfit", "PostfitCLs": "expected_cls_postfit",
+}  # fmt: skip
+
+
+def number_macros(
+    results: Mapping[tuple[str, str], Mapping[str, Any]],
+    analysis: str,
+    config: str,
+    observed: str | None,
+) -> str:
+    r"""The text of ``numbers.tex``: a ``\newcommand`` for each number that exists.
+
+    Of each signal and observable, with ``\hone<Signal><Observable>`` before them: ``ExpectedLimit``
+    (the median; ``ExpectedLimitMinusTwoSigma`` ... the rest of the five, ``ExpectedLimitBand`` with
+    its 68 % band), ``ExpectedCLs`` (at mu = 1, without a band) and, after the fit to the
+    observation, ``PostfitLimit`` and ``PostfitCLs`` in the same way; ``ObservedLimit``,
+    ``ObservedCLs``, ``ObservedPZero``, ``ExpectedPZero`` and ``SigmaMu``; ``ConfidenceLevel``;
+    ``Signal`` and ``Observable`` are the names.
+    A number that does not exist has no macro, so that LaTeX refuses a text that uses it.
+
+    Args:
+        results: content of ``limits.json`` by signal and observable.
+        analysis: its name.
+        config: digest of the configuration.
+        observed: what the observation is, ``data`` or ``pseudo-data``; None in a blind analysis.
+    """
+    lines = [
+        f"% Numbers of the analysis {analysis}, config digest {config}; \\input this file.",
+        "% Expected numbers are nominal, Postfit ones after the fit to the observation; CLs and",
+        "% sigma at a signal strength of 1; PZero is the p-value of no signal.",
+    ]
+    if observed is None:
+        lines += [
+            "% There are no observed numbers: the analysis is blind, and the data has not been",
+            "% looked at. Postfit numbers are left out with them.",
+        ]
+    elif observed != "data":
+        lines += [f"% Observed numbers are of {observed}: simulated events, not data."]
+    for (signal, observable), limits in results.items():
+        found = dict(_macros(limits, observed is None))
+        found = {"Signal": latex(signal), "Observable": latex(observable), **found}
+        prefix = f"hone{letters(signal)}{letters(observable)}"
+        lines += ["", f"% signal {signal}, observable {observable}"]
+        lines += [f"\\newcommand{{\\{prefix}{name}}}{{{text}}}" for name, text in found.items()]
+        for what, reason in limits.get("reasons", {}).items():
+            lines.append(f"% no {' '.join(what.split())}: {' '.join(str(reason).split())}")
+    return "\n".join(lines) + "\n"
+
+
+def number(value: float, digits: int = 3) -> str:
+    r"""``value`` to so many significant digits, with a power of ten far from 1; in math mode."""
+    if value == 0:
+        return r"\ensuremath{0}"
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    power = int(exponent)
+    if -3 <= power < 5:
+        return rf"\ensuremath{{{float(f'{mantissa}e{power}'):.{max(digits - 1 - power, 0)}f}}}"
+    return rf"\ensuremath{{{mantissa} \times 10^{{{power}}}}}"
+
+
+def with_band(low: float, middle: float, high: float) -> str:
+    """The middle with its distances to both sides, to two digits of the smaller one.
+
+    Far from 1 all three share a power of ten.
+    """
+    below, above = middle - low, high - middle
+    smallest = min(x for x in (below, above, abs(middle)) if x > 0) if middle else 1.0
+    power = math.floor(math.log10(abs(middle))) if middle else 0
+    power = 0 if -3 <= power < 5 else power
+    scale = 10.0**power
+    digits = min(max(1 - math.floor(math.log10(smallest / scale)), 0), 8)
+    shown = [f"{x / scale:.{digits}f}" for x in (middle, above, below)]
+    text = f"{shown[0]}^{{+{shown[1]}}}_{{-{shown[2]}}}"
+    if power:
+        text = f"({text}) \\times 10^{{{power}}}"
+    return rf"\ensuremath{{{text}}}"
+
+
+def _macros(limits: Mapping[str, Any], blind: bool) -> Iterator[tuple[str, str]]:
+    yield "ConfidenceLevel", rf"\ensuremath{{{100 * (1 - limits['level']):.4g}\,\%}}"
+    for name, key in _SINGLE.items():
+        if limits[key] is not None and not (blind and name.startswith("Observed")):
+            yield name, number(limits[key])
+    for name, key in _SETS.items():
+        if blind and name.startswith("Postfit"):
+            continue
+        yield from _five(name, limits[key])
+
+
+def _five(name: str, values: Sequence[float | None]) -> Iterator[tuple[str, str]]:
+    for band, value in zip(_BANDS, values, strict=True):
+        if value is not None:
+            yield name + band, number(value)
+    inner = [value for value in values[1:4] if value is not None]
+    # CLs of the band differ by powers of ten: there is no useful short form.
+    if name.endswith("Limit") and len(inner) == 3:
+        yield f"{name}Band", with_band(*inner)

@@ -1,0 +1,107 @@
+"""Workspaces and patchsets in one archive, as HEPData asks for them, with their digests."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import jsonpatch
+import pyhf
+
+from hone.errors import InputError
+from hone.running.files import read_json
+from hone.running.same_workspace import workspace_digest
+
+__all__ = ["likelihood_files", "pyhf_digests"]
+
+
+def pyhf_digests(files: Mapping[str, Path]) -> dict[str, str]:
+    """SHA-256 of each JSON as ``pyhf digest`` prints it, whatever its layout."""
+    return {name: workspace_digest(path) for name, path in sorted(files.items())}
+
+
+def likelihood_files(
+    analysis: str,
+    workspaces: Mapping[tuple[str, str], Path],
+    patchsets: Mapping[str, tuple[Path, Path]],
+    observed: str | None,
+) -> dict[str, bytes | Path]:
+    """Content of the archive: the JSON files, ``digests.json`` and a README, by name.
+
+    Args:
+        analysis: its name.
+        workspaces: of each signal and observable.
+        patchsets: background-only workspace and patchset of each observable, if there are any.
+        observed: what the observation is, ``data`` or ``pseudo-data``; None in a blind analysis.
+
+    Raises:
+        InputError: a patchset does not give the workspaces beside it.
+    """
+    found = {f"{o}/{s}/workspace.json": path for (s, o), path in workspaces.items()}
+    for observable, (background, patchset) in patchsets.items():
+        of_signals = [path for (_, o), path in workspaces.items() if o == observable]
+        _check_patches(background, patchset, of_signals)
+        found[f"{observable}/background_only.json"] = background
+        found[f"{observable}/patchset.json"] = patchset
+    digests = pyhf_digests(found)
+    readme = _readme(analysis, digests, bool(patchsets), observed)
+    return {
+        **found,
+        "README.md": readme.encode(),
+        "digests.json": (json.dumps({"sha256": digests}, indent=2) + "\n").encode(),
+    }
+
+
+def _check_patches(background: Path, patchset: Path, workspaces: Iterable[Path]) -> None:
+    spec, patches = read_json(background), pyhf.PatchSet(read_json(patchset))
+    try:
+        patches.verify(spec)
+        made = {pyhf.utils.digest(patch.apply(spec)) for patch in patches}
+    except (pyhf.exceptions.PatchSetVerificationError, jsonpatch.JsonPatchException):
+        made = set()
+    for path in workspaces:
+        if workspace_digest(path) not in made:
+            raise InputError(
+                f"{patchset} and {background} do not give {path}: one of them was changed or "
+                "exchanged; remove them, and run Snakemake again"
+            )
+
+
+def _readme(
+    analysis: str, digests: Mapping[str, str], has_patches: bool, observed: str | None
+) -> str:
+    observation = {
+        "data": "data",
+        "pseudo-data": "pseudo-data: simulated events, not data",
+        None: "what is expected: the analysis is blind, and no data has been looked at",
+    }[observed]
+    example = next(name for name in digests if name.endswith("/workspace.json"))
+    lines = [
+        f"# Likelihoods of the analysis {analysis}",
+        "",
+        "HistFactory models in the JSON format of pyhf (https://pyhf.readthedocs.io), one folder",
+        "for each observable, in it one for each signal. The POI `mu` scales the signal.",
+        "The observation in them is " + observation + ".",
+        "",
+        "```console",
+        f"$ pyhf cls {example}",
+        f"$ pyhf digest {example}",
+        "```",
+    ]
+    if has_patches:
+        lines += [
+            "",
+            "`patchset.json` makes the workspace of each signal of `background_only.json`. As an",
+            "observable is trained for each signal, patches exchange the background's bins too.",
+            "The number of the HEPData record in it is a placeholder.",
+            "",
+            "```console",
+            "$ pyhf patchset verify <observable>/background_only.json <observable>/patchset.json",
+            "$ pyhf patchset apply --name <signal> <observable>/background_only.json "
+            "<observable>/patchset.json",
+            "```",
+            "",
+            "In names of patches, hyphens are underscores.",
+        ]
+    lines += ["", "| file | pyhf's SHA-256 |", "|---|---|"]
+    lines += [f"| `{name}` | `{digest}` |" for name, digest in digests.items()]
+    return "\n".join(lines) + "\n"

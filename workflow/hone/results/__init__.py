@@ -1,0 +1,1 @@
+"""The numbers of a workspace, and what they are worth."""

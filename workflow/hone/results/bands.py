@@ -1,0 +1,66 @@
+"""Uncertainties of expected yields, from what one standard deviation of each parameter changes."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from hone.likelihood.histfactory import Model
+
+__all__ = ["envelope", "one_sigma", "yield_covariance"]
+
+
+def one_sigma(model: Model, pars: Any, errors: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Expected events, and what moving one parameter by its error changes, up and down.
+
+    Args:
+        model: the model.
+        pars: where it is evaluated (P,).
+        errors: one standard deviation of each parameter (P,), 0 for what is fixed.
+
+    Returns:
+        Rates (B,), and changes (P, B) by each parameter moved up, and moved down.
+    """
+    rates, up, down = map(np.asarray, _rates(model, np.asarray(pars), np.asarray(errors)))
+    return rates, up - rates, down - rates
+
+
+def envelope(up: np.ndarray, down: np.ndarray) -> np.ndarray:
+    """The larger of two changes, with a sign: what stands for both in a covariance.
+
+    Half their difference would cancel where both are on one side. There the sign is theirs,
+    elsewhere that of up - down.
+
+    Args:
+        up: changes by a parameter one standard deviation up, of any shape.
+        down: the same down.
+    """
+    one_sided = np.sign(up) * np.sign(down) > 0
+    return np.maximum(np.abs(up), np.abs(down)) * np.sign(np.where(one_sided, up, up - down))
+
+
+def yield_covariance(up: np.ndarray, down: np.ndarray, correlation: Any = None) -> np.ndarray:
+    """Covariance (K, K) of K yields, from the envelope of their changes.
+
+    Without correlations, no variance is smaller than the square of any change.
+
+    Args:
+        up: changes of the yields by each parameter one standard deviation up (P, K).
+        down: the same down.
+        correlation: of the parameters (P, P); none if not given.
+    """
+    change = envelope(up, down)
+    found = change.T @ (change if correlation is None else np.asarray(correlation) @ change)
+    return np.asarray(found + found.T) / 2
+
+
+# Compiled as a whole: operation by operation would take seconds.
+@jax.jit
+def _rates(
+    model: Model, pars: Float[Array, " P"], errors: Float[Array, " P"]
+) -> tuple[Float[Array, " B"], Float[Array, "P B"], Float[Array, "P B"]]:
+    rates = jax.vmap(model.expected_actualdata)
+    steps = jnp.diag(errors)
+    return model.expected_actualdata(pars), rates(pars + steps), rates(pars - steps)

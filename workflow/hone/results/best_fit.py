@@ -1,0 +1,133 @@
+"""The best fit of a workspace to some data, and what the likelihood says around it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float
+
+from hone.errors import FitError
+from hone.likelihood import infer
+from hone.likelihood.histfactory import Model
+from hone.likelihood.histfactory.likelihood import Expansion
+
+__all__ = ["DEEPER", "BestFit", "empty_bins", "find_best_fit"]
+
+DEEPER = 1e-6
+"""A fit that ends lower in -ln L by more has found another minimum."""
+_EMPTY = 1e-6
+"""Events; an expected rate below is one on its edge."""
+
+
+@dataclass(frozen=True)
+class BestFit:
+    """The best fit to some data; arrays are numpy float64 or bool."""
+
+    data: np.ndarray
+    """Bins and auxiliary data (D,)."""
+    value: float
+    """-ln L relative to the saturated model."""
+    pars: np.ndarray
+    """(P,)"""
+    fixed: np.ndarray
+    """bool (P,): fixed by the model, or without any effect."""
+    at_bound: np.ndarray
+    """bool (P,): not fixed, but held by a bound."""
+    errors: np.ndarray | None
+    """Standard deviations (P,) by the inverse Hessian of -ln L, 0 for what is fixed or at a bound;
+    None where -ln L does not curve upwards in every direction."""
+    correlation: np.ndarray | None
+    """(P, P), 0 for what is fixed or at a bound; None without ``errors``."""
+    reason: str | None
+    """Why there are no errors."""
+
+    @property
+    def covariance(self) -> np.ndarray | None:
+        """(P, P), None without errors."""
+        if self.errors is None or self.correlation is None:
+            return None
+        return np.asarray(self.correlation * np.outer(self.errors, self.errors))
+
+    def stored(self) -> dict[str, Any]:
+        """For JSON: all but the data."""
+        arrays = {
+            name: None if (array := getattr(self, name)) is None else array.tolist()
+            for name in ("pars", "fixed", "at_bound", "errors", "correlation")
+        }
+        return {"value": self.value, **arrays, "reason": self.reason}
+
+    @classmethod
+    def of(cls, data: Any, stored: Mapping[str, Any]) -> "BestFit":
+        """What :meth:`stored` has kept of the best fit to ``data``."""
+        arrays = {
+            name: None if stored[name] is None else np.array(stored[name])
+            for name in ("pars", "fixed", "at_bound", "errors", "correlation")
+        }
+        return cls(data=np.asarray(data), **{**stored, **arrays})
+
+
+def find_best_fit(model: Model, data: Any, near: Any = None) -> BestFit:
+    """Fit the data within the suggested bounds, by :func:`hone.likelihood.infer.fit`.
+
+    Args:
+        model: the model.
+        data: bins and auxiliary data (D,).
+        near: parameters (P,) to begin at, the suggested ones if None.
+
+    Raises:
+        FitError: no fit converged.
+    """
+    data = np.asarray(model.checked_data(data))
+    low, high = np.transpose(model.config.suggested_bounds())
+    fixed = np.asarray(model.config.suggested_fixed(), dtype=bool)
+    fixed |= _without_effect(model, data, fixed)
+    while True:
+        start = None if near is None else np.clip(near, low, high)
+        found, lowest = infer.fit(data, model, start, fixed_params=fixed, return_fitted_val=True)
+        pars = np.array(found)
+        slope = np.asarray(_expansion(model, pars, data).gradient)
+        # A fit ends on its bound, but where the bound is the minimum itself, only next to it.
+        reach = 1e-9 * (1 + abs(pars))
+        at_low = ~fixed & (pars <= low + reach) & (slope > -1e-6)
+        at_high = ~fixed & (pars >= high - reach) & (slope < 1e-6)
+        pars = np.where(at_low, low, np.where(at_high, high, pars))
+        errors, correlation, reason = None, None, None
+        try:
+            pairs, matrix, value = infer.fit(
+                data, model, pars, fixed_params=fixed | at_low | at_high,
+                return_uncertainties=True, return_correlations=True, return_fitted_val=True,
+            )  # fmt: skip
+        except FitError as error:
+            reason = str(error)
+        else:
+            pars, errors = np.array(pairs).T
+            correlation = np.array(matrix)
+            if value < lowest - 2 * DEEPER:
+                near = pars
+                continue
+        value = float(_expansion(model, pars, data).value)
+        return BestFit(data, value, pars, fixed, at_low | at_high, errors, correlation, reason)
+
+
+def empty_bins(model: Model, pars: Any, data: Any) -> list[int]:
+    """Bins without events whose expected rate is zero at ``pars``, where a fit ends on an edge."""
+    rates = np.asarray(model.expected_actualdata(pars))
+    empty = (rates < _EMPTY) & (np.asarray(data)[: len(rates)] == 0)
+    return [int(k) for k in np.flatnonzero(empty)]
+
+
+def _without_effect(model: Model, data: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """Which parameters nothing depends on, as one that scales an empty template; bool (P,)."""
+    # Off the suggested parameters, as a signal of strength 0 would have no other parameter.
+    pars = np.array(model.config.suggested_init()) + np.where(fixed, 0.0, 0.1)
+    sets = map(model.config.param_set, model.config.par_order)
+    constrained = np.array([p.constrained for p in sets for _ in p.suggested_init], dtype=bool)
+    return (np.asarray(_expansion(model, pars, data).jacobian) == 0).all(axis=1) & ~constrained
+
+
+# Compiled as a whole: operation by operation would take seconds.
+@jax.jit
+def _expansion(model: Model, pars: Float[Array, " P"], data: Float[Array, " D"]) -> Expansion:
+    return model.prepare().expansion(pars, data)

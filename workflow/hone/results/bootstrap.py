@@ -1,0 +1,227 @@
+"""What the statistics of the evaluation events are worth: nominal numbers and their errors.
+
+A staterror puts the statistical uncertainty of the simulation into the model. Here it is left
+out, and the uncertainty stated beside the number instead: for comparisons with published numbers
+and with the floor, which know of no simulation.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyhf
+
+from hone.errors import FitError
+from hone.likelihood import infer
+from hone.likelihood.histfactory import Model, from_pyhf
+from hone.likelihood.infer.mle import require_poi
+from hone.statmodel.filling import fill
+from hone.statmodel.templates import Histogram
+from hone.statmodel.workspace import Process
+from hone.training.objectives import log_cls, log_p0
+
+__all__ = ["nominal_without_staterror", "replicas"]
+
+_REPLICAS = 100
+_SEED = 1
+
+
+def nominal_without_staterror(
+    workspace: Mapping[str, Any],
+    samples: Sequence[Process],
+    histograms: Mapping[str, Histogram],
+    level: float,
+    event_sets: Sequence[str] | None = None,
+    scaled: Sequence[str] | None = None,
+) -> dict[str, float | None]:
+    """Nominal figures of merit without staterror, with bootstrap errors and pyhf's numbers.
+
+    Args:
+        workspace: a pyhf workspace made by :mod:`hone.statmodel.workspace`.
+        samples: its processes.
+        histograms: the templates it was made of, with variances.
+        level: CLs at the limit.
+        event_sets: templates with events of their own, all if not given; others are the events of
+            their sample, weighted differently, and fluctuate with it.
+        scaled: those of them that are scaled to their sample's yield, all if not given; of others,
+            which have the sample's factor from weights to yields, every bin fluctuates on its own.
+
+    Returns:
+        ``expected_cls`` (median, at mu = 1), ``expected_limit`` (median), ``expected_p0`` and
+        ``sigma_mu``, each with ``_error``, the standard deviation over bootstrap replicas of the
+        templates; and by pyhf ``pyhf_expected_cls``, ``pyhf_cls_at_limit`` and ``pyhf_sigma_mu``.
+        None where a number does not exist.
+    """
+    oracle = pyhf.Workspace(_stripped(workspace)).model()
+    model = from_pyhf(oracle)
+
+    @jax.jit
+    def merits(histograms: Mapping[str, Histogram]) -> dict[str, jax.Array]:
+        filled = fill(model, samples, histograms)
+        return {
+            "expected_cls": jnp.exp(log_cls(filled)),
+            "expected_limit": infer.asimov_limit(filled, level),
+            "expected_p0": jnp.exp(log_p0(filled)),
+            "sigma_mu": infer.sigma_mu(filled),
+        }
+
+    expected = {sample.name: sample.expected for sample in samples}
+    totals = {
+        name: expected[name.partition("__")[0]] if scaled is None or name in scaled else None
+        for name in histograms
+    }
+    own = set(histograms if event_sets is None else event_sets)
+    events = {name: name if name in own else name.partition("__")[0] for name in histograms}
+    drawn = replicas(histograms, totals, _REPLICAS, events)
+    nominal = {name: Histogram(*(np.asarray(x) for x in h)) for name, h in histograms.items()}
+    values = jax.jit(lambda all_of: jax.lax.map(merits, all_of))(
+        {name: _prepended(nominal[name], drawn[name]) for name in nominal}
+    )
+    highest = model.config.suggested_bounds()[require_poi(model)][1]
+    found: dict[str, float | None] = {}
+    for name, array in values.items():
+        value, errors = float(array[0]), np.asarray(array[1:])
+        usable = np.isfinite(errors)
+        beyond = name == "expected_limit" and value > highest
+        if beyond or not np.isfinite(value):
+            value = _with_all_starts(name, fill(model, samples, nominal), level)
+        # A p-value of zero is that of a bin without background.
+        exists = np.isfinite(value) and (value > 0 or not name.startswith("expected_p0"))
+        found[name] = value if exists else None
+        # A few replicas without a fit say little; many say that the error is not known.
+        enough = usable.sum() > 0.9 * len(errors) and found[name] is not None
+        found[f"{name}_error"] = float(errors[usable].std(ddof=1)) if enough else None
+    return found | _by_pyhf(model, oracle, found["expected_limit"])
+
+
+def _with_all_starts(name: str, model: Model, level: float) -> float:
+    """What a fit from one start did not find; NaN if all starts do not find it either."""
+    try:
+        if name == "expected_cls":
+            return float(infer.expected_cls(model)[2])
+        if name == "expected_p0":
+            return float(infer.expected_p0(model))
+        if name == "expected_limit":
+            data = infer.nominal_asimov(model, 0.0)
+            return float(infer.upper_limit(data, model, level=level)[1][2])
+    except FitError:
+        pass
+    return float("nan")
+
+
+def replicas(
+    histograms: Mapping[str, Histogram],
+    totals: Mapping[str, float | None],
+    number: int,
+    events: Mapping[str, str] | None = None,
+) -> dict[str, Histogram]:
+    """Bootstrap replicas of templates, values and variances of shape (number, B).
+
+    As if the events were drawn again with replacement and weighted to the same yield: a bin of
+    weighted events is known like a count of values^2 / variances, and gets a Poisson number in its
+    place; what no bin has (events that were cut away) fluctuates too, and the sum of all is the
+    sample's yield again.
+
+    Args:
+        histograms: templates with variances.
+        totals: yield of each template before cuts; None where the yield is not fixed by it, so that
+            every bin fluctuates on its own.
+        number: of replicas.
+        events: template whose events each one has, itself if not given; templates of the same
+            events fluctuate together.
+    """
+    factors = {}
+    for i, (name, histogram) in enumerate(sorted(histograms.items())):
+        if events is None or events[name] == name:
+            factors[name] = _factors(histogram, totals[name], number, [_SEED, i])
+    drawn = {}
+    for name, histogram in histograms.items():
+        values, variances = (np.asarray(x, dtype=float) for x in histogram)
+        factor = factors[name if events is None else events[name]]
+        # As many events more, with weights as large.
+        drawn[name] = Histogram(values * factor, variances * factor)
+    return drawn
+
+
+def _factors(
+    histogram: Histogram, total: float | None, number: int, seed: Sequence[int]
+) -> np.ndarray:
+    """What the bins of a template are multiplied with in each replica (number, B)."""
+    rng = np.random.default_rng(seed)
+    values, variances = (np.asarray(x, dtype=float) for x in histogram)
+    lost = 0.0 if total is None else max(total - values.sum(), 0.0)
+    variances = np.append(variances, lost * variances.sum() / values.sum())
+    values = np.append(values, lost)
+    known = (values != 0) & (variances > 0)
+    count = np.where(known, values**2 / np.where(known, variances, 1.0), 0.0)
+    factor = rng.poisson(count, size=(number, len(values))) / np.where(known, count, 1.0)
+    if total is not None:
+        sums = factor @ values
+        factor *= np.where(sums != 0, values.sum() / np.where(sums != 0, sums, 1.0), 0.0)[:, None]
+    return np.asarray(factor[:, :-1])
+
+
+def _prepended(first: Histogram, rest: Histogram) -> Histogram:
+    return Histogram(*(np.concatenate([a[None], b]) for a, b in zip(first, rest, strict=True)))
+
+
+def _stripped(workspace: Mapping[str, Any]) -> dict[str, Any]:
+    spec = copy.deepcopy(dict(workspace))
+    for channel in spec["channels"]:
+        for sample in channel["samples"]:
+            sample["modifiers"] = [m for m in sample["modifiers"] if m["type"] != "staterror"]
+    return spec
+
+
+def _by_pyhf(model: Model, oracle: pyhf.Model, limit: float | None) -> dict[str, float | None]:
+    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-10))
+    nominal = np.asarray(infer.nominal_asimov(model, 0.0))
+
+    def median(mu: float | None) -> float | None:
+        if mu is None:
+            return None
+        try:
+            tested = pyhf.infer.hypotest(mu, nominal, oracle, return_expected=True)
+        except pyhf.exceptions.FailedMinimization:
+            return None
+        value = float(tested[1])
+        return value if np.isfinite(value) else None
+
+    return {
+        "pyhf_expected_cls": median(1.0),
+        "pyhf_cls_at_limit": median(limit),
+        "pyhf_sigma_mu": _numerical_sigma_mu(oracle),
+    }
+
+
+def _numerical_sigma_mu(oracle: pyhf.Model) -> float | None:
+    """From pyhf's likelihood alone, by second differences at its nominal parameters."""
+    centre = np.array(oracle.config.suggested_init(), dtype=float)
+    data = oracle.expected_data(centre)
+    free = np.flatnonzero(~np.array(oracle.config.suggested_fixed(), dtype=bool))
+    # Large enough for the digits of -2 ln L, small enough for its fourth derivative.
+    step = 1e-3
+
+    def value(*shifts: tuple[Any, float]) -> float:
+        pars = centre.copy()
+        for place, sign in shifts:
+            pars[place] += sign * step
+        return -float(oracle.logpdf(pars, data)[0])
+
+    hessian = np.zeros((len(free), len(free)))
+    middle = value()
+    for a, i in enumerate(free):
+        hessian[a, a] = (value((i, 1)) - 2 * middle + value((i, -1))) / step**2
+        for b, j in enumerate(free[:a]):
+            mixed = value((i, 1), (j, 1)) - value((i, 1), (j, -1))
+            mixed += value((i, -1), (j, -1)) - value((i, -1), (j, 1))
+            hessian[a, b] = hessian[b, a] = mixed / (4 * step**2)
+    poi = list(free).index(oracle.config.poi_index)
+    try:
+        variance = np.linalg.inv(hessian)[poi, poi]
+    except np.linalg.LinAlgError:
+        return None
+    return float(np.sqrt(variance)) if variance > 0 else None

@@ -1,0 +1,160 @@
+"""pyhf's verdict on hone's numbers: each limit is tested by pyhf at the value found."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyhf
+
+from hone.errors import FitError
+from hone.likelihood import infer
+from hone.likelihood.histfactory import Model
+
+__all__ = ["LOGARITHMIC_BELOW", "TOLERANCE", "certify", "difference"]
+
+log = logging.getLogger(__name__)
+
+TOLERANCE = 1e-3
+"""Largest :func:`difference` that passes."""
+LOGARITHMIC_BELOW = 1e-2
+"""CLs below which differences are those of ln CLs."""
+# Smaller p-values are no normal numbers.
+_SMALLEST = float(np.finfo(float).tiny)
+
+
+def difference(cls: float, other: float) -> float:
+    """How far apart two CLs are: in CLs, or in ln CLs where one is below 0.01.
+
+    A CLs of 4e-7 is not known to three digits by being within 1e-3 of another.
+    """
+    if min(cls, other) >= LOGARITHMIC_BELOW:
+        return abs(cls - other)
+    return float(abs(np.log(max(cls, _SMALLEST)) - np.log(max(other, _SMALLEST))))
+
+
+def certify(
+    model: Model,
+    oracle: pyhf.Model,
+    nominal: Any,
+    observed: Any,
+    found: Mapping[str, Any],
+    level: float,
+) -> dict[str, Any]:
+    """Let pyhf test each limit of ``found``, and compute the expected CLs at mu = 1.
+
+    Args:
+        model: the compiled model.
+        oracle: the pyhf model it came from.
+        nominal: nominal Asimov data (D,), for the ``expected_*`` numbers.
+        observed: the observation with auxiliary data (D,), for the observed and post-fit numbers.
+        found: ``limits.json`` without its check.
+        level: CLs at a limit.
+
+    Returns:
+        pyhf's CLs at each limit, its expected CLs at mu = 1, the largest :func:`difference` of
+        those that pass (None where pyhf has no number), and notes on fits of pyhf that failed or
+        ended above hone's minimum.
+
+    Raises:
+        FitError: pyhf disagrees by more than ``TOLERANCE``, and its fits are not the reason.
+    """
+    notes: list[str] = []
+    differences: list[float] = []
+
+    def test(name: str, mu: Any, data: Any, index: int, wanted: float) -> float | None:
+        """pyhf's CLs: the observed one (index -1), or one of the expected set."""
+        if mu is None:
+            return None
+        tested = _pyhf_hypotest(mu, data, oracle)
+        if tested is None:
+            note(f"{name}: pyhf's own fit failed")
+            return None
+        observed_cls, expected, calculator = tested
+        value = float(observed_cls if index < 0 else expected[index])
+        if not np.isfinite(value):
+            note(f"{name}: pyhf's CLs is not a number")
+            return None
+        distance = difference(value, wanted)
+        if distance <= TOLERANCE:
+            differences.append(distance)
+            return value
+        worse = _pyhf_above(model, oracle, mu, data, calculator.fitted_pars)
+        if not worse:
+            raise FitError(
+                f"pyhf finds CLs = {value:.6g} for {name} at mu = {mu:.6g}, hone {wanted:.6g}, "
+                "and pyhf's fits are as good as hone's: please report this workspace"
+            )
+        note(f"{name}: pyhf finds CLs = {value:.6g}, but {worse}")
+        return value
+
+    def note(text: str) -> None:
+        notes.append(text)
+        log.warning(text)
+
+    result: dict[str, Any] = {
+        "observed_limit": test("observed_limit", found["observed_limit"], observed, -1, level)
+    }
+    for key, data in (("expected_limits", nominal), ("expected_limits_postfit", observed)):
+        result[key] = [test(f"{key}[{i}]", mu, data, i, level) for i, mu in enumerate(found[key])]
+    result["expected_cls"] = [
+        test(f"expected_cls[{i}]", 1.0, nominal, i, wanted)
+        for i, wanted in enumerate(found["expected_cls"])
+    ]
+    return {
+        **result,
+        "max_difference": max(differences, default=None),
+        "tolerance": TOLERANCE,
+        "logarithmic_below": LOGARITHMIC_BELOW,
+        "agrees": not notes,
+        "notes": notes,
+        "pyhf": pyhf.__version__,
+    }
+
+
+def _pyhf_hypotest(mu: float, data: Any, oracle: pyhf.Model) -> Any:
+    """pyhf's hypothesis test with its calculator; None if its fits fail at either tolerance."""
+    logger = logging.getLogger("pyhf.optimize.mixins")
+    level = logger.level
+    # pyhf logs a traceback of every fit that fails; what follows from it is noted here.
+    logger.setLevel(logging.CRITICAL)
+    try:
+        for tolerance in (1e-10, None):
+            pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=tolerance))
+            try:
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    return pyhf.infer.hypotest(
+                        mu, data, oracle, return_expected_set=True, return_calculator=True
+                    )
+            except pyhf.exceptions.FailedMinimization:
+                continue
+    finally:
+        logger.setLevel(level)
+    return None
+
+
+def _pyhf_above(model: Model, oracle: pyhf.Model, mu: float, data: Any, fitted: Any) -> str:
+    """Which of the five fits of pyhf ended above hone's minimum, or where a rate is negative."""
+    asimov = np.asarray(oracle.expected_data(fitted.asimov_pars))
+    found = []
+    for name, pars, dataset, fixed in (
+        ("free fit", fitted.free_fit_to_data, data, None),
+        (f"fit at mu = {mu:.6g}", fitted.fixed_poi_fit_to_data, data, mu),
+        ("fit at mu = 0", fitted.asimov_pars, data, 0.0),
+        ("free fit to Asimov data", fitted.free_fit_to_asimov, asimov, None),
+        (f"fit to Asimov data at mu = {mu:.6g}", fitted.fixed_poi_fit_to_asimov, asimov, mu),
+    ):
+        rates = np.asarray(oracle.expected_data(pars, include_auxdata=False))
+        if (rates < 0).any():
+            found.append(f"its {name} has a negative rate in bin {int(np.argmin(rates))}")
+            continue
+        if (dataset < 0).any():
+            continue
+        if fixed is None:
+            _, best = infer.fit(dataset, model, return_fitted_val=True)
+        else:
+            _, best = infer.fixed_poi_fit(fixed, dataset, model, return_fitted_val=True)
+        above = -2 * float(oracle.logpdf(pars, dataset)[0]) - float(best)
+        if above > 1e-4:
+            found.append(f"its {name} ended {above:.2g} above hone's in -2 ln L")
+    return ", ".join(found)

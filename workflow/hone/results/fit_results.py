@@ -1,0 +1,266 @@
+"""What the best fit of a workspace says: parameters, impacts, yields before and after it."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyhf
+from cabinetry import model_utils
+from scipy.stats import chi2
+
+from hone.errors import FitError, ModelError
+from hone.likelihood import infer
+from hone.likelihood.histfactory import Model, from_pyhf
+from hone.likelihood.infer.mle import require_poi
+from hone.results.bands import one_sigma, yield_covariance
+from hone.results.best_fit import BestFit, empty_bins, find_best_fit
+from hone.running.root_files import reason
+
+__all__ = ["RANKED", "fit_results"]
+
+RANKED = 20
+"""Most parameters whose impact is computed, each by four fits."""
+
+
+def fit_results(
+    spec: Mapping[str, Any], blind: bool = False, known: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Everything that ``fit.json`` says about a workspace.
+
+    Args:
+        spec: a pyhf workspace.
+        blind: its observation is what is expected, and not to be shown.
+        known: best fit to the observation, as :meth:`.best_fit.BestFit.stored` keeps it; it is
+            searched if not given.
+
+    Returns:
+        ``fit``: best fit, uncertainties, correlations and goodness of fit of the unconditional
+        fit, with value and width of each parameter before it. ``ranking``: shifts of the POI by
+        other parameters. ``prefit``, ``postfit``: yields per channel, sample and bin with total
+        uncertainties. ``observation``: counts per channel and bin. What does not exist is None, and
+        ``reasons`` says why.
+
+    Raises:
+        ModelError: no model can be made of the workspace, or it has no parameter of interest.
+    """
+    try:
+        oracle, data = model_utils.model_and_data(copy.deepcopy(dict(spec)))
+    except Exception as error:  # pyhf and jsonschema raise many kinds
+        raise ModelError(f"not a valid pyhf workspace ({reason(error)})") from error
+    poi = oracle.config.poi_name
+    if poi is None:
+        raise ModelError("the workspace's measurement names no parameter of interest")
+    model = from_pyhf(oracle)
+    content: dict[str, Any] = {
+        "poi": poi,
+        "signals": _scaled_by(spec, poi),
+        "blind": blind,
+        "fit": None,
+        "ranking": None,
+        "observation": None if blind else _by_channel(oracle, data),
+        "prefit": _yields(
+            oracle, model, model_utils.asimov_parameters(oracle),
+            model_utils.prefit_uncertainties(oracle), None,
+        ),
+        "postfit": None,
+    }  # fmt: skip
+    reasons: dict[str, str] = {}
+    if blind:
+        reasons["observation"] = "not observed: the fit is to what is expected"
+    try:
+        best = find_best_fit(model, data) if known is None else BestFit.of(data, known)
+    except FitError as error:
+        reasons |= dict.fromkeys(("fit", "ranking", "postfit"), str(error))
+        return {**content, "reasons": reasons, "notes": []}
+    content["fit"] = _described(oracle, model, best, blind)
+    if best.errors is None:
+        reasons |= dict.fromkeys(("uncertainty", "correlation", "postfit"), str(best.reason))
+    else:
+        content["postfit"] = _yields(oracle, model, best.pars, best.errors, best.correlation)
+    if content["fit"]["goodness_of_fit"] is None:
+        reasons["goodness_of_fit"] = (
+            "nothing is observed" if blind else "no more bins than free parameters"
+        )
+    try:
+        content["ranking"] = _ranking(oracle, model, best, blind)
+    except FitError as error:
+        reasons["ranking"] = str(error)
+    notes = [
+        *(
+            f"{name} is fixed on its bound, where the fit ends"
+            for name in content["fit"]["on_bound"]
+        ),
+        *(
+            f"the fit ends where the expected rate of bin {k} reaches zero, on an edge that "
+            "uncertainties know nothing of"
+            for k in empty_bins(model, best.pars, data)
+        ),
+    ]
+    return {**content, "reasons": reasons, "notes": notes}
+
+
+def _scaled_by(spec: Mapping[str, Any], poi: str) -> list[str]:
+    """Samples that the parameter of interest scales."""
+    found = {
+        sample["name"]
+        for channel in spec["channels"]
+        for sample in channel["samples"]
+        if any(modifier["name"] == poi for modifier in sample["modifiers"])
+    }
+    return sorted(found)
+
+
+def _described(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> dict[str, Any]:
+    bins = sum(model.config.channel_nbins.values())
+    deviance = max(2 * best.value, 0.0)
+    # As cabinetry counts: what is held takes no freedom from the bins, nor what has a constraint.
+    free = ~best.fixed & ~best.at_bound & (model_utils.prefit_uncertainties(oracle) == 0)
+    freedom = bins - int(free.sum())
+    known = freedom > 0 and not blind
+    matrix = best.correlation
+    return {
+        **_parameters(oracle, best, list(range(model.config.npars))),
+        "correlation": None if matrix is None else [_floats(row) for row in matrix],
+        "on_bound": [model.config.par_names[k] for k in np.flatnonzero(best.at_bound)],
+        "twice_nll": -2 * float(model.logpdf(best.pars, best.data)),
+        "deviance": deviance,
+        "degrees_of_freedom": freedom,
+        "goodness_of_fit": float(chi2.sf(deviance, freedom)) if known else None,
+        "bins": bins,
+    }
+
+
+def _parameters(oracle: pyhf.Model, best: BestFit, chosen: Sequence[int]) -> dict[str, Any]:
+    """Best fit and uncertainty (0 if held), and nominal value and width before the fit."""
+    widths, nominal = (
+        model_utils.prefit_uncertainties(oracle),
+        model_utils.asimov_parameters(oracle),
+    )
+    return {
+        "labels": [oracle.config.par_names[k] for k in chosen],
+        "bestfit": [float(best.pars[k]) for k in chosen],
+        "uncertainty": None if best.errors is None else [float(best.errors[k]) for k in chosen],
+        "prefit_value": [float(nominal[k]) for k in chosen],
+        # Without a constraint there is no width.
+        "prefit_uncertainty": [float(widths[k]) if widths[k] > 0 else None for k in chosen],
+    }
+
+
+def _ranking(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> dict[str, Any]:
+    """Impacts on the POI in the fit to the observation, or to what is expected if need be.
+
+    A POI within a standard deviation of its bound cannot follow the shifts of other parameters.
+    Then the data are nominal expectations at the first of mu = 1, 2, 4, ... that is further away.
+
+    Raises:
+        FitError: there is no such data, or no other parameter.
+    """
+    index = require_poi(model)
+    lower, upper = model.config.suggested_bounds()[index]
+    if np.delete(best.fixed | best.at_bound, index).all():
+        raise FitError(f"no parameter but {model.config.poi_name} is free")
+
+    def inside(fit: BestFit) -> bool:
+        if fit.errors is None:
+            return False
+        value, sigma = fit.pars[index], fit.errors[index]
+        return bool(sigma > 0 and lower < value - sigma and value + sigma < upper)
+
+    if inside(best) and not blind:
+        return {"data": "observation", "mu": None, **_impacts(oracle, model, best)}
+    mu, start = 1.0, np.array(model.config.suggested_init())
+    while lower < mu < upper:
+        start[index] = mu
+        try:
+            expected = find_best_fit(model, infer.nominal_asimov(model, mu), near=start)
+        except FitError:
+            expected = None
+        if expected is not None and inside(expected):
+            return {"data": "expected", "mu": mu, **_impacts(oracle, model, expected)}
+        mu *= 2
+    raise FitError(
+        f"{model.config.poi_name} is within a standard deviation of its bounds ({lower:g} and "
+        f"{upper:g}) in the fit to the observation and to what is expected at any value"
+    )
+
+
+def _impacts(oracle: pyhf.Model, model: Model, best: BestFit) -> dict[str, Any]:
+    """Shifts of the POI in fits with one parameter fixed a standard deviation off its best fit.
+
+    For the parameters that matter most, by the covariance. A shift is None if there is no width, or
+    no fit: outside the bounds, or not converged.
+    """
+    index = require_poi(model)
+    errors, matrix = np.asarray(best.errors), np.asarray(best.correlation)
+    estimate = np.abs(matrix[index]) * errors[index]
+    others = [int(k) for k in np.argsort(-estimate, kind="stable") if k != index and errors[k] > 0]
+    ranked = others[:RANKED]
+    bounds = model.config.suggested_bounds()
+    shifts: dict[str, list[float | None]] = {}
+    cut_off: set[str] = set()
+    for name, sign, sizes in (
+        ("prefit_up", 1, model_utils.prefit_uncertainties(oracle)),
+        ("prefit_down", -1, model_utils.prefit_uncertainties(oracle)),
+        ("postfit_up", 1, errors),
+        ("postfit_down", -1, errors),
+    ):
+        shifts[name] = []
+        for k in ranked:
+            value = best.pars[k] + sign * sizes[k]
+            allowed = sizes[k] > 0 and bounds[k][0] <= value <= bounds[k][1]
+            poi = _shifted_poi(model, best, k, value) if allowed else None
+            shifts[name].append(None if poi is None else poi - float(best.pars[index]))
+            if poi is not None and np.isclose(poi, bounds[index], atol=1e-3, rtol=1e-3).any():
+                cut_off.add(model.config.par_names[k])
+    return {
+        **_parameters(oracle, best, ranked),
+        **shifts,
+        # Shifts that end where the POI reaches its bound.
+        "cut_off": sorted(cut_off),
+        "parameters": len(others),
+        "poi_value": float(best.pars[index]),
+        "poi_uncertainty": float(errors[index]),
+    }
+
+
+def _shifted_poi(model: Model, best: BestFit, index: int, value: float) -> float | None:
+    """The POI in the fit with a parameter fixed at ``value``; None if it does not converge."""
+    here = np.arange(len(best.pars)) == index
+    start = np.where(here, value, best.pars)
+    try:
+        found = infer.fit(best.data, model, start, fixed_params=best.fixed | here)
+    except FitError:
+        return None
+    return float(found[require_poi(model)])
+
+
+def _yields(
+    oracle: pyhf.Model, model: Model, pars: Any, errors: Any, correlation: Any
+) -> dict[str, Any]:
+    """Yields and total uncertainties of each channel, per bin and of all its bins."""
+    config = oracle.config
+    of_samples = np.asarray(oracle.main_model.expected_data(pars, return_by_sample=True))
+    rates, up, down = one_sigma(model, pars, errors)
+    deviations = np.sqrt(np.diag(yield_covariance(up, down, correlation)))
+    found = {}
+    for channel, place in config.channel_slices.items():
+        sum_up, sum_down = (x[:, place].sum(axis=1, keepdims=True) for x in (up, down))
+        variance = yield_covariance(sum_up, sum_down, correlation)[0, 0]
+        found[channel] = {
+            "samples": {
+                name: _floats(of_samples[s, place]) for s, name in enumerate(config.samples)
+            },
+            "uncertainty": _floats(deviations[place]),
+            "total": float(rates[place].sum()),
+            "total_uncertainty": float(np.sqrt(variance)),
+        }
+    return found
+
+
+def _by_channel(model: pyhf.Model, data: Sequence[float]) -> dict[str, list[float]]:
+    return {name: _floats(data[place]) for name, place in model.config.channel_slices.items()}
+
+
+def _floats(values: Any) -> list[float]:
+    return [float(value) for value in values]

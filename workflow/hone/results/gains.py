@@ -1,0 +1,145 @@
+"""What an observable gains against a baseline, and how well that is known."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import norm
+
+__all__ = ["FIGURES_OF_MERIT", "compared", "pyhfs_verdict"]
+
+Rows = Sequence[Mapping[str, Any]]
+
+FIGURES_OF_MERIT = {
+    "expected_cls": "expected_cls_2",
+    "expected_limit": "expected_limits_2",
+    "expected_p0": "expected_p0",
+    "sigma_mu": "sigma_mu",
+}
+"""Columns of the table, and the columns of ``comparison.csv`` that they are medians of."""
+_P_VALUES = ("expected_cls", "expected_p0")
+_REPLICAS = 2000
+
+
+class _Known(NamedTuple):
+    """A median over seeds, its standard error (None if unknown), and what the error is made of."""
+
+    value: float
+    error: float | None
+    source: str
+
+
+def compared(rows: Rows, baseline: str | None) -> list[dict[str, Any]]:
+    """One row for each signal and observable: medians over seeds, their spread, and gains.
+
+    A gain is in per cent, positive where the observable is better than the baseline. For the limit
+    and sigma_mu it is by how much they are smaller, 100 (1 - a / b). A p-value (CLs at mu = 1, p0)
+    is first made a significance Z, the normal quantile of 1 - p; the gain is by how much Z is
+    larger, 100 (Z_a / Z_b - 1). Its error propagates those of the two medians as if they were
+    independent: with several seeds, the standard deviation of the median over bootstrap replicas
+    of the seeds; with one, the bootstrap error of the evaluation events, as in the columns
+    ``without_staterror_*_error``. ``gain_error_from`` says which.
+
+    Args:
+        rows: of ``comparison.csv``.
+        baseline: name of the observable to compare with; without one there are no gains.
+    """
+    found = []
+    for signal in dict.fromkeys(row["signal"] for row in rows):
+        mine = [row for row in rows if row["signal"] == signal]
+        groups = {
+            name: [row for row in mine if row["observable"] == name]
+            for name in dict.fromkeys(row["observable"] for row in mine)
+        }
+        found += [
+            {
+                "signal": signal,
+                "observable": name,
+                "seeds": len(group),
+                **_medians(group),
+                **_gains(group, groups.get(baseline or "", []), name == baseline),
+                "baseline": baseline if baseline in groups else None,
+                **pyhfs_verdict(group),
+            }
+            for name, group in groups.items()
+        ]
+    return found
+
+
+def _medians(rows: Rows) -> dict[str, float | None]:
+    """Median, lowest and highest of each figure of merit over the seeds where it exists."""
+    found: dict[str, float | None] = {}
+    for name, column in FIGURES_OF_MERIT.items():
+        values = _values(rows, column)
+        found[name] = float(np.median(values)) if values else None
+        found[f"{name}_lowest"] = min(values, default=None)
+        found[f"{name}_highest"] = max(values, default=None)
+    return found
+
+
+def _gains(rows: Rows, baseline: Rows, is_baseline: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    sources = []
+    for name in FIGURES_OF_MERIT:
+        known = None if is_baseline else _gain(name, rows, baseline)
+        found[f"gain_{name}"] = known.value if known else None
+        found[f"gain_{name}_error"] = known.error if known else None
+        if known and known.error is not None:
+            sources.append(known.source)
+    return {**found, "gain_error_from": max(sources, key=len) if sources else None}
+
+
+def _gain(name: str, rows: Rows, baseline: Rows) -> _Known | None:
+    """Gain in per cent; None where a number does not exist or the baseline is worth nothing."""
+    mine, other = _known(name, rows), _known(name, baseline)
+    if mine is None or other is None or other.value <= 0:
+        return None
+    ratio = mine.value / other.value
+    value = 100 * (ratio - 1 if name in _P_VALUES else 1 - ratio)
+    if mine.error is None or other.error is None:
+        return _Known(value, None, "")
+    error = 100 * np.hypot(mine.error, ratio * other.error) / other.value
+    sources = " and ".join(sorted({mine.source, other.source}, reverse=True))
+    return _Known(value, float(error), sources)
+
+
+def _known(name: str, rows: Rows) -> _Known | None:
+    """The median over seeds, for p-values of the significance."""
+    values = np.array(_values(rows, FIGURES_OF_MERIT[name]), dtype=float)
+    if not len(values):
+        return None
+    p_value = float(np.median(values))
+    if name in _P_VALUES:
+        values = norm.isf(values)
+    median = float(np.median(values))
+    if not np.isfinite(median):
+        return None
+    if len(values) > 1:
+        # Seeded: equal inputs give equal tables.
+        drawn = np.random.default_rng(1).choice(values, (_REPLICAS, len(values)))
+        return _Known(median, float(np.median(drawn, axis=1).std()), "seeds")
+    errors = _values(rows, f"without_staterror_{name}_error")
+    if not errors:
+        return _Known(median, None, "")
+    error = float(np.median(errors))
+    if name in _P_VALUES:
+        # The relative error of p is that of the likelihood without staterror, where p is another.
+        without = _values(rows, f"without_staterror_{name}")
+        relative = error / without[0] if without and without[0] > 0 else np.inf
+        error = float(relative * p_value / norm.pdf(median))
+    return _Known(median, error if np.isfinite(error) else None, "events")
+
+
+def pyhfs_verdict(rows: Rows) -> dict[str, Any]:
+    """For how many rows pyhf agrees in everything, and the largest difference that was found.
+
+    Differences are those of :func:`.certify.difference`; None where nothing was compared.
+    """
+    return {
+        "pyhf_agrees": sum(str(row.get("pyhf_agrees")) == "True" for row in rows),
+        "pyhf_max_difference": max(_values(rows, "pyhf_max_difference"), default=None),
+    }
+
+
+def _values(rows: Rows, column: str) -> list[float]:
+    return [row[column] for row in rows if row.get(column) is not None]

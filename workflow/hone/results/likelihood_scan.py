@@ -1,0 +1,282 @@
+"""The likelihood of a workspace as numbers to look at: profile and contours."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import erf
+from scipy.stats import chi2
+
+from hone.errors import FitError
+from hone.likelihood import infer
+from hone.likelihood.histfactory import Model
+from hone.likelihood.infer.mle import FitSetup, checked_setup, require_poi
+from hone.likelihood.infer.scan import around, scan
+from hone.results.best_fit import DEEPER, BestFit, find_best_fit
+
+__all__ = ["leading_nuisance", "likelihood_of"]
+
+_HIGHEST = 10.0
+"""-2 delta ln L of one parameter's profile at which the plane of two ends."""
+LEVELS = tuple(float(chi2.ppf(erf(n / np.sqrt(2)), 2)) for n in (1, 2))
+"""-2 delta ln L around regions of two parameters with 68.3 % and 95.4 %: 2.30 and 6.18."""
+
+
+class _DeeperError(Exception):
+    """A scan came across a minimum that is lower than the best fit to ``name``, at ``pars``."""
+
+    def __init__(self, name: str, pars: np.ndarray) -> None:
+        super().__init__(name)
+        self.name, self.pars = name, pars
+
+
+def leading_nuisance(model: Model, fit: BestFit) -> tuple[int, float] | None:
+    """The nuisance parameter with the largest impact on the POI, and its correlation with it.
+
+    By the covariance of the fit: a shift of a parameter by its uncertainty moves the POI by the
+    correlation times the POI's uncertainty. None if there is no parameter, or no covariance.
+    """
+    poi, covariance = require_poi(model), fit.covariance
+    if covariance is None or not covariance[poi, poi] > 0:
+        return None
+    errors = np.sqrt(np.diagonal(covariance))
+    known = (errors > 0) & (np.arange(len(errors)) != poi)
+    if not known.any():
+        return None
+    scale = np.where(known, errors, 1.0) * errors[poi]
+    correlation = np.where(known, covariance[poi] / scale, 0.0)
+    index = int(np.argmax(np.where(known, abs(correlation), -1.0)))
+    return index, float(correlation[index])
+
+
+def _profile_scan(model: Model, fits: Mapping[str, BestFit], points: int = 61) -> dict[str, Any]:
+    """-2 delta ln L against the POI, all other parameters fitted or kept at the best fit.
+
+    Args:
+        model: the model.
+        fits: best fit to each data set, by name; the scan reaches 3.5 sigma beyond all of them,
+            within the POI's bounds.
+        points: of the scan.
+
+    Returns:
+        ``mu`` (points), and by name of the data set: ``profiled`` and ``fixed`` (points, None where
+        a fit did not converge or a rate is negative), ``best_fit``, ``at_bound``, and ``interval``:
+        where the profiled curve crosses 1 below and above, interpolated linearly in its signed
+        root; None where it does not within the scan.
+
+    Raises:
+        _DeeperError: a point lies below a best fit.
+    """
+    poi, setup = require_poi(model), checked_setup(model)
+    mus = _axis(setup, fits, poi, 3.5, points)
+    found: dict[str, Any] = {"mu": mus.tolist()}
+    for name, fit in fits.items():
+        q, _ = _rise(model, setup, name, fit, [poi], mus[:, None])
+        kept = np.tile(fit.pars, (points, 1))
+        kept[:, poi] = mus
+        fixed = 2 * (around(model, fit.data, kept).value - fit.value)
+        best = float(fit.pars[poi])
+        found[name] = {
+            "profiled": _known(q),
+            "fixed": _known(fixed),
+            "best_fit": best,
+            "at_bound": bool(fit.at_bound[poi]),
+            "interval": _interval(mus, q, best),
+        }
+    return found
+
+
+def _contour_scan(
+    model: Model, fits: Mapping[str, BestFit], points: int = 25, arrows: int = 11
+) -> dict[str, Any] | None:
+    """-2 delta ln L over the POI and the nuisance parameter with the largest impact on it.
+
+    At each point of the grid all other parameters are fitted. Its gradient with respect to the two
+    is that of -2 ln L at the fitted parameters (envelope theorem), by ``jax.grad``.
+
+    Args:
+        model: the model.
+        fits: best fit to each data set, by name; the first decides on the nuisance parameter, and
+            the gradient is of its likelihood.
+        points: of the grid in each parameter.
+        arrows: of the gradient's grid in each parameter.
+
+    Returns:
+        ``parameter``, ``correlation``, ``levels``, ``mu`` and ``value`` (points); by name of the
+        data set ``q`` (points of ``value``, points of ``mu``), ``best_fit`` and ``covariance`` of
+        the two, None where there is none; ``gradient`` with ``mu``, ``value``, ``d_mu`` and
+        ``d_value``. None if there is no nuisance parameter.
+
+    Raises:
+        _DeeperError: a point lies below a best fit.
+    """
+    poi, setup = require_poi(model), checked_setup(model)
+    first = next(iter(fits))
+    leading = leading_nuisance(model, fits[first])
+    if leading is None:
+        return None
+    index, correlation = leading
+    both = [poi, index]
+    found: dict[str, Any] = {
+        "parameter": model.config.par_names[index],
+        "correlation": correlation,
+        "levels": list(LEVELS),
+    }
+    axes = [_focused(model, setup, fits, k, points) for k in both]
+    found |= {"mu": axes[0].tolist(), "value": axes[1].tolist()}
+    for name, fit in fits.items():
+        q, _ = _rise(model, setup, name, fit, both, _pairs(*axes))
+        covariance = None if fit.covariance is None else fit.covariance[np.ix_(both, both)]
+        usable = covariance is not None and bool((np.diagonal(covariance) > 0).all())
+        found[name] = {
+            "q": [_known(row) for row in q.reshape(points, points)],
+            "best_fit": fit.pars[both].tolist(),
+            "covariance": np.asarray(covariance).tolist() if usable else None,
+        }
+    # In the middle of equal tiles, so that no arrow starts on the frame.
+    coarse = [axis[0] + (np.arange(arrows) + 0.5) / arrows * np.ptp(axis) for axis in axes]
+    _, pars = _rise(model, setup, first, fits[first], both, _pairs(*coarse))
+    slopes = 2 * around(model, fits[first].data, pars).gradient[:, both].reshape(arrows, arrows, 2)
+    found["gradient"] = {
+        "mu": coarse[0].tolist(),
+        "value": coarse[1].tolist(),
+        "d_mu": [_known(row) for row in slopes[..., 0]],
+        "d_value": [_known(row) for row in slopes[..., 1]],
+    }
+    return found
+
+
+def likelihood_of(
+    model: Model, observed: Any | None, reasons: dict[str, str]
+) -> tuple[dict[str, BestFit], dict[str, Any] | None, dict[str, Any] | None]:
+    """Best fits, profile and contour on nominal Asimov data at POI 1, and on the observation.
+
+    A scan may come across a minimum that is deeper than the one it started from: that becomes the
+    best fit, and all scans are made again. So no point of them lies below the best fit.
+
+    Args:
+        model: the model.
+        observed: bins and auxiliary data (D,); None while the analysis is blind.
+        reasons: why something is missing, added to.
+    """
+    fits: dict[str, BestFit] = {}
+    start = np.array(infer.nominal_asimov(model, 1.0))
+    for name, data in (("asimov", start), ("observed", observed)):
+        if data is None:
+            reasons[name] = "not observed: the data stands for what is expected"
+            continue
+        try:
+            fits[name] = find_best_fit(model, data)
+        except FitError as error:
+            reasons[name] = str(error)
+    profile, contour, deeper = None, None, None
+    while "asimov" in fits:
+        profile = None
+        try:
+            if deeper is not None:
+                fits[deeper.name] = _refitted(model, fits[deeper.name], deeper.pars)
+            profile = _profile_scan(model, fits)
+            contour = _contour_scan(model, fits)
+            if contour is None:
+                reasons["contour"] = (
+                    "no nuisance parameter floats and moves the POI, or -ln L has no inverse "
+                    "Hessian at its minimum"
+                )
+        except _DeeperError as found:
+            deeper = found
+            continue
+        except FitError as error:
+            reasons["profile" if profile is None else "contour"] = str(error)
+        break
+    return fits, profile, contour
+
+
+def _refitted(model: Model, fit: BestFit, pars: np.ndarray) -> BestFit:
+    """The best fit that a scan's deeper point leads to.
+
+    Raises:
+        FitError: it does not lead deeper.
+    """
+    found = find_best_fit(model, fit.data, near=pars)
+    if found.value > fit.value - DEEPER / 2:
+        raise FitError("a scan came across a deeper minimum, but no fit of all parameters did")
+    return found
+
+
+def _rise(
+    model: Model, setup: FitSetup, name: str, fit: BestFit, fixed: list[int], values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """-2 delta ln L of conditional fits, not below zero, and where they ended.
+
+    Raises:
+        _DeeperError: one of them is lower than the best fit.
+    """
+    found = scan(model, fit.data, setup, fixed, values, near=fit.pars)
+    lowest = int(np.argmin(found.value))
+    if found.value[lowest] < fit.value - DEEPER:
+        raise _DeeperError(name, found.pars[lowest])
+    return np.maximum(2 * (found.value - fit.value), 0.0), found.pars
+
+
+def _axis(
+    setup: FitSetup, fits: Mapping[str, BestFit], index: int, sigmas: float, points: int
+) -> np.ndarray:
+    """Values of a parameter around all best fits, within its bounds."""
+    errors = [
+        fit.errors[index]
+        for fit in fits.values()
+        if fit.errors is not None and fit.errors[index] > 0
+    ]
+    width = float(setup.upper[index] - setup.lower[index])
+    reach = sigmas * (max(errors) if errors else width)
+    centres = [fit.pars[index] for fit in fits.values()]
+    low = max(min(centres) - reach, float(setup.lower[index]))
+    high = min(max(centres) + reach, float(setup.upper[index]))
+    return np.linspace(low, high, points)
+
+
+def _focused(
+    model: Model, setup: FitSetup, fits: Mapping[str, BestFit], index: int, points: int
+) -> np.ndarray:
+    """Values of a parameter where its profile, of any data set, is not yet too high to matter.
+
+    Where the covariance is wrong, at the kink of an interpolation say, so is the range from it.
+    """
+    axis = _axis(setup, fits, index, 3.2, 2 * points)
+    wanted = np.zeros(len(axis), dtype=bool)
+    for fit in fits.values():
+        found = scan(model, fit.data, setup, [index], axis[:, None], near=fit.pars)
+        # The best fit may lie between two values.
+        wanted |= 2 * (found.value - fit.value) < _HIGHEST
+        wanted[np.argmin(abs(axis - fit.pars[index]))] = True
+    inside = np.flatnonzero(wanted)
+    low, high = max(inside[0] - 1, 0), min(inside[-1] + 1, len(axis) - 1)
+    return np.linspace(axis[low], axis[high], points)
+
+
+def _pairs(mus: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """All pairs (N, 2), the first parameter changing fastest."""
+    grid = np.meshgrid(mus, values)
+    return np.stack([x.ravel() for x in grid], axis=1)
+
+
+def _interval(mus: np.ndarray, q: np.ndarray, best: float) -> list[float | None]:
+    """Where q is 1 below and above the best fit; None where it is not within the scan."""
+    root = np.sign(mus - best) * np.sqrt(np.where(np.isfinite(q), q, np.nan))
+    known = np.isfinite(root)
+    mus, root = np.append(mus[known], best), np.append(root[known], 0.0)
+    order = np.argsort(mus)
+    mus, root = mus[order], root[order]
+    ends: list[float | None] = []
+    for wanted in (-1.0, 1.0):
+        crossed = np.flatnonzero((root[:-1] <= wanted) & (root[1:] > wanted))
+        # With several minima the interval is the one from end to end.
+        k = crossed[0 if wanted < 0 else -1] if len(crossed) else None
+        ends.append(
+            None if k is None else float(np.interp(wanted, root[k : k + 2], mus[k : k + 2]))
+        )
+    return ends
+
+
+def _known(values: np.ndarray) -> list[float | None]:
+    return [float(x) if np.isfinite(x) else None for x in values]

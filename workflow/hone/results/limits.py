@@ -1,0 +1,118 @@
+"""The numbers of a workspace: limits, CLs, p0 and sigma_mu, nominal and post-fit."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from hone.errors import FitError
+from hone.likelihood import infer
+from hone.likelihood.histfactory import Model
+from hone.likelihood.infer.intervals import LIMIT_NAMES, all_limits, missing_limit
+from hone.likelihood.infer.mle import checked_setup
+from hone.likelihood.infer.profile import log_hypotest
+from hone.results.best_fit import empty_bins
+
+__all__ = ["compute_limits", "scan_cls", "without_observation"]
+
+
+def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
+    """Everything that ``limits.json`` says about a model and its observation.
+
+    ``expected_*`` and ``sigma_mu`` are on nominal Asimov data, ``*_postfit`` are pyhf's expected
+    values for the observation. A number that does not exist is None, with its reason.
+    """
+    nominal = infer.nominal_asimov(model, 0.0)
+    reasons: dict[str, str] = {}
+
+    def limits(data: Any, suffix: str) -> list[float | None]:
+        found: list[float | None] = []
+        for name, limit in zip(
+            LIMIT_NAMES, np.asarray(all_limits(data, model, level)), strict=True
+        ):
+            found.append(float(limit) if np.isfinite(limit) else None)
+            if found[-1] is None:
+                reasons[f"{name} limit{suffix}"] = missing_limit(name, data, model, level)
+        return found
+
+    def p_values(name: str, found: Callable[[], Any], size: int = 1) -> list[float | None]:
+        try:
+            return [float(p) for p in jax.tree.leaves(found())]
+        except FitError as error:
+            reasons[name] = str(error)
+            return [None] * size
+
+    def best_fit() -> Any:
+        try:
+            return infer.fit(observed, model)
+        except FitError:  # limits say why
+            return None
+
+    _, *expected_limits = limits(nominal, "")
+    observed_limit, *expected_limits_postfit = limits(observed, ", post-fit")
+    observed_cls, *postfit_cls = p_values(
+        "observed CLs",
+        lambda: infer.hypotest(1.0, observed, model, return_expected_set=True),
+        size=6,
+    )
+    observed_p0, postfit_p0 = p_values(
+        "observed p0",
+        lambda: infer.hypotest(0.0, observed, model, test_stat="q0", return_expected=True),
+        size=2,
+    )
+    best = best_fit()
+    notes = [
+        f"the best fit to the observation is where the expected rate of bin {k} reaches zero: "
+        "beyond, the interpolated templates would be negative"
+        for k in ([] if best is None else empty_bins(model, best, observed))
+    ]
+    return {
+        "observed_limit": observed_limit,
+        "expected_limits": expected_limits,
+        "observed_cls": observed_cls,
+        "expected_cls": [float(x) for x in infer.expected_cls(model)],
+        "observed_p0": observed_p0,
+        "expected_p0": p_values("expected p0", lambda: infer.expected_p0(model))[0],
+        "sigma_mu": float(infer.sigma_mu(model)),
+        "expected_limits_postfit": expected_limits_postfit,
+        "expected_cls_postfit": postfit_cls,
+        "expected_p0_postfit": postfit_p0,
+        "level": level,
+        "poi": model.config.poi_name,
+        "npars": model.config.npars,
+        "reasons": reasons,
+        "notes": notes,
+    }
+
+
+def without_observation(limits: dict[str, Any]) -> dict[str, Any]:
+    """``limits`` of an analysis that has no observation, or does not look at it yet."""
+    hidden = [name for name in limits if name.startswith("observed_")]
+    reason = "not observed: the data stands for what is expected (see observation.unblind)"
+    reasons = {
+        **{k: v for k, v in limits["reasons"].items() if not k.startswith("observed")},
+        "observed limit": reason,
+    }
+    return {**limits, **dict.fromkeys(hidden), "reasons": reasons}
+
+
+def scan_cls(
+    model: Model, observed: Any, largest: float, points: int = 41, blind: bool = False
+) -> dict[str, Any]:
+    """CLs, observed (None if ``blind``) and expected after the fit, from 0 to ``largest``."""
+    mus = np.linspace(0.0, largest, points)
+    setup = checked_setup(model)
+    data = model.checked_data(observed)
+    curves = []
+    for mu in mus.tolist():
+        logs = log_hypotest(mu, data, model, setup, "qtilde")
+        curves.append(np.exp([float(logs.cls), *np.asarray(logs.cls_expected)]))
+    # A test whose fits did not converge is left out rather than drawn.
+    known = np.isfinite(curves).all(axis=1)
+    mus, columns = mus[known], np.array(curves).reshape(points, 6)[known].T
+    return {
+        "mu": mus.tolist(),
+        "observed": None if blind else columns[0].tolist(),
+        "expected": columns[1:].tolist(),
+    }

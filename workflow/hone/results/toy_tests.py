@@ -1,0 +1,146 @@
+"""Toys against asymptotic formulae: distributions of the test statistic, and CLs from both."""
+
+from typing import Any
+
+import numpy as np
+
+from hone.errors import FitError, InputError
+from hone.likelihood import infer
+from hone.likelihood.histfactory import Model
+from hone.likelihood.infer.calculators import AsymptoticCalculator, ToyCalculator
+from hone.likelihood.infer.densities import qtilde_density, qtilde_tail
+
+__all__ = ["binomial_errors", "toy_test", "toy_test_or_reason"]
+
+_BINS = 40
+_CURVE = 200
+_HYPOTHESES = ("signal_background", "background")
+_MEDIAN = 2
+"""Its place in an expected set."""
+
+
+def toy_test(
+    model: Model, mu: float, observed: Any | None, ntoys: int, seed: int
+) -> dict[str, Any]:
+    """Tests of ``mu`` by toys and by the asymptotic formulae, by q-tilde of the same data.
+
+    Expected numbers are those of nominal Asimov data without a signal, observed ones of the
+    observation. Toys are drawn where the nuisance parameters fit these data best, with a signal of
+    strength ``mu`` and without one: the numbers are those of ``hone.infer.hypotest`` with
+    ``calctype="toybased"`` and this seed.
+
+    Args:
+        model: the model.
+        mu: tested value of the POI, within its bounds.
+        observed: bins and auxiliary data (D,), None while the analysis is blind.
+        ntoys: of each hypothesis.
+        seed: of the toys.
+
+    Returns:
+        ``mu``, ``ntoys``, and ``expected`` and ``observed`` (None if blind), each with: ``q`` of
+        the data; ``q_asimov`` of the Asimov data that belong to it; ``edges`` of a histogram, which
+        ends where one toy in 500 lies beyond; by hypothesis (``signal_background``,
+        ``background``) ``kept``: how many toys have a statistic (the fits of others failed),
+        ``counts`` of those above 0, ``zero`` and ``beyond``: how many are at 0 and beyond the last
+        edge, and in ``asymptotic`` the expectation: ``q``, ``density``, ``zero`` (its probability);
+        ``cls``: by ``toys`` and ``asymptotic`` the p-values ``clsb`` and ``clb`` and their ratio
+        ``cls``, at the median (``cls_expected`` has all five) or of the observation, for toys with
+        their binomial ``_error``. CLs is None where no background toy is as extreme.
+
+    Raises:
+        FitError: a fit did not converge, or the statistic does not depend on the POI.
+        InputError: an expected rate is negative.
+    """
+    nominal = np.asarray(infer.nominal_asimov(model, 0.0))
+
+    def tested(data: Any, is_expected: bool) -> dict[str, Any]:
+        formula = AsymptoticCalculator(data, model)
+        statistic = formula.teststatistic(mu)
+        by_formula = _p_values(formula, statistic, formula.distributions(mu), is_expected)
+        q_asimov = float(formula.sqrtqmuA_v) ** 2
+        if not q_asimov > 0:
+            raise FitError(f"the test statistic of the Asimov data at POI = {mu:g} is {q_asimov:g}")
+        calculator = ToyCalculator(data, model, ntoys=ntoys, rng=seed)
+        distributions = calculator.distributions(mu)
+        q = calculator.teststatistic(mu)
+        by_toys = _p_values(calculator, q, distributions, is_expected)
+        looked_at = np.median(distributions[1].samples) if is_expected else q
+        calculator.check_failures(looked_at, *distributions)
+        toys = [np.asarray(found.samples) for found in distributions]
+        by_toys |= binomial_errors(by_toys["clsb"], by_toys["clb"], *map(len, toys))
+        return {
+            "q": float(q),
+            "q_asimov": q_asimov,
+            **_histograms(toys, q_asimov),
+            "cls": {"toys": by_toys, "asymptotic": by_formula},
+        }
+
+    return {
+        "mu": mu,
+        "ntoys": ntoys,
+        "expected": tested(nominal, True),
+        "observed": None if observed is None else tested(model.checked_data(observed), False),
+    }
+
+
+def _p_values(
+    calculator: Any, statistic: Any, distributions: Any, is_expected: bool
+) -> dict[str, Any]:
+    """CLs+b, CLb and CLs of pyhf's or hone's calculator, at the statistic or at the median."""
+    if is_expected:
+        sets = calculator.expected_pvalues(*distributions)
+        clsb, clb, cls = (float(values[_MEDIAN]) for values in sets)
+        return {"clsb": clsb, "clb": clb, "cls": cls, "cls_expected": [float(x) for x in sets[2]]}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        clsb, clb, cls = map(float, calculator.pvalues(statistic, *distributions))
+    return {"clsb": clsb, "clb": clb, "cls": cls if clb > 0 else None}
+
+
+def binomial_errors(
+    clsb: float, clb: float, signal_background: int, background: int
+) -> dict[str, float | None]:
+    """Standard deviations of p-values from so many toys, and of their ratio.
+
+    None where no toy is as extreme or every toy, of which counts alone do not tell it.
+    """
+    found: dict[str, float | None] = {}
+    relative = 0.0
+    for name, p, toys in (("clsb", clsb, signal_background), ("clb", clb, background)):
+        found[f"{name}_error"] = float(np.sqrt(p * (1 - p) / toys)) or None
+        relative += (1 - p) / (p * toys) if p > 0 else np.inf
+    known = 0 < relative < np.inf
+    return found | {"cls_error": clsb / clb * float(np.sqrt(relative)) if known else None}
+
+
+def _histograms(toys: list[np.ndarray], q_asimov: float) -> dict[str, Any]:
+    """Common edges, and the toys of each hypothesis between them with their expectation."""
+    largest = float(np.quantile(np.concatenate(toys), 0.998))
+    edges = np.linspace(0.0, max(largest, 2 * q_asimov), _BINS + 1)
+    # Between the edges, and closer where the density rises towards 0.
+    curve = edges[-1] * (np.arange(1, _CURVE + 1) / _CURVE) ** 2
+    found: dict[str, Any] = {"edges": edges.tolist()}
+    for name, q in zip(_HYPOTHESES, toys, strict=True):
+        background_only = name == "background"
+        found[name] = {
+            "kept": len(q),
+            "counts": np.histogram(q[q > 0], edges)[0].tolist(),
+            "zero": int((q == 0).sum()),
+            "beyond": int((q > edges[-1]).sum()),
+            "asymptotic": {
+                "q": curve.tolist(),
+                "density": qtilde_density(curve, q_asimov, background_only).tolist(),
+                "zero": float(1 - qtilde_tail(1e-300, q_asimov, background_only)),
+            },
+        }
+    return found
+
+
+def toy_test_or_reason(
+    model: Model, mu: float, observed: Any | None, ntoys: int, seed: int, reasons: dict[str, str]
+) -> dict[str, Any] | None:
+    """:func:`toy_test`, or None with why not in ``reasons``."""
+    try:
+        return toy_test(model, mu, observed, ntoys, seed)
+    except (FitError, InputError) as error:
+        reasons["toys"] = str(error)
+        return None

@@ -1,0 +1,1 @@
+"""What touches the file system and Snakemake: scripts' surroundings, records, files."""

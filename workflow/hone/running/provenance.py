@@ -1,0 +1,123 @@
+"""How a result was made: digests of config and code, versions of what decides numbers."""
+
+import ast
+import hashlib
+import json
+import platform
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import resolve_name
+from pathlib import Path
+from typing import Any
+
+from hone.errors import InputError
+
+__all__ = ["code_digest", "digest", "versions"]
+
+_LIBRARY = Path(__file__).parents[1]
+_PACKAGES = (
+    "jax", "jaxlib", "equinox", "optax", "pyhf", "numpy", "scipy", "uproot", "hist", "cabinetry",
+    "iminuit",
+)  # fmt: skip
+
+
+def digest(content: Any) -> str:
+    """Short digest of anything that JSON can hold."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def versions(*others: str) -> dict[str, str]:
+    """Versions of Python, of the packages that decide numbers, and of others where installed."""
+    found = {"python": platform.python_version()}
+    for package in (*_PACKAGES, *others):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def code_digest(script: Path, folder: Path | None = None) -> str:
+    """Digest of a script and of every module of hone, and of the user's, that it reaches by import.
+
+    Imports are found in the syntax tree, inside functions too. Comments, docstrings and layout do
+    not count, so that editing them runs nothing again.
+
+    Args:
+        script: a file of Python.
+        folder: of the user's modules and packages, if there are any.
+
+    Raises:
+        InputError: a file is not Python.
+    """
+    seen: dict[Path, str] = {}
+    waiting = [(script, "")]
+    while waiting:
+        path, package = waiting.pop()
+        if path not in seen:
+            seen[path], imported = _read(path, package, folder)
+            waiting += imported
+    ordered = sorted((path.name, text) for path, text in seen.items())
+    return digest([text for _, text in ordered])
+
+
+@cache
+def _read(path: Path, package: str, folder: Path | None) -> tuple[str, list[tuple[Path, str]]]:
+    """What counts of a source file, and the files that it imports with their packages."""
+    try:
+        tree = _without_docstrings(ast.parse(path.read_bytes(), path.name))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path} is not Python ({error})") from error
+    found = (file for name in set(_imports(tree, package)) for file in _files(name, folder))
+    return ast.dump(tree), list(dict.fromkeys(found))
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body
+            node.body = [statement for statement in body if not _is_text(statement)] or body[:1]
+    return tree
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _imports(tree: ast.Module, package: str) -> Iterable[str]:
+    """Names of modules imported anywhere; ``from a import b`` may mean a module ``a.b``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            try:
+                module = resolve_name("." * node.level + (node.module or ""), package or None)
+            except ImportError:
+                # Relative to no package, which Python refuses when the file is run.
+                module = node.module or ""
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+            yield from (name.lstrip(".") for name in names if name)
+
+
+def _files(name: str, folder: Path | None) -> list[tuple[Path, str]]:
+    """Source files that importing ``name`` runs (its packages too), with their package."""
+    parts = name.split(".")
+    place = _LIBRARY.parent if parts[0] == "hone" else folder
+    if place is None:
+        return []
+    found = []
+    for end in range(1, len(parts) + 1):
+        base = place.joinpath(*parts[:end])
+        if (base / "__init__.py").exists():
+            found.append((base / "__init__.py", ".".join(parts[:end])))
+        elif base.with_suffix(".py").exists():
+            found.append((base.with_suffix(".py"), ".".join(parts[: end - 1])))
+    return found

@@ -1,0 +1,132 @@
+"""What every script of the workflow does around its work: log, threads, errors, provenance."""
+
+import gc
+import logging
+import os
+import platform
+import re
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from hone.errors import HoneError
+from hone.running import job_records as records
+from hone.running.contents import refuse_changed
+
+__all__ = ["QUIET", "import_from", "job", "setup_jax"]
+
+QUIET = "HONE_QUIET"
+"""Environment variable: jobs print errors only."""
+
+log = logging.getLogger("hone")
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[dict[str, Any]]:
+    """Run the body of a script; yields the provenance that its outputs carry.
+
+    Messages go to the rule's log and to the terminal. An error that hone raises on purpose ends
+    the job with its message alone, any other with a traceback; Snakemake then removes the outputs.
+    """
+    # XLA's thread pool follows NPROC, read when the first computation starts: a rule's result
+    # must not depend on how many cores the run has.
+    os.environ["NPROC"] = str(snakemake.threads)
+    _start_logging(snakemake)
+    _end_with_the_run()
+    provenance = _provenance(snakemake)
+    records.forget(snakemake.log[0])
+    contents = snakemake.params.get("contents", {})
+    try:
+        refuse_changed(contents, "when this run was planned")
+        yield provenance
+        refuse_changed(contents, "when this run was planned")
+        records.write_record(snakemake.log[0], snakemake.output, provenance)
+    except HoneError as error:
+        log.error("rule %s: %s", snakemake.rule, error)
+        sys.exit(1)
+    except Exception:
+        log.exception("rule %s failed", snakemake.rule)
+        sys.exit(1)
+
+
+def setup_jax(brief: bool = False) -> None:
+    """64-bit numbers for the likelihood, and compiled programs kept for the jobs that follow.
+
+    Args:
+        brief: the job computes for milliseconds and compiles for seconds: let XLA optimise less.
+    """
+    if brief:
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=0".strip()
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        # A program compiled for one kind of processor must not be loaded on another.
+        cache = Path(".snakemake", "jax-cache", _processor())
+        jax.config.update("jax_compilation_cache_dir", str(cache.absolute()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    # What has been imported stays: garbage collection need not look through it again and again,
+    # which costs a short job a tenth of its time.
+    gc.freeze()
+    log.info("JAX %s on %s", jax.__version__, jax.devices()[0])
+
+
+def import_from(library: Path) -> None:
+    """Let every job that this process starts import hone from ``library``."""
+    others = [path for path in [os.environ.get("PYTHONPATH")] if path]
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(library), *others])
+
+
+def _end_with_the_run() -> None:
+    """A job ends when the run that started it was killed: the next run starts it again."""
+    run = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == run:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _start_logging(snakemake: Any) -> None:
+    path = snakemake.log[0]
+    # Jobs that run side by side share the terminal: there each line says whose it is.
+    whose = " ".join([snakemake.rule, *snakemake.wildcards]).replace("%", "%%")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    terminal = logging.StreamHandler(sys.stderr)
+    # Set by a run with `--quiet all`.
+    terminal.setLevel(logging.ERROR if os.environ.get(QUIET) else logging.INFO)
+    for handler, name in ((logging.FileHandler(path, mode="w"), ""), (terminal, f"{whose}: ")):
+        handler.setFormatter(logging.Formatter(f"%(asctime)s {name}%(message)s", "%H:%M:%S"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def _provenance(snakemake: Any) -> dict[str, Any]:
+    """How the outputs were made; equal for equal inputs, so nothing of time or machine."""
+    # Everything lies in results/<analysis>/.
+    config = Path(*Path(snakemake.output[0]).parts[:2], "config.yaml")
+    return {
+        "workflow": "hone",
+        "rule": snakemake.rule,
+        "wildcards": dict(snakemake.wildcards.items()),
+        **records.job_digests(dict(snakemake.params.items())),
+        "command": f"snakemake --cores 1 {snakemake.output[0]} --configfile {config}",
+    }
+
+
+def _processor() -> str:
+    try:
+        flags = re.search(r"^(flags|Features).*$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        text = flags.group(0) if flags else platform.processor()
+    except OSError:
+        text = platform.processor()
+    return sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""Histograms to a statistical model: the one that is fitted, and the one that training fills."""

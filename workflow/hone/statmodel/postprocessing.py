@@ -1,0 +1,175 @@
+"""What is done to varied templates before the fit: smoothing and pruning, both if asked for."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hone.errors import InputError
+from hone.statmodel.templates import Histogram
+from hone.statmodel.workspace import Process, places, sides
+
+__all__ = ["Effect", "effects", "postprocess", "prune", "smooth"]
+
+_FEWEST_BINS = 3
+
+
+class Effect(NamedTuple):
+    """What a systematic does to a sample in a channel: a row of ``systematics.csv``."""
+
+    region: str
+    sample: str
+    systematic: str
+    type: str
+    largest_effect: float
+    """Of both sides on any bin, relative to the nominal yield; infinite where that is none."""
+    smoothed: bool
+    pruned: bool
+
+
+def postprocess(
+    samples: Sequence[Process],
+    histograms: Mapping[str, Histogram],
+    channels: Mapping[str, int],
+    smoothed: Collection[str],
+    threshold: float,
+) -> tuple[list[Process], dict[str, Histogram], list[Effect]]:
+    """Samples and histograms as the fit is to see them, and what was done.
+
+    Args:
+        samples: the processes of the hypothesis.
+        histograms: by template name, the bins of all channels side by side (B,).
+        channels: number of bins of each.
+        smoothed: names of systematics to be smoothed.
+        threshold: a systematic is left out where its largest effect is below; 0 leaves out nothing.
+
+    Raises:
+        InputError: nothing would be left of a variation.
+    """
+    found = smooth(samples, histograms, smoothed, channels) if smoothed else dict(histograms)
+    rows = effects(samples, found, channels, smoothed, threshold)
+    return prune(samples, rows), found, rows
+
+
+def smooth(
+    samples: Sequence[Process],
+    histograms: Mapping[str, Histogram],
+    systematics: Collection[str],
+    channels: Mapping[str, int],
+) -> dict[str, Histogram]:
+    """Histograms in which variations follow a smooth ratio to the nominal one.
+
+    In each channel with three bins or more, with the algorithm 353QH, run twice (J. Friedman,
+    CERN 74-23, p. 292; ``TH1::Smooth`` of ROOT), as cabinetry has it; the yield of a variation in a
+    channel stays what it was.
+
+    Args:
+        samples: the processes of the hypothesis.
+        histograms: by template name, the bins of all channels side by side (B,).
+        systematics: names of those to be smoothed.
+        channels: number of bins of each.
+
+    Raises:
+        InputError: nothing would be left of a variation.
+    """
+    from cabinetry.smooth import smooth_353qh_twice  # a second to import, for few
+
+    found = dict(histograms)
+    for sample in samples:
+        nominal = np.asarray(histograms[sample.name].values)
+        for name in (s["name"] for s in sample.systematics if s["name"] in systematics):
+            for template in (f"{sample.name}__{name}_{side}" for side in ("up", "down")):
+                if template not in histograms:
+                    continue
+                values = np.array(histograms[template].values)
+                for channel, place in places(channels).items():
+                    before, expected = values[place], nominal[place]
+                    if len(before) < _FEWEST_BINS:
+                        continue
+                    ratio = np.divide(
+                        before, expected, out=np.ones(len(before)), where=expected > 0
+                    )
+                    after = smooth_353qh_twice(ratio) * expected
+                    if not after.sum() > 0:
+                        raise InputError(
+                            f"systematic {name!r} of {sample.name!r} cannot be smoothed in region "
+                            f"{channel!r}: the varied yields are {before.tolist()}, the nominal "
+                            f"ones {expected.tolist()}; use fewer bins, or no smoothing"
+                        )
+                    values[place] = after * before.sum() / after.sum()
+                found[template] = Histogram(values, histograms[template].variances)
+    return found
+
+
+def effects(
+    samples: Sequence[Process],
+    histograms: Mapping[str, Histogram],
+    channels: Mapping[str, int],
+    smoothed: Collection[str],
+    threshold: float,
+) -> list[Effect]:
+    """How much each systematic changes each sample in each channel, and whether it is left out.
+
+    Args:
+        samples: the processes of the hypothesis.
+        histograms: by template name, as the fit is to see them.
+        channels: number of bins of each.
+        smoothed: names of systematics that are.
+        threshold: a systematic is left out where its largest effect is below; 0 leaves out nothing.
+    """
+    rows = []
+    for sample in samples:
+        nominal = np.asarray(histograms[sample.name].values)
+        for systematic in sample.systematics:
+            name, kind = systematic["name"], systematic["type"]
+            if kind not in ("histosys", "normsys"):
+                continue
+            for channel, place in places(channels).items():
+                if channel not in systematic.get("regions", [channel]):
+                    continue
+                if kind == "normsys":
+                    largest = max(abs(systematic[side] - 1) for side in ("up", "down"))
+                else:
+                    varied = [np.asarray(v)[place] for v in sides(histograms, sample.name, name)]
+                    largest = max(_largest(v, nominal[place]) for v in varied)
+                several = channels[channel] >= _FEWEST_BINS
+                rows.append(
+                    Effect(
+                        channel,
+                        sample.name,
+                        name,
+                        kind,
+                        float(largest),
+                        kind == "histosys" and name in smoothed and several,
+                        bool(largest < threshold),
+                    )
+                )
+    return rows
+
+
+def prune(samples: Sequence[Process], rows: Sequence[Effect]) -> list[Process]:
+    """The samples without what is marked in ``rows``: systematics in fewer regions, or in none."""
+    found = []
+    for sample in samples:
+        kept = []
+        for systematic in sample.systematics:
+            mine = [
+                row
+                for row in rows
+                if (row.sample, row.systematic, row.type)
+                == (sample.name, systematic["name"], systematic["type"])
+            ]
+            regions = [row.region for row in mine if not row.pruned]
+            if len(regions) == len(mine):
+                kept.append(systematic)
+            elif regions:
+                kept.append({**systematic, "regions": regions})
+        found.append(sample._replace(systematics=tuple(kept)))
+    return found
+
+
+def _largest(varied: np.ndarray, nominal: np.ndarray) -> float:
+    """Largest relative change; an effect on a bin without nominal yield is never small."""
+    change = np.abs(varied - nominal)
+    relative = np.divide(change, nominal, out=np.full(len(change), np.inf), where=nominal > 0)
+    return float(np.where(change == 0, 0.0, relative).max())

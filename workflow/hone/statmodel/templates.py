@@ -1,0 +1,106 @@
+"""Histograms of an analysis: nominal and varied yields per bin with their variances."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import hist
+import numpy as np
+from jaxtyping import Array, Float
+
+from hone.errors import InputError
+from hone.running.files import replacing
+from hone.running.root_files import new_root_file, reason, root_file
+from hone.sums import exact_parts
+
+__all__ = ["Histogram", "count", "read_histograms", "write_histograms"]
+
+
+class Histogram(NamedTuple):
+    """Yields per bin and their variances (sums of squared weights), numpy or JAX, float64 (B,)."""
+
+    values: Float[Array, " B"] | np.ndarray
+    variances: Float[Array, " B"] | np.ndarray
+
+
+def count(scores: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> Histogram:
+    """Weighted counts in bins; the outermost bins take what lies beyond, so nothing is lost.
+
+    Args:
+        scores: observable of each event (n,); those with NaN were cut away and are in no bin.
+        weights: of each event (n,).
+        edges: rising (B + 1,).
+    """
+    bins = len(edges) - 1
+    kept = ~np.isnan(scores)
+    if not kept.all():
+        scores, weights = scores[kept], weights[kept]
+    index = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, bins - 1)
+    values = sum(np.bincount(index, part, minlength=bins) for part in exact_parts(weights))
+    return Histogram(np.asarray(values), np.bincount(index, weights**2, minlength=bins))
+
+
+def write_histograms(
+    path: str | Path,
+    groups: Mapping[str, Mapping[str, Histogram]],
+    edges: Mapping[str, np.ndarray],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write ROOT TH1s with errors.
+
+    Args:
+        path: of the file.
+        groups: histograms by group and template, the bins of all regions side by side (B,).
+        edges: of each region. One region alone is written as ``<group>/<template>``, several as
+            ``<group>/<region>/<template>``.
+        provenance: how they were made.
+    """
+    with replacing(path) as partial, new_root_file(partial, provenance) as file:
+        for group, templates in groups.items():
+            start = 0
+            for region, of_region in edges.items():
+                place = slice(start, start + len(of_region) - 1)
+                start = place.stop
+                folder = f"{group}/{region}" if len(edges) > 1 else group
+                axis = hist.axis.Variable(of_region, name="observable")
+                for name, template in templates.items():
+                    histogram = hist.Hist(axis, storage=hist.storage.Weight())
+                    histogram.view().value = np.asarray(template.values)[place]
+                    histogram.view().variance = np.asarray(template.variances)[place]
+                    file[f"{folder}/{name}"] = histogram
+
+
+def read_histograms(
+    path: str | Path, group: str
+) -> tuple[dict[str, Histogram], dict[str, np.ndarray]]:
+    """Read the histograms of a group.
+
+    Returns:
+        Histograms by template name, the bins of all regions side by side (B,), and the edges of
+        each region; one region alone has no name.
+
+    Raises:
+        InputError: the file cannot be read, or has no such group.
+    """
+    try:
+        with root_file(path) as file:
+            kinds = file[group].classnames(recursive=False, cycle=False)
+            folders = [name for name, kind in kinds.items() if kind.startswith("TDirectory")]
+            parts: dict[str, list[Histogram]] = {}
+            edges = {}
+            for region in sorted(folders) or [""]:
+                folder = f"{group}/{region}" if region else group
+                names = list(file[folder].classnames(recursive=False, cycle=False))
+                found = {name: file[f"{folder}/{name}"] for name in names}
+                edges[region] = next(iter(found.values())).axis().edges()
+                for name, h in found.items():
+                    parts.setdefault(name, []).append(Histogram(h.values(), h.variances()))
+    except Exception as error:  # uproot raises many kinds for a damaged file
+        raise InputError(
+            f"{path}: the histograms {group!r} cannot be read ({reason(error)}); "
+            "delete the file to have it made again"
+        ) from error
+    return {
+        name: Histogram(*(np.concatenate([p[k] for p in several]) for k in (0, 1)))
+        for name, several in parts.items()
+    }, edges

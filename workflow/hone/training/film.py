@@ -1,0 +1,155 @@
+"""What an observable, its histograms and its likelihood were through the training."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hone.errors import FitError, InputError
+from hone.events.event_sets import EventSets, hard_histograms, scores_of
+from hone.likelihood import infer
+from hone.likelihood.histfactory import Model
+from hone.likelihood.infer.mle import checked_setup, require_poi
+from hone.likelihood.infer.scan import scan
+from hone.observable import Observable
+from hone.statmodel.filling import fill, template_model
+from hone.statmodel.workspace import Process
+from hone.training.importance import thinned
+from hone.training.step import with_trace
+
+__all__ = ["Film", "Frame", "make_film"]
+
+_EVENTS = 10_000
+_GRID = 80
+_SCORES = 40
+_STRENGTHS = np.linspace(0.0, 3.0, 31)
+
+
+class Frame(NamedTuple):
+    """One moment; samples by name."""
+
+    step: int
+    edges: np.ndarray
+    """(B + 1,)"""
+    soft: dict[str, np.ndarray]
+    """Yields (B,) in soft bins, of all regions with the observable."""
+    hard: dict[str, np.ndarray]
+    """The same in hard bins."""
+    plane: np.ndarray | None
+    """Scores (Y, X) on the grid of two features, NaN where events are cut away."""
+    scores: dict[str, np.ndarray]
+    """Part of the events in each of the intervals of the score (C,)."""
+    rise: np.ndarray
+    """-2 delta ln L (M,) at the strengths; NaN where a fit failed."""
+
+
+class Film(NamedTuple):
+    """The frames, and what does not change between them."""
+
+    features: tuple[str, ...]
+    axes: tuple[np.ndarray, np.ndarray] | None
+    """Of the plane, if there are two features."""
+    strengths: np.ndarray
+    """(M,)"""
+    signal: str
+    frames: list[Frame]
+
+
+def make_film(
+    snapshots: Sequence[tuple[int, Observable]],
+    last: int,
+    events: EventSets,
+    samples: Sequence[Process],
+    staterror: bool,
+) -> Film:
+    """Look at the same events with the observable at each of its steps.
+
+    The likelihood is that of the hard histograms, its data nominal Asimov data at mu = 1.
+
+    Args:
+        snapshots: steps and observables.
+        last: step at which the training would end.
+        events: of one set, every template.
+        samples: processes of the hypothesis.
+        staterror: whether the model has a staterror.
+    """
+    events = thinned(events, _EVENTS)
+    first = snapshots[0][1]
+    model = template_model(samples, events.channels(first.bins).sizes, staterror)
+    axes = _axes(events) if len(first.features) == 2 else None
+    frames = []
+    for step, observable in snapshots:
+        scores = scores_of(observable, events)
+        histograms = {
+            # As in the validation: a bin that only a variation reaches has no fit.
+            name: with_trace(histogram, histogram.values.sum())
+            for name, histogram in hard_histograms(observable, events, scores).items()
+        }
+        filled = jax.tree.map(jnp.asarray, fill(model, samples, histograms))
+        edges = np.asarray(observable.edges)
+        intervals = np.linspace(edges[0], edges[-1], _SCORES + 1)
+        names = [sample.name for sample in samples]
+        frames.append(
+            Frame(
+                step,
+                edges,
+                {n: _soft(observable, events, n, jnp.asarray(step / last)) for n in names},
+                {n: _counted(scores[n], events.weights[n], edges) for n in names},
+                None if axes is None else _plane(observable, axes),
+                {
+                    n: _counted(scores[n], events.weights[n], intervals) / events.weights[n].sum()
+                    for n in names
+                },
+                _rise(filled),
+            )
+        )
+    signal = next(sample.name for sample in samples if sample.is_signal)
+    return Film(first.features, axes, _STRENGTHS, signal, frames)
+
+
+def _axes(events: EventSets) -> tuple[np.ndarray, np.ndarray]:
+    everything = np.concatenate(list(events.features.values()))
+    low, high = np.quantile(everything, [0.002, 0.998], axis=0)
+    return np.linspace(low[0], high[0], _GRID), np.linspace(low[1], high[1], _GRID)
+
+
+def _plane(observable: Observable, axes: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    grid = np.stack([x.ravel() for x in np.meshgrid(*axes)], axis=1)
+    return observable.score(grid).reshape(len(axes[1]), len(axes[0]))
+
+
+def _soft(observable: Observable, events: EventSets, name: str, progress: jax.Array) -> np.ndarray:
+    weights = events.weights[name]
+    return np.asarray(_shares(observable, events.features[name], weights, progress))
+
+
+@eqx.filter_jit
+def _shares(
+    observable: Observable, events: np.ndarray, weights: np.ndarray, progress: jax.Array
+) -> jax.Array:
+    response = observable.respond(jnp.asarray(events))
+    widths = observable.widths(response, jnp.asarray(weights), progress)
+    return jnp.asarray(weights) @ observable.shares(response, widths)
+
+
+def _counted(scores: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Yields (B,); the outermost bins take what lies beyond, and no event that is cut away."""
+    kept = ~np.isnan(scores)
+    inside = np.clip(scores[kept], edges[0], edges[-1])
+    return np.histogram(inside, edges, weights=weights[kept])[0]
+
+
+def _rise(model: Model) -> np.ndarray:
+    """-2 delta ln L at the strengths, all other parameters fitted."""
+    try:
+        setup, poi = checked_setup(model), require_poi(model)
+        data = np.asarray(infer.nominal_asimov(model, 1.0))
+        best = scan(model, data, setup)
+        at = scan(model, data, setup, [poi], _STRENGTHS[:, None], near=best.pars[0])
+    except (FitError, InputError):
+        return np.full(len(_STRENGTHS), np.nan)
+    rise = 2 * (at.value - best.value[0])
+    return np.where(np.isfinite(rise), np.maximum(rise, 0.0), np.nan)

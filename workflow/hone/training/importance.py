@@ -1,0 +1,131 @@
+"""How much an observable owes to each of its features: importance by permutation."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hone.events.event_sets import EventSets, hard_histograms, scores_of
+from hone.observable import Observable
+from hone.statmodel.filling import fill, template_model
+from hone.statmodel.workspace import Process
+from hone.training.objectives import log_cls
+from hone.training.step import with_trace
+
+__all__ = ["rank_features", "thinned"]
+
+_LARGEST = 20_000
+"""Events of each set that are looked at: a ratio of CLs to a few per cent."""
+
+
+def rank_features(
+    observable: Observable,
+    events: EventSets,
+    samples: Sequence[Process],
+    staterror: bool,
+    seed: int,
+    repetitions: int = 5,
+) -> dict[str, Any]:
+    """The expected CLs at mu = 1 when one feature at a time says nothing.
+
+    Permutation importance (L. Breiman, Mach. Learn. 45 (2001) 5): each event gets the feature of an
+    event drawn from all samples, in equal parts, and keeps the others. So the feature no longer
+    tells the samples apart, nor a variation from its sample, and what it shares with others is lost
+    too. Histograms are hard, and the observable is not trained again.
+
+    Args:
+        observable: trained.
+        events: of one set, every template.
+        samples: processes of the hypothesis.
+        staterror: whether the model has a staterror.
+        seed: of the draws.
+        repetitions: draws for each feature.
+
+    Returns:
+        ``expected_cls``, and ``features``: for each its ``name``, ``expected_cls`` of all
+        repetitions, and mean and standard deviation of ln(CLs / CLs before), ``log_ratio`` and
+        ``log_ratio_error``, the largest first. What does not exist is None, with a ``reason``.
+    """
+    events = thinned(events, _LARGEST)
+    model = template_model(samples, events.channels(observable.bins).sizes, staterror)
+    of_model = jax.jit(lambda m: log_cls(m))
+
+    def log_of(changed: EventSets) -> float:
+        scores = scores_of(observable, changed)
+        histograms = {
+            # As in the validation: a bin that only a variation reaches has no fit.
+            name: with_trace(histogram, histogram.values.sum())
+            for name, histogram in hard_histograms(observable, changed, scores).items()
+        }
+        return float(of_model(jax.tree.map(jnp.asarray, fill(model, samples, histograms))))
+
+    before = log_of(events)
+    pool = _pool([events.features[sample.name] for sample in samples])
+    found = []
+    for column, name in enumerate(observable.features):
+        logs = []
+        for repetition in range(repetitions):
+            generator = np.random.default_rng([seed, column, repetition])
+            logs.append(log_of(_without(events, column, pool, generator)))
+        found.append(_entry(name, before, np.array(logs)))
+    found.sort(key=lambda f: -np.inf if f["log_ratio"] is None else f["log_ratio"], reverse=True)
+    return {
+        "expected_cls": float(np.exp(before)) if np.isfinite(before) else None,
+        "repetitions": repetitions,
+        "events": {name: len(x) for name, x in events.features.items()},
+        "features": found,
+    }
+
+
+def thinned(events: EventSets, most: int) -> EventSets:
+    """At most so many events of each set, evenly chosen, with the yield of all.
+
+    A few weights of both signs may add up to anything: these have it on average, as in a batch.
+    """
+    features, weights, place = {}, {}, {}
+    chosen = {
+        name: np.unique(np.linspace(0, len(x) - 1, min(most, len(x))).astype(int))
+        for name, x in events.features.items()
+    }
+    for name, matrix in events.features.items():
+        features[name] = matrix[chosen[name]]
+        if name in events.place:
+            place[name] = events.place[name][chosen[name]]
+    for template, column in events.weights.items():
+        places = chosen[events.events_of(template)]
+        # One factor for all templates of the same events: they must stay what they are in ratio.
+        own = events.weights[events.events_of(template)]
+        part = len(places) / len(own) if own.min() < 0 else own[places].sum() / own.sum()
+        weights[template] = column[places] / part
+    return replace(events, features=features, weights=weights, place=place)
+
+
+def _pool(several: Sequence[np.ndarray]) -> np.ndarray:
+    """Events of all samples in equal parts."""
+    size = max(map(len, several))
+    return np.concatenate([x[np.arange(size) % len(x)] for x in several])
+
+
+def _without(
+    events: EventSets, column: int, pool: np.ndarray, generator: np.random.Generator
+) -> EventSets:
+    changed = {}
+    for name in sorted(events.features):
+        matrix = events.features[name].copy()
+        matrix[:, column] = pool[generator.integers(len(pool), size=len(matrix)), column]
+        changed[name] = matrix
+    return replace(events, features=changed)
+
+
+def _entry(name: str, before: float, logs: np.ndarray) -> dict[str, Any]:
+    known = logs[np.isfinite(logs)]
+    cls = [float(np.exp(x)) if np.isfinite(x) else None for x in logs]
+    entry: dict[str, Any] = {"name": name, "expected_cls": cls}
+    if not np.isfinite(before) or not len(known):
+        reason = "a fit of the expected CLs did not converge"
+        return entry | {"log_ratio": None, "log_ratio_error": None, "reason": reason}
+    error = float(np.std(known - before, ddof=1)) if len(known) > 1 else None
+    return entry | {"log_ratio": float(np.mean(known - before)), "log_ratio_error": error}

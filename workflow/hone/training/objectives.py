@@ -1,0 +1,193 @@
+"""What training minimises: built from the likelihood, or plain losses of a classifier.
+
+All of these are functions of a :class:`hone.Model` or of a classifier's logits, smooth where
+training goes, and to be minimised: significances come with a minus sign. None looks at observed
+data.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import log_ndtr
+from jaxtyping import Array, Float
+
+from hone.analysis.own_objective import load_objective
+from hone.likelihood.histfactory import Model
+from hone.likelihood.infer import asimov_limit, asimov_qmu, nominal_hessian, sigma_mu
+from hone.likelihood.infer.asymptotics import safe_sqrt
+from hone.likelihood.infer.mle import require_poi
+
+__all__ = [
+    "LOGARITHMS",
+    "OF_EVENTS",
+    "OF_MODEL",
+    "Objective",
+    "asimov_significance",
+    "binary_cross_entropy",
+    "log_cls",
+    "log_generalised_variance",
+    "log_limit",
+    "log_p0",
+    "log_sigma_mu",
+    "resolve_objective",
+]
+
+
+def log_cls(model: Model, mu: float = 1.0) -> Float[Array, ""]:
+    """Natural logarithm of the median expected CLs at ``mu``, on nominal Asimov data.
+
+    CLs = 2 Phi(-sqrt(q_A)) (arXiv:1007.1727, eq. 67 and 89); in log space it neither underflows
+    nor loses its slope at small CLs. The gradient is exact and costs one fit.
+    """
+    return log_ndtr(-safe_sqrt(asimov_qmu(model, mu))) + jnp.log(2.0)
+
+
+def log_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
+    """Natural logarithm of the median expected upper limit, on nominal Asimov data."""
+    return jnp.log(asimov_limit(model, level))
+
+
+def log_p0(model: Model) -> Float[Array, ""]:
+    """Natural logarithm of the expected discovery p-value of a signal of strength 1.
+
+    p0 = Phi(-sqrt(q_0)) (arXiv:1007.1727, eq. 52 and 53).
+    """
+    return log_ndtr(-safe_sqrt(asimov_qmu(model, 1.0, "q0")))
+
+
+def log_sigma_mu(model: Model) -> Float[Array, ""]:
+    """Natural logarithm of the POI's expected uncertainty: the loss of INFERNO (arXiv:1806.04743).
+
+    See ``hone.infer.sigma_mu``. The logarithm has the same minimum and a slope that does not
+    depend on the POI's unit.
+    """
+    return jnp.log(sigma_mu(model))
+
+
+@jax.jit
+def log_generalised_variance(model: Model) -> Float[Array, ""]:
+    """Natural logarithm of the determinant of the parameters' covariance (Wilks 1932).
+
+    The covariance is the inverse Hessian of -ln L at POI = 1 on nominal Asimov data; parameters
+    that the model fixes are left out.
+    """
+    hessian, free = nominal_hessian(model)
+    both = free[:, None] & free[None, :]
+    matrix = jnp.where(both, hessian, jnp.eye(free.size))
+    factor = jnp.linalg.cholesky(matrix)
+    return -2 * jnp.log(jnp.diagonal(factor)).sum()
+
+
+@partial(jax.jit, static_argnames="background_uncertainty")
+def asimov_significance(model: Model, background_uncertainty: bool = False) -> Float[Array, ""]:
+    """Asimov significance Z_A of counts, bins combined in quadrature.
+
+    Without uncertainty Z_A^2 = sum over bins of 2 ((s + b) ln(1 + s / b) - s) (arXiv:1007.1727,
+    eq. 97); with the variance of b as well, G. Cowan, "Discovery sensitivity for a counting
+    experiment with background uncertainty" (2012), eq. 20. That variance is what the nuisance
+    parameters' constraints leave each bin, to first order, without correlations between bins.
+    """
+    start, poi = jnp.asarray(model.config.suggested_init()), require_poi(model)
+    without = start.at[poi].set(0.0)
+    likelihood = model.prepare()
+    b = likelihood.rates(without)
+    s = likelihood.rates(start.at[poi].set(1.0)) - b
+    total = s + b
+    filled = b > 0
+    safe_b, safe_total = jnp.where(filled, b, 1.0), jnp.where(filled & (total > 0), total, 1.0)
+    if background_uncertainty:
+        constrained = likelihood.inverse_variance + likelihood.rate_per_unit
+        spread = jnp.where(constrained > 0, 1 / jnp.where(constrained > 0, constrained, 1.0), 0.0)
+        # The signal's own uncertainty has no part in the background's: nothing at POI = 0.
+        jacobian = likelihood.expansion(without, likelihood.expected_data(without)).jacobian
+        variance = jnp.einsum("pb,p->b", jacobian.at[poi].set(0.0) ** 2, spread)
+        # Below a relative variance of 1e-9 the two formulae are the same.
+        variance = jnp.maximum(variance, 1e-9 * safe_b)
+        ratio = safe_total * (safe_b + variance) / (safe_b**2 + safe_total * variance)
+        first = safe_total * jnp.log(ratio)
+        growth = variance * (safe_total - safe_b) / (safe_b * (safe_b + variance))
+        second = safe_b**2 / variance * jnp.log1p(growth)
+        squared = 2 * (first - second)
+    else:
+        squared = 2 * (safe_total * jnp.log(safe_total / safe_b) - s)
+    # A bin without background says nothing, rather than everything.
+    return safe_sqrt(jnp.where(filled, squared, 0.0).sum())
+
+
+def binary_cross_entropy(
+    signal: tuple[Float[Array, " n"], Float[Array, " n"]],
+    background: tuple[Float[Array, " m"], Float[Array, " m"]],
+) -> Float[Array, ""]:
+    """Binary cross-entropy, both classes with the same total weight.
+
+    Args:
+        signal: logits and weights of the events of the signal.
+        background: the same of the background.
+    """
+    (up, w_up), (down, w_down) = signal, background
+    loss = (w_up * jax.nn.softplus(-up)).sum() / w_up.sum()
+    loss += (w_down * jax.nn.softplus(down)).sum() / w_down.sum()
+    return 0.5 * loss.astype("float64")
+
+
+def _z_a(model: Model) -> Float[Array, ""]:
+    return -asimov_significance(model)
+
+
+def _inverse_z_a(model: Model) -> Float[Array, ""]:
+    return 1 / asimov_significance(model)
+
+
+def _z_a_uncertain(model: Model) -> Float[Array, ""]:
+    return -asimov_significance(model, background_uncertainty=True)
+
+
+def _inverse_z_a_uncertain(model: Model) -> Float[Array, ""]:
+    return 1 / asimov_significance(model, background_uncertainty=True)
+
+
+Objective = Callable[[Model], Float[Array, ""]]
+"""A function of a model to a number that is smaller for better observables."""
+
+OF_MODEL: Mapping[str, Objective] = MappingProxyType(
+    {
+        "cls": log_cls,
+        "limit": log_limit,
+        "p0": log_p0,
+        "sigma_mu": log_sigma_mu,
+        "generalised_variance": log_generalised_variance,
+        "z_a": _z_a,
+        "z_a_uncertain": _z_a_uncertain,
+        "inverse_z_a": _inverse_z_a,
+        "inverse_z_a_uncertain": _inverse_z_a_uncertain,
+    }
+)
+"""Objectives of the likelihood by their names in the config."""
+
+LOGARITHMS = frozenset({"cls", "limit", "p0", "sigma_mu", "generalised_variance"})
+"""Those of them that are the natural logarithm of what their name says."""
+
+OF_EVENTS = ("bce", "bce_augmented")
+"""Objectives of a classifier by their names in the config."""
+
+
+def resolve_objective(name: str, level: float, folder: str | Path) -> Objective | None:
+    """The function of a model that a name in the config means; None for objectives of events.
+
+    Args:
+        name: one of :data:`OF_MODEL` or :data:`OF_EVENTS`, or ``module:function``.
+        level: CLs at the limit, for ``limit``.
+        folder: of the config, where the user's modules are.
+
+    Raises:
+        InputError: the user's function cannot be used.
+    """
+    if name in OF_EVENTS:
+        return None
+    if ":" in name:
+        return load_objective(name, folder)
+    return partial(log_limit, level=level) if name == "limit" else OF_MODEL[name]

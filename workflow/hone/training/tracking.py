@@ -1,0 +1,95 @@
+"""Trainings as runs of MLflow, in a local store that needs no server."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hone.errors import InputError
+from hone.running.files import read_csv, read_json
+
+__all__ = ["TrackedRun", "write_runs"]
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """One training: what it is called, how it was made, and the folder of its files."""
+
+    signal: str
+    observable: str
+    settings: Mapping[str, Any]
+    folder: Path
+    """With ``history.csv``, ``limits.json``, ``workspace.json`` and ``model.safetensors``."""
+
+    @property
+    def seed(self) -> int:
+        """Of the training."""
+        return int(self.folder.name.removeprefix("seed"))
+
+
+def write_runs(store: str | Path, analysis: str, runs: Sequence[TrackedRun]) -> None:
+    """Write a new store (SQLite) with an experiment for the analysis and a run for each training.
+
+    Settings are parameters, the columns of the history metrics by step, the numbers of the limits
+    metrics of the whole run, and the files artifacts.
+
+    Args:
+        store: a folder; ``mlflow.db`` and ``artifacts`` come into it.
+        analysis: name of the experiment.
+        runs: the trainings.
+
+    Raises:
+        InputError: MLflow is not installed.
+    """
+    # A local store is all that is wanted.
+    os.environ.update({"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"})
+    try:
+        from mlflow.entities import Metric, Param
+        from mlflow.tracking import MlflowClient
+    except ImportError as error:
+        raise InputError(
+            "tracking: mlflow is set, but MLflow is not installed; install it with make .venv/.dev"
+        ) from error
+    folder = Path(store).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    place = (folder / "artifacts").as_uri()
+    experiment = client.create_experiment(analysis, artifact_location=place)
+    for run in runs:
+        name = f"{run.signal}/{run.observable}/seed{run.seed}"
+        started = client.create_run(experiment, run_name=name)
+        known = {"signal": run.signal, "seed": run.seed, **run.settings}
+        parameters = [Param(key, str(value)) for key, value in known.items()]
+        metrics = [
+            Metric(key, value, 0, int(row["step"]))
+            for row in read_csv(run.folder / "history.csv")
+            for key, value in row.items()
+            if key != "step" and _is_number(value)
+        ]
+        for key, value in _figures_of_merit(read_json(run.folder / "limits.json")).items():
+            metrics.append(Metric(key, value, 0, 0))
+        identity = started.info.run_id
+        client.log_batch(identity, params=parameters)
+        for first in range(0, len(metrics), 1000):
+            client.log_batch(identity, metrics=metrics[first : first + 1000])
+        for file in ("model.safetensors", "history.csv", "limits.json", "workspace.json"):
+            client.log_artifact(identity, str(run.folder / file))
+        client.set_terminated(identity)
+
+
+def _figures_of_merit(limits: Mapping[str, Any]) -> dict[str, float]:
+    """Medians on nominal Asimov data."""
+    found = {
+        "expected_cls": limits["expected_cls"][2],
+        "expected_limit": limits["expected_limits"][2],
+        "expected_p0": limits["expected_p0"],
+        "sigma_mu": limits["sigma_mu"],
+        "observed_limit": limits["observed_limit"],
+    }
+    return {key: value for key, value in found.items() if _is_number(value)}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
