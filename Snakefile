@@ -13,8 +13,6 @@ if not workflow.overwrite_configfiles:
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/files.smk"
-include: "workflow/rules/settings.smk"
 include: "workflow/rules/events.smk"
 include: "workflow/rules/observable.smk"
 include: "workflow/rules/histograms.smk"
@@ -36,4 +34,4 @@ rule all:
         "<results>/summary.txt",
         "<results>/report.html",
         "<results>/README.md",
-        ["<results>/mlflow"] if config["tracking"] == "mlflow" else [],
+        ["<results>/mlflow"] if ANALYSIS.tracking == "mlflow" else [],

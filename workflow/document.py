@@ -1,18 +1,22 @@
-"""Write what follows from other files: config/README.md, envs/cpu.yaml and envs/gpu.yaml.
+"""Write what follows from other files: the settings' table and schema, the environments.
 
 A test compares them with what this script would write.
 """
 
+import json
 import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hone.analysis import load_schema
+from hone.analysis.fields import NAME_RULE
+from hone.analysis.schema import json_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "config" / "README.md"
+SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.json"
+_SAMPLES = {"FileSample": "files", "GeneratedSample": "distribution", "DimuonSample": "dimuons"}
 # What the library and the workflow import; the rest of the lock follows from these.
 DIRECT = (
     "equinox",
@@ -22,12 +26,12 @@ DIRECT = (
     "jaxlib",
     "jaxtyping",
     "jsonpatch",
-    "jsonschema",
     "matplotlib",
     "mplhep",
     "numpy",
     "optax",
     "pillow",
+    "pydantic",
     "pygments",
     "pyhf",
     "pyyaml",
@@ -39,7 +43,7 @@ DIRECT = (
 
 _HEAD = """# Settings
 
-<!-- Made from workflow/schemas/config.schema.yaml by `make docs`; edit the schema instead. -->
+<!-- Made from the classes in workflow/hone/analysis by `make docs`; edit these instead. -->
 
 A config file describes one whole analysis: `make CONFIG=config/mine.yaml`, or inside the
 environment `snakemake --cores 2 --configfile config/mine.yaml`. Nothing is taken over from
@@ -49,6 +53,9 @@ out of range are refused before any job starts.
 Of a list no two names may differ in nothing but capitals or `-` and `_`: files, rules and patches
 are called after them. `analysis` and every `name`:
 {names}
+
+With `# yaml-language-server: $schema=../workflow/schemas/config.schema.json` as its first line an
+editor completes and checks a config.
 
 Threads, output folders and clusters are not settings of an analysis: they belong to profiles.
 `results/<analysis>/config.yaml` shows the settings of a run with all defaults filled in.
@@ -65,43 +72,55 @@ def locked(lock: Path) -> dict[str, str]:
 
 
 def settings_table() -> str:
-    schema = load_schema()
-    names = textwrap.fill(_meaning(schema["$defs"]["name"]), 100)
-    return _HEAD.format(names=names) + "".join(_rows(schema, schema, ""))
+    """Every setting in a row."""
+    schema = json_schema()
+    return _HEAD.format(names=textwrap.fill(NAME_RULE, 100)) + "".join(_rows(schema, schema, ""))
 
 
-def _rows(schema: dict[str, Any], root: dict[str, Any], prefix: str) -> Iterator[str]:
-    required = schema.get("required", [])
-    for key, described in schema["properties"].items():
-        sub = {**_resolved(described, root), **{k: v for k, v in described.items() if k != "$ref"}}
-        name = f"{prefix}{key}"
-        default = "required" if key in required else _default(sub)
-        yield f"| `{name}` | {_type(sub)} | {default} | {_meaning(sub)} |\n"
-        items = _resolved(sub.get("items", {}), root)
-        if "properties" in sub:
-            yield from _rows(sub, root, f"{name}.")
-        elif "properties" in items:
-            yield from _rows(items, root, f"{name}[].")
+def _rows(of_mapping: dict[str, Any], root: dict[str, Any], prefix: str) -> Iterator[str]:
+    kinds = _kinds(of_mapping, root)
+    for key in dict.fromkeys(key for kind in kinds for key in kind["properties"]):
+        having = [kind for kind in kinds if key in kind["properties"]]
+        several = [kind["properties"][key] for kind in having]
+        name, first = f"{prefix}{key}", several[0]
+        required = all(key in kind.get("required", []) for kind in having)
+        default = "required" if required else _default(first)
+        yield f"| `{name}` | {_type(several)} | {default} | {_meaning(key, kinds, having)} |\n"
+        inner, listed = first, ""
+        if "items" in first:
+            inner, listed = first["items"], "[]"
+        if _kinds(inner, root):
+            yield from _rows(inner, root, f"{name}{listed}.")
 
 
-def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+def _kinds(schema: dict[str, Any], root: dict[str, Any]) -> list[dict[str, Any]]:
+    """The mappings that a schema allows, of one kind or several; none if it is something else."""
     if "$ref" in schema:
-        found: dict[str, Any] = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
-        return found
-    return schema
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
+    if "properties" in schema:
+        return [schema]
+    refs = [part for part in schema.get("anyOf", []) if "$ref" in part]
+    if len(refs) < len(schema.get("anyOf", [])):
+        return []  # a mapping or something else: said in words
+    return [kind for part in refs for kind in _kinds(part, root)]
 
 
 def _default(schema: dict[str, Any]) -> str:
-    if "default" not in schema or schema["default"] == {}:
+    if schema.get("default") in (None, {}, "") or isinstance(schema["default"], dict):
         return ""
     return f"`{schema['default']}`"
 
 
-def _type(schema: dict[str, Any]) -> str:
-    if "enum" in schema:
-        return " or ".join(f"`{value}`" for value in schema["enum"])
-    if "type" not in schema:
+def _type(several: list[dict[str, Any]]) -> str:
+    """Of a setting; of one that several kinds have, all that they allow."""
+    choices = [value for schema in several for value in _choices(schema)]
+    if choices:
+        return " or ".join(f"`{value}`" for value in dict.fromkeys(choices))
+    schema = several[0]
+    if len({s.get("type") for s in several}) > 1:
         return "see there"
+    if "type" not in schema:
+        return "mapping" if "$ref" in schema else "see there"
     text = {"array": "list", "object": "mapping", "string": "text"}.get(
         schema["type"], schema["type"]
     )
@@ -114,8 +133,35 @@ def _type(schema: dict[str, Any]) -> str:
     return text
 
 
-def _meaning(schema: dict[str, Any]) -> str:
-    return " ".join(str(schema.get("description", "")).split())
+def _choices(schema: dict[str, Any]) -> list[str]:
+    return list(schema.get("enum", [schema["const"]] if "const" in schema else []))
+
+
+def _meaning(key: str, kinds: list[dict[str, Any]], having: list[dict[str, Any]]) -> str:
+    """The descriptions, each with the kinds that it is for if it is not for all."""
+    own = [(kind, kind["properties"][key]) for kind in having]
+    if len(kinds) > 1 and all("const" in schema for _, schema in own):
+        # What tells kinds apart.
+        return " ".join(f"`{s['const']}`: {_plain(kind['description'])}" for kind, s in own)
+    texts = dict.fromkeys(schema.get("description", "") for _, schema in own)
+    longest = max(texts, key=len)
+    found = []
+    for text in filter(None, texts):
+        described = [kind for kind, schema in own if (schema.get("description") or longest) == text]
+        names = list(dict.fromkeys(map(_name_of, described)))
+        some = len(names) < len(set(map(_name_of, kinds)))
+        found.append((f"({', '.join(names)}) " if some else "") + _plain(text))
+    return " ".join(found)
+
+
+def _name_of(kind: dict[str, Any]) -> str:
+    """A kind by its value of what tells kinds apart, or by the setting that only it has."""
+    consts = [p["const"] for p in kind["properties"].values() if "const" in p]
+    return str(consts[0]) if consts else _SAMPLES.get(kind["title"], kind["title"])
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
 
 
 def environment(name: str, accelerated: bool) -> str:
@@ -143,6 +189,7 @@ def documents() -> dict[Path, str]:
     """Every file that this script writes, with its content."""
     return {
         README: settings_table(),
+        SCHEMA: json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n",
         ROOT / "envs" / "cpu.yaml": environment("cpu", accelerated=False),
         ROOT / "envs" / "gpu.yaml": environment("gpu", accelerated=True),
     }

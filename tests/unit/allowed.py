@@ -2,11 +2,11 @@
 
 from hypothesis import strategies as st
 
-from hone.analysis import load_schema
+from hone.analysis.schema import json_schema
 
 __all__ = ["LONGEST", "NAMES", "TEXTS"]
 
-_NAME = load_schema()["$defs"]["name"]
+_NAME = json_schema()["properties"]["analysis"]
 LONGEST = _NAME["maxLength"]
 # Those that read as numbers or as nothing are rare among random ones.
 _ODD = ("600", "1_000", "1e5", "nan", "inf", "None", "True", "0x1", "1-2", "-".join("ab"))

@@ -1,13 +1,16 @@
 """The default analysis with few events, and short trainings on it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import equinox as eqx
 import jax
 import numpy as np
 import yaml
+from settings import observable
 
-from hone.analysis import checked_config, templates
+from hone.analysis import checked_config
+from hone.analysis.analysis import Sizes
 from hone.events import generate
 from hone.events.event_sets import EventSets
 from hone.observable import create_observable
@@ -18,32 +21,46 @@ from hone.training.step import Problem, draw_batch
 
 ROOT = Path(__file__).parents[2]
 CONFIG = checked_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
-CONFIG["events"] = {"training": 3000, "validation": 10_000, "evaluation": 10_000}
+CONFIG = CONFIG.model_copy(
+    update={"events": Sizes(training=3000, validation=10_000, evaluation=10_000)}
+)
 SAMPLES = processes(CONFIG, "signal")
-NETWORK = {
-    "kind": "network", "objective": "cls", "bins": 4, "edges": "learned", "bandwidth": [0.1, 0.03],
-    "hidden": [16], "steps": 60, "batch": 1000, "learning_rate": 0.01, "validate_every": 20,
+TRAINING = {
+    "objective": "cls", "steps": 60, "batch": 1000, "learning_rate": 0.01, "validate_every": 20,
 }  # fmt: skip
+SOFTMAX = {"bins": 4, "hidden": [16]}
+NETWORK = SOFTMAX | {"edges": "learned", "bandwidth": [0.1, 0.03]}
 CUTS = [{"variable": "x", "side": "below"}, {"variable": "y", "side": "above"}]
 
 
 def events(name, size=None):
-    config = CONFIG | {"events": {name: size or CONFIG["events"][name]}}
-    made = {t: generate(config, t, name) for t in templates(CONFIG, "signal")}
+    sizes = CONFIG.events.model_copy(update={name: size or getattr(CONFIG.events, name)})
+    config = CONFIG.model_copy(update={"events": sizes})
+    made = {t.name: generate(config, t, name) for t in CONFIG.templates_of("signal")}
     features = {t: np.stack([e["x"], e["y"]], axis=1) for t, (e, _) in made.items()}
     return EventSets(features, {t: weights for t, (_, weights) in made.items()})
 
 
-def settings(**changes):
-    return Settings.of(NETWORK | changes, staterror=True, evaluation_events=10_000)
+def chosen(**changes):
+    """A small observable, quickly trained; a network unless another kind is asked for."""
+    kind = changes.get("kind", "network")
+    own = {"network": NETWORK, "softmax": SOFTMAX}.get(kind, {})
+    return observable(**{"kind": kind} | TRAINING | own | changes)
+
+
+def settings(learning_rate=TRAINING["learning_rate"], histograms="hard", **changes):
+    """How that is trained; a learning rate may be one that no config allows."""
+    found = Settings.of(CONFIG, chosen(**changes))
+    return replace(found, learning_rate=learning_rate, histograms=histograms)
 
 
 def trained_with(seeds=(1,), training=None, checkpoint=None, of_model=None, **changes):
-    chosen = NETWORK | changes
+    how = settings(**changes)
+    changes.pop("learning_rate", None)
     return train(
-        settings(**changes), chosen, ["x", "y"], SAMPLES, training or events("training"),
+        how, chosen(**changes), ["x", "y"], SAMPLES, training or events("training"),
         events("validation"), list(seeds),
-        of_model or resolve_objective(chosen["objective"], 0.05, ROOT), checkpoint=checkpoint,
+        of_model or resolve_objective(how.objective, 0.05, ROOT), checkpoint=checkpoint,
     )  # fmt: skip
 
 
@@ -52,14 +69,15 @@ def numbers(tree):
 
 
 def problem_of(training=None, **changes):
-    chosen, training = settings(**changes), training or events("training")
-    of_model = resolve_objective(chosen.objective, 0.05, ROOT)
-    observable = create_observable(
-        NETWORK | {"precision": "float64"} | changes, ["x", "y"],
+    how, training = settings(**changes), training or events("training")
+    changes.pop("histograms", None)
+    of_model = resolve_objective(how.objective, 0.05, ROOT)
+    made = create_observable(
+        chosen(**{"precision": "float64"} | changes), ["x", "y"],
         np.concatenate([training.features[s.name] for s in SAMPLES]), jax.random.key(0),
     )  # fmt: skip
-    problem, data = Problem.of(chosen, SAMPLES, training, of_model, observable.bins)
-    return problem, data, observable
+    problem, data = Problem.of(how, SAMPLES, training, of_model, made.bins)
+    return problem, data, made
 
 
 def loss_and_gradient(problem, data, observable):

@@ -3,10 +3,14 @@
 import copy
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
-from hone.analysis import checked_config, load_schema, refuse_duplicates, seeds, signals, templates
+from hone.analysis import checked_config, refuse_duplicates
+from hone.analysis.observables import OBJECTIVES
+from hone.analysis.schema import json_schema
+from hone.analysis.settings import plain
 from hone.errors import ConfigError
 from hone.training.objectives import LOGARITHMS, OF_EVENTS, OF_MODEL
 
@@ -21,16 +25,18 @@ def config():
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda p: p.stem)
 def test_ready_analyses_are_valid(path):
     refuse_duplicates(path)
+    # as an editor does
+    jsonschema.validate(yaml.safe_load(path.read_text()), json_schema())
     checked = checked_config(yaml.safe_load(path.read_text()))
-    assert checked_config(copy.deepcopy(checked)) == checked
+    assert checked_config(plain(checked)) == checked
 
 
 def test_defaults_are_the_schemas(config):
     del config["events"]
     checked = checked_config(config)
-    described = load_schema()["properties"]["events"]["properties"]
-    assert checked["events"] == {key: value["default"] for key, value in described.items()}
-    assert "steps" not in checked["observables"][2]
+    described = json_schema()["$defs"]["Sizes"]["properties"]
+    assert plain(checked)["events"] == {key: s["default"] for key, s in described.items()}
+    assert "steps" not in plain(checked)["observables"][2]
 
 
 def test_whole_numbers_and_floats_are_the_same_setting(config):
@@ -43,16 +49,18 @@ def test_whole_numbers_and_floats_are_the_same_setting(config):
 def test_observables_may_leave_systematics_out(config):
     config["observables"][1]["systematics"] = []
     checked = checked_config(config)
-    assert templates(checked, "signal", "bce") == ["signal", "background"]
+
+    def templates(signal, observable):
+        return [t.name for t in checked.templates_of(signal, observable)]
+
+    assert templates("signal", "bce") == ["signal", "background"]
     # rebinned observables follow their source, others keep all
-    assert templates(checked, "signal", "bce-edges") == ["signal", "background"]
-    assert len(templates(checked, "signal", "neos")) == 4
+    assert templates("signal", "bce-edges") == ["signal", "background"]
+    assert len(templates("signal", "neos")) == 4
 
 
-def test_objectives_in_the_schema_are_those_of_the_library():
-    described = load_schema()["properties"]["observables"]["items"]["properties"]["objective"]
-    names = described["pattern"].strip("^()$").split("|")[:-1]
-    assert names == [*OF_MODEL, *OF_EVENTS]
+def test_objectives_of_the_settings_are_those_of_the_library():
+    assert list(OBJECTIVES) == [*OF_MODEL, *OF_EVENTS]
     assert {name for name, f in OF_MODEL.items() if f.__name__.startswith("log_")} == LOGARITHMS
 
 
@@ -70,11 +78,11 @@ def test_a_key_that_is_given_twice_is_refused(tmp_path):
 
 def test_names_of_an_analysis(config):
     checked = checked_config(config)
-    assert signals(checked) == ["signal"]
-    assert templates(checked, "signal") == [
+    assert checked.signals == ["signal"]
+    assert [t.name for t in checked.templates_of("signal")] == [
         "signal", "background", "background__shape_up", "background__shape_down",
     ]  # fmt: skip
-    assert seeds(checked, "bce-edges") == seeds(checked, "bce") == 3
+    assert checked.seeds("bce-edges") == checked.seeds("bce") == range(1, 4)
 
 
 CUT = {"variable": "x", "side": "above"}

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from hone.analysis.samples import Dimuons
 from hone.events.dimuons import detect, simulate
 
-DRELL_YAN = {"boson": "drell_yan", "minimum_mass": 200, "events": 400}
+DRELL_YAN = Dimuons(boson="drell_yan", minimum_mass=200, events=400)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_same_seed_same_collisions(momenta):
 
 def test_a_resonance_is_where_its_mass_is():
     pytest.importorskip("pythia8mc", reason="needs the extra pythia")
-    found = simulate({"boson": "zprime", "mass": 600, "minimum_mass": 150, "events": 300}, 1)
+    found = simulate(Dimuons(boson="zprime", mass=600, minimum_mass=150, events=300), 1)
     assert np.median(exact(found)["mass"]) == pytest.approx(600, rel=0.02)
 
 

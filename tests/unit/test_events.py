@@ -8,25 +8,33 @@ import uproot
 import yaml
 
 from hone.analysis import checked_config
+from hone.analysis.analysis import Observation
+from hone.analysis.distributions import Block
 from hone.errors import InputError
 from hone.events import cell_probabilities, draw, generate, pseudo_data, read_events, write_events
 
 ROOT = Path(__file__).parents[2]
 CONFIG = checked_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
 MIXED = [
-    {"kind": "normal", "variables": ["a", "b"], "mean": [2, 0], "covariance": [[5, 1], [1, 9]]},
-    {"kind": "exponential", "variables": ["c"], "rate": 3},
-]
+    Block.checked(block) for block in (
+        {"kind": "normal", "variables": ["a", "b"], "mean": [2, 0], "covariance": [[5, 1], [1, 9]]},
+        {"kind": "exponential", "variables": ["c"], "rate": 3},
+    )
+]  # fmt: skip
+
+
+def made(template, events_set):
+    return generate(CONFIG, CONFIG.template(template), events_set)
 
 
 def test_same_seed_same_events_and_sets_are_independent():
-    first, _ = generate(CONFIG, "background", "training")
-    again, _ = generate(CONFIG, "background", "training")
+    first, _ = made("background", "training")
+    again, _ = made("background", "training")
     np.testing.assert_array_equal(first["x"], again["x"])
     for template, events_set in (
         ("background", "validation"), ("background__shape_up", "training"), ("signal", "training"),
     ):  # fmt: skip
-        other, _ = generate(CONFIG, template, events_set)
+        other, _ = made(template, events_set)
         assert not np.isin(first["x"], other["x"]).any()
 
 
@@ -36,7 +44,7 @@ def test_moments_and_weights():
         ("background__shape_up", (2.5, 2)),
         ("background__shape_down", (-2.5, -1.5)),
     ):
-        events, weights = generate(CONFIG, template, "evaluation")
+        events, weights = made(template, "evaluation")
         expected = 20 if template == "signal" else 100
         assert weights.sum() == pytest.approx(expected)
         error = 1 / np.sqrt(len(weights))
@@ -46,10 +54,8 @@ def test_moments_and_weights():
 
 
 def test_pseudo_data_is_poisson_around_the_expectation():
-    sizes = [
-        len(pseudo_data({**CONFIG, "observation": {"mu": 1.0, "seed": seed}})["x"])
-        for seed in range(200)
-    ]
+    observed = [Observation(mu=1.0, seed=seed) for seed in range(200)]
+    sizes = [len(pseudo_data(CONFIG.model_copy(update={"observation": o}))["x"]) for o in observed]
     assert np.mean(sizes) == pytest.approx(120, abs=5 * np.sqrt(120 / 200))
     assert np.var(sizes) == pytest.approx(120, rel=0.4)
 

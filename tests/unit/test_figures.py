@@ -1,12 +1,15 @@
 """Every figure draws, without a warning, from what the workflow gives it."""
 
 import itertools
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from settings import hypothesis, observable, region
 
+from hone.analysis.analysis import Study
 from hone.reporting.figures import save
 from hone.reporting.figures.comparison import draw_comparison
 from hone.reporting.figures.histograms import draw_soft_hard, draw_templates
@@ -18,21 +21,25 @@ from hone.reporting.figures.style import plain
 from hone.reporting.figures.training import draw_edges, draw_training
 from hone.results.selection import selected
 from hone.running.files import write_json
+from hone.statmodel.channels import channel_sizes
 from hone.statmodel.templates import Histogram
 
-MODEL = {
-    "samples": [{"name": "s", "process": "signal"}, {"name": "b", "process": "background"}],
-    "systematics": [
-        {"name": "shape", "type": "histosys", "sample": "b"},
-        {"name": "rate", "type": "normsys", "sample": "b", "up": 1.1, "down": 0.9},
-    ],
-}
+SAMPLES = hypothesis(
+    {"name": "shape", "type": "histosys"},
+    {"name": "rate", "type": "normsys", "up": 1.1, "down": 0.9},
+    signal="s", background="b",
+)  # fmt: skip
 
 
 def histograms(bins, scale=1.0):
     values = scale * np.linspace(10, 1, bins)
     names = ("s", "b", "b__shape_up", "b__shape_down")
     return {name: Histogram(values * (i + 1), values / 10) for i, name in enumerate(names)}
+
+
+def of_templates(found, observed, edges, samples=SAMPLES, **more):
+    channels = channel_sizes(edges, [region("all")])
+    return draw_templates(samples, found, observed, edges, channels, "o", **more)
 
 
 @pytest.fixture(autouse=True)
@@ -52,9 +59,7 @@ def drawn(figure, tmp_path):
 @pytest.mark.parametrize("scale", [1.0, 1e6])
 def test_templates(bins, scale, tmp_path):
     edges, observed = np.linspace(0, 1, bins + 1), np.round(np.linspace(20, 0, bins))
-    figure = drawn(
-        draw_templates(MODEL, "s", histograms(bins, scale), observed, {"": edges}, "o"), tmp_path
-    )
+    figure = drawn(of_templates(histograms(bins, scale), observed, {"": edges}), tmp_path)
     assert figure.axes[0].get_yscale() == "log"
     assert figure.axes[0].get_ylim()[1] > 20
 
@@ -62,13 +67,13 @@ def test_templates(bins, scale, tmp_path):
 def test_empty_bins_are_drawn(tmp_path):
     empty = {n: Histogram(h.values * [1, 0, 1], h.variances * 0) for n, h in histograms(3).items()}
     edges = np.array([0, 0.1, 0.9, 1])
-    drawn(draw_templates(MODEL, "s", empty, np.zeros(3), {"": edges}, "o"), tmp_path)
+    drawn(of_templates(empty, np.zeros(3), {"": edges}), tmp_path)
     drawn(draw_soft_hard(empty, empty, {"": edges}, "o"), tmp_path)
 
 
 def test_regions_side_by_side(tmp_path):
     edges = {"control": np.array([0.0, 50, 100]), "signal": np.array([0, 0.5, 1])}
-    blind = draw_templates(MODEL, "s", histograms(4), np.ones(4), edges, "o", blind=True)
+    blind = of_templates(histograms(4), np.ones(4), edges, blind=True)
     figure = drawn(blind, tmp_path)
     texts = {text.get_text() for text in figure.axes[0].texts}
     assert {"control", "signal"} <= texts
@@ -80,9 +85,9 @@ def test_regions_side_by_side(tmp_path):
 def test_a_blind_ratio_shows_all_of_its_bands():
     """One side of a rate that is much larger than the other."""
     rate = {"name": "rate", "type": "normsys", "sample": ["b"], "up": 1.02, "down": 0.6}
-    model = {**MODEL, "systematics": [rate]}
+    samples = hypothesis(rate, signal="s", background="b")
     edges = {"r": np.array([0, 0.5, 1])}
-    figure = draw_templates(model, "s", histograms(2), np.ones(2), edges, "o", blind=True)
+    figure = of_templates(histograms(2), np.ones(2), edges, samples, blind=True)
     low, high = figure.axes[1].get_ylim()
     assert low < 0.6
     assert high > 1.4
@@ -97,7 +102,7 @@ def test_a_blind_ratio_shows_all_of_its_bands():
 )
 def test_labels_of_many_edges_do_not_touch(edges):
     bins = len(edges) - 1
-    figure = draw_templates(MODEL, "s", histograms(bins), np.ones(bins), {"r": edges}, "o")
+    figure = of_templates(histograms(bins), np.ones(bins), {"r": edges})
     figure.canvas.draw()
     boxes = [t.get_window_extent() for t in figure.axes[1].get_xticklabels()]
     assert len(boxes) > 4
@@ -142,16 +147,18 @@ def test_plane_of_cuts_and_of_bins_with_numbers(tmp_path):
 
 def test_study(tmp_path):
     observables = [
-        {"name": f"{rule}{n}", "batch": n, "smoothing": rule}
+        observable(name=f"{rule}{n}", kind="network", batch=n, smoothing=rule)
         for rule in ("scott", "fixed")
         for n in (1000, 100)
     ]
     rows = [
-        {"observable": o["name"], "seed": k, "without_staterror_expected_cls": value}
+        {"observable": o.name, "seed": k, "without_staterror_expected_cls": value}
         for o in observables
         for k, value in enumerate((1e-6, 2e-6, None))
     ]
-    study = {"name": "s", "against": "batch", "lines": ["smoothing"]}
+    study = Study(
+        name="s", against="batch", lines=["smoothing"], observables=[o.name for o in observables]
+    )
     figure = drawn(draw_study(rows, study, observables, {"expected_cls": 1e-7}), tmp_path)
     lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
     np.testing.assert_array_equal(lines["scott"].get_xdata(), [100, 1000])
@@ -177,9 +184,9 @@ def test_features_are_drawn_as_they_are_written(tmp_path):
     events = {"s": np.random.default_rng(0).normal(size=(50, 2))}
     features = [{"name": text, "log_ratio": 0.1, "log_ratio_error": None}]
     rows = [{"step": 1, "edge_0": 0, "edge_1": 1, f"{text}_above": 2.0, f"{text}_above_slope": 1}]
-    observables = [{"name": n, "batch": k, "variable": text} for k, n in enumerate("ab")]
+    observables = [SimpleNamespace(name=n, batch=k, variable=text) for k, n in enumerate("ab")]
     merits = [{"observable": n, "without_staterror_expected_cls": 0.1} for n in "ab"]
-    study = {"name": "s", "against": "batch", "lines": ["variable"]}
+    study = Study(name="s", against="batch", lines=["variable"], observables=["a", "b"])
     one = {"s": events["s"][:, :1]}
     for figure in (
         draw_plane(lambda x: x[:, 0], [0, 1], events, (text, "y"), "o"),

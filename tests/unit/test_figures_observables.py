@@ -3,14 +3,14 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from settings import hypothesis, region
 
-from hone.analysis.regions import channel_sizes
 from hone.reporting.figures.pages import save_pages
 from hone.reporting.figures.systematics import draw_systematics, variations
 from hone.reporting.figures.training import draw_edges, draw_training
+from hone.statmodel.channels import channel_sizes
 from hone.statmodel.postprocessing import postprocess
 from hone.statmodel.templates import Histogram
-from hone.statmodel.workspace import processes
 
 picture = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
 
@@ -21,9 +21,8 @@ def _close():
     plt.close("all")
 
 
-def model(*systematics, **more):
-    samples = [{"name": "s", "process": "signal"}, {"name": "b", "process": "background"}]
-    return {"samples": samples, "systematics": list(systematics), **more}
+def model(*systematics):
+    return hypothesis(*systematics, signal="s", background="b")
 
 
 def falling(bins=6, scale=1.0):
@@ -37,21 +36,20 @@ def varied(name, factor, histograms):
     return {f"b__{name}_up": Histogram(up, up), f"b__{name}_down": Histogram(down, abs(down))}
 
 
-def found(settings, histograms, edges, smoothed=(), threshold=0.0):
-    samples = processes(settings, "s")
-    channels = channel_sizes(edges, settings.get("regions", []))
+def found(samples, histograms, edges, smoothed=(), threshold=0.0):
+    channels = channel_sizes(edges, [region(name) for name in edges if name] or [region("all")])
     _, fitted, effects = postprocess(samples, histograms, channels, smoothed, threshold)
     return variations(samples, histograms, fitted, effects, channels), fitted
 
 
 def test_variations_are_ordered_by_what_they_do_to_the_expectation():
     histograms = falling() | varied("small", 0.01, falling()) | varied("large", 0.3, falling())
-    settings = model(
+    samples = model(
         {"name": "small", "type": "histosys", "sample": "b"},
         {"name": "large", "type": "histosys", "sample": "b"},
         {"name": "rate", "type": "normsys", "sample": ["s", "b"], "up": 1.05, "down": 0.9},
     )
-    shown, _ = found(settings, histograms, {"": np.linspace(0, 1, 7)}, threshold=0.02)
+    shown, _ = found(samples, histograms, {"": np.linspace(0, 1, 7)}, threshold=0.02)
     assert [v.systematic for v in shown] == ["large", "rate", "rate", "small"]
     assert shown[-1].notes == ("pruned",)
     total = histograms["s"].values + histograms["b"].values
@@ -62,9 +60,9 @@ def test_variations_are_ordered_by_what_they_do_to_the_expectation():
 
 def test_a_variation_is_not_drawn_in_regions_where_it_does_not_act():
     rate = {"name": "rate", "type": "normsys", "sample": "b", "up": 1.1, "down": 0.9}
-    settings = model(rate | {"regions": ["a"]}, regions=[{"name": "a"}, {"name": "c"}])
+    samples = model(rate | {"regions": ["a"]})
     edges = {"a": np.linspace(0, 1, 4), "c": np.linspace(0, 1, 4)}
-    (only,), _ = found(settings, falling(), edges)
+    (only,), _ = found(samples, falling(), edges)
     assert np.isfinite(only.up[:3]).all()
     assert np.isnan(only.up[3:]).all()
 
@@ -74,9 +72,9 @@ def test_many_variations_are_pages_and_the_picture_says_so(tmp_path):
     histograms = falling()
     for k, name in enumerate(names):
         histograms |= varied(name, 0.05 * (k + 1), falling())
-    settings = model(*({"name": n, "type": "histosys", "sample": "b"} for n in names))
+    samples = model(*({"name": n, "type": "histosys", "sample": "b"} for n in names))
     edges = {"": np.linspace(0, 1, 7)}
-    shown, fitted = found(settings, histograms, edges)
+    shown, fitted = found(samples, histograms, edges)
     pages = draw_systematics(shown, fitted, edges, "o")
     assert len(pages) == 2
     assert pages[0].get_suptitle() == "o: 8 variations, largest first, page 1 of 2"
@@ -95,13 +93,12 @@ def test_systematics_in_two_regions():
     del histograms["b__shape_down"]
     noisy = histograms["b__noisy_up"].values * [1, 1, 1.2, 0.9, 1.1, 1]
     histograms["b__noisy_up"] = Histogram(noisy, noisy)
-    settings = model(
-        {"name": "shape", "type": "histosys", "sample": "b"},
+    samples = model(
+        {"name": "shape", "type": "histosys", "sample": "b", "down": None},
         {"name": "noisy", "type": "histosys", "sample": "b"},
         {"name": "lumi", "type": "lumi", "sample": "s", "uncertainty": 0.02},
-        regions=[{"name": "control"}, {"name": "signal"}],
     )
-    shown, fitted = found(settings, histograms, edges, smoothed=["noisy"])
+    shown, fitted = found(samples, histograms, edges, smoothed=["noisy"])
     assert [v.notes for v in shown if v.sample == "b"] == [("mirrored",), ("smoothed",)]
     return draw_systematics(shown, fitted, edges, "neos")[0]
 
@@ -114,8 +111,8 @@ def test_systematics_that_dwarf_the_nominal_yield():
     huge = Histogram(np.array([1e5, 50, 3.0]), np.ones(3))
     histograms |= {"b__huge_up": huge, "b__huge_down": falling(3)["s"]}
     edges = {"": np.linspace(0, 1, 4)}
-    settings = model({"name": "huge", "type": "histosys", "sample": "b"})
-    return draw_systematics(*found(settings, histograms, edges), edges, "o")[0]
+    samples = model({"name": "huge", "type": "histosys", "sample": "b"})
+    return draw_systematics(*found(samples, histograms, edges), edges, "o")[0]
 
 
 @picture

@@ -1,84 +1,140 @@
-"""Tables come back as they were written: numbers as numbers, names and other text as text."""
+"""What rules read and depend on, asked of the analysis without Snakemake."""
 
-import csv
-import math
+import copy
+from pathlib import Path
 
-import numpy as np
 import pytest
-from allowed import NAMES, TEXTS
-from hypothesis import given
-from hypothesis import strategies as st
-from test_tables import row as limits_row
+import yaml
+from ntuples import columns, write, write_analysis
 
-from hone.errors import InputError
-from hone.results.gains import compared
-from hone.running.files import read_csv, write_csv
-from hone.statmodel.postprocessing import Effect
+from hone.analysis import Analysis, Template, checked_config, parts
+from hone.analysis.files import Files
 
-# A text that is a number is one, but in a column of names.
-TEXTS = TEXTS.filter(lambda text: not text.removeprefix("-")[:1].isdecimal())
-NUMBERS = st.none() | st.integers(-(10**20), 10**20) | st.floats()
+ROOT = Path(__file__).parents[2]
 
 
-def returned(folder, rows):
-    write_csv(folder / "a.csv", rows)
-    return read_csv(folder / "a.csv")
+def ready(name):
+    return checked_config(yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text()))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("csv")
+BLOBS = ready("config")
 
 
-@given(st.lists(st.tuples(NAMES, NAMES, NUMBERS, TEXTS), min_size=1), TEXTS)
-def test_what_was_written_is_read(folder, cells, variable):
-    rows = [
-        {"signal": signal, "observable": name, "level": level, variable + "_above": 0.5, "why": why}
-        for signal, name, level, why in cells
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """Ntuples with a second signal."""
+    monkeypatch.chdir(tmp_path)
+    found = write_analysis(tmp_path, size=60)
+    write("heavy.root", columns(60, 4, True))
+    found["samples"].append({**found["samples"][0], "name": "heavy", "files": "heavy.root"})
+    return found
+
+
+def test_files_of_generated_events():
+    files = Files(BLOBS)
+    assert files.ntuples == {}
+    assert files.own == []
+    assert files.observed == ["results/blobs/events/observed/data.root"]
+    names = files.templates("signal", "neos")
+    assert names == ["signal", "background", "background__shape_up", "background__shape_down"]
+    assert files.events_of(names, "training")["background__shape_up"] == [
+        "results/blobs/events/training/background__shape_up.root"
     ]
-    found = returned(folder, rows)
-    for row in rows:
-        if isinstance(row["level"], float) and not math.isfinite(row["level"]):
-            row["level"] = None
-    assert list(map(repr, found)) == list(map(repr, rows))
 
 
-@pytest.mark.parametrize("name", ["600", "1_000", "1e5", "nan", "inf", "infinity", "-1", "True"])
-def test_columns_of_names_are_text(folder, name):
-    """In every table that the workflow writes."""
-    of_limits = {**limits_row(name, 1, 0.1, 0.2), "signal": name}
-    effect = Effect(*[0.5] * len(Effect._fields))._replace(
-        region=name, sample=name, systematic=name
+def test_every_seed_of_every_observable():
+    files = Files(BLOBS)
+    found = files.of_seeds("limits.json")
+    assert len(found) == len(set(found)) == 3 * len(BLOBS.observables)
+    assert files.of_seeds("limits.json", ["signal"], ["bce"]) == [
+        f"results/blobs/signal/bce/seed{k}/limits.json" for k in (1, 2, 3)
+    ]
+    assert files.source_model("signal", "bce-edges", "2") == (
+        "results/blobs/signal/bce/seed2/model.safetensors"
     )
-    yields = {"region": name, "sample": name, "variation": "", "events": 3, "yield": 0.5}
-    for rows, columns in (
-        ([of_limits], ("signal", "observable")),
-        (compared([of_limits], name), ("signal", "observable", "baseline")),
-        ([effect._asdict()], ("region", "sample", "systematic")),
-        ([yields], ("region", "sample")),
-    ):
-        (found,) = returned(folder, rows)
-        assert [found[column] for column in columns] == [name] * len(columns)
+    assert files.patchsets() == []
 
 
-@pytest.mark.parametrize("text", ["=1+2", "+x", "-x", "@a", "\tx", "\r=x", "\nx", "'=x", "'"])
-def test_a_spreadsheet_finds_no_formula(folder, text):
-    assert returned(folder, [{text: text, "number": -1.5}]) == [{text: text, "number": -1.5}]
-    with (folder / "a.csv").open(newline="") as file:
-        head, cells = csv.reader(file)
-    assert head[0][0] == cells[0][0] == "'"
-    assert cells[1] == "-1.5"
+def test_every_figure_is_of_an_observable_a_signal_or_all():
+    files = Files(ready("zprime"))
+    figures = files.figures("png")
+    assert len(figures) == len(set(figures))
+    observables, signals = files.observables, files.analysis.signals
+    assert f"results/zprime/figures/{observables[0]}__limits.png" in figures
+    for signal in signals:
+        assert f"results/zprime/figures/{signal}__comparison.png" in figures
+        for observable in observables:
+            assert f"results/zprime/figures/{signal}__{observable}__templates.png" in figures
+    assert set(figures) < set(files.shown())
 
 
-def test_what_is_not_finite_is_left_empty(folder):
-    values = [np.float32("nan"), np.inf, None, np.float64(0.1), np.int64(3)]
-    (found,) = returned(folder, [dict(zip("abcde", values, strict=True))])
-    assert list(found.values()) == [None, None, None, 0.1, 3]
+@pytest.mark.parametrize(
+    ("observation", "read", "injected"),
+    [
+        ({}, False, None),
+        ({"unblind": True}, True, None),
+        ({"mu": 1.0}, False, "signal"),
+        ({"mu": 1.0, "pseudo_data": True, "signal": "heavy"}, False, "heavy"),
+        ({"mu": 1.0, "unblind": True}, True, None),
+    ],
+)
+def test_data_are_read_once_they_are_unblinded(config, observation, read, injected):
+    analysis = checked_config({**config, "observation": observation})
+    files = Files(analysis)
+    assert (files.observed == ["data.root"]) is ("data.root" in files.own) is read
+    assert files.injected == injected
+    for signal in analysis.signals:
+        assert files.injected_in(signal) == ([injected] if injected not in (None, signal) else [])
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n1\n", "a,b\n1,2,3\n", "\xff"])
-def test_what_is_no_table_is_said(tmp_path, text):
-    path = tmp_path / "a.csv"
-    path.write_text(text, encoding="latin-1")
-    with pytest.raises(InputError, match="not readable as CSV"):
-        read_csv(path)
+def changed(config, path, value):
+    found = copy.deepcopy(config)
+    *inner, last = path
+    place = found
+    for key in inner:
+        place = place[key]
+    place[last] = value
+    return checked_config(found)
+
+
+CHANGES = {
+    "smoothing": (("systematics", 0, "smoothing"), True, {"model"}),
+    "pruning": (("workspace",), {"pruning": 0.1}, {"model"}),
+    "steps": (("observables", 0, "steps"), 80, {"training"}),
+    "another observable": (("observables", 1, "bins"), 4, set()),
+    "a yield": (("samples", 0, "yield"), 31, {"training", "model", "histograms", "survey"}),
+    "another hypothesis": (("samples", 3, "yield"), 31, set()),
+    "a rate": (("systematics", 2, "up"), 1.2, {"training", "model"}),
+    "features": (("features",), ["mass"], {"training", "survey"}),
+    "the level": (("limits",), {"level": 0.1}, {"training"}),
+    "pseudo-data": (("observation",), {"pseudo_data": True}, {"histograms"}),
+    "sizes": (("events",), {"training": 500}, {"training"}),
+    "the labels": (("samples", 0, "parameters"), {}, set()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_a_rule_depends_on_what_it_uses(config, case):
+    """What is in its part makes a rule run again, and nothing else."""
+    path, value, expected = CHANGES[case]
+
+    def found(analysis):
+        return {
+            "training": parts.of_training(analysis, "signal", "neos"),
+            "model": parts.of_model(analysis, "signal", "neos"),
+            "histograms": parts.of_histograms(analysis, "signal", "neos"),
+            "survey": parts.of_survey(analysis, Template("signal")),
+        }
+
+    before, after = found(checked_config(config)), found(changed(config, path, value))
+    assert {name for name in before if before[name] != after[name]} == expected
+
+
+def test_a_part_is_an_analysis(config):
+    analysis = checked_config(config)
+    part = Analysis.model_validate(parts.of_training(analysis, "signal", "neos"))
+    assert part.signals == ["signal"]
+    assert [o.name for o in part.observables] == ["neos"]
+    assert part.templates_of("signal") == analysis.templates_of("signal", "neos")
+    assert part.split == analysis.split
+    assert part.features == analysis.features

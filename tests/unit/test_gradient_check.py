@@ -6,14 +6,12 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from blobs import NETWORK, events, problem_of
+from blobs import chosen, events, problem_of
 
 from hone.errors import InputError
 from hone.reporting.figures.gradient import draw_gradient
 from hone.training.gradient import check_gradient, in_double_precision
 from hone.training.step import draw_batch
-
-SETTINGS = NETWORK | {"hidden": [4], "batch": 300}
 
 
 @pytest.fixture(autouse=True)
@@ -84,12 +82,12 @@ def test_an_objective_that_is_not_finite_is_refused(problem):
 
 def test_double_precision_keeps_the_numbers():
     *_, single = problem_of(events("training", 1000), precision="float32", hidden=[4])
-    double = in_double_precision(single, SETTINGS | {"precision": "float32"})
+    double = in_double_precision(single, chosen(hidden=[4]))
     sample = events("training", 1000).features["signal"][:50]
     np.testing.assert_allclose(single(sample), double(sample), rtol=2e-6)
     numbers = jax.tree.leaves(eqx.filter(double, double.trainable()))
     assert {x.dtype for x in numbers} == {np.dtype("float64")}
-    assert in_double_precision(double, SETTINGS | {"precision": "float64"}) is double
+    assert in_double_precision(double, chosen(hidden=[4], precision="float64")) is double
 
 
 def checked(**changes):

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
 from scipy.stats import chi2, norm
+from settings import hypothesis, observable, region
 
+from hone.analysis.analysis import Study
 from hone.errors import InputError
 from hone.reporting.figures.histograms import draw_soft_hard, draw_templates
 from hone.reporting.figures.limits import draw_cls_scan, draw_limits
 from hone.reporting.figures.prediction import draw_prediction
 from hone.reporting.figures.study import draw_study
+from hone.statmodel.channels import channel_sizes
 from hone.statmodel.templates import Histogram
 
 compared = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40})
@@ -60,28 +63,32 @@ def test_limits_with_one_missing_and_without_observation():
 def test_study_of_bandwidths():
     rules, batches = ("fixed", "scott", "adaptive"), (100, 1000, 10_000)
     observables = [
-        {"name": f"{rule}{batch}", "batch": batch, "smoothing": rule}
+        observable(name=f"{rule}{batch}", kind="network", batch=batch, smoothing=rule)
         for rule in rules
         for batch in batches
     ]
     rows = [
         {
-            "observable": o["name"],
+            "observable": o.name,
             "seed": seed,
-            "without_staterror_expected_cls": 1e-6 * seed * (1 + rules.index(o["smoothing"]))
-            / np.sqrt(o["batch"] / 100),
+            "without_staterror_expected_cls": 1e-6 * seed * (1 + rules.index(o.smoothing))
+            / np.sqrt(o.batch / 100),
         }
         for o in observables
         for seed in (1, 2, 3)
     ]  # fmt: skip
-    study = {"name": "bandwidth", "against": "batch", "lines": ["smoothing"]}
+    study = Study.model_validate(
+        {
+            "name": "bandwidth",
+            "against": "batch",
+            "lines": ["smoothing"],
+            "observables": [o.name for o in observables],
+        }
+    )
     return draw_study(rows, study, observables, {"expected_cls": 5e-8})
 
 
-MODEL = {
-    "samples": [{"name": "s", "process": "signal"}, {"name": "b", "process": "background"}],
-    "systematics": [{"name": "shape", "type": "histosys", "sample": "b"}],
-}
+SAMPLES = hypothesis({"name": "shape", "type": "histosys"}, signal="s", background="b")
 EDGES = {"control": np.array([0.0, 50, 100]), "signal": np.array([0, 0.2, 0.6, 1])}
 
 
@@ -92,10 +99,15 @@ def templates(values):
     return {name: Histogram(values * (k + 1), np.abs(values) / 10) for k, name in enumerate(names)}
 
 
+def of_templates(found, observed, edges, name="o"):
+    channels = channel_sizes(edges, [region("all")])
+    return draw_templates(SAMPLES, found, observed, edges, channels, name)
+
+
 @compared
 def test_templates_of_two_regions():
     observed = np.array([60.0, 35, 22, 9, 0])
-    return draw_templates(MODEL, "s", templates([20, 12, 8, 3, 0.2]), observed, EDGES, "neos")
+    return of_templates(templates([20, 12, 8, 3, 0.2]), observed, EDGES, "neos")
 
 
 @compared
@@ -119,7 +131,7 @@ def test_odd_yields_are_drawn(values):
     edges, found = {"": np.linspace(0, 1, len(values) + 1)}, templates(values)
     observed = np.zeros(len(values))
     for figure in (
-        draw_templates(MODEL, "s", found, observed, edges, "o"),
+        of_templates(found, observed, edges),
         draw_soft_hard(found, found, edges, "o"),
     ):
         figure.canvas.draw()
@@ -132,7 +144,7 @@ def test_odd_yields_are_drawn(values):
 def test_counts_have_the_central_interval_of_a_poisson(observed):
     """Also none among others, and none anywhere: no event is known to be below 1.84."""
     background = templates([4, 5, 6, 7, 30])["b"].values
-    figure = draw_templates(MODEL, "s", templates([4, 5, 6, 7, 30]), np.array(observed), EDGES, "o")
+    figure = of_templates(templates([4, 5, 6, 7, 30]), np.array(observed), EDGES)
     channel = {"samples": {"b": background}, "uncertainty": np.ones(5)}
     content = {"prefit": {"r": channel}, "observation": {"r": observed}, "signals": [],
                "blind": False}  # fmt: skip
@@ -153,7 +165,7 @@ def test_counts_have_the_central_interval_of_a_poisson(observed):
 def test_what_cannot_be_drawn_is_refused(wrong, said):
     found, edges = templates([3, wrong, 1]), {"": np.linspace(0, 1, 4)}
     with pytest.raises(InputError, match=rf"template 'b', bin 1: a yield of {2 * wrong:g} cannot"):
-        draw_templates(MODEL, "s", found, np.zeros(3), edges, "o")
+        of_templates(found, np.zeros(3), edges)
     if said != "-2":
         with pytest.raises(InputError, match="template 's', bin 1"):
             draw_soft_hard(found, found, edges, "o")

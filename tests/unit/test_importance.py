@@ -5,13 +5,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import uproot
-from blobs import NETWORK, SAMPLES, events
+from blobs import SAMPLES, chosen, events
+from settings import region
 
-from hone.analysis.regions import Region
+from hone.analysis import Template
+from hone.analysis.analysis import Split
 from hone.events.event_sets import EventSets
 from hone.events.first_events import few_events
 from hone.events.sources import Source
-from hone.events.split import Split
 from hone.observable import create_observable
 from hone.observable.variable import VariableObservable
 from hone.reporting.figures.importance import draw_importance
@@ -40,9 +41,7 @@ def test_only_what_is_used_is_important():
 
 
 def test_a_single_draw_has_no_error():
-    network = create_observable(
-        NETWORK | {"hidden": [4]}, ["x", "y"], np.ones((2, 2)), jax.random.key(0)
-    )
+    network = create_observable(chosen(hidden=[4]), ["x", "y"], np.ones((2, 2)), jax.random.key(0))
     found = rank_features(network, events("validation", 500), SAMPLES, True, seed=1, repetitions=1)
     assert {f["name"] for f in found["features"]} == {"x", "y"}
     assert all(f["log_ratio_error"] is None for f in found["features"])
@@ -55,6 +54,7 @@ def test_thinned_events_keep_yields_and_ratios_of_weights():
         {"b": generator.normal(size=(1000, 2)).astype("float32")},
         {"b": weights, "b__w_up": 1.1 * weights},
         place={"b": np.arange(1000) % 2},
+        weighted={"b__w_up": "b"},
     )
     few = thinned(sets, 100)
     assert len(few.features["b"]) == len(few.place["b"]) == 100
@@ -79,15 +79,15 @@ def test_few_events_are_of_the_set_and_the_region(tmp_path):
         with uproot.recreate(files[-1]) as file:
             numbers = np.arange(1000) + 1000 * k
             file["t"] = {"x": numbers.astype(float), "w": np.where(numbers % 2, 1.0, -1.0)}
-    source = Source("b", tuple(files), "t", {"b": "w"}, Split("", 0.4, 0.2))
-    region = Region("high", "x > 2000")
-    found = few_events([source], ["x"], (region,), "evaluation", 50)["b"][:, 0]
+    source = Source(Template("b"), tuple(files), "t", {"b": "w"}, Split())
+    high = region("high", "x > 2000")
+    found = few_events([source], ["x"], (high,), "evaluation", 50)["b"][:, 0]
     assert len(np.unique(found)) == len(found) == 50
     assert (found % 2 == 1).all()
     assert (found > 2000).all()
-    other = few_events([source], ["x"], (region,), "training", 10_000)["b"][:, 0]
+    other = few_events([source], ["x"], (high,), "training", 10_000)["b"][:, 0]
     assert not set(found) & set(other)
-    empty = few_events([source], ["x"], (Region("none", "x < 0"),), "evaluation", 50)
+    empty = few_events([source], ["x"], (region("none", "x < 0"),), "evaluation", 50)
     assert empty["b"].shape == (0, 1)
 
 

@@ -5,7 +5,9 @@ import copy
 import pytest
 from ntuples import columns, write, write_analysis
 
-from hone.analysis import checked_config, event_files, templates
+from hone.analysis import checked_config
+from hone.analysis.files import Files
+from hone.analysis.settings import plain
 from hone.errors import ConfigError
 
 
@@ -175,7 +177,7 @@ CASES = {
     ),
     "another normalisation": (
         systematic(up={"files": "background_up.root", "normalise": "mine"}),
-        r"systematics\[0\].up: .* is not allowed",
+        r"systematics\[0\].up.normalise: .* is not allowed; allowed are nominal, own",
     ),
     "pseudo-data and data": (
         lambda c: c.update(observation={"unblind": True, "pseudo_data": True}),
@@ -210,8 +212,8 @@ def test_contradictions_are_named(config, case):
 def test_events_of_an_analysis(config):
     checked = checked_config(config)
     names = ["signal", "background", "background__scale_up", "background__scale_down"]
-    assert templates(checked, "signal") == names
-    files = event_files(checked)
+    assert [t.name for t in checked.templates_of("signal")] == names
+    files = Files(checked).ntuples
     assert files["background"] == ["background_1.root", "background_2.root"]
     assert set(files) == {*names, "data"}
-    assert checked_config(copy.deepcopy(checked)) == checked
+    assert checked_config(plain(checked)) == checked

@@ -10,9 +10,13 @@ import uproot
 from hypothesis import given
 from hypothesis import strategies as st
 from ntuples import columns, write, write_analysis
+from settings import observable as settings_of
+from settings import region
 
-from hone.analysis import checked_config, event_files, scaled_to_yield, templates
-from hone.analysis.regions import Region, regions_of
+from hone.analysis import Template, checked_config
+from hone.analysis.analysis import SETS, Sizes, Split
+from hone.analysis.files import Files
+from hone.analysis.samples import FileSample
 from hone.errors import InputError
 from hone.events import ntuples as ntuples_module
 from hone.events import stream
@@ -23,23 +27,23 @@ from hone.events.load import load_events
 from hone.events.read_ahead import ahead
 from hone.events.reader import Reader
 from hone.events.sources import Source, sources
-from hone.events.split import SETS, Split, uniform
+from hone.events.split import uniform
 from hone.events.stream import count_data, draw_data, fill_histograms
 from hone.events.survey import survey, survey_weights
 from hone.observable import create_observable
 
 FEATURES = ["mass", "log(pt)"]
-ALL = dict.fromkeys(SETS, 10**9)
+ALL = Sizes.model_validate(dict.fromkeys(SETS, 10**9))
 
 
 @pytest.fixture
 def analysis(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = checked_config(write_analysis(tmp_path))
-    files = event_files(config)
+    files = Files(config).ntuples
     names = ("signal", "background", "background__scale_up", "background__scale_down")
     found = sources(config, {name: files[name] for name in names})
-    surveys = {s.name: survey(s, FEATURES, regions_of(config)) for s in found}
+    surveys = {s.name: survey(s, FEATURES, config.channels) for s in found}
     return config, found, surveys
 
 
@@ -47,7 +51,7 @@ def analysis(tmp_path, monkeypatch):
 def test_an_event_is_in_one_set(numbers):
     place = uniform(np.array(numbers))
     assert ((place >= 0) & (place < 1)).all()
-    split = Split("event", 0.4, 0.2)
+    split = Split(branch="event", training=0.4, validation=0.2)
     inside = [(place >= low) & (place < high) for low, high in map(split.range, SETS)]
     np.testing.assert_array_equal(np.sum(inside, axis=0), 1)
 
@@ -71,13 +75,13 @@ def test_yields_are_those_of_the_settings(analysis):
         known = surveys[name]
         total = sum(entry["weight"] for entry in known["sets"].values())
         assert known["factor"] * total == pytest.approx(expected, rel=1e-12)
-        inside = sum(known["regions"][r.name][name]["yield"] for r in regions_of(config))
+        inside = sum(known["regions"][r.name][name]["yield"] for r in config.channels)
         assert inside == pytest.approx(expected, rel=1e-12)  # the regions have all events
 
 
 def test_each_set_has_the_yield_of_all(analysis):
     _, found, _ = analysis
-    everything = (Region("all"),)
+    everything = (region("all"),)
     known = {s.name: survey(s, FEATURES, everything) for s in found}
     for events_set in SETS:
         sets = load_events(found, FEATURES, everything, known, events_set, ALL)
@@ -90,7 +94,7 @@ def test_each_set_has_the_yield_of_all(analysis):
 def test_sets_have_no_event_in_common_and_leave_none_out(analysis):
     _, found, _ = analysis
     background = [s for s in found if s.name == "background"]
-    everything = (Region("all"),)
+    everything = (region("all"),)
     known = {"background": survey(background[0], ["event"], everything)}
     numbers = [
         load_events(background, ["event"], everything, known, name, ALL).features["background"]
@@ -105,7 +109,7 @@ def test_nominal_and_varied_events_are_in_the_same_set(analysis):
     events = [dict.fromkeys(SETS), dict.fromkeys(SETS)]
     for k, name in enumerate(("background", "background__scale_up")):
         source = next(s for s in found if s.name == name)
-        reader = Reader(source, ["event"], (Region("all"),))
+        reader = Reader(source, ["event"], (region("all"),))
         for events_set in SETS:
             parts = [b.features[:, 0] for b in reader.batches(*source.split.range(events_set))]
             events[k][events_set] = np.concatenate(parts)
@@ -115,9 +119,9 @@ def test_nominal_and_varied_events_are_in_the_same_set(analysis):
 
 def test_fewer_events_are_taken_evenly(analysis):
     config, found, surveys = analysis
-    fewer = dict.fromkeys(SETS, 500)
-    some = load_events(found, FEATURES, regions_of(config), surveys, "training", fewer)
-    everything = load_events(found, FEATURES, regions_of(config), surveys, "training", ALL)
+    fewer = Sizes.model_validate(dict.fromkeys(SETS, 500))
+    some = load_events(found, FEATURES, config.channels, surveys, "training", fewer)
+    everything = load_events(found, FEATURES, config.channels, surveys, "training", ALL)
     for name in ("signal", "background"):
         taken, there = len(some.features[name]), len(everything.features[name])
         assert taken < there
@@ -127,10 +131,10 @@ def test_fewer_events_are_taken_evenly(analysis):
 @pytest.mark.parametrize("smoothing", ["annealed", "scott", "adaptive"])
 def test_streamed_histograms_are_those_of_events_in_memory(analysis, monkeypatch, smoothing):
     config, found, surveys = analysis
-    regions = regions_of(config)
+    regions = config.channels
     events = load_events(found, FEATURES, regions, surveys, "evaluation", ALL)
     observable = create_observable(
-        {"kind": "network", "bins": 3, "hidden": [8], "smoothing": smoothing}, FEATURES,
+        settings_of(kind="network", bins=3, hidden=[8], smoothing=smoothing), FEATURES,
         events.features["background"], jax.random.key(0),
     )  # fmt: skip
     scores = {name: observable.score(x) for name, x in events.features.items()}
@@ -187,9 +191,9 @@ def varied(normalisation, variations):
             ],
         }
     )  # fmt: skip
-    files = event_files(config)
-    found = sources(config, {t: files[t] for t in templates(config, "s")})
-    surveys = {s.name: survey(s, ["mass"], regions_of(config)) for s in found}
+    files = Files(config).ntuples
+    found = sources(config, {t.name: files[t.name] for t in config.templates_of("s")})
+    surveys = {s.name: survey(s, ["mass"], config.channels) for s in found}
     weights = {
         name: math.fsum(x["w"]) for name, x in (("b", background), ("more", more), ("half", half))
     }
@@ -220,11 +224,11 @@ def test_varied_events_have_the_factor_of_the_sample(tmp_path, monkeypatch, norm
     }  # fmt: skip
     rows = {r["variation"]: r for r in yields_table(surveys) if r["sample"] == "b"}
     observable = create_observable(
-        config["observables"][0], ["mass"], np.ones((2, 1)), jax.random.key(0)
+        config.observables[0], ["mass"], np.ones((2, 1)), jax.random.key(0)
     )
-    filled = fill_histograms(observable, found, regions_of(config), surveys, ["mass"])
+    filled = fill_histograms(observable, found, config.channels, surveys, ["mass"])
     for events_set in SETS:
-        sets = load_events(found, ["mass"], regions_of(config), surveys, events_set, ALL)
+        sets = load_events(found, ["mass"], config.channels, surveys, events_set, ALL)
         for name, expected in right.items():
             assert sets.weights[name].sum() == pytest.approx(expected, rel=1e-9)
     for name, expected in right.items():
@@ -233,7 +237,7 @@ def test_varied_events_have_the_factor_of_the_sample(tmp_path, monkeypatch, norm
         if name != "b":
             assert row["effect"] == pytest.approx(expected / right["b"] - 1, abs=1e-9)
         assert filled["hard"][name].values.sum() == pytest.approx(expected, rel=1e-9)
-    assert scaled_to_yield(config, "s", "o") == ["s", "b"]
+    assert Files(config).templates_scaled_to_yield("s", "o") == ["s", "b"]
 
 
 def test_varied_events_may_have_a_normalisation_of_their_own(tmp_path, monkeypatch):
@@ -251,21 +255,21 @@ def test_varied_events_may_have_a_normalisation_of_their_own(tmp_path, monkeypat
         "own_up": 500, "sum_up": 500 * weights["half"] / 5000, "tree_up": 500,
         "nominal_up": factor * weights["half"], "": factor * weights["b"],
     }  # fmt: skip
-    sets = load_events(found, ["mass"], regions_of(config), surveys, "training", ALL)
+    sets = load_events(found, ["mass"], config.channels, surveys, "training", ALL)
     for variation, expected in right.items():
         assert rows[variation]["yield"] == pytest.approx(expected, rel=1e-9)
         name = f"b__{variation}" if variation else "b"
         assert sets.weights[name].sum() == pytest.approx(expected, rel=1e-9)
-    scaled = scaled_to_yield(config, "s", "o")
+    scaled = Files(config).templates_scaled_to_yield("s", "o")
     assert scaled == ["s", "b", "b__own_up", "b__sum_up", "b__tree_up"]
 
 
 def test_pseudo_data_are_poisson_counts_of_what_is_expected(analysis):
     config, found, surveys = analysis
-    regions = regions_of(config)
+    regions = config.channels
     observable, other = (
         create_observable(
-            {"kind": "network", "bins": 3, "hidden": [8]}, FEATURES, np.ones((5, 2)),
+            settings_of(kind="network", bins=3, hidden=[8]), FEATURES, np.ones((5, 2)),
             jax.random.key(k),
         ) for k in (0, 1)
     )  # fmt: skip
@@ -292,10 +296,13 @@ def test_observed_events_are_counted(analysis):
     config, _, _ = analysis
 
     observable = create_observable(
-        {"kind": "network", "bins": 3, "hidden": [8]}, FEATURES, np.ones((5, 2)), jax.random.key(0)
+        settings_of(kind="network", bins=3, hidden=[8]),
+        FEATURES,
+        np.ones((5, 2)),
+        jax.random.key(0),
     )
-    data = Source("data", ("data.root",), "events", {"data": "1"})
-    counted = count_data(observable, data, regions_of(config), FEATURES)
+    data = Source(Template("data"), ("data.root",), "events", {"data": "1"})
+    counted = count_data(observable, data, config.channels, FEATURES)
     assert counted.values.sum() == 300
     np.testing.assert_array_equal(counted.values, counted.values.round())
 
@@ -303,7 +310,7 @@ def test_observed_events_are_counted(analysis):
 def test_the_table_says_what_is_there(analysis):
     config, _, surveys = analysis
     rows = yields_table(surveys)
-    check_inputs(surveys, config["samples"], regions_of(config), {})
+    check_inputs(surveys, config.samples, config.channels, {})
     text = format_table(rows)
     assert "control_region" in text
     effects = {
@@ -315,8 +322,10 @@ def test_the_table_says_what_is_there(analysis):
 
 def one(tmp_path, events, **changes):
     write(tmp_path / "a.root", events)
-    settings = {"weights": {"s": "w"}, "split": Split("event", 0.4, 0.2)} | changes
-    return Source("s", (str(tmp_path / "a.root"),), settings.pop("tree", "events"), **settings)
+    settings = {"weights": {"s": "w"}, "split": Split(branch="event")} | changes
+    return Source(
+        Template("s"), (str(tmp_path / "a.root"),), settings.pop("tree", "events"), **settings
+    )
 
 
 BAD = {
@@ -350,7 +359,7 @@ def test_bad_events_are_named(tmp_path, case):
     events, changes, message = BAD[case]
     source = one(tmp_path, {**columns(50, 1, True), **events}, **changes)
     with pytest.raises(InputError, match=message):
-        survey(source, ["mass"], (Region("all"),))
+        survey(source, ["mass"], (region("all"),))
 
 
 def test_bad_files_are_named(tmp_path):
@@ -358,13 +367,13 @@ def test_bad_files_are_named(tmp_path):
     path = tmp_path / "a.root"
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(InputError, match=r"sample 's': .*a.root cannot be read"):
-        survey(source, ["mass"], (Region("all"),))
+        survey(source, ["mass"], (region("all"),))
     path.write_text("not ROOT")
     with pytest.raises(InputError, match=r"sample 's': .*a.root cannot be read"):
-        survey(source, ["mass"], (Region("all"),))
+        survey(source, ["mass"], (region("all"),))
     path.unlink()
     with pytest.raises(InputError, match=r"sample 's': there is no file .*a.root"):
-        survey(source, ["mass"], (Region("all"),))
+        survey(source, ["mass"], (region("all"),))
 
 
 def test_jagged_branches_and_text_are_refused(tmp_path):
@@ -376,13 +385,13 @@ def test_jagged_branches_and_text_are_refused(tmp_path):
             "name": ak.Array(["a", "b", "c"]),
         }
     for name, kind in (("jets", "lists of different length"), ("name", "text")):
-        source = Source("s", (str(tmp_path / "j.root"),), "events", {"s": "1"}, Split("", 0.4, 0.2))
+        source = Source(Template("s"), (str(tmp_path / "j.root"),), "events", {"s": "1"}, Split())
         with pytest.raises(InputError, match=f"branch '{name}' holds {kind}, not one number"):
-            survey(source, [name], (Region("all"),))
+            survey(source, [name], (region("all"),))
 
 
 def test_regions_must_exclude_each_other(tmp_path):
-    regions = (Region("a", "mass > 100"), Region("b", "mass > 120", "count"))
+    regions = (region("a", "mass > 100"), region("b", "mass > 120", "count"))
     with pytest.raises(InputError, match="is in the regions 'a' and 'b': their selections must"):
         survey(one(tmp_path, columns(50, 1, True)), ["mass"], regions)
 
@@ -394,16 +403,16 @@ def test_a_selection_is_true_or_false(tmp_path):
     }
     source = one(tmp_path, events)
     for selection, passing in (("flag", 25), ("~flag", 25), ("flag - n >= -2", 4), ("n", 49)):
-        found = survey(source, ["mass"], (Region("a", selection),))
+        found = survey(source, ["mass"], (region("a", selection),))
         assert found["regions"]["a"]["s"]["events"] == passing, selection
     with pytest.raises(
         InputError, match="selection 'flag - n' of region 'a' is a number, not true"
     ):
-        survey(source, ["mass"], (Region("a", "flag - n"),))
+        survey(source, ["mass"], (region("a", "flag - n"),))
     with pytest.raises(InputError, match=r"selection '~n' of region 'a': .*write flag == 0"):
-        survey(source, ["mass"], (Region("a", "~n"),))
+        survey(source, ["mass"], (region("a", "~n"),))
     with pytest.raises(InputError, match="selection 'mass' of region 'a' is a number"):
-        survey(one(tmp_path, columns(50, 1, True)), ["mass"], (Region("a", "mass"),))
+        survey(one(tmp_path, columns(50, 1, True)), ["mass"], (region("a", "mass"),))
 
 
 @pytest.mark.parametrize("precision", ["f4", "f8"])
@@ -411,30 +420,30 @@ def test_a_region_and_an_observable_bin_a_value_alike(tmp_path, precision):
     """As a double, whatever the branch: 0.7 in single precision is below the edge 0.7."""
     values = np.repeat(np.arange(11) / 10, 20).astype(precision)
     write(tmp_path / "a.root", {"v": values})
-    source = Source("s", (str(tmp_path / "a.root"),), "events", {"s": "1"})
-    edges = (0.0, 0.3, 0.7, 1.0)
+    source = Source(Template("s"), (str(tmp_path / "a.root"),), "events", {"s": "1"})
+    edges = [0.0, 0.3, 0.7, 1.0]
     right = np.histogram(values.astype("f8"), edges)[0]
-    region = (Region("r", fit="variable", variable="v", edges=edges),)
-    assert survey(source, [], region, "training")["regions"]["r"]["s"]["bins"] == right.tolist()
-    settings = {"kind": "variable", "variable": "v", "edges": edges}
+    binned = (region("r", fit="variable", variable="v", edges=edges),)
+    assert survey(source, [], binned, "training")["regions"]["r"]["s"]["bins"] == right.tolist()
+    settings = settings_of(kind="variable", variable="v", edges=edges)
     observable = create_observable(settings, ["v"], np.ones((2, 1)), jax.random.key(0))
-    filled = fill_histograms(observable, [source], (Region("r"),), {}, ["v"])
+    filled = fill_histograms(observable, [source], (region("r"),), {}, ["v"])
     np.testing.assert_array_equal(filled["hard"]["s"].values, right)
     np.testing.assert_array_equal(filled["soft"]["s"].values, right)
 
 
 def test_an_event_without_a_score_is_named_with_its_file(tmp_path):
     """1e300 is no number for a network in single precision; NaN is the sign of a cut."""
-    regions = (Region("low", "mass < 90", "count"), Region("high", "mass >= 90"))
+    regions = (region("low", "mass < 90", "count"), region("high", "mass >= 90"))
     events = columns(300, 1, True)
     inside = np.flatnonzero(events["mass"] >= 90)
-    split = Split("", 0.4, 0.2)
+    split = Split()
     evaluated = inside[uniform(inside) >= 0.6]
     events["pt"][evaluated[5]] = 1e300
     write(tmp_path / "huge.root", events)
-    source = Source("s", (str(tmp_path / "huge.root"),), "events", {"s": "w"}, split)
+    source = Source(Template("s"), (str(tmp_path / "huge.root"),), "events", {"s": "w"}, split)
     observable = create_observable(
-        {"kind": "network", "bins": 3, "hidden": [8, 8]}, ["mass", "pt"],
+        settings_of(kind="network", bins=3, hidden=[8, 8]), ["mass", "pt"],
         np.random.default_rng(0).normal([120, 50], [30, 40], (100, 2)), jax.random.key(0),
     )  # fmt: skip
     known = {"s": survey(source, ["mass", "pt"], regions)}
@@ -461,11 +470,11 @@ def test_histograms_have_all_the_weight_of_their_events(analysis, kind):
         "joint": {"kind": "network", "bins": 3, "hidden": [8], "cuts": cuts},
     }[kind]
     (source,) = (replace(s, weights={"background": "w - 1.2 * (event % 2)"}) for s in background)
-    everything = (Region("all"),)
+    everything = (region("all"),)
     known = {"background": survey(source, FEATURES, everything)}
     observable = create_observable(
-        settings, FEATURES, np.random.default_rng(0).normal([120, 3], [30, 1], (100, 2)),
-        jax.random.key(0),
+        settings_of(**settings), FEATURES,
+        np.random.default_rng(0).normal([120, 3], [30, 1], (100, 2)), jax.random.key(0),
     )  # fmt: skip
     sets = load_events([source], FEATURES, everything, known, "evaluation", ALL)
     weights = sets.weights["background"]
@@ -482,9 +491,12 @@ def test_histograms_have_all_the_weight_of_their_events(analysis, kind):
 
 def test_scores_that_are_not_numbers_do_not_make_a_histogram(analysis):
     config, found, surveys = analysis
-    sets = load_events(found, FEATURES, regions_of(config), surveys, "evaluation", ALL)
+    sets = load_events(found, FEATURES, config.channels, surveys, "evaluation", ALL)
     observable = create_observable(
-        {"kind": "network", "bins": 3, "hidden": [8]}, FEATURES, np.ones((5, 2)), jax.random.key(0)
+        settings_of(kind="network", bins=3, hidden=[8]),
+        FEATURES,
+        np.ones((5, 2)),
+        jax.random.key(0),
     )
     scores = scores_of(observable, sets)
     scores["signal"] = np.where(np.arange(len(scores["signal"])) == 3, np.nan, scores["signal"])
@@ -500,34 +512,34 @@ def checked(tmp_path, regions, background=None, signal=None):
     surveys = {}
     for name, events in files.items():
         write(tmp_path / f"{name}.root", events)
-        source = Source(name, (str(tmp_path / f"{name}.root"),), "events", {name: "w"},
-                        Split("event", 0.4, 0.2))  # fmt: skip
+        source = Source(Template(name), (str(tmp_path / f"{name}.root"),), "events", {name: "w"},
+                        Split(branch="event"))  # fmt: skip
         surveys[name] = survey(source, ["mass"], regions)
-    samples = [{"name": name, "process": name} for name in files]
+    samples = [FileSample(name=name, process=name, files="a.root") for name in files]
     with pytest.raises(InputError) as error:
         check_inputs(surveys, samples, regions, {})
     return str(error.value)
 
 
 def test_what_no_later_step_could_use_is_refused(tmp_path):
-    empty = (Region("a"), Region("b", "mass > 1000", "count"))
+    empty = (region("a"), region("b", "mass > 1000", "count"))
     assert "region 'b': no event of any sample passes its selection 'mass > 1000'" in checked(
         tmp_path, empty
     )
-    narrow = (Region("a", "mass < 51"),)
+    narrow = (region("a", "mass < 51"),)
     text = checked(tmp_path, narrow)
     assert "sample 'signal' (" in text
     assert "has no event in a region with the observable (a: 'mass < 51')" in text
     high = columns(100, 2, False) | {"mass": np.full(100, 60.0)}
-    above = (Region("a", "mass < 100"), Region("b", "mass >= 100", "count"))
+    above = (region("a", "mass < 100"), region("b", "mass >= 100", "count"))
     assert "region 'b': no background event passes" in checked(tmp_path, above, background=high)
     same = columns(100, 1, True)
-    assert "have the same events; remove one" in checked(tmp_path, (Region("a"),), same, same)
+    assert "have the same events; remove one" in checked(tmp_path, (region("a"),), same, same)
     alike = columns(100, 1, True) | {"event": np.ones(100, dtype=int)}
-    assert "has no event in the" in checked(tmp_path, (Region("a"),), signal=alike)
+    assert "has no event in the" in checked(tmp_path, (region("a"),), signal=alike)
     negative = columns(1000, 2, False)
     negative["w"] = np.where(negative["pt"] > 60, -1.0, 1.0)
-    binned = (Region("a", "mass > 60"), Region("b", "mass <= 60", "variable", "pt", (0, 60, 90)))
+    binned = (region("a", "mass > 60"), region("b", "mass <= 60", "variable", "pt", (0, 60, 90)))
     assert "'background' has a negative yield" in checked(tmp_path, binned, background=negative)
 
 
@@ -535,17 +547,17 @@ def test_weights_are_surveyed_apart(analysis):
     config, found, surveys = analysis
     for source in found:
         known = surveys[source.name]
-        weights = survey_weights(source, regions_of(config), known["factor"])
-        for region, rows in weights.items():
+        weights = survey_weights(source, config.channels, known["factor"])
+        for channel, rows in weights.items():
             assert set(rows) == set(source.weights) - {source.name}
-            assert rows == {name: known["regions"][region][name] for name in rows}
+            assert rows == {name: known["regions"][channel][name] for name in rows}
 
 
 def test_a_batch_needs_so_many_events(analysis):
     config, _, surveys = analysis
     batches = {"neos": 10_000}
     with pytest.raises(InputError, match=r"'signal' has .* batch of 'neos' is 10000"):
-        check_inputs(surveys, config["samples"], regions_of(config), batches)
+        check_inputs(surveys, config.samples, config.channels, batches)
 
 
 def test_reading_ahead_changes_nothing_but_the_time():

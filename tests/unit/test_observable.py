@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+from settings import observable as settings_of
 
 from hone.errors import InputError
 from hone.observable import (
@@ -46,7 +47,9 @@ def sample(size=100, seed=0):
 
 
 def observable(kind="network", **changes):
-    return create_observable(KINDS[kind] | changes, ("x", "y"), sample(), jax.random.key(3))
+    return create_observable(
+        settings_of(**KINDS[kind] | changes), ("x", "y"), sample(), jax.random.key(3)
+    )
 
 
 def shares_of(chosen, events, progress=1.0):
@@ -246,11 +249,11 @@ def test_numbers_that_are_not_finite_are_neither_written_nor_read(tmp_path, valu
     path, good = tmp_path / "model.safetensors", observable()
     bad = eqx.tree_at(lambda o: o.network.layers[2].weight, good, replace_fn=lambda w: w * value)
     with pytest.raises(InputError, match=r"tensor network.layers.layers.2.weight is not finite"):
-        save_observable(path, bad, NETWORK, {})
+        save_observable(path, bad, settings_of(**NETWORK), {})
     with pytest.raises(InputError, match="an edge, a setting or the objective of the observable"):
-        save_observable(path, good, NETWORK, {"validation_objective": value})
+        save_observable(path, good, settings_of(**NETWORK), {"validation_objective": value})
     assert not list(tmp_path.iterdir())
-    save_observable(path, good, NETWORK, {})
+    save_observable(path, good, settings_of(**NETWORK), {})
     tensors = load_file(path)
     tensors["network.layers.layers.2.weight"][0, 1] = value
     with safe_open(path, framework="numpy") as file:
@@ -263,19 +266,20 @@ def test_numbers_that_are_not_finite_are_neither_written_nor_read(tmp_path, valu
 @pytest.mark.parametrize("kind", KINDS)
 def test_stored_observables_are_the_same(tmp_path, kind):
     first = observable(kind)
-    save_observable(tmp_path / "model.safetensors", first, KINDS[kind], {"seed": 3})
+    given = settings_of(**KINDS[kind])
+    save_observable(tmp_path / "model.safetensors", first, given, {"seed": 3})
     second, settings = load_observable(tmp_path / "model.safetensors")
     events = sample(100, seed=5)
     np.testing.assert_array_equal(first.score(events), second.score(events))
     np.testing.assert_array_equal(first.edges, second.edges)
     np.testing.assert_array_equal(shares_of(first, events), shares_of(second, events))
     assert second.features == ("x", "y")
-    assert settings["kind"] == KINDS[kind]["kind"]
+    assert settings == given
 
 
 def test_damaged_observables_are_refused_by_name(tmp_path):
     path = tmp_path / "model.safetensors"
-    save_observable(path, observable(), NETWORK, {})
+    save_observable(path, observable(), settings_of(**NETWORK), {})
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(InputError, match=r"model\.safetensors: not a trained observable"):
         load_observable(path)
@@ -283,7 +287,7 @@ def test_damaged_observables_are_refused_by_name(tmp_path):
 
 def test_equal_observables_are_equal_files(tmp_path):
     """In other processes too, where safetensors orders metadata otherwise."""
-    settings = {"kind": "network", "bins": 3, "hidden": [4]}
+    settings = settings_of(kind="network", bins=3, hidden=[4])
     observable = create_observable(settings, ["x", "y"], np.ones((5, 2)), jax.random.key(0))
     path = tmp_path / "model.safetensors"
     save_observable(path, observable, settings, {"rule": "é"})
@@ -323,7 +327,7 @@ def test_a_network_sees_small_differences_of_large_numbers():
     events = np.random.default_rng(5).normal([1.7e9, 0], [1, 1], (500, 2))
     shifted = events - [1.7e9, 0]
     large, small = (
-        create_observable(NETWORK, ("x", "y"), e, jax.random.key(3)).score(e)
+        create_observable(settings_of(**NETWORK), ("x", "y"), e, jax.random.key(3)).score(e)
         for e in (events, shifted)
     )
     np.testing.assert_allclose(large, small, atol=1e-5)
@@ -344,7 +348,7 @@ def test_values_on_edges_are_binned_as_doubles(precision):
 def test_events_on_a_threshold_fail_the_cut(side):
     """Whatever the unit: thresholds of a grid are values of events where these are integers."""
     counts = np.random.default_rng(1).poisson(4, (300, 2)).astype(float)
-    settings = {"kind": "cuts", "cuts": [{"variable": "x", "side": side}]}
+    settings = settings_of(kind="cuts", cuts=[{"variable": "x", "side": side}])
     chosen = create_observable(settings, ("x", "y"), counts, jax.random.key(0))
     for threshold in range(1, 9):
         cuts = chosen.cuts.at(np.array([float(threshold)]))

@@ -4,22 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from settings import hypothesis
 
 from hone.errors import InputError
 from hone.statmodel.postprocessing import effects, prune, smooth
 from hone.statmodel.templates import Histogram
-from hone.statmodel.workspace import Process, build_workspace
+from hone.statmodel.workspace import build_workspace
 
 CHANNELS = {"high": 6, "low": 2}
 NOMINAL = np.array([100.0, 90, 80, 60, 30, 10, 50, 40])
-SYSTEMATICS = (
+SAMPLES = hypothesis(
     {"name": "scale", "type": "histosys"},
     {"name": "norm", "type": "normsys", "up": 1.004, "down": 0.999},
-)
-SAMPLES = [
-    Process("s", True, None, ()),
-    Process("b", False, None, SYSTEMATICS),
-]
+    signal="s", background="b",
+)  # fmt: skip
 
 
 def histogram(values):

@@ -55,7 +55,7 @@ def test_the_library_its_schema_and_the_ready_configs_are_sent():
     if not tracked:
         pytest.skip("not a clone")
     needed = [name for name in tracked if name.startswith(("workflow/", "config/"))]
-    assert "workflow/schemas/config.schema.yaml" in needed
+    assert "workflow/schemas/config.schema.json" in needed
     assert [name for name in [*needed, "profiles/default/profile.yaml"] if not is_sent(name)] == []
 
 

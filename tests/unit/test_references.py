@@ -4,7 +4,7 @@ import equinox as eqx
 import jax
 import numpy as np
 import pytest
-from blobs import CONFIG, CUTS, SAMPLES, events, trained_with
+from blobs import CONFIG, CUTS, SAMPLES, chosen, events, trained_with
 
 from hone.events.event_sets import hard_histograms
 from hone.observable import create_observable
@@ -21,7 +21,7 @@ def test_gradients_find_the_cuts_of_the_grid():
     training = events("training", size=50_000)
     cuts = {"kind": "cuts", "cuts": CUTS, "objective": "z_a", "steps": 300, "validate_every": 100}
     nominal = np.concatenate([training.features[s.name] for s in SAMPLES])
-    blank = create_observable(cuts, ["x", "y"], nominal, jax.random.key(0))
+    blank = create_observable(chosen(**cuts), ["x", "y"], nominal, jax.random.key(0))
     best, value = search_cuts(blank, training, SAMPLES, True, OF_MODEL["z_a"], 60)
     scores = {name: best.score(x) for name, x in training.features.items()}
     histograms = hard_histograms(best, training, scores)
@@ -33,7 +33,7 @@ def test_gradients_find_the_cuts_of_the_grid():
         scores = {name: moved.score(x) for name, x in training.features.items()}
         other = fill(model, SAMPLES, hard_histograms(moved, training, scores))
         assert float(OF_MODEL["z_a"](other)) > value - 0.02
-    found = trained_with(training=training, **cuts, bins=1, learning_rate=0.02, batch=5000)[0]
+    found = trained_with(training=training, **cuts, learning_rate=0.02, batch=5000)[0]
     np.testing.assert_allclose(found.observable.cuts.values(), best.cuts.values(), atol=0.35)
     scores = {name: found.observable.score(x) for name, x in training.features.items()}
     model = fill(model, SAMPLES, hard_histograms(found.observable, training, scores))

@@ -5,34 +5,33 @@ import jax.numpy as jnp
 import numpy as np
 import pyhf
 import pytest
-from blobs import NETWORK, SAMPLES, events, loss_and_gradient, problem_of
+from blobs import SAMPLES, chosen, events, loss_and_gradient, problem_of
+from settings import hypothesis, observable, region
 
-from hone.analysis.regions import Channels, Region
 from hone.events.event_sets import EventSets, hard_histograms
 from hone.likelihood.histfactory import from_pyhf
 from hone.observable import create_observable
+from hone.statmodel.channels import Channels
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram, read_histograms, write_histograms
-from hone.statmodel.workspace import Process, build_workspace
+from hone.statmodel.workspace import build_workspace
 from hone.training.bin_edges import optimise_edges
 from hone.training.cut_search import search_cuts
 from hone.training.objectives import OF_MODEL
 
 REGIONS = (
-    Region("a", fit="observable"), Region("b", fit="variable", variable="m", edges=(0.0, 1.0, 3.0)),
-    Region("c", fit="observable"), Region("d", fit="count"),
+    region("a"), region("b", fit="variable", variable="m", edges=(0.0, 1.0, 3.0)), region("c"),
+    region("d", fit="count"),
 )  # fmt: skip
 CHANNELS = Channels(REGIONS, 3)
-SYSTEMATICS = (
-    {"name": "shape", "type": "histosys", "sample": "background"},
-    {"name": "one_sided", "type": "histosys", "sample": "background"},
-    {"name": "rate", "type": "normsys", "sample": "background", "up": 1.1, "down": 0.95,
-     "regions": ["a", "d"]},
-    {"name": "bins", "type": "shapesys", "sample": "background", "regions": ["c"]},
+PROCESSES = hypothesis(
+    {"name": "shape", "type": "histosys"},
+    {"name": "one_sided", "type": "histosys", "down": None},
+    {"name": "rate", "type": "normsys", "up": 1.1, "down": 0.95, "regions": ["a", "d"]},
+    {"name": "bins", "type": "shapesys", "regions": ["c"]},
     {"name": "lumi", "type": "lumi", "sample": ["background"], "uncertainty": 0.02},
-    {"name": "norm", "type": "normfactor", "sample": "background", "bounds": [0.0, 5.0]},
-)  # fmt: skip
-PROCESSES = [Process("signal", True, None, ()), Process("background", False, None, SYSTEMATICS)]
+    {"name": "norm", "type": "normfactor", "bounds": [0.0, 5.0]},
+)
 
 
 def histograms(seed=0):
@@ -113,7 +112,7 @@ def test_histograms_of_regions_round_trip(tmp_path):
 
 def split_by_sign(sets):
     """The blobs in two regions with the observable, by the sign of x, and a count beside them."""
-    regions = (Region("neg"), Region("pos"), Region("side", fit="count"))
+    regions = (region("neg"), region("pos"), region("side", fit="count"))
     place = {n: (x[:, 0] > 0).astype(np.int8) for n, x in sets.features.items()}
     fixed = {n: [Histogram(np.array([50.0]), np.array([0.1]))] for n in sets.weights}
     return EventSets(sets.features, sets.weights, regions, place, fixed)
@@ -145,11 +144,11 @@ def test_edges_and_cuts_are_found_with_regions():
     scores = {n: 1 / (1 + np.exp(-2 * (x[:, 1] - x[:, 0]))) for n, x in sets.features.items()}
     edges, value, _ = optimise_edges(scores, sets, SAMPLES, 3, True)
     model = template_model(SAMPLES, sets.channels(3).sizes, True)
-    network = create_observable(NETWORK, ["x", "y"], sets.features["signal"], jax.random.key(0))
+    network = create_observable(chosen(), ["x", "y"], sets.features["signal"], jax.random.key(0))
     found = hard_histograms(network.with_edges(edges), sets, scores)
     assert float(OF_MODEL["cls"](fill(model, SAMPLES, found))) == pytest.approx(value, rel=1e-9)
 
-    cuts = {"kind": "cuts", "cuts": [{"variable": "y", "side": "above"}]}
+    cuts = observable(kind="cuts", cuts=[{"variable": "y", "side": "above"}])
     blank = create_observable(cuts, ["x", "y"], sets.features["signal"], jax.random.key(0))
     best, value = search_cuts(blank, sets, SAMPLES, True, OF_MODEL["cls"], 10)
     scores = {name: best.score(x) for name, x in sets.features.items()}

@@ -11,6 +11,7 @@ from allowed import TEXTS
 from docutils import nodes
 from docutils.core import publish_doctree, publish_parts
 from hypothesis import given
+from settings import observable
 
 from hone.analysis import checked_config
 from hone.reporting.first_page import first_page
@@ -48,19 +49,19 @@ def test_the_landing_page_says_what_each_observable_is(path):
     config = checked_config(yaml.safe_load(path.read_text()), ROOT / "config")
     page = publish_doctree(rendered(config), settings_overrides={"halt_level": 2})
     items = [item.astext() for item in page.findall(nodes.list_item)]
-    for observable in config["observables"]:
-        said = next(item for item in items if item.startswith(f"{observable['name']} ("))
-        if observable["kind"] == "rebinned":
-            assert f"weights of {observable['source']} with" in said
-        elif observable["kind"] == "variable":
+    for entry in config.observables:
+        said = next(item for item in items if item.startswith(f"{entry.name} ("))
+        if entry.kind == "rebinned":
+            assert f"weights of {entry.source} with" in said
+        elif entry.kind == "variable":
             assert "variable" in said
         else:
-            assert observable["objective"] in said
+            assert entry.objective in said
     stressed = [node.astext() for node in page.findall(nodes.emphasis)]
-    for entry in (*config["samples"], *config["systematics"]):
-        assert entry["name"] in stressed
-    for region in config["regions"]:
-        assert region["name"] in page.astext()
+    for entry in (*config.samples, *config.systematics):
+        assert entry.name in stressed
+    for region in config.regions:
+        assert region.name in page.astext()
 
 
 @pytest.mark.parametrize("path", list(configs()))
@@ -90,10 +91,8 @@ HOSTILE = [
 def shown_as_written(names):
     """Whether a page with the names says what they are, and nothing more."""
     config = checked_config(yaml.safe_load((ROOT / "config/config.yaml").read_text()))
-    config["features"] = names
-    config["observables"] = [
-        {"name": "neos", "kind": "variable", "variable": names[0], "edges": [0, 1]}
-    ]
+    binned = observable(name="neos", kind="variable", variable=names[0], edges=[0, 1])
+    config = config.model_copy(update={"features": names, "observables": [binned]})
     rows = [{**ROW, "observable": name} for name in names]
     page = publish_doctree(
         rendered(config, "\n\n".join(" ".join(name.split()) for name in names), rows),

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ntuples import write
+from settings import region
 
-from hone.analysis.regions import Region
+from hone.analysis import Template
+from hone.analysis.analysis import Split
 from hone.errors import InputError
 from hone.events.sources import Source
-from hone.events.split import Split
 from hone.events.survey import survey
 from hone.statmodel.templates import count
 from hone.sums import Sums, refuse_lost_events
@@ -95,16 +96,18 @@ def test_weights_that_cancel_to_nothing_add_up_to_nothing():
 def test_weights_that_no_double_adds_up_are_named(tmp_path, weights, message):
     events = {"w": np.array(weights), "x": np.zeros(len(weights))}
     write(tmp_path / "a.root", events)
-    source = Source("s", (str(tmp_path / "a.root"),), "events", {"s": "w"}, Split("", 0.4, 0.2))
+    source = Source(Template("s"), (str(tmp_path / "a.root"),), "events", {"s": "w"}, Split())
     with pytest.raises(InputError, match=rf"sample 's' \(.*a.root\): the weights .*{message}"):
-        survey(source, ["x"], (Region("all"),))
+        survey(source, ["x"], (region("all"),))
 
 
 def test_a_variation_and_its_region_are_named(tmp_path):
     events = {"w": np.ones(9), "v": np.full(9, 1e200), "x": np.arange(9.0)}
     write(tmp_path / "a.root", events)
-    source = Source("s", (str(tmp_path / "a.root"),), "events", {"s": "w", "s__k_up": "v"})
-    regions = (Region("low", "x < 3"), Region("high", "x >= 3", "variable", "x", (3, 5, 9)))
+    source = Source(
+        Template("s"), (str(tmp_path / "a.root"),), "events", {"s": "w", "s__k_up": "v"}
+    )
+    regions = (region("low", "x < 3"), region("high", "x >= 3", "variable", "x", (3, 5, 9)))
     with pytest.raises(InputError, match=r"template 's__k_up', region 'low': the weights are too"):
         survey(source, ["x"], regions, "evaluation")
 
@@ -115,9 +118,11 @@ def test_yields_of_the_survey_are_those_of_exact_sums(tmp_path):
     weights = (rng.uniform(0.1, 5e3, 20_000) * rng.choice([-1, 1.01], 20_000)).astype("f4")
     x = rng.uniform(0, 1, 20_000)
     write(tmp_path / "a.root", {"w": weights, "x": x})
-    source = Source("s", (str(tmp_path / "a.root"),), "events", {"s": "w"}, None, {"yield": 100.0})
+    source = Source(
+        Template("s"), (str(tmp_path / "a.root"),), "events", {"s": "w"}, None, {"yield": 100.0}
+    )
     edges = (0, 0.3, 0.6, 1)
-    found = survey(source, ["x"], (Region("all", "", "variable", "x", edges),), "evaluation")
+    found = survey(source, ["x"], (region("all", None, "variable", "x", edges),), "evaluation")
     total = math.fsum(map(float, weights))
     assert found["factor"] == pytest.approx(100 / total, rel=1e-9)
     (row,) = found["regions"]["all"].values()

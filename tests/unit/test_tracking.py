@@ -4,6 +4,7 @@ import sys
 import warnings
 
 import pytest
+from settings import observable
 
 from hone.errors import InputError
 from hone.running.files import write_csv, write_json
@@ -23,7 +24,7 @@ def training(folder, seed):
     write_json(place / "limits.json", limits)
     write_json(place / "workspace.json", {})
     (place / "model.safetensors").write_bytes(b"weights")
-    return TrackedRun("signal", "neos", {"objective": "cls", "hidden": [64, 64]}, place)
+    return TrackedRun("signal", "neos", observable(kind="network"), place)
 
 
 def test_runs_hold_what_a_training_is(tmp_path):

@@ -7,12 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import yaml
 from blobs import (
     CUTS,
-    NETWORK,
-    ROOT,
     SAMPLES,
+    chosen,
     events,
     loss_and_gradient,
     numbers,
@@ -21,7 +19,8 @@ from blobs import (
 )
 from ntuples import write
 
-from hone.analysis import checked_config
+from hone.analysis import Template
+from hone.analysis.observables import Trained
 from hone.analysis.regions import ONE_REGION
 from hone.events.event_sets import EventSets, hard_histograms
 from hone.events.sources import Source
@@ -108,12 +107,11 @@ def test_varied_samples_can_be_added_to_the_cross_entropy():
     ids=lambda o: f"{o.get('kind', 'network')}-{o['objective']}",
 )
 def test_every_kind_learns(observable):
-    found = trained_with(**observable, bins=1 if observable.get("kind") == "cuts" else 4)[0]
-    chosen = NETWORK | observable | ({"bins": 1} if observable.get("kind") == "cuts" else {})
+    found = trained_with(**observable)[0]
     training = events("training")
     nominal = np.concatenate([training.features[s.name] for s in SAMPLES])
     key = jax.random.split(jax.random.key(1))[0]
-    fresh = create_observable(chosen, ["x", "y"], nominal, key)
+    fresh = create_observable(chosen(**observable), ["x", "y"], nominal, key)
     validation, objective = events("validation"), OF_MODEL[observable["objective"]]
 
     def at(observable):
@@ -173,7 +171,10 @@ def test_a_batch_has_the_yields_whatever_its_weights():
     sets = events("training")
     weights = {n: w * rng.choice([0, 1, 3], size=len(w)) for n, w in sets.weights.items()}
     weights["background__trigger_up"] = 1.1 * weights["background"]
-    data, names = on_device(EventSets(sets.features, weights))
+    data, names = on_device(
+        EventSets(sets.features, weights, weighted={"background__trigger_up": "background"}),
+        SAMPLES,
+    )
     assert names["background"] == ["background", "background__trigger_up"]
     batch = draw_batch(data, 500, jax.random.key(0))
     for name, (_, drawn, _) in batch.items():
@@ -192,7 +193,7 @@ def test_a_batch_of_weights_of_both_signs_is_bounded_and_right_on_average(part):
         n: rng.choice([-1, 1], p=[part, 1 - part], size=len(w)) for n, w in sets.weights.items()
     }
     weights = {n: w * signs[n] * rng.uniform(0.5, 1.5, len(w)) for n, w in sets.weights.items()}
-    data, _ = on_device(EventSets(sets.features, weights))
+    data, _ = on_device(EventSets(sets.features, weights), SAMPLES)
     keys = jax.random.split(jax.random.key(0), 2000)
     drawn = jax.jit(
         jax.vmap(lambda key: {n: e.weights[:, 0] for n, e in draw_batch(data, 200, key).items()})
@@ -210,15 +211,15 @@ def test_variances_of_the_training_are_those_of_the_evaluation(tmp_path, fitted)
     """Of a batch of all events, at the end of the training."""
     sets = events("evaluation")
     changes = {"batch": 10_000, "edges": "equal", "histograms": fitted, "bandwidth": [0.1, 0.05]}
-    problem, data, chosen = problem_of(sets, **changes)
-    trained = problem.histograms(chosen, data, 1.0)
+    problem, data, made = problem_of(sets, **changes)
+    trained = problem.histograms(made, data, 1.0)
     sources = []
     for name in ("signal", "background"):
         x, y = sets.features[name].T
         write(tmp_path / f"{name}.root", {"x": x, "y": y, "w": sets.weights[name]})
         path = str(tmp_path / f"{name}.root")
-        sources.append(Source(name, (path,), "events", {name: "w"}))
-    filled = fill_histograms(chosen, sources, ONE_REGION, {}, ["x", "y"])
+        sources.append(Source(Template(name), (path,), "events", {name: "w"}))
+    filled = fill_histograms(made, sources, [ONE_REGION], {}, ["x", "y"])
     for name in ("signal", "background"):
         total, found = sets.weights[name].sum(), np.asarray(trained[name].variances)
         if fitted == "soft":
@@ -270,11 +271,7 @@ def test_the_training_step_lowers_for_cuda():
 
 def test_settings_are_the_configs():
     names = {field.name for field in dataclasses.fields(Settings)}
-    assert names - {"staterror", "histograms", "evaluation_events"} <= set(
-        checked_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))[
-            "observables"
-        ][0]
-    )
+    assert names - {"staterror", "histograms", "evaluation_events"} <= set(Trained.model_fields)
 
 
 def test_a_bin_that_only_a_variation_reaches_has_a_fit():

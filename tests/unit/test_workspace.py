@@ -5,19 +5,19 @@ import json
 import numpy as np
 import pyhf
 import pytest
+from settings import hypothesis
 
 from hone.errors import InputError
 from hone.likelihood.histfactory import from_pyhf
 from hone.running.files import write_json
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram, read_histograms, write_histograms
-from hone.statmodel.workspace import Process, build_workspace, read_workspace
+from hone.statmodel.workspace import build_workspace, read_workspace
 
-SYSTEMATICS = (
-    {"name": "shape", "type": "histosys", "sample": "background"},
-    {"name": "rate", "type": "normsys", "sample": "background", "up": 1.1, "down": 0.95},
+SAMPLES = hypothesis(
+    {"name": "shape", "type": "histosys"},
+    {"name": "rate", "type": "normsys", "up": 1.1, "down": 0.95},
 )
-SAMPLES = [Process("signal", True, 20.0, ()), Process("background", False, 100.0, SYSTEMATICS)]
 
 
 def histograms(seed=0):

@@ -1,4 +1,4 @@
-"""Helper functions and constants of the rules."""
+"""The analysis, and what all rules need: wildcards, digests of code, parameters."""
 
 import os
 import re
@@ -16,24 +16,17 @@ from snakemake.utils import update_config
 LIBRARY = Path(workflow.basedir, "workflow").resolve()
 sys.path.insert(0, str(LIBRARY))
 
-from hone.analysis import (
-    baseline,
-    checked_config,
-    event_files,
-    is_trained,
-    refuse_duplicates,
-    scaled_to_yield,
-    seeds,
-    signals,
-    systematics_of,
-    templates,
-)
-from hone.running.contents import look_at, planned
-from hone.errors import ConfigError, InputError
-from hone.analysis.short_names import underscored
+from hone.analysis import checked_config, parts, refuse_duplicates
+from hone.analysis.analysis import SETS
+from hone.analysis.files import Files
+from hone.analysis.observables import GridCuts, Rebinned, Trained, VariableBins
 from hone.analysis.own_objective import source_file
+from hone.analysis.report_items import ITEMS
+from hone.analysis.settings import plain
+from hone.analysis.short_names import underscored
+from hone.errors import ConfigError, InputError
+from hone.running.contents import look_at, planned
 from hone.running.provenance import code_digest, digest, versions
-from hone.analysis.samples import affected, varied_weights
 from hone.running.script import import_from
 
 import_from(LIBRARY)
@@ -44,7 +37,7 @@ sys.executable = shlex.quote(sys.executable)
 if len(workflow.configfiles) > 1:
     raise WorkflowError(
         f"--configfile: {len(workflow.configfiles)} files are given, but a file describes a whole "
-        "analysis; give one, and change single settings with --config, as --config seed=2"
+        "analysis; give one, and change single settings with --config, e.g. --config seed=2"
     )
 CONFIGFILE = Path(*workflow.configfiles or ["config/config.yaml"])
 # Snakemake leaves the numbers in a list or a mapping of --config as text.
@@ -56,74 +49,27 @@ for entry in workflow.config_settings.config_args or []:
 try:
     if workflow.is_main_process:
         refuse_duplicates(os.path.relpath(CONFIGFILE))
-    config = checked_config(config, os.path.relpath(CONFIGFILE.parent))
+    ANALYSIS = checked_config(config, os.path.relpath(CONFIGFILE.parent))
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
-ANALYSIS = config["analysis"]
-FOLDER = f"results/{ANALYSIS}"
-SIGNALS = signals(config)
-OBSERVABLES = {o["name"]: o for o in config["observables"]}
-TRAINED = [name for name, o in OBSERVABLES.items() if is_trained(o)]
-TOGETHER = [name for name in TRAINED if OBSERVABLES[name]["together"]]
-REBINNED = [name for name, o in OBSERVABLES.items() if o["kind"] == "rebinned"]
-VARIABLES = [name for name, o in OBSERVABLES.items() if o["kind"] == "variable"]
-SEARCHED = [name for name, o in OBSERVABLES.items() if o.get("search") == "grid"]
-BASELINE = baseline(config) if len(OBSERVABLES) > 1 else None
-STUDIES = {study["name"]: study for study in config["studies"]}
-SETS = ["training", "validation", "evaluation"]
+FILES = Files(ANALYSIS)
 TEMPLATES = list(
-    dict.fromkeys(t for signal in SIGNALS for t in templates(config, signal))
+    dict.fromkeys(t for s in ANALYSIS.signals for t in ANALYSIS.templates_of(s))
 )
-# The user's own files by set of events; none where events are generated.
-FILES = event_files(config)
-DATA = [s["name"] for s in config["samples"] if s["process"] == "data"]
-# Without generated pseudo-data and before unblinding, the observation is what is expected.
-OBSERVATION = {"signal": SIGNALS[0], **config["observation"]}
-PSEUDO_DATA = OBSERVATION["pseudo_data"]
-BLIND = bool(FILES) and not (OBSERVATION["unblind"] or PSEUDO_DATA)
-# Samples whose events are also weighted otherwise.
-WEIGHTED = [name for name in TEMPLATES if varied_weights(config, name)]
-# Features that are variables of the events, not expressions of them.
-PLAIN = all(name.isidentifier() for name in config["features"])
-# Known densities and nothing else: the floor is known too.
-HAS_FLOOR = PLAIN and not (
-    FILES
-    or config["regions"]
-    or config["normfactors"]
-    or any(
-        isinstance(s.get(side), dict)
-        for s in config["systematics"]
-        for side in ("up", "down")
-    )
-)
-POSTPROCESSING = {
-    "smoothed": [s["name"] for s in config["systematics"] if s.get("smoothing")],
-    "threshold": config["workspace"]["pruning"],
-}
-PARAMETERS = {
-    s["name"]: s.get("parameters", {})
-    for s in config["samples"]
-    if s["process"] == "signal"
-}
-# Parameters that are not the same in all hypotheses. Limits are drawn against the first, if it alone
-# tells them apart, and in the plane of the first two, if these do.
-VARIED = [
-    p
-    for p in PARAMETERS[SIGNALS[0]]
-    if len({values[p] for values in PARAMETERS.values()}) > 1
+WEIGHTED = [
+    t.name for t in TEMPLATES if not t.systematic and ANALYSIS.weights(t.sample)
 ]
-APART = [
-    len({tuple(v[p] for p in VARIED[:n]) for v in PARAMETERS.values()}) for n in (1, 2)
-]
-PARAMETER = VARIED[0] if VARIED and APART[0] == len(SIGNALS) else None
-PLANE = VARIED[:2] if len(VARIED) > 1 and APART[1] == len(SIGNALS) else None
+TRAINED = ANALYSIS.of_kind(Trained)
+TOGETHER = [name for name in TRAINED if ANALYSIS.observable(name).together]
 RESULT = "<results>/{signal}/{observable}/seed{seed}"
-FIGURE = "<results>/figures/{signal}__{observable}__"
-# Of every observable.
-FIGURES = ["templates", "soft_hard", "systematics", "cls_scan", "plane", "importance"]
-FIGURES += ["profile", "contour", "toys"]
-FIGURES += ["prefit", "postfit", "pulls", "correlation", "impacts"]
+# What the jobs of a run go by, whatever happens to the files meanwhile.
+PLAN = Path(".snakemake", f"hone-plan-{ANALYSIS.analysis}.json")
+try:
+    look = look_at if workflow.is_main_process else lambda paths: planned(paths, PLAN)
+    CONTENTS = look(FILES.own)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
 
 
 def any_of(names):
@@ -133,17 +79,17 @@ def any_of(names):
 
 # Of the paths in rules. No wildcard: Snakemake finds the rule of a file by what stands before the first.
 pathvars:
-    results=FOLDER,
-    logs=f"{FOLDER}/logs",
-    benchmarks=f"{FOLDER}/benchmarks",
+    results=ANALYSIS.folder,
+    logs=f"{ANALYSIS.folder}/logs",
+    benchmarks=f"{ANALYSIS.folder}/benchmarks",
 
 
 wildcard_constraints:
-    signal=any_of(SIGNALS),
-    observable=any_of(OBSERVABLES),
-    template=any_of(TEMPLATES),
+    signal=any_of(ANALYSIS.signals),
+    observable=any_of(FILES.observables),
+    template=any_of(t.name for t in TEMPLATES),
     seed="[1-9][0-9]*",
-    study=any_of(STUDIES),
+    study=any_of(s.name for s in ANALYSIS.studies),
 
 
 def made_by(script, *packages):
@@ -157,16 +103,29 @@ def made_by(script, *packages):
     return found(None) if workflow.is_main_process else found
 
 
-def together_rule(name):
-    """The rule that trains all seeds of an observable in one job."""
-    return f"train_together_{underscored(name)}"
+def shown(path, kind, label="", signal="all", observable="all"):
+    """An output that the report shows, with the caption of its kind."""
+    item = ITEMS[kind]
+    return report(
+        path,
+        caption=f"../report/{kind}.rst",
+        category=item.category,
+        labels={
+            "figure": label or item.label,
+            "signal": signal,
+            "observable": observable,
+        },
+    )
 
 
-# What a profile sets for training, a GPU say, holds for these rules too, whose names it cannot know.
-PROFILED = workflow.resource_settings.overwrite_resources
-if "train_observable" in PROFILED:
-    for name in TOGETHER:
-        PROFILED.setdefault(together_rule(name), PROFILED["train_observable"])
+def figures(*kinds):
+    """Outputs of a rule: figures of an observable, `<kind>_png` and `<kind>_pdf`."""
+    stem = "<results>/figures/{signal}__{observable}__"
+    places = ("{signal}", "{observable}")
+    return {
+        **{f"{k}_png": shown(f"{stem}{k}.png", k, "", *places) for k in kinds},
+        **{f"{k}_pdf": f"{stem}{k}.pdf" for k in kinds},
+    }
 
 
 def growing(amount):
@@ -174,10 +133,110 @@ def growing(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-def of_hypothesis(function):
+def of_hypothesis(function, *others):
     """Function of wildcards that calls one of signal and observable once for each two.
 
     Thousands of jobs share what does not depend on their seed.
     """
     known = cache(function)
-    return lambda wildcards: known(wildcards.signal, wildcards.observable)
+    return lambda wildcards: known(wildcards.signal, wildcards.observable, *others)
+
+
+def as_inputs(paths):
+    """Of the user's own files the contents count, which are among the parameters, not the times."""
+    return [ancient(path) if path in CONTENTS else path for path in paths]
+
+
+def contents_of(names):
+    """Digests of the user's own files with the events of some sets; none of what is generated."""
+    paths = [path for name in names for path in FILES.ntuples.get(name, [])]
+    return {path: CONTENTS[path] for path in paths if path in CONTENTS}
+
+
+def for_rules(part, *fields):
+    """Parameter function: a part of the analysis, for a signal and an observable."""
+    return of_hypothesis(
+        lambda signal, observable: part(ANALYSIS, signal, observable, *fields)
+    )
+
+
+def for_template(part):
+    """Parameter function: a part of the analysis, for a set of events."""
+    return lambda wildcards: part(ANALYSIS, ANALYSIS.template(wildcards.template))
+
+
+def events_of(*events_sets):
+    """Input function, to be unpacked: files of some sets of events, and what is known about them."""
+
+    @of_hypothesis
+    def files(signal, observable):
+        names = FILES.templates(signal, observable)
+        of_sets = {s: sum(FILES.events_of(names, s).values(), []) for s in events_sets}
+        return {
+            **{name: as_inputs(paths) for name, paths in of_sets.items()},
+            "surveys": FILES.surveys(names),
+        }
+
+    return files
+
+
+def files_by_name(*events_sets):
+    """Parameter function: the files of sets of events, by set and template."""
+    return of_hypothesis(
+        lambda signal, observable: {
+            s: FILES.events_of(FILES.templates(signal, observable), s)
+            for s in events_sets
+        }
+    )
+
+
+@of_hypothesis
+def contents_of_events(signal, observable):
+    return contents_of(FILES.templates(signal, observable))
+
+
+def all_seeds(name):
+    """Input function: a file of every seed of an observable."""
+    return of_hypothesis(
+        lambda signal, observable: FILES.of_seeds(name, [signal], [observable])
+    )
+
+
+def of_all_signals(name):
+    """Input function: a file of an observable for every signal."""
+    return lambda wildcards: FILES.of_observables(
+        name, observables=[wildcards.observable]
+    )
+
+
+def of_all_seeds_and_signals(name):
+    """Input function: a file of every seed of an observable for every signal."""
+    return lambda wildcards: FILES.of_seeds(name, observables=[wildcards.observable])
+
+
+@of_hypothesis
+def title(signal, observable):
+    """What figures are of: with several hypotheses, of one of them."""
+    return observable if len(ANALYSIS.signals) == 1 else f"{observable}, {signal}"
+
+
+def own_objective(wildcards):
+    """Folder and digest of the user's code that an observable's objective comes from."""
+    objective = (
+        getattr(ANALYSIS.observable(wildcards.observable), "objective", None) or ""
+    )
+    if ":" not in objective:
+        return {}
+    path = source_file(objective, ANALYSIS.modules)
+    code = code_digest(path.absolute(), path.parent.absolute())
+    return {"folder": str(path.parent), "code": code}
+
+
+def selection_settings(*events_sets):
+    """What the rules that make an observable depend on."""
+    return {
+        "analysis": for_rules(parts.of_training),
+        "files": files_by_name(*events_sets),
+        "contents": contents_of_events,
+        "own_objective": own_objective,
+    }

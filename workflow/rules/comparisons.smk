@@ -1,11 +1,8 @@
 # Only where there is a baseline.
 GAIN_FIGURES = {}
-if BASELINE:
-    GAIN_FIGURES["gain_png"] = report(
-        "<results>/figures/{signal}__gain.png",
-        caption="../report/gain.rst",
-        category="Results",
-        labels={"figure": "gain", "signal": "{signal}", "observable": "all"},
+if ANALYSIS.baseline:
+    GAIN_FIGURES["gain_png"] = shown(
+        "<results>/figures/{signal}__gain.png", "gain", "", "{signal}"
     )
     GAIN_FIGURES["gain_pdf"] = "<results>/figures/{signal}__gain.pdf"
 
@@ -14,14 +11,11 @@ rule plot_comparison:
     input:
         comparison="<results>/comparison.csv",
         table="<results>/table.csv",
-        floor="<results>/{signal}/floor.json" if HAS_FLOOR else [],
+        floor="<results>/{signal}/floor.json" if ANALYSIS.has_floor else [],
     output:
         **GAIN_FIGURES,
-        png=report(
-            "<results>/figures/{signal}__comparison.png",
-            caption="../report/comparison.rst",
-            category="Results",
-            labels={"figure": "comparison", "signal": "{signal}", "observable": "all"},
+        png=shown(
+            "<results>/figures/{signal}__comparison.png", "comparison", "", "{signal}"
         ),
         pdf="<results>/figures/{signal}__comparison.pdf",
     log:
@@ -47,17 +41,14 @@ rule plot_comparison:
 rule plot_study:
     input:
         comparison="<results>/comparison.csv",
-        floor="<results>/{signal}/floor.json" if HAS_FLOOR else [],
+        floor="<results>/{signal}/floor.json" if ANALYSIS.has_floor else [],
     output:
-        png=report(
+        png=shown(
             "<results>/figures/{signal}__study_{study}.png",
-            caption="../report/study.rst",
-            category="Results",
-            labels={
-                "figure": "study {study}",
-                "signal": "{signal}",
-                "observable": "several",
-            },
+            "study",
+            "",
+            "{signal}",
+            "several",
         ),
         pdf="<results>/figures/{signal}__study_{study}.pdf",
     log:
@@ -72,10 +63,7 @@ rule plot_study:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        study=lambda wildcards: STUDIES[wildcards.study],
-        observables=lambda wildcards: [
-            OBSERVABLES[name] for name in STUDIES[wildcards.study]["observables"]
-        ],
+        analysis=lambda wildcards: parts.of_study(ANALYSIS, wildcards.study),
         made_by=made_by("plot_study"),
     message:
         "Drawing the study {wildcards.study} for {wildcards.signal}"
@@ -88,15 +76,10 @@ rule plot_limits:
         selected=of_all_signals("selected.json"),
         limits=of_all_seeds_and_signals("limits.json"),
     output:
-        png=report(
+        png=shown(
             "<results>/figures/{observable}__limits.png",
-            caption="../report/limits.rst",
-            category="Results",
-            labels={
-                "figure": "limits",
-                "signal": "all",
-                "observable": "{observable}",
-            },
+            "limits",
+            observable="{observable}",
         ),
         pdf="<results>/figures/{observable}__limits.pdf",
     log:
@@ -111,8 +94,11 @@ rule plot_limits:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        parameter=PARAMETER,
-        values={s: p.get(PARAMETER) for s, p in PARAMETERS.items()},
+        parameter=ANALYSIS.parameter,
+        values={
+            name: ANALYSIS.sample(name).parameters.get(ANALYSIS.parameter)
+            for name in ANALYSIS.signals
+        },
         made_by=made_by("plot_limits"),
     message:
         "Drawing the limits of {wildcards.observable}"
@@ -125,15 +111,10 @@ rule plot_exclusion:
         selected=of_all_signals("selected.json"),
         limits=of_all_seeds_and_signals("limits.json"),
     output:
-        png=report(
+        png=shown(
             "<results>/figures/{observable}__exclusion.png",
-            caption="../report/exclusion.rst",
-            category="Results",
-            labels={
-                "figure": "exclusion",
-                "signal": "all",
-                "observable": "{observable}",
-            },
+            "exclusion",
+            observable="{observable}",
         ),
         pdf="<results>/figures/{observable}__exclusion.pdf",
     log:
@@ -148,8 +129,8 @@ rule plot_exclusion:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        plane=PLANE,
-        values=PARAMETERS,
+        plane=ANALYSIS.plane,
+        values={name: ANALYSIS.sample(name).parameters for name in ANALYSIS.signals},
         made_by=made_by("plot_exclusion"),
     message:
         "Drawing what {wildcards.observable} excludes"

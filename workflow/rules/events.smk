@@ -1,3 +1,10 @@
+def surveyed(wildcards):
+    """Input function: files of one set of events; of generated ones those of the evaluation set."""
+    return as_inputs(
+        FILES.events_of([wildcards.template], "evaluation")[wildcards.template]
+    )
+
+
 rule simulate_events:
     output:
         expand("<results>/events/{set}/{{template}}.root", set=SETS),
@@ -13,7 +20,7 @@ rule simulate_events:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        config=template_settings,
+        analysis=for_template(parts.of_generation),
         made_by=made_by("simulate_events"),
     message:
         "Generating events of {wildcards.template}"
@@ -36,7 +43,7 @@ rule simulate_observation:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        config=settings("samples", "observation"),
+        analysis=parts.part(ANALYSIS, "samples", "observation"),
         made_by=made_by("simulate_observation"),
     message:
         "Drawing the pseudo-data"
@@ -52,17 +59,14 @@ rule simulate_dimuons:
     benchmark:
         "<benchmarks>/simulate_dimuons/{template}.tsv"
     wildcard_constraints:
-        template=any_of(FILES),
+        template=any_of(FILES.ntuples),
     conda:
         "../../envs/cpu.yaml"
     resources:
         mem_mb=growing(1000),
         runtime=growing(60),
     params:
-        seed=config["seed"],
-        sample=lambda wildcards: wildcards.template.partition("__")[0],
-        dimuons=lambda wildcards: sample_of(wildcards)["dimuons"],
-        variation=muon_variation,
+        analysis=for_template(parts.of_generation),
         made_by=made_by("simulate_dimuons", "pythia8mc"),
     message:
         "Colliding protons for {wildcards.template}"
@@ -72,7 +76,7 @@ rule simulate_dimuons:
 
 rule survey_events:
     input:
-        surveyed_files,
+        surveyed,
     output:
         "<results>/inputs/{template}.json",
     log:
@@ -87,9 +91,8 @@ rule survey_events:
         mem_mb=growing(1000),
         runtime=growing(20),
     params:
-        inputs=survey_settings,
-        contents=contents_of_template,
-        features=config["features"],
+        analysis=for_template(parts.of_survey),
+        contents=lambda wildcards: contents_of([wildcards.template]),
         made_by=made_by("survey_events"),
     message:
         "Looking at the events of {wildcards.template}"
@@ -100,7 +103,7 @@ rule survey_events:
 # Apart from the survey, so that a weight which only some observables want runs nothing else again.
 rule survey_weights:
     input:
-        files=surveyed_files,
+        files=surveyed,
         survey="<results>/inputs/{template}.json",
     output:
         "<results>/inputs/weights/{template}.json",
@@ -118,8 +121,8 @@ rule survey_weights:
         mem_mb=growing(1000),
         runtime=growing(20),
     params:
-        inputs=weight_settings,
-        contents=contents_of_template,
+        analysis=for_template(parts.of_weights),
+        contents=lambda wildcards: contents_of([wildcards.template]),
         made_by=made_by("survey_weights"),
     message:
         "Adding up the varied weights of {wildcards.template}"
@@ -132,7 +135,7 @@ rule check_inputs:
     input:
         surveys=expand(
             "<results>/inputs/{template}.json",
-            template=TEMPLATES,
+            template=[t.name for t in TEMPLATES],
         ),
         weights=expand(
             "<results>/inputs/weights/{template}.json",
@@ -140,12 +143,7 @@ rule check_inputs:
         ),
     output:
         csv="<results>/inputs/yields.csv",
-        txt=report(
-            "<results>/inputs/yields.txt",
-            caption="../report/inputs.rst",
-            category="Inputs",
-            labels={"figure": "yields", "signal": "all", "observable": "all"},
-        ),
+        txt=shown("<results>/inputs/yields.txt", "inputs"),
     log:
         "<logs>/check_inputs.log",
     benchmark:
@@ -158,8 +156,8 @@ rule check_inputs:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        inputs=settings("samples", "regions"),
-        batches={name: OBSERVABLES[name]["batch"] for name in TRAINED},
+        analysis=parts.part(ANALYSIS, "samples", "regions"),
+        batches={name: ANALYSIS.observable(name).batch for name in TRAINED},
         made_by=made_by("check_inputs"),
     message:
         "Checking the inputs"

@@ -17,11 +17,10 @@ rule rank_features:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        model=model_settings,
-        events=event_settings("validation"),
+        analysis=for_rules(parts.of_training),
+        files=files_by_name("validation"),
         contents=contents_of_events,
-        sizes=config["events"],
-        seed=config["seed"],
+        seed=ANALYSIS.seed,
         made_by=made_by("rank_features"),
     message:
         "Ranking the features of {wildcards.observable} for {wildcards.signal}"

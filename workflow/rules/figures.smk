@@ -2,28 +2,7 @@ rule plot_training:
     input:
         histories=all_seeds("history.csv"),
     output:
-        training_png=report(
-            f"{FIGURE}training.png",
-            caption="../report/training.rst",
-            category="Training",
-            labels={
-                "figure": "training",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        edges_png=report(
-            f"{FIGURE}edges.png",
-            caption="../report/edges.rst",
-            category="Training",
-            labels={
-                "figure": "edges",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        training_pdf=f"{FIGURE}training.pdf",
-        edges_pdf=f"{FIGURE}edges.pdf",
+        **figures("training", "edges"),
     log:
         "<logs>/plot_training/{signal}__{observable}.log",
     benchmark:
@@ -52,15 +31,12 @@ rule animate_training:
         snapshots=all_seeds("snapshots.safetensors"),
         histories=all_seeds("history.csv"),
     output:
-        report(
-            f"{FIGURE}training.gif",
-            caption="../report/animation.rst",
-            category="Training",
-            labels={
-                "figure": "animation",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
+        shown(
+            "<results>/figures/{signal}__{observable}__training.gif",
+            "animation",
+            "",
+            "{signal}",
+            "{observable}",
         ),
     log:
         "<logs>/animate_training/{signal}__{observable}.log",
@@ -76,10 +52,9 @@ rule animate_training:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        model=model_settings,
-        events=event_settings("validation"),
+        analysis=for_rules(parts.of_training),
+        files=files_by_name("validation"),
         contents=contents_of_events,
-        sizes=config["events"],
         title=title,
         made_by=made_by("animate_training"),
     message:
@@ -95,28 +70,7 @@ rule plot_plane:
         models=all_seeds("model.safetensors"),
         importance="<results>/{signal}/{observable}/importance.json",
     output:
-        plane_png=report(
-            f"{FIGURE}plane.png",
-            caption="../report/plane.rst",
-            category="Observables",
-            labels={
-                "figure": "plane",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        importance_png=report(
-            f"{FIGURE}importance.png",
-            caption="../report/importance.rst",
-            category="Observables",
-            labels={
-                "figure": "importance",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        plane_pdf=f"{FIGURE}plane.pdf",
-        importance_pdf=f"{FIGURE}importance.pdf",
+        **figures("plane", "importance"),
     log:
         "<logs>/plot_plane/{signal}__{observable}.log",
     benchmark:
@@ -129,7 +83,8 @@ rule plot_plane:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        events=event_settings("evaluation"),
+        analysis=for_rules(parts.of_reading),
+        files=files_by_name("evaluation"),
         contents=contents_of_events,
         title=title,
         made_by=made_by("plot_plane"),
@@ -144,39 +99,7 @@ rule plot_histograms:
         selected="<results>/{signal}/{observable}/selected.json",
         histograms=all_seeds("histograms.root"),
     output:
-        templates_png=report(
-            f"{FIGURE}templates.png",
-            caption="../report/templates.rst",
-            category="Observables",
-            labels={
-                "figure": "templates",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        soft_hard_png=report(
-            f"{FIGURE}soft_hard.png",
-            caption="../report/soft_hard.rst",
-            category="Observables",
-            labels={
-                "figure": "soft and hard",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        systematics_png=report(
-            f"{FIGURE}systematics.png",
-            caption="../report/systematics.rst",
-            category="Observables",
-            labels={
-                "figure": "systematics",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        templates_pdf=f"{FIGURE}templates.pdf",
-        soft_hard_pdf=f"{FIGURE}soft_hard.pdf",
-        systematics_pdf=f"{FIGURE}systematics.pdf",
+        **figures("templates", "soft_hard", "systematics"),
     log:
         "<logs>/plot_histograms/{signal}__{observable}.log",
     benchmark:
@@ -189,10 +112,8 @@ rule plot_histograms:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        model=model_settings,
-        histograms=config["workspace"]["histograms"],
-        postprocessing=POSTPROCESSING,
-        blind=BLIND,
+        analysis=for_rules(parts.of_model),
+        blind=ANALYSIS.is_blind,
         title=title,
         made_by=made_by("plot_histograms"),
     message:
@@ -206,17 +127,7 @@ rule plot_cls_scan:
         selected="<results>/{signal}/{observable}/selected.json",
         limits=all_seeds("limits.json"),
     output:
-        png=report(
-            f"{FIGURE}cls_scan.png",
-            caption="../report/cls_scan.rst",
-            category="Limits",
-            labels={
-                "figure": "cls scan",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        pdf=f"{FIGURE}cls_scan.pdf",
+        **figures("cls_scan"),
     log:
         "<logs>/plot_cls_scan/{signal}__{observable}.log",
     benchmark:

@@ -17,7 +17,7 @@ rule fit_workspace:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        blind=BLIND,
+        blind=ANALYSIS.is_blind,
         made_by=made_by("fit_workspace"),
     message:
         "Describing the best fit of {wildcards.observable} for {wildcards.signal}"
@@ -29,61 +29,7 @@ rule plot_fit:
     input:
         "<results>/{signal}/{observable}/fit.json",
     output:
-        prefit_png=report(
-            f"{FIGURE}prefit.png",
-            caption="../report/prefit.rst",
-            category="Fits",
-            labels={
-                "figure": "before the fit",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        postfit_png=report(
-            f"{FIGURE}postfit.png",
-            caption="../report/postfit.rst",
-            category="Fits",
-            labels={
-                "figure": "after the fit",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        pulls_png=report(
-            f"{FIGURE}pulls.png",
-            caption="../report/pulls.rst",
-            category="Fits",
-            labels={
-                "figure": "pulls",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        correlation_png=report(
-            f"{FIGURE}correlation.png",
-            caption="../report/correlation.rst",
-            category="Fits",
-            labels={
-                "figure": "correlations",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        impacts_png=report(
-            f"{FIGURE}impacts.png",
-            caption="../report/impacts.rst",
-            category="Fits",
-            labels={
-                "figure": "impacts",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        prefit_pdf=f"{FIGURE}prefit.pdf",
-        postfit_pdf=f"{FIGURE}postfit.pdf",
-        pulls_pdf=f"{FIGURE}pulls.pdf",
-        correlation_pdf=f"{FIGURE}correlation.pdf",
-        impacts_pdf=f"{FIGURE}impacts.pdf",
+        **figures("prefit", "postfit", "pulls", "correlation", "impacts"),
     log:
         "<logs>/plot_fit/{signal}__{observable}.log",
     benchmark:

@@ -17,8 +17,8 @@ rule scan_likelihood:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        blind=BLIND,
-        seed=config["seed"],
+        blind=ANALYSIS.is_blind,
+        seed=ANALYSIS.seed,
         toys=2000,
         made_by=made_by("scan_likelihood"),
     message:
@@ -48,16 +48,8 @@ rule check_gradient:
         mem_mb=growing(3000),
         runtime=growing(20),
     params:
-        observable=observable_settings,
-        own_objective=own_objective if OWN_OBJECTIVES else {},
-        model=model_settings,
-        events=event_settings("training"),
-        contents=contents_of_events,
-        sizes=config["events"],
-        features=config["features"],
-        level=config["limits"]["level"],
-        seed=config["seed"],
-        histograms=config["workspace"]["histograms"],
+        **selection_settings("training"),
+        seed=ANALYSIS.seed,
         made_by=made_by("check_gradient"),
     message:
         "Checking the gradient of {wildcards.observable} for {wildcards.signal}"
@@ -69,39 +61,7 @@ rule plot_likelihood:
     input:
         "<results>/{signal}/{observable}/likelihood.json",
     output:
-        profile_png=report(
-            f"{FIGURE}profile.png",
-            caption="../report/profile.rst",
-            category="Likelihood",
-            labels={
-                "figure": "profile likelihood",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        contour_png=report(
-            f"{FIGURE}contour.png",
-            caption="../report/contour.rst",
-            category="Likelihood",
-            labels={
-                "figure": "contours",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        toys_png=report(
-            f"{FIGURE}toys.png",
-            caption="../report/toys.rst",
-            category="Likelihood",
-            labels={
-                "figure": "toys",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        profile_pdf=f"{FIGURE}profile.pdf",
-        contour_pdf=f"{FIGURE}contour.pdf",
-        toys_pdf=f"{FIGURE}toys.pdf",
+        **figures("profile", "contour", "toys"),
     log:
         "<logs>/plot_likelihood/{signal}__{observable}.log",
     benchmark:
@@ -126,17 +86,7 @@ rule plot_gradient:
     input:
         "<results>/{signal}/{observable}/gradient.json",
     output:
-        png=report(
-            f"{FIGURE}gradient.png",
-            caption="../report/gradient.rst",
-            category="Training",
-            labels={
-                "figure": "gradient",
-                "signal": "{signal}",
-                "observable": "{observable}",
-            },
-        ),
-        pdf=f"{FIGURE}gradient.pdf",
+        **figures("gradient"),
     log:
         "<logs>/plot_gradient/{signal}__{observable}.log",
     benchmark:

@@ -16,13 +16,10 @@ rule compute_limits:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        level=config["limits"]["level"],
-        histograms=config["workspace"]["histograms"],
-        model=model_settings,
-        postprocessing=POSTPROCESSING,
-        event_sets=event_sets,
-        scaled=event_sets_scaled,
-        blind=BLIND,
+        analysis=for_rules(parts.of_model, "limits"),
+        event_sets=of_hypothesis(FILES.templates),
+        scaled=of_hypothesis(FILES.templates_scaled_to_yield),
+        blind=ANALYSIS.is_blind,
         made_by=made_by("compute_limits"),
     message:
         "Computing limits of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
@@ -43,12 +40,12 @@ rule compute_floor:
         mem_mb=growing(3000),
         runtime=growing(60),
     params:
-        config=settings("samples", "systematics", "features", "limits"),
-        bins=sorted({o["bins"] for o in OBSERVABLES.values() if "bins" in o}),
+        analysis=parts.part(ANALYSIS, "samples", "systematics", "features", "limits"),
+        bins=sorted({o.bins for o in ANALYSIS.observables if hasattr(o, "bins")}),
         subsets={
-            name: systematics_of(config, name)
-            for name in OBSERVABLES
-            if systematics_of(config, name) != config["systematics"]
+            name: [s.name for s in ANALYSIS.systematics_of(name)]
+            for name in FILES.observables
+            if ANALYSIS.systematics_of(name) != ANALYSIS.systematics
         },
         made_by=made_by("compute_floor"),
     message:
@@ -59,52 +56,23 @@ rule compute_floor:
 
 rule compare_observables:
     input:
-        limits=all_results("limits.json"),
+        limits=FILES.of_seeds("limits.json"),
         floors=(
             expand(
                 "<results>/{signal}/floor.json",
-                signal=SIGNALS,
+                signal=ANALYSIS.signals,
             )
-            if HAS_FLOOR
+            if ANALYSIS.has_floor
             else []
         ),
     output:
-        comparison=report(
-            "<results>/comparison.csv",
-            caption="../report/comparison_table.rst",
-            category="Results",
-            labels={"figure": "all numbers", "signal": "all", "observable": "all"},
-        ),
-        summary=report(
-            "<results>/summary.txt",
-            caption="../report/summary.rst",
-            category="Results",
-            labels={"figure": "summary", "signal": "all", "observable": "all"},
-        ),
+        comparison=shown("<results>/comparison.csv", "comparison_table"),
+        summary=shown("<results>/summary.txt", "summary"),
         headline="<results>/headline.txt",
         first_page="<results>/table.rst",
-        table=report(
-            "<results>/table.csv",
-            caption="../report/table.rst",
-            category="Results",
-            labels={"figure": "table (CSV)", "signal": "all", "observable": "all"},
-        ),
-        markdown=report(
-            "<results>/table.md",
-            caption="../report/table.rst",
-            category="Results",
-            labels={
-                "figure": "table (Markdown)",
-                "signal": "all",
-                "observable": "all",
-            },
-        ),
-        latex=report(
-            "<results>/table.tex",
-            caption="../report/table.rst",
-            category="Results",
-            labels={"figure": "table (LaTeX)", "signal": "all", "observable": "all"},
-        ),
+        table=shown("<results>/table.csv", "table", "table (CSV)"),
+        markdown=shown("<results>/table.md", "table", "table (Markdown)"),
+        latex=shown("<results>/table.tex", "table", "table (LaTeX)"),
     log:
         "<logs>/compare_observables.log",
     benchmark:
@@ -116,8 +84,8 @@ rule compare_observables:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        baseline=BASELINE,
-        analysis=ANALYSIS,
+        baseline=ANALYSIS.baseline,
+        name=ANALYSIS.analysis,
         made_by=made_by("compare_observables"),
     message:
         "Comparing observables"

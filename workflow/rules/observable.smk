@@ -17,8 +17,7 @@ rule train_observable:
         mem_mb=growing(3000),
         runtime=growing(120),
     params:
-        **selection_settings(),
-        histograms=config["workspace"]["histograms"],
+        **selection_settings("training", "validation"),
         made_by=made_by("train_observable"),
     message:
         "Training {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
@@ -26,28 +25,36 @@ rule train_observable:
         "../scripts/train_observable.py"
 
 
+# What a profile sets for training, a GPU say, holds for these rules too, whose names it cannot know.
+PROFILED = workflow.resource_settings.overwrite_resources
+if "train_observable" in PROFILED:
+    for name in TOGETHER:
+        PROFILED.setdefault(
+            f"train_together_{underscored(name)}", PROFILED["train_observable"]
+        )
+
 # All seeds in one job: how many files that makes differs between observables, each has its rule.
 for name in TOGETHER:
 
     rule:
         name:
-            together_rule(name)
+            f"train_together_{underscored(name)}"
         input:
             unpack(events_of("training", "validation")),
         output:
             models=expand(
                 f"{RESULT}/model.safetensors",
-                seed=seeds_of(name),
+                seed=ANALYSIS.seeds(name),
                 allow_missing=True,
             ),
             histories=expand(
                 f"{RESULT}/history.csv",
-                seed=seeds_of(name),
+                seed=ANALYSIS.seeds(name),
                 allow_missing=True,
             ),
             snapshots=expand(
                 f"{RESULT}/snapshots.safetensors",
-                seed=seeds_of(name),
+                seed=ANALYSIS.seeds(name),
                 allow_missing=True,
             ),
         log:
@@ -62,8 +69,7 @@ for name in TOGETHER:
             mem_mb=growing(3000),
             runtime=growing(240),
         params:
-            **selection_settings(),
-            histograms=config["workspace"]["histograms"],
+            **selection_settings("training", "validation"),
             made_by=made_by("train_observable"),
         message:
             "Training all seeds of {wildcards.observable} for {wildcards.signal}"
@@ -74,7 +80,9 @@ for name in TOGETHER:
 rule optimise_edges:
     input:
         unpack(events_of("validation")),
-        model=source_model,
+        model=lambda wildcards: FILES.source_model(
+            wildcards.signal, wildcards.observable, wildcards.seed
+        ),
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
@@ -83,7 +91,7 @@ rule optimise_edges:
     benchmark:
         "<benchmarks>/optimise_edges/{signal}__{observable}__seed{seed}.tsv"
     wildcard_constraints:
-        observable=any_of(REBINNED),
+        observable=any_of(ANALYSIS.of_kind(Rebinned)),
     group:
         "limits"
     conda:
@@ -92,7 +100,7 @@ rule optimise_edges:
         mem_mb=growing(2000),
         runtime=growing(20),
     params:
-        **selection_settings(),
+        **selection_settings("validation"),
         made_by=made_by("optimise_edges"),
     message:
         "Optimising the edges of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
@@ -111,7 +119,7 @@ rule search_cuts:
     benchmark:
         "<benchmarks>/search_cuts/{signal}__{observable}__seed{seed}.tsv"
     wildcard_constraints:
-        observable=any_of(SEARCHED),
+        observable=any_of(ANALYSIS.of_kind(GridCuts)),
     group:
         "limits"
     conda:
@@ -120,7 +128,7 @@ rule search_cuts:
         mem_mb=growing(1500),
         runtime=growing(20),
     params:
-        **selection_settings(),
+        **selection_settings("training"),
         made_by=made_by("search_cuts"),
     message:
         "Trying all cuts of {wildcards.observable} for {wildcards.signal}"
@@ -137,7 +145,7 @@ rule bin_variable:
     benchmark:
         "<benchmarks>/bin_variable/{signal}__{observable}__seed{seed}.tsv"
     wildcard_constraints:
-        observable=any_of(VARIABLES),
+        observable=any_of(ANALYSIS.of_kind(VariableBins)),
     group:
         "limits"
     conda:
@@ -146,8 +154,7 @@ rule bin_variable:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        observable=observable_settings,
-        features=config["features"],
+        analysis=for_rules(parts.of_binning),
         made_by=made_by("bin_variable"),
     message:
         "Binning the variable of {wildcards.observable} for {wildcards.signal}"

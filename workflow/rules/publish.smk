@@ -1,25 +1,29 @@
 """What leaves the analysis: HEPData, likelihoods, numbers of a paper, one archive of all."""
 
 # What the observation is; nothing is observed in a blind analysis.
-OBSERVED = None if BLIND else "data" if FILES and not PSEUDO_DATA else "pseudo-data"
+OBSERVED = (
+    None
+    if ANALYSIS.is_blind
+    else "data" if ANALYSIS.observation.unblind else "pseudo-data"
+)
 PUBLICATION = "<results>/publication"
 
 
 # A target of its own: it is not part of a run.
 rule publish:
     input:
-        f"{PUBLICATION}/{ANALYSIS}.zip",
+        f"{PUBLICATION}/{ANALYSIS.analysis}.zip",
         f"{PUBLICATION}/submission.tar.gz",
         f"{PUBLICATION}/numbers.tex",
 
 
 rule pack_likelihoods:
     input:
-        selected=of_all_observables("selected.json"),
-        workspaces=all_results("workspace.json"),
-        limits=all_results("limits.json"),
-        backgrounds=patchsets("background_only.json"),
-        patchsets=patchsets(),
+        selected=FILES.of_observables("selected.json"),
+        workspaces=FILES.of_seeds("workspace.json"),
+        limits=FILES.of_seeds("limits.json"),
+        backgrounds=FILES.patchsets("background_only.json"),
+        patchsets=FILES.patchsets(),
     output:
         f"{PUBLICATION}/likelihoods.tar.gz",
     log:
@@ -34,7 +38,7 @@ rule pack_likelihoods:
         runtime=growing(5),
     params:
         observed=OBSERVED,
-        analysis=ANALYSIS,
+        name=ANALYSIS.analysis,
         made_by=made_by("pack_likelihoods"),
     message:
         "Packing the likelihoods"
@@ -44,12 +48,12 @@ rule pack_likelihoods:
 
 rule make_hepdata:
     input:
-        selected=of_all_observables("selected.json"),
-        limits=all_results("limits.json"),
-        workspaces=all_results("workspace.json"),
-        histograms=all_results("histograms.root"),
+        selected=FILES.of_observables("selected.json"),
+        limits=FILES.of_seeds("limits.json"),
+        workspaces=FILES.of_seeds("workspace.json"),
+        histograms=FILES.of_seeds("histograms.root"),
         likelihoods=f"{PUBLICATION}/likelihoods.tar.gz",
-        figures=all_figures("png"),
+        figures=FILES.figures("png"),
     output:
         f"{PUBLICATION}/submission.tar.gz",
     log:
@@ -63,10 +67,7 @@ rule make_hepdata:
         runtime=growing(20),
     params:
         observed=OBSERVED,
-        parameters=PARAMETERS,
-        regions=config["regions"],
-        histograms=config["workspace"]["histograms"],
-        analysis=ANALYSIS,
+        analysis=parts.part(ANALYSIS, "samples", "regions", "workspace"),
         made_by=made_by("make_hepdata"),
     message:
         "Making a submission to HEPData"
@@ -76,9 +77,9 @@ rule make_hepdata:
 
 rule write_numbers:
     input:
-        selected=of_all_observables("selected.json"),
-        limits=all_results("limits.json"),
-        workspaces=all_results("workspace.json"),
+        selected=FILES.of_observables("selected.json"),
+        limits=FILES.of_seeds("limits.json"),
+        workspaces=FILES.of_seeds("workspace.json"),
     output:
         f"{PUBLICATION}/numbers.tex",
     log:
@@ -92,9 +93,9 @@ rule write_numbers:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        config=config,
+        config=plain(ANALYSIS),
         observed=OBSERVED,
-        analysis=ANALYSIS,
+        name=ANALYSIS.analysis,
         made_by=made_by("write_numbers"),
     message:
         "Writing the numbers as macros of LaTeX"
@@ -110,15 +111,15 @@ rule pack_publication:
         ],
         tables=[f"<results>/{name}" for name in ("comparison.csv", "summary.txt")],
         config="<results>/config.yaml",
-        selected=of_all_observables("selected.json"),
-        limits=all_results("limits.json"),
-        models=all_results("model.safetensors"),
-        systematics=all_results("systematics.csv"),
-        workspaces=all_results("workspace.json"),
-        patchsets=patchsets("background_only.json") + patchsets(),
-        figures=all_figures("pdf"),
+        selected=FILES.of_observables("selected.json"),
+        limits=FILES.of_seeds("limits.json"),
+        models=FILES.of_seeds("model.safetensors"),
+        systematics=FILES.of_seeds("systematics.csv"),
+        workspaces=FILES.of_seeds("workspace.json"),
+        patchsets=FILES.patchsets("background_only.json") + FILES.patchsets(),
+        figures=FILES.figures("pdf"),
     output:
-        archive=f"{PUBLICATION}/{ANALYSIS}.zip",
+        archive=f"{PUBLICATION}/{ANALYSIS.analysis}.zip",
         manifest=f"{PUBLICATION}/manifest.json",
     log:
         "<logs>/pack_publication.log",

@@ -2,7 +2,7 @@ REPORT = Path(workflow.main_snakefile).parent / "workflow" / "report"
 # Captions and style are no code, and decide what is written all the same.
 TEXTS = digest({p.name: p.read_text() for p in sorted(REPORT.glob("*.[rc]s[ts]"))})
 # Made by make_report.
-PAGE = f"{FOLDER}/first_page.rst"
+PAGE = f"{ANALYSIS.folder}/first_page.rst"
 # Reports do not include files or foreign HTML, whatever a name in them may look like.
 os.environ.update(DOCUTILSCONFIG=str(REPORT / "docutils.conf"))
 
@@ -25,7 +25,7 @@ rule record_config:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        config=config,
+        config=plain(ANALYSIS),
         made_by=made_by("record_config"),
     message:
         "Writing down the configuration with all defaults"
@@ -36,12 +36,12 @@ rule record_config:
 # A target of its own because the report is made of it.
 rule results:
     input:
-        all_results_shown,
+        FILES.shown(),
 
 
 rule make_report:
     input:
-        all_results_shown,
+        FILES.shown(),
         config="<results>/config.yaml",
         headline="<results>/headline.txt",
         table="<results>/table.rst",
@@ -85,8 +85,8 @@ rule describe_results:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        config=config,
-        figures=lambda wildcards: all_figures("png")(wildcards) + animations(wildcards),
+        config=plain(ANALYSIS),
+        figures=FILES.figures("png") + FILES.animations(),
         captions=os.path.relpath(REPORT),
         texts=TEXTS,
         made_by=made_by("describe_results"),
@@ -98,10 +98,10 @@ rule describe_results:
 
 rule track_trainings:
     input:
-        models=all_results("model.safetensors"),
-        histories=all_results("history.csv"),
-        workspaces=all_results("workspace.json"),
-        limits=all_results("limits.json"),
+        models=FILES.of_seeds("model.safetensors"),
+        histories=FILES.of_seeds("history.csv"),
+        workspaces=FILES.of_seeds("workspace.json"),
+        limits=FILES.of_seeds("limits.json"),
     output:
         directory("<results>/mlflow"),
     log:
@@ -114,8 +114,7 @@ rule track_trainings:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        observables=OBSERVABLES,
-        analysis=ANALYSIS,
+        analysis=parts.part(ANALYSIS, "observables"),
         made_by=made_by("track_trainings"),
     message:
         "Writing the trainings as runs of MLflow"

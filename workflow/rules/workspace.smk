@@ -16,9 +16,7 @@ rule build_workspace:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        model=model_settings,
-        histograms=config["workspace"]["histograms"],
-        postprocessing=POSTPROCESSING,
+        analysis=for_rules(parts.of_model),
         made_by=made_by("build_workspace"),
     message:
         "Writing the workspace of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
@@ -47,8 +45,8 @@ rule write_patchset:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        parameters=PARAMETERS,
-        analysis=ANALYSIS,
+        name=ANALYSIS.analysis,
+        parameters={name: ANALYSIS.sample(name).parameters for name in ANALYSIS.signals},
         made_by=made_by("write_patchset"),
     message:
         "Writing the patchset of {wildcards.observable}"

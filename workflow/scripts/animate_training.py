@@ -1,5 +1,6 @@
 """Animate the training of the selected seed of an observable, on validation events."""
 
+from hone.analysis import Analysis
 from hone.events.load import load_set
 from hone.observable import load_observable
 from hone.reporting.figures.animation import animate_training
@@ -19,15 +20,14 @@ with job(snakemake):
         for paths in (inputs.models, inputs.snapshots, inputs.histories)
     )
     observable, settings = load_observable(model)
-    validation = load_set(
-        params.events, "validation", observable.features, inputs.surveys, params.sizes
-    )
+    analysis = Analysis.model_validate(params.analysis)
+    validation = load_set(analysis, params.files, "validation", inputs.surveys)
     film = make_film(
         load_snapshots(snapshots, observable),
-        settings["steps"],
+        settings.steps,
         validation,
-        processes(params.model, snakemake.wildcards.signal),
-        params.model["staterror"],
+        processes(analysis, snakemake.wildcards.signal),
+        analysis.workspace.staterror,
     )
     animation = animate_training(film, read_csv(history), snakemake.params.title)
     save_animation(animation, snakemake.output[0])

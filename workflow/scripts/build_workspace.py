@@ -1,19 +1,25 @@
 """Turn histograms into a pyhf workspace, and write down what every systematic does in it."""
 
-from hone.analysis.regions import channel_sizes
+from hone.analysis import Analysis
 from hone.running.files import write_csv, write_json
 from hone.running.script import job, log
+from hone.statmodel.channels import channel_sizes
 from hone.statmodel.postprocessing import Effect, postprocess
 from hone.statmodel.templates import read_histograms
 from hone.statmodel.workspace import build_workspace, processes
 
 with job(snakemake):
-    path, params = snakemake.input.histograms, snakemake.params
-    raw, edges = read_histograms(path, params.histograms)
+    path = snakemake.input.histograms
+    analysis = Analysis.model_validate(snakemake.params.analysis)
+    raw, edges = read_histograms(path, analysis.workspace.histograms)
     observed, _ = read_histograms(path, "observed")
-    channels = channel_sizes(edges, params.model["regions"])
+    channels = channel_sizes(edges, analysis.channels)
     samples, histograms, rows = postprocess(
-        processes(params.model, snakemake.wildcards.signal), raw, channels, **params.postprocessing
+        processes(analysis, snakemake.wildcards.signal),
+        raw,
+        channels,
+        analysis.smoothed,
+        analysis.workspace.pruning,
     )
     for row in rows:
         if row.pruned:
@@ -22,7 +28,7 @@ with job(snakemake):
     write_json(
         snakemake.output.workspace,
         build_workspace(
-            samples, histograms, observed["data"].values, params.model["staterror"], channels
+            samples, histograms, observed["data"].values, analysis.workspace.staterror, channels
         ),
     )
     write_csv(snakemake.output.systematics, [row._asdict() for row in rows], Effect._fields)

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 
+from hone.analysis import Analysis
 from hone.errors import InputError
 from hone.events.load import load_set
 from hone.observable import load_observable
@@ -18,22 +19,17 @@ from hone.training.step import Problem, draw_batch
 with job(snakemake) as provenance:
     setup_jax()
     params, choice = snakemake.params, snakemake.input.selected
-    name = params.observable["objective"]
+    analysis = Analysis.model_validate(params.analysis)
+    (observable,) = analysis.observables
+    name = observable.objective
     trained, saved = load_observable(selected(choice, snakemake.input.models))
-    training = load_set(
-        params.events, "training", params.features, snakemake.input.surveys, params.sizes
-    )
-    settings = Settings.of(
-        params.observable,
-        staterror=params.model["staterror"],
-        histograms=params.histograms,
-        evaluation_events=params.sizes["evaluation"],
-    )
+    training = load_set(analysis, params.files, "training", snakemake.input.surveys)
+    settings = Settings.of(analysis, observable)
     problem, data = Problem.of(
         settings,
-        processes(params.model, snakemake.wildcards.signal),
+        processes(analysis, snakemake.wildcards.signal),
         training,
-        resolve_objective(name, params.level, params.own_objective.get("folder", "")),
+        resolve_objective(name, analysis.limits.level, params.own_objective.get("folder", "")),
         trained.bins,
     )
     batch = draw_batch(data, settings.batch, jax.random.key(params.seed))
@@ -49,7 +45,7 @@ with job(snakemake) as provenance:
         {
             "seed": read_json(choice)["seed"],
             "objective_name": name,
-            "precision": saved.get("precision", "float64"),
+            "precision": getattr(saved, "precision", "float64"),
             **found,
             "reason": reason,
             "provenance": provenance,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hone.analysis.regions import regions_of
+from hone.analysis import Analysis
 from hone.events.check import check_inputs
 from hone.events.first_look import format_table, yields_table
 from hone.running.files import read_json, replacing, write_csv
@@ -17,7 +17,8 @@ with job(snakemake):
     rows = yields_table(surveys)
     table = format_table(rows)
     log.info("inputs:\n%s", table)
-    check_inputs(surveys, params.inputs["samples"], regions_of(params.inputs), params.batches)
+    analysis = Analysis.model_validate(params.analysis)
+    check_inputs(surveys, analysis.samples, analysis.channels, params.batches)
     write_csv(snakemake.output.csv, rows)
     with replacing(snakemake.output.txt) as partial:
         partial.write_text(table)

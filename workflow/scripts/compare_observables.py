@@ -24,7 +24,7 @@ with job(snakemake):
         (snakemake.output.latex, latex(table, floors)),
         (snakemake.output.headline, headline(table, floors)),
         (snakemake.output.first_page, results_table(table, floors)),
-        (snakemake.output.summary, summary(snakemake.params.analysis, rows, floors)),
+        (snakemake.output.summary, summary(snakemake.params.name, rows, floors)),
     ):
         with replacing(path) as partial:
             partial.write_text(text)

@@ -1,5 +1,6 @@
 """What no observable can beat, from the known densities."""
 
+from hone.analysis import Analysis
 from hone.errors import FitError
 from hone.results.floor import classifier_cls, figures_of_merit, fine_histograms
 from hone.running.files import write_json
@@ -8,11 +9,12 @@ from hone.statmodel.workspace import processes
 
 with job(snakemake) as provenance:
     setup_jax(brief=True)
-    config, level = snakemake.params.config, snakemake.params.config["limits"]["level"]
+    analysis = Analysis.model_validate(snakemake.params.analysis)
+    level = analysis.limits.level
 
     def floor_with(systematics):
         """Figures of merit with these systematics, or why there are none."""
-        chosen = {**config, "systematics": systematics}
+        chosen = analysis.model_copy(update={"systematics": systematics})
         samples = processes(chosen, snakemake.wildcards.signal)
         try:
             fine = fine_histograms(chosen, samples)
@@ -29,8 +31,9 @@ with job(snakemake) as provenance:
 
     # Observables with systematics of their own have floors of their own.
     own = {}
-    for name, chosen in snakemake.params.subsets.items():
-        known = next((n for n in own if snakemake.params.subsets[n] == chosen), None)
+    content = floor_with(analysis.systematics)
+    for name, names in snakemake.params.subsets.items():
+        known = next((n for n in own if snakemake.params.subsets[n] == names), None)
+        chosen = [s for s in analysis.systematics if s.name in names]
         own[name] = own[known] if known else floor_with(chosen)
-    content = floor_with(config["systematics"])
     write_json(snakemake.output[0], {**content, "of_observables": own, "provenance": provenance})

@@ -3,7 +3,7 @@
 import numpy as np
 import pyhf
 
-from hone.analysis.regions import channel_sizes
+from hone.analysis import Analysis
 from hone.errors import InputError, ModelError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
@@ -12,25 +12,28 @@ from hone.results.certify import certify
 from hone.results.limits import compute_limits, scan_cls, without_observation
 from hone.running.files import read_json, write_json
 from hone.running.script import job, setup_jax
+from hone.statmodel.channels import channel_sizes
 from hone.statmodel.postprocessing import postprocess
 from hone.statmodel.templates import read_histograms
 from hone.statmodel.workspace import build_workspace, processes, read_workspace
 
 with job(snakemake) as provenance:
     setup_jax(brief=True)
-    path, level = snakemake.input.workspace, snakemake.params.level
+    path, params = snakemake.input.workspace, snakemake.params
+    analysis = Analysis.model_validate(params.analysis)
+    level = analysis.limits.level
     oracle, observed = read_workspace(path)
-    templates, edges = read_histograms(snakemake.input.histograms, snakemake.params.histograms)
-    spec, settings = read_json(path), snakemake.params.model
-    channels = channel_sizes(edges, settings["regions"])
+    templates, edges = read_histograms(snakemake.input.histograms, analysis.workspace.histograms)
+    spec, channels = read_json(path), channel_sizes(edges, analysis.channels)
     samples, templates, _ = postprocess(
-        processes(settings, snakemake.wildcards.signal),
+        processes(analysis, snakemake.wildcards.signal),
         templates,
         channels,
-        **snakemake.params.postprocessing,
+        analysis.smoothed,
+        analysis.workspace.pruning,
     )
     data = read_histograms(snakemake.input.histograms, "observed")[0]["data"].values
-    if spec != build_workspace(samples, templates, data, settings["staterror"], channels):
+    if spec != build_workspace(samples, templates, data, analysis.workspace.staterror, channels):
         raise InputError(
             f"{path} is not what {snakemake.input.histograms} gives: one of them was changed or "
             "exchanged; remove both, and run Snakemake again"
@@ -40,7 +43,7 @@ with job(snakemake) as provenance:
     except ModelError as error:
         raise InputError(f"{path}: {error}") from error
     limits = compute_limits(model, observed, level)
-    if snakemake.params.blind:
+    if params.blind:
         limits = without_observation(limits)
     nominal = np.asarray(infer.nominal_asimov(model, 0.0))
     check = certify(model, oracle, nominal, observed, limits, level)
@@ -48,7 +51,7 @@ with job(snakemake) as provenance:
     upper = model.config.suggested_bounds()[model.config.poi_index][1]
     largest = min(1.3 * max(found, default=upper), upper)
     bare = nominal_without_staterror(
-        spec, samples, templates, level, snakemake.params.event_sets, snakemake.params.scaled
+        spec, samples, templates, level, params.event_sets, params.scaled
     )
     write_json(
         snakemake.output[0],
@@ -56,7 +59,7 @@ with job(snakemake) as provenance:
             **limits,
             "without_staterror": bare,
             "pyhf_check": check,
-            "scan": scan_cls(model, observed, largest, blind=snakemake.params.blind),
+            "scan": scan_cls(model, observed, largest, blind=params.blind),
             "provenance": {**provenance, "workspace": pyhf.utils.digest(spec)},
         },
     )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from hone.analysis import Analysis
 from hone.reporting.describe import describe, kind_of
 from hone.running.files import replacing
 from hone.running.script import job
@@ -14,7 +15,7 @@ with job(snakemake):
         if (path := Path(params.captions, f"{kind}.rst")).exists()
     }
     text = describe(
-        params.config,
+        Analysis.model_validate(params.config),
         Path(snakemake.input.summary).read_text(),
         params.figures,
         captions,

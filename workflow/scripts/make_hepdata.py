@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+from hone.analysis import Analysis
 from hone.errors import FitError
 from hone.reporting.publication.archive import write_tar
 from hone.reporting.publication.covariance import background_prediction
@@ -17,15 +18,16 @@ from hone.statmodel.templates import read_histograms
 with job(snakemake):
     setup_jax(brief=True)
     inputs, params = snakemake.input, snakemake.params
+    analysis = Analysis.model_validate(params.analysis)
     limits, workspaces, histograms = (
         selected_files(inputs.selected, paths)
         for paths in (inputs.limits, inputs.workspaces, inputs.histograms)
     )
     # What regions count that are not in the observable.
     axes = {
-        region["name"]: region.get("variable") or "Count"
-        for region in params.regions
-        if region["fit"] != "observable"
+        region.name: region.variable or "Count"
+        for region in analysis.regions
+        if not region.is_trained
     }
     results = []
     for (signal, observable), path in workspaces.items():
@@ -37,8 +39,8 @@ with job(snakemake):
         except FitError as error:
             prediction = str(error)
             log.warning("%s, %s: no covariance, %s", signal, observable, error)
-        templates, edges = read_histograms(histograms[place], params.histograms)
-        parameters = params.parameters[signal]
+        templates, edges = read_histograms(histograms[place], analysis.workspace.histograms)
+        parameters = analysis.sample(signal).parameters
         results.append(
             Result(
                 signal, observable, parameters, read_json(limits[place]), workspace, templates,
@@ -47,7 +49,7 @@ with job(snakemake):
         )  # fmt: skip
     submission, figures = make_submission(
         results,
-        snakemake.params.analysis,
+        analysis.analysis,
         params.observed,
         Path(inputs.likelihoods),
         [Path(figure) for figure in inputs.figures],

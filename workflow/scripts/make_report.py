@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from hone.analysis import Analysis
 from hone.errors import HoneError
 from hone.reporting.first_page import first_page
 from hone.reporting.report import how_it_was_made
@@ -16,7 +17,7 @@ from hone.running.script import job
 with job(snakemake):
     inputs, output = snakemake.input, snakemake.output
     page = first_page(
-        yaml.safe_load(Path(inputs.config).read_text()),
+        Analysis.model_validate(yaml.safe_load(Path(inputs.config).read_text())),
         Path(inputs.headline).read_text(),
         Path(inputs.table).read_text(),
         how_it_was_made(run_times(Path(output.report).parent / "benchmarks")),

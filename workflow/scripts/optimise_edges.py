@@ -1,5 +1,6 @@
 """Take a trained network and give it the best bin edges for an objective on validation events."""
 
+from hone.analysis import Analysis
 from hone.events.event_sets import scores_of
 from hone.events.load import load_set
 from hone.observable import load_observable, save_observable
@@ -13,24 +14,24 @@ with job(snakemake) as provenance:
     setup_jax()
     params = snakemake.params
     observable, settings = load_observable(snakemake.input.model)
-    validation = load_set(
-        params.events, "validation", observable.features, snakemake.input.surveys, params.sizes
-    )
-    name = params.observable.get("objective", "cls")
-    of_model = resolve_objective(name, params.level, params.own_objective.get("folder", ""))
+    analysis = Analysis.model_validate(params.analysis)
+    (rebinned,) = analysis.observables
+    validation = load_set(analysis, params.files, "validation", snakemake.input.surveys)
+    name, level = rebinned.objective or "cls", analysis.limits.level
+    of_model = resolve_objective(name, level, params.own_objective.get("folder", ""))
     assert of_model is not None, "the config allows no objective of events here"
     edges, objective, history = optimise_edges(
         scores_of(observable, validation),
         validation,
-        processes(params.model, snakemake.wildcards.signal),
-        params.observable["bins"],
-        params.model["staterror"],
+        processes(analysis, snakemake.wildcards.signal),
+        rebinned.bins,
+        analysis.workspace.staterror,
         of_model,
     )
     write_csv(snakemake.output.histories[0], history)
     save_observable(
         snakemake.output.models[0],
         observable.with_edges(edges),
-        {**settings, "edges": "equal"},
+        settings.model_copy(update={"edges": "equal", "bins": rebinned.bins}),
         {**provenance, "validation_objective": objective},
     )

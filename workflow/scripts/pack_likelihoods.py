@@ -17,7 +17,7 @@ with job(snakemake):
         refuse_foreign(path, limits[place])
     pairs = zip(map(Path, inputs.backgrounds), map(Path, inputs.patchsets), strict=True)
     content = likelihood_files(
-        snakemake.params.analysis,
+        snakemake.params.name,
         workspaces,
         {background.parent.name: (background, patchset) for background, patchset in pairs},
         snakemake.params.observed,

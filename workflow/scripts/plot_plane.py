@@ -1,6 +1,6 @@
 """Draw the planes of the features with the observable's contours, and the features' importance."""
 
-from hone.analysis.regions import regions_of
+from hone.analysis import Analysis
 from hone.events.first_events import few_events
 from hone.events.sources import sources
 from hone.observable import load_observable
@@ -18,11 +18,11 @@ with job(snakemake):
     importance = read_json(snakemake.input.importance)
     save(draw_importance(importance, name), [outputs.importance_png, outputs.importance_pdf])
     observable, _ = load_observable(selected(snakemake.input.selected, snakemake.input.models))
-    config, files = params.events["inputs"], params.events["files"]["evaluation"]
+    analysis = Analysis.model_validate(params.analysis)
     events = few_events(
-        sources(config, files),
+        sources(analysis, params.files["evaluation"]),
         observable.features,
-        regions_of(config),
+        analysis.channels,
         "evaluation",
         number=300,
     )

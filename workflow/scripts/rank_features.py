@@ -1,5 +1,6 @@
 """Find how much an observable owes to each of its features, on validation events."""
 
+from hone.analysis import Analysis
 from hone.events.load import load_set
 from hone.observable import load_observable
 from hone.results.selection import selected
@@ -13,10 +14,10 @@ with job(snakemake) as provenance:
     params = snakemake.params
     path = selected(snakemake.input.selected, snakemake.input.models)
     observable, _ = load_observable(path)
-    validation = load_set(
-        params.events, "validation", observable.features, snakemake.input.surveys, params.sizes
-    )
-    samples = processes(params.model, snakemake.wildcards.signal)
-    found = rank_features(observable, validation, samples, params.model["staterror"], params.seed)
+    analysis = Analysis.model_validate(params.analysis)
+    validation = load_set(analysis, params.files, "validation", snakemake.input.surveys)
+    samples = processes(analysis, snakemake.wildcards.signal)
+    staterror = analysis.workspace.staterror
+    found = rank_features(observable, validation, samples, staterror, params.seed)
     seed = read_json(snakemake.input.selected)["seed"]
     write_json(snakemake.output[0], {"seed": seed, **found, "provenance": provenance})

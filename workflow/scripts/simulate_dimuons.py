@@ -1,14 +1,17 @@
 """Collide protons, measure the muons, and write them as an ntuple."""
 
+from hone.analysis import Analysis
 from hone.events.dimuons import detect, simulate
 from hone.events.generate import seed_of
 from hone.events.rootfiles import write_ntuple
 from hone.running.script import job
 
 with job(snakemake) as provenance:
-    params = snakemake.params
+    analysis = Analysis.model_validate(snakemake.params.analysis)
+    template = analysis.template(snakemake.wildcards.template)
+    sample, variation = analysis.sample(template.sample), analysis.variation(template)
     # Variations are the same collisions, seen differently.
-    collisions = seed_of(params.seed, "dimuons", params.sample) % 900_000_000 + 1
-    momenta = simulate(params.dimuons, collisions)
-    events = detect(momenta, collisions, **params.variation)
+    collisions = seed_of(analysis.seed, "dimuons", sample.name) % 900_000_000 + 1
+    momenta = simulate(sample.dimuons, collisions)
+    events = detect(momenta, collisions, **(variation.muons() if variation else {}))
     write_ntuple(snakemake.output[0], events, provenance)

@@ -1,6 +1,6 @@
 """Read all events of a source once: how many there are, and what they weigh."""
 
-from hone.analysis.regions import regions_of
+from hone.analysis import Analysis
 from hone.events.sources import sources
 from hone.events.survey import survey
 from hone.running.files import write_json
@@ -8,8 +8,9 @@ from hone.running.script import job
 
 with job(snakemake) as provenance:
     params, name = snakemake.params, snakemake.wildcards.template
-    (source,) = sources(params.inputs, {name: snakemake.input})
-    found = survey(source, params.features, regions_of(params.inputs), "evaluation")
+    analysis = Analysis.model_validate(params.analysis)
+    (source,) = sources(analysis, {name: snakemake.input})
+    found = survey(source, analysis.features, analysis.channels, "evaluation")
     for entry in found["files"]:
         if entry["path"] in params.contents:
             entry["contents"] = params.contents[entry["path"]]

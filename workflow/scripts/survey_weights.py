@@ -1,6 +1,6 @@
 """Add up the varied weights of the events of a sample, in each region."""
 
-from hone.analysis.regions import regions_of
+from hone.analysis import Analysis
 from hone.events.sources import sources
 from hone.events.survey import survey_weights
 from hone.running.files import read_json, write_json
@@ -8,7 +8,8 @@ from hone.running.script import job
 
 with job(snakemake) as provenance:
     params, name = snakemake.params, snakemake.wildcards.template
-    (source,) = sources(params.inputs, {name: snakemake.input.files})
+    analysis = Analysis.model_validate(params.analysis)
+    (source,) = sources(analysis, {name: snakemake.input.files})
     factor = read_json(snakemake.input.survey)["factor"]
-    found = survey_weights(source, regions_of(params.inputs), factor)
+    found = survey_weights(source, analysis.channels, factor)
     write_json(snakemake.output[0], {"regions": found, "provenance": provenance})

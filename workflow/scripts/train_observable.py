@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hone.analysis.regions import regions_of
+from hone.analysis import Analysis
 from hone.events.check import check_inputs
 from hone.events.load import load_set, read_surveys
 from hone.observable import save_observable
@@ -15,15 +15,17 @@ from hone.training.objectives import resolve_objective
 with job(snakemake) as provenance:
     setup_jax()
     params, signal = snakemake.params, snakemake.wildcards.signal
-    observable, objective = params.observable, params.observable["objective"]
+    analysis = Analysis.model_validate(params.analysis)
+    (observable,) = analysis.observables
     models = [Path(path) for path in snakemake.output.models]
-    surveys, inputs = snakemake.input.surveys, params.events["inputs"]
-    batches = {snakemake.wildcards.observable: observable["batch"]}
-    check_inputs(read_surveys(surveys), inputs["samples"], regions_of(inputs), batches)
+    surveys = snakemake.input.surveys
+    batches = {observable.name: observable.batch}
+    check_inputs(read_surveys(surveys), analysis.samples, analysis.channels, batches)
     training, validation = (
-        load_set(params.events, events_set, params.features, surveys, params.sizes)
+        load_set(analysis, params.files, events_set, surveys)
         for events_set in ("training", "validation")
     )
+    level = analysis.limits.level
     # Beside the outputs, not one of them: Snakemake removes the outputs of a job that failed.
     checkpoint = Checkpoint(
         models[0].with_name("checkpoint.safetensors"),
@@ -35,20 +37,15 @@ with job(snakemake) as provenance:
         },
     )
     trained = train(
-        Settings.of(
-            observable,
-            staterror=params.model["staterror"],
-            histograms=params.histograms,
-            evaluation_events=params.sizes["evaluation"],
-        ),
+        Settings.of(analysis, observable),
         observable,
-        params.features,
-        processes(params.model, signal),
+        analysis.features,
+        processes(analysis, signal),
         training,
         validation,
         [int(path.parent.name.removeprefix("seed")) for path in models],
-        resolve_objective(objective, params.level, params.own_objective.get("folder", "")),
-        params.level,
+        resolve_objective(observable.objective, level, params.own_objective.get("folder", "")),
+        level,
         checkpoint,
     )
     outputs = zip(

@@ -16,6 +16,6 @@ with job(snakemake):
     for place, path in found.items():
         refuse_foreign(workspaces[place], path)
     limits = {place: read_json(path) for place, path in found.items()}
-    text = number_macros(limits, snakemake.params.analysis, digest(params.config), params.observed)
+    text = number_macros(limits, snakemake.params.name, digest(params.config), params.observed)
     with replacing(snakemake.output[0]) as partial:
         partial.write_text(text)

@@ -1,30 +1,8 @@
-"""The configuration of an analysis: its schema, its defaults, and what it says."""
+"""The analysis that a config describes: its settings, their defaults, and what they say."""
 
+from hone.analysis.analysis import Analysis
 from hone.analysis.check import checked_config
-from hone.analysis.contents import (
-    baseline,
-    event_files,
-    is_trained,
-    scaled_to_yield,
-    seeds,
-    signals,
-    systematics_of,
-    templates,
-)
 from hone.analysis.duplicates import refuse_duplicates
-from hone.analysis.schema import SCHEMA, load_schema
+from hone.analysis.templates import Template
 
-__all__ = [
-    "SCHEMA",
-    "baseline",
-    "checked_config",
-    "event_files",
-    "is_trained",
-    "load_schema",
-    "refuse_duplicates",
-    "scaled_to_yield",
-    "seeds",
-    "signals",
-    "systematics_of",
-    "templates",
-]
+__all__ = ["Analysis", "Template", "checked_config", "refuse_duplicates"]

@@ -1,20 +1,22 @@
 """A config as the workflow uses it: checked, with every default filled in."""
 
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from hone.analysis.analysis import Analysis
 from hone.analysis.contradictions import contradictions
 from hone.analysis.names import name_problems
-from hone.analysis.schema import load_schema, problems_with_schema, with_defaults
+from hone.analysis.settings import problems
 from hone.analysis.values import value_problems
 from hone.errors import ConfigError
 
 __all__ = ["checked_config"]
 
 
-def checked_config(config: dict[str, Any], folder: str | Path = "config") -> dict[str, Any]:
-    """A copy of ``config`` with every default filled in.
+def checked_config(config: dict[str, Any], folder: str | Path = "config") -> Analysis:
+    """The analysis that a config describes.
 
     Args:
         config: as read from YAML.
@@ -23,19 +25,19 @@ def checked_config(config: dict[str, Any], folder: str | Path = "config") -> dic
     Raises:
         ConfigError: lists every setting that is wrong, with what is allowed.
     """
-    schema = load_schema()
-    problems = list(value_problems(config)) or problems_with_schema(config, schema)
-    if not problems:
-        config = with_defaults(deepcopy(config), schema, schema)
+    _refuse(list(value_problems(config)))
+    try:
         # Written down, so that the record of a config means the same in another place.
-        config.setdefault("modules", str(folder))
-        reserved = schema["$defs"]["name"]["not"]["enum"]
-        problems = [
-            *name_problems(config, reserved),
-            *contradictions(config, config["modules"]),
-        ]
-    if problems:
+        analysis = Analysis.model_validate({"modules": str(folder), **config})
+    except ValidationError as error:
+        _refuse(list(dict.fromkeys(problems(error))))
+        raise
+    _refuse([*name_problems(analysis), *contradictions(analysis)])
+    return analysis
+
+
+def _refuse(found: list[str]) -> None:
+    if found:
         raise ConfigError(
-            "the configuration cannot be used:\n" + "\n".join(f"- {p}" for p in problems)
+            "the configuration cannot be used:\n" + "\n".join(f"- {text}" for text in found)
         )
-    return config

@@ -1,181 +1,281 @@
-"""What a schema cannot say: settings that contradict each other or name what is not there."""
+"""What no setting can say on its own: objects of an analysis that do not fit together."""
 
-import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from hone.analysis.contents import is_trained, signals
+from hone.analysis.analysis import Analysis, matching
+from hone.analysis.distributions import Block
 from hone.analysis.expressions import Expression
-from hone.analysis.inputs import input_problems
+from hone.analysis.fields import several
+from hone.analysis.observables import Network, Rebinned, Trained
 from hone.analysis.own_objective import find_function
+from hone.analysis.samples import (
+    DimuonSample,
+    FileSample,
+    GeneratedSample,
+    NtupleSample,
+    Sample,
+)
+from hone.analysis.systematics import SIDES, Lumi, Shapesys, ShapeVariation, Variation
 from hone.errors import InputError
 
-__all__ = ["contradictions"]
+__all__ = ["POI", "contradictions"]
+
+POI = "mu"
+"""The signal strength, in every workspace."""
 
 
-def contradictions(config: dict[str, Any], folder: str | Path) -> Iterator[str]:
-    """What a schema cannot say: names that refer to nothing, sizes that do not fit."""
-    samples = {s["name"]: s for s in config["samples"]}
+def contradictions(analysis: Analysis) -> Iterator[str]:
+    """Every contradiction, with the setting and what is allowed."""
+    yield from _of_samples(analysis)
+    yield from _of_observation(analysis)
+    yield from _of_features(analysis)
+    yield from _of_regions(analysis)
+    yield from _of_systematics(analysis)
+    yield from _of_normfactors(analysis)
+    yield from _of_observables(analysis)
+    yield from _of_studies(analysis)
+
+
+def _of_samples(analysis: Analysis) -> Iterator[str]:
     for process in ("signal", "background"):
-        if process not in {s["process"] for s in samples.values()}:
+        if process not in {s.process for s in analysis.samples}:
             yield f"samples: there is no sample of process {process!r}"
-    yield from _distribution_problems(config)
-    yield from input_problems(config)
-    injected = config["observation"].get("signal")
-    if injected is not None and injected not in signals(config):
+    if len({isinstance(s, NtupleSample) for s in analysis.simulated}) > 1:
+        yield "samples: some have files and some a distribution; an analysis has either"
+    data = [s.name for s in analysis.samples if s.is_data]
+    if len(data) > 1:
+        yield f"samples: {', '.join(data)} are all of process data; list all files in one sample"
+    for i, sample in enumerate(analysis.samples):
+        if isinstance(sample, FileSample):
+            yield from (f"samples[{i}].files: {p}" for p in _of_files(sample.files))
+        if isinstance(sample, NtupleSample) and sample.cross_section and not analysis.luminosity:
+            yield (
+                f"samples[{i}].cross_section: needs the luminosity of the analysis (luminosity, "
+                "in 1/fb)"
+            )
+    points = [tuple(sorted(s.parameters.items())) for s in analysis.samples if s.is_signal]
+    if len({tuple(name for name, _ in point) for point in points}) > 1:
+        yield "samples: all signals must have the same parameters, or none"
+    if any(points) and len(set(points)) < len(points):
+        yield "samples: two signals have the same parameters"
+    if analysis.split.training + analysis.split.validation >= 1:
+        yield "split: training and validation leave no events for evaluation; their sum must be < 1"
+
+
+def _of_files(patterns: str | list[str]) -> Iterator[str]:
+    for pattern in several(patterns):
+        if not matching(pattern):
+            where = "" if Path(pattern).is_absolute() else f" in {Path.cwd()}"
+            file, _, tree = pattern.rpartition(":")
+            hint = f"; the tree of a file is named apart, tree: {tree}" if matching(file) else ""
+            yield f"no file matches {pattern!r}{where}{hint}"
+    for path in matching(patterns):
+        if "{" in path or "}" in path:
+            yield f"{path}: Snakemake takes braces for something else; rename the file"
+    times = Counter(p for pattern in several(patterns) for p in matching(pattern))
+    for path, number in times.items():
+        if number > 1:
+            yield f"{path} is listed more than once: its events would count twice"
+
+
+def _of_observation(analysis: Analysis) -> Iterator[str]:
+    observation = analysis.observation
+    if observation.unblind and not analysis.data:
+        yield "observation.unblind: there is no sample of process data to be unblinded"
+    if observation.pseudo_data:
+        if not analysis.has_ntuples:
+            yield "observation.pseudo_data: generated events always have pseudo-data; remove it"
+        if observation.unblind:
+            yield "observation.pseudo_data: unblind counts the data; set one of both"
+    if observation.signal not in (None, *analysis.signals):
         yield (
-            f"observation.signal: there is no signal {injected!r}; "
-            f"signals are {', '.join(signals(config))}"
+            f"observation.signal: there is no signal {observation.signal!r}; "
+            f"signals are {', '.join(analysis.signals)}"
         )
-    for i, observable in enumerate(config["observables"]):
-        for key, problem in _observable_problems(config, observable, folder):
-            yield f"observables[{i}].{key}: {problem}"
-    by_name = {o["name"]: o for o in config["observables"]}
-    for i, study in enumerate(config["studies"]):
-        for name in study["observables"]:
+
+
+def _of_features(analysis: Analysis) -> Iterator[str]:
+    branches = set()
+    if not analysis.features:
+        yield "features: [] must have at least this many entries: 1"
+    for i, text in enumerate(analysis.features):
+        try:
+            branches |= set(Expression(text).branches)
+        except InputError as error:
+            yield f"features[{i}]: {error}"
+    densities: list[tuple[str, list[Block]]] = [
+        (f"samples[{i}].distribution", s.distribution)
+        for i, s in enumerate(analysis.samples)
+        if isinstance(s, GeneratedSample)
+    ]
+    for i, systematic in enumerate(analysis.systematics):
+        if isinstance(systematic, ShapeVariation):
+            sides = {side: systematic.side(side) for side in SIDES}
+            densities += [
+                (f"systematics[{i}].{side}", blocks)
+                for side, blocks in sides.items()
+                if isinstance(blocks, list)
+            ]
+    for where, blocks in densities:
+        variables = {name for block in blocks for name in block.variables}
+        for missing in sorted(branches - variables):
+            yield f"{where}: the feature {missing!r} is not among its variables"
+
+
+def _of_regions(analysis: Analysis) -> Iterator[str]:
+    if analysis.regions and not any(r.is_trained for r in analysis.regions):
+        yield "regions: none has fit: observable, so that there is nothing to train for"
+
+
+def _of_systematics(analysis: Analysis) -> Iterator[str]:
+    samples = {s.name: s for s in analysis.simulated}
+    regions = [r.name for r in analysis.regions]
+    seen: dict[tuple[str, str, str], int] = {}
+    for i, systematic in enumerate(analysis.systematics):
+        where = f"systematics[{i}]"
+        for region in systematic.regions or []:
+            if region not in regions:
+                yield (
+                    f"{where}.regions: there is no region {region!r}; regions are "
+                    f"{', '.join(regions) or '(none)'}"
+                )
+        for name in systematic.samples:
+            if name not in samples:
+                yield (
+                    f"{where}.sample: there is no sample {name!r}; samples are {', '.join(samples)}"
+                )
+                continue
+            key = (systematic.name, systematic.type, name)
+            if key in seen:
+                yield (
+                    f"{where}: the name {systematic.name!r} is used more than once for a "
+                    f"{systematic.type} of {name!r} (systematics[{seen[key]}])"
+                )
+            seen[key] = i
+            if isinstance(systematic, ShapeVariation):
+                yield from _of_variation(where, systematic, samples[name])
+        if isinstance(systematic, Lumi):
+            if systematic.name != "lumi":
+                yield f"{where}.name: pyhf wants a lumi to be named 'lumi', not {systematic.name!r}"
+        elif _is_taken(systematic.name):
+            yield f"{where}.name: {systematic.name!r} is the name of another parameter"
+        acting = systematic.regions or regions or [""]
+        if isinstance(systematic, Shapesys) and max(len(systematic.samples), len(acting)) > 1:
+            yield (
+                f"{where}: a shapesys is of one sample in one region (sample, regions); "
+                "use an entry with a name of its own for each"
+            )
+    if len({s.uncertainty for s in analysis.systematics if isinstance(s, Lumi)}) > 1:
+        yield "systematics: entries of lumi have different uncertainties; there is one luminosity"
+    for name, entries in itertools.groupby(
+        sorted(analysis.systematics, key=lambda s: s.name), key=lambda s: s.name
+    ):
+        kinds = {s.type: s for s in entries}
+        if len(kinds) > 1 and not all(s.can_be_pruned for s in kinds.values()):
+            yield (
+                f"systematics: {name!r} is of types {' and '.join(sorted(kinds))}; only a histosys "
+                "and a normsys can share a parameter"
+            )
+
+
+def _is_taken(name: str) -> bool:
+    return name in (POI, "lumi") or name.startswith("staterror_")
+
+
+def _of_variation(where: str, systematic: ShapeVariation, sample: Sample) -> Iterator[str]:
+    """Whether the sides of a systematic fit the sample."""
+    for side in SIDES:
+        given = systematic.side(side)
+        here = f"{where}.{side}"
+        if given is None:
+            continue
+        if len(systematic.samples) > 1 and not (
+            isinstance(given, Variation) and not given.has_events
+        ):
+            yield f"{here}: varied events belong to one sample; use an entry for each"
+        if not isinstance(given, Variation):
+            if isinstance(sample, NtupleSample):
+                yield (
+                    f"{here}: a distribution cannot vary the events of files; give files, a tree "
+                    "or a weight"
+                )
+            continue
+        if given.muon_scale is not None or given.muon_resolution is not None:
+            if not isinstance(sample, DimuonSample):
+                yield f"{here}: only dimuons have muons to be varied"
+        elif given.files is not None or given.tree is not None:
+            if not isinstance(sample, FileSample):
+                yield f"{here}: the events of {sample.name!r} are not in files"
+            yield from (f"{here}.files: {problem}" for problem in _of_files(given.files or []))
+        for key in ("normalise", "sum_of_weights"):
+            useful = isinstance(sample, NtupleSample) and sample.is_normalised
+            if getattr(given, key) is not None and not useful:
+                yield f"{here}.{key}: is of no use: the sample has no yield or cross_section"
+
+
+def _of_normfactors(analysis: Analysis) -> Iterator[str]:
+    taken = {s.name for s in analysis.systematics}
+    backgrounds = [s.name for s in analysis.simulated if not s.is_signal]
+    for i, factor in enumerate(analysis.normfactors):
+        if factor.name in taken or _is_taken(factor.name):
+            yield f"normfactors[{i}].name: {factor.name!r} is the name of another parameter"
+        for name in factor.samples:
+            if name not in backgrounds:
+                yield (
+                    f"normfactors[{i}].sample: there is no background {name!r}; backgrounds are "
+                    f"{', '.join(backgrounds)}"
+                )
+
+
+def _of_observables(analysis: Analysis) -> Iterator[str]:
+    networks = analysis.of_kind(Network)
+    systematics = list(dict.fromkeys(s.name for s in analysis.systematics))
+    if not analysis.observables:
+        yield "observables: [] must have at least this many entries: 1"
+    for i, observable in enumerate(analysis.observables):
+        where = f"observables[{i}]"
+        if isinstance(observable, Rebinned) and observable.source not in networks:
+            yield (
+                f"{where}.source: there is no network {observable.source!r}; "
+                f"networks are {', '.join(networks) or '(none)'}"
+            )
+        objective = getattr(observable, "objective", None) or ""
+        if ":" in objective:
+            problem = find_function(objective, analysis.modules or "")
+            if problem:
+                yield f"{where}.objective: {problem}"
+        for name in observable.systematics or []:
+            if name not in systematics:
+                yield (
+                    f"{where}.systematics: there is no systematic {name!r}; systematics are "
+                    f"{', '.join(systematics) or '(none)'}"
+                )
+        for key, name in observable.variables.items():
+            if name not in analysis.features:
+                yield (
+                    f"{where}.{key}: there is no feature {name!r}; features are "
+                    f"{', '.join(analysis.features)}"
+                )
+        if isinstance(observable, Trained) and observable.batch > analysis.events.training:
+            yield (
+                f"{where}.batch: {observable.batch} events are more than the "
+                f"{analysis.events.training} of events.training"
+            )
+
+
+def _of_studies(analysis: Analysis) -> Iterator[str]:
+    by_name = {o.name: o for o in analysis.observables}
+    for i, study in enumerate(analysis.studies):
+        for name in study.observables:
             if name not in by_name:
                 yield (
                     f"studies[{i}].observables: there is no observable {name!r}; "
                     f"observables are {', '.join(by_name)}"
                 )
-            elif not isinstance(by_name[name].get(study["against"]), int | float):
+            elif not isinstance(getattr(by_name[name], study.against, None), int | float):
                 yield (
-                    f"studies[{i}].against: the observable {name!r} has no number "
-                    f"{study['against']!r}"
+                    f"studies[{i}].against: the observable {name!r} has no number {study.against!r}"
                 )
-
-
-_CLASSIFIERS = ("bce", "bce_augmented")
-
-
-def _observable_problems(
-    config: dict[str, Any], observable: dict[str, Any], folder: str | Path
-) -> Iterator[tuple[str, str]]:
-    """Settings of an observable that contradict each other or the rest, with what is wrong."""
-    kind, objective = observable["kind"], observable.get("objective", "")
-    networks = [o["name"] for o in config["observables"] if o["kind"] == "network"]
-    if kind == "rebinned" and observable["source"] not in networks:
-        yield (
-            "source",
-            f"there is no network {observable['source']!r}; "
-            f"networks are {', '.join(networks) or '(none)'}",
-        )
-    if ":" in objective:
-        problem = find_function(objective, folder)
-        if problem:
-            yield "objective", problem
-    if objective in _CLASSIFIERS:
-        if kind != "network" or "cuts" in observable:
-            what = f"of kind {kind}" if kind != "network" else "with cuts"
-            yield (
-                "objective",
-                f"{objective} trains a classifier, which an observable {what} is not; use an "
-                "objective of the likelihood or of counts, such as cls or z_a",
-            )
-        if observable.get("edges") == "learned":
-            yield "edges", f"{objective} does not depend on edges; use a rebinned observable"
-        for key in ("minimum_background", "maximum_mc_error"):
-            if observable.get(key):
-                yield key, f"{objective} does not see the bins; use another objective"
-    names = [s["name"] for s in config["systematics"]]
-    for name in observable.get("systematics", []):
-        if name not in names:
-            yield (
-                "systematics",
-                f"there is no systematic {name!r}; systematics are {', '.join(names) or '(none)'}",
-            )
-    for i, cut in enumerate(observable.get("cuts", [])):
-        if cut["variable"] not in config["features"]:
-            yield f"cuts[{i}].variable", _no_feature(config, cut["variable"])
-    if kind == "variable" and observable["variable"] not in config["features"]:
-        yield "variable", _no_feature(config, observable["variable"])
-    if observable.get("search") == "grid":
-        combinations = observable["points"] ** len(observable["cuts"])
-        if combinations > 1_000_000:
-            yield "points", f"{combinations} combinations are more than a million; use fewer points"
-    if isinstance(observable.get("edges"), list):
-        yield from _edge_problems(observable)
-    for key in ("bandwidth", "temperature"):
-        numbers = observable.get(key, [])
-        if observable.get("smoothing") == "learned" and (
-            len(numbers) < 2 or numbers[0] <= numbers[-1]
-        ):
-            yield key, "smoothing learned needs a start and, below it, a smallest value"
-    if is_trained(observable):
-        yield from _training_problems(config, observable)
-
-
-def _edge_problems(observable: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    edges = observable["edges"]
-    if any(b <= a for a, b in itertools.pairwise(edges)):
-        yield "edges", f"{edges} must rise"
-    if observable["kind"] == "network":
-        if (edges[0], edges[-1]) != (0, 1):
-            yield "edges", f"{edges} are out of range: a network's edges go from 0 to 1"
-        if len(edges) != observable["bins"] + 1:
-            yield "edges", f"{len(edges)} edges do not make {observable['bins']} bins (bins)"
-
-
-def _training_problems(
-    config: dict[str, Any], observable: dict[str, Any]
-) -> Iterator[tuple[str, str]]:
-    batch, steps = observable["batch"], observable["steps"]
-    if batch > config["events"]["training"]:
-        yield (
-            "batch",
-            f"{batch} events are more than the {config['events']['training']} of events.training",
-        )
-    if batch % observable["accumulate"]:
-        yield "accumulate", f"the batch of {batch} is not a multiple of {observable['accumulate']}"
-    if observable["validate_every"] > steps:
-        yield "validate_every", f"must be at most steps ({steps})"
-
-
-def _no_feature(config: dict[str, Any], name: str) -> str:
-    return f"there is no feature {name!r}; features are {', '.join(config['features'])}"
-
-
-def _distribution_problems(config: dict[str, Any]) -> Iterator[str]:
-    places = [
-        (f"samples[{i}].distribution", s["distribution"])
-        for i, s in enumerate(config["samples"])
-        if "distribution" in s
-    ]
-    for i, systematic in enumerate(config["systematics"]):
-        places += [
-            (f"systematics[{i}].{side}", systematic[side])
-            for side in ("up", "down")
-            if isinstance(systematic.get(side), list)
-        ]
-    features = set()
-    for text in config["features"]:
-        with contextlib.suppress(InputError):  # said by input_problems
-            features |= set(Expression(text).branches)
-    for where, blocks in places:
-        variables = [v for block in blocks for v in block["variables"]]
-        if len(set(variables)) != len(variables):
-            yield f"{where}: a variable appears in more than one block"
-        for missing in sorted(features - set(variables)):
-            yield f"{where}: the feature {missing!r} is not among its variables"
-        for k, block in enumerate(blocks):
-            if block["kind"] == "exponential":
-                continue
-            size = len(block["variables"])
-            covariance = block["covariance"]
-            key, means = (
-                ("means", block["means"]) if "means" in block else ("mean", [block["mean"]])
-            )
-            if any(len(mean) != size for mean in means):
-                yield f"{where}[{k}].{key}: needs {size} numbers, one per variable"
-            elif [len(row) for row in covariance] != [size] * size:
-                yield f"{where}[{k}].covariance: needs {size} rows of {size} numbers"
-            elif not _positive_definite(np.array(covariance)):
-                yield f"{where}[{k}].covariance: must be symmetric and positive definite"
-
-
-def _positive_definite(matrix: np.ndarray) -> bool:
-    return np.array_equal(matrix, matrix.T) and bool((np.linalg.eigvalsh(matrix) > 0).all())

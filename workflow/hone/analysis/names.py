@@ -4,28 +4,29 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
-from hone.analysis.contents import signals
+from hone.analysis.analysis import Analysis
+from hone.analysis.fields import RESERVED
 from hone.analysis.short_names import letters, underscored
 
 __all__ = ["name_problems"]
 
-_LISTS = ("samples", "regions", "systematics", "normfactors", "observables", "studies")
 
-
-def name_problems(config: dict[str, Any], reserved: Iterable[str]) -> Iterator[str]:
-    """Names that are equal, too much alike or reserved, each with what is wrong.
-
-    Args:
-        config: valid by the schema, with all defaults.
-        reserved: names of folders beside those of the signals.
-    """
-    names = {key: [entry["name"] for entry in config[key]] for key in _LISTS}
-    for key, of_list in {"analysis": [config["analysis"]], **names}.items():
+def name_problems(analysis: Analysis) -> Iterator[str]:
+    """Names that are equal, too much alike or reserved, each with what is wrong."""
+    names = {
+        "samples": [s.name for s in analysis.samples],
+        "regions": [r.name for r in analysis.regions],
+        "systematics": [s.name for s in analysis.systematics],
+        "normfactors": [f.name for f in analysis.normfactors],
+        "observables": [o.name for o in analysis.observables],
+        "studies": [s.name for s in analysis.studies],
+    }
+    for key, of_list in {"analysis": [analysis.analysis], **names}.items():
         for name in dict.fromkeys(of_list):
             # Entries of systematics with one name share a parameter.
             if of_list.count(name) > 1 and key != "systematics":
                 yield f"{key}: the name {name!r} is used more than once"
-            if name.casefold() in reserved:
+            if name.casefold() in RESERVED:
                 yield f"{key}: {name!r} is reserved, whatever its capitals; choose another name"
     parameters = [*names.pop("systematics"), *names.pop("normfactors")]
     alike = [
@@ -34,8 +35,8 @@ def name_problems(config: dict[str, Any], reserved: Iterable[str]) -> Iterator[s
         for where, of_list in {**names, "systematics and normfactors": parameters}.items()
         for one, other in _same(of_list, lambda name: underscored(name).casefold())
     ]
-    yield from alike or _same_macros(signals(config), names["observables"])
-    if config["tracking"] == "mlflow" and config["analysis"] == "Default":
+    yield from alike or _same_macros(analysis.signals, names["observables"])
+    if analysis.tracking == "mlflow" and analysis.analysis == "Default":
         yield "analysis: MLflow has an experiment 'Default' already; choose another name"
 
 

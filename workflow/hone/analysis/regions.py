@@ -1,30 +1,46 @@
 """Regions of an analysis: which events they hold, and what is fitted there."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Literal, Self
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from pydantic import model_validator
 
-from hone.statmodel.templates import Histogram
+from hone.analysis.fields import Edges, ExpressionText, Name
+from hone.analysis.settings import Settings, refuse
 
-__all__ = ["ONE_REGION", "Channels", "Region", "channel_sizes", "regions_of"]
+__all__ = ["ONE_REGION", "Region"]
 
 
-@dataclass(frozen=True)
-class Region:
+class Region(Settings):
     """A selection of events, and their histogram: a channel of the likelihood."""
 
-    name: str
-    selection: str = ""
-    """Expression that is true for its events; all events if empty."""
-    fit: str = "observable"
-    """``observable``, ``variable`` or ``count``."""
-    variable: str = ""
-    edges: tuple[float, ...] = ()
+    name: Name
+    """Name of the region, and of its channel in the workspace."""
+    selection: ExpressionText | None = None
+    """Expression of branches that is true for the region's events, e.g.
+    `(mass > 110) & (mass < 140)`; an integer is true where it is not 0, and `~flag` where a flag of
+    0 and 1 is 0. All events if not given."""
+    fit: Literal["observable", "variable", "count"]
+    """What is fitted there: the observable (the training sees these events), a binned `variable`,
+    or the number of events. Training sees the histograms of all regions."""
+    variable: ExpressionText | None = None
+    """(fit variable) Expression of branches."""
+    edges: Edges | None = None
+    """(fit variable) Rising bin edges; the outermost bins take what lies beyond."""
+
+    @model_validator(mode="after")
+    def _of_a_variable(self) -> Self:
+        for key in ("variable", "edges"):
+            given = getattr(self, key) is not None
+            if self.fit == "variable" and not given:
+                raise refuse(f"{key!r} is missing")
+            if self.fit != "variable" and given:
+                raise refuse(f"{key!r} does not apply to fit: {self.fit}; remove it")
+        return self
+
+    def __hash__(self) -> int:
+        # A list of edges has none; regions are among the static arguments of compiled functions.
+        return hash(self.name)
 
     @property
     def is_trained(self) -> bool:
@@ -33,98 +49,9 @@ class Region:
 
     @property
     def fixed_edges(self) -> np.ndarray:
-        """Edges of a histogram that does not depend on the observable."""
-        return np.array(self.edges if self.fit == "variable" else (0.0, 1.0))
+        """Edges of a histogram that does not depend on the observable (B + 1,)."""
+        return np.array(self.edges or (0.0, 1.0))
 
 
-ONE_REGION = (Region("signal_region"),)
+ONE_REGION = Region(name="signal_region", fit="observable")
 """All events, in the observable: what an analysis without ``regions`` has."""
-
-
-def regions_of(config: Mapping[str, Any]) -> tuple[Region, ...]:
-    """The regions of a checked config, sorted by name as pyhf sorts channels."""
-    found = [
-        Region(**{**region, "edges": tuple(region.get("edges", ()))})
-        for region in config.get("regions", [])
-    ]
-    return tuple(sorted(found, key=lambda region: region.name)) or ONE_REGION
-
-
-def channel_sizes(
-    edges: Mapping[str, np.ndarray], regions: Sequence[Mapping[str, Any]]
-) -> dict[str, int]:
-    """Number of bins of each channel, from bin edges by region as histograms have them.
-
-    Args:
-        edges: of each region; one region alone has no name there.
-        regions: of the config.
-    """
-    alone = regions[0]["name"] if regions else ONE_REGION[0].name
-    return {name or alone: len(of_region) - 1 for name, of_region in edges.items()}
-
-
-@dataclass(frozen=True)
-class Channels:
-    """The histograms of all regions side by side, in pyhf's order.
-
-    Sizes: R regions with the observable, b bins of it, F bins of all other regions, B = R b + F.
-    """
-
-    regions: tuple[Region, ...] = ONE_REGION
-    observable_bins: int = 1
-
-    @cached_property
-    def sizes(self) -> dict[str, int]:
-        """Number of bins of each channel."""
-        return {
-            r.name: self.observable_bins if r.is_trained else len(r.fixed_edges) - 1
-            for r in self.regions
-        }
-
-    def edges(self, of_observable: np.ndarray) -> dict[str, np.ndarray]:
-        """Bin edges of each channel."""
-        return {r.name: of_observable if r.is_trained else r.fixed_edges for r in self.regions}
-
-    @cached_property
-    def trained(self) -> tuple[Region, ...]:
-        """Regions with the observable; events carry their place in this list."""
-        return tuple(r for r in self.regions if r.is_trained)
-
-    @cached_property
-    def fixed(self) -> tuple[Region, ...]:
-        """All other regions."""
-        return tuple(r for r in self.regions if not r.is_trained)
-
-    @cached_property
-    def _order(self) -> np.ndarray:
-        """Place of each bin among those of the trained regions, then those of the fixed ones."""
-        starts, position = {}, 0
-        for region in (*self.trained, *self.fixed):
-            starts[region.name] = position
-            position += self.sizes[region.name]
-        return np.concatenate([starts[n] + np.arange(size) for n, size in self.sizes.items()])
-
-    def joined(
-        self, trained: Sequence[Histogram] | Histogram, fixed: Sequence[Histogram]
-    ) -> Histogram:
-        """One histogram (B,) of those of the trained regions and those of the fixed ones.
-
-        Args:
-            trained: one for each region with the observable (b,), or all of these in one (R b,).
-            fixed: one for each other region.
-        """
-        parts = [trained] if isinstance(trained, Histogram) else list(trained)
-        parts += fixed
-        if len(parts) == 1 and len(self.trained) == 1:
-            return parts[0]
-        module = np if all(isinstance(p.values, np.ndarray) for p in parts) else jnp
-        return Histogram(*(module.concatenate([p[k] for p in parts])[self._order] for k in (0, 1)))
-
-    def shares(
-        self, shares: Float[Array, "N b"], place: Float[Array, " N"] | None
-    ) -> Float[Array, "N R*b"]:
-        """Shares in the bins of all trained regions, for events with a place among these."""
-        if place is None:
-            return shares
-        inside = place[:, None] == np.arange(len(self.trained))
-        return (inside[:, :, None] * shares[:, None, :]).reshape(len(shares), -1)

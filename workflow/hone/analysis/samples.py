@@ -1,49 +1,156 @@
-"""What samples and systematics of a checked config are."""
+"""The samples of an analysis: physics processes, and where their events come from."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
 
-__all__ = ["affected", "has_events", "has_own_normalisation", "is_ntuple", "varied_weights"]
+from annotated_types import Ge
+from pydantic import Field, model_validator
 
+from hone.analysis.distributions import Distribution
+from hone.analysis.fields import ExpressionText, Files, Name
+from hone.analysis.settings import AsWhole, Family, Positive, Settings, refuse
 
-def is_ntuple(sample: Mapping[str, Any]) -> bool:
-    """Whether a sample's events are ntuples: the user's own files, or collisions made as such."""
-    return "files" in sample or "dimuons" in sample
-
-
-def affected(systematic: Mapping[str, Any]) -> list[str]:
-    """Names of the samples that a systematic varies, or a normfactor scales."""
-    found = systematic["sample"]
-    return [found] if isinstance(found, str) else list(found)
+__all__ = ["DimuonSample", "Dimuons", "FileSample", "GeneratedSample", "NtupleSample", "Sample"]
 
 
-def has_events(systematic: Mapping[str, Any], side: str) -> bool:
-    """Whether a side (``up`` or ``down``) has events of its own, not only other weights."""
-    if systematic["type"] not in ("histosys", "shapesys") or side not in systematic:
-        return False
-    variation = systematic[side]
-    return not isinstance(variation, Mapping) or set(variation) != {"weight"}
+class Sample(Family):
+    """A physics process."""
+
+    name: Name
+    """Name of the sample, as in file names and in the workspace."""
+    process: Literal["signal", "background", "data"]
+    """`signal` is scaled by the signal strength. `data` are the observed events (with `files`;
+    looked at only with `observation.unblind`)."""
+    parameters: dict[Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")], float] = Field({})
+    """(signal) What tells hypotheses apart, e.g. `{mass: 600}`: with several signals, limits are
+    drawn against the first that varies, if it alone tells them apart, and with two that vary in
+    their plane; the patchset has them as labels."""
+    yield_: Positive | None = Field(None, alias="yield")
+    """Expected number of events, before selections. With `files` the weights of all generated
+    events are scaled to it."""
+
+    @property
+    def is_signal(self) -> bool:
+        """Whether its yield is scaled by the signal strength."""
+        return self.process == "signal"
+
+    @property
+    def is_data(self) -> bool:
+        """Whether its events are the observed ones."""
+        return self.process == "data"
+
+    @classmethod
+    def fits(cls, entry: dict[str, object]) -> bool:
+        """By where the events come from."""
+        return cls is {"files": FileSample, "dimuons": DimuonSample}.get(
+            next((key for key in ("dimuons", "files") if key in entry), ""), GeneratedSample
+        )
 
 
-def has_own_normalisation(variation: Any) -> bool:
-    """Whether varied ntuples are scaled to the sample's yield, instead of having its factor.
+class GeneratedSample(Sample):
+    """Events that are drawn from a known density."""
 
-    Args:
-        variation: a side (``up`` or ``down``) of a systematic.
-    """
-    return isinstance(variation, Mapping) and (
-        "sum_of_weights" in variation or variation.get("normalise") == "own"
-    )
+    yield_: Positive = Field(alias="yield")
+    distribution: Distribution
+    """Independent blocks whose product is the density of the events."""
+
+    @classmethod
+    def called(cls) -> str:
+        return "a sample with a distribution"
+
+    @model_validator(mode="after")
+    def _no_data(self) -> Self:
+        if self.is_data:
+            raise refuse("observed events need files", "files")
+        return self
 
 
-def varied_weights(config: Mapping[str, Any], sample: str) -> dict[str, str]:
-    """Expressions of the weights by template, where a sample's events are weighted otherwise."""
-    found = {}
-    for systematic in config["systematics"]:
-        if sample not in affected(systematic):
-            continue
-        for side in ("up", "down"):
-            variation = systematic.get(side)
-            if isinstance(variation, Mapping) and not has_events(systematic, side):
-                found[f"{sample}__{systematic['name']}_{side}"] = variation["weight"]
-    return found
+class NtupleSample(Sample):
+    """Events in ntuples."""
+
+    tree: str = "events"
+    """The TTree or RNTuple in each file."""
+    weight: ExpressionText = "1"
+    """Weight of an event, an expression of branches: numbers, arithmetic,
+    comparisons, `& | ~` and uproot's functions, e.g. `w * sqrt(sf)`. Integers and truth values are
+    computed exactly, in 64 bits whatever their branches have, all else in doubles."""
+    cross_section: Positive | None = None
+    """Instead of `yield`, in pb: weights are multiplied by cross-section x
+    `luminosity` / sum of weights. With neither this nor `yield` they stay as they are."""
+    sum_of_weights: Positive | None = None
+    """Sum of the weights of all generated events, where the files do not have them
+    all: what is divided by in the normalisation. Otherwise it is that of the files."""
+
+    @property
+    def is_normalised(self) -> bool:
+        """Whether its weights are scaled to a yield or a cross-section."""
+        return self.yield_ is not None or self.cross_section is not None
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        if self.yield_ is not None and self.cross_section is not None:
+            yield "cross_section", "there is a yield as well; give one of both"
+        if self.sum_of_weights is not None and not self.is_normalised:
+            yield "sum_of_weights", "is of no use without a yield or a cross_section"
+        if self.is_data:
+            for key, given in (("yield", self.yield_), ("cross_section", self.cross_section)):
+                if given is not None:
+                    yield key, "observed events are counted, not scaled; remove it"
+            if self.weight != "1":
+                yield "weight", "observed events are counted, not weighted; remove it"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for key, problem in self._problems():
+            raise refuse(problem, key)
+        return self
+
+
+class FileSample(NtupleSample):
+    """Events in the user's own files."""
+
+    files: Files
+    """ROOT files with the events: a path or several, `*` and `?` stand for any characters.
+    Relative to the folder in which the workflow runs. They are read where they lie."""
+
+    @classmethod
+    def called(cls) -> str:
+        return "a sample with files"
+
+
+class Dimuons(Settings):
+    """Muon pairs made by Pythia 8 (extra `pythia`) and a simple detector."""
+
+    boson: Literal["drell_yan", "zprime"]
+    """What decays to the muons."""
+    mass: Positive | None = None
+    """Of the zprime, in GeV."""
+    minimum_mass: Annotated[float, Ge(10)] = 150.0
+    """Smallest mass of the pair at the collision, in GeV."""
+    events: Annotated[int, Ge(1), AsWhole]
+    """Collisions, before acceptance."""
+
+    @model_validator(mode="after")
+    def _mass(self) -> Self:
+        if (self.boson == "zprime") != (self.mass is not None):
+            raise refuse("a zprime has a mass, and nothing else has", "mass")
+        return self
+
+
+class DimuonSample(NtupleSample):
+    """Events that are collided for the analysis, and written as ntuples."""
+
+    dimuons: Dimuons
+    """Instead of `files`: muon pairs made by Pythia 8 (extra `pythia`) and a simple detector,
+    written as ntuples with the branches `event`, `mass`, `rapidity`, `cos_theta`, `pt1`, `eta1`,
+    `pt2` and `eta2` (GeV)."""
+
+    @classmethod
+    def called(cls) -> str:
+        return "a sample of dimuons"
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        if self.is_data:
+            yield "files", "observed events need files"
+        if self.sum_of_weights is not None:
+            yield "sum_of_weights", "is the number of collisions of dimuons; remove it"
+        yield from super()._problems()

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hone.analysis.regions import Region
+from hone.analysis.samples import Sample
 from hone.errors import InputError
 
 __all__ = ["check_inputs"]
@@ -13,7 +14,7 @@ Surveys = Mapping[str, Mapping[str, Any]]
 
 def check_inputs(
     surveys: Surveys,
-    samples: Sequence[Mapping[str, Any]],
+    samples: Sequence[Sample],
     regions: Sequence[Region],
     batches: Mapping[str, int],
 ) -> None:
@@ -21,14 +22,14 @@ def check_inputs(
 
     Args:
         surveys: what :func:`hone.events.survey.survey` found, by source.
-        samples: of the config.
+        samples: of the analysis.
         regions: of the analysis.
         batches: events of each sample and variation in a batch, by observable.
 
     Raises:
         InputError: every problem, with sample, region and file.
     """
-    kinds = {s["name"]: s["process"] for s in samples}
+    kinds = {s.name: s.process for s in samples}
     nominal = {name: found for name, found in surveys.items() if name in kinds}
     misses = list(_regions(nominal, kinds, regions))
     problems = [*_same_events(nominal), *misses]

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hone.analysis.analysis import SETS
 from hone.errors import InputError
 from hone.events.reader import Batch
 from hone.events.sources import Source
-from hone.events.split import SETS
 from hone.sums import Sums
 
 __all__ = ["Tally"]

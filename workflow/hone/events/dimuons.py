@@ -1,11 +1,11 @@
 """Muon pairs from Pythia 8, seen by a simple detector. Needs the extra ``pythia``."""
 
-from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
+from hone.analysis.samples import Dimuons
+from hone.analysis.settings import plain
 from hone.errors import InputError
 
 __all__ = ["detect", "simulate"]
@@ -25,14 +25,14 @@ _RESOLUTION = (0.015, 4e-5)
 _MAX_ETA, _MIN_PT = 2.5, 30.0
 
 
-def simulate(settings: Mapping[str, Any], seed: int) -> np.ndarray:
+def simulate(settings: Dimuons, seed: int) -> np.ndarray:
     """Momenta of both muons at the collision, in GeV.
 
     The hard process of Pythia 8 (C. Bierlich et al., SciPost Phys. Codebases 8), without showers:
     the pair has no transverse momentum.
 
     Args:
-        settings: ``boson``, ``minimum_mass``, ``events``, and ``mass`` of a zprime.
+        settings: what is collided.
         seed: Pythia's, from 1 to 900,000,000.
 
     Returns:
@@ -45,13 +45,13 @@ def simulate(settings: Mapping[str, Any], seed: int) -> np.ndarray:
     lines = [
         "Print:quiet = on", "Random:setSeed = on", f"Random:seed = {seed}",
         f"Beams:eCM = {_ENERGY}", "PartonLevel:all = off", "HadronLevel:all = off",
-        f"PhaseSpace:mHatMin = {settings['minimum_mass']}", *_PROCESSES[settings["boson"]],
+        f"PhaseSpace:mHatMin = {settings.minimum_mass}", *_PROCESSES[settings.boson],
     ]  # fmt: skip
-    if settings["boson"] == "zprime":
-        lines.append(f"32:m0 = {settings['mass']}")
+    if settings.boson == "zprime":
+        lines.append(f"32:m0 = {settings.mass}")
     if not (all(pythia.readString(line) for line in lines) and pythia.init()):
-        raise InputError(f"Pythia does not accept {dict(settings)}")
-    size = settings["events"]
+        raise InputError(f"Pythia does not accept {plain(settings)}")
+    size = settings.events
     momenta = np.empty((size, 2, 3))
     found = 0
     while found < size:

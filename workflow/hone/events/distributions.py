@@ -1,20 +1,18 @@
-"""Known densities: events drawn from them, and their probabilities on a grid.
-
-A distribution is a list of independent blocks, as in the config: ``{kind, variables, ...}``.
-"""
+"""Known densities: events drawn from them, and their probabilities on a grid."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
 
+from hone.analysis.distributions import Block, Exponential, Normal, Normals
+
 __all__ = ["cell_probabilities", "draw"]
 
-Blocks = Sequence[Mapping[str, Any]]
 
-
-def draw(distribution: Blocks, size: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def draw(
+    distribution: Sequence[Block], size: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     """Draw ``size`` events.
 
     Returns:
@@ -22,24 +20,27 @@ def draw(distribution: Blocks, size: int, rng: np.random.Generator) -> dict[str,
     """
     events: dict[str, np.ndarray] = {}
     for block in distribution:
-        variables = block["variables"]
-        if block["kind"] == "normals":
-            means = np.asarray(block["means"], dtype=float)
+        variables = block.variables
+        if isinstance(block, Normals):
+            means = np.asarray(block.means, dtype=float)
             values = rng.multivariate_normal(
-                np.zeros(len(variables)), block["covariance"], size=size, method="cholesky"
+                np.zeros(len(variables)), block.covariance, size=size, method="cholesky"
             )
             values += means[rng.integers(len(means), size=size)]
-        elif block["kind"] == "normal":
+        elif isinstance(block, Normal):
             values = rng.multivariate_normal(
-                block["mean"], block["covariance"], size=size, method="cholesky"
+                block.mean, block.covariance, size=size, method="cholesky"
             )
         else:
-            values = rng.exponential(1 / block["rate"], size=(size, len(variables)))
+            assert isinstance(block, Exponential)
+            values = rng.exponential(1 / block.rate, size=(size, len(variables)))
         events |= {name: values[:, i] for i, name in enumerate(variables)}
     return events
 
 
-def cell_probabilities(distribution: Blocks, edges: Mapping[str, np.ndarray]) -> np.ndarray:
+def cell_probabilities(
+    distribution: Sequence[Block], edges: Mapping[str, np.ndarray]
+) -> np.ndarray:
     """Probability of each cell of a grid in the given variables; others are integrated out.
 
     Exact for blocks without correlations; with correlations the density at the centre of a cell
@@ -55,7 +56,7 @@ def cell_probabilities(distribution: Blocks, edges: Mapping[str, np.ndarray]) ->
     order = list(edges)
     result = np.ones([len(edges[name]) - 1 for name in order])
     for block in distribution:
-        inside = [name for name in order if name in block["variables"]]
+        inside = [name for name in order if name in block.variables]
         if not inside:
             continue
         part = _block_probabilities(block, [edges[name] for name in inside], inside)
@@ -65,18 +66,19 @@ def cell_probabilities(distribution: Blocks, edges: Mapping[str, np.ndarray]) ->
     return result
 
 
-def _block_probabilities(
-    block: Mapping[str, Any], edges: list[np.ndarray], inside: list[str]
-) -> np.ndarray:
-    if block["kind"] == "normals":
-        parts = [{**block, "kind": "normal", "mean": mean} for mean in block["means"]]
-        return np.mean([_block_probabilities(part, edges, inside) for part in parts], axis=0)
-    places = [list(block["variables"]).index(name) for name in inside]
-    if block["kind"] == "exponential":
-        rate = block["rate"]
-        return _outer([np.diff(-np.expm1(-rate * np.maximum(e, 0.0))) for e in edges])
-    mean = np.array(block["mean"], dtype=float)[places]
-    covariance = np.array(block["covariance"], dtype=float)[np.ix_(places, places)]
+def _block_probabilities(block: Block, edges: list[np.ndarray], inside: list[str]) -> np.ndarray:
+    places = [block.variables.index(name) for name in inside]
+    if isinstance(block, Exponential):
+        return _outer([np.diff(-np.expm1(-block.rate * np.maximum(e, 0.0))) for e in edges])
+    assert isinstance(block, Normal | Normals)
+    covariance = np.array(block.covariance, dtype=float)[np.ix_(places, places)]
+    return np.mean(
+        [_normal(np.array(mean, float)[places], covariance, edges) for mean in block.centres],
+        axis=0,
+    )
+
+
+def _normal(mean: np.ndarray, covariance: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
     if np.count_nonzero(covariance - np.diag(np.diagonal(covariance))) == 0:
         widths = np.sqrt(np.diagonal(covariance))
         return _outer(

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hone.analysis.regions import ONE_REGION, Channels, Region
+from hone.analysis.regions import ONE_REGION, Region
 from hone.errors import InputError
 from hone.observable import Observable
+from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram, count
 from hone.sums import exact_parts, refuse_lost_events
 
@@ -19,15 +20,14 @@ __all__ = ["EventSets", "hard_histograms", "scores_of"]
 class EventSets:
     """Events by template name (``<sample>`` or ``<sample>__<systematic>_<side>``).
 
-    A template with weights and without events of its own has the events of its sample, weighted
-    differently.
+    A template without events of its own has the events of its sample, weighted differently.
     """
 
     features: dict[str, np.ndarray]
     """float64 (n, F)"""
     weights: dict[str, np.ndarray]
     """float64 (n,), adding up to the yield"""
-    regions: tuple[Region, ...] = ONE_REGION
+    regions: tuple[Region, ...] = (ONE_REGION,)
     """Of the analysis; ``features`` and ``weights`` are of those with the observable."""
     place: dict[str, np.ndarray] = field(default_factory=dict)
     """int (n,), by the name of events: which of the regions with the observable; empty if one."""
@@ -35,6 +35,8 @@ class EventSets:
     """By template, the histograms of all other regions."""
     evaluation: dict[str, float] = field(default_factory=dict)
     """How many events the evaluation set has for each event here, where that is not a setting."""
+    weighted: dict[str, str] = field(default_factory=dict)
+    """By template, the name of the events that it weights; itself if not given."""
 
     def __post_init__(self) -> None:
         for template, weights in self.weights.items():
@@ -51,7 +53,7 @@ class EventSets:
 
     def events_of(self, template: str) -> str:
         """Name of the events that a template weights: its own, or those of its sample."""
-        return template if template in self.features else template.partition("__")[0]
+        return self.weighted.get(template, template)
 
     def channels(self, observable_bins: int) -> Channels:
         """The histograms of all regions, with so many bins of the observable."""
@@ -74,7 +76,7 @@ class EventSets:
                 found.update(np.ascontiguousarray(part[name]).tobytes())
         return found.hexdigest()[:16]
 
-    def weighted(self, events: str) -> list[str]:
+    def templates_of(self, events: str) -> list[str]:
         """Templates made of these events, the one of their own name first."""
         return [events, *(t for t in self.weights if t != events and self.events_of(t) == events)]
 

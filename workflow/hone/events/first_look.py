@@ -24,8 +24,8 @@ def yields_table(surveys: Surveys) -> list[Row]:
         InputError: a yield with its sample's factor is more than a double holds.
     """
     rows = []
-    for name, found in surveys.items():
-        sample = name.partition("__")[0]
+    for found in surveys.values():
+        sample = found["sample"]
         scale = surveys[sample]["factor"] if found["sample_factor"] else 1.0
         for region, templates in found["regions"].items():
             for template, unscaled in templates.items():
@@ -41,7 +41,7 @@ def yields_table(surveys: Surveys) -> list[Row]:
                     {
                         "region": region,
                         "sample": sample,
-                        "variation": template.partition("__")[2],
+                        "variation": template.removeprefix(sample).removeprefix("__"),
                         "events": sums["events"],
                         "yield": sums["yield"],
                         "error": sums["error"],

@@ -1,57 +1,58 @@
 """Synthetic events of an analysis, with seeds that depend on names only."""
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
+from hone.analysis import Analysis, Template
+from hone.analysis.samples import GeneratedSample
+from hone.analysis.systematics import ShapeVariation
 from hone.events.distributions import draw
 
 __all__ = ["generate", "pseudo_data", "seed_of"]
 
 
 def generate(
-    config: Mapping[str, Any], template: str, events_set: str
+    analysis: Analysis, template: Template, events_set: str
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Events of one sample or variation for one of the three sets.
 
     Args:
-        config: a checked config.
-        template: ``<sample>`` or ``<sample>__<systematic>_up`` / ``..._down``.
+        analysis: with the sample, and the systematic of a variation.
+        template: what the events belong to.
         events_set: ``training``, ``validation`` or ``evaluation``.
 
     Returns:
         The variables, float64 (n,) each, and the events' weights (n,), which add up to the yield.
     """
-    sample_name, _, variation = template.partition("__")
-    sample = next(s for s in config["samples"] if s["name"] == sample_name)
-    distribution = sample["distribution"]
-    if variation:
-        systematic_name, _, side = variation.rpartition("_")
-        systematic = next(s for s in config["systematics"] if s["name"] == systematic_name)
-        distribution = systematic[side]
-    size = config["events"][events_set]
-    rng = _generator(config["seed"], "events", events_set, template)
-    weights = np.full(size, sample["yield"] / size)
+    sample = analysis.sample(template.sample)
+    assert isinstance(sample, GeneratedSample)
+    distribution = sample.distribution
+    for systematic in analysis.systematics:
+        if template in systematic.templates(sample.name):
+            assert isinstance(systematic, ShapeVariation)
+            distribution = systematic.density(template.side)
+    size: int = getattr(analysis.events, events_set)
+    rng = _generator(analysis.seed, "events", events_set, template.name)
+    weights = np.full(size, sample.yield_ / size)
     return draw(distribution, size, rng), weights
 
 
-def pseudo_data(config: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def pseudo_data(analysis: Analysis) -> dict[str, np.ndarray]:
     """The observation: Poisson numbers of events of each sample at the true signal strength.
 
     Which sample an event came from is not kept.
     """
-    observation = config["observation"]
-    signals = [s["name"] for s in config["samples"] if s["process"] == "signal"]
-    injected = observation.get("signal", signals[0])
+    observation = analysis.observation
+    injected = observation.signal or analysis.signals[0]
     parts = []
-    for sample in config["samples"]:
-        expected = sample["yield"]
-        if sample["process"] == "signal":
-            expected *= observation["mu"] if sample["name"] == injected else 0
-        rng = _generator(observation["seed"], "observation", sample["name"])
-        parts.append(draw(sample["distribution"], int(rng.poisson(expected)), rng))
+    for sample in analysis.simulated:
+        assert isinstance(sample, GeneratedSample)
+        expected = sample.yield_
+        if sample.is_signal:
+            expected *= observation.mu if sample.name == injected else 0
+        rng = _generator(observation.seed, "observation", sample.name)
+        parts.append(draw(sample.distribution, int(rng.poisson(expected)), rng))
     # All variables that every sample has: regions may look at more than the features.
     names = [name for name in parts[0] if all(name in part for part in parts)]
     return {name: np.concatenate([part[name] for part in parts]) for name in names}

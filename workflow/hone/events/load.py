@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from hone.analysis.regions import Region, regions_of
+from hone.analysis import Analysis
+from hone.analysis.analysis import Sizes
+from hone.analysis.regions import Region
 from hone.errors import InputError
 from hone.events.event_sets import EventSets
 from hone.events.reader import Batch, Reader
@@ -21,33 +23,30 @@ __all__ = ["load_events", "load_set", "read_range", "read_surveys"]
 
 
 def load_set(
-    events: Mapping[str, Any],
+    analysis: Analysis,
+    files: Mapping[str, Mapping[str, Sequence[str]]],
     events_set: str,
-    features: Sequence[str],
     surveys: Sequence[str | Path],
-    sizes: Mapping[str, int],
 ) -> EventSets:
-    """Events of one set, as the parameters of a rule describe them.
+    """Events of one set.
 
     Args:
-        events: ``inputs``, the part of a checked config that says how events are read, and
-            ``files`` by set and name.
+        analysis: of one hypothesis: samples, systematics, regions, split, luminosity, features, and
+            the sizes of the sets; of a source with more events so many are taken, evenly.
+        files: by set and name of the template.
         events_set: ``training``, ``validation`` or ``evaluation``.
-        features: expressions, in order (F).
         surveys: files of what is known about the events, ``<name>.json``.
-        sizes: of each set; of a source with more events so many are taken, evenly.
 
     Raises:
         InputError: no event of a sample is in a region with the observable, or a file is bad.
     """
-    config = events["inputs"]
     return load_events(
-        sources_of(config, events["files"][events_set]),
-        features,
-        regions_of(config),
+        sources_of(analysis, files[events_set]),
+        analysis.features,
+        analysis.channels,
         read_surveys(surveys),
         events_set,
-        sizes,
+        analysis.events,
     )
 
 
@@ -70,7 +69,7 @@ def load_events(
     regions: Sequence[Region],
     surveys: Mapping[str, Mapping[str, Any]],
     events_set: str,
-    sizes: Mapping[str, int],
+    sizes: Sizes,
 ) -> EventSets:
     """Events of one set, scaled to the yields of all.
 
@@ -90,8 +89,9 @@ def load_events(
     found_place: dict[str, np.ndarray] = {}
     found_fixed: dict[str, list[Histogram]] = {}
     evaluation: dict[str, float] = {}
+    weighted: dict[str, str] = {}
     for source in sources:
-        low, high = read_range(source, events_set, surveys, sizes[events_set])
+        low, high = read_range(source, events_set, surveys, getattr(sizes, events_set))
         batches = list(Reader(source, features, regions).batches(low, high))
         kept = Sums(1)
         for batch in batches:
@@ -107,9 +107,10 @@ def load_events(
             )
         weights = scale * np.concatenate([b.weights(b.trained) for b in batches], axis=1)
         found_weights |= dict(zip(source.weights, weights, strict=True))
+        weighted |= dict.fromkeys(source.weights, name)
         if sum(region.is_trained for region in regions) > 1:
             found_place[name] = np.concatenate([b.place[b.trained] for b in batches])
-        at_the_end = sizes["evaluation"]
+        at_the_end = sizes.evaluation
         if source.split:
             at_the_end = surveys[name]["sets"]["evaluation"]["events"]
         evaluation[name] = at_the_end / events
@@ -124,6 +125,7 @@ def load_events(
         found_place,
         found_fixed,
         evaluation,
+        weighted,
     )
 
 

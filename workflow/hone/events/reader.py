@@ -5,13 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hone.analysis.analysis import Split
 from hone.analysis.expressions import Expression
 from hone.analysis.regions import Region
 from hone.errors import InputError
 from hone.events.ntuples import Piece, pieces
 from hone.events.read_ahead import ahead
 from hone.events.sources import Source
-from hone.events.split import Split, uniform
+from hone.events.split import uniform
 
 __all__ = ["Batch", "Reader"]
 
@@ -92,7 +93,7 @@ class Reader:
             for name, text in source.weights.items()
         }
         self.selections = {r.name: Expression(r.selection) for r in regions if r.selection}
-        self.variables = {r.name: Expression(r.variable) for r in regions if r.fit == "variable"}
+        self.variables = {r.name: Expression(r.variable) for r in regions if r.variable}
         split = source.split
         users = {"split.branch": [split.branch]} if split and split.branch else {}
         users |= {f"the variable of region {k!r}": x.branches for k, x in self.variables.items()}

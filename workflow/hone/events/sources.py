@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from hone.analysis.samples import affected, has_own_normalisation, is_ntuple, varied_weights
+from hone.analysis import Analysis, Template
+from hone.analysis.analysis import Split
+from hone.analysis.samples import DimuonSample, FileSample, NtupleSample
+from hone.analysis.systematics import Variation
 from hone.events import TREE, WEIGHT
-from hone.events.split import Split
 
 __all__ = ["Source", "data_source", "sources"]
 
@@ -15,12 +16,12 @@ __all__ = ["Source", "data_source", "sources"]
 class Source:
     """The files of one set of events, and the templates that are made of it."""
 
-    name: str
-    """The sample's, or ``<sample>__<systematic>_<side>``."""
+    template: Template
+    """What the events belong to."""
     files: tuple[str, ...]
     tree: str
     weights: Mapping[str, str]
-    """Expression of the weight for each template, the one of the same name first."""
+    """Expression of the weight for each template by name, that of the events themselves first."""
     split: Split | None = None
     """None where each of the three sets has files of its own."""
     normalisation: Mapping[str, float] = field(default_factory=dict)
@@ -30,62 +31,65 @@ class Source:
     more of it, or less."""
 
     @property
+    def name(self) -> str:
+        """Of the template."""
+        return self.template.name
+
+    @property
     def sample(self) -> str:
         """The sample that it belongs to."""
-        return self.name.partition("__")[0]
+        return self.template.sample
 
     def __str__(self) -> str:
-        kind = "sample" if self.sample == self.name else "variation"
+        kind = "sample" if self.template == self.template.nominal else "variation"
         return f"{kind} {self.name!r}"
 
 
-def sources(config: Mapping[str, Any], files: Mapping[str, Sequence[str]]) -> list[Source]:
+def sources(analysis: Analysis, files: Mapping[str, Sequence[str]]) -> list[Source]:
     """The sources of simulated events.
 
     Args:
-        config: samples, systematics, and where there are ntuples ``split`` and ``luminosity``.
-        files: of each set of events that is wanted.
+        analysis: with their samples and systematics, the split and the luminosity.
+        files: of each set of events that is wanted, by the name of its template.
     """
-    found = []
-    for name, paths in files.items():
-        sample_name, _, variation = name.partition("__")
-        sample = next(s for s in config["samples"] if s["name"] == sample_name)
-        settings, ntuple, sample_factor = dict(sample), is_ntuple(sample), False
-        if variation:
-            systematic, _, side = variation.rpartition("_")
-            entry = _systematic(config, systematic, sample_name)[side]
-            sample_factor = ntuple and not has_own_normalisation(entry)
-            settings.pop("sum_of_weights", None)
-            settings |= entry if isinstance(entry, Mapping) else {}
-        if "dimuons" in settings:
-            # What the detector does not accept was generated all the same.
-            settings["sum_of_weights"] = settings["dimuons"]["events"]
-        nominal = settings.get("weight", "1") if ntuple else WEIGHT
-        weights = {name: nominal}
-        if not variation:
-            weights |= varied_weights(config, sample_name)
-        keys = ("yield", "cross_section", "sum_of_weights")
-        found.append(
-            Source(
-                name,
-                tuple(map(str, paths)),
-                settings.get("tree", TREE) if ntuple else TREE,
-                weights,
-                Split.of(config["split"]) if ntuple else None,
-                {k: settings[k] for k in keys if k in settings}
-                | ({"luminosity": config["luminosity"]} if "luminosity" in config else {})
-                if ntuple
-                else {},
-                sample_factor,
-            )
-        )
-    return found
+    templates = {t.name: t for t in analysis.event_templates(analysis.simulated)}
+    return [_source(analysis, templates[name], paths) for name, paths in files.items()]
 
 
-def data_source(sample: Mapping[str, Any], files: Sequence[str]) -> Source:
+def data_source(sample: FileSample, files: Sequence[str]) -> Source:
     """The source of observed events: each counts once."""
-    return Source(sample["name"], tuple(files), sample.get("tree", TREE), {sample["name"]: "1"})
+    return Source(Template(sample.name), tuple(files), sample.tree, {sample.name: "1"})
 
 
-def _systematic(config: Mapping[str, Any], name: str, sample: str) -> Mapping[str, Any]:
-    return next(s for s in config["systematics"] if s["name"] == name and sample in affected(s))
+def _source(analysis: Analysis, template: Template, paths: Sequence[str]) -> Source:
+    sample, variation = analysis.sample(template.sample), analysis.variation(template)
+    files, is_nominal = tuple(map(str, paths)), template == template.nominal
+    varied = analysis.weights(sample.name) if is_nominal else {}
+    weights = {t.name: weight for t, weight in varied.items()}
+    if not isinstance(sample, NtupleSample):
+        return Source(template, files, TREE, {template.name: WEIGHT} | weights)
+    entry = variation or Variation.model_construct()
+    return Source(
+        template,
+        files,
+        entry.tree or sample.tree,
+        {template.name: entry.weight or sample.weight} | weights,
+        analysis.split,
+        _normalisation(analysis, sample, entry, is_nominal),
+        not is_nominal and not entry.has_own_normalisation,
+    )
+
+
+def _normalisation(
+    analysis: Analysis, sample: NtupleSample, variation: Variation, is_nominal: bool
+) -> dict[str, float]:
+    found = {
+        "yield": sample.yield_,
+        "cross_section": sample.cross_section,
+        "sum_of_weights": sample.sum_of_weights if is_nominal else variation.sum_of_weights,
+        "luminosity": analysis.luminosity,
+    }
+    if isinstance(sample, DimuonSample):
+        # What the detector does not accept was generated all the same.
+        found["sum_of_weights"] = sample.dimuons.events
+    return {key: value for key, value in found.items() if value is not None}

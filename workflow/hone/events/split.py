@@ -1,37 +1,10 @@
 """Which set an event belongs to, by a hash of its number."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from hone.errors import InputError
 
-__all__ = ["SETS", "Split", "uniform"]
-
-SETS = ("training", "validation", "evaluation")
-
-
-@dataclass(frozen=True)
-class Split:
-    """Fractions of the three sets; an event with its number is always in the same one."""
-
-    branch: str
-    """Integers that tell events apart; the place in the file if empty."""
-    training: float
-    validation: float
-
-    @classmethod
-    def of(cls, config: Mapping[str, Any]) -> "Split":
-        """From ``split`` in a checked config."""
-        return cls(config.get("branch", ""), config["training"], config["validation"])
-
-    def range(self, events_set: str) -> tuple[float, float]:
-        """Numbers of :func:`uniform` that belong to a set."""
-        ends = (0.0, self.training, self.training + self.validation, 1.0)
-        place = SETS.index(events_set)
-        return ends[place], ends[place + 1]
+__all__ = ["uniform"]
 
 
 def uniform(numbers: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hone.analysis.regions import Channels, Region
+from hone.analysis.regions import Region
 from hone.errors import InputError
 from hone.events.generate import seed_of
 from hone.events.load import read_range, scale_of
@@ -17,6 +17,7 @@ from hone.events.reader import Batch, Reader
 from hone.events.sources import Source
 from hone.observable import Observable
 from hone.observable.base import finite, in_pieces, without_score
+from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram
 from hone.sums import Sums, refuse_lost_events
 

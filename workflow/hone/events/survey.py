@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from hone.analysis.analysis import SETS
 from hone.analysis.regions import Region
 from hone.events.counting import Tally
 from hone.events.reader import Batch, Reader
 from hone.events.sources import Source
-from hone.events.split import SETS
 from hone.sums import Sums, refuse_lost_events
 
 __all__ = ["survey", "survey_weights"]
@@ -60,6 +60,7 @@ def survey(
         entry["digest"] = _digest(digests.get(entry["path"], {}))
     return {
         **found,
+        "sample": source.sample,
         "split": source.split is not None,
         "sample_factor": source.sample_factor,
         "scored": scored,

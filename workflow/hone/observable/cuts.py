@@ -1,6 +1,6 @@
 """Cuts on named variables: sharp for limits, sigmoids in training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from hone.analysis.observables import Cut
 from hone.observable.base import Observable
 from hone.observable.scaling import moments, standardised
 
@@ -33,31 +34,28 @@ class Cuts(eqx.Module):
     names: tuple[str, ...] = eqx.field(static=True)
 
     @classmethod
-    def create(
-        cls, cuts: Sequence[Mapping[str, Any]], features: Sequence[str], events: np.ndarray
-    ) -> "Cuts":
+    def create(cls, cuts: Sequence[Cut], features: Sequence[str], events: np.ndarray) -> "Cuts":
         """Cuts before training.
 
         Args:
-            cuts: ``variable``, ``side`` and, if not half a standard deviation towards the side
-                that is cut away, ``start``, in the variable's unit; ``slope`` of the sigmoid.
+            cuts: of the analysis.
             features: names of the columns of events.
             events: whose mean and standard deviation scale the variables (n, F).
         """
-        columns = [list(features).index(cut["variable"]) for cut in cuts]
-        mean, scale = moments(events[:, columns], [cut["variable"] for cut in cuts])
+        columns = [list(features).index(cut.variable) for cut in cuts]
+        mean, scale = moments(events[:, columns], [cut.variable for cut in cuts])
         starts = [
-            (cut["start"] - m) / s if "start" in cut else (-0.5 if cut["side"] == "above" else 0.5)
+            (-0.5 if cut.side == "above" else 0.5) if cut.start is None else (cut.start - m) / s
             for cut, m, s in zip(cuts, mean, scale, strict=True)
         ]
         return cls(
             thresholds=jnp.asarray(starts, dtype="float64"),
-            log_slopes=jnp.log(jnp.asarray([cut.get("slope", 5.0) for cut in cuts], float)),
+            log_slopes=jnp.log(jnp.asarray([cut.slope for cut in cuts], float)),
             centre=mean,
             scale=scale,
             columns=tuple(columns),
-            sides=tuple(cut["side"] for cut in cuts),
-            names=tuple(cut["variable"] for cut in cuts),
+            sides=tuple(cut.side for cut in cuts),
+            names=tuple(cut.variable for cut in cuts),
         )
 
     def values(self) -> np.ndarray:

@@ -11,6 +11,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from hone.analysis.observables import ObservableSettings
+from hone.analysis.settings import plain
 from hone.errors import InputError
 from hone.observable.base import Observable
 from hone.observable.create import create_observable
@@ -22,7 +24,7 @@ __all__ = ["load_observable", "load_tensors", "save_observable", "save_tensors"]
 def save_observable(
     path: str | Path,
     observable: Observable,
-    settings: Mapping[str, Any],
+    settings: ObservableSettings,
     provenance: Mapping[str, Any],
 ) -> None:
     """Write all numbers of an observable as tensors; what it is and how it was made as metadata.
@@ -38,7 +40,7 @@ def save_observable(
     """
     description = {
         "features": observable.features,
-        "settings": dict(settings) | {"bins": observable.bins},
+        "settings": plain(settings),
         "edges": np.asarray(observable.edges).tolist(),
     }
     try:
@@ -54,7 +56,7 @@ def save_observable(
     save_tensors(path, observable, metadata)
 
 
-def load_observable(path: str | Path) -> tuple[Observable, dict[str, Any]]:
+def load_observable(path: str | Path) -> tuple[Observable, ObservableSettings]:
     """Read an observable back, with the settings that it was made from.
 
     Raises:
@@ -64,7 +66,8 @@ def load_observable(path: str | Path) -> tuple[Observable, dict[str, Any]]:
     try:
         with safe_open(path, framework="numpy") as file:
             description = json.loads(file.metadata()["observable"])
-        settings, features = description["settings"], description["features"]
+        settings = ObservableSettings.checked(description["settings"])
+        features = description["features"]
         blank = create_observable(
             settings, features, np.ones((2, len(features))), jax.random.key(0)
         )

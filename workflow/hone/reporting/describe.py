@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hone.analysis import Analysis
+from hone.analysis.settings import plain
 from hone.running.provenance import digest
 
 __all__ = ["describe", "kind_of"]
@@ -17,7 +19,7 @@ def kind_of(figure: str | Path) -> str:
 
 
 def describe(
-    config: Mapping[str, Any],
+    analysis: Analysis,
     summary: str,
     figures: Iterable[str],
     captions: Mapping[str, str],
@@ -26,14 +28,14 @@ def describe(
     """The text of ``README.md`` in Markdown.
 
     Args:
-        config: of the analysis, with all defaults.
+        analysis: the whole.
         summary: the table of all observables.
         figures: paths of the pictures.
         captions: what each kind of figure shows, as the report says it.
         made_by: digest of the code, and versions.
     """
-    name = config["analysis"]
-    place = f"results/{name}/config.yaml"
+    name = analysis.analysis
+    place = f"{analysis.folder}/config.yaml"
     by_kind: dict[str, list[str]] = {}
     for figure in figures:
         by_kind.setdefault(kind_of(figure), []).append(figure)
@@ -42,7 +44,7 @@ def describe(
         "",
         "Made by the workflow hone, from events to limits. `report.html` has all on one page.",
         "",
-        *_contents(config),
+        *_contents(analysis),
         "",
         "```",
         summary.rstrip(),
@@ -50,7 +52,8 @@ def describe(
         "",
         "## How it was made",
         "",
-        f"- config, with all defaults: `config.yaml`, {digest(config)}; seed {config['seed']}",
+        "- config, with all defaults: `config.yaml`, "
+        f"{digest(plain(analysis))}; seed {analysis.seed}",
         "- versions: " + ", ".join(f"{k} {v}" for k, v in made_by["versions"].items()),
         "- JSON and ROOT files and models say how they were made under `provenance`: digests of",
         "  settings and code, versions, command; the JSON beside a log has the same for every job",
@@ -73,14 +76,14 @@ def describe(
     return "\n".join(lines) + "\n"
 
 
-def _contents(config: Mapping[str, Any]) -> list[str]:
-    samples = ", ".join(f"{s['name']} ({s['process']})" for s in config["samples"])
-    systematics = ", ".join(dict.fromkeys(s["name"] for s in config["systematics"])) or "none"
-    free = ", ".join(n["name"] for n in config["normfactors"]) or "none"
-    regions = ", ".join(r["name"] for r in config["regions"]) or "one with all events"
+def _contents(analysis: Analysis) -> list[str]:
+    samples = ", ".join(f"{s.name} ({s.process})" for s in analysis.samples)
+    systematics = ", ".join(dict.fromkeys(s.name for s in analysis.systematics)) or "none"
+    free = ", ".join(n.name for n in analysis.normfactors) or "none"
+    regions = ", ".join(r.name for r in analysis.regions) or "one with all events"
     observables = ", ".join(
-        f"{o['name']} ({o['kind']}" + (f", {o['objective']})" if "objective" in o else ")")
-        for o in config["observables"]
+        f"{o.name} ({', '.join(filter(None, (o.kind, getattr(o, 'objective', None))))})"
+        for o in analysis.observables
     )
     return [
         f"- samples: {samples}",

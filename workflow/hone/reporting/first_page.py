@@ -1,9 +1,18 @@
 """The first page of the report: the result, the analysis in words, and how it was made."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from hone.analysis.samples import affected
+from hone.analysis import Analysis
+from hone.analysis.observables import (
+    Cuts,
+    GridCuts,
+    Network,
+    ObservableSettings,
+    Rebinned,
+    Softmax,
+    VariableBins,
+)
+from hone.analysis.samples import NtupleSample
 from hone.reporting.markup import rst
 
 __all__ = ["first_page"]
@@ -21,11 +30,11 @@ _CATEGORIES = """\
 """  # noqa: E501
 
 
-def first_page(config: Mapping[str, Any], headline: str, table: str, made: str) -> str:
+def first_page(analysis: Analysis, headline: str, table: str, made: str) -> str:
     """The page in reStructuredText, a template of Jinja for Snakemake.
 
     Args:
-        config: of the analysis, with all defaults.
+        analysis: the whole.
         headline: the result in plain sentences.
         table: of :func:`hone.reporting.report.results_table`.
         made: of :func:`hone.reporting.report.how_it_was_made`.
@@ -34,72 +43,77 @@ def first_page(config: Mapping[str, Any], headline: str, table: str, made: str) 
         *map(rst, headline.split("\n\n")),
         table,
         "Medians over seeds on nominal Asimov data; CLs are at mu = 1. Lower is better; the floor "
-        "is what no observable can beat, where it is known." + _about_gains(config),
-        _samples(config),
+        "is what no observable can beat, where it is known." + _about_gains(analysis),
+        _samples(analysis),
     ]
-    if config["regions"]:
-        regions = ", ".join(rst(region["name"]) for region in config["regions"])
+    if analysis.regions:
+        regions = ", ".join(rst(region.name) for region in analysis.regions)
         paragraphs.append(f"Regions, fitted together: {regions}.")
-    staterror = config["workspace"]["staterror"]
+    staterror = analysis.workspace.staterror
     also = ", and the statistical error of the simulation" if staterror else ""
     systematics = [
-        f"*{rst(s['name'])}* (``{s['type']}``) of {', '.join(map(rst, affected(s)))}"
-        for s in config["systematics"]
+        f"*{rst(s.name)}* (``{s.type}``) of {', '.join(map(rst, s.samples))}"
+        for s in analysis.systematics
     ]
     paragraphs += [f"Systematic uncertainties{also}:", _list(systematics or ["none with a name"])]
-    free = [
-        f"*{rst(n['name'])}* of {', '.join(map(rst, affected(n)))}" for n in config["normfactors"]
-    ]
+    free = [f"*{rst(n.name)}* of {', '.join(map(rst, n.samples))}" for n in analysis.normfactors]
     if free:
         paragraphs.append(f"Free normalisations, which the fit measures: {', '.join(free)}.")
-    observables = [f"*{rst(o['name'])}* ({_kind(o)})" for o in config["observables"]]
+    observables = [f"*{rst(o.name)}* ({_kind(o)})" for o in analysis.observables]
     paragraphs += ["Observables:", _list(observables), _CATEGORIES, "**How it was made**", made]
     return "\n\n".join(paragraphs) + "\n"
 
 
-def _samples(config: Mapping[str, Any]) -> str:
+def _samples(analysis: Analysis) -> str:
     found: dict[str, list[str]] = {"signal": [], "background": [], "data": []}
-    for sample in config["samples"]:
+    for sample in analysis.samples:
         amount = ""
-        if "yield" in sample:
-            amount = f", {sample['yield']:g} events expected"
-        elif "cross_section" in sample:
-            amount = f", {sample['cross_section']:g} pb"
-        kind = sample["process"]
-        what = f" ({kind}{amount})" if kind != "data" else ""
-        found[kind].append(f"*{rst(sample['name'])}*{what}")
-    text = f"**The analysis** ``{config['analysis']}`` looks for {', '.join(found['signal'])} over "
+        if sample.yield_ is not None:
+            amount = f", {sample.yield_:g} events expected"
+        elif isinstance(sample, NtupleSample) and sample.cross_section is not None:
+            amount = f", {sample.cross_section:g} pb"
+        what = "" if sample.is_data else f" ({sample.process}{amount})"
+        found[sample.process].append(f"*{rst(sample.name)}*{what}")
+    text = f"**The analysis** ``{analysis.analysis}`` looks for {', '.join(found['signal'])} over "
     text += ", ".join(found["background"])
     for name in found["data"]:
-        unseen = "" if config["observation"]["unblind"] else ", not looked at yet"
+        unseen = "" if analysis.observation.unblind else ", not looked at yet"
         text += f" with the data {name}{unseen}"
-    level = 100 * (1 - config["limits"]["level"])
-    features = ", ".join(map(rst, config["features"]))
+    level = 100 * (1 - analysis.limits.level)
+    features = ", ".join(map(rst, analysis.features))
     return f"{text} at a confidence level of {level:g} per cent. Observables see {features}."
 
 
-def _about_gains(config: Mapping[str, Any]) -> str:
-    if not any(o.get("objective") == "bce" for o in config["observables"]):
+def _about_gains(analysis: Analysis) -> str:
+    if analysis.baseline is None:
         return ""
     return " A gain is against the observable trained on cross-entropy, with its standard error."
 
 
-def _kind(observable: Mapping[str, Any]) -> str:
-    kind = observable["kind"]
-    if kind == "rebinned":
-        source, bins = rst(observable["source"]), observable["bins"]
-        return f"the weights of {source} with the best edges of {bins} bins"
-    if kind == "variable":
-        bins = len(observable["edges"]) - 1
-        return f"the variable {rst(observable['variable'])} in {bins} bins"
-    objective = f"``{observable['objective']}``"
-    if observable["objective"] in _OBJECTIVES:
-        objective = f"{_OBJECTIVES[observable['objective']]} ({objective})"
-    if kind == "cuts":
-        how = "the best of a grid" if observable["search"] == "grid" else "trained"
-        return f"a count after cuts, {how} for {objective}"
-    network = "a network" if kind == "network" else "a network with an output for each bin"
-    return f"{network} trained on {objective}, {observable['bins']} bins"
+def _kind(observable: ObservableSettings) -> str:
+    match observable:
+        case Rebinned():
+            source = rst(observable.source)
+            return f"the weights of {source} with the best edges of {observable.bins} bins"
+        case VariableBins():
+            bins = len(observable.edges) - 1
+            return f"the variable {rst(observable.variable)} in {bins} bins"
+        case Cuts():
+            return f"a count after cuts, trained for {_objective(observable.objective)}"
+        case GridCuts():
+            objective = _objective(observable.objective)
+            return f"a count after cuts, the best of a grid for {objective}"
+        case Network() | Softmax():
+            network = "a network"
+            if isinstance(observable, Softmax):
+                network += " with an output for each bin"
+            objective = _objective(observable.objective)
+            return f"{network} trained on {objective}, {observable.bins} bins"
+    return f"of kind {observable.kind}"
+
+
+def _objective(name: str) -> str:
+    return f"{_OBJECTIVES[name]} (``{name}``)" if name in _OBJECTIVES else f"``{name}``"
 
 
 def _list(items: Iterable[str]) -> str:

@@ -68,13 +68,13 @@ def nominal_without_staterror(
             "sigma_mu": infer.sigma_mu(filled),
         }
 
-    expected = {sample.name: sample.expected for sample in samples}
+    sample_of = {t.name: sample for sample in samples for t in sample.templates()}
     totals = {
-        name: expected[name.partition("__")[0]] if scaled is None or name in scaled else None
+        name: sample_of[name].expected if scaled is None or name in scaled else None
         for name in histograms
     }
     own = set(histograms if event_sets is None else event_sets)
-    events = {name: name if name in own else name.partition("__")[0] for name in histograms}
+    events = {name: name if name in own else sample_of[name].name for name in histograms}
     drawn = replicas(histograms, totals, _REPLICAS, events)
     nominal = {name: Histogram(*(np.asarray(x) for x in h)) for name, h in histograms.items()}
     values = jax.jit(lambda all_of: jax.lax.map(merits, all_of))(

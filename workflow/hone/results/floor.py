@@ -6,11 +6,14 @@ nothing; the figures of merit there bound those of every observable from below.
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import pyhf
 
+from hone.analysis import Analysis
+from hone.analysis.distributions import Block, Exponential, Normal, Normals
+from hone.analysis.samples import GeneratedSample
+from hone.analysis.systematics import Shapesys, ShapeVariation
 from hone.errors import FitError
 from hone.events import cell_probabilities
 from hone.likelihood.histfactory import from_pyhf
@@ -31,12 +34,12 @@ templates leaves no room for any shift, which would hold the nuisance parameters
 
 
 def fine_histograms(
-    config: Mapping[str, Any], samples: Sequence[Process], step: float = 0.1
+    analysis: Analysis, samples: Sequence[Process], step: float = 0.1
 ) -> dict[str, Histogram]:
     """Expected yields of every template in the cells of a grid of the features.
 
     Args:
-        config: a checked config.
+        analysis: of generated events.
         samples: processes of the hypothesis.
         step: size of a cell, in units of the narrowest standard deviation of each feature; larger
             in many dimensions, where the grid would have more than a million cells.
@@ -44,21 +47,24 @@ def fine_histograms(
     Raises:
         FitError: the grid would be too large.
     """
-    by_name = {s["name"]: s for s in config["samples"]}
-    distributions = {s.name: by_name[s.name]["distribution"] for s in samples}
-    for sample in samples:
-        for systematic in sample.systematics:
-            if systematic["type"] == "shapesys":
+    distributions: dict[str, list[Block]] = {}
+    of_sample: dict[str, GeneratedSample] = {}
+    for process in samples:
+        sample = analysis.sample(process.name)
+        assert isinstance(sample, GeneratedSample)
+        distributions[sample.name], of_sample[sample.name] = sample.distribution, sample
+        for modifier in process.modifiers:
+            if isinstance(modifier, Shapesys):
                 raise FitError(
-                    f"the systematic {systematic['name']!r} is an uncertainty of each bin on its "
-                    "own, which means another thing in other bins"
+                    f"the systematic {modifier.name!r} is an uncertainty of each bin on its own, "
+                    "which means another thing in other bins"
                 )
-            if systematic["type"] == "histosys":
-                for side in ("up", "down"):
-                    name = f"{sample.name}__{systematic['name']}_{side}"
-                    distributions[name] = systematic[side]
+            if isinstance(modifier, ShapeVariation):
+                for template in modifier.templates(sample.name):
+                    distributions[template.name] = modifier.density(template.side)
+                    of_sample[template.name] = sample
     while True:
-        edges = {f: _edges(list(distributions.values()), f, step) for f in config["features"]}
+        edges = {f: _edges(list(distributions.values()), f, step) for f in analysis.features}
         cells = int(np.prod([float(len(e) - 1) for e in edges.values()]))
         if cells <= _MAX_CELLS:
             break
@@ -68,10 +74,10 @@ def fine_histograms(
                 f"the grid for the floor would have {cells} cells; the limit is {_MAX_CELLS}"
             )
     yields = {
-        name: by_name[name.split("__")[0]]["yield"] * cell_probabilities(blocks, edges).ravel()
+        name: of_sample[name].yield_ * cell_probabilities(blocks, edges).ravel()
         for name, blocks in distributions.items()
     }
-    background = sum(yields[s.name] for s in samples if not s.is_signal)
+    background = np.sum([yields[s.name] for s in samples if not s.is_signal], axis=0)
     merged = background < _NEGLIGIBLE * np.sum(background)
     return {
         name: Histogram(np.append(y[~merged], y[merged].sum()), np.zeros((~merged).sum() + 1))
@@ -117,25 +123,26 @@ def classifier_cls(
     return figures_of_merit(samples, binned, level)["expected_cls"]
 
 
-def _edges(distributions: Sequence[Any], feature: str, step: float) -> np.ndarray:
+def _edges(distributions: Sequence[list[Block]], feature: str, step: float) -> np.ndarray:
     """A grid that reaches six standard deviations beyond every mean, open at its ends."""
     lows, highs, widths = [], [], []
     correlated = False
     for block in chain.from_iterable(distributions):
-        if feature not in block["variables"]:
+        if feature not in block.variables:
             continue
-        if block["kind"] == "exponential":
+        if isinstance(block, Exponential):
             lows.append(0.0)
-            highs.append(4 * _REACH / block["rate"])
+            highs.append(4 * _REACH / block.rate)
             # Ratios of exponentials change evenly, and less within their width than those of
             # normals, which change the faster the further out: larger cells lose no more.
-            widths.append(4 / block["rate"])
+            widths.append(4 / block.rate)
             continue
-        at = block["variables"].index(feature)
-        covariance = np.array(block["covariance"], dtype=float)
+        assert isinstance(block, Normal | Normals)
+        at = block.variables.index(feature)
+        covariance = np.array(block.covariance, dtype=float)
         correlated |= bool(np.any(covariance - np.diag(np.diagonal(covariance))))
         width = np.sqrt(covariance[at, at])
-        means = [mean[at] for mean in block.get("means", [block.get("mean")])]
+        means = [mean[at] for mean in block.centres]
         lows.append(min(means) - _REACH * width)
         highs.append(max(means) + _REACH * width)
         widths.append(width)

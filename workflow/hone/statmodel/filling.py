@@ -6,15 +6,16 @@ same model, so that what is trained on is what is fitted.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import pyhf
 
-from hone.analysis.regions import Channels
 from hone.likelihood.histfactory import Model, from_pyhf
+from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram
-from hone.statmodel.workspace import Process, build_workspace, half_spread, sides
+from hone.statmodel.workspace import Process, build_workspace, sides
 
 __all__ = ["fill", "template_model"]
 
@@ -36,11 +37,10 @@ def template_model(
     for sample in samples:
         flat = Histogram(np.ones(bins), np.ones(bins))
         histograms[sample.name] = flat
-        for systematic in sample.systematics:
-            # A shapesys needs some uncertainty for its parameters to exist.
-            varied = Histogram(1.1 * flat.values, flat.variances)
-            for side, histogram in (("up", varied), ("down", flat)):
-                histograms[f"{sample.name}__{systematic['name']}_{side}"] = histogram
+        # A shapesys needs some uncertainty for its parameters to exist.
+        varied = Histogram(1.1 * flat.values, flat.variances)
+        for template in sample.templates()[1:]:
+            histograms[template.name] = varied if template.side == "up" else flat
     workspace = build_workspace(samples, histograms, np.zeros(bins), staterror, channels)
     return from_pyhf(pyhf.Workspace(workspace).model())
 
@@ -48,29 +48,23 @@ def template_model(
 def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Histogram]) -> Model:
     """``model`` from :func:`template_model` with other histograms in it; differentiable."""
     layout = model.layout
-    nominal, lo, hi, staterror, shapesys = (
-        model.nominal, model.histosys_lo, model.histosys_hi, model.staterror, model.shapesys
-    )  # fmt: skip
+    filled: dict[str, Any] = {}
+
+    def write(array: str, place: Any, values: Any) -> None:
+        before = filled.get(array, getattr(model, array))
+        filled[array] = before.at[place].set(values)
+
     for sample in samples:
         s = layout.samples.index(sample.name)
-        nominal = nominal.at[s].set(histograms[sample.name].values)
+        write("nominal", s, histograms[sample.name].values)
         if layout.staterror:
             variances = jnp.asarray(histograms[sample.name].variances)
             positive = variances > 0
             errors = jnp.where(positive, jnp.sqrt(jnp.where(positive, variances, 1.0)), 0.0)
             # One for each channel; what belongs to another channel is masked.
-            staterror = staterror.at[:, s].set(errors)
-        for systematic in sample.systematics:
-            name, kind = systematic["name"], systematic["type"]
-            if kind not in ("histosys", "shapesys"):
-                continue
-            up, down = sides(histograms, sample.name, name)
-            if kind == "histosys":
-                h = layout.histosys.index(name)
-                lo, hi = lo.at[h, s].set(down), hi.at[h, s].set(up)
-            else:
-                y = layout.shapesys.index(name)
-                shapesys = shapesys.at[y, s].set(half_spread(up, down))
-    return model.replace(
-        nominal=nominal, histosys_lo=lo, histosys_hi=hi, staterror=staterror, shapesys=shapesys
-    )
+            write("staterror", (slice(None), s), errors)
+        for modifier in sample.modifiers:
+            up, down = sides(histograms, sample.name, modifier)
+            for leaf in modifier.leaves(layout, s, up, down):
+                write(*leaf)
+    return model.replace(**filled)

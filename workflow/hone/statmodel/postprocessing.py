@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hone.analysis.systematics import Systematic
 from hone.errors import InputError
+from hone.statmodel.channels import places
 from hone.statmodel.templates import Histogram
-from hone.statmodel.workspace import Process, places, sides
+from hone.statmodel.workspace import Process, sides
 
 __all__ = ["Effect", "effects", "postprocess", "prune", "smooth"]
 
@@ -77,27 +79,22 @@ def smooth(
     found = dict(histograms)
     for sample in samples:
         nominal = np.asarray(histograms[sample.name].values)
-        for name in (s["name"] for s in sample.systematics if s["name"] in systematics):
-            for template in (f"{sample.name}__{name}_{side}" for side in ("up", "down")):
-                if template not in histograms:
+        for template in (t for t in sample.templates() if t.systematic in systematics):
+            values = np.array(histograms[template.name].values)
+            for channel, place in places(channels).items():
+                before, expected = values[place], nominal[place]
+                if len(before) < _FEWEST_BINS:
                     continue
-                values = np.array(histograms[template].values)
-                for channel, place in places(channels).items():
-                    before, expected = values[place], nominal[place]
-                    if len(before) < _FEWEST_BINS:
-                        continue
-                    ratio = np.divide(
-                        before, expected, out=np.ones(len(before)), where=expected > 0
+                ratio = np.divide(before, expected, out=np.ones(len(before)), where=expected > 0)
+                after = smooth_353qh_twice(ratio) * expected
+                if not after.sum() > 0:
+                    raise InputError(
+                        f"systematic {template.systematic!r} of {sample.name!r} cannot be smoothed "
+                        f"in region {channel!r}: the varied yields are {before.tolist()}, the "
+                        f"nominal ones {expected.tolist()}; use fewer bins, or no smoothing"
                     )
-                    after = smooth_353qh_twice(ratio) * expected
-                    if not after.sum() > 0:
-                        raise InputError(
-                            f"systematic {name!r} of {sample.name!r} cannot be smoothed in region "
-                            f"{channel!r}: the varied yields are {before.tolist()}, the nominal "
-                            f"ones {expected.tolist()}; use fewer bins, or no smoothing"
-                        )
-                    values[place] = after * before.sum() / after.sum()
-                found[template] = Histogram(values, histograms[template].variances)
+                values[place] = after * before.sum() / after.sum()
+            found[template.name] = Histogram(values, histograms[template.name].variances)
     return found
 
 
@@ -120,27 +117,22 @@ def effects(
     rows = []
     for sample in samples:
         nominal = np.asarray(histograms[sample.name].values)
-        for systematic in sample.systematics:
-            name, kind = systematic["name"], systematic["type"]
-            if kind not in ("histosys", "normsys"):
-                continue
+        for systematic in _prunable(sample):
+            up, down = map(np.asarray, sides(histograms, sample.name, systematic))
+            has_templates = bool(systematic.templates(sample.name))
             for channel, place in places(channels).items():
-                if channel not in systematic.get("regions", [channel]):
+                if not systematic.acts_in(channel):
                     continue
-                if kind == "normsys":
-                    largest = max(abs(systematic[side] - 1) for side in ("up", "down"))
-                else:
-                    varied = [np.asarray(v)[place] for v in sides(histograms, sample.name, name)]
-                    largest = max(_largest(v, nominal[place]) for v in varied)
+                largest = systematic.largest_effect(nominal[place], up[place], down[place])
                 several = channels[channel] >= _FEWEST_BINS
                 rows.append(
                     Effect(
                         channel,
                         sample.name,
-                        name,
-                        kind,
+                        systematic.name,
+                        systematic.type,
                         float(largest),
-                        kind == "histosys" and name in smoothed and several,
+                        has_templates and systematic.name in smoothed and several,
                         bool(largest < threshold),
                     )
                 )
@@ -152,24 +144,21 @@ def prune(samples: Sequence[Process], rows: Sequence[Effect]) -> list[Process]:
     found = []
     for sample in samples:
         kept = []
-        for systematic in sample.systematics:
+        for modifier in sample.modifiers:
             mine = [
                 row
                 for row in rows
                 if (row.sample, row.systematic, row.type)
-                == (sample.name, systematic["name"], systematic["type"])
+                == (sample.name, modifier.name, getattr(modifier, "type", ""))
             ]
             regions = [row.region for row in mine if not row.pruned]
             if len(regions) == len(mine):
-                kept.append(systematic)
+                kept.append(modifier)
             elif regions:
-                kept.append({**systematic, "regions": regions})
-        found.append(sample._replace(systematics=tuple(kept)))
+                kept.append(modifier.model_copy(update={"regions": regions}))
+        found.append(sample._replace(modifiers=tuple(kept)))
     return found
 
 
-def _largest(varied: np.ndarray, nominal: np.ndarray) -> float:
-    """Largest relative change; an effect on a bin without nominal yield is never small."""
-    change = np.abs(varied - nominal)
-    relative = np.divide(change, nominal, out=np.full(len(change), np.inf), where=nominal > 0)
-    return float(np.where(change == 0, 0.0, relative).max())
+def _prunable(sample: Process) -> list[Systematic]:
+    return [m for m in sample.modifiers if isinstance(m, Systematic) and m.can_be_pruned]

@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyhf
 
-from hone.analysis.regions import Channels
-from hone.analysis.samples import affected
+from hone.analysis.analysis import Analysis
+from hone.analysis.contradictions import POI
+from hone.analysis.systematics import Modifier
+from hone.analysis.templates import Template
 from hone.errors import InputError
 from hone.running.files import read_json
 from hone.running.root_files import reason
+from hone.statmodel.channels import Channels, places
 from hone.statmodel.templates import Histogram
 
 __all__ = [
@@ -20,14 +23,10 @@ __all__ = [
     "Process",
     "build_workspace",
     "expected_observation",
-    "half_spread",
-    "places",
     "processes",
     "read_workspace",
     "sides",
 ]
-
-POI = "mu"
 
 
 class Process(NamedTuple):
@@ -37,25 +36,26 @@ class Process(NamedTuple):
     is_signal: bool
     expected: float | None
     """Yield of all its events, before selections; None if it is not one of the settings."""
-    systematics: tuple[Mapping[str, Any], ...]
-    """With free normalisations (``normfactor``) among them."""
+    modifiers: tuple[Modifier, ...]
+    """Its systematics, then free normalisations."""
+
+    def templates(self) -> list[Template]:
+        """Its own template, then the varied ones of each systematic."""
+        varied = (t for modifier in self.modifiers for t in modifier.templates(self.name))
+        return [Template(self.name), *varied]
 
 
-def processes(config: Mapping[str, Any], signal: str) -> list[Process]:
+def processes(analysis: Analysis, signal: str) -> list[Process]:
     """The samples of a signal hypothesis: that signal, and all backgrounds."""
-    modifiers = [
-        *config["systematics"],
-        *({"type": "normfactor", **factor} for factor in config.get("normfactors", [])),
-    ]
+    modifiers = (*analysis.systematics, *analysis.normfactors)
     return [
         Process(
-            sample["name"],
-            sample["process"] == "signal",
-            sample.get("yield"),
-            tuple(s for s in modifiers if sample["name"] in affected(s)),
+            sample.name,
+            sample.is_signal,
+            sample.yield_,
+            tuple(m for m in modifiers if sample.name in m.samples),
         )
-        for sample in config["samples"]
-        if sample["process"] == "background" or sample["name"] == signal
+        for sample in analysis.hypothesis(signal)
     ]
 
 
@@ -113,12 +113,6 @@ def build_workspace(
     return workspace
 
 
-def places(channels: Mapping[str, int]) -> dict[str, slice]:
-    """Where the bins of each channel are among those of all, from the number of bins of each."""
-    ends = dict(zip(channels, np.cumsum(list(channels.values())).tolist(), strict=True))
-    return {name: slice(ends[name] - bins, ends[name]) for name, bins in channels.items()}
-
-
 def _check_yields(name: str, values: np.ndarray, of_channels: Mapping[str, slice]) -> None:
     bad = ~(np.isfinite(values) & (values >= 0))
     if bad.any():
@@ -142,20 +136,12 @@ def _modifiers(
 ) -> Iterator[dict[str, Any]]:
     if sample.is_signal:
         yield {"name": POI, "type": "normfactor", "data": None}
-    for systematic in sample.systematics:
-        if channel not in systematic.get("regions", [channel]):
-            continue
-        name, kind = systematic["name"], systematic["type"]
-        data: Any = None
-        if kind == "normsys":
-            data = {"hi": systematic["up"], "lo": systematic["down"]}
-        elif kind in ("histosys", "shapesys"):
-            up, down = sides(histograms, sample.name, name)
-            if kind == "histosys":
-                data = {"hi_data": _floats(up)[place], "lo_data": _floats(down)[place]}
-            else:
-                data = _floats(half_spread(up, down))[place]
-        yield {"name": name, "type": kind, "data": data}
+    nominal = np.asarray(histograms[sample.name].values)
+    for modifier in sample.modifiers:
+        if modifier.acts_in(channel):
+            up, down = map(np.asarray, sides(histograms, sample.name, modifier))
+            for found in modifier.modifiers(nominal[place], up[place], down[place]):
+                yield {"name": modifier.name, **found}
     if staterror:
         errors = np.sqrt(np.asarray(histograms[sample.name].variances))
         yield {"name": f"staterror_{channel}", "type": "staterror", "data": _floats(errors)[place]}
@@ -164,30 +150,27 @@ def _modifiers(
 def _parameters(samples: Sequence[Process]) -> list[dict[str, Any]]:
     """What the measurement says about parameters: the luminosity, and free normalisations."""
     found = {}
-    for systematic in (s for sample in samples for s in sample.systematics):
-        name = systematic["name"]
-        if systematic["type"] == "lumi":
-            width = float(systematic["uncertainty"])
-            found[name] = {
-                "name": name, "inits": [1.0], "auxdata": [1.0], "sigmas": [width],
-                "bounds": [[max(1 - 10 * width, 1e-3), 1 + 10 * width]],
-            }  # fmt: skip
-        elif systematic["type"] == "normfactor":
-            found[name] = {"name": name, "inits": [1.0], "bounds": [list(systematic["bounds"])]}
+    for modifier in (m for sample in samples for m in sample.modifiers):
+        settings = modifier.parameter()
+        if settings is not None:
+            found[modifier.name] = {"name": modifier.name, **settings}
     return list(found.values())
 
 
-def sides(histograms: Mapping[str, Histogram], sample: str, systematic: str) -> tuple[Any, Any]:
-    """Yields (B,) of a systematic's variations up and down, numpy or JAX.
+def sides(histograms: Mapping[str, Histogram], sample: str, modifier: Modifier) -> tuple[Any, Any]:
+    """Yields (B,) of a sample at +1 and -1 sigma of a systematic by its templates, numpy or JAX.
 
-    Of one that has no variation down it is the mirror image of the one up, as far as yields stay
-    positive.
+    Without a template down it is the mirror image of the one up, as far as yields stay positive;
+    without any, both are the nominal one.
     """
-    up = histograms[f"{sample}__{systematic}_up"].values
-    down = histograms.get(f"{sample}__{systematic}_down")
-    if down is not None:
-        return up, down.values
-    mirrored = 2 * histograms[sample].values - up
+    nominal = histograms[sample].values
+    templates = modifier.templates(sample)
+    if not templates:
+        return nominal, nominal
+    up, *down = (histograms[template.name].values for template in templates)
+    if down:
+        return up, down[0]
+    mirrored = 2 * nominal - up
     return up, (mirrored + abs(mirrored)) / 2
 
 
@@ -205,11 +188,6 @@ def expected_observation(
         strengths.get(name, 1.0) * np.asarray(nominal[name].values) for name in sorted(nominal)
     )
     return Histogram(np.asarray(values), np.asarray(values))
-
-
-def half_spread(up: Any, down: Any) -> Any:
-    """Uncorrelated uncertainty per bin (B,) of a ``shapesys`` that two varied templates span."""
-    return abs(up - down) / 2
 
 
 def read_workspace(path: str | Path) -> tuple[pyhf.Model, np.ndarray]:

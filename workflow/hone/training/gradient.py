@@ -1,6 +1,6 @@
 """The gradient of a training's objective against finite differences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from hone.analysis.observables import ObservableSettings
 from hone.errors import InputError
 from hone.observable import Observable, create_observable
 from hone.training.step import Data, Problem
@@ -84,18 +85,18 @@ def check_gradient(
     }
 
 
-def in_double_precision(observable: Observable, settings: Mapping[str, Any]) -> Observable:
+def in_double_precision(observable: Observable, settings: ObservableSettings) -> Observable:
     """The same numbers in a network that computes with 64 bits.
 
     Args:
         observable: as it was trained.
         settings: that it was made from, as :func:`~hone.observable.load_observable` returns them.
     """
-    if settings.get("precision", "float64") == "float64":
+    if getattr(settings, "precision", "float64") == "float64":
         return observable
     features = observable.features
     blank = create_observable(
-        {**settings, "precision": "float64"},
+        settings.model_copy(update={"precision": "float64"}),
         features,
         np.ones((2, len(features))),
         jax.random.key(0),

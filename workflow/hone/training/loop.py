@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from hone.analysis.observables import ObservableSettings
 from hone.errors import FitError, InputError
 from hone.events.event_sets import EventSets
 from hone.observable import Observable, create_observable
@@ -62,7 +63,7 @@ class _Progress:
 
 def train(
     settings: Settings,
-    observable: Mapping[str, Any],
+    observable: ObservableSettings,
     features: Sequence[str],
     samples: Sequence[Process],
     training: EventSets,
@@ -79,7 +80,7 @@ def train(
 
     Args:
         settings: how it is trained.
-        observable: what is trained, an entry of ``observables`` in a checked config.
+        observable: what is trained.
         features: names of the inputs.
         samples: processes of the hypothesis.
         training: events to take batches from.
@@ -94,7 +95,7 @@ def train(
         FitError: too many steps were not finite, or all; or no validation gave a finite objective.
     """
     problem, data = Problem.of(
-        settings, samples, training, of_model, int(observable.get("bins", 1))
+        settings, samples, training, of_model, getattr(observable, "bins", 1)
     )
     nominal = np.concatenate([training.features[sample.name] for sample in samples])
     keys = [jax.random.split(jax.random.key(seed)) for seed in seeds]

@@ -1,8 +1,10 @@
 """What a training is told, beside the observable itself."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Self
+
+from hone.analysis import Analysis
+from hone.analysis.observables import Trained
 
 __all__ = ["Settings"]
 
@@ -37,7 +39,12 @@ class Settings:
     """Relative statistical error of the background that no bin should exceed; 0 for no limit."""
 
     @classmethod
-    def of(cls, observable: Mapping[str, Any], **others: Any) -> "Settings":
-        """From an entry of ``observables`` in a checked config."""
-        names = {field.name for field in fields(cls)}
-        return cls(**{k: v for k, v in observable.items() if k in names}, **others)
+    def of(cls, analysis: Analysis, observable: Trained) -> Self:
+        """Those of an observable, with what the analysis says about the workspace."""
+        names = [f.name for f in fields(cls) if f.name in type(observable).model_fields]
+        return cls(
+            **{name: getattr(observable, name) for name in names},
+            staterror=analysis.workspace.staterror,
+            histograms=analysis.workspace.histograms,
+            evaluation_events=analysis.events.evaluation,
+        )

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from hone.analysis.regions import Channels
 from hone.errors import InputError
 from hone.events.event_sets import EventSets
 from hone.likelihood.histfactory import Model
 from hone.observable import Observable
+from hone.statmodel.channels import Channels
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process
@@ -103,7 +103,7 @@ class Problem(NamedTuple):
                 )
         if settings.objective not in OF_EVENTS and of_model is None:
             raise InputError(f"objective: {settings.objective!r} needs a function of the model")
-        data, templates = on_device(training, nominal_only=settings.objective == "bce")
+        data, templates = on_device(training, samples, nominal_only=settings.objective == "bce")
         channels = training.channels(bins)
         problem = cls(
             settings,
@@ -223,14 +223,14 @@ def classes(
     templates: Mapping[str, Sequence[str]],
 ) -> list[tuple[Array, Array]]:
     """Logits and weights of signal and of background, with each template that ``data`` holds."""
-    is_signal = {s.name: s.is_signal for s in samples}
+    is_signal = {t.name: s.is_signal for s in samples for t in s.templates()}
     found = []
     for kind in (True, False):
         parts = [
             (logits[name], data[name].weights[:, k])
             for name in data
             for k, template in enumerate(templates[name])
-            if is_signal[template.partition("__")[0]] is kind
+            if is_signal[template] is kind
         ]
         found.append(
             (jnp.concatenate([p[0] for p in parts]), jnp.concatenate([p[1] for p in parts]))
@@ -238,18 +238,22 @@ def classes(
     return found
 
 
-def on_device(events: EventSets, nominal_only: bool = False) -> tuple[Data, dict[str, list[str]]]:
+def on_device(
+    events: EventSets, samples: Sequence[Process], nominal_only: bool = False
+) -> tuple[Data, dict[str, list[str]]]:
     """Events as JAX arrays, and the templates that the columns of the weights are.
 
     Args:
         events: all sets.
+        samples: processes of the hypothesis.
         nominal_only: leave out what belongs to a variation.
     """
     data, templates = {}, {}
+    nominal = {sample.name for sample in samples}
     for name, matrix in events.features.items():
-        if nominal_only and "__" in name:
+        if nominal_only and name not in nominal:
             continue
-        templates[name] = [name] if nominal_only else events.weighted(name)
+        templates[name] = [name] if nominal_only else events.templates_of(name)
         weights = jnp.stack([jnp.asarray(events.weights[t]) for t in templates[name]], axis=1)
         place = events.place.get(name)
         data[name] = Events(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hone.analysis.observables import ObservableSettings
+from hone.analysis.settings import plain
 from hone.errors import InputError
 from hone.running.files import read_csv, read_json
 
@@ -19,7 +21,7 @@ class TrackedRun:
 
     signal: str
     observable: str
-    settings: Mapping[str, Any]
+    settings: ObservableSettings
     folder: Path
     """With ``history.csv``, ``limits.json``, ``workspace.json`` and ``model.safetensors``."""
 
@@ -60,7 +62,7 @@ def write_runs(store: str | Path, analysis: str, runs: Sequence[TrackedRun]) -> 
     for run in runs:
         name = f"{run.signal}/{run.observable}/seed{run.seed}"
         started = client.create_run(experiment, run_name=name)
-        known = {"signal": run.signal, "seed": run.seed, **run.settings}
+        known = {"signal": run.signal, "seed": run.seed, **plain(run.settings)}
         parameters = [Param(key, str(value)) for key, value in known.items()]
         metrics = [
             Metric(key, value, 0, int(row["step"]))

@@ -8,22 +8,21 @@ import mplhep
 import numpy as np
 from matplotlib.figure import Figure
 
-from hone.analysis.regions import channel_sizes
-from hone.analysis.samples import affected
+from hone.analysis.systematics import Systematic
 from hone.errors import InputError
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, SIGNAL, count_errors, new_figure, shade
 from hone.statmodel.templates import Histogram
-from hone.statmodel.workspace import sides
+from hone.statmodel.workspace import Process, sides
 
 __all__ = ["band", "draw_soft_hard", "draw_templates", "label_edges"]
 
 
 def draw_templates(
-    model: Mapping[str, Any],
-    signal: str,
+    samples: Sequence[Process],
     histograms: Mapping[str, Histogram],
     observed: np.ndarray,
     edges: Mapping[str, np.ndarray],
+    channels: Mapping[str, int],
     observable: str,
     blind: bool = False,
 ) -> Figure:
@@ -33,23 +32,24 @@ def draw_templates(
     close together that nothing could be seen otherwise.
 
     Args:
-        model: ``samples`` and ``systematics`` of the hypothesis.
-        signal: name of the signal.
+        samples: processes of the hypothesis.
         histograms: by template name, the bins of all regions side by side.
         observed: counts per bin (B,).
         edges: bin edges of each region.
+        channels: number of bins of each channel.
         observable: name for the title.
         blind: the observation is what is expected, and not drawn.
 
     Raises:
         InputError: a yield is negative or not finite, which no stack can show.
     """
-    backgrounds = [s["name"] for s in model["samples"] if s["process"] == "background"]
+    backgrounds = [s.name for s in samples if not s.is_signal]
+    signal = next(s.name for s in samples if s.is_signal)
     for name in (*backgrounds, signal):
         _require_yields(name, histograms[name].values)
     total = np.sum([histograms[name].values for name in backgrounds], axis=0)
     mc_error = np.sqrt(np.sum([histograms[name].variances for name in backgrounds], axis=0))
-    down, up = _systematic_band(model, histograms, backgrounds, edges)
+    down, up = _systematic_band(samples, histograms, channels)
     places = np.arange(len(total) + 1)
 
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
@@ -172,28 +172,24 @@ def _require_yields(name: str, values: Any, negative: bool = False) -> None:
 
 
 def _systematic_band(
-    model: Mapping[str, Any],
+    samples: Sequence[Process],
     histograms: Mapping[str, Histogram],
-    backgrounds: list[str],
-    edges: Mapping[str, np.ndarray],
+    channels: Mapping[str, int],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Quadratic sum over parameters of the background's one-sigma shifts, below and above."""
-    channels = channel_sizes(edges, model.get("regions", []))
     regions = np.repeat(list(channels), list(channels.values()))
     shifts: dict[str, np.ndarray] = {}
-    for systematic in model["systematics"]:
-        for name in sorted(set(affected(systematic)) & set(backgrounds)):
-            nominal = np.asarray(histograms[name].values)
-            if systematic["type"] == "normsys":
-                sided = [nominal * (systematic[side] - 1) for side in ("up", "down")]
-            elif systematic["type"] == "lumi":
-                sided = [sign * nominal * systematic["uncertainty"] for sign in (1, -1)]
-            else:
-                sided = [x - nominal for x in sides(histograms, name, systematic["name"])]
-            acting = np.isin(regions, systematic.get("regions", regions))
+    for sample in (s for s in samples if not s.is_signal):
+        nominal = np.asarray(histograms[sample.name].values)
+        for systematic in sample.modifiers:
+            if not isinstance(systematic, Systematic):
+                continue
+            up, down = map(np.asarray, sides(histograms, sample.name, systematic))
+            sided = [x - nominal for x in systematic.shifted(nominal, up, down)]
+            acting = [systematic.acts_in(region) for region in regions]
             # Samples and entries of one parameter move together.
-            before = shifts.get(systematic["name"], np.zeros((2, len(nominal))))
-            shifts[systematic["name"]] = before + np.where(acting, sided, 0.0)
+            before = shifts.get(systematic.name, np.zeros((2, len(nominal))))
+            shifts[systematic.name] = before + np.where(acting, sided, 0.0)
     below = above = np.zeros(len(regions))
     for pair in shifts.values():
         above = np.hypot(above, np.maximum(pair.max(axis=0), 0.0))

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from hone.analysis.analysis import Study
+from hone.analysis.observables import ObservableSettings
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure, plain
 
 __all__ = ["draw_study"]
@@ -15,30 +17,30 @@ _MARKERS = "os^Dvp"
 
 def draw_study(
     rows: Sequence[Mapping[str, Any]],
-    study: Mapping[str, Any],
-    observables: Sequence[Mapping[str, Any]],
+    study: Study,
+    observables: Sequence[ObservableSettings],
     floor: Mapping[str, Any],
 ) -> Figure:
     """Expected CLs of every seed against a setting, lines through the medians.
 
     Args:
         rows: of ``comparison.csv``, of one signal.
-        study: an entry of ``studies`` in the config.
+        study: of the analysis.
         observables: the settings of its observables.
         floor: content of ``floor.json``; its numbers may be missing.
     """
     lines: dict[str, list[tuple[float, list[float]]]] = {}
     for observable in observables:
-        label = ", ".join(plain(str(observable.get(key, ""))) for key in study["lines"])
+        label = ", ".join(plain(str(getattr(observable, key, ""))) for key in study.lines)
         # matplotlib leaves labels that begin so out of legends
         label = f" {label}" if label.startswith("_") else label
         values = [
             row["without_staterror_expected_cls"]
             for row in rows
-            if row["observable"] == observable["name"]
+            if row["observable"] == observable.name
         ]
         known = [value for value in values if value is not None]
-        lines.setdefault(label, []).append((float(observable[study["against"]]), known))
+        lines.setdefault(label, []).append((float(getattr(observable, study.against)), known))
 
     figure, (axes,) = new_figure(width=7.4, height=5.6)
     for index, (label, points) in enumerate(lines.items()):
@@ -68,8 +70,8 @@ def draw_study(
     if known:
         axes.set(ylim=(0.5 * min(known), 2 * max(known)))
     axes.margins(x=0.05)
-    axes.set_xlabel(f"{study['against'].replace('_', ' ')}")
+    axes.set_xlabel(f"{study.against.replace('_', ' ')}")
     axes.set_ylabel("expected CL$_s$ at $\\mu = 1$, no staterror")
-    axes.set_title(study["name"].replace("_", " "), loc="left")
+    axes.set_title(study.name.replace("_", " "), loc="left")
     axes.legend()
     return figure

@@ -9,11 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
+from hone.analysis.systematics import Systematic
 from hone.reporting.figures.histograms import band, label_edges
 from hone.reporting.figures.style import panel_style
 from hone.statmodel.postprocessing import Effect
 from hone.statmodel.templates import Histogram
-from hone.statmodel.workspace import Process, half_spread, sides
+from hone.statmodel.workspace import Process, sides
 
 __all__ = ["Variation", "draw_systematics", "variations"]
 
@@ -60,24 +61,26 @@ def variations(
     found = []
     for sample in samples:
         nominal = np.asarray(fitted[sample.name].values, dtype=float)
-        for systematic in sample.systematics:
-            name, kind = systematic["name"], systematic["type"]
-            if kind == "normfactor":
+        for systematic in sample.modifiers:
+            if not isinstance(systematic, Systematic):
                 continue
             mine = [
-                e for e in effects if (e.sample, e.systematic, e.type) == (sample.name, name, kind)
+                e
+                for e in effects
+                if (e.sample, e.systematic, e.type)
+                == (sample.name, systematic.name, systematic.type)
             ]
-            acting = np.isin(regions, systematic.get("regions", list(channels)))
-            up, down, before = _sides(systematic, sample.name, nominal, filled, fitted, mine)
+            acting = np.array([systematic.acts_in(region) for region in regions])
+            up, down, before = _sides(systematic, sample.name, filled, fitted, mine)
             change = np.maximum(abs(up - nominal), abs(down - nominal))
             found.append(
                 Variation(
-                    name,
+                    systematic.name,
                     sample.name,
                     np.where(acting, up, np.nan),
                     np.where(acting, down, np.nan),
                     before,
-                    tuple(_notes(kind, mine, f"{sample.name}__{name}_down" not in filled)),
+                    tuple(_notes(systematic, mine)),
                     float(np.max(np.where(acting, change / error, 0.0))),
                 )
             )
@@ -101,7 +104,6 @@ def draw_systematics(
     entries = list(shown) or [
         Variation("no systematic", name, *2 * (np.full(len(h.values), np.nan),), None, (), 0.0)
         for name, h in nominal.items()
-        if "__" not in name
     ]
     size = _COLUMNS * _ROWS
     pages = [entries[k : k + size] for k in range(0, len(entries), size)]
@@ -237,35 +239,23 @@ def _beyond(axes: Any, ratio: np.ndarray, low: float, high: float, colour: str) 
 
 
 def _sides(
-    systematic: Mapping[str, Any],
+    systematic: Systematic,
     sample: str,
-    nominal: np.ndarray,
     filled: Mapping[str, Histogram],
     fitted: Mapping[str, Histogram],
     effects: Sequence[Effect],
 ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
-    name, kind = systematic["name"], systematic["type"]
-    if kind == "normsys":
-        return nominal * systematic["up"], nominal * systematic["down"], None
-    if kind == "lumi":
-        width = systematic["uncertainty"]
-        return nominal * (1 + width), nominal * (1 - width), None
-    up, down = map(np.asarray, sides(fitted, sample, name))
-    if kind == "shapesys":
-        width = half_spread(up, down)
-        return nominal + width, nominal - width, None
-    if not any(effect.smoothed for effect in effects):
-        return up, down, None
-    before, below = map(np.asarray, sides(filled, sample, name))
-    return up, down, (before, below)
+    def shifted(histograms: Mapping[str, Histogram]) -> tuple[np.ndarray, np.ndarray]:
+        nominal = np.asarray(histograms[sample].values, dtype=float)
+        up, down = map(np.asarray, sides(histograms, sample, systematic))
+        return systematic.shifted(nominal, up, down)
+
+    smoothed = any(effect.smoothed for effect in effects)
+    return (*shifted(fitted), shifted(filled) if smoothed else None)
 
 
-def _notes(kind: str, effects: Sequence[Effect], one_sided: bool) -> list[str]:
-    notes = []
-    if kind == "histosys" and one_sided:
-        notes.append("mirrored")
-    if kind == "shapesys":
-        notes.append("each bin apart")
+def _notes(systematic: Systematic, effects: Sequence[Effect]) -> list[str]:
+    notes = systematic.notes()
     if any(e.smoothed for e in effects):
         notes.append("smoothed")
     pruned = [e.region for e in effects if e.pruned]

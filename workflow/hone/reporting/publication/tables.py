@@ -13,8 +13,8 @@ from hone.reporting.publication.covariance import (
     correlation,
     systematic_shifts,
 )
+from hone.statmodel.channels import places
 from hone.statmodel.templates import Histogram
-from hone.statmodel.workspace import places
 
 __all__ = ["Result", "histogram_tables", "limit_table", "matrix_tables", "scan_table"]
 

@@ -1,0 +1,357 @@
+"""The analysis that a config describes, as one object."""
+
+import glob
+import os
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Len, Lt
+from pydantic import AfterValidator, Field
+
+from hone.analysis.fields import Name, several
+from hone.analysis.observables import ObservableSettings, Rebinned, Trained
+from hone.analysis.regions import ONE_REGION, Region
+from hone.analysis.samples import FileSample, NtupleSample, Sample
+from hone.analysis.settings import (
+    AsWhole,
+    NonNegative,
+    Positive,
+    Settings,
+    Text,
+    one_of,
+    unique,
+)
+from hone.analysis.systematics import SIDES, Normfactor, ShapeVariation, Systematic, Variation
+from hone.analysis.templates import Template
+
+__all__ = ["SETS", "Analysis", "Observation", "Sizes", "Split", "Study", "matching"]
+
+SETS = ("training", "validation", "evaluation")
+"""Of events: to train on, to choose on, and for limits."""
+_Fraction = Annotated[float, Gt(0), Lt(1)]
+_Events = Annotated[int, Ge(1), AsWhole]
+
+
+class Split(Settings):
+    """How events of `files` are divided into three sets that have none in common."""
+
+    branch: str = ""
+    """Branch with an integer that tells events apart, the same for an event in the nominal and in
+    the varied files; the event's place in its file if empty."""
+    training: _Fraction = 0.4
+    """Part of the events to train on."""
+    validation: _Fraction = 0.2
+    """Part of the events to choose on. What remains is for limits."""
+
+    def range(self, events_set: str) -> tuple[float, float]:
+        """Which of the numbers from 0 to 1, one for each event, belong to a set."""
+        ends = (0.0, self.training, self.training + self.validation, 1.0)
+        place = SETS.index(events_set)
+        return ends[place], ends[place + 1]
+
+
+class Sizes(Settings):
+    """Generated events per sample and variation in each of three independent sets."""
+
+    training: _Events = 50_000
+    """Events per sample to train on."""
+    validation: _Events = 100_000
+    """Events per sample to choose the best weights, edges and seed on."""
+    evaluation: _Events = 200_000
+    """Events per sample for the histograms from which limits are computed."""
+
+
+class Observation(Settings):
+    """What is observed."""
+
+    unblind: bool = False
+    """Whether the events of process `data` are counted and the observed limit computed. Before,
+    they are never opened, and the observation is what is expected."""
+    pseudo_data: bool = False
+    """(files) Whether the observation is drawn from the evaluation events, each as often as a
+    Poisson number of its weight; the same events for every observable."""
+    mu: NonNegative = 0.0
+    """True signal strength of the pseudo-data or Asimov data."""
+    signal: str | None = None
+    """The signal sample that is injected if `mu` is above 0; the first one if not given."""
+    seed: Annotated[int, Ge(0), AsWhole] = 1
+    """Seed of the pseudo-data, used for nothing else."""
+
+
+class Workspace(Settings):
+    """How histograms become a statistical model."""
+
+    histograms: Literal["hard", "soft"] = "hard"
+    """Which evaluation histograms enter: `hard` counts events in bins, `soft` takes the kernel
+    density of the training. The variance of a bin is the sum of w^2 of its events, or that of
+    (w x share)^2; training expects the one that will be fitted. The observation is always
+    counted."""
+    staterror: bool = True
+    """Whether the statistical error of the simulation is a staterror modifier."""
+    pruning: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """A histosys or normsys is left out of the workspace for a sample in a region where it changes
+    no bin by more than this, relative to the nominal yield; `systematics.csv` beside the workspace
+    lists all effects and what was left out. Training sees all of them."""
+
+
+class Limits(Settings):
+    """What is computed from the workspace."""
+
+    level: Annotated[float, Gt(0), Lt(1)] = 0.05
+    """CLs at an upper limit; 0.05 is a limit at 95 % confidence level."""
+
+
+class Study(Settings):
+    """A figure of the expected CLs against a setting that observables differ in."""
+
+    name: Name
+    """Name of the figure, `figures/<signal>__study_<name>`."""
+    against: str
+    """The horizontal axis: a setting of the observables that is a number, e.g. `batch`."""
+    lines: Annotated[list[str], Len(1)]
+    """Settings whose values make a line of their own, e.g. `kind` or `smoothing`."""
+    observables: Annotated[list[str], Len(2), AfterValidator(unique)]
+    """Names of the observables that are points of the figure."""
+
+
+class Analysis(Settings):
+    """Every setting of the workflow, its default and its meaning.
+
+    A config file describes one whole analysis; nothing is taken over from config/config.yaml when
+    another file is given.
+    """
+
+    analysis: Name
+    """Name of the analysis; results are written to `results/<analysis>/`."""
+    seed: Annotated[int, Ge(0), AsWhole]
+    """Seed from which every generated set of events derives its own, by sample, variation and
+    set."""
+    samples: list[Annotated[Sample, one_of(Sample)]]
+    """The physics processes. Each sample of process `signal` is a signal hypothesis with a chain of
+    its own, `results/<analysis>/<signal>/`; all backgrounds enter each chain."""
+    luminosity: Positive | None = None
+    """In 1/fb, for samples with a `cross_section`."""
+    split: Split = Split()
+    """How events of `files` are divided into three sets that have none in common, by a hash of each
+    event's number. The weights of each set are scaled to the yield of all. Observables are trained
+    on the first and chosen on the second; limits only ever see the third."""
+    regions: list[Region] = Field([])
+    """Selections of events that are fitted together, each a channel of the workspace. Without any,
+    all events are in one region with the observable. An event must not be in two."""
+    systematics: list[Annotated[Systematic, one_of(Systematic)]] = Field([])
+    """Uncertainties of the expectation. Entries of one name share one nuisance parameter."""
+    normfactors: list[Normfactor] = Field([])
+    """Free normalisations of backgrounds, without constraint: a control region measures them."""
+    features: Annotated[list[Text], AfterValidator(unique)]
+    """Variables of the events that the observables see, in this order: branches or expressions of
+    them, e.g. `log(pt)`. Their scaling is fitted on training events."""
+    events: Sizes = Sizes()
+    """Generated events per sample and variation in each of three independent sets. Observables are
+    trained on the first and chosen on the second; limits only ever see the third. Of events of
+    `files` at most so many are trained and validated on, and all evaluated."""
+    observation: Observation = Observation()
+    """What is observed. Of generated events: pseudo-data, one set of events per analysis, scored by
+    every observable. From `files`: what is expected (Asimov data), until `pseudo_data` or `unblind`
+    says otherwise."""
+    observables: list[Annotated[ObservableSettings, one_of(ObservableSettings)]]
+    """What maps an event to a bin. Each is trained, histogrammed and fitted on its own, and all are
+    compared in the end."""
+    workspace: Workspace = Workspace()
+    """How histograms become a statistical model. Training uses the same model."""
+    limits: Limits = Limits()
+    """What is computed from the workspace."""
+    studies: list[Study] = Field([])
+    """Figures of the expected CLs against a setting that observables differ in."""
+    modules: str | None = None
+    """Folder of the Python files of own objectives; that of the config if not given."""
+    tracking: Literal["none", "mlflow"] = "none"
+    """`mlflow` also writes every training as a run, with parameters, metrics by step and artifacts,
+    into a local store under `results/<analysis>/mlflow/` (needs the extra `mlflow`)."""
+
+    @property
+    def folder(self) -> str:
+        """Where its results are."""
+        return f"results/{self.analysis}"
+
+    @property
+    def signals(self) -> list[str]:
+        """Names of the signal hypotheses."""
+        return [s.name for s in self.samples if s.is_signal]
+
+    @property
+    def simulated(self) -> list[Sample]:
+        """All samples but data."""
+        return [s for s in self.samples if not s.is_data]
+
+    @property
+    def data(self) -> list[FileSample]:
+        """The sample of observed events, if there is one."""
+        return [s for s in self.samples if s.is_data and isinstance(s, FileSample)]
+
+    @property
+    def has_ntuples(self) -> bool:
+        """Whether events are read from ntuples, not drawn from known densities."""
+        return any(isinstance(s, NtupleSample) for s in self.samples)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the observation is what is expected: data are there, but not looked at."""
+        observation = self.observation
+        return self.has_ntuples and not (observation.unblind or observation.pseudo_data)
+
+    @property
+    def channels(self) -> tuple[Region, ...]:
+        """The regions, sorted by name as pyhf sorts channels; one without a selection if none."""
+        return tuple(sorted(self.regions, key=lambda region: region.name)) or (ONE_REGION,)
+
+    @property
+    def smoothed(self) -> list[str]:
+        """Names of the systematics whose templates are smoothed."""
+        return [s.name for s in self.systematics if getattr(s, "smoothing", None)]
+
+    @property
+    def baseline(self) -> str | None:
+        """The observable that others are compared with: the first trained on cross-entropy."""
+        names = (o.name for o in self.observables if getattr(o, "objective", None) == "bce")
+        return next(names, None) if len(self.observables) > 1 else None
+
+    @property
+    def has_floor(self) -> bool:
+        """Whether all densities are known, and with them what no observable can be below."""
+        varied = (
+            s.side(side) for s in self.systematics if isinstance(s, ShapeVariation)
+            for side in SIDES
+        )  # fmt: skip
+        return (
+            all(name.isidentifier() for name in self.features)
+            and not self.has_ntuples
+            and not self.regions
+            and not self.normfactors
+            and not any(isinstance(side, Variation) for side in varied)
+        )
+
+    @property
+    def _varied(self) -> list[str]:
+        """Parameters that are not the same in all hypotheses."""
+        points = [s.parameters for s in self.samples if s.is_signal]
+        return [p for p in points[0] if len({point[p] for point in points}) > 1]
+
+    def _apart(self, parameters: list[str]) -> bool:
+        """Whether these parameters alone tell all hypotheses apart."""
+        points = {tuple(s.parameters[p] for p in parameters) for s in self.samples if s.is_signal}
+        return len(points) == len(self.signals)
+
+    @property
+    def parameter(self) -> str | None:
+        """What limits are drawn against: the first that varies, if it alone tells signals apart."""
+        found = self._varied[:1]
+        return found[0] if found and self._apart(found) else None
+
+    @property
+    def plane(self) -> list[str] | None:
+        """The first two that vary, if they tell signals apart: limits are drawn in their plane."""
+        found = self._varied[:2]
+        return found if len(found) > 1 and self._apart(found) else None
+
+    def sample(self, name: str) -> Sample:
+        """The sample of a name."""
+        return next(s for s in self.samples if s.name == name)
+
+    def observable(self, name: str) -> ObservableSettings:
+        """The settings of an observable."""
+        return next(o for o in self.observables if o.name == name)
+
+    def of_kind(self, kind: type[ObservableSettings]) -> list[str]:
+        """Names of the observables of a kind."""
+        return [o.name for o in self.observables if isinstance(o, kind)]
+
+    def seeds(self, observable: str) -> range:
+        """Numbers of its seeds: those of its source, or only 1 for what is not trained."""
+        chosen = self.observable(observable)
+        if isinstance(chosen, Rebinned):
+            return self.seeds(chosen.source)
+        return range(1, (chosen.seeds if isinstance(chosen, Trained) else 1) + 1)
+
+    def systematics_of(self, observable: str | None) -> list[Systematic]:
+        """Those that an observable is trained and fitted with, in the config's order."""
+        if observable is None:
+            return self.systematics
+        chosen = self.observable(observable)
+        if isinstance(chosen, Rebinned) and chosen.systematics is None:
+            return self.systematics_of(chosen.source)
+        names = chosen.systematics
+        return [s for s in self.systematics if names is None or s.name in names]
+
+    def hypothesis(self, signal: str) -> list[Sample]:
+        """The samples of a signal hypothesis: that signal, and all backgrounds."""
+        return [s for s in self.simulated if not s.is_signal or s.name == signal]
+
+    def event_templates(
+        self, samples: Sequence[Sample], observable: str | None = None
+    ) -> list[Template]:
+        """The sets of events of some samples: each sample, then its varied events.
+
+        Where only weights are varied there are none.
+
+        Args:
+            samples: of the analysis.
+            observable: whose systematics count; all if not given.
+        """
+        return [
+            template
+            for sample in samples
+            for template in (
+                Template(sample.name),
+                *(
+                    varied
+                    for systematic in self.systematics_of(observable)
+                    if sample.name in systematic.samples
+                    for varied in systematic.event_templates(sample.name)
+                ),
+            )
+        ]
+
+    def templates_of(self, signal: str, observable: str | None = None) -> list[Template]:
+        """The sets of events of one hypothesis (and of an observable)."""
+        return self.event_templates(self.hypothesis(signal), observable)
+
+    def template(self, name: str) -> Template:
+        """The set of events of a name."""
+        return next(t for t in self.event_templates(self.samples) if t.name == name)
+
+    def weights(self, sample: str) -> dict[Template, str]:
+        """Expressions of a sample's weights by template, where these are not its nominal ones."""
+        return {
+            template: weight
+            for systematic in self.systematics
+            if sample in systematic.samples
+            for template, weight in systematic.weights(sample).items()
+        }
+
+    def variation(self, template: Template) -> Variation | None:
+        """What a config says about varied ntuples; None of the sample itself or of a density."""
+        for systematic in self.systematics:
+            if (
+                isinstance(systematic, ShapeVariation)
+                and systematic.name == template.systematic
+                and template.sample in systematic.samples
+            ):
+                side = systematic.side(template.side)
+                return side if isinstance(side, Variation) else None
+        return None
+
+    def is_scaled_to_yield(self, template: Template) -> bool:
+        """Whether a set of events is scaled to the yield; others have their sample's factor."""
+        variation = self.variation(template)
+        if template == template.nominal or variation is None:
+            return True
+        return variation.has_own_normalisation
+
+
+def matching(patterns: str | list[str]) -> list[str]:
+    """Files that match a pattern, or several; a file may also be called as a pattern."""
+    found = (
+        [pattern] if os.path.exists(pattern) else glob.glob(pattern, recursive=True)
+        for pattern in several(patterns)
+    )
+    return sorted({path for paths in found for path in paths})

@@ -1,0 +1,168 @@
+"""Which files a rule of the workflow reads, by the hypothesis and the observable at hand."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+from hone.analysis.analysis import Analysis, matching
+from hone.analysis.observables import Rebinned, Trained
+from hone.analysis.samples import DimuonSample, FileSample, NtupleSample
+from hone.analysis.templates import Template
+
+__all__ = ["Files"]
+
+_OF_OBSERVABLES = (
+    "templates", "soft_hard", "systematics", "cls_scan", "plane", "importance", "profile",
+    "contour", "toys", "prefit", "postfit", "pulls", "correlation", "impacts",
+)  # fmt: skip
+"""Figures of every observable."""
+
+
+class Files:
+    """Paths of an analysis, relative to the folder in which the workflow runs."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+        self.folder = analysis.folder
+
+    @cached_property
+    def ntuples(self) -> dict[str, list[str]]:
+        """Ntuples by name of the set of events; none where events are drawn from densities."""
+        found = {}
+        for sample in self.analysis.samples:
+            if isinstance(sample, NtupleSample):
+                for template in self.analysis.event_templates([sample]):
+                    found[template.name] = self._ntuples_of(sample, template)
+        return found
+
+    def _ntuples_of(self, sample: NtupleSample, template: Template) -> list[str]:
+        variation = self.analysis.variation(template)
+        if variation is not None and variation.files is not None:
+            return matching(variation.files)
+        if isinstance(sample, FileSample):
+            return matching(sample.files)
+        assert isinstance(sample, DimuonSample)
+        return [f"{self.folder}/events/dimuons/{template.name}.root"]
+
+    @cached_property
+    def observed(self) -> list[str]:
+        """Observed events; none while the analysis is blind, or if they are drawn from others."""
+        if self.analysis.is_blind or self.analysis.observation.pseudo_data:
+            return []
+        if self.analysis.data:
+            return self.ntuples[self.analysis.data[0].name]
+        return [f"{self.folder}/events/observed/data.root"]
+
+    @cached_property
+    def own(self) -> list[str]:
+        """The user's own files that may be read."""
+        data = {sample.name for sample in self.analysis.data}
+        paths = {
+            path
+            for name, several in self.ntuples.items()
+            if name not in data or self.observed
+            for path in several
+        }
+        return sorted(path for path in paths if not path.startswith(f"{self.folder}/events/"))
+
+    @property
+    def injected(self) -> str | None:
+        """The signal in the observation of ntuples that are not data, if there is one."""
+        observation = self.analysis.observation
+        if self.analysis.has_ntuples and not observation.unblind and observation.mu:
+            return observation.signal or self.analysis.signals[0]
+        return None
+
+    def injected_in(self, signal: str) -> list[str]:
+        """The injected signal where it is not the hypothesis itself."""
+        return [self.injected] if self.injected not in (None, signal) else []
+
+    def events_of(self, templates: Iterable[str], events_set: str) -> dict[str, list[str]]:
+        """Files by name of the set of events."""
+        return {
+            name: self.ntuples.get(name, [f"{self.folder}/events/{events_set}/{name}.root"])
+            for name in templates
+        }
+
+    def templates(self, signal: str, observable: str) -> list[str]:
+        """Names of the sets of events that a hypothesis and an observable need."""
+        return [t.name for t in self.analysis.templates_of(signal, observable)]
+
+    def templates_scaled_to_yield(self, signal: str, observable: str) -> list[str]:
+        """Those of :meth:`templates` that are scaled to the yield of their sample."""
+        found = self.analysis.templates_of(signal, observable)
+        return [t.name for t in found if self.analysis.is_scaled_to_yield(t)]
+
+    def surveys(self, templates: Iterable[str]) -> list[str]:
+        """What is known about sets of events."""
+        return [f"{self.folder}/inputs/{name}.json" for name in templates]
+
+    def of_seeds(
+        self, name: str, signals: Sequence[str] = (), observables: Sequence[str] = ()
+    ) -> list[str]:
+        """A file of every seed, of all signals and observables where none are given."""
+        return [
+            f"{self.folder}/{signal}/{observable}/seed{seed}/{name}"
+            for signal in signals or self.analysis.signals
+            for observable in observables or self.observables
+            for seed in self.analysis.seeds(observable)
+        ]
+
+    def of_observables(
+        self, name: str, signals: Sequence[str] = (), observables: Sequence[str] = ()
+    ) -> list[str]:
+        """A file of every observable of every signal."""
+        return [
+            f"{self.folder}/{signal}/{observable}/{name}"
+            for signal in signals or self.analysis.signals
+            for observable in observables or self.observables
+        ]
+
+    def patchsets(self, name: str = "patchset.json") -> list[str]:
+        """One for each observable, where there are several hypotheses."""
+        several = len(self.analysis.signals) > 1
+        return [f"{self.folder}/patchset/{o}/{name}" for o in self.observables if several]
+
+    def source_model(self, signal: str, observable: str, seed: str) -> str:
+        """The weights that a rebinned observable takes."""
+        chosen = self.analysis.observable(observable)
+        assert isinstance(chosen, Rebinned)
+        return f"{self.folder}/{signal}/{chosen.source}/seed{seed}/model.safetensors"
+
+    @property
+    def observables(self) -> list[str]:
+        """Names of all observables."""
+        return [o.name for o in self.analysis.observables]
+
+    def figures(self, extension: str) -> list[str]:
+        """Every figure of the analysis."""
+        analysis = self.analysis
+        trained, rebinned = analysis.of_kind(Trained), analysis.of_kind(Rebinned)
+        names = [f"{name}__{kind}" for name in self.observables for kind in _OF_OBSERVABLES]
+        names += [f"{o}__{kind}" for o in trained + rebinned for kind in ("training", "edges")]
+        names += [f"{name}__gradient" for name in trained]
+        names += ["comparison", *(["gain"] if analysis.baseline else [])]
+        names += [f"study_{study.name}" for study in analysis.studies]
+        found = [f"{signal}__{name}" for signal in analysis.signals for name in names]
+        for kind, wanted in (("limits", analysis.parameter), ("exclusion", analysis.plane)):
+            found += [f"{name}__{kind}" for name in self.observables if wanted]
+        return [f"{self.folder}/figures/{name}.{extension}" for name in found]
+
+    def animations(self) -> list[str]:
+        """The film of every training."""
+        return [
+            f"{self.folder}/figures/{signal}__{name}__training.gif"
+            for signal in self.analysis.signals
+            for name in self.analysis.of_kind(Trained)
+        ]
+
+    def shown(self) -> list[str]:
+        """Everything that the report shows."""
+        return [
+            *(f"{self.folder}/{name}" for name in ("comparison.csv", "summary.txt")),
+            f"{self.folder}/inputs/yields.txt",
+            *self.figures("png"),
+            *self.figures("pdf"),
+            *self.animations(),
+            *self.patchsets(),
+            *self.of_observables("selected.json"),
+        ]

@@ -1,0 +1,342 @@
+"""Settings of observables: what maps an event to a bin, and how it is trained."""
+
+import difflib
+import json
+import re
+from typing import Annotated, Any, Literal, Self
+
+from annotated_types import Ge, Gt, Le, Len
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+
+from hone.analysis.fields import Edges, Name
+from hone.analysis.settings import (
+    AsWhole,
+    Family,
+    NonNegative,
+    Positive,
+    Settings,
+    either,
+    refuse,
+    unique,
+)
+
+__all__ = [
+    "CLASSIFIERS",
+    "OBJECTIVES",
+    "Cut",
+    "Cuts",
+    "GridCuts",
+    "Network",
+    "ObservableSettings",
+    "Rebinned",
+    "Softmax",
+    "Trained",
+    "VariableBins",
+]
+
+OBJECTIVES = (
+    "cls", "limit", "p0", "sigma_mu", "generalised_variance", "z_a", "z_a_uncertain",
+    "inverse_z_a", "inverse_z_a_uncertain", "bce", "bce_augmented",
+)  # fmt: skip
+CLASSIFIERS = ("bce", "bce_augmented")
+"""Objectives of events, which do not depend on bins."""
+_OWN = "[A-Za-z_][A-Za-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*"
+
+
+def _objective(text: str) -> str:
+    if text not in OBJECTIVES and not re.fullmatch(_OWN, text):
+        close = difflib.get_close_matches(text, OBJECTIVES, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise refuse(
+            f"there is no objective {json.dumps(text)}; {hint}allowed are {', '.join(OBJECTIVES)}, "
+            "and module:function"
+        )
+    return text
+
+
+ObjectiveName = Annotated[
+    str,
+    AfterValidator(_objective),
+    WithJsonSchema({"anyOf": [{"enum": list(OBJECTIVES)}, {"pattern": f"^{_OWN}$"}]}),
+]
+_MOST_COMBINATIONS = 1_000_000
+Count = Annotated[int, Ge(1), AsWhole]
+
+
+def _no_classifier(objective: str | None, what: str) -> None:
+    if objective in CLASSIFIERS:
+        raise refuse(
+            f"{objective} trains a classifier, which an observable {what} is not; use an objective "
+            "of the likelihood or of counts, such as cls or z_a",
+            "objective",
+        )
+
+
+class Cut(Settings):
+    """A one-sided cut on one of the features."""
+
+    variable: str
+    """Which of `features`."""
+    side: Literal["above", "below"]
+    """Which events pass; two cuts on one variable make a window."""
+    start: float | None = None
+    """Threshold before training, in the variable's unit; if not given, half a standard deviation
+    from the mean, towards the side that is cut away."""
+    slope: Positive = 5.0
+    """Steepness of the sigmoid before training, per standard deviation of the variable."""
+
+
+class ObservableSettings(Family):
+    """What maps an event to a bin."""
+
+    tag = "kind"
+    name: Name
+    """Name of the observable, as in file names."""
+    kind: str
+    systematics: Annotated[list[str], AfterValidator(unique)] | None = None
+    """The systematics that this observable is trained and fitted with, by name; all if not given.
+    Observables with different ones answer different questions: each is compared with the floor of
+    its own."""
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether gradients make this observable what it is."""
+        return isinstance(self, Trained)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Features that it names, by the setting that does."""
+        return {}
+
+
+class _WithObjective(ObservableSettings):
+    objective: ObjectiveName
+    """What training minimises. Of the workspace's likelihood, on nominal Asimov data: `cls`
+    (logarithm of the median expected CLs at mu = 1), `limit` (of the median expected upper limit),
+    `p0` (of the expected discovery p-value), `sigma_mu` (of the POI's uncertainty at mu = 1, the
+    loss of INFERNO), `generalised_variance` (of the determinant of the covariance). Of the counts:
+    `z_a` (Asimov significance), `z_a_uncertain` (the same with the uncertainty of the background),
+    `inverse_z_a`, `inverse_z_a_uncertain`. Of a classifier (network without cuts): `bce` (binary
+    cross-entropy), `bce_augmented` (with the varied samples added to theirs). `module:function`: a
+    function of one's own in `module.py` beside the config. What it imports from there is followed:
+    after an edit of it, too, the observable is trained again."""
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether it has a score that tells signal from background."""
+        return False
+
+    @model_validator(mode="after")
+    def _trains_no_classifier(self) -> Self:
+        if not self.is_classifier:
+            what = "with cuts" if isinstance(self, Network) else f"of kind {self.kind}"
+            _no_classifier(self.objective, what)
+        return self
+
+
+class _WithCuts(ObservableSettings):
+    cuts: Annotated[list[Cut], Len(1)] | None = None
+    """Cuts that an event has to pass all of; thresholds and slopes are trained."""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {f"cuts[{i}].variable": cut.variable for i, cut in enumerate(self.cuts or [])}
+
+
+class Trained(_WithObjective):
+    """An observable that gradients train."""
+
+    steps: Count = 1500
+    """Training steps."""
+    batch: Count = 2000
+    """Events per sample and variation in each training step, scaled to the yields (with negative
+    weights on average); at most the number of training events."""
+    accumulate: Count = 1
+    """Pieces in which a batch passes the network, one after another; the gradient is that of the
+    whole batch, the memory that of a piece. For yields that need more events than fit. The batch
+    must be a multiple of it."""
+    learning_rate: Annotated[float, Gt(0), Le(1)] = 0.003
+    """Adam's learning rate at the first step."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """The learning rate falls to zero on a cosine, or stays."""
+    gradient_clip: Positive = 1.0
+    """Largest norm of the gradient; longer ones are shortened."""
+    validate_every: Count = 100
+    """Steps between two validations on hard histograms of the validation set; the best weights are
+    kept."""
+    patience: Annotated[int, Ge(0), AsWhole] = 0
+    """Validations without improvement after which training ends; 0 for never."""
+    max_skipped: Annotated[int, Ge(0), AsWhole] = 100
+    """A step whose loss or gradient is not finite is skipped and counted; more than this many, or
+    every step so far, end the training with an error that says why."""
+    minimum_background: NonNegative = 0.0
+    """(objectives of the likelihood or of counts) Expected background that every bin shall have, in
+    events; what is missing is added to the objective as a penalty."""
+    maximum_mc_error: NonNegative = 0.0
+    """(objectives of the likelihood or of counts) Relative statistical error of the simulated
+    background that no bin shall exceed, as a penalty; 0 for no limit."""
+    seeds: Annotated[int, Ge(1), Le(1000), AsWhole] = 3
+    """Number of independent trainings, `seed1` to `seed<n>`. A rebinned observable has the seeds of
+    its source; what is not trained has one."""
+    together: bool = False
+    """Train all seeds in one job, side by side in one program: for a GPU. Otherwise each is a job
+    of its own: for a cluster, or the cores of a laptop."""
+
+    @model_validator(mode="after")
+    def _of_a_training(self) -> Self:
+        if self.batch % self.accumulate:
+            raise refuse(
+                f"the batch of {self.batch} is not a multiple of {self.accumulate}", "accumulate"
+            )
+        if self.validate_every > self.steps:
+            raise refuse(f"must be at most steps ({self.steps})", "validate_every")
+        for key in ("minimum_background", "maximum_mc_error"):
+            if self.objective in CLASSIFIERS and getattr(self, key):
+                raise refuse(f"{self.objective} does not see the bins; use another objective", key)
+        return self
+
+
+class _Soft(Trained):
+    """A network in bins that are soft in training."""
+
+    bins: Annotated[int, Ge(2), Le(100), AsWhole] = 5
+    """Number of bins."""
+    hidden: list[Count] = Field([64, 64])
+    """Width of each hidden layer."""
+    precision: Literal["float32", "float64"] = "float32"
+    """Of the network; the likelihood is always float64."""
+
+
+def _room(smoothing: str, numbers: list[float], key: str) -> None:
+    if smoothing == "learned" and (len(numbers) < 2 or numbers[0] <= numbers[-1]):
+        raise refuse("smoothing learned needs a start and, below it, a smallest value", key)
+
+
+class Network(_Soft, _WithCuts):
+    """A neural network with one output, in bins of it, after `cuts` if there are any."""
+
+    kind: Literal["network"]
+    edges: Annotated[
+        Literal["learned", "equal"] | Annotated[list[float], Len(2)],
+        either("`learned`, `equal` and a list of edges that rises from 0 to 1"),
+    ] = "equal"
+    """`equal` bins, edges `learned` together with the network (objectives of the likelihood or of
+    counts only), or a rising list from 0 to 1."""
+    smoothing: Literal["annealed", "fixed", "learned", "scott", "adaptive"] = "annealed"
+    """What `bandwidth` or `temperature` does in training: `annealed` shrinks geometrically from the
+    first number to the last, `fixed` is the last all the time, `learned` starts at the first,
+    follows the gradient and stays above the last. (network) `scott` takes Scott's rule, sigma
+    n^(-1/5) of each template in a batch, and `adaptive` that times (mean density / density at the
+    event)^(1/2): no numbers needed."""
+    bandwidth: Annotated[list[Annotated[float, Gt(0), Le(1)]], Len(1, 2)] = Field([0.09, 0.02])
+    """Bandwidth of the kernel density in the soft histogram at the first and at the last training
+    step, as a fraction of the observable's range. The last is that of the soft histograms in
+    `histograms.root`."""
+
+    @property
+    def is_classifier(self) -> bool:
+        return not self.cuts
+
+    @model_validator(mode="after")
+    def _of_edges(self) -> Self:
+        _room(self.smoothing, self.bandwidth, "bandwidth")
+        if self.edges == "learned" and self.objective in CLASSIFIERS:
+            raise refuse(
+                f"{self.objective} does not depend on edges; use a rebinned observable", "edges"
+            )
+        if isinstance(self.edges, list):
+            if sorted(set(self.edges)) != self.edges:
+                raise refuse(f"{self.edges} must rise", "edges")
+            if (self.edges[0], self.edges[-1]) != (0, 1):
+                raise refuse(
+                    f"{self.edges} are out of range: a network's edges go from 0 to 1", "edges"
+                )
+            if len(self.edges) != self.bins + 1:
+                raise refuse(
+                    f"{len(self.edges)} edges do not make {self.bins} bins (bins)", "edges"
+                )
+        return self
+
+
+class Softmax(_Soft):
+    """A network with an output for each bin; the largest has the event."""
+
+    kind: Literal["softmax"]
+    smoothing: Literal["annealed", "fixed", "learned"] = "annealed"
+    temperature: Annotated[list[Annotated[float, Gt(0), Le(100)]], Len(1, 2)] = Field([1.0, 0.1])
+    """Temperature of the softmax at the first and at the last step."""
+
+    @model_validator(mode="after")
+    def _of_smoothing(self) -> Self:
+        _room(self.smoothing, self.temperature, "temperature")
+        return self
+
+
+class Cuts(Trained, _WithCuts):
+    """A count of the events that pass cuts, whose thresholds gradients find."""
+
+    kind: Literal["cuts"]
+    search: Literal["gradient"] = "gradient"
+    """`grid` counts at every combination of `points` thresholds of each cut on the training events
+    and takes the best: the reference for what gradients find."""
+    cuts: Annotated[list[Cut], Len(1)]
+
+    @classmethod
+    def fits(cls, entry: dict[str, Any]) -> bool:
+        return super().fits(entry) and entry.get("search", "gradient") != "grid"
+
+
+class GridCuts(_WithObjective, _WithCuts):
+    """A count of the events that pass cuts, whose thresholds are the best of a grid."""
+
+    kind: Literal["cuts"]
+    search: Literal["grid"]
+    points: Annotated[int, Ge(2), Le(1000), AsWhole] = 50
+    """(`search: grid`) Thresholds that are tried for each cut, quantiles of the nominal events; at
+    most a million combinations."""
+    cuts: Annotated[list[Cut], Len(1)]
+
+    @classmethod
+    def fits(cls, entry: dict[str, Any]) -> bool:
+        return super().fits(entry) and entry.get("search") == "grid"
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Self:
+        combinations = self.points ** len(self.cuts)
+        if combinations > _MOST_COMBINATIONS:
+            raise refuse(
+                f"{combinations} combinations are more than a million; use fewer points", "points"
+            )
+        return self
+
+
+class VariableBins(ObservableSettings):
+    """One of the features in given bins, nothing trained."""
+
+    kind: Literal["variable"]
+    variable: str
+    """Which of `features`."""
+    edges: Edges
+    """A rising list in the variable's unit; the outermost bins take what lies beyond."""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {"variable": self.variable}
+
+
+class Rebinned(ObservableSettings):
+    """The weights of another network, seed by seed, with the best bin edges for its objective on
+    the validation set."""
+
+    kind: Literal["rebinned"]
+    source: str
+    """The observable of kind network whose weights are taken."""
+    objective: ObjectiveName | None = None
+    """What the edges minimise; `cls` if not given."""
+    bins: Annotated[int, Ge(2), Le(100), AsWhole] = 5
+    """Number of bins."""
+
+    @model_validator(mode="after")
+    def _trains_no_classifier(self) -> Self:
+        _no_classifier(self.objective, "of kind rebinned")
+        return self

@@ -1,0 +1,154 @@
+"""What single rules need to know of an analysis: parts of it.
+
+A part is an analysis in which all that does not matter has its default. Its plain form is among the
+parameters of a rule: what is in it, and nothing else, makes the rule run again when it changes.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hone.analysis.analysis import Analysis
+from hone.analysis.samples import Sample
+from hone.analysis.settings import plain
+from hone.analysis.systematics import Histosys, ShapeVariation, Systematic
+from hone.analysis.templates import Template
+
+__all__ = [
+    "of_binning",
+    "of_generation",
+    "of_histograms",
+    "of_injection",
+    "of_model",
+    "of_reading",
+    "of_study",
+    "of_survey",
+    "of_training",
+    "of_weights",
+    "part",
+]
+
+_READING = ("regions", "split", "luminosity")
+
+
+def part(analysis: Analysis, *fields: str, **others: Any) -> dict[str, Any]:
+    """An analysis with some of its fields only, as plain settings.
+
+    Args:
+        analysis: the whole.
+        fields: those that are kept.
+        others: fields with another content.
+    """
+    kept: dict[str, Any] = {"seed": 0, "samples": [], "features": [], "observables": []}
+    kept |= {"analysis": analysis.analysis, **{name: getattr(analysis, name) for name in fields}}
+    # All of it has been checked.
+    return plain(Analysis.model_construct(**kept | others))
+
+
+def of_generation(analysis: Analysis, template: Template) -> dict[str, Any]:
+    """What a set of generated events depends on."""
+    found = _samples_and_systematics([analysis.sample(template.sample)], _of(analysis, template))
+    return part(analysis, "seed", "events", **found)
+
+
+def of_survey(analysis: Analysis, template: Template) -> dict[str, Any]:
+    """How one set of events is read, with its nominal weight."""
+    found = _samples_and_systematics([analysis.sample(template.sample)], _of(analysis, template))
+    return part(analysis, "features", *_READING, **found)
+
+
+def of_weights(analysis: Analysis, template: Template) -> dict[str, Any]:
+    """How the events of a sample are read, with all their weights."""
+    found = _samples_and_systematics([analysis.sample(template.sample)], _with_templates(analysis))
+    return part(analysis, *_READING, **found)
+
+
+def of_reading(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:
+    """How the events of a hypothesis are read for an observable."""
+    systematics = _with_templates(analysis, observable)
+    found = _samples_and_systematics(analysis.hypothesis(signal), systematics)
+    return part(analysis, *_READING, **found)
+
+
+def of_injection(analysis: Analysis, signals: Sequence[str]) -> dict[str, Any]:
+    """How the events of injected signals are read."""
+    found = _samples_and_systematics([analysis.sample(name) for name in signals], [])
+    return part(analysis, *_READING, **found)
+
+
+def of_binning(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:  # noqa: ARG001
+    """What an observable depends on that sees no events."""
+    return part(analysis, "features", observables=[analysis.observable(observable)])
+
+
+def of_study(analysis: Analysis, name: str) -> dict[str, Any]:
+    """A study, and its observables."""
+    (study,) = (study for study in analysis.studies if study.name == name)
+    observables = [analysis.observable(observable) for observable in study.observables]
+    return part(analysis, observables=observables, studies=[study])
+
+
+def of_histograms(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:
+    """What histograms depend on beside the observable: how events are read, the observation."""
+    systematics = _with_templates(analysis, observable)
+    found = _samples_and_systematics(analysis.hypothesis(signal), systematics)
+    found["samples"] += analysis.data
+    injected = analysis.observation.signal or analysis.signals[0]
+    observation = analysis.observation.model_copy(update={"signal": injected})
+    return part(analysis, *_READING, **found, observation=observation)
+
+
+def of_model(analysis: Analysis, signal: str, observable: str, *fields: str) -> dict[str, Any]:
+    """What makes histograms the statistical model of a hypothesis, smoothing and pruning too.
+
+    Args:
+        analysis: the whole.
+        signal: the hypothesis.
+        observable: whose systematics count.
+        fields: of the analysis, that matter as well.
+    """
+    return part(
+        analysis, *_READING, "normfactors", "workspace", *fields,
+        **_samples_and_systematics(
+            analysis.hypothesis(signal), analysis.systematics_of(observable), smoothing=True
+        ),
+    )  # fmt: skip
+
+
+def of_training(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:
+    """What an observable depends on; smoothing and pruning come after it."""
+    return part(
+        analysis, *_READING, "normfactors", "events", "features", "limits",
+        workspace=analysis.workspace.model_copy(update={"pruning": 0.0}),
+        observables=[analysis.observable(observable)],
+        **_samples_and_systematics(
+            analysis.hypothesis(signal), analysis.systematics_of(observable)
+        ),
+    )  # fmt: skip
+
+
+def _of(analysis: Analysis, template: Template) -> list[Systematic]:
+    return [s for s in analysis.systematics if template in s.templates(template.sample)]
+
+
+def _with_templates(analysis: Analysis, observable: str | None = None) -> list[Systematic]:
+    found = analysis.systematics_of(observable)
+    return [s for s in found if isinstance(s, ShapeVariation)]
+
+
+def _samples_and_systematics(
+    samples: Sequence[Sample], systematics: Iterable[Systematic], smoothing: bool = False
+) -> dict[str, Any]:
+    """Fields of :func:`part`: the samples, without labels, and what modifies them."""
+    names = {sample.name for sample in samples}
+    kept = []
+    for systematic in systematics:
+        own = [name for name in systematic.samples if name in names]
+        update: dict[str, Any] = {"sample": own}
+        if isinstance(systematic, Histosys) and not smoothing:
+            update["smoothing"] = None
+        if own:
+            kept.append(systematic.model_copy(update=update))
+    return {
+        "samples": [s.model_copy(update={"parameters": {}}) for s in samples],
+        "systematics": kept,
+    }

@@ -1,0 +1,46 @@
+"""What the report shows: for each kind of item its category and its label.
+
+The caption of a kind is ``workflow/report/<kind>.rst``.
+"""
+
+from typing import NamedTuple
+
+__all__ = ["ITEMS", "Item"]
+
+
+class Item(NamedTuple):
+    """A kind of figure or table."""
+
+    category: str
+    label: str
+
+
+ITEMS = {
+    "inputs": Item("Inputs", "yields"),
+    "training": Item("Training", "training"),
+    "edges": Item("Training", "edges"),
+    "animation": Item("Training", "animation"),
+    "gradient": Item("Training", "gradient"),
+    "plane": Item("Observables", "plane"),
+    "importance": Item("Observables", "importance"),
+    "templates": Item("Observables", "templates"),
+    "soft_hard": Item("Observables", "soft and hard"),
+    "systematics": Item("Observables", "systematics"),
+    "cls_scan": Item("Limits", "cls scan"),
+    "prefit": Item("Fits", "before the fit"),
+    "postfit": Item("Fits", "after the fit"),
+    "pulls": Item("Fits", "pulls"),
+    "correlation": Item("Fits", "correlations"),
+    "impacts": Item("Fits", "impacts"),
+    "profile": Item("Likelihood", "profile likelihood"),
+    "contour": Item("Likelihood", "contours"),
+    "toys": Item("Likelihood", "toys"),
+    "comparison": Item("Results", "comparison"),
+    "gain": Item("Results", "gain"),
+    "study": Item("Results", "study {study}"),
+    "limits": Item("Results", "limits"),
+    "exclusion": Item("Results", "exclusion"),
+    "comparison_table": Item("Results", "all numbers"),
+    "summary": Item("Results", "summary"),
+    "table": Item("Results", "table"),
+}

@@ -1,0 +1,163 @@
+"""What happens around a run of Snakemake: locks of killed runs, stale results, times, the table."""
+
+import gc
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import snakemake.sourcecache
+from snakemake.exceptions import WorkflowError
+from snakemake.io import IOFile
+from snakemake.iocontainers import Wildcards
+from snakemake.persistence.file import FilePersistence
+from snakemake.settings.enums import Quietness, RerunTrigger
+
+from hone.errors import HoneError
+from hone.running.files import write_json
+from hone.running.job_records import job_digests
+from hone.running.run_lock import forget_run, note_run, release_stale_lock
+from hone.running.run_times import as_text, run_times
+from hone.running.script import QUIET
+from hone.running.stale_results import Difference, differences, explain
+
+__all__ = ["Run", "plan_faster"]
+
+_STATE = Path(".snakemake")
+
+
+def plan_faster() -> None:
+    """Make Snakemake plan thousands of jobs in two thirds of the time.
+
+    A plan is millions of objects that live as long as Snakemake: looking through them for garbage,
+    and taking them apart in the end, is a third of its time. And it parses the address of each of
+    a few scripts three times for each job, at the price of a new class each time.
+    """
+    gc.set_threshold(100_000, 50, 100)
+    snakemake.sourcecache.parse_uri = cache(snakemake.sourcecache.parse_uri)
+
+
+class Run:
+    """A call of Snakemake, in the process that plans its jobs.
+
+    Args:
+        workflow: Snakemake's object.
+        folder: of the analysis, ``results/<analysis>``.
+    """
+
+    def __init__(self, workflow: Any, folder: str | Path) -> None:
+        self.workflow = workflow
+        self.folder = Path(folder)
+        self.started = time.time()
+        # With `--quiet all` or `--quiet` only what went wrong is said, by jobs too.
+        self.is_silent = Quietness.ALL in (workflow.output_settings.quiet or ())
+        if self.is_silent:
+            os.environ[QUIET] = "1"
+        # With the parameters, or others could take their places in memory.
+        self._digests: dict[Any, tuple[dict[str, Any], Mapping[str, Any]]] = {}
+        self._behind: list[Difference] = []
+
+    def look_at_what_is_there(self) -> None:
+        """Before jobs are planned: nobody's lock stays, and no result of another config or code.
+
+        Raises:
+            WorkflowError: there are results of another config or code that Snakemake would take for
+                up to date; or no results can be written.
+        """
+        message = release_stale_lock(_STATE)
+        if message and not self.is_silent:
+            print(message, file=sys.stderr)
+        first = next(p for p in (self.folder, self.folder.parent, Path()) if p.exists())
+        if not os.access(first, os.W_OK):
+            raise WorkflowError(f"{self.folder} cannot be written to; change its permissions")
+        self._behind = list(differences(self.folder, self._digests_now, self._runs_again))
+        hidden = [difference for difference in self._behind if not difference.runs_again]
+        if hidden:
+            why = "Snakemake's records, in .snakemake, are missing or belong to other files"
+            raise WorkflowError(explain(self.folder, hidden, why))
+
+    def begin(self, plan: Path, contents: Mapping[str, str]) -> None:
+        """Before the first job.
+
+        Args:
+            plan: file in which jobs find the digests of the user's files.
+            contents: these digests, by path.
+
+        Raises:
+            WorkflowError: an option leaves results of another config or code as they are.
+        """
+        if message := self.left_behind():
+            raise WorkflowError(message)
+        write_json(plan, contents)
+        note_run(_STATE)
+
+    def end(self, well: bool) -> None:
+        """After the last job: print what jobs took, by rule; the result and its paths.
+
+        Args:
+            well: whether all jobs ended well.
+        """
+        forget_run(_STATE)
+        if self.is_silent:
+            return
+        try:
+            times = run_times(self.folder / "benchmarks", self.started)
+        except HoneError:
+            times = []  # what a killed job left of its timing; the job runs again
+        if times:
+            print(f"\nJobs of this run\n\n{as_text(times)}")
+        # `make` shows the table itself, also where there was no job at all.
+        if well and "MAKELEVEL" not in os.environ:
+            for path in (self.folder / "headline.txt", self.folder / "summary.txt"):
+                if path.exists():
+                    print(path.read_text())
+
+    def left_behind(self) -> str:
+        """Say, once, what options leave as it is although another config or code made it.
+
+        Snakemake knows its options only after it has read the rules.
+        """
+        found, self._behind = self._behind, []
+        if not found or self.workflow.dag_settings is None:
+            return ""
+        if self.workflow.touch:
+            option = "--touch"
+        elif RerunTrigger.PARAMS not in self.workflow.rerun_triggers:
+            option = "--rerun-triggers"
+        else:
+            return ""
+        return explain(self.folder, found, f"{option} wants it so", f"Leave out {option}.")
+
+    def _params_now(self, rule: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
+        """The parameters of a job by config and code as they are."""
+        chosen = Wildcards(fromdict=wildcards)
+        params = self.workflow.get_rule(rule).params
+        return {k: v(chosen) if callable(v) else v for k, v in params.items()}
+
+    def _digests_now(self, rule: str, wildcards: Mapping[str, str]) -> Mapping[str, Any] | None:
+        """What decides the outputs of a job now; None if there is no such job."""
+        try:
+            params = self._params_now(rule, wildcards)
+        except (WorkflowError, LookupError, StopIteration):
+            return None
+        # Thousands of jobs share theirs.
+        key = (rule, *map(id, params.values()))
+        if key not in self._digests:
+            self._digests[key] = params, job_digests(params)
+        return self._digests[key][1]
+
+    @cached_property
+    def _records(self) -> Any:
+        return FilePersistence()
+
+    def _runs_again(self, rule: str, wildcards: Mapping[str, str], outputs: Sequence[str]) -> bool:
+        """Whether Snakemake knows that it has to make files anew: parameters differ, or a kill."""
+        now = {repr(value) for value in self._params_now(rule, wildcards).values()}
+        # What Snakemake has in public for the latter works only once jobs are planned.
+        return any(
+            (record := self._records.metadata(IOFile(path))) and set(record.params or now) != now
+            for path in outputs
+        ) or bool(self._records._filter_incomplete_keys(outputs))
