@@ -19,22 +19,27 @@ COLUMNS = 3
 
 # Name in results/blobs/figures/, and what it shows.
 FIGURES = [
-    ("signal__comparison", "observables side by side, every seed, with the floor"),
-    ("signal__gain", "what each gains against cross-entropy"),
-    ("signal__neos__plane", "the trained observable in the plane of the features"),
-    ("signal__neos__templates", "events in its bins, with systematics"),
-    ("signal__neos__soft_hard", "what training sees against what is counted"),
-    ("signal__neos__cls_scan", "CLs against the signal strength"),
-    ("signal__neos__systematics", "what a systematic does"),
-    ("signal__neos__training", "the training: every seed, median and band"),
-    ("signal__neos__edges", "bin edges and bandwidth as they move"),
-    ("signal__neos__gradient", "the objective's gradient against finite differences"),
-    ("signal__neos__prefit", "observation and prediction before the fit"),
-    ("signal__neos__impacts", "impacts on the signal strength"),
-    ("signal__neos__profile", "profile likelihood"),
-    ("signal__neos__contour", "signal strength and leading nuisance parameter, with the gradient"),
-    ("signal__neos__toys", "toys against asymptotic formulae"),
+    ("signal/comparison", "observables side by side, every seed, with the floor"),
+    ("signal/gain", "what each gains against cross-entropy"),
+    ("signal/neos/plane", "the trained observable in the plane of the features"),
+    ("signal/neos/templates", "events in its bins, with systematics"),
+    ("signal/neos/soft_hard", "what training sees against what is counted"),
+    ("signal/neos/cls_scan", "CLs against the signal strength"),
+    ("signal/neos/systematics", "what a systematic does"),
+    ("signal/neos/training", "the training: every seed, median and band"),
+    ("signal/neos/edges", "bin edges and bandwidth as they move"),
+    ("signal/neos/gradient", "the objective's gradient against finite differences"),
+    ("signal/neos/prefit", "observation and prediction before the fit"),
+    ("signal/neos/impacts", "impacts on the signal strength"),
+    ("signal/neos/profile", "profile likelihood"),
+    ("signal/neos/contour", "signal strength and leading nuisance parameter, with the gradient"),
+    ("signal/neos/toys", "toys against asymptotic formulae"),
 ]
+
+
+def file_of(name: str) -> str:
+    """The thumbnail: all lie in one folder."""
+    return name.replace("/", "__") + ".png"
 
 
 def thumbnail(path: Path) -> bytes:
@@ -54,7 +59,7 @@ def thumbnail(path: Path) -> bytes:
 def section() -> str:
     """The table of the README."""
     cells = [
-        f'<img src="docs/gallery/{name}.png" width="280" alt="{text}"><br>{text}'
+        f'<img src="docs/gallery/{file_of(name)}" width="280" alt="{text}"><br>{text}'
         for name, text in FIGURES
     ]
     rows = [cells[k : k + COLUMNS] for k in range(0, len(cells), COLUMNS)]
@@ -72,7 +77,7 @@ def main() -> None:
     for old in GALLERY.glob("*.png"):
         old.unlink()
     for name, _ in FIGURES:
-        (GALLERY / f"{name}.png").write_bytes(thumbnail(RESULTS / f"{name}.png"))
+        (GALLERY / file_of(name)).write_bytes(thumbnail(RESULTS / f"{name}.png"))
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)

@@ -70,7 +70,7 @@ def test_the_readme_of_results_names_wildcards_in_words():
         normfactors=[Normfactor(name="free", sample="b")],
     )  # fmt: skip
     captions = {path.stem: path.read_text() for path in CAPTIONS}
-    figures = [f"results/a/figures/s__{name}.png" for name in captions]
+    figures = [f"results/a/figures/s/neos/{name}.png" for name in captions]
     text = describe(config, "table", figures, captions, {"versions": {}})
     assert "{{" not in text
     assert "- free normalisations: free" in text

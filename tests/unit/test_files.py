@@ -60,11 +60,11 @@ def test_every_figure_is_of_an_observable_a_signal_or_all():
     figures = files.figures("png")
     assert len(figures) == len(set(figures))
     observables, signals = files.observables, files.analysis.signals
-    assert f"results/zprime/figures/{observables[0]}__limits.png" in figures
+    assert f"results/zprime/figures/{observables[0]}/limits.png" in figures
     for signal in signals:
-        assert f"results/zprime/figures/{signal}__comparison.png" in figures
+        assert f"results/zprime/figures/{signal}/comparison.png" in figures
         for observable in observables:
-            assert f"results/zprime/figures/{signal}__{observable}__templates.png" in figures
+            assert f"results/zprime/figures/{signal}/{observable}/templates.png" in figures
     assert set(figures) < set(files.shown())
 
 

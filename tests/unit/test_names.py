@@ -155,10 +155,10 @@ def test_allowed_names_stay_apart(signals, systematics, observables, studies):
         for systematic in systematics
         for side in SIDES
     ]
-    figures = {f"{s}__{o}__templates": "templates" for s in signals for o in observables}
-    figures |= {f"{s}__{kind}": kind for s in signals for kind in ("comparison", "gain")}
-    figures |= {f"{o}__{kind}": kind for o in observables for kind in ("limits", "exclusion")}
-    figures |= {f"{s}__study_{study}": "study" for s in signals for study in studies}
+    figures = {f"{s}/{o}/templates": "templates" for s in signals for o in observables}
+    figures |= {f"{s}/{kind}": kind for s in signals for kind in ("comparison", "gain")}
+    figures |= {f"{o}/{kind}": kind for o in observables for kind in ("limits", "exclusion")}
+    figures |= {f"{s}/study_{study}": "study" for s in signals for study in studies}
     for name, kind in figures.items():
         assert kind_of(f"results/a/figures/{name}.png") == kind
     for made in (
@@ -176,7 +176,7 @@ def test_the_longest_names_fit_into_a_file_system():
     """Of every path that a rule names, with what marks a file that is being written."""
     text = "".join(path.read_text() for path in sorted(ROOT.glob("workflow/rules/*.smk")))
     paths = set(re.findall(r"\"(?:<|\{)[^\" ]*\"", text))
-    paths |= {f"{{signal}}__{{observable}}__{kind}.png" for kind in ITEMS}
+    paths |= {f"{{signal}}/{{observable}}/{kind}.png" for kind in ITEMS}
     assert any("{signal}__{study}" in path for path in paths)
     longest = "a" * LONGEST
     template = f"{longest}__{longest}_down"

@@ -15,7 +15,7 @@ from ntuples import columns, write, write_analysis
 
 TARGETS = [
     "results/ntuples/signal/neos/seed1/limits.json",
-    "results/ntuples/figures/signal__neos__templates.png",
+    "results/ntuples/figures/signal/neos/templates.png",
     "results/ntuples/inputs/yields.txt",
     "results/ntuples/publication/numbers.tex",
 ]

@@ -168,7 +168,7 @@ def test_results_of_another_config_are_named_where_snakemake_has_records_of_its_
     other = tiny.copy_workflow(tmp_path / "other")
     shutil.copytree(made / ".snakemake", other / ".snakemake")
     (other / "results").symlink_to(made / "results")
-    record = made / "results/tiny/logs/train_observable/signal__neos__seed1.json"
+    record = made / "results/tiny/logs/train_observable/signal/neos/seed1.json"
     before = record.read_text()
     content = json.loads(before)
     content["provenance"]["settings"] = "those of batches of 400"

@@ -41,7 +41,7 @@ LIMITS = f"{SEED}/limits.json"
 TARGETS = [
     LIMITS,
     "results/tiny/signal/neos/selected.json",
-    "results/tiny/figures/signal__neos__training.png",
+    "results/tiny/figures/signal/neos/training.png",
 ]
 
 

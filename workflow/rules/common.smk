@@ -120,7 +120,7 @@ def shown(path, kind, label="", signal="all", observable="all"):
 
 def figures(*kinds):
     """Outputs of a rule: figures of an observable, `<kind>_png` and `<kind>_pdf`."""
-    stem = "<results>/figures/{signal}__{observable}__"
+    stem = "<results>/figures/{signal}/{observable}/"
     places = ("{signal}", "{observable}")
     return {
         **{f"{k}_png": shown(f"{stem}{k}.png", k, "", *places) for k in kinds},

@@ -2,9 +2,9 @@
 GAIN_FIGURES = {}
 if ANALYSIS.baseline:
     GAIN_FIGURES["gain_png"] = shown(
-        "<results>/figures/{signal}__gain.png", "gain", "", "{signal}"
+        "<results>/figures/{signal}/gain.png", "gain", "", "{signal}"
     )
-    GAIN_FIGURES["gain_pdf"] = "<results>/figures/{signal}__gain.pdf"
+    GAIN_FIGURES["gain_pdf"] = "<results>/figures/{signal}/gain.pdf"
 
 
 rule plot_comparison:
@@ -15,9 +15,9 @@ rule plot_comparison:
     output:
         **GAIN_FIGURES,
         png=shown(
-            "<results>/figures/{signal}__comparison.png", "comparison", "", "{signal}"
+            "<results>/figures/{signal}/comparison.png", "comparison", "", "{signal}"
         ),
-        pdf="<results>/figures/{signal}__comparison.pdf",
+        pdf="<results>/figures/{signal}/comparison.pdf",
     log:
         "<logs>/plot_comparison/{signal}.log",
     benchmark:
@@ -44,17 +44,17 @@ rule plot_study:
         floor="<results>/{signal}/floor.json" if ANALYSIS.has_floor else [],
     output:
         png=shown(
-            "<results>/figures/{signal}__study_{study}.png",
+            "<results>/figures/{signal}/study_{study}.png",
             "study",
             "",
             "{signal}",
             "several",
         ),
-        pdf="<results>/figures/{signal}__study_{study}.pdf",
+        pdf="<results>/figures/{signal}/study_{study}.pdf",
     log:
-        "<logs>/plot_study/{signal}__{study}.log",
+        "<logs>/plot_study/{signal}/{study}.log",
     benchmark:
-        "<benchmarks>/plot_study/{signal}__{study}.tsv"
+        "<benchmarks>/plot_study/{signal}/{study}.tsv"
     group:
         "figures"
     conda:
@@ -77,11 +77,11 @@ rule plot_limits:
         limits=of_all_seeds_and_signals("limits.json"),
     output:
         png=shown(
-            "<results>/figures/{observable}__limits.png",
+            "<results>/figures/{observable}/limits.png",
             "limits",
             observable="{observable}",
         ),
-        pdf="<results>/figures/{observable}__limits.pdf",
+        pdf="<results>/figures/{observable}/limits.pdf",
     log:
         "<logs>/plot_limits/{observable}.log",
     benchmark:
@@ -112,11 +112,11 @@ rule plot_exclusion:
         limits=of_all_seeds_and_signals("limits.json"),
     output:
         png=shown(
-            "<results>/figures/{observable}__exclusion.png",
+            "<results>/figures/{observable}/exclusion.png",
             "exclusion",
             observable="{observable}",
         ),
-        pdf="<results>/figures/{observable}__exclusion.pdf",
+        pdf="<results>/figures/{observable}/exclusion.pdf",
     log:
         "<logs>/plot_exclusion/{observable}.log",
     benchmark:

@@ -6,9 +6,9 @@ rule rank_features:
     output:
         "<results>/{signal}/{observable}/importance.json",
     log:
-        "<logs>/rank_features/{signal}__{observable}.log",
+        "<logs>/rank_features/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/rank_features/{signal}__{observable}.tsv"
+        "<benchmarks>/rank_features/{signal}/{observable}.tsv"
     group:
         "figures"
     conda:

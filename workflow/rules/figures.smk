@@ -4,9 +4,9 @@ rule plot_training:
     output:
         **figures("training", "edges"),
     log:
-        "<logs>/plot_training/{signal}__{observable}.log",
+        "<logs>/plot_training/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/plot_training/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_training/{signal}/{observable}.tsv"
     group:
         "figures"
     conda:
@@ -32,16 +32,16 @@ rule animate_training:
         histories=all_seeds("history.csv"),
     output:
         shown(
-            "<results>/figures/{signal}__{observable}__training.gif",
+            "<results>/figures/{signal}/{observable}/training.gif",
             "animation",
             "",
             "{signal}",
             "{observable}",
         ),
     log:
-        "<logs>/animate_training/{signal}__{observable}.log",
+        "<logs>/animate_training/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/animate_training/{signal}__{observable}.tsv"
+        "<benchmarks>/animate_training/{signal}/{observable}.tsv"
     wildcard_constraints:
         observable=any_of(TRAINED),
     group:
@@ -72,9 +72,9 @@ rule plot_plane:
     output:
         **figures("plane", "importance"),
     log:
-        "<logs>/plot_plane/{signal}__{observable}.log",
+        "<logs>/plot_plane/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/plot_plane/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_plane/{signal}/{observable}.tsv"
     group:
         "figures"
     conda:
@@ -101,9 +101,9 @@ rule plot_histograms:
     output:
         **figures("templates", "soft_hard", "systematics"),
     log:
-        "<logs>/plot_histograms/{signal}__{observable}.log",
+        "<logs>/plot_histograms/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/plot_histograms/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_histograms/{signal}/{observable}.tsv"
     group:
         "figures"
     conda:
@@ -129,9 +129,9 @@ rule plot_cls_scan:
     output:
         **figures("cls_scan"),
     log:
-        "<logs>/plot_cls_scan/{signal}__{observable}.log",
+        "<logs>/plot_cls_scan/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/plot_cls_scan/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_cls_scan/{signal}/{observable}.tsv"
     group:
         "figures"
     conda:

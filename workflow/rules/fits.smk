@@ -6,9 +6,9 @@ rule fit_workspace:
     output:
         "<results>/{signal}/{observable}/fit.json",
     log:
-        "<logs>/fit_workspace/{signal}__{observable}.log",
+        "<logs>/fit_workspace/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/fit_workspace/{signal}__{observable}.tsv"
+        "<benchmarks>/fit_workspace/{signal}/{observable}.tsv"
     group:
         "figures"
     conda:
@@ -31,9 +31,9 @@ rule plot_fit:
     output:
         **figures("prefit", "postfit", "pulls", "correlation", "impacts"),
     log:
-        "<logs>/plot_fit/{signal}__{observable}.log",
+        "<logs>/plot_fit/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/plot_fit/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_fit/{signal}/{observable}.tsv"
     group:
         "figures"
     conda:

@@ -43,9 +43,9 @@ rule fill_histograms:
     output:
         f"{RESULT}/histograms.root",
     log:
-        "<logs>/fill_histograms/{signal}__{observable}__seed{seed}.log",
+        "<logs>/fill_histograms/{signal}/{observable}/seed{seed}.log",
     benchmark:
-        "<benchmarks>/fill_histograms/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/fill_histograms/{signal}/{observable}/seed{seed}.tsv"
     group:
         "limits"
     conda:

@@ -6,9 +6,9 @@ rule scan_likelihood:
     output:
         "<results>/{signal}/{observable}/likelihood.json",
     log:
-        "<logs>/scan_likelihood/{signal}__{observable}.log",
+        "<logs>/scan_likelihood/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/scan_likelihood/{signal}__{observable}.tsv"
+        "<benchmarks>/scan_likelihood/{signal}/{observable}.tsv"
     group:
         "figures"
     conda:
@@ -35,9 +35,9 @@ rule check_gradient:
     output:
         "<results>/{signal}/{observable}/gradient.json",
     log:
-        "<logs>/check_gradient/{signal}__{observable}.log",
+        "<logs>/check_gradient/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/check_gradient/{signal}__{observable}.tsv"
+        "<benchmarks>/check_gradient/{signal}/{observable}.tsv"
     wildcard_constraints:
         observable=any_of(TRAINED),
     group:
@@ -63,9 +63,9 @@ rule plot_likelihood:
     output:
         **figures("profile", "contour", "toys"),
     log:
-        "<logs>/plot_likelihood/{signal}__{observable}.log",
+        "<logs>/plot_likelihood/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/plot_likelihood/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_likelihood/{signal}/{observable}.tsv"
     group:
         "figures"
     conda:
@@ -88,9 +88,9 @@ rule plot_gradient:
     output:
         **figures("gradient"),
     log:
-        "<logs>/plot_gradient/{signal}__{observable}.log",
+        "<logs>/plot_gradient/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/plot_gradient/{signal}__{observable}.tsv"
+        "<benchmarks>/plot_gradient/{signal}/{observable}.tsv"
     group:
         "figures"
     conda:

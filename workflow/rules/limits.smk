@@ -5,9 +5,9 @@ rule compute_limits:
     output:
         f"{RESULT}/limits.json",
     log:
-        "<logs>/compute_limits/{signal}__{observable}__seed{seed}.log",
+        "<logs>/compute_limits/{signal}/{observable}/seed{seed}.log",
     benchmark:
-        "<benchmarks>/compute_limits/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/compute_limits/{signal}/{observable}/seed{seed}.tsv"
     group:
         "limits"
     conda:

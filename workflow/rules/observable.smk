@@ -6,9 +6,9 @@ rule train_observable:
         histories=[f"{RESULT}/history.csv"],
         snapshots=[f"{RESULT}/snapshots.safetensors"],
     log:
-        "<logs>/train_observable/{signal}__{observable}__seed{seed}.log",
+        "<logs>/train_observable/{signal}/{observable}/seed{seed}.log",
     benchmark:
-        "<benchmarks>/train_observable/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/train_observable/{signal}/{observable}/seed{seed}.tsv"
     wildcard_constraints:
         observable=any_of([name for name in TRAINED if name not in TOGETHER]),
     conda:
@@ -58,9 +58,9 @@ for name in TOGETHER:
                 allow_missing=True,
             ),
         log:
-            "<logs>/train_observable/{signal}__{observable}.log",
+            "<logs>/train_observable/{signal}/{observable}.log",
         benchmark:
-            "<benchmarks>/train_observable/{signal}__{observable}.tsv"
+            "<benchmarks>/train_observable/{signal}/{observable}.tsv"
         wildcard_constraints:
             observable=any_of([name]),
         conda:
@@ -87,9 +87,9 @@ rule optimise_edges:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
     log:
-        "<logs>/optimise_edges/{signal}__{observable}__seed{seed}.log",
+        "<logs>/optimise_edges/{signal}/{observable}/seed{seed}.log",
     benchmark:
-        "<benchmarks>/optimise_edges/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/optimise_edges/{signal}/{observable}/seed{seed}.tsv"
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(Rebinned)),
     group:
@@ -115,9 +115,9 @@ rule search_cuts:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
     log:
-        "<logs>/search_cuts/{signal}__{observable}__seed{seed}.log",
+        "<logs>/search_cuts/{signal}/{observable}/seed{seed}.log",
     benchmark:
-        "<benchmarks>/search_cuts/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/search_cuts/{signal}/{observable}/seed{seed}.tsv"
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(GridCuts)),
     group:
@@ -141,9 +141,9 @@ rule bin_variable:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
     log:
-        "<logs>/bin_variable/{signal}__{observable}__seed{seed}.log",
+        "<logs>/bin_variable/{signal}/{observable}/seed{seed}.log",
     benchmark:
-        "<benchmarks>/bin_variable/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/bin_variable/{signal}/{observable}/seed{seed}.tsv"
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(VariableBins)),
     group:
@@ -168,9 +168,9 @@ rule select_seed:
     output:
         "<results>/{signal}/{observable}/selected.json",
     log:
-        "<logs>/select_seed/{signal}__{observable}.log",
+        "<logs>/select_seed/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/select_seed/{signal}__{observable}.tsv"
+        "<benchmarks>/select_seed/{signal}/{observable}.tsv"
     localrule: True
     conda:
         "../../envs/cpu.yaml"

@@ -5,9 +5,9 @@ rule build_workspace:
         workspace=f"{RESULT}/workspace.json",
         systematics=f"{RESULT}/systematics.csv",
     log:
-        "<logs>/build_workspace/{signal}__{observable}__seed{seed}.log",
+        "<logs>/build_workspace/{signal}/{observable}/seed{seed}.log",
     benchmark:
-        "<benchmarks>/build_workspace/{signal}__{observable}__seed{seed}.tsv"
+        "<benchmarks>/build_workspace/{signal}/{observable}/seed{seed}.tsv"
     group:
         "limits"
     conda:

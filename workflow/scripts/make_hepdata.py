@@ -1,5 +1,6 @@
 """Make a submission to HEPData of the selected seeds, as it is uploaded."""
 
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -47,15 +48,16 @@ with job(snakemake):
                 edges, axes, prediction,
             )
         )  # fmt: skip
-    submission, figures = make_submission(
-        results,
-        analysis.analysis,
-        params.observed,
-        Path(inputs.likelihoods),
-        [Path(figure) for figure in inputs.figures],
-    )
     # No output: HEPData refuses files that it does not know, as Snakemake's timestamp of a folder.
     with tempfile.TemporaryDirectory() as scratch:
+        # There, all files lie in one folder.
+        copies = [
+            shutil.copy(path, Path(scratch, "__".join(Path(path).parts[3:])))
+            for path in inputs.figures
+        ]
+        submission, figures = make_submission(
+            results, analysis.analysis, params.observed, Path(inputs.likelihoods), map(Path, copies)
+        )
         folder = Path(scratch, "hepdata")
         write_submission(submission, folder, figures)
         write_tar(snakemake.output[0], {path.name: path for path in folder.iterdir()})

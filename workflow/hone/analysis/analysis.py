@@ -105,7 +105,7 @@ class Study(Settings):
     """A figure of the expected CLs against a setting that observables differ in."""
 
     name: Name
-    """Name of the figure, `figures/<signal>__study_<name>`."""
+    """Name of the figure, `figures/<signal>/study_<name>`."""
     against: str
     """The horizontal axis: a setting of the observables that is a number, e.g. `batch`."""
     lines: Annotated[list[str], Len(1)]

@@ -137,20 +137,20 @@ class Files:
         """Every figure of the analysis."""
         analysis = self.analysis
         trained, rebinned = analysis.of_kind(Trained), analysis.of_kind(Rebinned)
-        names = [f"{name}__{kind}" for name in self.observables for kind in _OF_OBSERVABLES]
-        names += [f"{o}__{kind}" for o in trained + rebinned for kind in ("training", "edges")]
-        names += [f"{name}__gradient" for name in trained]
+        names = [f"{name}/{kind}" for name in self.observables for kind in _OF_OBSERVABLES]
+        names += [f"{o}/{kind}" for o in trained + rebinned for kind in ("training", "edges")]
+        names += [f"{name}/gradient" for name in trained]
         names += ["comparison", *(["gain"] if analysis.baseline else [])]
         names += [f"study_{study.name}" for study in analysis.studies]
-        found = [f"{signal}__{name}" for signal in analysis.signals for name in names]
+        found = [f"{signal}/{name}" for signal in analysis.signals for name in names]
         for kind, wanted in (("limits", analysis.parameter), ("exclusion", analysis.plane)):
-            found += [f"{name}__{kind}" for name in self.observables if wanted]
+            found += [f"{name}/{kind}" for name in self.observables if wanted]
         return [f"{self.folder}/figures/{name}.{extension}" for name in found]
 
     def animations(self) -> list[str]:
         """The film of every training."""
         return [
-            f"{self.folder}/figures/{signal}__{name}__training.gif"
+            f"{self.folder}/figures/{signal}/{name}/training.gif"
             for signal in self.analysis.signals
             for name in self.analysis.of_kind(Trained)
         ]

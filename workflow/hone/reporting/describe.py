@@ -13,8 +13,8 @@ __all__ = ["describe", "kind_of"]
 
 
 def kind_of(figure: str | Path) -> str:
-    """What a figure shows, from the last part of its name: ``templates``, ``limits``, ``study``."""
-    last = Path(figure).stem.rpartition("__")[2]
+    """What a figure shows, from its name: ``templates``, ``limits``, ``study``."""
+    last = Path(figure).stem
     return "study" if last.startswith("study_") else last
 
 
@@ -69,9 +69,9 @@ def describe(
     for kind, several in sorted(by_kind.items()):
         lines += ["", f"### {kind.replace('_', ' ')}", "", _plain(captions.get(kind, "")), ""]
         lines += [
-            f"- [`{Path(figure).name}`](figures/{Path(figure).name}): "
-            f"`snakemake --cores 2 --force {figure} --configfile {place}`"
-            for figure in several
+            f"- [`{shown}`]({shown}): "
+            f"`snakemake --cores 2 --force {analysis.folder}/{shown} --configfile {place}`"
+            for shown in (Path(figure).relative_to(analysis.folder) for figure in several)
         ]
     return "\n".join(lines) + "\n"
 
