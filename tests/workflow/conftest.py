@@ -64,14 +64,12 @@ def clone(tmp_path_factory):
             "learning_rate": 0.01, "together": True,
         },
         {"name": "neos-edges", "kind": "rebinned", "source": "neos", "bins": 3},
+        # a name that reads as a number
         {
-            "name": "cut", "kind": "cuts", "objective": "mine:loss", "systematics": [],
+            "name": "600", "kind": "cuts", "objective": "mine:loss", "systematics": [],
             "cuts": [{"variable": "x", "side": "below"}], "steps": 20, "batch": 500,
             "validate_every": 20, "seeds": 1,
         },
-        # a name that reads as a number
-        {"name": "600", "kind": "cuts", "search": "grid", "objective": "z_a", "points": 5,
-         "cuts": [{"variable": "x", "side": "below"}]},
     ]  # fmt: skip
     config["tracking"] = "mlflow"
     config["studies"] = [

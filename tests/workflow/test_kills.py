@@ -16,7 +16,6 @@ import tiny
 from conftest import command, environment
 
 LONGEST = 600
-TARGETS = ["results/tiny/inputs/yields.txt", *tiny.TARGETS]
 # In the order in which they run.
 RULES = [
     "simulate_events", "simulate_observation", "survey_events", "check_inputs", "train_observable",
@@ -32,9 +31,7 @@ if os.environ.get("HYPOTHESIS_PROFILE") == "nightly":
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """Contents of a run, and the seconds of the shortest job of each rule."""
-    folder = tiny.copy_workflow(tmp_path_factory.mktemp("undisturbed") / "hone")
-    code, output = tiny.run(folder, targets=TARGETS)
-    assert code == 0, output[-4000:]
+    folder = tiny.made(tmp_path_factory)
     shortest = {}
     times = folder / "results" / "tiny" / "benchmarks"
     for path in times.rglob("*.tsv"):
@@ -46,12 +43,12 @@ def undisturbed(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def begin(folder, *arguments):
+def begin(folder, *arguments, cores=2):
     """A run that goes on beside the test, and not after it."""
     config = ("--configfile", "config/tiny.yaml")
     with subprocess.Popen(
-        command(*TARGETS, *arguments, *config), cwd=folder, env=environment(), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        command(*tiny.EVERYTHING, *arguments, *config, cores=cores), cwd=folder, env=environment(),
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as run:  # fmt: skip
         try:
             yield run
@@ -97,7 +94,9 @@ def kill_in(run, rule, victim, chance, shortest):
     return bool(jobs)
 
 
-def test_killed_runs_go_on(tmp_path, undisturbed):
+def test_killed_runs_go_on(tmp_path, undisturbed, monkeypatch):
+    """To the same contents, on another number of cores, in another place, with programs anew."""
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
     expected, shortest = undisturbed
     folder = tiny.copy_workflow(tmp_path / "hone")
     chance = random.Random(5)
@@ -106,7 +105,7 @@ def test_killed_runs_go_on(tmp_path, undisturbed):
         if not left:
             break
         rule, victim = left[0]
-        with begin(folder, "--forcerun", rule) as run:
+        with begin(folder, "--forcerun", rule, cores=1) as run:
             if kill_in(run, rule, victim, chance, shortest):
                 left.pop(0)
             else:
@@ -118,7 +117,7 @@ def test_killed_runs_go_on(tmp_path, undisturbed):
             if path in expected and not path.startswith("results/tiny/logs"):
                 assert content == expected[path]
     assert not left, "not every rule had a job to be killed in"
-    code, output = tiny.run(folder, targets=TARGETS)
+    code, output = tiny.run(folder, targets=tiny.EVERYTHING, cores=1)
     assert code == 0, output[-4000:]
     assert tiny.contents(folder) == expected
     if any("Went on after a run that was killed" in text for text in [*said, output]):

@@ -15,7 +15,12 @@ from ntuples import columns, write, write_analysis
 
 TARGETS = [
     "results/ntuples/signal/neos/seed1/limits.json",
+<<<<<<< HEAD
     "results/ntuples/figures/signal/neos/templates.png",
+=======
+    "results/ntuples/signal/grid/seed1/model.safetensors",
+    "results/ntuples/figures/signal__neos__templates.png",
+>>>>>>> ff20f5eac7bfd5fe87dfb0cf5af669e3947a7e93
     "results/ntuples/inputs/yields.txt",
     "results/ntuples/publication/numbers.tex",
 ]
@@ -29,7 +34,11 @@ def run(folder, config, *arguments):
 @pytest.fixture(scope="module")
 def analysis(clone):
     config = write_analysis(clone)
-    config["observables"] = [config["observables"][0] | {"seeds": 1, "steps": 20}]
+    config["observables"] = [
+        config["observables"][0] | {"seeds": 1, "steps": 20},
+        {"name": "grid", "kind": "cuts", "search": "grid", "objective": "z_a", "points": 5,
+         "cuts": [{"variable": "mass", "side": "above"}]},
+    ]  # fmt: skip
     # larger than what Snakemake compares by itself
     with uproot.update(clone / "background_2.root") as file:
         file["more"] = {"x": np.random.default_rng(1).normal(size=200_000)}

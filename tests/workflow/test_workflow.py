@@ -22,7 +22,7 @@ from hone.running.files import read_csv
 
 SMALL = ("--configfile", "config/small.yaml")
 TRAINED = [f"signal/{name}/seed{k}" for name in ("neos", "neos-edges") for k in (1, 2)]
-SEEDS = [*TRAINED, "signal/cut/seed1", "signal/600/seed1"]
+SEEDS = [*TRAINED, "signal/600/seed1"]
 
 
 def test_events_are_three_independent_sets(run):
@@ -42,10 +42,10 @@ def test_histograms_keep_every_event(run, place):
     with uproot.open(run / place / "histograms.root") as file:
         for template, total in (("signal", 20), ("background", 100), ("background__shape_up", 100)):
             if f"hard/{template}" not in file:
-                assert "cut" in place, "only this one leaves the systematic out"
+                assert "600" in place, "only this one leaves the systematic out"
                 continue
             hard, soft = (file[f"{group}/{template}"] for group in ("hard", "soft"))
-            if "cut" in place or "600" in place:
+            if "600" in place:
                 assert 0 < hard.values().sum() < total
             else:
                 assert hard.values().sum() == pytest.approx(total)
@@ -56,7 +56,7 @@ def test_histograms_keep_every_event(run, place):
         with uproot.open(run / "events" / "observed" / "data.root") as events:
             observed = events["events"].num_entries
         counted = file["observed/data"].values().sum()
-        assert counted < observed if "cut" in place or "600" in place else counted == observed
+        assert counted < observed if "600" in place else counted == observed
     np.testing.assert_allclose(edges, load_observable(run / place / "model.safetensors")[0].edges)
 
 
@@ -129,7 +129,7 @@ def test_tables_hold_what_limits_say(run):
     rows = read_csv(run / "comparison.csv")
     assert [(r["observable"], r["seed"]) for r in rows] == [
         ("neos", 1), ("neos", 2), ("neos-edges", 1), ("neos-edges", 2),
-        ("cut", 1), ("600", 1),
+        ("600", 1),
     ]  # fmt: skip
     bare = json.loads((run / "signal/neos/seed1/limits.json").read_text())["without_staterror"]
     assert rows[0]["without_staterror_expected_cls"] == bare["expected_cls"]
@@ -142,22 +142,21 @@ def test_tables_hold_what_limits_say(run):
     floor = json.loads((run / "signal/floor.json").read_text())
     assert min(r["pyhf_expected_cls_2"] for r in rows) > floor["expected_cls"]
     # without the systematic there is less to be beaten
-    assert floor["of_observables"]["cut"]["expected_cls"] < floor["expected_cls"]
+    assert floor["of_observables"]["600"]["expected_cls"] < floor["expected_cls"]
 
 
 def test_figures_and_report_are_there(run):
-    for name in ("neos", "neos-edges", "cut", "600"):
+    for name in ("neos", "neos-edges", "600"):
         for kind in ("plane", "templates", "soft_hard", "cls_scan"):
-            stem = run / "figures" / f"signal__{name}__{kind}"
+            stem = run / "figures" / "signal" / name / kind
             assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
             assert stem.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
-    for figure in ("neos__training", "cut__training", "study_bins", "comparison"):
-        assert (run / "figures" / f"signal__{figure}.png").exists()
-    assert not (run / "figures" / "signal__600__training.png").exists()
+    for figure in ("neos/training", "600/training", "study_bins", "comparison"):
+        assert (run / "figures" / "signal" / f"{figure}.png").exists()
     report = (run / "report.html").read_text()
     assert "the weights of neos with the best edges of 3 bins" in report  # the first page
-    assert "signal__neos__plane.png" in report
-    assert "signal__comparison.png" in report
+    assert "figures/signal/neos/plane.png" in report
+    assert "figures/signal/comparison.png" in report
     assert "yields.txt" in report
 
 
@@ -178,7 +177,7 @@ def test_the_report_opens_in_a_browser_without_a_network(run):
         page.locator("nav tbody tr").first.locator("a").first.click()
         page.locator("div.p-3 > img").wait_for()
         results = page.evaluate("Object.keys(results)")
-        figures = {str(path.relative_to(run.parents[1])) for path in run.glob("figures/*.png")}
+        figures = {str(path.relative_to(run.parents[1])) for path in run.glob("figures/**/*.png")}
         assert figures < set(results)
         for result in results:
             caption, what = opened(page, result)
@@ -195,7 +194,7 @@ def test_the_recorded_config_is_complete_and_foreign_settings_do_not_survive(run
     recorded = yaml.safe_load((run / "config.yaml").read_text())
     assert recorded["limits"] == {"level": 0.05}
     names = [o["name"] for o in recorded["observables"]]
-    assert names == ["neos", "neos-edges", "cut", "600"]
+    assert names == ["neos", "neos-edges", "600"]
     assert recorded["observation"]["mu"] == 1.0
     assert recorded["observation"]["unblind"] is False
     assert not (run.parent / "blobs").exists()
@@ -223,7 +222,7 @@ def test_the_publication_holds_what_it_says(run, clone, tmp_path):
     names = {file["path"] for file in manifest["files"]}
     assert {
         "submission.tar.gz", "likelihoods.tar.gz", "numbers.tex", "config.yaml", "comparison.csv",
-        "figures/signal__neos__templates.pdf", f"{place}/model.safetensors", f"{place}/limits.json",
+        "figures/signal/neos/templates.pdf", f"{place}/model.safetensors", f"{place}/limits.json",
     } <= names  # fmt: skip
     assert f"signal/neos/seed{3 - seed}/limits.json" not in names
     with tarfile.open(folder / "submission.tar.gz") as submission:
@@ -253,13 +252,13 @@ def test_an_own_objective_is_part_of_what_a_result_depends_on(clone):
     assert code == 0
     trained = [line for line in output.splitlines() if "Training " in line]
     assert len(trained) == 1
-    assert "Training cut for signal" in trained[0]
+    assert "Training 600 for signal" in trained[0]
 
 
 def test_the_readme_says_how_each_figure_is_made_again(run):
     text = (run / "README.md").read_text()
-    for figure in (run / "figures").glob("*.png"):
-        assert f"--force results/small/figures/{figure.name} --configfile" in text
+    for figure in (run / "figures").rglob("*.png"):
+        assert f"--force {figure.relative_to(run.parents[1])} --configfile" in text
     assert "no observable can be below" in text  # a caption of the report
     assert "{{" not in text
 

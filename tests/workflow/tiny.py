@@ -1,5 +1,7 @@
 """An analysis of seconds, in a folder of its own."""
 
+import fcntl
+import os
 import shutil
 
 import yaml
@@ -7,11 +9,13 @@ from conftest import IGNORED, ROOT, snakemake
 
 __all__ = [
     "CONFIG",
+    "EVERYTHING",
     "LIMITS",
     "SEED",
     "TARGETS",
     "contents",
     "copy_workflow",
+    "made",
     "run",
     "write_config",
 ]
@@ -43,6 +47,7 @@ TARGETS = [
     "results/tiny/signal/neos/selected.json",
     "results/tiny/figures/signal/neos/training.png",
 ]
+EVERYTHING = ["results/tiny/inputs/yields.txt", *TARGETS]
 
 
 def copy_workflow(folder):
@@ -60,6 +65,22 @@ def run(folder, *arguments, cores=2, targets=TARGETS, within=()):
     """Exit code and output of Snakemake in ``folder``."""
     config = ("--configfile", "config/tiny.yaml")
     return snakemake(folder, *targets, *arguments, *config, cores=cores, within=within)
+
+
+def made(tmp_path_factory):
+    """The results of an undisturbed run, in a folder to read or to copy: one for all workers."""
+    session = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        session = session.parent
+    folder = session / "undisturbed"
+    with (session / "undisturbed.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            making = copy_workflow(session / "undisturbed.making")
+            code, output = run(making, targets=EVERYTHING)
+            assert code == 0, output[-4000:]
+            making.rename(folder)
+    return folder
 
 
 def contents(folder):
