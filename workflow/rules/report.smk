@@ -1,10 +1,15 @@
-REPORT = Path(workflow.main_snakefile).parent / "workflow" / "report"
-# Captions and style are no code, and decide what is written all the same.
-TEXTS = digest({p.name: p.read_text() for p in sorted(REPORT.glob("*.[rc]s[ts]"))})
+REPORT = Path(workflow.source_path("../report/report.css")).parent
+# Captions and style are no code, and decide what is written all the same. Of a repository they are
+# fetched one by one; its commit stands for them.
+TEXTS = digest(
+    {p.name: p.read_text() for p in sorted(REPORT.glob("*.[rc]s[ts]"))}
+    if LIBRARY.is_dir()
+    else str(LIBRARY)
+)
 # Made by make_report.
 PAGE = f"{FOLDER}/first_page.rst"
 # Reports do not include files or foreign HTML, whatever a name in them may look like.
-os.environ.update(DOCUTILSCONFIG=str(REPORT / "docutils.conf"))
+os.environ.update(DOCUTILSCONFIG=workflow.source_path("../report/docutils.conf"))
 
 if os.path.exists(PAGE):
 
