@@ -44,7 +44,7 @@ def _repository(tmp_path_factory, monkeypatch):
 
 
 def recorded(folder, *arguments):
-    """Plan an analysis and run its shortest job in ``folder``; what that depends on, by its record."""
+    """Plan an analysis and run its shortest job in ``folder``: what the record says made it."""
     (folder / "config").mkdir(parents=True)
     (folder / "config" / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     where = ("--directory", str(folder), *arguments, "--until", "record_config")
