@@ -151,12 +151,12 @@ def _reported(found: Iterable[Any]) -> list[np.ndarray]:
 
 def missing_limit(
     name: str,
-    data: Any,
+    data: ArrayLike,
     model: Model,
     level: float = 0.05,
-    init_pars: Any = None,
-    par_bounds: Any = None,
-    fixed_params: Any = None,
+    init_pars: ArrayLike | None = None,
+    par_bounds: ArrayLike | None = None,
+    fixed_params: ArrayLike | None = None,
     **options: Any,
 ) -> str:
     """Why one of :data:`LIMIT_NAMES` does not exist; arguments as for :func:`upper_limit`."""
@@ -178,12 +178,12 @@ def missing_limit(
 
 
 def all_limits(
-    data: Any,
+    data: ArrayLike,
     model: Model,
     level: float = 0.05,
-    init_pars: Any = None,
-    par_bounds: Any = None,
-    fixed_params: Any = None,
+    init_pars: ArrayLike | None = None,
+    par_bounds: ArrayLike | None = None,
+    fixed_params: ArrayLike | None = None,
     calctype: str = "asymptotics",
     *,
     test_stat: TestStatistic = "qtilde",
@@ -265,7 +265,7 @@ def _check_keywords(hypotest_kwargs: dict[str, Any]) -> None:
 
 
 def _toy_limits(
-    data: Any,
+    data: ArrayLike,
     model: Model,
     level: float,
     return_results: bool,
@@ -315,7 +315,7 @@ def _toy_limits(
 
 
 def _scan_limits(
-    data: Any,
+    data: ArrayLike,
     model: Model,
     scan: Any,
     level: float,

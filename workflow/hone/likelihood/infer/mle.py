@@ -308,7 +308,10 @@ def require_poi(model: Model) -> int:
 
 
 def checked_setup(
-    model: Model, init_pars: Any = None, par_bounds: Any = None, fixed_params: Any = None
+    model: Model,
+    init_pars: ArrayLike | None = None,
+    par_bounds: Any = None,
+    fixed_params: Any = None,
 ) -> FitSetup:
     """Start and bounds of a test, with a POI that exists and floats.
 
