@@ -30,7 +30,7 @@ test-slurm: .venv/.dev .venv/clusters/.done
 lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
 	$(BIN)/mypy
 
@@ -58,7 +58,7 @@ bench-overhead: .venv/.dev
 
 .venv/.runtime: envs/requirements.lock | .venv/bin/python
 	$(PYTHON) -m pip --quiet --python $(BIN)/python install --require-hashes -r envs/requirements.lock
-	$(BIN)/python workflow/link_library.py
+	$(PYTHON) -m pip --quiet --python $(BIN)/python install --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/.dev: envs/requirements-dev.lock | .venv/.runtime
@@ -84,12 +84,13 @@ docs: .venv/.dev
 UV = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-emit-index-url --no-header
 lock: .venv/.dev
-	$(UV) pyproject.toml --upgrade --group dev --output-file envs/requirements-dev.lock
-	$(UV) pyproject.toml --upgrade --constraint envs/requirements-dev.lock --output-file envs/requirements.lock
+	$(UV) pyproject.toml --upgrade --extra workflow --group dev --output-file envs/requirements-dev.lock
+	$(UV) pyproject.toml --upgrade --extra workflow --group build \
+		--constraint envs/requirements-dev.lock --output-file envs/requirements.lock
 	$(UV) --upgrade --no-deps --group clusters --output-file envs/requirements-clusters.lock
 	$(BIN)/uv pip compile benchmarks/relaxed.in --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --output-file benchmarks/relaxed.lock
 	$(BIN)/python workflow/document.py
 
 clean:
-	rm -rf .venv .snakemake
+	rm -rf .venv .snakemake build workflow/hone.egg-info

@@ -9,7 +9,11 @@ import pkgutil
 from importlib import import_module
 from typing import Any
 
-_ATTRIBUTES = {"Model": "hone.likelihood.histfactory", "from_pyhf": "hone.likelihood.histfactory"}
+_ATTRIBUTES = {
+    "Model": "hone.likelihood.histfactory",
+    "__version__": "hone.version",
+    "from_pyhf": "hone.likelihood.histfactory",
+}
 
 
 def __getattr__(name: str) -> Any:

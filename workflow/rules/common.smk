@@ -11,10 +11,12 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
-# Rules and scripts import hone from this folder, in cluster jobs too, and before any other hone that
-# the environment knows: what ran is what the digest of the code was made of.
-LIBRARY = Path(workflow.basedir, "workflow").resolve()
-sys.path.insert(0, str(LIBRARY))
+# Rules and scripts import hone from beside them, in cluster jobs too, and before any other hone that
+# the environment knows: what ran is what the digest of the code was made of. Only rules that
+# Snakemake reads out of a repository, as a module, take the hone that is installed.
+LIBRARY = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+if LIBRARY.is_dir():
+    sys.path.insert(0, str(LIBRARY))
 
 from hone.analysis import checked_config, parts, refuse_duplicates
 from hone.analysis.analysis import SETS
@@ -29,7 +31,8 @@ from hone.running.contents import look_at, planned
 from hone.running.provenance import code_digest, digest, versions
 from hone.running.script import import_from
 
-import_from(LIBRARY)
+if LIBRARY.is_dir():
+    import_from(LIBRARY)
 
 # Snakemake writes it into command lines as it is: a folder of its path may have a space in its name.
 sys.executable = shlex.quote(sys.executable)
@@ -94,7 +97,7 @@ wildcard_constraints:
 
 def made_by(script, *packages):
     """Digest of the code that a script reaches, and versions: a change of either runs it again."""
-    path = LIBRARY / "scripts" / f"{script}.py"
+    path = Path(workflow.source_path(f"../scripts/{script}.py"))
 
     def found(_):
         return {"code": code_digest(path), "versions": versions(*packages)}

@@ -1,12 +1,24 @@
-REPORT = Path(workflow.main_snakefile).parent / "workflow" / "report"
-# Captions and style are no code, and decide what is written all the same.
-TEXTS = digest({p.name: p.read_text() for p in sorted(REPORT.glob("*.[rc]s[ts]"))})
+REPORT = Path(workflow.source_path("../report/report.css")).parent
+# Captions and style are no code, and decide what is written all the same. Of a repository they are
+# fetched one by one; its commit stands for them.
+TEXTS = digest(
+    {p.name: p.read_text() for p in sorted(REPORT.glob("*.[rc]s[ts]"))}
+    if LIBRARY.is_dir()
+    else str(LIBRARY)
+)
+# The config as it is; that of a module is named by the Snakefile that uses it, and comes with it.
+REPORT_OPTIONS = (
+    ["--configfile", f"{FOLDER}/config.yaml"]
+    if workflow.modifier.is_main_snakefile()
+    else ["--config", *(workflow.config_settings.config_args or [])]
+)
 # Made by make_report.
 PAGE = f"{ANALYSIS.folder}/first_page.rst"
 # Reports do not include files or foreign HTML, whatever a name in them may look like.
-os.environ.update(DOCUTILSCONFIG=str(REPORT / "docutils.conf"))
+os.environ.update(DOCUTILSCONFIG=workflow.source_path("../report/docutils.conf"))
 
-if os.path.exists(PAGE):
+# Out of a repository Snakemake takes all captions from there.
+if os.path.exists(PAGE) and LIBRARY.is_dir():
 
     report: os.path.abspath(PAGE)
 
@@ -60,6 +72,7 @@ rule make_report:
         runtime=growing(20),
     params:
         snakefile=os.path.relpath(workflow.main_snakefile),
+        options=REPORT_OPTIONS,
         stylesheet=os.path.relpath(REPORT / "report.css"),
         texts=TEXTS,
         made_by=made_by("make_report"),

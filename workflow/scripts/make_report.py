@@ -27,7 +27,7 @@ with job(snakemake):
     command = [
         *(sys.executable, "-m", "snakemake", "--nolock"),
         *("--snakefile", snakemake.params.snakefile),
-        *("--configfile", inputs.config),
+        *snakemake.params.options,
         *("--report", output.report),
         *("--report-stylesheet", snakemake.params.stylesheet),
         *("--", "results"),

@@ -26,8 +26,8 @@ def toy_test(
 
     Expected numbers are those of nominal Asimov data without a signal, observed ones of the
     observation. Toys are drawn where the nuisance parameters fit these data best, with a signal of
-    strength ``mu`` and without one: the numbers are those of ``hone.infer.hypotest`` with
-    ``calctype="toybased"`` and this seed.
+    strength ``mu`` and without one: the numbers are those of ``hone.likelihood.infer.hypotest``
+    with ``calctype="toybased"`` and this seed.
 
     Args:
         model: the model.

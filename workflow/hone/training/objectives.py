@@ -62,8 +62,8 @@ def log_p0(model: Model) -> Float[Array, ""]:
 def log_sigma_mu(model: Model) -> Float[Array, ""]:
     """Natural logarithm of the POI's expected uncertainty: the loss of INFERNO (arXiv:1806.04743).
 
-    See ``hone.infer.sigma_mu``. The logarithm has the same minimum and a slope that does not
-    depend on the POI's unit.
+    See ``hone.likelihood.infer.sigma_mu``. The logarithm has the same minimum and a slope that does
+    not depend on the POI's unit.
     """
     return jnp.log(sigma_mu(model))
 

@@ -35,6 +35,9 @@ def from_pyhf(model: pyhf.Model) -> Model:
             is not supported; a channel, a sample or a modifier given twice; a yield that is not
             finite; a negative rate at the suggested parameters; a free factor that only multiplies
             the POI. The message names channel, sample and modifier.
+
+    >>> from_pyhf(spec).config.par_names == spec.config.par_names
+    True
     """
     require_x64()
     _check_options(model)

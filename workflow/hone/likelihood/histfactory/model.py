@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
 from hone.errors import InputError, ModelError
 from hone.likelihood.histfactory.interpolation import histosys_terms, normsys_coefficients
@@ -29,7 +30,7 @@ def require_x64() -> None:
         )
 
 
-def as_floats(values: Any) -> Any:
+def as_floats(values: ArrayLike) -> Any:
     """A float64 array, of numpy where the values are known: each JAX operation would compile."""
     try:
         return np.asarray(values, dtype=float)
@@ -48,6 +49,9 @@ class Model:
     ``layout``, compared by content: equal models share one compiled program, and models of one
     layout can be stacked and ``vmap``ped. Sizes as in :class:`~.layout.Layout`.
     Cells that a modifier does not touch are masked; what stands there has no effect.
+
+    >>> jax.grad(lambda m: m.expected_data([1.0, 1.0, 1.0])[0])(model).nominal.tolist()
+    [[1.0, 0.0], [1.0, 0.0]]
     """
 
     nominal: Float[Array, "S B"]
@@ -107,67 +111,78 @@ class Model:
             layout=layout,
         )
 
-    def expected_actualdata(self, pars: Any) -> Float[Array, " B"]:
+    def expected_actualdata(self, pars: ArrayLike) -> Float[Array, " B"]:
         """Expected events per bin at ``pars`` (P,)."""
         return self.expected_data(pars)[: self.layout.total_bins]
 
-    def expected_auxdata(self, pars: Any) -> Float[Array, " A"]:
+    def expected_auxdata(self, pars: ArrayLike) -> Float[Array, " A"]:
         """Expected auxiliary data at ``pars`` (P,)."""
         return self.expected_data(pars)[self.layout.total_bins :]
 
-    def expected_data(self, pars: Any, include_auxdata: bool = True) -> Float[Array, " D"]:
-        """Expected data at ``pars`` (P,): bins, then auxiliary data unless switched off."""
+    def expected_data(self, pars: ArrayLike, include_auxdata: bool = True) -> Float[Array, " D"]:
+        """Expected data at ``pars`` (P,): bins, then auxiliary data unless switched off.
+
+        >>> model.expected_data([0.5, 1.0, 1.0], include_auxdata=False).tolist()
+        [56.0, 57.5]
+        """
         data = _expected_data(self, self._checked_pars(pars))
         return data if include_auxdata else data[: self.layout.total_bins]
 
-    def logpdf(self, pars: Any, data: Any) -> Float[Array, ""]:
+    def logpdf(self, pars: ArrayLike, data: ArrayLike) -> Float[Array, ""]:
         """ln of the likelihood of ``data`` (B + A,) at ``pars`` (P,), a scalar.
 
         Minus infinity where an expected rate is negative (pyhf gives NaN there).
 
         Raises:
             InputError: parameters or data have the wrong length.
+
+        >>> print(f"{model.logpdf([1.0, 1.0, 1.0], data):.4f}")
+        -13.2627
         """
         return _logpdf(self, self._checked_pars(pars), self.checked_data(data))
 
-    def replace(self, **leaves: Any) -> "Model":
-        """A copy with some leaves exchanged; training puts its yields in this way."""
-        return replace(self, **leaves)
+    def replace(self, **leaves: Array | np.ndarray) -> "Model":
+        """A copy with some leaves exchanged; training puts its yields in this way.
 
-    def checked_data(self, data: Any) -> Float[Array, " D"]:
+        >>> model.replace(nominal=2 * model.nominal).expected_actualdata([1.0, 1.0, 1.0]).tolist()
+        [124.0, 126.0]
+        """
+        return replace(self, **leaves)  # type: ignore[arg-type]
+
+    def checked_data(self, data: ArrayLike) -> Float[Array, " D"]:
         """``data`` as a float64 vector of bins and auxiliary data.
 
         Raises:
             InputError: the length is not that of bins and auxiliary data together, a value is
                 not finite, or a count is negative (only where values are known, not in ``jit``).
         """
-        data = as_floats(data)
+        values = as_floats(data)
         layout = self.layout
         bins, aux = layout.total_bins, layout.aux_par.size
-        if data.shape != (bins + aux,):
+        if values.shape != (bins + aux,):
             raise InputError(
-                f"data has shape {data.shape}, but the model needs ({bins + aux},): "
+                f"data has shape {values.shape}, but the model needs ({bins + aux},): "
                 f"{bins} bins and {aux} auxiliary measurements"
             )
-        if isinstance(data, np.ndarray):
+        if isinstance(values, np.ndarray):
             counted = np.concatenate([np.full(bins, True), layout.aux_poisson])
-            wrong = ~np.isfinite(data) | (counted & (data < 0))
+            wrong = ~np.isfinite(values) | (counted & (values < 0))
             if wrong.any():
                 k = int(np.argmax(wrong))
                 raise InputError(
-                    f"data[{k}], {layout.name_of(k)}, is {data[k]:g}: it must be finite"
+                    f"data[{k}], {layout.name_of(k)}, is {values[k]:g}: it must be finite"
                     + (" and not negative" if counted[k] else "")
                 )
-        return data
+        return values
 
-    def _checked_pars(self, pars: Any) -> Float[Array, " P"]:
-        pars = as_floats(pars)
-        if pars.shape != (self.layout.npars,):
+    def _checked_pars(self, pars: ArrayLike) -> Float[Array, " P"]:
+        values = as_floats(pars)
+        if values.shape != (self.layout.npars,):
             raise InputError(
-                f"parameters have shape {pars.shape}, but the model has "
+                f"parameters have shape {values.shape}, but the model has "
                 f"{self.layout.npars} parameters"
             )
-        return pars
+        return values
 
     def _sigma(self) -> Float[Array, " normals"]:
         """Widths of the normal constraints; a staterror's is sqrt(sum unc^2) / sum nominal.
@@ -209,7 +224,13 @@ def _logpdf(model: Model, pars: Float[Array, " P"], data: Float[Array, " D"]) ->
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Answers the questions that ``pyhf.Model.config`` answers, in the same names and orders."""
+    """Answers the questions that ``pyhf.Model.config`` answers, in the same names and orders.
+
+    >>> model.config.par_names
+    ['mu', 'uncorr_bkguncrt[0]', 'uncorr_bkguncrt[1]']
+    >>> model.config.poi_index, model.config.suggested_init()
+    (0, [1.0, 1.0, 1.0])
+    """
 
     model: Model
 

@@ -1,12 +1,14 @@
 """Hypothesis tests, as ``pyhf.infer.hypotest``."""
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, TypedDict, Unpack, get_args, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pyhf
+from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
 from hone.errors import FitError, InputError
 from hone.likelihood.histfactory import Model
@@ -15,16 +17,52 @@ from hone.likelihood.infer.calculators import AsymptoticCalculator, ToyCalculato
 from hone.likelihood.infer.mle import as_model, is_traced, require_poi
 from hone.likelihood.infer.profile import failed_test, log_hypotest, setup_for_test, tested_poi
 
-__all__ = ["check_options", "hypotest"]
+__all__ = ["TestOptions", "check_options", "hypotest"]
 
 
+class TestOptions(TypedDict, total=False):
+    """Further options of a hypothesis test, as :func:`hypotest` describes them."""
+
+    test_stat: TestStatistic
+    calc_base_dist: str
+    ntoys: int
+    track_progress: bool
+    rng: int | np.random.Generator | None
+
+
+@overload
 def hypotest(
-    poi_test: Any,
-    data: Any,
+    poi_test: Float[Array, ""] | float,
+    data: ArrayLike,
     pdf: Model | pyhf.Model,
-    init_pars: Any = None,
-    par_bounds: Any = None,
-    fixed_params: Any = None,
+    init_pars: ArrayLike | None = None,
+    par_bounds: ArrayLike | None = None,
+    fixed_params: ArrayLike | None = None,
+    calctype: str = "asymptotics",
+    **kwargs: Unpack[TestOptions],
+) -> Float[Array | np.ndarray, ""]: ...
+@overload
+def hypotest(
+    poi_test: Float[Array, ""] | float,
+    data: ArrayLike,
+    pdf: Model | pyhf.Model,
+    init_pars: ArrayLike | None = None,
+    par_bounds: ArrayLike | None = None,
+    fixed_params: ArrayLike | None = None,
+    calctype: str = "asymptotics",
+    return_tail_probs: bool = False,
+    return_expected: bool = False,
+    return_expected_set: bool = False,
+    return_calculator: bool = False,
+    **kwargs: Unpack[TestOptions],
+) -> Any: ...
+def hypotest(
+    poi_test: Float[Array, ""] | float,
+    data: ArrayLike,
+    pdf: Model | pyhf.Model,
+    init_pars: ArrayLike | None = None,
+    par_bounds: ArrayLike | None = None,
+    fixed_params: ArrayLike | None = None,
     calctype: str = "asymptotics",
     return_tail_probs: bool = False,
     return_expected: bool = False,
@@ -62,6 +100,10 @@ def hypotest(
         InputError: an unknown option, a wrong length, a value outside its bounds.
         pyhf.exceptions.UnspecifiedPOI: the model has no POI.
         pyhf.exceptions.InvalidModel: the POI is fixed.
+
+    >>> observed, expected = infer.hypotest(1.0, data, model, return_expected_set=True)
+    >>> round(float(observed), 4), [round(float(x), 4) for x in expected]
+    (0.2121, [0.003, 0.0152, 0.069, 0.2455, 0.5854])
     """
     check_options(calctype, kwargs)
     model = as_model(pdf)

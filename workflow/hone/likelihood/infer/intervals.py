@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Literal, Unpack, overload
 
 import jax
 import jax.numpy as jnp
@@ -11,13 +11,14 @@ import numpy as np
 import pyhf
 from jax.scipy.special import log_ndtr
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 from scipy.optimize import toms748
 
 from hone.errors import FitError, InputError
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.asymptotics import TestStatistic, normal_quantiles
 from hone.likelihood.infer.failures import failed_fit
-from hone.likelihood.infer.hypotest import check_options, hypotest
+from hone.likelihood.infer.hypotest import TestOptions, check_options, hypotest
 from hone.likelihood.infer.limits import search_limits
 from hone.likelihood.infer.mle import FitSetup, as_model, fits, is_traced, require_poi
 from hone.likelihood.infer.patience import said_if_slow
@@ -37,10 +38,41 @@ LIMIT_NAMES = (
 )
 
 
+class LimitOptions(TestOptions, total=False):
+    """Options of the tests behind a limit, as for :func:`hone.likelihood.infer.hypotest`."""
+
+    init_pars: ArrayLike | None
+    par_bounds: ArrayLike | None
+    fixed_params: ArrayLike | None
+    calctype: str
+
+
+Limit = Float[Array | np.ndarray, ""]
+
+
+@overload
 def upper_limit(
-    data: Any,
+    data: ArrayLike,
     model: Model | pyhf.Model,
-    scan: Any = None,
+    scan: ArrayLike | None = None,
+    level: float = 0.05,
+    return_results: Literal[False] = False,
+    **hypotest_kwargs: Unpack[LimitOptions],
+) -> tuple[Limit, list[Limit]]: ...
+@overload
+def upper_limit(
+    data: ArrayLike,
+    model: Model | pyhf.Model,
+    scan: ArrayLike | None = None,
+    level: float = 0.05,
+    *,
+    return_results: Literal[True],
+    **hypotest_kwargs: Unpack[LimitOptions],
+) -> tuple[Limit, list[Limit], tuple[Any, list[Any]]]: ...
+def upper_limit(
+    data: ArrayLike,
+    model: Model | pyhf.Model,
+    scan: ArrayLike | None = None,
     level: float = 0.05,
     return_results: bool = False,
     **hypotest_kwargs: Any,
@@ -65,6 +97,10 @@ def upper_limit(
     Raises:
         FitError: none of the limits exists; the message says why (NaN instead, inside ``jit``).
         InputError: ``level`` outside (0, 1), or an unknown option.
+
+    >>> observed, expected = infer.upper_limit(data, model)
+    >>> round(float(observed), 4), [round(float(x), 4) for x in expected]
+    (1.4558, [0.5696, 0.7702, 1.0809, 1.5275, 2.0869])
     """
     if not 0 < level < 1:
         raise InputError(f"level is {level}, it must lie in (0, 1)")
@@ -115,12 +151,12 @@ def _reported(found: Iterable[Any]) -> list[np.ndarray]:
 
 def missing_limit(
     name: str,
-    data: Any,
+    data: ArrayLike,
     model: Model,
     level: float = 0.05,
-    init_pars: Any = None,
-    par_bounds: Any = None,
-    fixed_params: Any = None,
+    init_pars: ArrayLike | None = None,
+    par_bounds: ArrayLike | None = None,
+    fixed_params: ArrayLike | None = None,
     **options: Any,
 ) -> str:
     """Why one of :data:`LIMIT_NAMES` does not exist; arguments as for :func:`upper_limit`."""
@@ -142,12 +178,12 @@ def missing_limit(
 
 
 def all_limits(
-    data: Any,
+    data: ArrayLike,
     model: Model,
     level: float = 0.05,
-    init_pars: Any = None,
-    par_bounds: Any = None,
-    fixed_params: Any = None,
+    init_pars: ArrayLike | None = None,
+    par_bounds: ArrayLike | None = None,
+    fixed_params: ArrayLike | None = None,
     calctype: str = "asymptotics",
     *,
     test_stat: TestStatistic = "qtilde",
@@ -229,7 +265,7 @@ def _check_keywords(hypotest_kwargs: dict[str, Any]) -> None:
 
 
 def _toy_limits(
-    data: Any,
+    data: ArrayLike,
     model: Model,
     level: float,
     return_results: bool,
@@ -279,7 +315,7 @@ def _toy_limits(
 
 
 def _scan_limits(
-    data: Any,
+    data: ArrayLike,
     model: Model,
     scan: Any,
     level: float,

@@ -1,13 +1,14 @@
 """Maximum-likelihood fits, as ``pyhf.infer.mle``."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pyhf
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 from scipy.optimize import OptimizeResult
 
 from hone.errors import InputError
@@ -44,9 +45,9 @@ class FitSetup:
     def of(
         cls,
         model: Model,
-        init_pars: Any = None,
-        par_bounds: Any = None,
-        fixed_params: Any = None,
+        init_pars: ArrayLike | None = None,
+        par_bounds: ArrayLike | None = None,
+        fixed_params: ArrayLike | None = None,
     ) -> "FitSetup":
         """Fill what is None with the model's suggestions.
 
@@ -132,13 +133,30 @@ class FitSetup:
         return attach(likelihood, data, found.pars[best], *bounds, self.free, self.start)
 
 
+@overload
 def fit(
-    data: Any,
+    data: ArrayLike,
     pdf: Model | pyhf.Model,
-    init_pars: Any = None,
-    par_bounds: Any = None,
-    fixed_params: Any = None,
-    **kwargs: Any,
+    init_pars: ArrayLike | None = None,
+    par_bounds: ArrayLike | None = None,
+    fixed_params: ArrayLike | None = None,
+) -> Float[Array, " P"]: ...
+@overload
+def fit(
+    data: ArrayLike,
+    pdf: Model | pyhf.Model,
+    init_pars: ArrayLike | None = None,
+    par_bounds: ArrayLike | None = None,
+    fixed_params: ArrayLike | None = None,
+    **kwargs: bool,
+) -> Any: ...
+def fit(
+    data: ArrayLike,
+    pdf: Model | pyhf.Model,
+    init_pars: ArrayLike | None = None,
+    par_bounds: ArrayLike | None = None,
+    fixed_params: ArrayLike | None = None,
+    **kwargs: bool,
 ) -> Any:
     """Fit all parameters that are not fixed, as ``pyhf.infer.mle.fit``.
 
@@ -160,25 +178,51 @@ def fit(
     Raises:
         FitError: the fit did not converge (NaN instead, inside ``jit``).
         InputError: a wrong length, a start outside its bounds, an unknown option.
+
+    >>> pars, minimum = infer.fit(data, model, return_fitted_val=True)
+    >>> [round(x, 4) for x in pars.tolist()], round(float(minimum), 4)
+    ([0.4766, 1.0036, 0.9801], 25.1224)
     """
     model = as_model(pdf)
     setup = FitSetup.of(model, init_pars, par_bounds, fixed_params)
     return _checked_fit("the fit of all parameters", data, model, setup, **kwargs)
 
 
+@overload
 def fixed_poi_fit(
-    poi_val: Any,
-    data: Any,
+    poi_val: Float[Array, ""] | float,
+    data: ArrayLike,
     pdf: Model | pyhf.Model,
-    init_pars: Any = None,
-    par_bounds: Any = None,
-    fixed_params: Any = None,
-    **kwargs: Any,
+    init_pars: ArrayLike | None = None,
+    par_bounds: ArrayLike | None = None,
+    fixed_params: ArrayLike | None = None,
+) -> Float[Array, " P"]: ...
+@overload
+def fixed_poi_fit(
+    poi_val: Float[Array, ""] | float,
+    data: ArrayLike,
+    pdf: Model | pyhf.Model,
+    init_pars: ArrayLike | None = None,
+    par_bounds: ArrayLike | None = None,
+    fixed_params: ArrayLike | None = None,
+    **kwargs: bool,
+) -> Any: ...
+def fixed_poi_fit(
+    poi_val: Float[Array, ""] | float,
+    data: ArrayLike,
+    pdf: Model | pyhf.Model,
+    init_pars: ArrayLike | None = None,
+    par_bounds: ArrayLike | None = None,
+    fixed_params: ArrayLike | None = None,
+    **kwargs: bool,
 ) -> Any:
     """Fit with the POI fixed at ``poi_val``, as ``pyhf.infer.mle.fixed_poi_fit``.
 
     Arguments, returns and errors as :func:`fit`; also raises ``pyhf.exceptions.UnspecifiedPOI``
     for a model without POI.
+
+    >>> [round(x, 4) for x in infer.fixed_poi_fit(1.0, data, model).tolist()]
+    [1.0, 0.9874, 0.9332]
     """
     model = as_model(pdf)
     poi = require_poi(model)
@@ -189,7 +233,7 @@ def fixed_poi_fit(
     )
 
 
-def _checked_fit(what: str, data: Any, model: Model, setup: FitSetup, **options: Any) -> Any:
+def _checked_fit(what: str, data: ArrayLike, model: Model, setup: FitSetup, **options: bool) -> Any:
     unknown = set(options) - set(_FIT_OPTIONS)
     if unknown:
         raise InputError(
@@ -264,7 +308,10 @@ def require_poi(model: Model) -> int:
 
 
 def checked_setup(
-    model: Model, init_pars: Any = None, par_bounds: Any = None, fixed_params: Any = None
+    model: Model,
+    init_pars: ArrayLike | None = None,
+    par_bounds: Any = None,
+    fixed_params: Any = None,
 ) -> FitSetup:
     """Start and bounds of a test, with a POI that exists and floats.
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pyhf
 from jax.scipy.special import ndtri
 from jaxtyping import Array, Bool, Float, Int
@@ -35,25 +36,38 @@ _SETTLED = 1e-9
 
 
 def nominal_asimov(model: Model | pyhf.Model, poi: float) -> Float[Array, " D"]:
-    """Expected data (D,) at the suggested parameters with the POI at ``poi``."""
+    """Expected data (D,) at the suggested parameters with the POI at ``poi``.
+
+    >>> infer.nominal_asimov(model, 1.0)[:2].tolist()
+    [62.0, 63.0]
+    """
     model = as_model(model)
     return model.expected_data(_nominal_setup(model, poi).start)
 
 
-def expected_cls(model: Model | pyhf.Model, mu: Any = 1.0) -> list[Float[Array, ""]]:
-    """Five expected CLs at ``mu``, -2 to +2 sigma, on nominal Asimov data."""
+def expected_cls(
+    model: Model | pyhf.Model, mu: Float[Array, ""] | float = 1.0
+) -> list[Float[Array | np.ndarray, ""]]:
+    """Five expected CLs at ``mu``, -2 to +2 sigma, on nominal Asimov data.
+
+    >>> [round(float(x), 4) for x in infer.expected_cls(model)]
+    [0.0027, 0.0143, 0.066, 0.2388, 0.5773]
+    """
     model = as_model(model)
-    expected: list[Float[Array, ""]] = hypotest(
-        mu, nominal_asimov(model, 0.0), model, return_expected_set=True
-    )[1]
+    data = nominal_asimov(model, 0.0)
+    expected: list[Float[Array | np.ndarray, ""]]
+    _, expected = hypotest(mu, data, model, return_expected_set=True)
     return expected
 
 
-def expected_p0(model: Model | pyhf.Model) -> Float[Array, ""]:
-    """Expected discovery p-value for a signal of strength 1, on nominal Asimov data."""
+def expected_p0(model: Model | pyhf.Model) -> Float[Array | np.ndarray, ""]:
+    """Expected discovery p-value for a signal of strength 1, on nominal Asimov data.
+
+    >>> round(float(infer.expected_p0(model)), 4)
+    0.0341
+    """
     model = as_model(model)
-    p0: Float[Array, ""] = hypotest(0.0, nominal_asimov(model, 1.0), model, test_stat="q0")
-    return p0
+    return hypotest(0.0, nominal_asimov(model, 1.0), model, test_stat="q0")
 
 
 def sigma_mu(model: Model | pyhf.Model) -> Float[Array, ""]:
@@ -61,6 +75,9 @@ def sigma_mu(model: Model | pyhf.Model) -> Float[Array, ""]:
 
     At POI = 1 on nominal Asimov data, where the suggested parameters are the best fit; parameters
     that the model fixes are left out.
+
+    >>> round(float(infer.sigma_mu(model)), 4)
+    0.5672
     """
     return _sigma_mu(as_model(model))
 
@@ -75,7 +92,12 @@ def _sigma_mu(model: Model) -> Float[Array, ""]:
 
 @jax.jit
 def nominal_hessian(model: Model) -> tuple[Float[Array, "P P"], Bool[Array, " P"]]:
-    """Hessian of -ln L at POI = 1 on nominal Asimov data, and which parameters are free."""
+    """Hessian of -ln L at POI = 1 on nominal Asimov data, and which parameters are free.
+
+    >>> hessian, free = infer.nominal_hessian(model)
+    >>> round(float(hessian[0, 0]), 4), free.tolist()
+    (4.2432, [True, True, True])
+    """
     setup = _nominal_setup(model, 1.0)
     likelihood = model.prepare()
     data = likelihood.expected_data(setup.start)
@@ -96,6 +118,9 @@ def asimov_qmu(
     derivatives, which by the envelope theorem leaves first derivatives exact; second derivatives
     are not: see :func:`hone.likelihood.infer.hypotest` for those.
     NaN if the fit did not converge.
+
+    >>> round(float(infer.asimov_qmu(model, 1.0)), 4)
+    3.3796
     """
     true_poi, tested = (mu, 0.0) if test_stat == "q0" else (0.0, mu)
     setup = _nominal_setup(model, tested)
@@ -122,6 +147,9 @@ def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
     through this root: d limit = -(d q_A) / (d q_A / d mu), both exact by the envelope theorem.
     It may lie beyond the POI's bounds, where an observable that still has to learn is worth little.
     NaN if a fit did not converge.
+
+    >>> round(float(infer.asimov_limit(model)), 4)
+    1.0688
     """
     poi = require_poi(model)
     setup = _nominal_setup(model, 0.0)

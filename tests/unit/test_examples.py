@@ -1,0 +1,32 @@
+"""Every public function of the likelihood has an example in its docstring, and the examples run."""
+
+import doctest
+from inspect import getdoc
+
+import pytest
+
+from hone import likelihood
+from hone.likelihood import histfactory, infer
+
+NAMES = [(module, name) for module in (histfactory, infer) for name in module.__all__]
+
+
+@pytest.fixture(scope="module")
+def names():
+    """What the examples go on from."""
+    (start,) = doctest.DocTestFinder(recurse=False).find(likelihood, globs={})
+    ran = doctest.DocTestRunner()
+    assert ran.run(start, clear_globs=False).failed == 0
+    return start.globs
+
+
+@pytest.mark.parametrize(("module", "name"), NAMES, ids=[name for _, name in NAMES])
+def test_examples(module, name, names, capsys):
+    thing = getattr(module, name)
+    members = vars(thing).values() if isinstance(thing, type) else []
+    texts = {getdoc(thing), *(getdoc(m) for m in members if callable(m) or isinstance(m, property))}
+    assert ">>>" in getdoc(thing)
+    for text in sorted(t for t in texts if t and ">>>" in t):
+        examples = doctest.DocTestParser().get_doctest(text, dict(names), name, None, None)
+        ran = doctest.DocTestRunner().run(examples)
+        assert ran.failed == 0, capsys.readouterr().out

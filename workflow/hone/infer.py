@@ -1,0 +1,5 @@
+"""Old name of :mod:`hone.likelihood.infer`."""
+
+from hone.renamed import stand_in
+
+stand_in(__name__, "hone.likelihood.infer")
