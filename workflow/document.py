@@ -19,6 +19,7 @@ SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.json"
 _SAMPLES = {"FileSample": "files", "GeneratedSample": "distribution", "DimuonSample": "dimuons"}
 # What the library and the workflow import; the rest of the lock follows from these.
 DIRECT = (
+    "annotated-types",
     "equinox",
     "hepdata-lib",
     "hist",

@@ -15,12 +15,8 @@ from ntuples import columns, write, write_analysis
 
 TARGETS = [
     "results/ntuples/signal/neos/seed1/limits.json",
-<<<<<<< HEAD
-    "results/ntuples/figures/signal/neos/templates.png",
-=======
     "results/ntuples/signal/grid/seed1/model.safetensors",
-    "results/ntuples/figures/signal__neos__templates.png",
->>>>>>> ff20f5eac7bfd5fe87dfb0cf5af669e3947a7e93
+    "results/ntuples/figures/signal/neos/templates.png",
     "results/ntuples/inputs/yields.txt",
     "results/ntuples/publication/numbers.tex",
 ]
