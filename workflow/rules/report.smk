@@ -8,7 +8,7 @@ TEXTS = digest(
 )
 # The config as it is; that of a module is named by the Snakefile that uses it, and comes with it.
 REPORT_OPTIONS = (
-    ["--configfile", f"{FOLDER}/config.yaml"]
+    ["--configfile", f"{ANALYSIS.folder}/config.yaml"]
     if workflow.modifier.is_main_snakefile()
     else ["--config", *(workflow.config_settings.config_args or [])]
 )
