@@ -34,6 +34,7 @@ DIRECT = (
     "safetensors",
     "scipy",
     "snakemake",
+    "tabulate",
     "uproot",
 )
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
+
 from hone.reporting import markup
 
 __all__ = ["headline", "latex", "markdown"]
@@ -15,6 +17,12 @@ _LATEX_HEAD = (
     "Signal", "Observable", "Seeds", r"CL$_s$", r"Limit on $\mu$", r"$p_0$", r"$\sigma_\mu$",
     r"Gain [\%]", "pyhf",
 )  # fmt: skip
+_ROW = DataRow("", " & ", r" \\")
+_BOOKTABS = TableFormat(
+    *(Line(rf"\{rule}rule", "", "", "") for rule in ("top", "mid")), None,
+    Line(r"\bottomrule", "", "", ""), _ROW, _ROW, padding=0, with_header_hide=None,
+)  # fmt: skip
+"""tabulate's own would escape the cells, which are LaTeX."""
 _DIGITS = {"expected_cls": 3, "expected_limit": 4, "expected_p0": 3, "sigma_mu": 4}
 _LEGEND = (
     "Medians over seeds on nominal Asimov data, with lowest and highest seed in brackets: expected "
@@ -99,23 +107,23 @@ def markdown(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
         rows: of :func:`hone.results.gains.compared`.
         floors: by signal, what no observable can beat.
     """
-    shown = [_HEAD, ("---",) * len(_HEAD)] + [_cells(r, _Plain) for r in _with(rows, floors)]
-    cells = [_columns(rows, row) for row in shown]
-    lines = ["| " + " | ".join(c.replace("|", r"\|") for c in row) + " |" for row in cells]
-    return "\n".join([*lines, "", _legend(rows)]) + "\n"
+    cells = [_columns(rows, _cells(row, _Plain)) for row in _with(rows, floors)]
+    table = tabulate(cells, _columns(rows, _HEAD), tablefmt="github", disable_numparse=True)
+    return f"{table}\n\n{_legend(rows)}\n"
 
 
 def latex(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
     """The table for LaTeX with booktabs, and its legend as a comment; arguments as above."""
-    lines = [f"% {_legend(rows)}", rf"\begin{{tabular}}{{{''.join(_columns(rows, 'llrllllll'))}}}"]
-    lines += [r"\toprule", " & ".join(_columns(rows, _LATEX_HEAD)) + r" \\", r"\midrule"]
+    cells: list[list[str]] = []
     last = None
     for row in _with(rows, floors):
         if last not in (None, row["signal"]):
-            lines.append(r"\midrule")
+            cells.append([SEPARATING_LINE])
         last = row["signal"]
-        lines.append(" & ".join(_columns(rows, _cells(row, _Tex))) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+        cells.append(_columns(rows, _cells(row, _Tex)))
+    table = tabulate(cells, _columns(rows, _LATEX_HEAD), tablefmt=_BOOKTABS, disable_numparse=True)
+    columns = "".join(_columns(rows, "llrllllll"))
+    return f"% {_legend(rows)}\n\\begin{{tabular}}{{{columns}}}\n{table}\n\\end{{tabular}}\n"
 
 
 def headline(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:

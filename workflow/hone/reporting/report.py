@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from tabulate import DataRow, Line, TableFormat, tabulate
+
 from hone.reporting.markup import rst
 from hone.running.run_times import RuleTime
 
@@ -13,6 +15,12 @@ __all__ = ["how_it_was_made", "results_table"]
 _PACKAGES = (
     "snakemake", "jax", "jaxlib", "equinox", "optax", "pyhf", "cabinetry", "hist", "uproot",
     "mplhep", "matplotlib", "numpy", "scipy",
+)  # fmt: skip
+_DIGITS = {"expected_limit": 4, "expected_cls": 3, "expected_p0": 3, "sigma_mu": 4}
+_CELLS = DataRow("   * - ", "\n     - ", "")
+_LIST_TABLE = TableFormat(
+    Line(".. list-table::\n   :header-rows: 1", "", "", ""), None, None, None,
+    _CELLS._replace(begin="\n   * - "), _CELLS, padding=0, with_header_hide=None,
 )  # fmt: skip
 
 
@@ -30,22 +38,12 @@ def results_table(table: Sequence[Mapping[str, Any]], floors: Mapping[str, Any])
         for row in [*mine, *([floor] if floor.get("expected_cls") is not None else [])]:
             gain, error = row.get("gain_expected_limit"), row.get("gain_expected_limit_error")
             known = "" if error is None else f" ± {error:.1f}"
-            rows.append(
-                [
-                    signal,
-                    row["observable"],
-                    *(
-                        "none" if row.get(name) is None else f"{row[name]:#.{digits}g}"
-                        for name, digits in (
-                            ("expected_limit", 4),
-                            ("expected_cls", 3),
-                            ("expected_p0", 3),
-                            ("sigma_mu", 4),
-                        )
-                    ),
-                    "" if gain is None else f"{gain:+.1f}{known}",
-                ]
-            )
+            merits = [
+                "none" if row.get(name) is None else f"{row[name]:#.{digits}g}"
+                for name, digits in _DIGITS.items()
+            ]
+            gained = "" if gain is None else f"{gain:+.1f}{known}"
+            rows.append([signal, row["observable"], *merits, gained])
     head = ["signal", "observable", "limit", "CLs", "p0", "sigma of mu", "gain in limit [%]"]
     return _table(head, rows)
 
@@ -66,12 +64,10 @@ def how_it_was_made(times: Sequence[RuleTime]) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in reStructuredText (``list-table``), whatever its cells hold."""
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in [head, *rows]:
-        for index, cell in enumerate(row):
-            lines.append(f"   {'* -' if index == 0 else '  -'} {rst(cell)}".rstrip())
-    return "\n".join([*lines, ""]) + "\n"
+    """A table in reStructuredText, whatever its cells hold."""
+    cells = [[rst(cell) for cell in row] for row in [head, *rows]]
+    text = tabulate(cells[1:], cells[0], tablefmt=_LIST_TABLE, disable_numparse=True)
+    return f"{text}\n\n"
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from tabulate import tabulate
+
 from hone.errors import InputError
 
 __all__ = ["RuleTime", "as_text", "run_times"]
@@ -38,14 +40,9 @@ def run_times(folder: Path, since: float = 0.0) -> list[RuleTime]:
 
 def as_text(times: list[RuleTime]) -> str:
     """A table for the terminal."""
-    width = max([len("rule"), *(len(time.rule) for time in times)])
-    lines = [f"{'rule':<{width}}  {'jobs':>5}  {'seconds':>8}  {'longest':>8}"]
-    lines += [
-        f"{time.rule:<{width}}  {time.jobs:>5}  {time.seconds:>8.1f}  {time.longest:>8.1f}"
-        for time in times
-    ]
     jobs, seconds = sum(time.jobs for time in times), sum(time.seconds for time in times)
-    return "\n".join([*lines, f"{'total':<{width}}  {jobs:>5}  {seconds:>8.1f}"]) + "\n"
+    head = ["rule", "jobs", "seconds", "longest"]
+    return tabulate([*times, ("total", jobs, seconds)], head, floatfmt=".1f") + "\n"
 
 
 def _read(path: Path) -> float:

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hone.errors import InputError
-from hone.reporting.figures.style import SIGNAL, panel_style, plain, shade
+from hone.reporting.figures.style import SIGNAL, panel_style, shade
+from hone.reporting.markup import mathtext
 from hone.training.film import Film, Frame
 
 __all__ = ["Animation", "animate_training"]
@@ -72,7 +73,7 @@ def _plane(axes: Any, film: Film) -> Update:
         x, y, np.zeros((len(y), len(x))), cmap="cividis", vmin=last[0], vmax=last[-1],
         rasterized=True,
     )  # fmt: skip
-    axes.set(xlabel=plain(film.features[0]), ylabel=plain(film.features[1]))
+    axes.set(xlabel=mathtext(film.features[0]), ylabel=mathtext(film.features[1]))
     axes.set_title("observable and bin edges", fontsize=11)
     drawn: list[Any] = []
 

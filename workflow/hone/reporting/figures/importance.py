@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure, plain
+from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure
+from hone.reporting.markup import mathtext
 
 __all__ = ["draw_importance"]
 
@@ -38,7 +39,7 @@ def draw_importance(importance: Mapping[str, Any], observable: str) -> Figure:
     low, high = axes.get_xlim()
     # All of nothing is nothing: rounding must not look like an effect.
     axes.set_xlim(min(low, -0.005), max(1.06 * high, 0.05))
-    axes.set_yticks(places, [plain(feature["name"], 24) for feature in shown])
+    axes.set_yticks(places, [mathtext(feature["name"], 24) for feature in shown])
     axes.tick_params(axis="y", which="both", length=0)
     axes.tick_params(axis="y", which="minor", left=False, right=False)
     axes.set_ylim(places[-1] - 0.6, 0.6)

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hone.reporting.figures.style import SIGNAL, new_figure, panel_style, plain
+from hone.reporting.figures.style import SIGNAL, new_figure, panel_style
+from hone.reporting.markup import mathtext
 
 __all__ = ["draw_plane"]
 
@@ -75,8 +76,8 @@ def draw_plane(
             _points(axes, {n: x[:, pair] for n, x in events.items()}, signal, small=size > 1)
             axes.set_xlim(low[pair[0]], high[pair[0]])
             axes.set_ylim(low[pair[1]], high[pair[1]])
-            axes.set_xlabel(plain(features[pair[0]], 20) if row == size - 1 else "")
-            axes.set_ylabel(plain(features[pair[1]], 20) if column == 0 else "")
+            axes.set_xlabel(mathtext(features[pair[0]], 20) if row == size - 1 else "")
+            axes.set_ylabel(mathtext(features[pair[1]], 20) if column == 0 else "")
             axes.tick_params(labelbottom=row == size - 1, labelleft=column == 0)
             axes.xaxis.set_major_locator(MaxNLocator(6 if size == 1 else 4))
             axes.yaxis.set_major_locator(MaxNLocator(6 if size == 1 else 4))
@@ -191,5 +192,5 @@ def _line(
     where.set_yticks(-np.arange(len(names)), names, fontsize=9)
     where.tick_params(axis="y", which="minor", left=False, right=False)
     where.set_ylim(0.6 - len(names), 0.6)
-    where.set(xlim=(low, high), xlabel=plain(feature))
+    where.set(xlim=(low, high), xlabel=mathtext(feature))
     return figure

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure, plain
+from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure
+from hone.reporting.markup import mathtext
 
 __all__ = ["draw_study"]
 
@@ -29,7 +30,7 @@ def draw_study(
     """
     lines: dict[str, list[tuple[float, list[float]]]] = {}
     for observable in observables:
-        label = ", ".join(plain(str(observable.get(key, ""))) for key in study["lines"])
+        label = ", ".join(mathtext(str(observable.get(key, ""))) for key in study["lines"])
         # matplotlib leaves labels that begin so out of legends
         label = f" {label}" if label.startswith("_") else label
         values = [

@@ -25,7 +25,6 @@ __all__ = [
     "new_figure",
     "note",
     "panel_style",
-    "plain",
     "save",
     "shade",
 ]
@@ -77,14 +76,6 @@ def new_figure(
             gridspec_kw={"height_ratios": list(rows)},
         )
     return figure, list(axes[:, 0])
-
-
-def plain(text: str, longest: int | None = None) -> str:
-    """Text of the user's as matplotlib shows it as written: no formula, one line, not too long."""
-    text = " ".join(text.split())
-    if longest is not None and len(text) > longest:
-        text = f"{text[: longest - 3]}..."
-    return text.replace("$", r"\$")
 
 
 def note(title: str, text: str) -> Figure:

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure, plain
+from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure
+from hone.reporting.markup import mathtext
 
 __all__ = ["draw_edges", "draw_training"]
 
@@ -195,7 +196,7 @@ def _label_steps(axes: Any, trained: bool) -> None:
 def _cut_label(name: str) -> str:
     variable, _, side = name.rpartition("_")
     text = f"{variable} {'>' if side == 'above' else '<'}"
-    return plain(text if len(text) <= 18 else f"{text[:8]}...{text[-7:]}")
+    return mathtext(text if len(text) <= 18 else f"{text[:8]}...{text[-7:]}")
 
 
 def _recorded(histories: Mapping[str, Rows], column: str) -> bool:

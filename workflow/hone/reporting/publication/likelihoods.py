@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jsonpatch
 import pyhf
+from tabulate import tabulate
 
 from hone.errors import InputError
 from hone.running.files import read_json
@@ -102,6 +103,6 @@ def _readme(
             "",
             "In names of patches, hyphens are underscores.",
         ]
-    lines += ["", "| file | pyhf's SHA-256 |", "|---|---|"]
-    lines += [f"| `{name}` | `{digest}` |" for name, digest in digests.items()]
-    return "\n".join(lines) + "\n"
+    files = [[f"`{name}`", f"`{digest}`"] for name, digest in digests.items()]
+    lines += ["", tabulate(files, ["file", "pyhf's SHA-256"], tablefmt="github"), ""]
+    return "\n".join(lines)
