@@ -1,4 +1,4 @@
-"""Sums of weights in double precision: right to 1e-9, or an error.
+"""Sums of weights in bins, in double precision: right to 1e-9, or an error.
 
 Where no weight is negative any order of additions will do. Otherwise what rounding loses is added
 up too: large weights of both signs may cancel and leave little else.
@@ -11,12 +11,24 @@ import numpy as np
 
 from hone.errors import InputError
 
-__all__ = ["Sums", "exact_parts", "refuse_lost_events", "variances"]
+__all__ = ["Sums", "bin_of", "exact_parts", "refuse_lost_events", "variances"]
 
 _PIECE = 8192
 _WANTED = 1e-9
 _SMALLEST, _LARGEST = 1e-140, 1e140
 """Of errors: their squares must be doubles with all their digits."""
+
+
+def bin_of(values: Any, edges: Any) -> Any:
+    """Number of each value's bin, int (n,): a bin has its lower edge, and not its upper one.
+
+    The outermost bins take what lies beyond them, NaN counts as above. NumPy's or JAX's.
+
+    Args:
+        values: (n,).
+        edges: rising (B + 1,), an array of the same kind.
+    """
+    return edges[1:-1].searchsorted(values, side="right")
 
 
 def exact_parts(weights: np.ndarray) -> tuple[np.ndarray, ...]:

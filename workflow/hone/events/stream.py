@@ -18,7 +18,7 @@ from hone.events.sources import Source
 from hone.observable import Observable
 from hone.observable.base import finite, in_pieces, without_score
 from hone.statmodel.templates import Histogram
-from hone.sums import Sums, refuse_lost_events
+from hone.sums import Sums, bin_of, refuse_lost_events
 
 __all__ = ["count_data", "draw_data", "fill_histograms"]
 
@@ -180,7 +180,7 @@ class _Filling:
         for region in self._channels.fixed:
             inside, values = batch.fixed[region.name]
             weights = batch.weights(inside)
-            self._fixed[region].count(weights, _bin(values, region.fixed_edges))
+            self._fixed[region].count(weights, bin_of(values, region.fixed_edges))
             self._inside[region].count(weights)
         trained, place = batch.trained, batch.place[batch.trained]
         chosen = None if isinstance(trained, slice) else np.flatnonzero(trained)
@@ -315,13 +315,8 @@ def _shares(
 
 
 def _hard_shares(scores: Any, edges: Any) -> jax.Array:
-    """1 in the bin of an event, 0 in others (n, B); as :func:`.templates.count` does."""
+    """1 in the bin of an event by :func:`hone.sums.bin_of`, 0 in others and after cuts (n, B)."""
     beyond = jnp.concatenate(
         [~jnp.isnan(scores)[None], scores >= edges[1:-1, None], jnp.zeros((1, len(scores)), bool)]
     ).astype("float64")
     return (beyond[:-1] - beyond[1:]).T
-
-
-def _bin(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Bins (n,); the outermost take what lies beyond."""
-    return np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)

@@ -12,7 +12,7 @@ from hone.events.counting import Tally
 from hone.events.reader import Batch, Reader
 from hone.events.sources import Source
 from hone.events.split import SETS
-from hone.sums import Sums, refuse_lost_events
+from hone.sums import Sums, bin_of, refuse_lost_events
 
 __all__ = ["survey", "survey_weights"]
 
@@ -130,9 +130,7 @@ class _OfRegion:
             self.largest = np.maximum(self.largest, np.abs(weights).max(axis=1))
         if self.bins is not None:
             assert values is not None
-            edges = self.region.fixed_edges
-            place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-            self.bins.count(weights, place)
+            self.bins.count(weights, bin_of(values, self.region.fixed_edges))
 
     def rows(self, factor: float) -> dict[str, dict[str, Any]]:
         """By template.

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from hone.observable.base import Observable
+from hone.sums import bin_of
 
 __all__ = ["VariableObservable"]
 
@@ -40,8 +41,7 @@ class VariableObservable(Observable):
         return jnp.zeros(())
 
     def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:  # noqa: ARG002
-        index = jnp.searchsorted(jnp.asarray(self.bin_edges)[1:-1], response, side="right")
-        return jax.nn.one_hot(index, len(self.bin_edges) - 1, dtype="float64")
+        return jax.nn.one_hot(bin_of(response, self.edges), self.bins, dtype="float64")
 
     def trainable(self) -> Any:
         return jax.tree.map(lambda _: False, self)

@@ -17,6 +17,7 @@ from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer import asimov_limit, sigma_mu
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, build_workspace
+from hone.sums import bin_of
 from hone.training.objectives import log_cls, log_p0
 
 __all__ = ["classifier_cls", "figures_of_merit", "fine_histograms"]
@@ -109,7 +110,7 @@ def classifier_cls(
     )
     signal, background = signal / signal.sum(), background / background.sum()
     score = signal / (signal + background)
-    index = np.clip((score * bins).astype(int), 0, bins - 1)
+    index = bin_of(score, np.linspace(0, 1, bins + 1))
     binned = {
         name: Histogram(np.bincount(index, h.values, minlength=bins), np.zeros(bins))
         for name, h in histograms.items()

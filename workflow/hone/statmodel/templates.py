@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from hone.errors import InputError
 from hone.running.files import replacing
 from hone.running.root_files import new_root_file, reason, root_file
-from hone.sums import exact_parts
+from hone.sums import bin_of, exact_parts
 
 __all__ = ["Histogram", "count", "read_histograms", "write_histograms"]
 
@@ -24,7 +24,7 @@ class Histogram(NamedTuple):
 
 
 def count(scores: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> Histogram:
-    """Weighted counts in bins; the outermost bins take what lies beyond, so nothing is lost.
+    """Weighted counts in the bins of :func:`hone.sums.bin_of`, so that nothing is lost.
 
     Args:
         scores: observable of each event (n,); those with NaN were cut away and are in no bin.
@@ -35,7 +35,7 @@ def count(scores: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> Histogr
     kept = ~np.isnan(scores)
     if not kept.all():
         scores, weights = scores[kept], weights[kept]
-    index = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, bins - 1)
+    index = bin_of(scores, np.asarray(edges))
     values = sum(np.bincount(index, part, minlength=bins) for part in exact_parts(weights))
     return Histogram(np.asarray(values), np.bincount(index, weights**2, minlength=bins))
 

@@ -10,7 +10,7 @@ import numpy as np
 from hone.errors import FitError
 from hone.events.event_sets import EventSets
 from hone.statmodel.filling import fill, template_model
-from hone.statmodel.templates import Histogram
+from hone.statmodel.templates import Histogram, count
 from hone.statmodel.workspace import Process
 from hone.training.objectives import Objective, log_cls
 
@@ -135,10 +135,7 @@ def _cumulative(
     scores: np.ndarray, weights: np.ndarray, positions: np.ndarray
 ) -> tuple[jax.Array, jax.Array]:
     """Yield and variance below each position, without events that were cut away."""
-    kept = ~np.isnan(scores)
-    scores, weights = scores[kept], weights[kept]
-    index = np.searchsorted(positions[1:-1], scores, side="right")
-    sums = [np.bincount(index, w, minlength=len(positions) - 1) for w in (weights, weights**2)]
+    sums = count(scores, weights, positions)
     return tuple(jnp.asarray(np.concatenate([[0.0], np.cumsum(s)])) for s in sums)  # type: ignore[return-value]
 
 

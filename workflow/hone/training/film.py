@@ -16,6 +16,7 @@ from hone.likelihood.infer.mle import checked_setup, require_poi
 from hone.likelihood.infer.scan import scan
 from hone.observable import Observable
 from hone.statmodel.filling import fill, template_model
+from hone.statmodel.templates import count
 from hone.statmodel.workspace import Process
 from hone.training.importance import thinned
 from hone.training.step import with_trace
@@ -97,10 +98,11 @@ def make_film(
                 step,
                 edges,
                 {n: _soft(observable, events, n, jnp.asarray(step / last)) for n in names},
-                {n: _counted(scores[n], events.weights[n], edges) for n in names},
+                {n: count(scores[n], events.weights[n], edges).values for n in names},
                 None if axes is None else _plane(observable, axes),
                 {
-                    n: _counted(scores[n], events.weights[n], intervals) / events.weights[n].sum()
+                    n: np.asarray(count(scores[n], events.weights[n], intervals).values)
+                    / events.weights[n].sum()
                     for n in names
                 },
                 _rise(filled),
@@ -133,13 +135,6 @@ def _shares(
     response = observable.respond(jnp.asarray(events))
     widths = observable.widths(response, jnp.asarray(weights), progress)
     return jnp.asarray(weights) @ observable.shares(response, widths)
-
-
-def _counted(scores: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Yields (B,); the outermost bins take what lies beyond, and no event that is cut away."""
-    kept = ~np.isnan(scores)
-    inside = np.clip(scores[kept], edges[0], edges[-1])
-    return np.histogram(inside, edges, weights=weights[kept])[0]
 
 
 def _rise(model: Model) -> np.ndarray:
