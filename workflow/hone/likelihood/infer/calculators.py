@@ -44,9 +44,7 @@ class AsymptoticCalculator(pyhf.infer.calculators.AsymptoticCalculator):
         super().__init__(
             model.checked_data(data),
             model,
-            None if init_pars is None else list(init_pars),
-            None if par_bounds is None else list(par_bounds),
-            None if fixed_params is None else list(fixed_params),
+            *_lists(init_pars, par_bounds, fixed_params),
             test_stat,
             calc_base_dist,
         )
@@ -123,9 +121,7 @@ class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
         super().__init__(
             model.checked_data(data),
             model,
-            None if init_pars is None else list(init_pars),
-            None if par_bounds is None else list(par_bounds),
-            None if fixed_params is None else list(fixed_params),
+            *_lists(init_pars, par_bounds, fixed_params),
             test_stat,
             ntoys,
             track_progress,
@@ -225,3 +221,7 @@ class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
 
     def _statistics(self, toys: np.ndarray, mu: float, truth: np.ndarray) -> np.ndarray:
         return toy_statistics(self.pdf, toys, self.setup, mu, truth, self.test_stat)
+
+
+def _lists(*options: Any) -> list[list[Any] | None]:
+    return [None if option is None else list(option) for option in options]

@@ -26,6 +26,7 @@ __all__ = [
     "fixed_poi_fit",
     "is_traced",
     "require_poi",
+    "starts_of",
 ]
 
 
@@ -217,6 +218,12 @@ def _checked_fit(what: str, data: Any, model: Model, setup: FitSetup, **options:
 def fits(model: Model, data: Float[Array, " D"], setup: FitSetup) -> bool:
     """Whether a fit converges, and is not of a likelihood of zero."""
     return bool(np.isfinite(_fit(model, data, setup)[1]))
+
+
+@jax.jit
+def starts_of(model: Model, setup: FitSetup) -> Float[Array, "4 P"]:
+    """Where fits of the model begin, see :meth:`FitSetup.starts`."""
+    return setup.starts(model.prepare())
 
 
 _FIT_OPTIONS = (

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.likelihood import Likelihood
 from hone.likelihood.infer.minimum import descend
-from hone.likelihood.infer.mle import FitSetup
+from hone.likelihood.infer.mle import FitSetup, starts_of
 
 __all__ = ["Local", "Scan", "around", "scan"]
 
@@ -62,7 +62,7 @@ def scan(
         near: parameters (P,) to begin at as well, beside the suggested ones and those a sigma away.
     """
     at = np.asarray(values, dtype=float) if len(fixed) else np.empty((1, 0))
-    starts = np.asarray(_starts(model, setup))
+    starts = np.asarray(starts_of(model, setup))
     if near is not None:
         starts = np.concatenate([np.asarray(near)[None], starts])
     count = len(starts)
@@ -91,11 +91,6 @@ def around(model: Model, data: Any, pars: Any) -> Local:
         local = _local(model, data, np.resize(part, (_POINTS, part.shape[1])))
         found.append([np.asarray(x)[: len(part)] for x in local])
     return Local(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-
-
-@jax.jit
-def _starts(model: Model, setup: FitSetup) -> Float[Array, "4 P"]:
-    return setup.starts(model.prepare())
 
 
 @jax.jit

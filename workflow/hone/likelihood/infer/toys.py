@@ -11,7 +11,7 @@ from hone.errors import InputError
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.asymptotics import TestStatistic
 from hone.likelihood.infer.minimum import descend
-from hone.likelihood.infer.mle import FitSetup, require_poi
+from hone.likelihood.infer.mle import FitSetup, require_poi, starts_of
 
 __all__ = ["SAME", "fit_toys", "sample_toys", "toy_statistics"]
 
@@ -76,7 +76,7 @@ def toy_statistics(
     """
     best = _Fits.none(len(toys), len(truth))
     todo = np.arange(len(toys))
-    for start in (np.asarray(truth), *np.asarray(_starts(model, setup))):
+    for start in (np.asarray(truth), *np.asarray(starts_of(model, setup))):
         if len(todo):
             begin = np.broadcast_to(start, (len(todo), start.size))
             best = best.with_lower(todo, _fitted(model, toys[todo], setup, begin, mu))
@@ -155,11 +155,6 @@ def fit_toys(
         jnp.repeat(jnp.stack([s.free for s in both]), count, axis=0),
     )
     return found.value.reshape(2, count).T, found.pars[:count, poi], found.pars[count:]
-
-
-@jax.jit
-def _starts(model: Model, setup: FitSetup) -> Float[Array, "4 P"]:
-    return setup.starts(model.prepare())
 
 
 @jax.jit
