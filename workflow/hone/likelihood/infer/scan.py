@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.likelihood import Likelihood
+from hone.likelihood.infer.batches import in_batches
 from hone.likelihood.infer.minimum import descend
 from hone.likelihood.infer.mle import FitSetup, starts_of
 
@@ -70,14 +71,9 @@ def scan(
     rows[:, list(fixed)] = np.repeat(at, count, axis=0)
     free = np.array(setup.free)
     free[list(fixed)] = 0
-    found_values, found_pars = [], []
-    for first in range(0, len(rows), _BATCH):
-        part = rows[first : first + _BATCH]
-        value, pars = _fits(model, data, np.resize(part, (_BATCH, part.shape[1])), setup, free)
-        found_values.append(np.asarray(value)[: len(part)])
-        found_pars.append(np.asarray(pars)[: len(part)])
-    value = np.concatenate(found_values).reshape(-1, count)
-    pars = np.concatenate(found_pars).reshape(*value.shape, -1)
+    value, pars = in_batches(lambda k: _fits(model, data, rows[k], setup, free), len(rows), _BATCH)
+    value = value.reshape(-1, count)
+    pars = pars.reshape(*value.shape, -1)
     every, best = np.arange(len(value)), np.argmin(value, axis=1)
     return Scan(value[every, best], pars[every, best])
 
@@ -85,12 +81,7 @@ def scan(
 def around(model: Model, data: Any, pars: Any) -> Local:
     """-ln L with its derivatives at each of ``pars`` (N, P), nothing fitted."""
     pars = np.asarray(pars, dtype=float)
-    found = []
-    for first in range(0, len(pars), _POINTS):
-        part = pars[first : first + _POINTS]
-        local = _local(model, data, np.resize(part, (_POINTS, part.shape[1])))
-        found.append([np.asarray(x)[: len(part)] for x in local])
-    return Local(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    return Local(*in_batches(lambda k: _local(model, data, pars[k]), len(pars), _POINTS))
 
 
 @jax.jit

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from hone.errors import InputError
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.asymptotics import TestStatistic
+from hone.likelihood.infer.batches import in_batches
 from hone.likelihood.infer.minimum import descend
 from hone.likelihood.infer.mle import FitSetup, require_poi, starts_of
 
@@ -125,14 +126,10 @@ class _Fits(NamedTuple):
 
 
 def _fitted(model: Model, toys: np.ndarray, setup: FitSetup, start: np.ndarray, mu: float) -> _Fits:
-    """Fits of n toys from one start each (n, P), in batches."""
-    parts = []
-    for part in np.array_split(np.arange(len(toys)), max(1, -(-len(toys) // _BATCH))):
-        # Always the same shape, so that one program serves all.
-        filled = np.resize(part, _BATCH)
-        found = fit_toys(model, toys[filled], setup, start[filled], mu)
-        parts.append([np.asarray(x)[: len(part)] for x in found])
-    return _Fits(*(np.concatenate(x) for x in zip(*parts, strict=True)))
+    """Fits of n toys from one start each (n, P)."""
+    return _Fits(
+        *in_batches(lambda k: fit_toys(model, toys[k], setup, start[k], mu), len(toys), _BATCH)
+    )
 
 
 @jax.jit
