@@ -5,7 +5,7 @@ from pathlib import Path
 from hone.analysis.regions import regions_of
 from hone.events.check import check_inputs
 from hone.events.first_look import format_table, yields_table
-from hone.running.files import read_json, replacing, write_csv
+from hone.running.files import read_json, write_csv, write_text
 from hone.running.script import job, log
 
 with job(snakemake):
@@ -19,5 +19,4 @@ with job(snakemake):
     log.info("inputs:\n%s", table)
     check_inputs(surveys, params.inputs["samples"], regions_of(params.inputs), params.batches)
     write_csv(snakemake.output.csv, rows)
-    with replacing(snakemake.output.txt) as partial:
-        partial.write_text(table)
+    write_text(snakemake.output.txt, table)

@@ -7,20 +7,18 @@ from hone.errors import FitError
 from hone.reporting.publication.archive import write_tar
 from hone.reporting.publication.covariance import background_prediction
 from hone.reporting.publication.hepdata import make_submission, write_submission
+from hone.reporting.publication.selected import selected_results
 from hone.reporting.publication.tables import Result
 from hone.results.selection import selected_files
 from hone.running.files import read_json
-from hone.running.same_workspace import refuse_foreign
 from hone.running.script import job, log, setup_jax
 from hone.statmodel.templates import read_histograms
 
 with job(snakemake):
     setup_jax(brief=True)
     inputs, params = snakemake.input, snakemake.params
-    limits, workspaces, histograms = (
-        selected_files(inputs.selected, paths)
-        for paths in (inputs.limits, inputs.workspaces, inputs.histograms)
-    )
+    workspaces, limits = selected_results(inputs.selected, inputs.workspaces, inputs.limits)
+    histograms = selected_files(inputs.selected, inputs.histograms)
     # What regions count that are not in the observable.
     axes = {
         region["name"]: region.get("variable") or "Count"
@@ -30,7 +28,6 @@ with job(snakemake):
     results = []
     for (signal, observable), path in workspaces.items():
         place = signal, observable
-        refuse_foreign(path, limits[place])
         workspace = read_json(path)
         try:
             prediction = background_prediction(workspace, signal, params.observed is None)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from hone.running.files import place_of
 from hone.running.same_workspace import refuse_foreign
 from hone.running.script import job
 from hone.training.tracking import TrackedRun, write_runs
@@ -9,8 +10,8 @@ from hone.training.tracking import TrackedRun, write_runs
 with job(snakemake):
     runs = []
     for path in map(Path, snakemake.input.models):
-        signal, observable = path.parts[-4:-2]
+        signal, observable, seed = place_of(path)
         refuse_foreign(path.with_name("workspace.json"), path.with_name("limits.json"))
         settings = snakemake.params.observables[observable]
-        runs.append(TrackedRun(signal, observable, settings, path.parent))
+        runs.append(TrackedRun(signal, observable, seed, settings, path.parent))
     write_runs(snakemake.output[0], snakemake.params.analysis, runs)

@@ -6,7 +6,7 @@ from hone.analysis.regions import regions_of
 from hone.events.check import check_inputs
 from hone.events.load import load_set, read_surveys
 from hone.observable import save_observable
-from hone.running.files import write_csv
+from hone.running.files import place_of, write_csv
 from hone.running.script import job, setup_jax
 from hone.statmodel.workspace import processes
 from hone.training import Checkpoint, Settings, train
@@ -46,7 +46,7 @@ with job(snakemake) as provenance:
         processes(params.model, signal),
         training,
         validation,
-        [int(path.parent.name.removeprefix("seed")) for path in models],
+        [place_of(path)[-1] for path in models],
         resolve_objective(objective, params.level, params.own_objective.get("folder", "")),
         params.level,
         checkpoint,

@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["latex", "mathtext", "rst"]
+__all__ = ["latex", "mathtext", "rst", "words"]
 
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _LATEX = {
@@ -24,6 +24,11 @@ def rst(text: str) -> str:
 def latex(text: str) -> str:
     """``text`` without LaTeX commands."""
     return "".join(_LATEX.get(character, character) for character in text)
+
+
+def words(name: str) -> str:
+    """The name of a template or a figure, ``__`` between its parts, in words."""
+    return name.replace("__", ", ").replace("_", " ")
 
 
 def mathtext(text: str, longest: int | None = None) -> str:

@@ -13,6 +13,7 @@ from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.mle import FitSetup, checked_setup, require_poi
 from hone.likelihood.infer.scan import around, scan
 from hone.results.best_fit import DEEPER, BestFit, find_best_fit
+from hone.running.files import finite_or_none
 
 __all__ = ["leading_nuisance", "likelihood_of"]
 
@@ -77,8 +78,8 @@ def _profile_scan(model: Model, fits: Mapping[str, BestFit], points: int = 61) -
         fixed = 2 * (around(model, fit.data, kept).value - fit.value)
         best = float(fit.pars[poi])
         found[name] = {
-            "profiled": _known(q),
-            "fixed": _known(fixed),
+            "profiled": finite_or_none(q),
+            "fixed": finite_or_none(fixed),
             "best_fit": best,
             "at_bound": bool(fit.at_bound[poi]),
             "interval": _interval(mus, q, best),
@@ -129,7 +130,7 @@ def _contour_scan(
         covariance = None if fit.covariance is None else fit.covariance[np.ix_(both, both)]
         usable = covariance is not None and bool((np.diagonal(covariance) > 0).all())
         found[name] = {
-            "q": [_known(row) for row in q.reshape(points, points)],
+            "q": [finite_or_none(row) for row in q.reshape(points, points)],
             "best_fit": fit.pars[both].tolist(),
             "covariance": np.asarray(covariance).tolist() if usable else None,
         }
@@ -140,8 +141,8 @@ def _contour_scan(
     found["gradient"] = {
         "mu": coarse[0].tolist(),
         "value": coarse[1].tolist(),
-        "d_mu": [_known(row) for row in slopes[..., 0]],
-        "d_value": [_known(row) for row in slopes[..., 1]],
+        "d_mu": [finite_or_none(row) for row in slopes[..., 0]],
+        "d_value": [finite_or_none(row) for row in slopes[..., 1]],
     }
     return found
 
@@ -276,7 +277,3 @@ def _interval(mus: np.ndarray, q: np.ndarray, best: float) -> list[float | None]
             None if k is None else float(np.interp(wanted, root[k : k + 2], mus[k : k + 2]))
         )
     return ends
-
-
-def _known(values: np.ndarray) -> list[float | None]:
-    return [float(x) if np.isfinite(x) else None for x in values]

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hone.errors import InputError
-from hone.running.files import read_json
+from hone.running.files import place_of, read_json
 
 __all__ = ["selected", "selected_files"]
 
 
 def selected(choice: str | Path, paths: Sequence[str]) -> str:
     """The one of ``paths`` (``.../seed<K>/...``) whose seed ``selected.json`` names."""
-    seed = f"seed{read_json(choice)['seed']}"
-    return next(path for path in paths if Path(path).parent.name == seed)
+    seed = read_json(choice)["seed"]
+    return next(path for path in paths if place_of(path)[-1] == seed)
 
 
 def selected_files(
@@ -28,12 +28,12 @@ def selected_files(
         InputError: there is no file of the seed that was selected.
     """
     found = {}
-    by_place = {Path(path).parts[-4:-1]: Path(path) for path in paths}
+    by_place = {place_of(path): Path(path) for path in paths}
     for choice in map(Path, choices):
         signal, observable = choice.parts[-3:-1]
-        seed = f"seed{read_json(choice)['seed']}"
+        seed = read_json(choice)["seed"]
         try:
             found[signal, observable] = by_place[signal, observable, seed]
         except KeyError:
-            raise InputError(f"{choice} names {seed}, of which there are no results") from None
+            raise InputError(f"{choice} names seed {seed}, of which there are no results") from None
     return found

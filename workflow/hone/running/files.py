@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and JSON that says how it was made."""
+"""Files that are whole or not there: text, JSON, CSV; and what their paths say."""
 
 import csv
 import json
@@ -13,7 +13,17 @@ from typing import Any
 
 from hone.errors import InputError
 
-__all__ = ["read_csv", "read_json", "replacing", "write_csv", "write_json"]
+__all__ = [
+    "as_json",
+    "finite_or_none",
+    "place_of",
+    "read_csv",
+    "read_json",
+    "replacing",
+    "write_csv",
+    "write_json",
+    "write_text",
+]
 
 
 @contextmanager
@@ -32,14 +42,35 @@ def replacing(path: str | Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def place_of(path: str | Path) -> tuple[str, str, int]:
+    """Signal, observable and seed of ``<signal>/<observable>/seed<seed>/<file>``."""
+    signal, observable, seed = Path(path).parts[-4:-1]
+    return signal, observable, int(seed.removeprefix("seed"))
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write text, UTF-8."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write JSON for people (indented, no NaN).
+    """Write :func:`as_json`."""
+    write_text(path, as_json(content))
+
+
+def as_json(content: Mapping[str, Any]) -> str:
+    """JSON for people (indented, no NaN).
 
     Raises:
         ValueError: a number is not finite; what does not exist is ``None`` with a reason.
     """
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def finite_or_none(values: Iterable[Any]) -> list[float | None]:
+    """Numbers for JSON; None for those that are not finite."""
+    return [float(value) if math.isfinite(value) else None for value in values]
 
 
 def read_json(path: str | Path) -> dict[str, Any]:

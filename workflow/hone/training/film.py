@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hone.errors import FitError, InputError
-from hone.events.event_sets import EventSets, hard_histograms, scores_of
+from hone.events.event_sets import EventSets, scores_of
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.mle import checked_setup, require_poi
@@ -19,7 +19,7 @@ from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import count
 from hone.statmodel.workspace import Process
 from hone.training.importance import thinned
-from hone.training.step import with_trace
+from hone.training.step import fittable_histograms
 
 __all__ = ["Film", "Frame", "make_film"]
 
@@ -84,11 +84,7 @@ def make_film(
     frames = []
     for step, observable in snapshots:
         scores = scores_of(observable, events)
-        histograms = {
-            # As in the validation: a bin that only a variation reaches has no fit.
-            name: with_trace(histogram, histogram.values.sum())
-            for name, histogram in hard_histograms(observable, events, scores).items()
-        }
+        histograms = fittable_histograms(observable, events, scores)
         filled = jax.tree.map(jnp.asarray, fill(model, samples, histograms))
         edges = np.asarray(observable.edges)
         intervals = np.linspace(edges[0], edges[-1], _SCORES + 1)

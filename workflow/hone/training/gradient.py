@@ -11,6 +11,7 @@ from jax.flatten_util import ravel_pytree
 
 from hone.errors import InputError
 from hone.observable import Observable, create_observable
+from hone.running.files import finite_or_none
 from hone.training.step import Data, Problem
 
 __all__ = ["STEPS", "check_gradient", "in_double_precision"]
@@ -79,8 +80,8 @@ def check_gradient(
         "gradient_norm": norm,
         "steps": list(map(float, steps)),
         "autodiff": autodiff.tolist(),
-        "differences": [_known(row) for row in differences],
-        "relative": [_known(row) for row in relative],
+        "differences": [finite_or_none(row) for row in differences],
+        "relative": [finite_or_none(row) for row in relative],
     }
 
 
@@ -110,7 +111,3 @@ def in_double_precision(observable: Observable, settings: Mapping[str, Any]) -> 
         for new, like in zip(numbers, places, strict=True)
     ]
     return eqx.combine(jax.tree.unflatten(structure, cast), rest)
-
-
-def _known(values: np.ndarray) -> list[float | None]:
-    return [float(x) if np.isfinite(x) else None for x in values]

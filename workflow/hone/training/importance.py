@@ -8,12 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hone.events.event_sets import EventSets, hard_histograms, scores_of
+from hone.events.event_sets import EventSets, scores_of
 from hone.observable import Observable
+from hone.running.files import finite_or_none
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.workspace import Process
 from hone.training.objectives import log_cls
-from hone.training.step import with_trace
+from hone.training.step import fittable_histograms
 
 __all__ = ["rank_features", "thinned"]
 
@@ -54,12 +55,7 @@ def rank_features(
     of_model = jax.jit(lambda m: log_cls(m))
 
     def log_of(changed: EventSets) -> float:
-        scores = scores_of(observable, changed)
-        histograms = {
-            # As in the validation: a bin that only a variation reaches has no fit.
-            name: with_trace(histogram, histogram.values.sum())
-            for name, histogram in hard_histograms(observable, changed, scores).items()
-        }
+        histograms = fittable_histograms(observable, changed, scores_of(observable, changed))
         return float(of_model(jax.tree.map(jnp.asarray, fill(model, samples, histograms))))
 
     before = log_of(events)
@@ -122,8 +118,7 @@ def _without(
 
 def _entry(name: str, before: float, logs: np.ndarray) -> dict[str, Any]:
     known = logs[np.isfinite(logs)]
-    cls = [float(np.exp(x)) if np.isfinite(x) else None for x in logs]
-    entry: dict[str, Any] = {"name": name, "expected_cls": cls}
+    entry: dict[str, Any] = {"name": name, "expected_cls": finite_or_none(np.exp(logs))}
     if not np.isfinite(before) or not len(known):
         reason = "a fit of the expected CLs did not converge"
         return entry | {"log_ratio": None, "log_ratio_error": None, "reason": reason}

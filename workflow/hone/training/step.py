@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from hone.analysis.regions import Channels
 from hone.errors import InputError
-from hone.events.event_sets import EventSets
+from hone.events.event_sets import EventSets, hard_histograms
 from hone.likelihood.histfactory import Model
 from hone.observable import Observable
 from hone.statmodel.filling import fill, template_model
@@ -27,10 +27,10 @@ __all__ = [
     "Problem",
     "State",
     "draw_batch",
+    "fittable_histograms",
     "make_optimiser",
     "make_step",
     "on_device",
-    "with_trace",
 ]
 
 _TRACE = 1e-6
@@ -201,6 +201,14 @@ def _with_evaluation_errors(events: EventSets) -> dict[str, list[Histogram]]:
         ratio = events.evaluation.get(events.events_of(template), 1.0)
         found[template] = [Histogram(h.values, h.variances / ratio) for h in histograms]
     return found
+
+
+def fittable_histograms(
+    observable: Observable, events: EventSets, scores: Mapping[str, Any]
+) -> dict[str, Histogram]:
+    """:func:`hone.events.event_sets.hard_histograms` with a trace in every bin, as in training."""
+    hard = hard_histograms(observable, events, scores)
+    return {name: with_trace(histogram, histogram.values.sum()) for name, histogram in hard.items()}
 
 
 def with_trace(histogram: Histogram, total: Any) -> Histogram:

@@ -19,14 +19,10 @@ class TrackedRun:
 
     signal: str
     observable: str
+    seed: int
     settings: Mapping[str, Any]
     folder: Path
     """With ``history.csv``, ``limits.json``, ``workspace.json`` and ``model.safetensors``."""
-
-    @property
-    def seed(self) -> int:
-        """Of the training."""
-        return int(self.folder.name.removeprefix("seed"))
 
 
 def write_runs(store: str | Path, analysis: str, runs: Sequence[TrackedRun]) -> None:

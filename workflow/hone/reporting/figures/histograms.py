@@ -12,6 +12,7 @@ from hone.analysis.regions import channel_sizes
 from hone.analysis.samples import affected
 from hone.errors import InputError
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, SIGNAL, count_errors, new_figure, shade
+from hone.reporting.markup import words
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import sides
 
@@ -127,9 +128,8 @@ def draw_soft_hard(
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
     for index, name in enumerate(hard):
         colour = OBSERVABLE_COLOURS[index % len(OBSERVABLE_COLOURS)]
-        label = name.replace("__", ", ").replace("_", " ")
         errors = np.sqrt(hard[name].variances)
-        mplhep.histplot(hard[name].values, places, ax=main, color=colour, label=label)
+        mplhep.histplot(hard[name].values, places, ax=main, color=colour, label=words(name))
         centres = places[:-1] + 0.5 + 0.08 * (index - (len(hard) - 1) / 2)
         main.plot(centres, soft[name].values, "o", color=colour, markersize=6, fillstyle="none")
         safe = np.where(hard[name].values > 0, hard[name].values, np.nan)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hone.reporting.figures.style import SIGNAL, new_figure, panel_style
-from hone.reporting.markup import mathtext
+from hone.reporting.markup import mathtext, words
 
 __all__ = ["draw_plane"]
 
@@ -133,7 +133,7 @@ def _points(axes: Any, events: Mapping[str, np.ndarray], signal: str, small: boo
             facecolor="none" if varied else (SIGNAL if name == signal else "white"),
             edgecolor="white" if varied else "black",
             linewidth=0.5 if small else 0.7,
-            label=name.replace("__", ", ").replace("_", " "),
+            label=words(name),
         )
 
 
@@ -188,7 +188,7 @@ def _line(
         where.plot(
             points[:60, 0], np.full(len(points[:60]), -index), "|", color=colour, markersize=8
         )
-    names = [name.replace("__", ", ").replace("_", " ") for name in events]
+    names = [words(name) for name in events]
     where.set_yticks(-np.arange(len(names)), names, fontsize=9)
     where.tick_params(axis="y", which="minor", left=False, right=False)
     where.set_ylim(0.6 - len(names), 0.6)

@@ -12,6 +12,7 @@ from hepdata_validator.full_submission_validator import FullSubmissionValidator
 from PIL import Image
 
 from hone.errors import HoneError
+from hone.reporting.markup import words
 from hone.reporting.publication.tables import (
     Result,
     histogram_tables,
@@ -78,8 +79,8 @@ def make_submission(
             for table in matrix_tables(result, observed):
                 add(table)
     for figure in waiting.values():
-        what = figure.stem.replace("__", ", ").replace("_", " ")
-        submission.add_additional_resource(f"Figure: {what}", str(figure), copy_file=True)
+        what = f"Figure: {words(figure.stem)}"
+        submission.add_additional_resource(what, str(figure), copy_file=True)
     return submission, dict(shown)
 
 

@@ -1,6 +1,5 @@
 """Workspaces and patchsets in one archive, as HEPData asks for them, with their digests."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pyhf
 from tabulate import tabulate
 
 from hone.errors import InputError
-from hone.running.files import read_json
+from hone.running.files import as_json, read_json
 from hone.running.same_workspace import workspace_digest
 
 __all__ = ["likelihood_files", "pyhf_digests"]
@@ -48,7 +47,7 @@ def likelihood_files(
     return {
         **found,
         "README.md": readme.encode(),
-        "digests.json": (json.dumps({"sha256": digests}, indent=2) + "\n").encode(),
+        "digests.json": as_json({"sha256": digests}).encode(),
     }
 
 
