@@ -11,7 +11,15 @@ from matplotlib.figure import Figure
 from hone.analysis.regions import channel_sizes
 from hone.analysis.samples import affected
 from hone.errors import InputError
-from hone.reporting.figures.style import OBSERVABLE_COLOURS, SIGNAL, count_errors, new_figure, shade
+from hone.reporting.figures.style import (
+    OBSERVABLE_COLOURS,
+    SIGNAL,
+    count_errors,
+    draw_observed,
+    draw_stack,
+    new_figure,
+    shade,
+)
 from hone.reporting.markup import words
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import sides
@@ -54,33 +62,16 @@ def draw_templates(
     places = np.arange(len(total) + 1)
 
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
-    stack = [histograms[name].values for name in backgrounds] + [histograms[signal].values]
-    mplhep.histplot(
-        stack,
-        places,
-        ax=main,
-        stack=True,
-        histtype="fill",
-        label=[*backgrounds, f"{signal} ($\\mu = 1$)"],
-        color=[*(shade(i) for i in range(len(backgrounds))), SIGNAL],
-        edgecolor="black",
-        linewidth=0.6,
-    )
+    stack = {name: np.asarray(histograms[name].values) for name in backgrounds}
+    stack[f"{signal} ($\\mu = 1$)"] = np.asarray(histograms[signal].values)
+    draw_stack(main, places, stack, [*(shade(i) for i in range(len(backgrounds))), SIGNAL])
     band(main, places, total - down, total + up, "systematic", hatch="////", facecolor="none")
     band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
     if not blind:
-        mplhep.histplot(
-            observed,
-            places,
-            ax=main,
-            histtype="errorbar",
-            color="black",
-            label="observed",
-            yerr=count_errors(observed),
-        )
+        draw_observed(main, places, observed)
     # Limits first: an axis without a positive yield could not be made logarithmic.
-    top = 30 * max(np.max(np.sum(stack, axis=0)), np.max(observed), 1)
-    main.set_ylim(0.3 * _smallest(stack), top)
+    top = 30 * max(np.max(np.sum(list(stack.values()), axis=0)), np.max(observed), 1)
+    main.set_ylim(0.3 * _smallest(list(stack.values())), top)
     main.set_yscale("log")
     main.set_ylabel("events")
     main.set_title(observable, loc="left", pad=22 if len(edges) > 1 else None)

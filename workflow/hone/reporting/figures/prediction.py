@@ -3,11 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-import mplhep
 import numpy as np
 from matplotlib.figure import Figure
 
-from hone.reporting.figures.style import SIGNAL, count_errors, new_figure, note, shade
+from hone.reporting.figures.style import (
+    SIGNAL,
+    count_errors,
+    draw_observed,
+    draw_stack,
+    new_figure,
+    note,
+    shade,
+)
 
 __all__ = ["draw_prediction"]
 
@@ -45,31 +52,15 @@ def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> 
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
     signals = content["signals"]
     scaled = " ($\\mu = 1$)" if which == "prefit" else " (fitted)"
-    mplhep.histplot(
-        [np.maximum(values, 0.0) for values in stack.values()],
-        edges,
-        ax=main,
-        stack=True,
-        histtype="fill",
-        label=[name + (scaled if name in signals else "") for name in stack],
-        color=[
-            SIGNAL if name in signals else shade(k)
-            for k, name in enumerate(sorted(stack, key=lambda name: name in signals))
-        ],
-        edgecolor="black",
-        linewidth=0.6,
-    )
+    shown = {
+        name + (scaled if name in signals else ""): np.maximum(values, 0.0)
+        for name, values in stack.items()
+    }
+    colours = [SIGNAL if name in signals else shade(k) for k, name in enumerate(stack)]
+    draw_stack(main, edges, shown, colours)
     _draw_band(main, edges, total, band, label="uncertainty")
     if observed is not None:
-        mplhep.histplot(
-            observed,
-            edges,
-            ax=main,
-            histtype="errorbar",
-            color="black",
-            label="observed",
-            yerr=count_errors(observed),
-        )
+        draw_observed(main, edges, observed)
     _scale(main, total, band, observed)
     main.set_ylabel("events")
     main.set_title(title, loc="left", pad=22 if len(sizes) > 1 else None)

@@ -3,7 +3,7 @@
 import logging
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ __all__ = [
     "OBSERVABLE_COLOURS",
     "SIGNAL",
     "count_errors",
+    "draw_observed",
+    "draw_stack",
     "new_figure",
     "note",
     "panel_style",
@@ -76,6 +78,24 @@ def new_figure(
             gridspec_kw={"height_ratios": list(rows)},
         )
     return figure, list(axes[:, 0])
+
+
+def draw_stack(
+    axes: Any, places: np.ndarray, stack: Mapping[str, np.ndarray], colours: Sequence[str]
+) -> None:
+    """Filled histograms (B,) by label, on top of each other; ``places`` are edges (B + 1,)."""
+    mplhep.histplot(
+        list(stack.values()), places, ax=axes, stack=True, histtype="fill", label=list(stack),
+        color=colours, edgecolor="black", linewidth=0.6,
+    )  # fmt: skip
+
+
+def draw_observed(axes: Any, places: np.ndarray, counts: np.ndarray) -> None:
+    """Observed counts (B,) as points with their Poisson errors."""
+    mplhep.histplot(
+        counts, places, ax=axes, histtype="errorbar", color="black", label="observed",
+        yerr=count_errors(counts),
+    )  # fmt: skip
 
 
 def note(title: str, text: str) -> Figure:
