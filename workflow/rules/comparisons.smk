@@ -1,4 +1,4 @@
-# Only where there is a baseline.
+# Only if there is a baseline.
 GAIN_FIGURES = {}
 if BASELINE:
     GAIN_FIGURES["gain_png"] = report(
@@ -152,6 +152,6 @@ rule plot_exclusion:
         values=PARAMETERS,
         made_by=made_by("plot_exclusion"),
     message:
-        "Drawing what {wildcards.observable} excludes"
+        "Drawing the exclusion contours of {wildcards.observable}"
     script:
         "../scripts/plot_exclusion.py"

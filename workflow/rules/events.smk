@@ -39,7 +39,7 @@ rule simulate_observation:
         config=settings("samples", "observation"),
         made_by=made_by("simulate_observation"),
     message:
-        "Drawing the pseudo-data"
+        "Generating the pseudo-data"
     script:
         "../scripts/simulate_observation.py"
 
@@ -65,7 +65,7 @@ rule simulate_dimuons:
         variation=muon_variation,
         made_by=made_by("simulate_dimuons", "pythia8mc"),
     message:
-        "Colliding protons for {wildcards.template}"
+        "Simulating dimuons of {wildcards.template}"
     script:
         "../scripts/simulate_dimuons.py"
 
@@ -92,12 +92,12 @@ rule survey_events:
         features=config["features"],
         made_by=made_by("survey_events"),
     message:
-        "Looking at the events of {wildcards.template}"
+        "Surveying the events of {wildcards.template}"
     script:
         "../scripts/survey_events.py"
 
 
-# Apart from the survey, so that a weight which only some observables want runs nothing else again.
+# Separate from the survey, so that a weight needed by some observables only reruns nothing else.
 rule survey_weights:
     input:
         files=surveyed_files,
@@ -122,7 +122,7 @@ rule survey_weights:
         contents=contents_of_template,
         made_by=made_by("survey_weights"),
     message:
-        "Adding up the varied weights of {wildcards.template}"
+        "Summing the varied weights of {wildcards.template}"
     script:
         "../scripts/survey_weights.py"
 

@@ -52,7 +52,7 @@ rule compute_floor:
         },
         made_by=made_by("compute_floor"),
     message:
-        "Computing what no observable can beat for {wildcards.signal}"
+        "Computing the floor for {wildcards.signal}"
     script:
         "../scripts/compute_floor.py"
 
@@ -120,6 +120,6 @@ rule compare_observables:
         analysis=ANALYSIS,
         made_by=made_by("compare_observables"),
     message:
-        "Comparing observables"
+        "Comparing the observables"
     script:
         "../scripts/compare_observables.py"

@@ -26,7 +26,7 @@ rule train_observable:
         "../scripts/train_observable.py"
 
 
-# All seeds in one job: how many files that makes differs between observables, each has its rule.
+# All seeds in one job: the number of its outputs depends on the observable, so each has a rule.
 for name in TOGETHER:
 
     rule:
@@ -95,7 +95,7 @@ rule optimise_edges:
         **selection_settings(),
         made_by=made_by("optimise_edges"),
     message:
-        "Optimising the edges of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
+        "Optimising the bin edges of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
     script:
         "../scripts/optimise_edges.py"
 
@@ -123,7 +123,7 @@ rule search_cuts:
         **selection_settings(),
         made_by=made_by("search_cuts"),
     message:
-        "Trying all cuts of {wildcards.observable} for {wildcards.signal}"
+        "Searching the best cuts of {wildcards.observable} for {wildcards.signal}"
     script:
         "../scripts/search_cuts.py"
 
@@ -173,6 +173,6 @@ rule select_seed:
     params:
         made_by=made_by("select_seed"),
     message:
-        "Choosing the seed of {wildcards.observable} for {wildcards.signal} by its validation"
+        "Selecting the seed of {wildcards.observable} for {wildcards.signal} with the best validation"
     script:
         "../scripts/select_seed.py"

@@ -1,11 +1,11 @@
-"""What leaves the analysis: HEPData, likelihoods, numbers of a paper, one archive of all."""
+"""Publication: HEPData submission, likelihoods, numbers for a paper, one archive of everything."""
 
-# What the observation is; nothing is observed in a blind analysis.
+# What the observation is; None in a blind analysis.
 OBSERVED = None if BLIND else "data" if FILES and not PSEUDO_DATA else "pseudo-data"
 PUBLICATION = "<results>/publication"
 
 
-# A target of its own: it is not part of a run.
+# A separate target, not part of `all`.
 rule publish:
     input:
         f"{PUBLICATION}/{ANALYSIS}.zip",
@@ -69,7 +69,7 @@ rule make_hepdata:
         analysis=ANALYSIS,
         made_by=made_by("make_hepdata"),
     message:
-        "Making a submission to HEPData"
+        "Preparing the HEPData submission"
     script:
         "../scripts/make_hepdata.py"
 
@@ -97,7 +97,7 @@ rule write_numbers:
         analysis=ANALYSIS,
         made_by=made_by("write_numbers"),
     message:
-        "Writing the numbers as macros of LaTeX"
+        "Writing the numbers as LaTeX macros"
     script:
         "../scripts/write_numbers.py"
 

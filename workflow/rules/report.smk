@@ -1,9 +1,9 @@
 REPORT = Path(workflow.main_snakefile).parent / "workflow" / "report"
-# Captions and style are no code, and decide what is written all the same.
+# Captions and style are not code, but the report depends on them.
 TEXTS = digest({p.name: p.read_text() for p in sorted(REPORT.glob("*.[rc]s[ts]"))})
 # Made by make_report.
 PAGE = f"{FOLDER}/first_page.rst"
-# Reports do not include files or foreign HTML, whatever a name in them may look like.
+# No file inclusion or raw HTML in reports, whatever names contain.
 os.environ.update(DOCUTILSCONFIG=str(REPORT / "docutils.conf"))
 
 if os.path.exists(PAGE):
@@ -28,12 +28,12 @@ rule record_config:
         config=config,
         made_by=made_by("record_config"),
     message:
-        "Writing down the configuration with all defaults"
+        "Recording the configuration with all defaults"
     script:
         "../scripts/record_config.py"
 
 
-# A target of its own because the report is made of it.
+# A separate target: make_report renders its files.
 rule results:
     input:
         all_results_shown,
@@ -91,7 +91,7 @@ rule describe_results:
         texts=TEXTS,
         made_by=made_by("describe_results"),
     message:
-        "Describing the results"
+        "Writing the README of the results"
     script:
         "../scripts/describe_results.py"
 
@@ -118,6 +118,6 @@ rule track_trainings:
         analysis=ANALYSIS,
         made_by=made_by("track_trainings"),
     message:
-        "Writing the trainings as runs of MLflow"
+        "Recording the trainings in MLflow"
     script:
         "../scripts/track_trainings.py"
