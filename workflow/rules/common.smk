@@ -1,4 +1,4 @@
-"""Helper functions and constants of the rules."""
+"""Constants and helper functions of the rules."""
 
 import os
 import re
@@ -11,8 +11,8 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
-# Rules and scripts import hone from this folder, in cluster jobs too, and before any other hone that
-# the environment knows: what ran is what the digest of the code was made of.
+# Rules and scripts import hone from this folder, in cluster jobs too, before any installed hone:
+# the digest of the code is that of the code that runs.
 LIBRARY = Path(workflow.basedir, "workflow").resolve()
 sys.path.insert(0, str(LIBRARY))
 
@@ -38,16 +38,16 @@ from hone.running.script import import_from
 
 import_from(LIBRARY)
 
-# Snakemake writes it into command lines as it is: a folder of its path may have a space in its name.
+# Snakemake puts it into command lines unquoted, and its path may contain a space.
 sys.executable = shlex.quote(sys.executable)
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError(
         f"--configfile: {len(workflow.configfiles)} files are given, but a file describes a whole "
-        "analysis; give one, and change single settings with --config, as --config seed=2"
+        "analysis; give one, and change single settings with --config, e.g. --config seed=2"
     )
 CONFIGFILE = Path(*workflow.configfiles or ["config/config.yaml"])
-# Snakemake leaves the numbers in a list or a mapping of --config as text.
+# Snakemake leaves numbers within a list or a mapping of --config as text.
 for entry in workflow.config_settings.config_args or []:
     key, _, text = entry.partition("=")
     if isinstance(config.get(key), (dict, list)):
@@ -75,18 +75,18 @@ SETS = ["training", "validation", "evaluation"]
 TEMPLATES = list(
     dict.fromkeys(t for signal in SIGNALS for t in templates(config, signal))
 )
-# The user's own files by set of events; none where events are generated.
+# The user's own files by set of events; empty if events are generated.
 FILES = event_files(config)
 DATA = [s["name"] for s in config["samples"] if s["process"] == "data"]
-# Without generated pseudo-data and before unblinding, the observation is what is expected.
+# With ntuples, and neither unblinded nor with pseudo-data, the observation is the expectation.
 OBSERVATION = {"signal": SIGNALS[0], **config["observation"]}
 PSEUDO_DATA = OBSERVATION["pseudo_data"]
 BLIND = bool(FILES) and not (OBSERVATION["unblind"] or PSEUDO_DATA)
-# Samples whose events are also weighted otherwise.
+# Samples whose events have varied weights.
 WEIGHTED = [name for name in TEMPLATES if varied_weights(config, name)]
-# Features that are variables of the events, not expressions of them.
+# Whether all features are variables of the events, not expressions.
 PLAIN = all(name.isidentifier() for name in config["features"])
-# Known densities and nothing else: the floor is known too.
+# The floor needs known densities and nothing else.
 HAS_FLOOR = PLAIN and not (
     FILES
     or config["regions"]
@@ -106,8 +106,8 @@ PARAMETERS = {
     for s in config["samples"]
     if s["process"] == "signal"
 }
-# Parameters that are not the same in all hypotheses. Limits are drawn against the first, if it alone
-# tells them apart, and in the plane of the first two, if these do.
+# Parameters that differ between hypotheses. Limits are drawn against the first if it alone identifies
+# a hypothesis, and in the plane of the first two if these do.
 VARIED = [
     p
     for p in PARAMETERS[SIGNALS[0]]
@@ -120,18 +120,18 @@ PARAMETER = VARIED[0] if VARIED and APART[0] == len(SIGNALS) else None
 PLANE = VARIED[:2] if len(VARIED) > 1 and APART[1] == len(SIGNALS) else None
 RESULT = "<results>/{signal}/{observable}/seed{seed}"
 FIGURE = "<results>/figures/{signal}__{observable}__"
-# Of every observable.
+# Figures of every observable.
 FIGURES = ["templates", "soft_hard", "systematics", "cls_scan", "plane", "importance"]
 FIGURES += ["profile", "contour", "toys"]
 FIGURES += ["prefit", "postfit", "pulls", "correlation", "impacts"]
 
 
 def any_of(names):
-    """A wildcard constraint: one of these names, or nothing at all if there are none."""
+    """A wildcard constraint: one of these names; matches nothing if there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-# Of the paths in rules. No wildcard: Snakemake finds the rule of a file by what stands before the first.
+# Not wildcards: Snakemake finds the rule of a file faster by what precedes its first wildcard.
 pathvars:
     results=FOLDER,
     logs=f"{FOLDER}/logs",
@@ -147,13 +147,13 @@ wildcard_constraints:
 
 
 def made_by(script, *packages):
-    """Digest of the code that a script reaches, and versions: a change of either runs it again."""
+    """Digest of the code that a script imports, and versions: a change of either reruns the rule."""
     path = LIBRARY / "scripts" / f"{script}.py"
 
     def found(_):
         return {"code": code_digest(path), "versions": versions(*packages)}
 
-    # A job wants to know it of its own rule only.
+    # A job needs that of its own rule only.
     return found(None) if workflow.is_main_process else found
 
 
@@ -162,7 +162,7 @@ def together_rule(name):
     return f"train_together_{underscored(name)}"
 
 
-# What a profile sets for training, a GPU say, holds for these rules too, whose names it cannot know.
+# A profile's resources for training (e.g. a GPU) also hold for these rules, whose names it cannot know.
 PROFILED = workflow.resource_settings.overwrite_resources
 if "train_observable" in PROFILED:
     for name in TOGETHER:
@@ -170,12 +170,12 @@ if "train_observable" in PROFILED:
 
 
 def growing(amount):
-    """A resource of which a job gets more each time it is tried again."""
+    """A resource that grows with each retry of a job."""
     return lambda wildcards, attempt: amount * attempt
 
 
 def of_hypothesis(function):
-    """Function of wildcards that calls one of signal and observable once for each two.
+    """Function of wildcards that calls ``function`` once per signal and observable.
 
     Thousands of jobs share what does not depend on their seed.
     """

@@ -1,15 +1,15 @@
-"""Names of files that several rules need, from their wildcards."""
+"""Files that several rules need, from their wildcards."""
 
 
 def observed_files():
-    """Files with observed events; none while the analysis is blind."""
+    """Files with observed events; none if the analysis is blind."""
     if BLIND or PSEUDO_DATA:
         return []
     return FILES[DATA[0]] if FILES else [f"{FOLDER}/events/observed/data.root"]
 
 
 def contents_of_own_files():
-    """Digests of the user's own files, all that may be read, by path."""
+    """Digests of all of the user's own files that may be read, by path."""
     made = [f"{FOLDER}/events/dimuons/{name}.root" for name in FILES]
     names = [name for name in FILES if name not in DATA or observed_files()]
     paths = {path for name in names for path in FILES[name]}.difference(made)
@@ -21,24 +21,24 @@ def contents_of_own_files():
         raise WorkflowError(str(error)) from None
 
 
-# What the jobs of a run go by, whatever happens to the files meanwhile.
+# Written when a run starts: its jobs use these digests, whatever happens to the files meanwhile.
 PLAN = Path(".snakemake", f"hone-plan-{ANALYSIS}.json")
 CONTENTS = contents_of_own_files()
 
 
 def as_inputs(paths):
-    """Of the user's own files the contents count, which are among the parameters, not the times."""
+    """Ignore modification times of the user's own files: their contents are among the parameters."""
     return [ancient(path) if path in CONTENTS else path for path in paths]
 
 
 def surveyed_files(wildcards):
-    """Input function: files of one set of events; of generated ones those of the evaluation set."""
+    """Input function: files of one set of events; if generated, those of the evaluation set."""
     name = wildcards.template
     return as_inputs(FILES.get(name, [f"{FOLDER}/events/evaluation/{name}.root"]))
 
 
 def files_of(events_set, signal, observable):
-    """Files by name of the set of events that a hypothesis needs."""
+    """Files by set of events for a hypothesis and an observable."""
     return {
         name: FILES.get(name, [f"{FOLDER}/events/{events_set}/{name}.root"])
         for name in templates(config, signal, observable)
@@ -46,7 +46,7 @@ def files_of(events_set, signal, observable):
 
 
 def events_of(*events_sets):
-    """Input function, to be unpacked: files of some sets of events, and what is known about them."""
+    """Input function, to be unpacked: files of some sets of events, and their surveys."""
 
     @of_hypothesis
     def files(signal, observable):
@@ -63,7 +63,7 @@ def events_of(*events_sets):
 
 
 def injected(signal):
-    """The signal in the observation of the user's own files, where it is another hypothesis'."""
+    """The signal injected into the observation, if it is that of another hypothesis."""
     name = OBSERVATION["signal"]
     expected = FILES and (BLIND or PSEUDO_DATA)
     return [name] if expected and OBSERVATION["mu"] and name != signal else []
@@ -71,7 +71,7 @@ def injected(signal):
 
 @of_hypothesis
 def events_of_histograms(signal, observable):
-    """Input function, to be unpacked: what the histograms of a hypothesis are filled with."""
+    """Input function, to be unpacked: events that fill the histograms of a hypothesis."""
     others = injected(signal)
     surveyed = [*templates(config, signal, observable), *others]
     return {
@@ -137,7 +137,7 @@ def of_all_seeds_and_signals(name):
 
 
 def patchsets(name="patchset.json"):
-    """One for each observable, where there are several hypotheses."""
+    """One per observable, if there are several hypotheses."""
     return [
         f"{FOLDER}/patchset/{observable}/{name}"
         for observable in OBSERVABLES
@@ -146,7 +146,7 @@ def patchsets(name="patchset.json"):
 
 
 def source_model(wildcards):
-    """The weights that a rebinned observable takes."""
+    """The trained model that a rebinned observable uses."""
     source = OBSERVABLES[wildcards.observable]["source"]
     return (
         f"{FOLDER}/{wildcards.signal}/{source}/seed{wildcards.seed}/model.safetensors"
@@ -176,7 +176,7 @@ def all_figures(extension):
 
 
 def animations(_):
-    """Input function: the film of every training."""
+    """Input function: the animation of every training."""
     return [
         f"{FOLDER}/figures/{signal}__{name}__training.gif"
         for signal in SIGNALS

@@ -1,4 +1,4 @@
-"""What happens around a run: locks of killed runs, stale results, times and the table in the end."""
+"""Before and after a run: locks of killed runs, stale results, run times and the summary."""
 
 import atexit
 import gc
@@ -20,25 +20,25 @@ from hone.running.script import QUIET
 from hone.running.stale_results import differences, explain
 
 STATE = Path(".snakemake")
-# With `--quiet all`, or `--quiet`, the run says nothing but what went wrong; its jobs neither.
+# With `--quiet` or `--quiet all`, the run and its jobs print errors only.
 SILENT = Quietness.ALL in (workflow.output_settings.quiet or ())
 if SILENT:
     os.environ[QUIET] = "1"
 
 
 def params_now(rule, wildcards):
-    """The parameters of a job by config and code as they are."""
+    """The parameters of a job with the present config and code."""
     chosen = Wildcards(fromdict=wildcards)
     params = workflow.get_rule(rule).params
     return {k: v(chosen) if callable(v) else v for k, v in params.items()}
 
 
-# With the parameters, or others could take their places in memory.
+# The parameters are kept: keys are their addresses, which would otherwise be reused.
 DIGESTS = {}
 
 
 def digests_now(rule, wildcards):
-    """What decides the outputs of a job by config and code as they are; None if there is none."""
+    """Digests of a job with the present config and code; None if there is no such job."""
     try:
         params = params_now(rule, wildcards)
     except (WorkflowError, LookupError, StopIteration):
@@ -56,10 +56,10 @@ def snakemakes_records():
 
 
 def runs_again(rule, wildcards, outputs):
-    """Whether Snakemake knows that it has to make files anew: by parameters, or after a kill."""
+    """Whether Snakemake itself reruns a job: its parameters changed, or it was killed."""
     known = snakemakes_records()
     now = {repr(value) for value in params_now(rule, wildcards).values()}
-    # What Snakemake has in public for the latter works only once jobs are planned.
+    # Snakemake's public function for incomplete files works only after planning.
     return any(
         (record := known.metadata(IOFile(path))) and set(record.params or now) != now
         for path in outputs
@@ -67,10 +67,10 @@ def runs_again(rule, wildcards, outputs):
 
 
 def look_at_what_is_there():
-    """Before jobs are planned: nobody's lock stays, and no result of another config or code.
+    """Before planning: remove stale locks, and refuse results of another config or code.
 
     Returns:
-        Results of another config or code that Snakemake knows about.
+        Results of another config or code that Snakemake will rerun.
     """
     message = release_stale_lock(STATE)
     if message and not SILENT:
@@ -89,7 +89,7 @@ def look_at_what_is_there():
 
 
 def left_behind():
-    """Say, once, what options leave as it is although another config or code made it.
+    """Results of another config or code that options keep; said once.
 
     Snakemake knows its options only after it has read the rules.
     """
@@ -107,23 +107,23 @@ def left_behind():
 
 
 def show_what_is_left_behind():
-    """For plans, and where there is nothing to be done."""
+    """For dry runs, and if there is nothing to do."""
     print(left_behind(), end="", file=sys.stderr)
 
 
 def show_times(started):
-    """Print what the jobs of this run took, by rule."""
+    """Print the times of the jobs of this run by rule."""
     try:
         times = run_times(Path("results", ANALYSIS, "benchmarks"), started)
     except HoneError:
-        # what a killed job left of its timing; the job runs again
+        # A killed job left a part of its benchmark file; the job is rerun.
         return
     if times and not SILENT:
         print(f"\nJobs of this run\n\n{as_text(times)}")
 
 
 def show_summary():
-    """Print the result, the table and the paths; make does it itself, also after no job at all."""
+    """Print the headline and the summary; `make` prints them itself, even if no job ran."""
     folder = Path("results", ANALYSIS)
     if "MAKELEVEL" in os.environ or SILENT:
         return
@@ -132,11 +132,11 @@ def show_summary():
             print(path.read_text())
 
 
-# A plan of thousands of jobs is millions of objects that live as long as Snakemake: looking through
-# them for garbage, and taking them apart in the end, is a third of its time.
+# The plan of thousands of jobs is millions of objects that live as long as Snakemake; collecting
+# garbage among them and freeing them at the end takes a third of the time.
 gc.set_threshold(100_000, 50, 100)
 atexit.register(gc.freeze)
-# Of the same few scripts, asked three times for each job, at the price of a new class each time.
+# Called three times per job for the same few scripts, and creates a class each time.
 snakemake.sourcecache.parse_uri = cache(snakemake.sourcecache.parse_uri)
 
 

@@ -1,4 +1,4 @@
-"""Which parts of the config rules depend on: their parameters."""
+"""Parameters of rules: the parts of the config that they depend on."""
 
 
 def settings(*keys):
@@ -10,7 +10,7 @@ def observable_settings(wildcards):
     return OBSERVABLES[wildcards.observable]
 
 
-# Of observables with an objective in a file of the user's.
+# Objectives that are functions of the user, by observable.
 OWN_OBJECTIVES = {
     name: o["objective"]
     for name, o in OBSERVABLES.items()
@@ -20,12 +20,12 @@ OWN_OBJECTIVES = {
 
 @of_hypothesis
 def title(signal, observable):
-    """What figures are of: with several hypotheses, of one of them."""
+    """Title of figures: the observable, and the hypothesis if there are several."""
     return observable if len(SIGNALS) == 1 else f"{observable}, {signal}"
 
 
 def own_objective(wildcards):
-    """Folder and digest of the user's code that an observable's objective comes from."""
+    """Folder and digest of the user's code that defines an observable's objective."""
     objective = OWN_OBJECTIVES.get(wildcards.observable)
     if objective is None:
         return {}
@@ -35,7 +35,7 @@ def own_objective(wildcards):
 
 
 def contents_of(names):
-    """Digests of the user's own files with the events of some sets; none of what is generated."""
+    """Digests of the user's own files of some sets of events; none of generated events."""
     paths = [path for name in names for path in FILES.get(name, [])]
     return {path: CONTENTS[path] for path in paths if path in CONTENTS}
 
@@ -51,13 +51,13 @@ def contents_of_events(signal, observable):
 
 @of_hypothesis
 def contents_of_histograms(signal, observable):
-    """As well of an injected signal and of data, where these are counted."""
+    """Also of an injected signal and of data, if these are counted."""
     names = [*templates(config, signal, observable), *injected(signal)]
     return contents_of(names + DATA if observed_files() else names)
 
 
 def selection_settings():
-    """What the rules that make an observable depend on."""
+    """Parameters of the rules that train or choose an observable."""
     return {
         "observable": observable_settings,
         "own_objective": own_objective if OWN_OBJECTIVES else {},
@@ -97,7 +97,7 @@ def sample_of(wildcards):
 
 
 def muon_variation(wildcards):
-    """What a variation of generated muons changes: nothing for the sample itself."""
+    """Detector settings that a variation of generated muons changes; none for the nominal sample."""
     sample, _, variation = wildcards.template.partition("__")
     name, _, side = variation.rpartition("_")
     found = [
@@ -109,7 +109,7 @@ def muon_variation(wildcards):
 
 
 def without_distributions(entry):
-    """An entry of samples or systematics without what does not matter to the reading of events."""
+    """An entry of samples or systematics without what reading events does not need."""
     return {
         k: [] if k in ("up", "down") and isinstance(v, list) else v
         for k, v in entry.items()
@@ -118,7 +118,7 @@ def without_distributions(entry):
 
 
 def samples_and_systematics(signal, observable):
-    """Those of one signal hypothesis, and of an observable."""
+    """Those of a signal hypothesis and an observable."""
     others = [s for s in SIGNALS if s != signal] + DATA
     samples = [s for s in config["samples"] if s["name"] not in others]
     names = {s["name"] for s in samples}
@@ -131,7 +131,7 @@ def samples_and_systematics(signal, observable):
 
 @of_hypothesis
 def model_settings(signal, observable):
-    """What makes histograms a statistical model, for the signal hypothesis at hand."""
+    """Settings of the statistical model of a hypothesis."""
     samples, systematics = samples_and_systematics(signal, observable)
     kept = ("name", "process", "yield")
     return {
@@ -152,7 +152,7 @@ def model_settings(signal, observable):
 
 @cache
 def event_settings(*events_sets):
-    """Function of wildcards: how events are read for a hypothesis, and the files of some sets."""
+    """Function of wildcards: how the events of a hypothesis are read, and the files of some sets."""
 
     @of_hypothesis
     def found(signal, observable):
@@ -201,7 +201,7 @@ def event_sets_scaled(signal, observable):
 
 @of_hypothesis
 def injected_settings(signal, _):
-    """How events of the injected signal are read, and its files, where it is another hypothesis'."""
+    """How events of the injected signal are read, and its files, if it is another hypothesis'."""
     names = injected(signal)
     samples = [s for s in config["samples"] if s["name"] in names]
     return {"inputs": reading(samples, []), "files": {n: FILES[n] for n in names}}
