@@ -121,7 +121,7 @@ def test_killed_runs_go_on(tmp_path, undisturbed):
     code, output = tiny.run(folder, targets=TARGETS)
     assert code == 0, output[-4000:]
     assert tiny.contents(folder) == expected
-    if any("Went on after a run that was killed" in text for text in [*said, output]):
+    if any("Resuming after a killed run" in text for text in [*said, output]):
         assert not list((folder / ".snakemake" / "locks").glob("*.lock"))
 
 
@@ -142,7 +142,7 @@ def test_the_lock_of_a_killed_run_is_nobodys(tmp_path):
     assert not [job for job in jobs if job.is_running()], "jobs went on without a run"
     code, output = tiny.run(folder, targets=["results/tiny/config.yaml"])
     assert code == 0, output[-3000:]
-    assert "Went on after a run that was killed" in output
+    assert "Resuming after a killed run" in output
 
 
 @pytest.mark.parametrize(

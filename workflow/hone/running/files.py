@@ -1,4 +1,4 @@
-"""Files that are whole or not there: text, JSON, CSV; and what their paths say."""
+"""Files that are complete or absent: text, JSON, CSV; and results by their paths."""
 
 import csv
 import json
@@ -28,9 +28,9 @@ __all__ = [
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place if the block ends well.
+    """A temporary path beside ``path`` that replaces it if the block succeeds.
 
-    A job that is killed half-way leaves no file that looks like a result.
+    A killed job leaves no file that looks like a result.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,14 +91,14 @@ def read_json(path: str | Path) -> dict[str, Any]:
 def write_csv(
     path: str | Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = ()
 ) -> None:
-    """Write rows; numbers that do not exist are left empty.
+    """Write rows; cells of None and of numbers that are not finite are empty.
 
-    Text that a spreadsheet would take for a formula has an apostrophe before it.
+    Text that a spreadsheet would take for a formula is prefixed with an apostrophe.
 
     Args:
         path: of the file.
         rows: all with the same keys.
-        columns: these keys, where there may be no row.
+        columns: these keys, needed if there may be no row.
     """
     rows = list(rows)
     columns = list(columns or rows[0])
@@ -112,10 +112,10 @@ def write_csv(
 def read_csv(path: str | Path) -> list[dict[str, Any]]:
     """Read rows of :func:`write_csv` as dicts.
 
-    What is written as a number becomes one, but in a column of names, and an empty cell None.
+    Cells that are numbers become numbers, except in columns of names; empty cells become None.
 
     Raises:
-        InputError: the file is no such table.
+        InputError: the file is not such a table.
     """
     try:
         with Path(path).open(newline="", encoding="utf-8") as file:
@@ -133,7 +133,7 @@ _NAMES = ("signal", "observable", "baseline", "sample", "region", "systematic", 
 """Columns of text, whatever it looks like: a signal may be called 600."""
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?(e[+-]?[0-9]+)?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
-"""What formulas begin with; and an apostrophe, or one that was there could not be told apart."""
+"""First characters of formulas; and the apostrophe, so that one in the text is kept apart."""
 
 
 def _cell(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What jobs took: the benchmark files of a results folder, added up by rule."""
+"""Run times of jobs: the benchmark files of a results folder, summed by rule."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ __all__ = ["RuleTime", "as_text", "run_times"]
 
 
 class RuleTime(NamedTuple):
-    """All jobs of a rule: their number, seconds of wall time in all and of the longest."""
+    """Jobs of a rule: their number, and the wall time of all and of the longest in seconds."""
 
     rule: str
     jobs: int
@@ -20,14 +20,14 @@ class RuleTime(NamedTuple):
 
 
 def run_times(folder: Path, since: float = 0.0) -> list[RuleTime]:
-    """Times by rule, the longest first, of ``<rule>.tsv`` and ``<rule>/<wildcards>.tsv``.
+    """Times by rule from ``<rule>.tsv`` and ``<rule>/<wildcards>.tsv``, the longest first.
 
     Args:
         folder: ``results/<analysis>/benchmarks``.
-        since: seconds since the epoch; older files are those of another run.
+        since: seconds since the epoch; older files belong to other runs.
 
     Raises:
-        InputError: a file is not one of Snakemake's benchmarks.
+        InputError: a file is not a benchmark file of Snakemake.
     """
     found: dict[str, list[float]] = {}
     for path in sorted(folder.rglob("*.tsv")):
@@ -46,7 +46,7 @@ def as_text(times: list[RuleTime]) -> str:
 
 
 def _read(path: Path) -> float:
-    """Seconds that a job took."""
+    """Wall time of a job in seconds."""
     try:
         head, values, *_ = (line.split("\t") for line in path.read_text().splitlines())
         return float(dict(zip(head, values, strict=True))["s"])
