@@ -1,4 +1,4 @@
-"""Samples and their variations as arrays: generators, and ROOT files in and out."""
+"""Events of samples and variations: generators, ROOT files, surveys."""
 
 from hone.events.distributions import cell_probabilities, draw
 from hone.events.generate import generate, pseudo_data

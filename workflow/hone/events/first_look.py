@@ -1,4 +1,4 @@
-"""A first look at all inputs: a table of yields with warnings."""
+"""Yields of all inputs in a table, with warnings."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 
 def yields_table(surveys: Surveys) -> list[Row]:
-    """One row for each region, sample and variation: raw events, yield, error, what is odd.
+    """One row per region, sample and variation: raw events, yield, error, warnings.
 
     Raises:
         InputError: a yield with its sample's factor is more than a double holds.

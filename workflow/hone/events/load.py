@@ -1,4 +1,4 @@
-"""Events of training and validation, in memory."""
+"""Events of the training and validation sets, in memory."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,15 +27,15 @@ def load_set(
     surveys: Sequence[str | Path],
     sizes: Mapping[str, int],
 ) -> EventSets:
-    """Events of one set, as the parameters of a rule describe them.
+    """Events of one set, from the parameters of a rule.
 
     Args:
         events: ``inputs``, the part of a checked config that says how events are read, and
             ``files`` by set and name.
         events_set: ``training``, ``validation`` or ``evaluation``.
         features: expressions, in order (F).
-        surveys: files of what is known about the events, ``<name>.json``.
-        sizes: of each set; of a source with more events so many are taken, evenly.
+        surveys: files of the surveys, ``<name>.json``.
+        sizes: of each set; of a source with more events this number is taken, evenly.
 
     Raises:
         InputError: no event of a sample is in a region with the observable, or a file is bad.
@@ -52,15 +52,15 @@ def load_set(
 
 
 def read_surveys(paths: Sequence[str | Path]) -> dict[str, Any]:
-    """What is known about the events, by name of the source.
+    """Surveys by name of the source.
 
     Raises:
-        InputError: a file has other contents than the survey saw.
+        InputError: a file has changed since the survey.
     """
     found = {Path(path).stem: read_json(path) for path in paths}
     for path, survey in zip(paths, found.values(), strict=True):
         seen = {f["path"]: f["contents"] for f in survey["files"] if "contents" in f}
-        refuse_changed(seen, f"when {path} was made of it")
+        refuse_changed(seen, f"when {path} was made from it")
     return found
 
 
@@ -72,7 +72,7 @@ def load_events(
     events_set: str,
     sizes: Mapping[str, int],
 ) -> EventSets:
-    """Events of one set, scaled to the yields of all.
+    """Events of one set, scaled to the yields of all events.
 
     Args:
         sources: of every sample and variation.
@@ -80,7 +80,7 @@ def load_events(
         regions: of the analysis.
         surveys: what :func:`hone.events.survey.survey` found, by source.
         events_set: ``training``, ``validation`` or ``evaluation``.
-        sizes: of each set; of a source with more events so many are taken, evenly.
+        sizes: of each set; of a source with more events this number is taken, evenly.
 
     Raises:
         InputError: no event of a sample is in a region with the observable.
@@ -133,7 +133,7 @@ def read_range(
     surveys: Mapping[str, Mapping[str, Any]],
     most: int | None = None,
 ) -> tuple[float, float]:
-    """The events of a set by their uniform number, ``most`` of them or about so many."""
+    """Range of the uniform number that holds a set, or about ``most`` of its events."""
     if source.split is None:
         return 0.0, 1.0
     low, high = source.split.range(events_set)
@@ -144,10 +144,10 @@ def read_range(
 
 
 def scale_of(source: Source, surveys: Mapping[str, Mapping[str, Any]], kept: float) -> float:
-    """What weights are multiplied with, so that those kept have the yield of all.
+    """Factor on the weights, so that the kept events have the yield of all.
 
     Raises:
-        InputError: the kept events weigh nothing.
+        InputError: the weights of the kept events do not add up to a positive number.
     """
     if source.split is None:
         return 1.0

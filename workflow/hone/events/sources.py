@@ -1,4 +1,4 @@
-"""Where the events of an analysis come from: a source for each set of events, by its config."""
+"""Sources of the events of an analysis, from its config."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ __all__ = ["Source", "data_source", "sources"]
 
 @dataclass(frozen=True)
 class Source:
-    """The files of one set of events, and the templates that are made of it."""
+    """The files of one set of events, and its templates."""
 
     name: str
     """The sample's, or ``<sample>__<systematic>_<side>``."""
@@ -26,8 +26,8 @@ class Source:
     normalisation: Mapping[str, float] = field(default_factory=dict)
     """``yield`` or ``cross_section`` and ``luminosity``, ``sum_of_weights``, or nothing."""
     sample_factor: bool = False
-    """Whether it is a variation that has the sample's factor from weights to yields: there may be
-    more of it, or less."""
+    """Whether it is a variation scaled by the sample's factor from weights to yields, so that its
+    yield may differ."""
 
     @property
     def sample(self) -> str:
@@ -43,8 +43,8 @@ def sources(config: Mapping[str, Any], files: Mapping[str, Sequence[str]]) -> li
     """The sources of simulated events.
 
     Args:
-        config: samples, systematics, and where there are ntuples ``split`` and ``luminosity``.
-        files: of each set of events that is wanted.
+        config: samples, systematics, and for ntuples ``split`` and ``luminosity``.
+        files: of each wanted set of events.
     """
     found = []
     for name, paths in files.items():
@@ -58,7 +58,7 @@ def sources(config: Mapping[str, Any], files: Mapping[str, Sequence[str]]) -> li
             settings.pop("sum_of_weights", None)
             settings |= entry if isinstance(entry, Mapping) else {}
         if "dimuons" in settings:
-            # What the detector does not accept was generated all the same.
+            # The sum of weights includes events outside of the detector's acceptance.
             settings["sum_of_weights"] = settings["dimuons"]["events"]
         nominal = settings.get("weight", "1") if ntuple else WEIGHT
         weights = {name: nominal}
@@ -83,7 +83,7 @@ def sources(config: Mapping[str, Any], files: Mapping[str, Sequence[str]]) -> li
 
 
 def data_source(sample: Mapping[str, Any], files: Sequence[str]) -> Source:
-    """The source of observed events: each counts once."""
+    """The source of observed events, with weights of one."""
     return Source(sample["name"], tuple(files), sample.get("tree", TREE), {sample["name"]: "1"})
 
 

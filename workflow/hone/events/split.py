@@ -1,4 +1,4 @@
-"""Which set an event belongs to, by a hash of its number."""
+"""The set of an event, from a hash of its number."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ SETS = ("training", "validation", "evaluation")
 
 @dataclass(frozen=True)
 class Split:
-    """Fractions of the three sets; an event with its number is always in the same one."""
+    """Fractions of the three sets; events with the same number are in the same set."""
 
     branch: str
-    """Integers that tell events apart; the place in the file if empty."""
+    """Branch of event numbers; the place in the file if empty."""
     training: float
     validation: float
 
@@ -28,16 +28,16 @@ class Split:
         return cls(config.get("branch", ""), config["training"], config["validation"])
 
     def range(self, events_set: str) -> tuple[float, float]:
-        """Numbers of :func:`uniform` that belong to a set."""
+        """Range of :func:`uniform` that belongs to a set."""
         ends = (0.0, self.training, self.training + self.validation, 1.0)
         place = SETS.index(events_set)
         return ends[place], ends[place + 1]
 
 
 def uniform(numbers: np.ndarray) -> np.ndarray:
-    """Event numbers (n,) as if they were uniform in [0, 1), float64.
+    """Event numbers (n,) hashed to [0, 1), float64, uniformly.
 
-    By splitmix64 (G. L. Steele et al., OOPSLA 2014): each bit of a number changes half of the bits.
+    By splitmix64 (G. L. Steele et al., OOPSLA 2014): each input bit changes half of the bits.
 
     Raises:
         InputError: the numbers are not integers.

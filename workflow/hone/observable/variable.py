@@ -1,4 +1,4 @@
-"""A plain variable in given bins: the baseline that needs no training."""
+"""A variable in given bins: a baseline without training."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ __all__ = ["VariableObservable"]
 
 
 class VariableObservable(Observable):
-    """One of the features, binned; the outermost bins take what lies beyond."""
+    """One of the features, in given bins."""
 
     bin_edges: np.ndarray
     features: tuple[str, ...] = eqx.field(static=True)

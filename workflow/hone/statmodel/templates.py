@@ -1,4 +1,4 @@
-"""Histograms of an analysis: nominal and varied yields per bin with their variances."""
+"""Histograms: yields per bin and their variances, and ROOT files of them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +27,7 @@ def count(scores: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> Histogr
     """Weighted counts in the bins of :func:`hone.sums.bin_of`, so that nothing is lost.
 
     Args:
-        scores: observable of each event (n,); those with NaN were cut away and are in no bin.
+        scores: observable of each event (n,); NaN for events that fail a cut and are in no bin.
         weights: of each event (n,).
         edges: rising (B + 1,).
     """
@@ -51,7 +51,7 @@ def write_histograms(
     Args:
         path: of the file.
         groups: histograms by group and template, the bins of all regions side by side (B,).
-        edges: of each region. One region alone is written as ``<group>/<template>``, several as
+        edges: of each region. A single region is written as ``<group>/<template>``, several as
             ``<group>/<region>/<template>``.
         provenance: how they were made.
     """
@@ -77,7 +77,7 @@ def read_histograms(
 
     Returns:
         Histograms by template name, the bins of all regions side by side (B,), and the edges of
-        each region; one region alone has no name.
+        each region; a single region has no name.
 
     Raises:
         InputError: the file cannot be read, or has no such group.

@@ -1,4 +1,4 @@
-"""Histograms to a pyhf workspace."""
+"""From histograms to a pyhf workspace."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,18 +31,18 @@ POI = "mu"
 
 
 class Process(NamedTuple):
-    """A sample of one hypothesis: what modifies it, and how."""
+    """A sample of one hypothesis and its systematics."""
 
     name: str
     is_signal: bool
     expected: float | None
-    """Yield of all its events, before selections; None if it is not one of the settings."""
+    """Yield before selections; None if it is not a setting."""
     systematics: tuple[Mapping[str, Any], ...]
-    """With free normalisations (``normfactor``) among them."""
+    """Including free normalisations (``normfactor``)."""
 
 
 def processes(config: Mapping[str, Any], signal: str) -> list[Process]:
-    """The samples of a signal hypothesis: that signal, and all backgrounds."""
+    """The samples of a signal hypothesis: the signal and all backgrounds."""
     modifiers = [
         *config["systematics"],
         *({"type": "normfactor", **factor} for factor in config.get("normfactors", [])),
@@ -114,7 +114,7 @@ def build_workspace(
 
 
 def places(channels: Mapping[str, int]) -> dict[str, slice]:
-    """Where the bins of each channel are among those of all, from the number of bins of each."""
+    """Slice of each channel in the bins of all channels side by side."""
     ends = dict(zip(channels, np.cumsum(list(channels.values())).tolist(), strict=True))
     return {name: slice(ends[name] - bins, ends[name]) for name, bins in channels.items()}
 
@@ -162,7 +162,7 @@ def _modifiers(
 
 
 def _parameters(samples: Sequence[Process]) -> list[dict[str, Any]]:
-    """What the measurement says about parameters: the luminosity, and free normalisations."""
+    """Parameters of the measurement: luminosity and free normalisations."""
     found = {}
     for systematic in (s for sample in samples for s in sample.systematics):
         name = systematic["name"]
@@ -178,10 +178,9 @@ def _parameters(samples: Sequence[Process]) -> list[dict[str, Any]]:
 
 
 def sides(histograms: Mapping[str, Histogram], sample: str, systematic: str) -> tuple[Any, Any]:
-    """Yields (B,) of a systematic's variations up and down, numpy or JAX.
+    """Yields (B,) of a systematic's variations up and down, NumPy or JAX.
 
-    Of one that has no variation down it is the mirror image of the one up, as far as yields stay
-    positive.
+    Without a variation down, that is the mirror image of the one up, clipped at zero.
     """
     up = histograms[f"{sample}__{systematic}_up"].values
     down = histograms.get(f"{sample}__{systematic}_down")
@@ -194,13 +193,13 @@ def sides(histograms: Mapping[str, Histogram], sample: str, systematic: str) -> 
 def expected_observation(
     nominal: Mapping[str, Histogram], strengths: Mapping[str, float]
 ) -> Histogram:
-    """What is expected (B,), in place of events that are not looked at.
+    """Expected yields (B,), in place of an observation that is blind.
 
     Args:
         nominal: histogram of each sample.
-        strengths: factor on the yield of a sample, where it is not 1.
+        strengths: factors on the yields of samples, if not 1.
     """
-    # In one order, whatever hypothesis asks.
+    # In the same order for all hypotheses, so that rounding is the same.
     values = sum(
         strengths.get(name, 1.0) * np.asarray(nominal[name].values) for name in sorted(nominal)
     )
@@ -208,7 +207,7 @@ def expected_observation(
 
 
 def half_spread(up: Any, down: Any) -> Any:
-    """Uncorrelated uncertainty per bin (B,) of a ``shapesys`` that two varied templates span."""
+    """Uncertainty per bin (B,) of a ``shapesys``: half the difference of its variations."""
     return abs(up - down) / 2
 
 
@@ -216,7 +215,7 @@ def read_workspace(path: str | Path) -> tuple[pyhf.Model, np.ndarray]:
     """The model of a workspace file and its observation with auxiliary data (D,).
 
     Raises:
-        InputError: the file is not JSON, not a valid workspace, or no model can be made of it.
+        InputError: the file is not a valid workspace, or its observation is negative.
     """
     spec = read_json(path)
     try:
