@@ -1,4 +1,4 @@
-"""The selected seed's files among those of all seeds."""
+"""Files of the selected seeds."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,8 +21,8 @@ def selected_files(
     """The file of the selected seed, by signal and observable.
 
     Args:
-        choices: ``<signal>/<observable>/selected.json`` of all.
-        paths: ``<signal>/<observable>/seed<K>/<file>``, one of every seed.
+        choices: all ``<signal>/<observable>/selected.json``.
+        paths: ``<signal>/<observable>/seed<K>/<file>`` of all seeds.
 
     Raises:
         InputError: there is no file of the seed that was selected.

@@ -1,4 +1,4 @@
-"""What an observable, its histograms and its likelihood were through the training."""
+"""The observable, its histograms and its likelihood during training."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -30,7 +30,7 @@ _STRENGTHS = np.linspace(0.0, 3.0, 31)
 
 
 class Frame(NamedTuple):
-    """One moment; samples by name."""
+    """The state at one step; samples by name."""
 
     step: int
     edges: np.ndarray
@@ -40,15 +40,15 @@ class Frame(NamedTuple):
     hard: dict[str, np.ndarray]
     """The same in hard bins."""
     plane: np.ndarray | None
-    """Scores (Y, X) on the grid of two features, NaN where events are cut away."""
+    """Scores (Y, X) on the grid of two features, NaN where events fail a cut."""
     scores: dict[str, np.ndarray]
-    """Part of the events in each of the intervals of the score (C,)."""
+    """Fraction of the events in each interval of the score (C,)."""
     rise: np.ndarray
-    """-2 delta ln L (M,) at the strengths; NaN where a fit failed."""
+    """-2 delta ln L (M,) at the signal strengths; NaN where a fit failed."""
 
 
 class Film(NamedTuple):
-    """The frames, and what does not change between them."""
+    """The frames, and what they have in common."""
 
     features: tuple[str, ...]
     axes: tuple[np.ndarray, np.ndarray] | None
@@ -66,13 +66,13 @@ def make_film(
     samples: Sequence[Process],
     staterror: bool,
 ) -> Film:
-    """Look at the same events with the observable at each of its steps.
+    """The same events with the observable at each of its steps.
 
     The likelihood is that of the hard histograms, its data nominal Asimov data at mu = 1.
 
     Args:
         snapshots: steps and observables.
-        last: step at which the training would end.
+        last: number of steps of a full training.
         events: of one set, every template.
         samples: processes of the hypothesis.
         staterror: whether the model has a staterror.
@@ -134,7 +134,7 @@ def _shares(
 
 
 def _rise(model: Model) -> np.ndarray:
-    """-2 delta ln L at the strengths, all other parameters fitted."""
+    """-2 delta ln L at the signal strengths, profiled over all other parameters."""
     try:
         setup, poi = checked_setup(model), require_poi(model)
         data = np.asarray(infer.nominal_asimov(model, 1.0))

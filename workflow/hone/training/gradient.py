@@ -29,12 +29,12 @@ def check_gradient(
 ) -> dict[str, Any]:
     """Derivatives of the objective of a batch in random directions, by JAX and by differences.
 
-    The objective is that of the end of the training. Directions are unit vectors in the space of
-    all trained parameters; differences are central, (f(x + h v) - f(x - h v)) / 2h.
+    The objective is that at the end of training. Directions are unit vectors in the space of all
+    trained parameters; differences are central, (f(x + h v) - f(x - h v)) / 2h.
 
     Args:
         problem: what is trained on.
-        observable: at whose parameters; of double precision, for differences to have digits.
+        observable: at its parameters; in double precision, for accurate differences.
         batch: events.
         rng: of the directions.
         directions: how many.
@@ -67,7 +67,7 @@ def check_gradient(
     shifts = np.array(
         [side * h * v for v in vectors for h in steps for side in (1, -1)], dtype=centre.dtype
     )
-    # One after the other: a batch fills the processor, and memory, by itself.
+    # One after the other: a single batch fills the processor and its memory.
     found = jax.jit(lambda every: jax.lax.map(loss, every))(centre + jnp.asarray(shifts))
     values = np.asarray(found, dtype=float).reshape(directions, len(steps), 2)
     differences = (values[..., 0] - values[..., 1]) / (2 * np.asarray(steps))
@@ -86,10 +86,10 @@ def check_gradient(
 
 
 def in_double_precision(observable: Observable, settings: Mapping[str, Any]) -> Observable:
-    """The same numbers in a network that computes with 64 bits.
+    """The same observable with a float64 network.
 
     Args:
-        observable: as it was trained.
+        observable: the trained one.
         settings: that it was made from, as :func:`~hone.observable.load_observable` returns them.
     """
     if settings.get("precision", "float64") == "float64":

@@ -31,7 +31,7 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
     """The function that validates an observable.
 
     Args:
-        problem: what is trained on.
+        problem: of the training.
         events: the validation set.
         level: CLs at the limit.
     """
