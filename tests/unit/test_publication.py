@@ -325,9 +325,9 @@ def test_a_manifest_finds_what_is_missing_more_or_different(tmp_path):
 
 @pytest.mark.parametrize("name", ["/a", "../a", "a//b", "a\\b"])
 def test_an_archive_has_no_way_out(name, tmp_path):
-    with pytest.raises(InputError, match="no path within"):
+    with pytest.raises(InputError, match="not a path within"):
         write_zip(tmp_path / "x.zip", {name: b""})
-    with pytest.raises(InputError, match="capitals"):
+    with pytest.raises(InputError, match="only in case"):
         write_zip(tmp_path / "x.zip", {"a": b"", "A": b""})
 
 

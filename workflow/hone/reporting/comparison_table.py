@@ -1,4 +1,4 @@
-"""The comparison of observables as a table for people: Markdown, LaTeX, and in one sentence."""
+"""The comparison of observables in Markdown, in LaTeX, and as a headline."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ _LEGEND = (
 
 
 class _Plain:
-    """How cells look in Markdown."""
+    """Cells in Markdown."""
 
     pm = "±"
 
@@ -72,7 +72,7 @@ class _Plain:
 
 
 class _Tex(_Plain):
-    """How cells look in LaTeX."""
+    """Cells in LaTeX."""
 
     pm = r"\pm"
 
@@ -105,7 +105,7 @@ def markdown(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
 
     Args:
         rows: of :func:`hone.results.gains.compared`.
-        floors: by signal, what no observable can beat.
+        floors: by signal.
     """
     cells = [_columns(rows, _cells(row, _Plain)) for row in _with(rows, floors)]
     table = tabulate(cells, _columns(rows, _HEAD), tablefmt="github", disable_numparse=True)
@@ -127,7 +127,7 @@ def latex(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
 
 
 def headline(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
-    """The result in a sentence or two for each signal, in words that need no markup."""
+    """The result of each signal in one or two sentences of plain text."""
     sentences = []
     for signal in dict.fromkeys(row["signal"] for row in rows):
         mine = [row for row in rows if row["signal"] == signal]
@@ -141,7 +141,7 @@ def headline(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
 
 
 def _pyhf_agrees(rows: Sequence[Row]) -> str:
-    """pyhf's verdict on all workspaces as a sentence."""
+    """The check by pyhf of all workspaces in a sentence."""
     workspaces, agrees = (sum(row[key] for row in rows) for key in ("seeds", "pyhf_agrees"))
     known = [d for row in rows if (d := row["pyhf_max_difference"]) is not None]
     to = f" to {max(known):.0e}" if known else ""
@@ -170,13 +170,13 @@ def _best_limit(signal: str, rows: Sequence[Row], floor: Row) -> str:
         text += f"({base['expected_limit']:#.4g}), by nominal {of_what}"
     elif best["observable"] == best["baseline"]:
         text += ", the baseline"
-    # Observables that leave systematics out have floors of their own.
+    # Observables with a subset of the systematics have floors of their own.
     own = floor.get("of_observables", {}).get(best["observable"], floor).get("expected_limit")
     return f"{text}." + (f" No observable can be below {own:#.4g}." if own is not None else "")
 
 
 def _with(rows: Sequence[Row], floors: Mapping[str, Row]) -> list[Row]:
-    """The rows, and after those of each signal its floor, where it is known."""
+    """The rows, with the floor after those of each signal, if there is one."""
     found: list[Row] = []
     for signal in dict.fromkeys(row["signal"] for row in rows):
         found += [row for row in rows if row["signal"] == signal]
@@ -187,7 +187,7 @@ def _with(rows: Sequence[Row], floors: Mapping[str, Row]) -> list[Row]:
 
 
 def _columns(rows: Sequence[Row], cells: Sequence[str]) -> list[str]:
-    """The cells of a line, without that of the gain where there is no baseline."""
+    """The cells of a row, without the gain if there is no baseline."""
     known = any(row["baseline"] for row in rows)
     return [cell for name, cell in zip(_HEAD, cells, strict=True) if known or name != "Gain"]
 
@@ -201,7 +201,7 @@ def _cells(row: Row, style: type[_Plain]) -> list[str]:
 
 
 def _verdict(row: Row, style: type[_Plain]) -> str:
-    """pyhf's CLs against hone's, and for how many seeds limits.json notes fits of pyhf."""
+    """Difference to pyhf's CLs, and the number of seeds with notes on fits of pyhf."""
     noted = row["seeds"] - row["pyhf_agrees"]
     largest = row["pyhf_max_difference"]
     text = "not compared" if largest is None else f"to {style.maths(style.number(largest, 1))}"

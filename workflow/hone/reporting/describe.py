@@ -1,4 +1,4 @@
-"""A results folder in words: what the analysis is, what each figure shows, how it is made again."""
+"""The README of a results folder: the analysis, each figure, and how to remake it."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ __all__ = ["describe", "kind_of"]
 
 
 def kind_of(figure: str | Path) -> str:
-    """What a figure shows, from the last part of its name: ``templates``, ``limits``, ``study``."""
+    """Kind of a figure, from the last part of its name: ``templates``, ``limits``, ``study``."""
     last = Path(figure).stem.rpartition("__")[2]
     return "study" if last.startswith("study_") else last
 
@@ -29,7 +29,7 @@ def describe(
         config: of the analysis, with all defaults.
         summary: the table of all observables.
         figures: paths of the pictures.
-        captions: what each kind of figure shows, as the report says it.
+        captions: of the report, by kind of figure.
         made_by: digest of the code, and versions.
     """
     name = config["analysis"]
@@ -40,7 +40,7 @@ def describe(
     lines = [
         f"# Analysis `{name}`",
         "",
-        "Made by the workflow hone, from events to limits. `report.html` has all on one page.",
+        "Made by the workflow hone, from events to limits. `report.html` shows everything.",
         "",
         *_contents(config),
         "",
@@ -52,10 +52,10 @@ def describe(
         "",
         f"- config, with all defaults: `config.yaml`, {digest(config)}; seed {config['seed']}",
         "- versions: " + ", ".join(f"{k} {v}" for k, v in made_by["versions"].items()),
-        "- JSON and ROOT files and models say how they were made under `provenance`: digests of",
-        "  settings and code, versions, command; the JSON beside a log has the same for every job",
+        "- JSON and ROOT files and models have a `provenance`: digests of settings and code,",
+        "  versions, command; the JSON beside a log has that of every job",
         "",
-        "Everything again: `snakemake --cores 2 --forceall --configfile " + place + "`, one file:",
+        "Remake everything: `snakemake --cores 2 --forceall --configfile " + place + "`; one file:",
         "",
         "```console",
         f"$ snakemake --cores 2 --force <file> --configfile {place}",

@@ -14,7 +14,7 @@ _OBJECTIVES = {
     "generalised_variance": "the generalised variance",
     "bce": "cross-entropy", "bce_augmented": "cross-entropy with varied samples",
 }  # fmt: skip
-# Snakemake renders the page with Jinja: it alone knows the categories, and makes links of them.
+# Snakemake renders the page with Jinja, with the categories, to which it links.
 _CATEGORIES = """\
 **What is where:** {% for name in categories | map(attribute="name") | sort %}`{{ name }}`_{{ ", " if not loop.last else "." }}{% endfor %}
  In a list, the eye opens a figure or saves a table, the i shows its caption.
@@ -34,24 +34,24 @@ def first_page(config: Mapping[str, Any], headline: str, table: str, made: str) 
         *map(rst, headline.split("\n\n")),
         table,
         "Medians over seeds on nominal Asimov data; CLs are at mu = 1. Lower is better; the floor "
-        "is what no observable can beat, where it is known." + _about_gains(config),
+        "is a lower bound for all observables, if it is known." + _about_gains(config),
         _samples(config),
     ]
     if config["regions"]:
         regions = ", ".join(rst(region["name"]) for region in config["regions"])
-        paragraphs.append(f"Regions, fitted together: {regions}.")
+        paragraphs.append(f"Regions, fitted simultaneously: {regions}.")
     staterror = config["workspace"]["staterror"]
     also = ", and the statistical error of the simulation" if staterror else ""
     systematics = [
         f"*{rst(s['name'])}* (``{s['type']}``) of {', '.join(map(rst, affected(s)))}"
         for s in config["systematics"]
     ]
-    paragraphs += [f"Systematic uncertainties{also}:", _list(systematics or ["none with a name"])]
+    paragraphs += [f"Systematic uncertainties{also}:", _list(systematics or ["none"])]
     free = [
         f"*{rst(n['name'])}* of {', '.join(map(rst, affected(n)))}" for n in config["normfactors"]
     ]
     if free:
-        paragraphs.append(f"Free normalisations, which the fit measures: {', '.join(free)}.")
+        paragraphs.append(f"Free normalisations, determined in the fit: {', '.join(free)}.")
     observables = [f"*{rst(o['name'])}* ({_kind(o)})" for o in config["observables"]]
     paragraphs += ["Observables:", _list(observables), _CATEGORIES, "**How it was made**", made]
     return "\n\n".join(paragraphs) + "\n"
@@ -71,17 +71,17 @@ def _samples(config: Mapping[str, Any]) -> str:
     text = f"**The analysis** ``{config['analysis']}`` looks for {', '.join(found['signal'])} over "
     text += ", ".join(found["background"])
     for name in found["data"]:
-        unseen = "" if config["observation"]["unblind"] else ", not looked at yet"
+        unseen = "" if config["observation"]["unblind"] else ", still blind"
         text += f" with the data {name}{unseen}"
     level = 100 * (1 - config["limits"]["level"])
     features = ", ".join(map(rst, config["features"]))
-    return f"{text} at a confidence level of {level:g} per cent. Observables see {features}."
+    return f"{text} at a confidence level of {level:g} per cent. The features are {features}."
 
 
 def _about_gains(config: Mapping[str, Any]) -> str:
     if not any(o.get("objective") == "bce" for o in config["observables"]):
         return ""
-    return " A gain is against the observable trained on cross-entropy, with its standard error."
+    return " Gains are over the observable trained on cross-entropy, with standard errors."
 
 
 def _kind(observable: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What the first page of the report shows beside words: the results, and how they were made."""
+"""Tables of the first page of the report: results, run times, versions."""
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ def results_table(table: Sequence[Mapping[str, Any]], floors: Mapping[str, Any])
 
     Args:
         table: of :func:`hone.results.gains.compared`.
-        floors: by signal, what no observable can beat.
+        floors: by signal.
     """
     rows = []
     for signal in dict.fromkeys(row["signal"] for row in table):
@@ -55,7 +55,7 @@ def how_it_was_made(times: Sequence[RuleTime]) -> str:
         [time.rule, str(time.jobs), f"{time.seconds:.1f}", f"{time.longest:.1f}"] for time in times
     ]
     lines = [
-        f"{jobs} jobs, {seconds:.0f} seconds of their wall time added up.",
+        f"{jobs} jobs, with a total wall time of {seconds:.0f} seconds.",
         "",
         _table(["rule", "jobs", "seconds", "longest job"], rows),
         "Versions: " + ", ".join(f"{name} {rst(number)}" for name, number in _versions()) + ".",

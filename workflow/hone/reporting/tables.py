@@ -1,4 +1,4 @@
-"""The comparison of observables as a table, and its summary for the screen."""
+"""Rows of ``comparison.csv``, and the summary for the screen."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -17,7 +17,7 @@ _MERITS = {"expected_cls": ".3g", "expected_limit": ".4f", "expected_p0": ".3g",
 
 
 def flatten(limits: Mapping[str, Any]) -> dict[str, Any]:
-    """One row of ``comparison.csv``: lists get an index, the check the prefix ``pyhf_``."""
+    """A row of ``comparison.csv``: lists get an index, pyhf's check the prefix ``pyhf_``."""
     row: dict[str, Any] = {}
     for key, value in limits.items():
         if key in ("scan", "provenance", "reasons", "notes"):
@@ -35,7 +35,7 @@ def flatten(limits: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def summary(analysis: str, rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
-    """The table on screen: medians over seeds for each signal and observable."""
+    """The summary on screen: medians over seeds for each signal and observable."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["signal"], row["observable"]), []).append(row)
@@ -89,7 +89,7 @@ report   results/{analysis}/report.html
 
 def _medians(signal: str, name: str, rows: Sequence[Row]) -> list[Any]:
     limits = [row["expected_limits_2"] for row in rows if row["expected_limits_2"] is not None]
-    # hone's: pyhf's are the same to the digits shown, or the notes say which fit of it failed.
+    # hone's; pyhf's are the same to the digits shown, or there are notes on its fits.
     cls = [row["expected_cls_2"] for row in rows if row["expected_cls_2"] is not None]
     found = pyhfs_verdict(rows)
     largest, noted = found["pyhf_max_difference"], len(rows) - found["pyhf_agrees"]
@@ -103,7 +103,7 @@ def _medians(signal: str, name: str, rows: Sequence[Row]) -> list[Any]:
 
 
 def _floors(signal: str, floor: Row) -> list[list[Any]]:
-    """What no observable can beat, with all systematics and with subsets of them."""
+    """Floors with all systematics, and with subsets of them."""
     own = {f"(of {name})": values for name, values in floor.get("of_observables", {}).items()}
     rows = []
     for name, values in {"(floor)": floor, **own}.items():

@@ -1,4 +1,4 @@
-"""A training as a picture that moves: observable, histogram, likelihood and CLs."""
+"""Animation of a training: observable, histogram, likelihood and CLs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,17 +20,17 @@ Update = Callable[[Frame], None]
 
 
 class Animation(NamedTuple):
-    """A figure that shows one frame at a time."""
+    """A figure and its frames."""
 
     figure: Figure
     draw: Callable[[int], None]
-    """Makes the figure show a frame, by its number."""
+    """Show the frame with this number."""
     frames: int
 
 
 def animate_training(film: Film, rows: Sequence[Mapping[str, Any]], observable: str) -> Animation:
     """The observable over the plane of two features (or its distributions), its bins, the profile
-    likelihood and the expected CLs, through the training.
+    likelihood and the expected CLs, during training.
 
     Args:
         film: of :func:`hone.training.film.make_film`.
@@ -51,7 +51,7 @@ def animate_training(film: Film, rows: Sequence[Mapping[str, Any]], observable: 
             _likelihood(panels[2], film),
             _cls(panels[3], rows),
         ]
-    # Once for all frames: it takes longer than all the rest.
+    # The layout once for all frames: it takes longest.
     figure.canvas.draw()
     figure.set_layout_engine("none")
 

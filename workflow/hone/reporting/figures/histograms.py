@@ -38,8 +38,8 @@ def draw_templates(
 ) -> Figure:
     """Stacked backgrounds and signal with uncertainty bands, the observation, and its ratio.
 
-    Bins are drawn equally wide and labelled with their edges: edges found by training can lie so
-    close together that nothing could be seen otherwise.
+    Bins are drawn with equal widths and labelled with their edges, since trained edges may be very
+    close to each other.
 
     Args:
         model: ``samples`` and ``systematics`` of the hypothesis.
@@ -48,10 +48,10 @@ def draw_templates(
         observed: counts per bin (B,).
         edges: bin edges of each region.
         observable: name for the title.
-        blind: the observation is what is expected, and not drawn.
+        blind: the observation is the expectation, and not drawn.
 
     Raises:
-        InputError: a yield is negative or not finite, which no stack can show.
+        InputError: a yield is negative or not finite.
     """
     backgrounds = [s["name"] for s in model["samples"] if s["process"] == "background"]
     for name in (*backgrounds, signal):
@@ -69,7 +69,7 @@ def draw_templates(
     band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
     if not blind:
         draw_observed(main, places, observed)
-    # Limits first: an axis without a positive yield could not be made logarithmic.
+    # Limits first: without a positive yield the axis could not be logarithmic.
     top = 30 * max(np.max(np.sum(list(stack.values()), axis=0)), np.max(observed), 1)
     main.set_ylim(0.3 * _smallest(list(stack.values())), top)
     main.set_yscale("log")
@@ -88,7 +88,7 @@ def draw_templates(
         )  # fmt: skip
     ratio.axhline(1, color="black", linewidth=0.8)
     if blind:
-        # Nothing is far from one but the bands themselves.
+        # Only the bands are drawn.
         span = min(1.3 * np.nanmax([0.1, *(up / safe), *(down / safe), *(mc_error / safe)]), 5)
         ratio.set(ylim=(max(1 - span, 0), 1 + span), ylabel="relative error")
     else:
@@ -106,8 +106,8 @@ def draw_soft_hard(
 ) -> Figure:
     """Soft against hard histogram of every template, and their ratio.
 
-    Soft yields far below the smallest hard one are beyond the axis. With a negative yield, of
-    events with negative weights, the axis is linear around zero.
+    Soft yields far below the smallest hard one are outside of the axis. With negative yields, the
+    axis is linear around zero.
 
     Raises:
         InputError: a yield is not finite.
@@ -148,7 +148,7 @@ def draw_soft_hard(
 
 
 def _smallest(several: Sequence[Any]) -> float:
-    """Where a logarithmic axis begins: at the smallest yield, if it is below one and not minute."""
+    """Lower end of a logarithmic axis: the smallest positive yield, between 1e-6 and 1."""
     return max(min([1.0, *(v for values in several for v in np.asarray(values) if v > 0)]), 1e-6)
 
 
@@ -182,7 +182,7 @@ def _systematic_band(
             else:
                 sided = [x - nominal for x in sides(histograms, name, systematic["name"])]
             acting = np.isin(regions, systematic.get("regions", regions))
-            # Samples and entries of one parameter move together.
+            # Samples and entries with a common parameter move coherently.
             before = shifts.get(systematic["name"], np.zeros((2, len(nominal))))
             shifts[systematic["name"]] = before + np.where(acting, sided, 0.0)
     below = above = np.zeros(len(regions))
@@ -196,7 +196,7 @@ def band(
     axes: Any, places: np.ndarray, low: np.ndarray, high: np.ndarray, label: str = "", **style: Any
 ) -> None:
     """Fill between two values per bin (B,); ``places`` are the bins' edges (B + 1,)."""
-    # Bins without a value (no background to divide by) stay empty, and their neighbours whole.
+    # Bins without a value (no background in the ratio) stay empty.
     for k in np.flatnonzero(np.isfinite(low) & np.isfinite(high)):
         axes.fill_between(
             places[k : k + 2],
@@ -212,16 +212,16 @@ def band(
 
 
 def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: int = 12) -> None:
-    """Edges below the bins, as many as fit; lines between regions, their names above.
+    """Labels of as many edges as fit; lines between regions, with their names above.
 
-    The axis is as wide as ``most`` edges of five characters each, with one between them.
+    ``most`` labels of five characters fit on the axis.
     """
     total = sum(len(e) - 1 for e in edges.values())
     labels: list[tuple[int, int, str]] = []
     start = 0
     for name, of_region in edges.items():
         stop = start + len(of_region) - 1
-        # The last edge of a region is in the place of the next one's first.
+        # The last edge of a region coincides with the first of the next.
         shown = of_region if stop == total else of_region[:-1]
         labels += [(start + k, k, f"{edge:.3g}") for k, edge in enumerate(shown)]
         if len(edges) > 1:

@@ -1,4 +1,4 @@
-"""The features with what the observable makes of them: one, a plane, or planes of pairs."""
+"""The observable as a function of its features: of one, of two, or of pairs of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ __all__ = ["draw_plane"]
 _MARKERS = "o^vsDP"
 _MOST_FEATURES = 4
 _MOST_VARIED = 4
-"""Varied samples whose events are shown."""
+"""Most varied samples that are shown."""
 
 Score = Callable[[np.ndarray], np.ndarray]
 
@@ -32,17 +32,17 @@ def draw_plane(
 ) -> Figure:
     """Contours of the score, the bin edges as lines, and some events of each template.
 
-    Of more than two features, all pairs of the four most important ones are drawn, the others
-    being at their median over the events; of a single one the score against it.
+    With more than two features, all pairs of the four most important ones are drawn, with the
+    others at their median over the events; with one feature, the score against it.
 
     Args:
-        score: observable of events (n, F); NaN for those that are cut away.
+        score: observable of events (n, F); NaN for those that fail a cut.
         edges: bin edges (B + 1,).
         events: a few events of each template (n, F).
         features: names of the columns of events.
         observable: name for the title.
-        important: features, the most important first; in their order if not given.
-        signal: name of the sample with the signal's colour; the first if not given.
+        important: features, the most important first; in the given order if empty.
+        signal: name of the sample in the colour of signals; the first if empty.
     """
     edges = np.asarray(edges, dtype=float)
     signal = signal or next(name for name in events if "__" not in name)
@@ -88,7 +88,7 @@ def draw_plane(
 
 
 def _shown(events: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Events of all samples, and of the first few varied ones."""
+    """Events of all samples, and of the first few variations."""
     varied = [name for name in events if "__" in name][:_MOST_VARIED]
     return {n: np.asarray(x) for n, x in events.items() if "__" not in n or n in varied}
 
@@ -102,7 +102,7 @@ def _contours(
     low: np.ndarray,
     high: np.ndarray,
 ) -> tuple[Any, bool]:
-    """Draw the score over two features; the filled contours, and whether events are cut away."""
+    """Draw the score against two features; the filled contours, and whether there are cuts."""
     x, y = (np.linspace(low[k], high[k], 200) for k in pair)
     grid = np.repeat(centre[None], len(x) * len(y), axis=0)
     grid[:, pair] = np.stack([a.ravel() for a in np.meshgrid(x, y)], axis=1)
@@ -170,7 +170,7 @@ def _line(
     observable: str,
     signal: str,
 ) -> Figure:
-    """The score against the only feature, above where the events of each sample are."""
+    """The score against the only feature, above the events of each sample."""
     everything = np.concatenate(list(events.values()))[:, 0]
     low, high = np.quantile(everything, [0.002, 0.998])
     low, high = (low, high) if high > low else (low - 0.5, high + 0.5)

@@ -1,4 +1,4 @@
-"""Figures of merit against a setting that observables differ in."""
+"""Figures of merit against a setting of the observables."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ def draw_study(
     observables: Sequence[Mapping[str, Any]],
     floor: Mapping[str, Any],
 ) -> Figure:
-    """Expected CLs of every seed against a setting, lines through the medians.
+    """Expected CLs of every seed against a setting, with lines through the medians.
 
     Args:
         rows: of ``comparison.csv``, of one signal.
@@ -31,7 +31,7 @@ def draw_study(
     lines: dict[str, list[tuple[float, list[float]]]] = {}
     for observable in observables:
         label = ", ".join(mathtext(str(observable.get(key, ""))) for key in study["lines"])
-        # matplotlib leaves labels that begin so out of legends
+        # matplotlib omits labels with a leading underscore from legends
         label = f" {label}" if label.startswith("_") else label
         values = [
             row["without_staterror_expected_cls"]
