@@ -1,1 +1,1 @@
-"""HistFactory likelihoods in JAX, and inference with them; knows nothing of the rest of hone."""
+"""HistFactory likelihoods in JAX, and inference with them; independent of the rest of hone."""

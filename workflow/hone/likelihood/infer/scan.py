@@ -1,6 +1,6 @@
-"""Fits at many values of some parameters, and the likelihood around given parameters.
+"""Scans: fits at many values of some parameters, and the likelihood at given parameters.
 
-All fits of a scan go through one compiled program, whatever is fixed and whatever the data.
+All fits of a scan use one compiled program, whatever is fixed and whatever the data.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from hone.likelihood.infer.mle import FitSetup, starts_of
 __all__ = ["Local", "Scan", "around", "scan"]
 
 _BATCH = 128
-"""Fits side by side: always so many, so that one program serves all."""
+"""Fits in parallel; always this number, for a single compiled program."""
 _POINTS = 64
 
 
@@ -58,9 +58,9 @@ def scan(
         model: the model.
         data: bins and auxiliary data (D,).
         setup: start, bounds and freedom of the parameters.
-        fixed: indices of K parameters; none for the one fit without conditions.
+        fixed: indices of K parameters; none for a single unconditional fit.
         values: of these parameters (N, K), inside their bounds.
-        near: parameters (P,) to begin at as well, beside the suggested ones and those a sigma away.
+        near: additional start (P,), besides those of :meth:`.mle.FitSetup.starts`.
     """
     at = np.asarray(values, dtype=float) if len(fixed) else np.empty((1, 0))
     starts = np.asarray(starts_of(model, setup))

@@ -1,4 +1,4 @@
-"""Distributions of the test statistic from toys: pseudo-data sampled from the model, and fitted."""
+"""Test statistics of toys: pseudo-data drawn from the model, and fitted."""
 
 from typing import Any, NamedTuple
 
@@ -17,9 +17,9 @@ from hone.likelihood.infer.mle import FitSetup, require_poi, starts_of
 __all__ = ["SAME", "fit_toys", "sample_toys", "toy_statistics"]
 
 _BATCH = 256
-"""Toys fitted side by side: enough to keep the processor busy, few enough for its cache."""
+"""Toys fitted in parallel: enough to keep the processor busy, few enough for its cache."""
 SAME = 1e-7
-"""Difference of test statistics that is rounding: a fit is known to about 1e-10 in -ln L."""
+"""Difference of test statistics that counts as rounding: -ln L is accurate to about 1e-10."""
 _ABOVE = 1e-9
 """Relative difference of -ln L above which the free fit has missed the minimum."""
 
@@ -30,7 +30,7 @@ def sample_toys(model: Model, pars: Any, ntoys: int, rng: np.random.Generator) -
     Args:
         model: the model.
         pars: parameters that are true in the toys (P,).
-        ntoys: how many.
+        ntoys: number of toys.
         rng: source of randomness.
 
     Raises:
@@ -47,7 +47,7 @@ def sample_toys(model: Model, pars: Any, ntoys: int, rng: np.random.Generator) -
     counted = np.concatenate([np.full(bins, True), layout.aux_poisson])
     toys = np.empty((ntoys, expected.size))
     sigma = np.asarray(_widths(model))
-    # Normals first: they take as many random numbers whatever the rates are.
+    # Normals first: their number of random numbers does not depend on the rates.
     toys[:, ~counted] = rng.normal(expected[~counted], sigma, (ntoys, sigma.size))
     toys[:, counted] = rng.poisson(expected[counted], (ntoys, counted.sum()))
     return toys
@@ -63,9 +63,9 @@ def toy_statistics(
 ) -> np.ndarray:
     """Test statistic of each toy at POI ``mu``, float64 (ntoys,); NaN where a fit failed.
 
-    Fits begin at the parameters that are true in the toys; where one fails, or the free fit ends
-    above the fixed one, at the suggested parameters and those a sigma away as well, and the free
-    fit where the fixed one ended. A toy whose free fit is still above the fixed one has failed.
+    Fits start at the true parameters of the toys; if one fails, or the free fit ends above the
+    fixed one, also at the starts of :meth:`.mle.FitSetup.starts`, and the free fit where the fixed
+    one ended. A toy whose free fit is still above the fixed one has failed.
 
     Args:
         model: the model.
@@ -110,7 +110,7 @@ class _Fits(NamedTuple):
         )
 
     def with_lower(self, where: np.ndarray, others: "_Fits") -> "_Fits":
-        """With other fits of the toys ``where``, as far as they are lower."""
+        """With other fits of the toys ``where``, if they are lower."""
         value, mu_hat, fixed = (x.copy() for x in self)
         better = others.value < value[where]
         value[where] = np.minimum(value[where], others.value)
@@ -140,7 +140,7 @@ def fit_toys(
     start: Float[Array, "N P"],
     mu: Array,
 ) -> tuple[Float[Array, "N 2"], Float[Array, " N"], Float[Array, "N P"]]:
-    """-ln L of the free fit and of the one at ``mu``, the free fit's POI, the fixed fit's end."""
+    """-ln L of the free fit and of that at ``mu``, POI of the former, parameters of the latter."""
     poi, count = require_poi(model), len(toys)
     both = [setup, setup.fixing(poi, mu)]
     found = descend(
