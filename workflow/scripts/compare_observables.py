@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from hone.reporting.comparison_table import headline, latex, markdown
-from hone.reporting.report import results_table
+from hone.reporting.comparison_table import headline, latex, markdown, rst
 from hone.reporting.tables import flatten, summary
 from hone.results.gains import compared
 from hone.running.files import place_of, read_json, write_csv, write_text
@@ -22,7 +21,7 @@ with job(snakemake):
         (snakemake.output.markdown, markdown(table, floors)),
         (snakemake.output.latex, latex(table, floors)),
         (snakemake.output.headline, headline(table, floors)),
-        (snakemake.output.first_page, results_table(table, floors)),
-        (snakemake.output.summary, summary(snakemake.params.analysis, rows, floors)),
+        (snakemake.output.first_page, rst(table, floors)),
+        (snakemake.output.summary, summary(snakemake.params.analysis, rows, table, floors)),
     ):
         write_text(path, text)

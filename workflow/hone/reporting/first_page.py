@@ -27,7 +27,7 @@ def first_page(config: Mapping[str, Any], headline: str, table: str, made: str) 
     Args:
         config: of the analysis, with all defaults.
         headline: the result in plain sentences.
-        table: of :func:`hone.reporting.report.results_table`.
+        table: of :func:`hone.reporting.comparison_table.rst`.
         made: of :func:`hone.reporting.report.how_it_was_made`.
     """
     paragraphs = [
