@@ -1,4 +1,4 @@
-"""A killed training goes on from its checkpoint, or says why it does not."""
+"""A killed training resumes from its checkpoint, or says why it does not."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Runs that are killed, starved or refused: the next plain run goes on to the same numbers.
+"""Runs that are killed, starved or refused: the next plain run resumes and gives the same numbers.
 
 With ``HYPOTHESIS_PROFILE=nightly`` twenty kills, two in each rule; three otherwise.
 """

@@ -1,4 +1,4 @@
-"""Tabulate the inputs, and stop everything if they cannot be used."""
+"""Tabulate the inputs, and fail if they cannot be used."""
 
 from pathlib import Path
 

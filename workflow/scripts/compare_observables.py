@@ -1,4 +1,4 @@
-"""One table of all signals, observables and seeds, and its summary."""
+"""Tabulate all signals, observables and seeds, and summarise them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What no observable can beat, from the known densities."""
+"""Compute the floor from the known densities."""
 
 from hone.errors import FitError
 from hone.results.floor import classifier_cls, figures_of_merit, fine_histograms
@@ -11,7 +11,7 @@ with job(snakemake) as provenance:
     config, level = snakemake.params.config, snakemake.params.config["limits"]["level"]
 
     def floor_with(systematics):
-        """Figures of merit with these systematics, or why there are none."""
+        """Figures of merit with these systematics, or the reason why there are none."""
         chosen = {**config, "systematics": systematics}
         samples = processes(chosen, snakemake.wildcards.signal)
         try:
@@ -27,7 +27,7 @@ with job(snakemake) as provenance:
             log.warning("no floor: %s", error)
             return {"expected_cls": None, "reason": str(error)}
 
-    # Observables with systematics of their own have floors of their own.
+    # Observables with a subset of the systematics have floors of their own.
     own = {}
     for name, chosen in snakemake.params.subsets.items():
         known = next((n for n in own if snakemake.params.subsets[n] == chosen), None)

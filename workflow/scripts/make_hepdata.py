@@ -1,4 +1,4 @@
-"""Make a submission to HEPData of the selected seeds, as it is uploaded."""
+"""Make a HEPData submission of the selected seeds, ready for upload."""
 
 import tempfile
 from pathlib import Path
@@ -19,7 +19,7 @@ with job(snakemake):
     inputs, params = snakemake.input, snakemake.params
     workspaces, limits = selected_results(inputs.selected, inputs.workspaces, inputs.limits)
     histograms = selected_files(inputs.selected, inputs.histograms)
-    # What regions count that are not in the observable.
+    # The binned variables of regions without the observable.
     axes = {
         region["name"]: region.get("variable") or "Count"
         for region in params.regions
@@ -49,7 +49,7 @@ with job(snakemake):
         Path(inputs.likelihoods),
         [Path(figure) for figure in inputs.figures],
     )
-    # No output: HEPData refuses files that it does not know, as Snakemake's timestamp of a folder.
+    # Not an output folder: HEPData refuses unknown files, e.g. Snakemake's timestamp.
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "hepdata")
         write_submission(submission, folder, figures)

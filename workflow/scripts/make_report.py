@@ -1,4 +1,4 @@
-"""Let Snakemake write its report of everything that is already there."""
+"""Let Snakemake write its report of all existing results."""
 
 import subprocess
 import sys

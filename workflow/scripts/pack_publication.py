@@ -1,4 +1,4 @@
-"""Put all that is published into one archive with a manifest."""
+"""Put everything that is published into one archive with a manifest."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ with job(snakemake) as provenance:
     for of_seeds in (inputs.models, inputs.systematics):
         paths += selected_files(inputs.selected, of_seeds).values()
     likelihoods = [*map(Path, inputs.patchsets), *workspaces.values()]
-    # Paths as in the results; what was made for the publication stands above them.
+    # Paths as in the results; files of publication/ at the top.
     content = {
         str(path.relative_to(results)).removeprefix("publication/"): path
         for path in (*paths, *likelihoods)

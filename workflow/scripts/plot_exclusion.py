@@ -1,4 +1,4 @@
-"""Draw what is excluded in the plane of two parameters of the hypotheses."""
+"""Draw exclusion contours in the plane of two parameters of the hypotheses."""
 
 from hone.reporting.figures import save
 from hone.reporting.figures.exclusion import draw_exclusion

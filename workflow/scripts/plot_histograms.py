@@ -1,4 +1,4 @@
-"""Draw the histograms of the fit, soft against hard ones, and what each systematic does."""
+"""Draw the histograms of the fit, soft against hard ones, and the effects of systematics."""
 
 from hone.analysis.regions import channel_sizes
 from hone.reporting.figures import save
@@ -24,7 +24,7 @@ with job(snakemake):
     save(templates, [outputs.templates_png, outputs.templates_pdf])
     soft_hard = draw_soft_hard(soft, hard, edges, name)
     save(soft_hard, [outputs.soft_hard_png, outputs.soft_hard_pdf])
-    # As the workspace has them.
+    # As in the workspace.
     filled = soft if params.histograms == "soft" else hard
     samples = processes(params.model, wildcards.signal)
     channels = channel_sizes(edges, params.model["regions"])

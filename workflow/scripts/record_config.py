@@ -1,4 +1,4 @@
-"""Write down the configuration with all defaults filled in."""
+"""Record the configuration with all defaults."""
 
 import yaml
 

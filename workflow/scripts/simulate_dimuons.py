@@ -1,4 +1,4 @@
-"""Collide protons, measure the muons, and write them as an ntuple."""
+"""Simulate dimuon events, and write them as an ntuple."""
 
 from hone.events.dimuons import detect, simulate
 from hone.events.generate import seed_of
@@ -7,7 +7,7 @@ from hone.running.script import job
 
 with job(snakemake) as provenance:
     params = snakemake.params
-    # Variations are the same collisions, seen differently.
+    # Variations have the same generated events, with another detector response.
     collisions = seed_of(params.seed, "dimuons", params.sample) % 900_000_000 + 1
     momenta = simulate(params.dimuons, collisions)
     events = detect(momenta, collisions, **params.variation)

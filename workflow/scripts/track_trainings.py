@@ -1,4 +1,4 @@
-"""Write every training as a run of MLflow."""
+"""Record every training as a run of MLflow."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Train an observable, with one seed or with several side by side."""
+"""Train an observable with one or several seeds."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ with job(snakemake) as provenance:
         load_set(params.events, events_set, params.features, surveys, params.sizes)
         for events_set in ("training", "validation")
     )
-    # Beside the outputs, not one of them: Snakemake removes the outputs of a job that failed.
+    # Not an output: Snakemake removes the outputs of failed jobs.
     checkpoint = Checkpoint(
         models[0].with_name("checkpoint.safetensors"),
         {

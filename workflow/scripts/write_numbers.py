@@ -1,4 +1,4 @@
-"""Write the numbers of the selected seeds as macros of LaTeX."""
+"""Write the numbers of the selected seeds as LaTeX macros."""
 
 from hone.reporting.publication.latex import number_macros
 from hone.reporting.publication.selected import selected_results

@@ -1,4 +1,4 @@
-"""Write all hypotheses of an observable as patches on one background-only workspace."""
+"""Write all hypotheses of an observable as a patchset on one background-only workspace."""
 
 from hone.reporting.publication.selected import selected_results
 from hone.running.files import read_json, write_json
