@@ -66,8 +66,7 @@ def read_events(
         raise
     except Exception as error:  # uproot raises many kinds for a damaged file
         raise InputError(
-            f"{path}: cannot be read as ROOT events ({reason(error)}); "
-            "delete it to have it made again"
+            f"{path}: cannot be read as ROOT events ({reason(error)}); delete it to remake it"
         ) from error
     for name, values in columns.items():
         if not np.isfinite(values).all():

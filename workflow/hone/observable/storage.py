@@ -72,7 +72,7 @@ def load_observable(path: str | Path) -> tuple[Observable, dict[str, Any]]:
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: not a trained observable ({type(error).__name__}: {error}); "
-            "delete it to have it trained again"
+            "delete it to train it again"
         ) from error
 
 

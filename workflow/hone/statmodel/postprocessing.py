@@ -38,7 +38,7 @@ def postprocess(
 
     Args:
         samples: the processes of the hypothesis.
-        histograms: by template name, the bins of all channels side by side (B,).
+        histograms: by template name, bins of all channels concatenated (B,).
         channels: number of bins of each.
         smoothed: names of systematics to be smoothed.
         threshold: systematics with smaller effects are pruned; 0 prunes nothing.
@@ -65,7 +65,7 @@ def smooth(
 
     Args:
         samples: the processes of the hypothesis.
-        histograms: by template name, the bins of all channels side by side (B,).
+        histograms: by template name, bins of all channels concatenated (B,).
         systematics: names of those to be smoothed.
         channels: number of bins of each.
 

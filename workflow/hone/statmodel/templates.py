@@ -50,7 +50,7 @@ def write_histograms(
 
     Args:
         path: of the file.
-        groups: histograms by group and template, the bins of all regions side by side (B,).
+        groups: histograms by group and template, bins of all regions concatenated (B,).
         edges: of each region. A single region is written as ``<group>/<template>``, several as
             ``<group>/<region>/<template>``.
         provenance: how they were made.
@@ -76,7 +76,7 @@ def read_histograms(
     """Read the histograms of a group.
 
     Returns:
-        Histograms by template name, the bins of all regions side by side (B,), and the edges of
+        Histograms by template name, bins of all regions concatenated (B,), and the edges of
         each region; a single region has no name.
 
     Raises:
@@ -98,7 +98,7 @@ def read_histograms(
     except Exception as error:  # uproot raises many kinds for a damaged file
         raise InputError(
             f"{path}: the histograms {group!r} cannot be read ({reason(error)}); "
-            "delete the file to have it made again"
+            "delete the file to remake it"
         ) from error
     return {
         name: Histogram(*(np.concatenate([p[k] for p in several]) for k in (0, 1)))

@@ -71,7 +71,7 @@ def build_workspace(
     Args:
         samples: the processes of the hypothesis.
         histograms: by template name, ``<sample>`` and ``<sample>__<systematic>_up`` / ``_down``,
-            the bins of all channels side by side (B,).
+            bins of all channels concatenated (B,).
         observed: counts per bin (B,).
         staterror: whether the histograms' errors become a staterror.
         channels: number of bins of each, sorted by name; one channel if not given.
@@ -114,7 +114,7 @@ def build_workspace(
 
 
 def places(channels: Mapping[str, int]) -> dict[str, slice]:
-    """Slice of each channel in the bins of all channels side by side."""
+    """Slice of each channel in the concatenated bins of all channels."""
     ends = dict(zip(channels, np.cumsum(list(channels.values())).tolist(), strict=True))
     return {name: slice(ends[name] - bins, ends[name]) for name, bins in channels.items()}
 

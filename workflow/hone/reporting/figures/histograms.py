@@ -44,7 +44,7 @@ def draw_templates(
     Args:
         model: ``samples`` and ``systematics`` of the hypothesis.
         signal: name of the signal.
-        histograms: by template name, the bins of all regions side by side.
+        histograms: by template name, bins of all regions concatenated.
         observed: counts per bin (B,).
         edges: bin edges of each region.
         observable: name for the title.

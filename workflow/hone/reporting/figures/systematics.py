@@ -49,7 +49,7 @@ def variations(
 
     Args:
         samples: of the hypothesis, with all systematics, including pruned ones.
-        filled: histograms by template name, the bins of all channels side by side (B,).
+        filled: histograms by template name, bins of all channels concatenated (B,).
         fitted: the same after the smoothing.
         effects: from :func:`hone.statmodel.postprocessing.postprocess`.
         channels: number of bins of each.
@@ -94,7 +94,7 @@ def draw_systematics(
 
     Args:
         shown: from :func:`variations`; if empty, the MC errors of the samples are drawn.
-        nominal: histogram of each sample, the bins of all regions side by side (B,).
+        nominal: histogram of each sample, bins of all regions concatenated (B,).
         edges: bin edges of each region.
         observable: name for the title.
     """

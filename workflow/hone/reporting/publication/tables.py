@@ -38,7 +38,7 @@ class Result:
     """Content of ``limits.json``."""
     workspace: Mapping[str, Any]
     templates: Mapping[str, Histogram]
-    """By sample, the bins of all channels side by side."""
+    """By sample, bins of all channels concatenated."""
     edges: Mapping[str, np.ndarray]
     """Of each channel; a single channel has no name."""
     axes: Mapping[str, str]
