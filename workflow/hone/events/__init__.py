@@ -2,7 +2,7 @@
 
 from hone.events.distributions import cell_probabilities, draw
 from hone.events.generate import generate, pseudo_data
-from hone.events.rootfiles import TREE, WEIGHT, read_events, write_events
+from hone.events.rootfiles import TREE, WEIGHT, write_events
 
 __all__ = [
     "TREE",
@@ -11,6 +11,5 @@ __all__ = [
     "draw",
     "generate",
     "pseudo_data",
-    "read_events",
     "write_events",
 ]
