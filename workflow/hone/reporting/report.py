@@ -1,20 +1,15 @@
 """Tables of the first page of the report: results, run times, versions."""
 
-import platform
-from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
 
 from tabulate import DataRow, Line, TableFormat, tabulate
 
 from hone.reporting.markup import rst
+from hone.running.provenance import versions
 from hone.running.run_times import RuleTime
 
 __all__ = ["how_it_was_made", "list_table"]
 
-_PACKAGES = (
-    "snakemake", "jax", "jaxlib", "equinox", "optax", "pyhf", "cabinetry", "hist", "uproot",
-    "mplhep", "matplotlib", "numpy", "scipy",
-)  # fmt: skip
 _CELLS = DataRow("   * - ", "\n     - ", "")
 _LIST_TABLE = TableFormat(
     Line(".. list-table::\n   :header-rows: 1", "", "", ""), None, None, None,
@@ -24,6 +19,7 @@ _LIST_TABLE = TableFormat(
 
 def how_it_was_made(times: Sequence[RuleTime]) -> str:
     """Versions and run times in reStructuredText."""
+    found = versions("snakemake", "matplotlib", "mplhep")
     jobs, seconds = sum(time.jobs for time in times), sum(time.seconds for time in times)
     rows = [
         {
@@ -38,7 +34,7 @@ def how_it_was_made(times: Sequence[RuleTime]) -> str:
         f"{jobs} jobs, with a total wall time of {seconds:.0f} seconds.",
         "",
         list_table(rows),
-        "Versions: " + ", ".join(f"{name} {rst(number)}" for name, number in _versions()) + ".",
+        "Versions: " + ", ".join(f"{name} {rst(number)}" for name, number in found.items()) + ".",
     ]
     return "\n".join(lines) + "\n"
 
@@ -47,12 +43,3 @@ def list_table(rows: Sequence[Mapping[str, str]]) -> str:
     """A table in reStructuredText, whatever the cells (by column) hold."""
     cells = [{rst(name): rst(cell) for name, cell in row.items()} for row in rows]
     return tabulate(cells, "keys", tablefmt=_LIST_TABLE, disable_numparse=True) + "\n\n"
-
-
-def _versions() -> Iterator[tuple[str, str]]:
-    yield "Python", platform.python_version()
-    for package in _PACKAGES:
-        try:
-            yield package, version(package)
-        except PackageNotFoundError:
-            continue
