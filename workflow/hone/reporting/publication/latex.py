@@ -49,7 +49,7 @@ def number_macros(
     ]
     if observed is None:
         lines += [
-            "% The analysis is blind: there are no observed and no Postfit numbers.",
+            "% No observed and no Postfit numbers: the analysis is blind.",
         ]
     elif observed != "data":
         lines += [f"% Observed numbers are of {observed}: simulated events, not data."]
