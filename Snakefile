@@ -1,12 +1,12 @@
-"""Reads and checks the configuration, includes the rules, names the final targets."""
+"""Read and check the configuration, include the rules, name the final targets."""
 
 from snakemake.utils import min_version
 
 min_version("9.20")
 
 
-# A config file describes a whole analysis. Snakemake would merge another one into the default,
-# and settings of the default would survive in it.
+# A config file describes a whole analysis. Snakemake would merge it into a default config file,
+# whose settings would survive.
 if not workflow.overwrite_configfiles:
 
     configfile: "config/config.yaml"

@@ -22,6 +22,7 @@ import matplotlib as mpl
 mpl.use("agg")
 import matplotlib.pyplot as plt
 from clock import seconds
+from tabulate import tabulate
 
 HERE = Path(__file__).parent
 SMALL, MIDDLE, LARGE = "17 parameters", "91 parameters", "200 parameters"
@@ -198,8 +199,7 @@ def draw_scaling() -> None:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 
 def main(relaxed: str) -> None:

@@ -1,8 +1,8 @@
-"""What the studies reached: medians over seeds against published numbers, targets and floors.
+"""Results of the studies: medians over seeds, with published numbers, targets and floors.
 
-Reads ``results/blobs_study`` and ``results/inferno``, whatever of them is there. All numbers are
-nominal, of hard bins, on a million evaluation events a sample, without staterror; the error is that
-of the bootstrap of these events.
+Reads ``results/blobs_study`` and ``results/inferno``, if they exist. All numbers are nominal, for
+hard bins, with a million evaluation events per sample, without staterror; errors are from a
+bootstrap of these events.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from tabulate import tabulate
 
 from hone.running.files import read_csv, read_json
 
@@ -52,9 +53,9 @@ def with_staterror(rows: Sequence[dict[str, Any]], key: str) -> float | None:
     return median(known) if known else None
 
 
-def target_line(
+def target_row(
     analysis: str, observable: str, key: str, unit: float, published: str, target: float
-) -> str:
+) -> dict[str, Any]:
     rows = rows_of(analysis, observable)
     reached = unit * median(by_pyhf(rows, key))
     error = unit * median(values(rows, f"{key}_error"))
@@ -64,13 +65,19 @@ def target_line(
     verdict = "yes" if reached <= target else f"no, by {reached / target - 1:.1%}"
     if below:
         verdict += f"; {len(below)} of {len(rows)} seeds BELOW THE FLOOR"
-    return (
-        f"{analysis:<12} {observable:<10} {key:<13} {len(rows)} seeds  {reached:.4g} +- {error:.1g}"
-        f"  [{unit * min(by_pyhf(rows, key)):.4g}, {unit * max(by_pyhf(rows, key)):.4g}]"
-        f"  with staterror {unit * other if other else float('nan'):.4g}"
-        f"  published {published or 'none'}  target {target:g}: {verdict}"
-        f"  floor {unit * floor if floor else float('nan'):.4g}"
-    )
+    lowest, highest = (unit * end(by_pyhf(rows, key)) for end in (min, max))
+    return {
+        "analysis": analysis,
+        "observable": observable,
+        "number": key,
+        "seeds": len(rows),
+        "reached [over seeds]": f"{reached:.4g} ± {error:.1g} [{lowest:.4g}, {highest:.4g}]",
+        "with staterror": f"{unit * other:.4g}" if other else "none",
+        "published": published,
+        "target": target,
+        "floor": f"{unit * floor:.4g}" if floor else "",
+        "met": verdict,
+    }
 
 
 def limit_line() -> str:
@@ -99,11 +106,13 @@ def limit_line() -> str:
 
 
 def main() -> None:
+    rows = []
     for target in TARGETS:
         if (RESULTS / target[0] / "comparison.csv").exists():
-            print(target_line(*target))
+            rows.append(target_row(*target))
         else:
-            print(f"{target[0]}: not there; make CONFIG=config/{target[0]}.yaml")
+            print(f"{target[0]}: no results; make CONFIG=config/{target[0]}.yaml")
+    print(tabulate(rows, "keys", disable_numparse=True))
     if (RESULTS / "blobs_study" / "comparison.csv").exists():
         print(limit_line())
 

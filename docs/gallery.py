@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image
+from tabulate import tabulate
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "blobs" / "figures"
@@ -63,9 +64,7 @@ def section() -> str:
         for name, text in FIGURES
     ]
     rows = [cells[k : k + COLUMNS] for k in range(0, len(cells), COLUMNS)]
-    rows[-1] += [""] * (COLUMNS - len(rows[-1]))
-    lines = ["|" + " |" * COLUMNS, "|" + "---|" * COLUMNS]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
+    return tabulate(rows, [""] * COLUMNS, tablefmt="github") + "\n"
 
 
 def main() -> None:

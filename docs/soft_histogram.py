@@ -14,6 +14,7 @@ from matplotlib.animation import FuncAnimation, PillowWriter
 
 from hone.observable.soft import kernel_shares
 from hone.reporting.figures.style import panel_style
+from hone.sums import bin_of
 
 EDGES = np.linspace(0, 1, 6)
 BIN = 2
@@ -29,7 +30,7 @@ def main() -> None:
         return kernel_shares(mean + shape, jnp.asarray(EDGES), jnp.asarray(BANDWIDTH)).mean(axis=0)
 
     def hard(mean: float) -> np.ndarray:
-        inside = np.clip(np.searchsorted(EDGES, mean + np.asarray(shape)) - 1, 0, len(EDGES) - 2)
+        inside = bin_of(mean + np.asarray(shape), EDGES)
         return np.bincount(inside, minlength=len(EDGES) - 1) / EVENTS
 
     means = 0.5 - 0.35 * np.cos(np.linspace(0, 2 * np.pi, FRAMES, endpoint=False))

@@ -39,6 +39,7 @@ DIRECT = (
     "safetensors",
     "scipy",
     "snakemake",
+    "tabulate",
     "uproot",
 )
 

@@ -1,4 +1,4 @@
-"""A killed training goes on from its checkpoint, or says why it does not."""
+"""A killed training resumes from its checkpoint, or says why it does not."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, 
             trained_with([1, 2], checkpoint=Checkpoint(path, identity))
     with caplog.at_level("INFO", logger="hone"):
         resumed = trained_with([1, 2], checkpoint=Checkpoint(path, identity))
-    assert "going on from step 20" in caplog.text
+    assert "resuming at step 20" in caplog.text
     for a, b in zip(undisturbed, resumed, strict=True):
         assert a.objective == b.objective
         for x, y in zip(numbers(a.observable), numbers(b.observable), strict=True):
@@ -41,7 +41,7 @@ def test_a_checkpoint_of_something_else_is_not_used(tmp_path, caplog):
     trained_with(steps=20, checkpoint=Checkpoint(path, {"code": "a", "events": "b"}))
     with caplog.at_level("INFO", logger="hone"):
         found = trained_with(steps=20, checkpoint=Checkpoint(path, {"code": "x", "events": "b"}))[0]
-    assert "is of other code: training starts anew" in caplog.text
+    assert "belongs to other code: training starts from scratch" in caplog.text
     assert len(found.history) == 1
     path.write_bytes(path.read_bytes()[:100])
     trained_with(steps=20, checkpoint=Checkpoint(path, {"code": "x", "events": "b"}))

@@ -211,7 +211,7 @@ def test_what_is_one_sided_is_named():
 def test_a_channel_without_background_is_refused():
     spec = workspace()
     spec["channels"][0]["samples"] = spec["channels"][0]["samples"][:1]
-    with pytest.raises(InputError, match="no background beside 's' in control"):
+    with pytest.raises(InputError, match="no background besides 's' in control"):
         background_prediction(spec, "s")
 
 

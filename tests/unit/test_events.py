@@ -11,7 +11,9 @@ from hone.analysis import checked_config
 from hone.analysis.analysis import Observation
 from hone.analysis.distributions import Block
 from hone.errors import InputError
-from hone.events import cell_probabilities, draw, generate, pseudo_data, read_events, write_events
+from hone.events import TREE, WEIGHT, cell_probabilities, draw, generate, pseudo_data, write_events
+from hone.events.reader import Reader
+from hone.events.sources import Source
 
 ROOT = Path(__file__).parents[2]
 CONFIG = checked_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
@@ -83,8 +85,14 @@ def event_file(tmp_path):
     return path
 
 
+def read(path, features):
+    source = Source("s", (str(path),), TREE, {"s": WEIGHT})
+    return list(Reader(source, features, ONE_REGION).batches())
+
+
 def test_root_files_round_trip(event_file):
-    matrix, weights = read_events(event_file, ["y", "x"])
+    (batch,) = read(event_file, ["y", "x"])
+    matrix, weights = batch.features, batch.nominal
     with uproot.open(event_file) as file:
         np.testing.assert_array_equal(file["events/x"].array(library="np"), matrix[:, 1])
         assert file["provenance"] == '{"a": 1}'
@@ -96,17 +104,17 @@ def test_root_files_round_trip(event_file):
 
 def test_no_events_are_a_valid_file(tmp_path):
     write_events(tmp_path / "none.root", {"x": np.zeros(0)}, np.zeros(0), {})
-    assert read_events(tmp_path / "none.root", ["x"])[0].shape == (0, 1)
+    assert read(tmp_path / "none.root", ["x"]) == []
 
 
 def test_damaged_files_are_refused_by_name(event_file, tmp_path):
     cut = tmp_path / "cut.root"
     cut.write_bytes(event_file.read_bytes()[:1500])
-    with pytest.raises(InputError, match=r"cut\.root: cannot be read as ROOT events"):
-        read_events(cut, ["x"])
-    with pytest.raises(InputError, match="has no branch z; it has x, y, weight"):
-        read_events(event_file, ["x", "z"])
+    with pytest.raises(InputError, match=r"cut\.root cannot be read"):
+        read(cut, ["x"])
+    with pytest.raises(InputError, match=r"no branch 'z' in it, .*; it has x, y, weight"):
+        read(event_file, ["x", "z"])
     bad = tmp_path / "nan.root"
     write_events(bad, {"x": np.array([1.0, np.nan])}, np.ones(2), {})
-    with pytest.raises(InputError, match="branch 'x', event 1: nan"):
-        read_events(bad, ["x"])
+    with pytest.raises(InputError, match=r"nan\.root: feature 'x' is nan in event 1"):
+        read(bad, ["x"])

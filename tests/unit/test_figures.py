@@ -17,8 +17,8 @@ from hone.reporting.figures.importance import draw_importance
 from hone.reporting.figures.limits import draw_cls_scan, draw_limits
 from hone.reporting.figures.plane import draw_plane
 from hone.reporting.figures.study import draw_study
-from hone.reporting.figures.style import plain
 from hone.reporting.figures.training import draw_edges, draw_training
+from hone.reporting.markup import mathtext
 from hone.results.selection import selected
 from hone.running.files import write_json
 from hone.statmodel.channels import channel_sizes
@@ -175,7 +175,7 @@ def written(figure, tmp_path):
 def test_text_of_the_users_is_no_formula(tmp_path):
     for text in ("$x", "$x$", "$x^{$", r"\$x$", "a_$b^c$", "<&>", "a\n\nb", r"\frac{1}$", "$$"):
         figure = plt.figure()
-        figure.text(0, 0, plain(text))
+        figure.text(0, 0, mathtext(text))
         assert written(figure, tmp_path).endswith(" ".join(text.split()))
 
 

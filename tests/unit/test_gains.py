@@ -115,7 +115,7 @@ def test_without_a_baseline_or_errors_there_is_none():
     row = by_name(compared(bare, "bce"))["neos"]
     assert row["gain_expected_limit"] == pytest.approx(100 * (1 - 0.201 / 0.402))
     assert row["gain_expected_limit_error"] is None
-    assert "+50.0 |" in markdown(compared(bare, "bce"), {})
+    assert "+50.0 |" in unpadded(markdown(compared(bare, "bce"), {}))
 
 
 def test_each_signal_has_its_own_baseline():
@@ -126,8 +126,12 @@ def test_each_signal_has_its_own_baseline():
     assert [r["baseline"] for r in compared(only, "bce") if r["signal"] == "t"] == [None]
 
 
+def unpadded(table):
+    return re.sub(" +", " ", table)
+
+
 def test_markdown_has_a_cell_for_everything():
-    table = markdown(compared(rows(), "bce"), {"s": FLOOR})
+    table = unpadded(markdown(compared(rows(), "bce"), {"s": FLOOR}))
     lines = [line for line in table.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in lines} == {10}
     assert "| 0.2020 [0.2010, 0.2030] |" in table

@@ -8,6 +8,7 @@ import pytest
 
 from hone.errors import InputError
 from hone.reporting.publication.likelihoods import likelihood_files
+from hone.reporting.publication.selected import selected_results
 from hone.running.files import write_json
 from hone.running.same_workspace import refuse_foreign, workspace_digest
 from hone.statmodel.patchset import make_patchset
@@ -69,7 +70,7 @@ def test_results_of_a_workspace_are_known_by_pyhfs_digest(files, workspaces):
 def test_results_of_another_workspace_are_refused(files):
     path, limits = files["s1"], files["s1"].with_name("limits.json")
     with pytest.raises(
-        InputError, match=rf"{files['s2'].parent}/limits.json was not made from {path}"
+        InputError, match=rf"{files['s2'].parent}/limits.json was not made from the present {path}"
     ):
         refuse_foreign(path, limits, files["s2"].with_name("limits.json"))
     edited(path)
@@ -97,6 +98,20 @@ def test_patches_that_do_not_give_the_workspaces_are_refused(files, tmp_path, vi
             likelihood_files(*arguments)
 
 
+def test_what_is_selected_for_publication_belongs_together(tmp_path, workspaces):
+    folder = tmp_path / "s1" / "neos"
+    choice, path = folder / "selected.json", folder / "seed2" / "workspace.json"
+    limits = path.with_name("limits.json")
+    write_json(choice, {"seed": 2})
+    write_json(path, workspaces["s1"])
+    write_json(limits, {"provenance": {"workspace": workspace_digest(path)}})
+    found = selected_results([choice], [path], [limits])
+    assert found == ({("s1", "neos"): path}, {("s1", "neos"): limits})
+    edited(path)
+    with pytest.raises(InputError, match="was not made from"):
+        selected_results([choice], [path], [limits])
+
+
 def test_every_script_with_both_compares_them():
     """What reads workspaces and what was made from them."""
     both = []
@@ -104,5 +119,5 @@ def test_every_script_with_both_compares_them():
         text = path.read_text()
         if "workspaces" in text and "limits" in text:
             both.append(path.stem)
-            assert "refuse_foreign(" in text, path
+            assert "refuse_foreign(" in text or "selected_results(" in text, path
     assert {"pack_likelihoods", "make_hepdata", "write_numbers", "scan_likelihood"} < set(both)

@@ -325,9 +325,9 @@ def test_a_manifest_finds_what_is_missing_more_or_different(tmp_path):
 
 @pytest.mark.parametrize("name", ["/a", "../a", "a//b", "a\\b"])
 def test_an_archive_has_no_way_out(name, tmp_path):
-    with pytest.raises(InputError, match="no path within"):
+    with pytest.raises(InputError, match="not a path within"):
         write_zip(tmp_path / "x.zip", {name: b""})
-    with pytest.raises(InputError, match="capitals"):
+    with pytest.raises(InputError, match="only in case"):
         write_zip(tmp_path / "x.zip", {"a": b"", "A": b""})
 
 
@@ -355,7 +355,7 @@ def test_likelihoods_have_the_digests_of_pyhf(tmp_path):
         "neos/background_only.json", "neos/patchset.json",
         "neos/zp-5/workspace.json", "neos/zp-7/workspace.json",
     }  # fmt: skip
-    readme = (folder / "README.md").read_text()
+    readme = " ".join((folder / "README.md").read_text().split())
     assert "the analysis is blind" in readme
     run = CliRunner()
     for name, spec in specs.items():
@@ -375,5 +375,5 @@ def test_the_selected_seed_is_taken(tmp_path):
     choice = tmp_path / "s/o/selected.json"
     write_json(choice, {"seed": 2})
     assert selected_files([choice], paths) == {("s", "o"): paths[1]}
-    with pytest.raises(InputError, match="names seed2"):
+    with pytest.raises(InputError, match="names seed 2"):
         selected_files([choice], paths[:1])

@@ -14,8 +14,9 @@ from hypothesis import given
 from settings import observable
 
 from hone.analysis import checked_config
+from hone.reporting.comparison_table import rst
 from hone.reporting.first_page import first_page
-from hone.reporting.report import how_it_was_made, results_table
+from hone.reporting.report import how_it_was_made
 from hone.running.run_times import RuleTime
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +24,7 @@ CATEGORIES = ("Inputs", "Results")
 ROW = {
     "signal": "s_1", "observable": "neos", "expected_limit": 0.2, "expected_cls": 1e-7,
     "expected_p0": None, "sigma_mu": 0.25, "gain_expected_limit": 12.34,
-    "gain_expected_limit_error": 0.56,
+    "gain_expected_limit_error": 0.56, "baseline": "bce",
 }  # fmt: skip
 
 
@@ -32,7 +33,7 @@ def rendered(config, headline="s_1: the limit is 0.2.\n", rows=(ROW,)):
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    table = results_table(rows, {"s_1": {"expected_cls": 1e-8}})
+    table = rst(rows, {"s_1": {"expected_cls": 1e-8}})
     made = how_it_was_made([RuleTime("train_observable", 2, 30.04, 20.0)])
     page = environment.from_string(first_page(config, headline, table, made))
     links = "".join(f"\n.. _{name}: javascript:app.showCategory('{name}')" for name in CATEGORIES)

@@ -7,7 +7,7 @@ import pytest
 import uproot
 
 from hone.analysis.analysis import matching
-from hone.events import read_events, write_events
+from hone.events import write_events
 from hone.events.ntuples import pieces
 from hone.statmodel.templates import Histogram, read_histograms, write_histograms
 
@@ -39,7 +39,6 @@ def test_events_are_written_and_read_by_any_name(here, name):
     x = np.arange(3.0)
     write_events(name, {"x": x}, np.ones(3), {"rule": "test"})
     assert {n: c for n, c in files(here).items() if n != name} == before, "a stray file"
-    np.testing.assert_array_equal(read_events(name, ["x"])[0][:, 0], x)
     (piece,) = pieces([name], "events", {"x": "feature 'x'"}, "sample 'a'")
     np.testing.assert_array_equal(piece.columns["x"], x)
     assert piece.path == name

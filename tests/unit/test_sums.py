@@ -2,6 +2,7 @@
 
 import math
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,13 +16,21 @@ from hone.errors import InputError
 from hone.events.sources import Source
 from hone.events.survey import survey
 from hone.statmodel.templates import count
-from hone.sums import Sums, refuse_lost_events
+from hone.sums import Sums, bin_of, refuse_lost_events
 
 WEIGHTS = st.one_of(
     st.floats(-10, 10),
     st.floats(allow_nan=False, allow_infinity=False),
     st.sampled_from([1.0, -1.0, 1e16, -1e16, 0.1, -0.3, 1e200, 1e-320, 0.0]),
 )
+
+
+@pytest.mark.parametrize("module", [np, jnp])
+def test_a_bin_has_its_lower_edge_and_the_outermost_ones_all_beyond(module):
+    edges, values = [0.0, 0.3, 1.0], [-np.inf, -1.0, 0.0, 0.2999, 0.3, 1.0, 7.0, np.inf]
+    found = bin_of(module.asarray(values), module.asarray(edges))
+    assert found.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert bin_of(module.asarray(values), module.asarray([0.0, 1.0])).tolist() == [0] * 8
 
 
 def in_bins(weights, bins, number):

@@ -1,6 +1,9 @@
 """The summary says medians, spreads, floors and pyhf's verdict, and survives missing numbers."""
 
+import re
+
 from hone.reporting.tables import flatten, summary
+from hone.results.gains import compared
 
 
 def row(observable, seed, cls, limit, agrees=True, difference=1e-7):
@@ -27,6 +30,10 @@ def row(observable, seed, cls, limit, agrees=True, difference=1e-7):
     return {"signal": "s", "observable": observable, "seed": seed, **flatten(limits)}
 
 
+def summarised(rows, floors):
+    return summary("x", rows, compared(rows, None), floors)
+
+
 def test_flatten_keeps_numbers_only():
     flat = row("a", 1, 1e-6, 0.3)
     assert flat["expected_limits_2"] == 0.3
@@ -37,10 +44,12 @@ def test_flatten_keeps_numbers_only():
 def test_summary_says_what_staterror_and_events_are_worth():
     rows = [row("a", k, cls, 0.1 * k) for k, cls in ((1, 1e-6), (2, 3e-6), (3, 2e-6))]
     rows += [row("b", 1, None, None)]
-    table = summary("x", rows, {})
+    table = summarised(rows, {})
     block = table[table.index("Without staterror") :]
-    assert "cls 2e-06 +- 4e-08  limit 0.2000 +- 0.004" in block
-    assert "cls none  limit none" in block
+    head, _, of_a, of_b = (re.split(r" {2,}", line) for line in block.splitlines()[2:6])
+    assert head[2:4] == ["CLs", "Limit"]
+    assert of_a[:4] == ["s", "a", "2e-06 ± 4e-08", "0.2000 ± 0.004"]
+    assert of_b[:4] == ["s", "b", "none", "none"]
 
 
 def test_observables_with_systematics_of_their_own_have_floors_of_their_own():
@@ -51,10 +60,10 @@ def test_observables_with_systematics_of_their_own_have_floors_of_their_own():
         "sigma_mu": 0.2,
         "of_observables": {"a": own},
     }
-    table = summary("x", [row("a", 1, 1e-6, 0.3)], {"s": floor})
+    table = summarised([row("a", 1, 1e-6, 0.3)], {"s": floor})
     assert "(floor)" in table
-    assert "(of a)" in table
-    assert "1e-09" in table
+    assert "(floor of a)" in table
+    assert "1.00e-09" in table
 
 
 def test_summary_of_medians():
@@ -64,18 +73,18 @@ def test_summary_of_medians():
         "expected_cls": 1e-7, "expected_limit": 0.05, "sigma_mu": 0.2,
         "classifier_expected_cls": {"5": 5.6e-6},
     }  # fmt: skip
-    table = summary("x", rows, {"s": floor})
+    table = summarised(rows, {"s": floor})
     line = next(text for text in table.splitlines() if " a " in text)
-    assert "2e-06" in line
+    assert "2.00e-06" in line
     assert "0.2000 [0.1000, 0.3000]" in line
-    assert "agrees to 1e-07" in line
+    assert line.endswith("to 1e-07")
     missing = next(text for text in table.splitlines() if " b " in text)
     assert missing.split()[3] == "none"
-    assert missing.endswith("not compared; notes on 1 of 1 in limits.json")
+    assert missing.endswith("not compared, notes on 1 of 1")
     assert "(floor)" in table
     assert "5 equal bins, CLs 5.6e-06" in table
     assert "results/x/report.html" in table
 
 
 def test_summary_without_a_floor():
-    assert "(floor)" not in summary("x", [row("a", 1, 1e-6, 0.3)], {"s": {"expected_cls": None}})
+    assert "(floor)" not in summarised([row("a", 1, 1e-6, 0.3)], {"s": {"expected_cls": None}})

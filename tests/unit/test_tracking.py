@@ -24,7 +24,7 @@ def training(folder, seed):
     write_json(place / "limits.json", limits)
     write_json(place / "workspace.json", {})
     (place / "model.safetensors").write_bytes(b"weights")
-    return TrackedRun("signal", "neos", observable(kind="network"), place)
+    return TrackedRun("signal", "neos", seed, observable(kind="network"), place)
 
 
 def test_runs_hold_what_a_training_is(tmp_path):

@@ -1,4 +1,4 @@
-"""Runs that are killed, starved or refused: the next plain run goes on to the same numbers.
+"""Runs that are killed, starved or refused: the next plain run resumes and gives the same numbers.
 
 With ``HYPOTHESIS_PROFILE=nightly`` twenty kills, two in each rule; three otherwise.
 """
@@ -120,7 +120,7 @@ def test_killed_runs_go_on(tmp_path, undisturbed, monkeypatch):
     code, output = tiny.run(folder, targets=tiny.EVERYTHING, cores=1)
     assert code == 0, output[-4000:]
     assert tiny.contents(folder) == expected
-    if any("Went on after a run that was killed" in text for text in [*said, output]):
+    if any("Resuming after a killed run" in text for text in [*said, output]):
         assert not list((folder / ".snakemake" / "locks").glob("*.lock"))
 
 
@@ -141,7 +141,7 @@ def test_the_lock_of_a_killed_run_is_nobodys(tmp_path):
     assert not [job for job in jobs if job.is_running()], "jobs went on without a run"
     code, output = tiny.run(folder, targets=["results/tiny/config.yaml"])
     assert code == 0, output[-3000:]
-    assert "Went on after a run that was killed" in output
+    assert "Resuming after a killed run" in output
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def limits_of(folder):
 
 def test_the_inputs_were_checked_first(analysis):
     folder, _, output = analysis
-    assert output.rindex("Looking at the events of") < output.index("Training neos")
+    assert output.rindex("Surveying the events of") < output.index("Training neos")
     table = (folder / "results/ntuples/inputs/yields.txt").read_text()
     assert "control_region" in table
     assert "trigger_up" in table
@@ -92,7 +92,7 @@ def test_nothing_observed_is_published(analysis):
 
 def planned(output):
     """Samples that a run would look at again."""
-    return re.findall(r"Looking at the events of (\S+)", output)
+    return re.findall(r"Surveying the events of (\S+)", output)
 
 
 @contextlib.contextmanager

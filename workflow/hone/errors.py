@@ -1,10 +1,10 @@
-"""Errors that speak to the user: what is wrong, where, and what is allowed."""
+"""Errors for the user: what is wrong, where, and what is allowed."""
 
 __all__ = ["ConfigError", "FitError", "HoneError", "InputError", "ModelError"]
 
 
 class HoneError(Exception):
-    """Base of all errors that hone raises on purpose; the message is meant for the user."""
+    """Base of all errors that hone raises deliberately; the message is for the user."""
 
 
 class ConfigError(HoneError, ValueError):

@@ -1,7 +1,7 @@
-"""Sums of weights in double precision: right to 1e-9, or an error.
+"""Sums of weights in bins, in double precision: right to 1e-9, or an error.
 
-Where no weight is negative any order of additions will do. Otherwise what rounding loses is added
-up too: large weights of both signs may cancel and leave little else.
+Without negative weights any order of additions is accurate enough. With them, rounding errors are
+summed as well: large weights of both signs may cancel.
 """
 
 from collections.abc import Callable
@@ -11,20 +11,32 @@ import numpy as np
 
 from hone.errors import InputError
 
-__all__ = ["Sums", "exact_parts", "refuse_lost_events", "variances"]
+__all__ = ["Sums", "bin_of", "exact_parts", "refuse_lost_events", "variances"]
 
 _PIECE = 8192
 _WANTED = 1e-9
 _SMALLEST, _LARGEST = 1e-140, 1e140
-"""Of errors: their squares must be doubles with all their digits."""
+"""Range of errors: their squares must be normal doubles."""
+
+
+def bin_of(values: Any, edges: Any) -> Any:
+    """Number of each value's bin, int (n,): a bin has its lower edge, and not its upper one.
+
+    The outermost bins take what lies beyond them, NaN counts as above. NumPy's or JAX's.
+
+    Args:
+        values: (n,).
+        edges: rising (B + 1,), an array of the same kind.
+    """
+    return edges[1:-1].searchsorted(values, side="right")
 
 
 def exact_parts(weights: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Arrays like the weights (..., n) that add up to them, with sums that are hardly rounded.
+    """Arrays (..., n) that add up to the weights and can be summed almost without rounding.
 
-    The weights themselves if none is negative. If some are: their leading digits, multiples of one
-    power of two, any sum of which is exact, and the small rest (S. M. Rump, T. Ogita, S. Oishi,
-    SIAM J. Sci. Comput. 31 (2008) 189).
+    The weights themselves if none is negative. Otherwise their leading digits, multiples of a
+    common power of two whose sums are exact, and the small remainder (S. M. Rump, T. Ogita,
+    S. Oishi, SIAM J. Sci. Comput. 31 (2008) 189).
     """
     if not weights.size or weights.min() >= 0:
         return (weights,)
@@ -43,17 +55,17 @@ def _largest(numbers: np.ndarray) -> np.ndarray:
 
 
 def variances(weights: Any, shares: Any, histograms: str) -> Any:
-    """Variances of bins in which events have shares: the one definition, NumPy's or JAX's.
+    """Variances of bins in which events have shares, NumPy's or JAX's.
 
-    ``soft``: the bins are sums of weight x share, and their variances of (weight x share)^2.
-    ``hard``: the events will be counted, each in one bin, with its share as the probability; what
-    is expected of the sum of weight^2 there is the sum of weight^2 x share. Of shares that are 0
-    or 1 both are the same.
+    ``soft``: the yields are sums of weight x share, their variances sums of (weight x share)^2.
+    ``hard``: each event will be counted in one bin, its share being the probability; the
+    expectation of the sum of weight^2 is the sum of weight^2 x share. For shares of 0 and 1 both
+    agree.
 
     Args:
         weights: (..., n).
         shares: of each event in each bin (n, B).
-        histograms: which ones will be fitted, ``hard`` or ``soft``.
+        histograms: which will be fitted, ``hard`` or ``soft``.
 
     Returns:
         (..., B)
@@ -62,7 +74,7 @@ def variances(weights: Any, shares: Any, histograms: str) -> Any:
 
 
 class Sums:
-    """Sums of weights, and of their squares, in bins: of T templates with the same events (T, B).
+    """Sums of weights and of their squares in bins, for T templates of the same events (T, B).
 
     Args:
         templates: number of weights of each event.
@@ -73,7 +85,7 @@ class Sums:
         self._leading, self._rest, self._unknown = np.zeros((3, templates, bins))
         self._smallest = np.full((templates, 1), np.inf)
         self.absolute = np.zeros((templates, bins))
-        """Sums of the weights without their signs."""
+        """Sums of the absolute weights."""
         self.variances = np.zeros((templates, bins))
         """Sums of the squares."""
 
@@ -83,11 +95,11 @@ class Sums:
         return self._leading + self._rest
 
     def add(self, weights: np.ndarray, shares: np.ndarray) -> None:
-        """Some thousand events.
+        """Add some thousand events.
 
         Args:
             weights: float64 (T, n).
-            shares: of each event in each bin, from 0 to 1, float64 (n, B).
+            shares: of each event in each bin, between 0 and 1, float64 (n, B).
         """
         with np.errstate(over="ignore", invalid="ignore"):  # seen in the end
             self.variances += variances(weights, shares, "soft")
@@ -109,7 +121,7 @@ class Sums:
                 self._leading = total
 
     def count(self, weights: np.ndarray, bins: np.ndarray | None = None) -> None:
-        """Any number of events, each in one bin.
+        """Add any number of events, each in one bin.
 
         Args:
             weights: float64 (T, n).
@@ -128,7 +140,7 @@ class Sums:
         """The sum in the first bin for the first template.
 
         Args:
-            what: it is, for messages.
+            what: name of the sum, for messages.
 
         Raises:
             InputError: it is not known to 1e-9.
@@ -139,12 +151,12 @@ class Sums:
     def refuse_unknown(
         self, where: Callable[[int, int], str], columns: slice = slice(None), factor: float = 1.0
     ) -> None:
-        """Refuse sums of which not nine digits are known, or squares that no double holds.
+        """Refuse sums known to fewer than nine digits, or whose squares no double holds.
 
         Args:
-            where: what to call a template and a bin, by their numbers.
+            where: name of a template and a bin, from their numbers.
             columns: bins to look at.
-            factor: what sums are multiplied with in the end.
+            factor: by which sums are multiplied in the end.
 
         Raises:
             InputError: names the first of them, and why.
@@ -173,16 +185,16 @@ class Sums:
 
 
 def refuse_lost_events(what: str, filled: float, entered: float, absolute: float) -> None:
-    """Refuse a histogram that has not all the weight of its events.
+    """Refuse a histogram whose bins do not add up to the weight of its events.
 
     Args:
-        what: the histogram, for the message.
+        what: name of the histogram, for the message.
         filled: sum of its bins.
         entered: sum of the weights of its events.
-        absolute: sum of these without their signs.
+        absolute: sum of their absolute values.
 
     Raises:
-        InputError: they differ by more than 1e-9 of the sum without signs.
+        InputError: they differ by more than 1e-9 of the absolute sum.
     """
     if not abs(filled - entered) <= _WANTED * absolute:
         raise InputError(

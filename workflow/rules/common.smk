@@ -34,7 +34,7 @@ from hone.running.script import import_from
 if LIBRARY.is_dir():
     import_from(LIBRARY)
 
-# Snakemake writes it into command lines as it is: a folder of its path may have a space in its name.
+# Snakemake puts it into command lines unquoted, and its path may contain a space.
 sys.executable = shlex.quote(sys.executable)
 
 if len(workflow.configfiles) > 1:
@@ -43,7 +43,7 @@ if len(workflow.configfiles) > 1:
         "analysis; give one, and change single settings with --config, e.g. --config seed=2"
     )
 CONFIGFILE = Path(*workflow.configfiles or ["config/config.yaml"])
-# Snakemake leaves the numbers in a list or a mapping of --config as text.
+# Snakemake leaves numbers within a list or a mapping of --config as text.
 for entry in workflow.config_settings.config_args or []:
     key, _, text = entry.partition("=")
     if isinstance(config.get(key), (dict, list)):
@@ -76,11 +76,11 @@ except InputError as error:
 
 
 def any_of(names):
-    """A wildcard constraint: one of these names, or nothing at all if there are none."""
+    """A wildcard constraint: one of these names; matches nothing if there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-# Of the paths in rules. No wildcard: Snakemake finds the rule of a file by what stands before the first.
+# Not wildcards: Snakemake finds the rule of a file faster by what precedes its first wildcard.
 pathvars:
     results=ANALYSIS.folder,
     logs=f"{ANALYSIS.folder}/logs",
@@ -96,13 +96,13 @@ wildcard_constraints:
 
 
 def made_by(script, *packages):
-    """Digest of the code that a script reaches, and versions: a change of either runs it again."""
+    """Digest of the code that a script imports, and versions: a change of either reruns the rule."""
     path = Path(workflow.source_path(f"../scripts/{script}.py"))
 
     def found(_):
         return {"code": code_digest(path), "versions": versions(*packages)}
 
-    # A job wants to know it of its own rule only.
+    # A job needs that of its own rule only.
     return found(None) if workflow.is_main_process else found
 
 
@@ -132,12 +132,12 @@ def figures(*kinds):
 
 
 def growing(amount):
-    """A resource of which a job gets more each time it is tried again."""
+    """A resource that grows with each retry of a job."""
     return lambda wildcards, attempt: amount * attempt
 
 
 def of_hypothesis(function, *others):
-    """Function of wildcards that calls one of signal and observable once for each two.
+    """Function of wildcards that calls ``function`` once per signal and observable.
 
     Thousands of jobs share what does not depend on their seed.
     """

@@ -1,4 +1,4 @@
-# Only where there is a baseline.
+# Only if there is a baseline.
 GAIN_FIGURES = {}
 if ANALYSIS.baseline:
     GAIN_FIGURES["gain_png"] = shown(
@@ -133,6 +133,6 @@ rule plot_exclusion:
         values={name: ANALYSIS.sample(name).parameters for name in ANALYSIS.signals},
         made_by=made_by("plot_exclusion"),
     message:
-        "Drawing what {wildcards.observable} excludes"
+        "Drawing the exclusion contours of {wildcards.observable}"
     script:
         "../scripts/plot_exclusion.py"

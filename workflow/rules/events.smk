@@ -46,7 +46,7 @@ rule simulate_observation:
         analysis=parts.part(ANALYSIS, "samples", "observation"),
         made_by=made_by("simulate_observation"),
     message:
-        "Drawing the pseudo-data"
+        "Generating the pseudo-data"
     script:
         "../scripts/simulate_observation.py"
 
@@ -69,7 +69,7 @@ rule simulate_dimuons:
         analysis=for_template(parts.of_generation),
         made_by=made_by("simulate_dimuons", "pythia8mc"),
     message:
-        "Colliding protons for {wildcards.template}"
+        "Simulating dimuons of {wildcards.template}"
     script:
         "../scripts/simulate_dimuons.py"
 
@@ -95,12 +95,12 @@ rule survey_events:
         contents=lambda wildcards: contents_of([wildcards.template]),
         made_by=made_by("survey_events"),
     message:
-        "Looking at the events of {wildcards.template}"
+        "Surveying the events of {wildcards.template}"
     script:
         "../scripts/survey_events.py"
 
 
-# Apart from the survey, so that a weight which only some observables want runs nothing else again.
+# Separate from the survey, so that a weight needed by some observables only reruns nothing else.
 rule survey_weights:
     input:
         files=surveyed,
@@ -125,7 +125,7 @@ rule survey_weights:
         contents=lambda wildcards: contents_of([wildcards.template]),
         made_by=made_by("survey_weights"),
     message:
-        "Adding up the varied weights of {wildcards.template}"
+        "Summing the varied weights of {wildcards.template}"
     script:
         "../scripts/survey_weights.py"
 

@@ -89,7 +89,7 @@ rule plot_plane:
         title=title,
         made_by=made_by("plot_plane"),
     message:
-        "Drawing the features of {wildcards.observable} for {wildcards.signal}"
+        "Drawing {wildcards.observable} against its features for {wildcards.signal}"
     script:
         "../scripts/plot_plane.py"
 

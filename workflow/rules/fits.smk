@@ -20,7 +20,7 @@ rule fit_workspace:
         blind=ANALYSIS.is_blind,
         made_by=made_by("fit_workspace"),
     message:
-        "Describing the best fit of {wildcards.observable} for {wildcards.signal}"
+        "Fitting the workspace of {wildcards.observable} for {wildcards.signal}"
     script:
         "../scripts/fit_workspace.py"
 

@@ -49,7 +49,7 @@ rule compute_floor:
         },
         made_by=made_by("compute_floor"),
     message:
-        "Computing what no observable can beat for {wildcards.signal}"
+        "Computing the floor for {wildcards.signal}"
     script:
         "../scripts/compute_floor.py"
 
@@ -88,6 +88,6 @@ rule compare_observables:
         name=ANALYSIS.analysis,
         made_by=made_by("compare_observables"),
     message:
-        "Comparing observables"
+        "Comparing the observables"
     script:
         "../scripts/compare_observables.py"

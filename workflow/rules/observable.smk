@@ -25,7 +25,7 @@ rule train_observable:
         "../scripts/train_observable.py"
 
 
-# What a profile sets for training, a GPU say, holds for these rules too, whose names it cannot know.
+# A profile's resources for training (e.g. a GPU) also hold for these rules, whose names it cannot know.
 PROFILED = workflow.resource_settings.overwrite_resources
 if "train_observable" in PROFILED:
     for name in TOGETHER:
@@ -33,7 +33,7 @@ if "train_observable" in PROFILED:
             f"train_together_{underscored(name)}", PROFILED["train_observable"]
         )
 
-# All seeds in one job: how many files that makes differs between observables, each has its rule.
+# All seeds in one job: the number of its outputs depends on the observable, so each has a rule.
 for name in TOGETHER:
 
     rule:
@@ -103,7 +103,7 @@ rule optimise_edges:
         **selection_settings("validation"),
         made_by=made_by("optimise_edges"),
     message:
-        "Optimising the edges of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
+        "Optimising the bin edges of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
     script:
         "../scripts/optimise_edges.py"
 
@@ -131,7 +131,7 @@ rule search_cuts:
         **selection_settings("training"),
         made_by=made_by("search_cuts"),
     message:
-        "Trying all cuts of {wildcards.observable} for {wildcards.signal}"
+        "Searching the best cuts of {wildcards.observable} for {wildcards.signal}"
     script:
         "../scripts/search_cuts.py"
 
@@ -180,6 +180,6 @@ rule select_seed:
     params:
         made_by=made_by("select_seed"),
     message:
-        "Choosing the seed of {wildcards.observable} for {wildcards.signal} by its validation"
+        "Selecting the seed of {wildcards.observable} for {wildcards.signal} with the best validation"
     script:
         "../scripts/select_seed.py"

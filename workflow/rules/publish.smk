@@ -1,4 +1,4 @@
-"""What leaves the analysis: HEPData, likelihoods, numbers of a paper, one archive of all."""
+"""Publication: HEPData submission, likelihoods, numbers for a paper, one archive of everything."""
 
 # What the observation is; nothing is observed in a blind analysis.
 OBSERVED = (
@@ -9,7 +9,7 @@ OBSERVED = (
 PUBLICATION = "<results>/publication"
 
 
-# A target of its own: it is not part of a run.
+# A separate target, not part of `all`.
 rule publish:
     input:
         f"{PUBLICATION}/{ANALYSIS.analysis}.zip",
@@ -70,7 +70,7 @@ rule make_hepdata:
         analysis=parts.part(ANALYSIS, "samples", "regions", "workspace"),
         made_by=made_by("make_hepdata"),
     message:
-        "Making a submission to HEPData"
+        "Preparing the HEPData submission"
     script:
         "../scripts/make_hepdata.py"
 
@@ -98,7 +98,7 @@ rule write_numbers:
         name=ANALYSIS.analysis,
         made_by=made_by("write_numbers"),
     message:
-        "Writing the numbers as macros of LaTeX"
+        "Writing the numbers as LaTeX macros"
     script:
         "../scripts/write_numbers.py"
 

@@ -40,12 +40,12 @@ rule record_config:
         config=plain(ANALYSIS),
         made_by=made_by("record_config"),
     message:
-        "Writing down the configuration with all defaults"
+        "Recording the configuration with all defaults"
     script:
         "../scripts/record_config.py"
 
 
-# A target of its own because the report is made of it.
+# A separate target: make_report renders its files.
 rule results:
     input:
         FILES.shown(),
@@ -104,7 +104,7 @@ rule describe_results:
         texts=TEXTS,
         made_by=made_by("describe_results"),
     message:
-        "Describing the results"
+        "Writing the README of the results"
     script:
         "../scripts/describe_results.py"
 
@@ -130,6 +130,6 @@ rule track_trainings:
         analysis=parts.part(ANALYSIS, "observables"),
         made_by=made_by("track_trainings"),
     message:
-        "Writing the trainings as runs of MLflow"
+        "Recording the trainings in MLflow"
     script:
         "../scripts/track_trainings.py"

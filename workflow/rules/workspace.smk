@@ -24,7 +24,7 @@ rule build_workspace:
         "../scripts/build_workspace.py"
 
 
-# All hypotheses of an observable, as collaborations publish them.
+# All hypotheses of an observable in the form that collaborations publish.
 rule write_patchset:
     input:
         selected=of_all_signals("selected.json"),

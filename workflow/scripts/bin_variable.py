@@ -1,4 +1,4 @@
-"""A plain variable in given bins, as an observable like the others."""
+"""Make an observable of a variable in given bins."""
 
 import jax
 import numpy as np

@@ -1,4 +1,4 @@
-"""Turn histograms into a pyhf workspace, and write down what every systematic does in it."""
+"""Turn histograms into a pyhf workspace, and tabulate the effects of the systematics."""
 
 from hone.analysis import Analysis
 from hone.running.files import write_csv, write_json
@@ -24,7 +24,7 @@ with job(snakemake):
     for row in rows:
         if row.pruned:
             log.info("pruned: %s of %s in %s", row.systematic, row.sample, row.region)
-    # pyhf's schema has no room for provenance: it stands in the histograms and in limits.json.
+    # pyhf's schema allows no provenance: it is in histograms.root and in limits.json.
     write_json(
         snakemake.output.workspace,
         build_workspace(

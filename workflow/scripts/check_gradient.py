@@ -1,4 +1,4 @@
-"""Compare the gradient of a training's objective with finite differences."""
+"""Compare the gradient of the training objective with finite differences."""
 
 import jax
 import numpy as np

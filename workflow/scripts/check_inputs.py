@@ -1,11 +1,11 @@
-"""Tabulate the inputs, and stop everything if they cannot be used."""
+"""Tabulate the inputs, and fail if they cannot be used."""
 
 from pathlib import Path
 
 from hone.analysis import Analysis
 from hone.events.check import check_inputs
 from hone.events.first_look import format_table, yields_table
-from hone.running.files import read_json, replacing, write_csv
+from hone.running.files import read_json, write_csv, write_text
 from hone.running.script import job, log
 
 with job(snakemake):
@@ -20,5 +20,4 @@ with job(snakemake):
     analysis = Analysis.model_validate(params.analysis)
     check_inputs(surveys, analysis.samples, analysis.channels, params.batches)
     write_csv(snakemake.output.csv, rows)
-    with replacing(snakemake.output.txt) as partial:
-        partial.write_text(table)
+    write_text(snakemake.output.txt, table)

@@ -1,20 +1,18 @@
-"""One table of all signals, observables and seeds, and its summary."""
+"""Tabulate all signals, observables and seeds, and summarise them."""
 
 from pathlib import Path
 
-from hone.reporting.comparison_table import headline, latex, markdown
-from hone.reporting.report import results_table
+from hone.reporting.comparison_table import headline, latex, markdown, rst
 from hone.reporting.tables import flatten, summary
 from hone.results.gains import compared
-from hone.running.files import read_json, replacing, write_csv
+from hone.running.files import place_of, read_json, write_csv, write_text
 from hone.running.script import job
 
 with job(snakemake):
     rows = []
-    for path in map(Path, snakemake.input.limits):
-        signal, observable, seed = path.parts[-4:-1]
-        head = {"signal": signal, "observable": observable, "seed": int(seed.removeprefix("seed"))}
-        rows.append(head | flatten(read_json(path)))
+    for path in snakemake.input.limits:
+        head = zip(("signal", "observable", "seed"), place_of(path), strict=True)
+        rows.append(dict(head) | flatten(read_json(path)))
     floors = {Path(path).parent.name: read_json(path) for path in snakemake.input.floors}
     write_csv(snakemake.output.comparison, rows)
     table = compared(rows, snakemake.params.baseline)
@@ -23,8 +21,7 @@ with job(snakemake):
         (snakemake.output.markdown, markdown(table, floors)),
         (snakemake.output.latex, latex(table, floors)),
         (snakemake.output.headline, headline(table, floors)),
-        (snakemake.output.first_page, results_table(table, floors)),
-        (snakemake.output.summary, summary(snakemake.params.name, rows, floors)),
+        (snakemake.output.first_page, rst(table, floors)),
+        (snakemake.output.summary, summary(snakemake.params.name, rows, table, floors)),
     ):
-        with replacing(path) as partial:
-            partial.write_text(text)
+        write_text(path, text)

@@ -1,4 +1,4 @@
-"""What no observable can beat, from the known densities."""
+"""Compute the floor from the known densities."""
 
 from hone.analysis import Analysis
 from hone.errors import FitError
@@ -13,7 +13,7 @@ with job(snakemake) as provenance:
     level = analysis.limits.level
 
     def floor_with(systematics):
-        """Figures of merit with these systematics, or why there are none."""
+        """Figures of merit with these systematics, or the reason why there are none."""
         chosen = analysis.model_copy(update={"systematics": systematics})
         samples = processes(chosen, snakemake.wildcards.signal)
         try:
@@ -29,7 +29,7 @@ with job(snakemake) as provenance:
             log.warning("no floor: %s", error)
             return {"expected_cls": None, "reason": str(error)}
 
-    # Observables with systematics of their own have floors of their own.
+    # Observables with a subset of the systematics have floors of their own.
     own = {}
     content = floor_with(analysis.systematics)
     for name, names in snakemake.params.subsets.items():

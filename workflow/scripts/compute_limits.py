@@ -1,4 +1,4 @@
-"""Limits of a workspace, certified by pyhf."""
+"""Compute limits of a workspace, and check them with pyhf."""
 
 import numpy as np
 import pyhf

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hone.analysis import Analysis
 from hone.reporting.describe import describe, kind_of
-from hone.running.files import replacing
+from hone.running.files import write_text
 from hone.running.script import job
 
 with job(snakemake):
@@ -21,5 +21,4 @@ with job(snakemake):
         captions,
         params.made_by,
     )
-    with replacing(snakemake.output[0]) as partial:
-        partial.write_text(text)
+    write_text(snakemake.output[0], text)

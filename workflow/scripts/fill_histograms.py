@@ -27,7 +27,7 @@ with job(snakemake) as provenance:
     found = sources(analysis, params.files["evaluation"])
     groups = fill_histograms(observable, found, regions, surveys, features)
     settings = analysis.observation
-    # The observation is the same for every hypothesis: a signal in it may be another one's.
+    # The observation is the same for all hypotheses: it may contain the signal of another.
     other = sources(injected, params.files["injected"])
     nominal = [source for source in found if source.name == source.sample] + other
     strengths = {snakemake.wildcards.signal: 0.0, settings.signal: settings.mu}

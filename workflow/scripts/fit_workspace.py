@@ -1,4 +1,4 @@
-"""Describe the best fit of the selected seed's workspace: impacts, yields before and after it."""
+"""Best fit of the selected seed's workspace: pulls, impacts, pre-fit and post-fit yields."""
 
 import logging
 

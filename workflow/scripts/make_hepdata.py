@@ -1,4 +1,4 @@
-"""Make a submission to HEPData of the selected seeds, as it is uploaded."""
+"""Make a HEPData submission of the selected seeds, ready for upload."""
 
 import shutil
 import tempfile
@@ -9,10 +9,10 @@ from hone.errors import FitError
 from hone.reporting.publication.archive import write_tar
 from hone.reporting.publication.covariance import background_prediction
 from hone.reporting.publication.hepdata import make_submission, write_submission
+from hone.reporting.publication.selected import selected_results
 from hone.reporting.publication.tables import Result
 from hone.results.selection import selected_files
 from hone.running.files import read_json
-from hone.running.same_workspace import refuse_foreign
 from hone.running.script import job, log, setup_jax
 from hone.statmodel.templates import read_histograms
 
@@ -20,11 +20,9 @@ with job(snakemake):
     setup_jax(brief=True)
     inputs, params = snakemake.input, snakemake.params
     analysis = Analysis.model_validate(params.analysis)
-    limits, workspaces, histograms = (
-        selected_files(inputs.selected, paths)
-        for paths in (inputs.limits, inputs.workspaces, inputs.histograms)
-    )
-    # What regions count that are not in the observable.
+    workspaces, limits = selected_results(inputs.selected, inputs.workspaces, inputs.limits)
+    histograms = selected_files(inputs.selected, inputs.histograms)
+    # The binned variables of regions without the observable.
     axes = {
         region.name: region.variable or "Count"
         for region in analysis.regions
@@ -33,7 +31,6 @@ with job(snakemake):
     results = []
     for (signal, observable), path in workspaces.items():
         place = signal, observable
-        refuse_foreign(path, limits[place])
         workspace = read_json(path)
         try:
             prediction = background_prediction(workspace, signal, params.observed is None)
@@ -48,7 +45,7 @@ with job(snakemake):
                 edges, axes, prediction,
             )
         )  # fmt: skip
-    # No output: HEPData refuses files that it does not know, as Snakemake's timestamp of a folder.
+    # Not an output folder: HEPData refuses unknown files, e.g. Snakemake's timestamp.
     with tempfile.TemporaryDirectory() as scratch:
         # There, all files lie in one folder.
         copies = [

@@ -1,4 +1,4 @@
-"""Let Snakemake write its report of everything that is already there."""
+"""Let Snakemake write its report of all existing results."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from hone.analysis import Analysis
 from hone.errors import HoneError
 from hone.reporting.first_page import first_page
 from hone.reporting.report import how_it_was_made
-from hone.running.files import replacing
+from hone.running.files import write_text
 from hone.running.run_times import run_times
 from hone.running.script import job
 
@@ -22,8 +22,7 @@ with job(snakemake):
         Path(inputs.table).read_text(),
         how_it_was_made(run_times(Path(output.report).parent / "benchmarks")),
     )
-    with replacing(output.page) as partial:
-        partial.write_text(page, encoding="utf-8")
+    write_text(output.page, page)
     command = [
         *(sys.executable, "-m", "snakemake", "--nolock"),
         *("--snakefile", snakemake.params.snakefile),

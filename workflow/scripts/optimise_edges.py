@@ -1,4 +1,4 @@
-"""Take a trained network and give it the best bin edges for an objective on validation events."""
+"""Find the best bin edges of a trained network for an objective, on validation events."""
 
 from hone.analysis import Analysis
 from hone.events.event_sets import scores_of

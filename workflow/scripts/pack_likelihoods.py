@@ -4,17 +4,12 @@ from pathlib import Path
 
 from hone.reporting.publication.archive import write_tar
 from hone.reporting.publication.likelihoods import likelihood_files
-from hone.results.selection import selected_files
-from hone.running.same_workspace import refuse_foreign
+from hone.reporting.publication.selected import selected_results
 from hone.running.script import job
 
 with job(snakemake):
     inputs = snakemake.input
-    workspaces, limits = (
-        selected_files(inputs.selected, paths) for paths in (inputs.workspaces, inputs.limits)
-    )
-    for place, path in workspaces.items():
-        refuse_foreign(path, limits[place])
+    workspaces, _ = selected_results(inputs.selected, inputs.workspaces, inputs.limits)
     pairs = zip(map(Path, inputs.backgrounds), map(Path, inputs.patchsets), strict=True)
     content = likelihood_files(
         snakemake.params.name,

@@ -1,4 +1,4 @@
-"""Draw the observables side by side, and what they gain against the baseline."""
+"""Draw the observables side by side, and their gains over the baseline."""
 
 from hone.reporting.figures import save
 from hone.reporting.figures.comparison import draw_comparison, draw_gain

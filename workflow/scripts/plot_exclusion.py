@@ -1,10 +1,8 @@
-"""Draw what is excluded in the plane of two parameters of the hypotheses."""
-
-from pathlib import Path
+"""Draw exclusion contours in the plane of two parameters of the hypotheses."""
 
 from hone.reporting.figures import save
 from hone.reporting.figures.exclusion import draw_exclusion
-from hone.results.selection import selected
+from hone.results.selection import selected_files
 from hone.running.files import read_json
 from hone.running.script import job
 
@@ -12,9 +10,9 @@ with job(snakemake):
     params = snakemake.params
     first, second = params.plane
     limits = {}
-    for choice in snakemake.input.selected:
-        values = params.values[Path(choice).parts[-3]]
-        mine = [p for p in snakemake.input.limits if Path(p).parts[:-2] == Path(choice).parts[:-1]]
-        limits[values[first], values[second]] = read_json(selected(choice, mine))
+    found = selected_files(snakemake.input.selected, snakemake.input.limits)
+    for (signal, _), path in found.items():
+        values = params.values[signal]
+        limits[values[first], values[second]] = read_json(path)
     figure = draw_exclusion(limits, (first, second), snakemake.wildcards.observable)
     save(figure, snakemake.output)

@@ -1,4 +1,4 @@
-"""Draw the gradient of a training's objective against finite differences."""
+"""Draw the gradient of the training objective against finite differences."""
 
 from hone.reporting.figures import save
 from hone.reporting.figures.gradient import draw_gradient

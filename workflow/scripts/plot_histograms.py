@@ -1,4 +1,4 @@
-"""Draw the histograms of the fit, soft against hard ones, and what each systematic does."""
+"""Draw the histograms of the fit, soft against hard ones, and the effects of systematics."""
 
 from hone.analysis import Analysis
 from hone.reporting.figures import save
@@ -28,7 +28,7 @@ with job(snakemake):
     save(templates, [outputs.templates_png, outputs.templates_pdf])
     soft_hard = draw_soft_hard(soft, hard, edges, name)
     save(soft_hard, [outputs.soft_hard_png, outputs.soft_hard_pdf])
-    # As the workspace has them.
+    # As in the workspace.
     filled = soft if analysis.workspace.histograms == "soft" else hard
     _, fitted, effects = postprocess(
         samples, filled, channels, analysis.smoothed, analysis.workspace.pruning

@@ -1,4 +1,4 @@
-"""Draw the planes of the features with the observable's contours, and the features' importance."""
+"""Draw the observable in planes of its features, and the importance of the features."""
 
 from hone.analysis import Analysis
 from hone.events.first_events import few_events

@@ -1,4 +1,4 @@
-"""Draw the training of all seeds of an observable, and how its bins moved."""
+"""Draw the training of all seeds of an observable, and its bin edges during training."""
 
 from pathlib import Path
 

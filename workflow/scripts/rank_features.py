@@ -1,4 +1,4 @@
-"""Find how much an observable owes to each of its features, on validation events."""
+"""Rank the features of an observable by importance, on validation events."""
 
 from hone.analysis import Analysis
 from hone.events.load import load_set

@@ -1,9 +1,9 @@
-"""Write down the configuration with all defaults filled in."""
+"""Record the configuration with all defaults."""
 
 import yaml
 
-from hone.running.files import replacing
+from hone.running.files import write_text
 from hone.running.script import job
 
-with job(snakemake), replacing(snakemake.output[0]) as partial:
-    partial.write_text(yaml.safe_dump(snakemake.params.config, sort_keys=False))
+with job(snakemake):
+    write_text(snakemake.output[0], yaml.safe_dump(snakemake.params.config, sort_keys=False))

@@ -1,4 +1,4 @@
-"""The likelihood of the selected seed: best fits, profile, contours, toys."""
+"""Scan the likelihood of the selected seed: best fits, profile, contours, toys."""
 
 from hone.errors import InputError, ModelError
 from hone.likelihood.histfactory import from_pyhf

@@ -1,4 +1,4 @@
-"""Take the best of all combinations of cuts on a grid."""
+"""Find the best combination of cuts on a grid."""
 
 import jax
 import numpy as np

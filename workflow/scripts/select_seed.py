@@ -1,4 +1,4 @@
-"""Choose the seed with the best validation objective: the one that is published."""
+"""Select the seed with the best validation objective, which is published."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Collide protons, measure the muons, and write them as an ntuple."""
+"""Simulate dimuon events, and write them as an ntuple."""
 
 from hone.analysis import Analysis
 from hone.events.dimuons import detect, simulate
@@ -10,7 +10,7 @@ with job(snakemake) as provenance:
     analysis = Analysis.model_validate(snakemake.params.analysis)
     template = analysis.template(snakemake.wildcards.template)
     sample, variation = analysis.sample(template.sample), analysis.variation(template)
-    # Variations are the same collisions, seen differently.
+    # Variations have the same generated events, with another detector response.
     collisions = seed_of(analysis.seed, "dimuons", sample.name) % 900_000_000 + 1
     momenta = simulate(sample.dimuons, collisions)
     events = detect(momenta, collisions, **(variation.muons() if variation else {}))

@@ -1,4 +1,4 @@
-"""Read all events of a source once: how many there are, and what they weigh."""
+"""Survey the events of a source: numbers and sums of weights."""
 
 from hone.analysis import Analysis
 from hone.events.sources import sources

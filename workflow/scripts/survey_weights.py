@@ -1,4 +1,4 @@
-"""Add up the varied weights of the events of a sample, in each region."""
+"""Sum the varied weights of the events of a sample in each region."""
 
 from hone.analysis import Analysis
 from hone.events.sources import sources

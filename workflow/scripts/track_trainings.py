@@ -1,8 +1,9 @@
-"""Write every training as a run of MLflow."""
+"""Record every training as a run of MLflow."""
 
 from pathlib import Path
 
 from hone.analysis import Analysis
+from hone.running.files import place_of
 from hone.running.same_workspace import refuse_foreign
 from hone.running.script import job
 from hone.training.tracking import TrackedRun, write_runs
@@ -11,8 +12,8 @@ with job(snakemake):
     analysis = Analysis.model_validate(snakemake.params.analysis)
     runs = []
     for path in map(Path, snakemake.input.models):
-        signal, observable = path.parts[-4:-2]
+        signal, observable, seed = place_of(path)
         refuse_foreign(path.with_name("workspace.json"), path.with_name("limits.json"))
         settings = analysis.observable(observable)
-        runs.append(TrackedRun(signal, observable, settings, path.parent))
+        runs.append(TrackedRun(signal, observable, seed, settings, path.parent))
     write_runs(snakemake.output[0], analysis.analysis, runs)

@@ -1,4 +1,4 @@
-"""Train an observable, with one seed or with several side by side."""
+"""Train an observable with one or several seeds."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from hone.analysis import Analysis
 from hone.events.check import check_inputs
 from hone.events.load import load_set, read_surveys
 from hone.observable import save_observable
-from hone.running.files import write_csv
+from hone.running.files import place_of, write_csv
 from hone.running.script import job, setup_jax
 from hone.statmodel.workspace import processes
 from hone.training import Checkpoint, Settings, train
@@ -26,7 +26,7 @@ with job(snakemake) as provenance:
         for events_set in ("training", "validation")
     )
     level = analysis.limits.level
-    # Beside the outputs, not one of them: Snakemake removes the outputs of a job that failed.
+    # Not an output: Snakemake removes the outputs of failed jobs.
     checkpoint = Checkpoint(
         models[0].with_name("checkpoint.safetensors"),
         {
@@ -43,7 +43,7 @@ with job(snakemake) as provenance:
         processes(analysis, signal),
         training,
         validation,
-        [int(path.parent.name.removeprefix("seed")) for path in models],
+        [place_of(path)[-1] for path in models],
         resolve_objective(observable.objective, level, params.own_objective.get("folder", "")),
         level,
         checkpoint,

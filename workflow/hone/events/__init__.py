@@ -1,8 +1,8 @@
-"""Samples and their variations as arrays: generators, and ROOT files in and out."""
+"""Events of samples and variations: generators, ROOT files, surveys."""
 
 from hone.events.distributions import cell_probabilities, draw
 from hone.events.generate import generate, pseudo_data
-from hone.events.rootfiles import TREE, WEIGHT, read_events, write_events
+from hone.events.rootfiles import TREE, WEIGHT, write_events
 
 __all__ = [
     "TREE",
@@ -11,6 +11,5 @@ __all__ = [
     "draw",
     "generate",
     "pseudo_data",
-    "read_events",
     "write_events",
 ]

@@ -1,4 +1,4 @@
-"""Errors of the inputs that stop everything."""
+"""Checks of the inputs before anything is trained."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def check_inputs(
     regions: Sequence[Region],
     batches: Mapping[str, int],
 ) -> None:
-    """Refuse what no later step could use.
+    """Refuse inputs that no later step could use.
 
     Args:
         surveys: what :func:`hone.events.survey.survey` found, by source.
@@ -70,7 +70,7 @@ def _files(found: Mapping[str, Any]) -> str:
 
 
 def _same_events(nominal: Surveys) -> Iterator[str]:
-    """Files with the same content: nobody wants to count events twice."""
+    """Files with the same events, which would count twice."""
     seen: dict[str, str] = {}
     for name, found in nominal.items():
         for entry in found["files"]:

@@ -1,4 +1,4 @@
-"""How many events a source has, and what they weigh: what makes weights yields."""
+"""Events and sums of weights of a source, and the factor from weights to yields."""
 
 import sys
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ __all__ = ["Tally"]
 
 
 class Tally:
-    """Adds up the events of a source.
+    """Counts the events of a source.
 
     Args:
-        source: of which the events are.
-        events_set: which set they are, if its files are not split.
+        source: of the events.
+        events_set: their set, if the files are not split.
     """
 
     def __init__(self, source: Source, events_set: str = "") -> None:
         self.source, self.events_set = source, events_set
-        # A file without events gives no batch.
+        # Files without events yield no batch.
         self.files = dict.fromkeys(map(str, source.files), 0)
         self.events = dict.fromkeys(SETS, 0)
         self.weights = {name: Sums(1) for name in SETS}
@@ -40,11 +40,11 @@ class Tally:
             self.weights[name].count(weights)
 
     def result(self) -> dict[str, Any]:
-        """What makes weights yields.
+        """Events, sums of weights, and the factor from weights to yields.
 
         Returns:
             ``source``, ``files`` (path and events), ``sets`` (events and sum of nominal weights of
-            each, before selections) and ``factor`` (yield for each unit of weight; 1 where it is
+            each, before selections) and ``factor`` (yield per unit of weight; 1 if it is
             the sample's).
 
         Raises:
@@ -74,10 +74,10 @@ class Tally:
 
 
 def _normalisation(source: Source, total: float, names: str) -> float:
-    """Yield for each unit of weight.
+    """Yield per unit of weight.
 
     Args:
-        source: its settings.
+        source: of the events.
         total: sum of the weights of all its events, before any selection.
         names: of its files, for messages.
 

@@ -1,4 +1,4 @@
-"""Muon pairs from Pythia 8, seen by a simple detector. Needs the extra ``pythia``."""
+"""Muon pairs from Pythia 8 in a simple detector simulation. Needs the extra ``pythia``."""
 
 from types import ModuleType
 
@@ -11,7 +11,7 @@ from hone.errors import InputError
 __all__ = ["detect", "simulate"]
 
 _ENERGY = 13_600.0
-"""Of the collisions, in GeV."""
+"""Centre-of-mass energy in GeV."""
 _MUON_MASS = 0.10566
 _PROCESSES = {
     "drell_yan": ["WeakSingleBoson:ffbar2gmZ = on", "23:onMode = off", "23:onIfAny = 13"],
@@ -21,12 +21,12 @@ _PROCESSES = {
     ],
 }  # fmt: skip
 _RESOLUTION = (0.015, 4e-5)
-"""Relative resolution of the momentum at 0, and what each GeV adds to it."""
+"""Relative momentum resolution: constant term, and slope per GeV."""
 _MAX_ETA, _MIN_PT = 2.5, 30.0
 
 
 def simulate(settings: Dimuons, seed: int) -> np.ndarray:
-    """Momenta of both muons at the collision, in GeV.
+    """True momenta of both muons, in GeV.
 
     The hard process of Pythia 8 (C. Bierlich et al., SciPost Phys. Codebases 8), without showers:
     the pair has no transverse momentum.
@@ -39,7 +39,7 @@ def simulate(settings: Dimuons, seed: int) -> np.ndarray:
         float64 (events, 2, 3): negative and positive muon; px, py, pz.
 
     Raises:
-        InputError: Pythia is not there, or refuses its settings.
+        InputError: Pythia is not installed, or refuses its settings.
     """
     pythia = _pythia().Pythia("", False)
     lines = [
@@ -68,9 +68,9 @@ def simulate(settings: Dimuons, seed: int) -> np.ndarray:
 def detect(
     momenta: np.ndarray, seed: int, muon_scale: float = 1.0, muon_resolution: float = 1.0
 ) -> dict[str, np.ndarray]:
-    """What a detector makes of muon pairs: smeared transverse momenta, and acceptance.
+    """Simple detector simulation: smeared transverse momenta, and acceptance.
 
-    The same seed smears an event in the same way whatever is varied.
+    With the same seed an event is smeared in the same way, whatever is varied.
 
     Args:
         momenta: from :func:`simulate`.
@@ -105,7 +105,7 @@ def detect(
         "event": np.arange(len(pt)),
         "mass": mass,
         "rapidity": np.arctanh(total[3] / total[0]),
-        # Towards the pair's flight, as nobody knows which beam had the quark.
+        # Relative to the flight of the pair: which beam had the quark is not known.
         "cos_theta": cos_theta * np.sign(total[3]),
         "pt1": sorted_pt[:, 0],
         "eta1": sorted_eta[:, 0],
@@ -121,7 +121,7 @@ def _pythia() -> ModuleType:
     except ImportError as error:
         raise InputError(
             "Pythia 8 is not installed: python3 -m pip --python .venv/bin/python install "
-            "pythia8mc==8.317.2 (Linux on x86; other machines compile it for a while), or give "
+            "pythia8mc==8.317.2 (Linux on x86; elsewhere it is compiled first), or give "
             "the samples files that were made elsewhere"
         ) from error
     module: ModuleType = pythia8mc

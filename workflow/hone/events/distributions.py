@@ -1,4 +1,4 @@
-"""Known densities: events drawn from them, and their probabilities on a grid."""
+"""Known densities: drawing events, and probabilities in the cells of a grid."""
 
 from collections.abc import Mapping, Sequence
 
@@ -44,7 +44,7 @@ def cell_probabilities(
     """Probability of each cell of a grid in the given variables; others are integrated out.
 
     Exact for blocks without correlations; with correlations the density at the centre of a cell
-    times its area, so that the outermost edges must then be finite.
+    times its volume, which needs finite outermost edges.
 
     Args:
         distribution: blocks of the density.

@@ -1,4 +1,4 @@
-"""The events of a hypothesis, and their histograms in an observable."""
+"""Events of a hypothesis, and their hard histograms."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ __all__ = ["EventSets", "hard_histograms", "scores_of"]
 class EventSets:
     """Events by template name (``<sample>`` or ``<sample>__<systematic>_<side>``).
 
-    A template without events of its own has the events of its sample, weighted differently.
+    A template without events of its own uses the events of its sample, with other weights.
     """
 
     features: dict[str, np.ndarray]
@@ -28,15 +28,15 @@ class EventSets:
     weights: dict[str, np.ndarray]
     """float64 (n,), adding up to the yield"""
     regions: tuple[Region, ...] = (ONE_REGION,)
-    """Of the analysis; ``features`` and ``weights`` are of those with the observable."""
+    """Of the analysis; ``features`` and ``weights`` are those of regions with the observable."""
     place: dict[str, np.ndarray] = field(default_factory=dict)
-    """int (n,), by the name of events: which of the regions with the observable; empty if one."""
+    """int (n,), by set of events: which region with the observable; empty if there is only one."""
     fixed: dict[str, list[Histogram]] = field(default_factory=dict)
     """By template, the histograms of all other regions."""
     evaluation: dict[str, float] = field(default_factory=dict)
-    """How many events the evaluation set has for each event here, where that is not a setting."""
+    """Evaluation events per event here, by set of events, if not a setting."""
     weighted: dict[str, str] = field(default_factory=dict)
-    """By template, the name of the events that it weights; itself if not given."""
+    """Set of events of a template; that of the same name if not given."""
 
     def __post_init__(self) -> None:
         for template, weights in self.weights.items():
@@ -52,20 +52,20 @@ class EventSets:
                 )
 
     def events_of(self, template: str) -> str:
-        """Name of the events that a template weights: its own, or those of its sample."""
+        """Set of events of a template: its own, or that of its sample."""
         return self.weighted.get(template, template)
 
     def channels(self, observable_bins: int) -> Channels:
-        """The histograms of all regions, with so many bins of the observable."""
+        """Channels of all regions, with this number of bins of the observable."""
         return Channels(self.regions, observable_bins)
 
     def where(self, template: str, place: int) -> np.ndarray | slice:
-        """Which events of a template are in one of the regions with the observable."""
+        """Events of a template in one of the regions with the observable."""
         found = self.place.get(self.events_of(template))
         return slice(None) if found is None else found == place
 
     def digest(self) -> str:
-        """Of all events and weights."""
+        """Digest of all events and weights."""
         found = hashlib.sha256()
         for template in sorted(self.fixed):
             for histogram in self.fixed[template]:
@@ -77,7 +77,7 @@ class EventSets:
         return found.hexdigest()[:16]
 
     def templates_of(self, events: str) -> list[str]:
-        """Templates made of these events, the one of their own name first."""
+        """Templates of a set of events, the one of the same name first."""
         return [events, *(t for t in self.weights if t != events and self.events_of(t) == events)]
 
 
@@ -102,7 +102,7 @@ def hard_histograms(
     """Counts of each template in all channels (B,), from the ``scores`` of its events.
 
     Raises:
-        InputError: a histogram has not all the weight of its events.
+        InputError: a histogram has lost events.
     """
     edges = np.asarray(observable.edges)
     channels = events.channels(len(edges) - 1)

@@ -1,4 +1,4 @@
-"""Some events of each set, for pictures."""
+"""A few events of each set, for figures."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from hone.events.sources import Source
 __all__ = ["few_events"]
 
 _FILES = 8
-"""Of a source with more files, so many are looked into."""
+"""Most files of a source that are read."""
 
 
 def few_events(
@@ -25,8 +25,8 @@ def few_events(
 ) -> dict[str, np.ndarray]:
     """Features (n, F) of at most ``number`` events of each source, drawn by their weights.
 
-    Only the beginning of a file is read, of up to eight of the source's. Events with a negative
-    weight are left out; a source without events in a region with the observable has none here.
+    Only the beginning of up to eight files of a source is read. Events with negative weights are
+    left out; a source without events in a region with the observable has none here.
 
     Args:
         sources: of every sample and variation.

@@ -1,8 +1,10 @@
-"""A first look at all inputs: a table of yields with warnings."""
+"""Yields of all inputs in a table, with warnings."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from tabulate import tabulate
 
 from hone.errors import InputError
 
@@ -18,7 +20,7 @@ Row = dict[str, Any]
 
 
 def yields_table(surveys: Surveys) -> list[Row]:
-    """One row for each region, sample and variation: raw events, yield, error, what is odd.
+    """One row per region, sample and variation: raw events, yield, error, warnings.
 
     Raises:
         InputError: a yield with its sample's factor is more than a double holds.
@@ -72,18 +74,28 @@ def _warnings(sums: Mapping[str, Any]) -> Iterator[str]:
 
 
 def format_table(rows: Sequence[Row]) -> str:
-    """The table for the screen."""
-    wide = max([len(f"{row['sample']} {row['variation']}") for row in rows], default=10) + 1
-    lines = []
+    """A table for each region, for the screen."""
+    tables = []
     for region in dict.fromkeys(row["region"] for row in rows):
-        head = f"{region:<{wide}} {'raw events':>11} {'yield':>12} {'MC error':>10} {'effect':>8}"
-        lines += ["", head, "-" * len(head)]
-        for row in (r for r in rows if r["region"] == region):
-            name = f"  {row['variation']}" if row["variation"] else row["sample"]
-            effect = "" if row["effect"] is None else f"{row['effect']:+.1%}"
-            warning = f"  ! {row['warning']}" if row["warning"] else ""
-            lines.append(
-                f"{name:<{wide}} {row['events']:>11} {row['yield']:>12.5g} {row['error']:>10.3g} "
-                f"{effect:>8}{warning}"
+        cells = [
+            [
+                f"  {row['variation']}" if row["variation"] else row["sample"],
+                row["events"],
+                f"{row['yield']:.5g}",
+                f"{row['error']:.3g}",
+                "" if row["effect"] is None else f"{row['effect']:+.1%}",
+                f"! {row['warning']}" if row["warning"] else "",
+            ]
+            for row in rows
+            if row["region"] == region
+        ]
+        tables.append(
+            tabulate(
+                cells,
+                [region, "raw events", "yield", "MC error", "effect", ""],
+                disable_numparse=True,
+                preserve_whitespace=True,
+                colalign=("left", "right", "right", "right", "right", "left"),
             )
-    return "\n".join(lines).lstrip("\n") + "\n"
+        )
+    return "\n\n".join(tables) + "\n"

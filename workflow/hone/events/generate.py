@@ -1,4 +1,4 @@
-"""Synthetic events of an analysis, with seeds that depend on names only."""
+"""Generated events of an analysis, with seeds that depend on names only."""
 
 import hashlib
 
@@ -39,10 +39,7 @@ def generate(
 
 
 def pseudo_data(analysis: Analysis) -> dict[str, np.ndarray]:
-    """The observation: Poisson numbers of events of each sample at the true signal strength.
-
-    Which sample an event came from is not kept.
-    """
+    """The observation: a Poisson number of events of each sample, at the true signal strength."""
     observation = analysis.observation
     injected = observation.signal or analysis.signals[0]
     parts = []
@@ -53,17 +50,17 @@ def pseudo_data(analysis: Analysis) -> dict[str, np.ndarray]:
             expected *= observation.mu if sample.name == injected else 0
         rng = _generator(observation.seed, "observation", sample.name)
         parts.append(draw(sample.distribution, int(rng.poisson(expected)), rng))
-    # All variables that every sample has: regions may look at more than the features.
+    # All variables that every sample has: regions may use more than the features.
     names = [name for name in parts[0] if all(name in part for part in parts)]
     return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def seed_of(seed: int, *labels: str) -> int:
-    """A seed for each list of labels, whatever else the analysis contains."""
+    """A seed for each list of labels, independent of the rest of the analysis."""
     text = "/".join([str(seed), *labels])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16])
 
 
 def _generator(seed: int, *labels: str) -> np.random.Generator:
-    """Independent streams for different labels."""
+    """Independent random numbers for different labels."""
     return np.random.default_rng(seed_of(seed, *labels))

@@ -1,4 +1,4 @@
-"""Events of training and validation, in memory."""
+"""Events of the training and validation sets, in memory."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ def load_set(
             the sizes of the sets; of a source with more events so many are taken, evenly.
         files: by set and name of the template.
         events_set: ``training``, ``validation`` or ``evaluation``.
-        surveys: files of what is known about the events, ``<name>.json``.
+        surveys: files of the surveys, ``<name>.json``.
 
     Raises:
         InputError: no event of a sample is in a region with the observable, or a file is bad.
@@ -51,15 +51,15 @@ def load_set(
 
 
 def read_surveys(paths: Sequence[str | Path]) -> dict[str, Any]:
-    """What is known about the events, by name of the source.
+    """Surveys by name of the source.
 
     Raises:
-        InputError: a file has other contents than the survey saw.
+        InputError: a file has changed since the survey.
     """
     found = {Path(path).stem: read_json(path) for path in paths}
     for path, survey in zip(paths, found.values(), strict=True):
         seen = {f["path"]: f["contents"] for f in survey["files"] if "contents" in f}
-        refuse_changed(seen, f"when {path} was made of it")
+        refuse_changed(seen, f"when {path} was made from it")
     return found
 
 
@@ -71,7 +71,7 @@ def load_events(
     events_set: str,
     sizes: Sizes,
 ) -> EventSets:
-    """Events of one set, scaled to the yields of all.
+    """Events of one set, scaled to the yields of all events.
 
     Args:
         sources: of every sample and variation.
@@ -79,7 +79,7 @@ def load_events(
         regions: of the analysis.
         surveys: what :func:`hone.events.survey.survey` found, by source.
         events_set: ``training``, ``validation`` or ``evaluation``.
-        sizes: of each set; of a source with more events so many are taken, evenly.
+        sizes: of each set; of a source with more events this number is taken, evenly.
 
     Raises:
         InputError: no event of a sample is in a region with the observable.
@@ -135,7 +135,7 @@ def read_range(
     surveys: Mapping[str, Mapping[str, Any]],
     most: int | None = None,
 ) -> tuple[float, float]:
-    """The events of a set by their uniform number, ``most`` of them or about so many."""
+    """Range of the uniform number that holds a set, or about ``most`` of its events."""
     if source.split is None:
         return 0.0, 1.0
     low, high = source.split.range(events_set)
@@ -146,10 +146,10 @@ def read_range(
 
 
 def scale_of(source: Source, surveys: Mapping[str, Mapping[str, Any]], kept: float) -> float:
-    """What weights are multiplied with, so that those kept have the yield of all.
+    """Factor on the weights, so that the kept events have the yield of all.
 
     Raises:
-        InputError: the kept events weigh nothing.
+        InputError: the weights of the kept events do not add up to a positive number.
     """
     if source.split is None:
         return 1.0

@@ -1,4 +1,4 @@
-"""Columns of ROOT files in pieces, from TTrees and RNTuples, with errors that name the place."""
+"""Columns of TTrees and RNTuples, piece by piece, with errors that name file and branch."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from hone.running.root_files import reason, root_file
 __all__ = ["Piece", "pieces"]
 
 _STEP = "32 MB"
-"""Of uncompressed columns in memory at a time."""
+"""Uncompressed columns in memory at a time."""
 
 
 class Piece(NamedTuple):
@@ -21,16 +21,16 @@ class Piece(NamedTuple):
 
     path: str
     start: int
-    """Place of the first of them in the file."""
+    """Number of the first event in the file."""
     columns: dict[str, np.ndarray]
     """Each branch (n,), numbers or truth values."""
     size: int
     """Number of events n."""
     kept: np.ndarray | None = None
-    """int (n,), which of the events read these are; all if None."""
+    """int (n,), places of these events among those read; all if None."""
 
     def number(self, place: int) -> int:
-        """Of an event in its file."""
+        """Number of an event in its file."""
         return self.start + (place if self.kept is None else int(self.kept[place]))
 
 
@@ -42,8 +42,8 @@ def pieces(
     Args:
         files: to read, one after another.
         tree: name of a TTree or RNTuple in each.
-        branches: names, at least one, and what needs each, for messages.
-        where: what the files are, for messages, such as ``sample 'signal'``.
+        branches: names (at least one), and what needs each, for messages.
+        where: what the files are, for messages, e.g. ``sample 'signal'``.
 
     Raises:
         InputError: a file is missing or damaged, has no such tree or branch, or a branch does not

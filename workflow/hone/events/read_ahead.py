@@ -1,4 +1,4 @@
-"""Reading ahead: the next piece of a file is read while one is worked on."""
+"""Read ahead: the next piece of a file is read while the present one is processed."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:
-    """The same items in the same order; the next one is made in a thread of its own meanwhile.
+    """The same items in the same order, each made in a thread while the one before is used.
 
-    Errors of making an item are raised where it is wanted.
+    Errors in making an item are raised where it is used.
     """
     # A list, so that None could be an item.
     iterator = ([item] for item in items)

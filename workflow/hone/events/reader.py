@@ -1,4 +1,4 @@
-"""Events of a source as the analysis sees them: features, weights and regions, piece by piece."""
+"""Features, weights and regions of the events of a source, piece by piece."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -18,21 +18,21 @@ __all__ = ["Batch", "Reader"]
 
 
 class Batch(NamedTuple):
-    """Some events. Sizes: n events, m of them in a region with the observable."""
+    """Some consecutive events: n, of which m are in a region with the observable."""
 
     source: Source
     piece: Piece
-    """What was read."""
+    """The columns that were read."""
     raw_weights: tuple[np.ndarray, ...]
-    """Of each template (n,), as they stand in the file: they are most of the memory"""
+    """Of each template (n,), in the type of the file: they are most of the memory"""
     uniform: np.ndarray | None
-    """float64 (n,), which says the set; None where the file says it"""
+    """float64 (n,), decides on the set; None if the file does"""
     place: np.ndarray
-    """int8 (n,), which of the regions with the observable; -1 for none"""
+    """int8 (n,), number of the region with the observable; -1 for none"""
     features: np.ndarray
     """float64 (m, F)"""
     fixed: dict[str, tuple[np.ndarray, np.ndarray]]
-    """For each other region: which events are in it, bool (n,), and the variable there."""
+    """For each other region: bool (n,), which events are in it, and the variable of these."""
 
     @property
     def path(self) -> str:
@@ -50,7 +50,7 @@ class Batch(NamedTuple):
         return len(self.place)
 
     def weights(self, where: slice | np.ndarray = slice(None)) -> np.ndarray:
-        """Weights of some of the events, float64 (T, m), a row for each template."""
+        """Weights of some of the events, float64 (T, m), one row per template."""
         return np.array([column[where] for column in self.raw_weights], dtype=float)
 
     @property
@@ -59,7 +59,7 @@ class Batch(NamedTuple):
         return self.raw_weights[0].astype(float)
 
     def of_set(self, split: Split | None, name: str, files_are: str) -> np.ndarray | slice:
-        """The events of a set; where the files say it, all of them or none."""
+        """The events of a set; all or none if the set is that of the files."""
         if split is None or self.uniform is None:
             return slice(None) if name == files_are else slice(0)
         low, high = split.range(name)
@@ -68,13 +68,13 @@ class Batch(NamedTuple):
 
     @property
     def trained(self) -> np.ndarray | slice:
-        """The events that ``features`` has."""
+        """The events in ``features``."""
         inside = self.place >= 0
         return slice(None) if inside.all() else inside
 
 
 class Reader:
-    """Reads a source and checks what it reads.
+    """Reads and checks the events of a source.
 
     Args:
         source: files and weights.
@@ -82,7 +82,7 @@ class Reader:
         regions: of the analysis.
 
     Raises:
-        InputError: an expression is none.
+        InputError: an expression is not valid.
     """
 
     def __init__(self, source: Source, features: Sequence[str], regions: Sequence[Region]) -> None:
@@ -99,16 +99,16 @@ class Reader:
         users |= {f"the variable of region {k!r}": x.branches for k, x in self.variables.items()}
         users |= {f"the selection of region {k!r}": x.branches for k, x in self.selections.items()}
         users |= {k: x.branches for k, x in {**self.weights, **self.features}.items()}
-        # Of several that need a branch, one: features before weights before regions.
+        # If several need a branch, one is named: features before weights before regions.
         self.branches = {name: user for user, names in users.items() for name in names}
 
     def batches(self, low: float = 0.0, high: float = 1.0) -> Iterator[Batch]:
-        """The events whose uniform number is in [low, high), all where there is no split.
+        """The events whose uniform number is in [low, high); all if there is no split.
 
-        The next batch is read while one is worked on.
+        The next batch is read while the present one is processed.
 
         Raises:
-            InputError: what is wrong with the files or what is in them.
+            InputError: the files or their contents cannot be used.
         """
         yield from ahead(self._batches(low, high))
 
@@ -199,7 +199,7 @@ class Reader:
             ) from error
 
     def _values(self, piece: Piece, what: str, expression: Expression) -> np.ndarray:
-        """Of an expression for each event (n,)."""
+        """Values of an expression (n,)."""
         try:
             array = np.asarray(expression(piece.columns))
         except InputError as error:
@@ -209,9 +209,9 @@ class Reader:
     def _finite(
         self, piece: Piece, what: str, values: np.ndarray, where: np.ndarray | None = None
     ) -> np.ndarray:
-        """The values (of the events in ``where``), if they are all finite."""
+        """The values (of the events in ``where``); refused if one is not finite."""
         chosen = values if where is None else values[where]
-        # If a sum is finite all is, and it is quicker to look at.
+        # If the sum is finite, so are all values; this is faster.
         with np.errstate(over="ignore", invalid="ignore"):
             if np.isfinite(chosen.sum()):
                 return chosen

@@ -1,4 +1,4 @@
-"""Where the events of an analysis come from: a source for each set of events, by its config."""
+"""Sources of the events of an analysis, from its config."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ __all__ = ["Source", "data_source", "sources"]
 
 @dataclass(frozen=True)
 class Source:
-    """The files of one set of events, and the templates that are made of it."""
+    """The files of one set of events, and its templates."""
 
     template: Template
     """What the events belong to."""
@@ -27,8 +27,8 @@ class Source:
     normalisation: Mapping[str, float] = field(default_factory=dict)
     """``yield`` or ``cross_section`` and ``luminosity``, ``sum_of_weights``, or nothing."""
     sample_factor: bool = False
-    """Whether it is a variation that has the sample's factor from weights to yields: there may be
-    more of it, or less."""
+    """Whether it is a variation scaled by the sample's factor from weights to yields, so that its
+    yield may differ."""
 
     @property
     def name(self) -> str:

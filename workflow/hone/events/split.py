@@ -1,4 +1,4 @@
-"""Which set an event belongs to, by a hash of its number."""
+"""The set of an event, from a hash of its number."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ __all__ = ["uniform"]
 
 
 def uniform(numbers: np.ndarray) -> np.ndarray:
-    """Event numbers (n,) as if they were uniform in [0, 1), float64.
+    """Event numbers (n,) hashed to [0, 1), float64, uniformly.
 
-    By splitmix64 (G. L. Steele et al., OOPSLA 2014): each bit of a number changes half of the bits.
+    By splitmix64 (G. L. Steele et al., OOPSLA 2014): each input bit changes half of the bits.
 
     Raises:
         InputError: the numbers are not integers.

@@ -1,4 +1,4 @@
-"""Evaluation events to histograms, piece by piece: memory does not grow with their number."""
+"""Histograms of the evaluation events, piece by piece: memory does not grow with their number."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -19,13 +19,13 @@ from hone.observable import Observable
 from hone.observable.base import finite, in_pieces, without_score
 from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram
-from hone.sums import Sums, refuse_lost_events
+from hone.sums import Sums, bin_of, refuse_lost_events
 
 __all__ = ["count_data", "draw_data", "fill_histograms"]
 
 _PIECE = 8192
-"""Events at a time: of equal size, so that the observable is compiled once; what is made of so many
-stays in the processor's cache, which halves the time of larger pieces."""
+"""Events at a time, always this number, so that the observable is compiled once. Their shares fit
+into the processor's cache; larger pieces take twice the time."""
 
 
 def fill_histograms(
@@ -38,14 +38,14 @@ def fill_histograms(
     """Histograms of all templates in all channels (B,), ``hard`` and ``soft``.
 
     Args:
-        observable: what has the bins.
+        observable: defines the bins.
         sources: of every sample and variation.
         regions: of the analysis.
         surveys: what :func:`hone.events.survey.survey` found, by source.
         features: expressions, in the observable's order.
 
     Raises:
-        InputError: what is wrong with the files; an event has no score; a bin is not known to 1e-9.
+        InputError: the files cannot be used; an event has no score; a bin is not known to 1e-9.
     """
     edges = np.asarray(_edges(observable))
     channels = Channels(tuple(regions), len(edges) - 1)
@@ -73,7 +73,7 @@ def count_data(
     """Observed events in all channels (B,).
 
     Raises:
-        InputError: what is wrong with the files; an event has no score.
+        InputError: the files cannot be used; an event has no score.
     """
     return _count(observable, regions, Reader(source, features, regions).batches())
 
@@ -87,21 +87,21 @@ def draw_data(
     strengths: Mapping[str, float],
     seed: int,
 ) -> Histogram:
-    """Pseudo-data (B,): each evaluation event as often as a Poisson number of its weight says.
+    """Pseudo-data (B,): each evaluation event a Poisson number of times, with its weight as mean.
 
-    The same events for every observable.
+    The events are the same for every observable.
 
     Args:
-        observable: what has the bins.
+        observable: defines the bins.
         sources: of every sample.
         regions: of the analysis.
         surveys: what :func:`hone.events.survey.survey` found, by source.
         features: expressions, in the observable's order.
-        strengths: factor on the yield of a sample, where it is not 1.
+        strengths: factors on the yields of samples, if not 1.
         seed: of the draw.
 
     Raises:
-        InputError: what is wrong with the files; an event has no score, or a negative weight.
+        InputError: the files cannot be used; an event has no score, or a negative weight.
     """
 
     def drawn(source: Source) -> Iterator[Batch]:
@@ -135,7 +135,7 @@ def _count(
 def _widths(observable: Observable, batches: Iterator[Batch]) -> np.ndarray | None:
     """Softness of the bins for each event in a region with the observable, if it depends on all.
 
-    Then, and only then, memory grows with the number of events (by 20 bytes each).
+    Only then memory grows with the number of events (by 20 bytes each).
     """
     if not observable.widths_follow_events:
         return None
@@ -162,7 +162,7 @@ class _Filling:
         self._observable, self._channels, self._edges = observable, channels, edges
         self._templates, number = templates, len(templates)
         self._bins = len(channels.trained) * (len(edges) - 1)
-        # Counted bins of all regions with the observable, their soft ones, and all events there.
+        # Hard bins of all regions with the observable, their soft bins, and the sum of all events.
         self._trained = Sums(number, 2 * self._bins + 1)
         self._fixed = {r: Sums(number, len(r.fixed_edges) - 1) for r in channels.fixed}
         self._inside = {r: Sums(number) for r in channels.fixed}
@@ -172,8 +172,8 @@ class _Filling:
 
         Args:
             batch: events.
-            widths: softness of the bins for each event in a region with the observable, if it does
-                not follow from the observable alone.
+            widths: softness of the bins for each event in a region with the observable, if it
+                depends on all events.
 
         Raises:
             InputError: an event's score is not a number.
@@ -181,7 +181,7 @@ class _Filling:
         for region in self._channels.fixed:
             inside, values = batch.fixed[region.name]
             weights = batch.weights(inside)
-            self._fixed[region].count(weights, _bin(values, region.fixed_edges))
+            self._fixed[region].count(weights, bin_of(values, region.fixed_edges))
             self._inside[region].count(weights)
         trained, place = batch.trained, batch.place[batch.trained]
         chosen = None if isinstance(trained, slice) else np.flatnonzero(trained)
@@ -189,7 +189,7 @@ class _Filling:
             slice(start, min(start + _PIECE, len(place))) for start in range(0, len(place), _PIECE)
         ]
 
-        # `eqx.filter_jit` would take the observable apart for each of thousands of pieces.
+        # `eqx.filter_jit` would flatten the observable again for each of thousands of pieces.
         numbers, rest = eqx.partition(self._observable, eqx.is_array)
         leaves, structure = jax.tree.flatten(rest)
 
@@ -205,7 +205,7 @@ class _Filling:
                     _filled(place[part]) if len(self._channels.trained) > 1 else None,
                 )
 
-        # JAX returns before it is done: the next piece is scored while this one is added up.
+        # JAX computes asynchronously: the next piece is scored while this one is added up.
         following = scored()
         shares = next(following, None)
         for part in parts:
@@ -220,7 +220,7 @@ class _Filling:
                     batch.features[part],
                     at,
                 )
-            # NumPy's products of matrices: XLA's take almost twice the time here on a CPU.
+            # NumPy's matrix products take half the time of XLA's here on a CPU.
             weights = batch.weights(part if chosen is None else chosen[part])
             self._trained.add(weights, found[:-1].T)
 
@@ -228,7 +228,7 @@ class _Filling:
         """Histograms ``hard`` and ``soft`` by template, all bins (B,).
 
         Args:
-            scale: what weights are multiplied with.
+            scale: factor on the weights.
 
         Raises:
             InputError: a bin is not known to 1e-9, or a histogram has lost events.
@@ -268,7 +268,7 @@ class _Filling:
 
 
 def _filled(values: np.ndarray, filling: float = 0.0) -> np.ndarray:
-    """Values of a whole piece of events, filled up with such that weigh nothing."""
+    """Values padded to a whole piece of events."""
     missing = _PIECE - len(values)
     if not missing:
         return values
@@ -295,8 +295,8 @@ def _shares(
     widths: Any,
     place: Any,
 ) -> jax.Array:
-    """Of events (2 R b + 2, n): shares in hard bins of all regions with the observable, in soft
-    ones, whether an event passes the cuts, and whether its score is a number."""
+    """Shares of events in the hard and in the soft bins of all regions with the observable, whether
+    they pass the cuts, and whether their score is a number (2 R b + 2, n)."""
     structure, *leaves = rest
     observable = eqx.combine(numbers, jax.tree.unflatten(structure, leaves))
     response = observable.respond(jnp.asarray(events))
@@ -316,13 +316,8 @@ def _shares(
 
 
 def _hard_shares(scores: Any, edges: Any) -> jax.Array:
-    """1 in the bin of an event, 0 in others (n, B); as :func:`.templates.count` does."""
+    """1 in the bin of an event by :func:`hone.sums.bin_of`, 0 in others and after cuts (n, B)."""
     beyond = jnp.concatenate(
         [~jnp.isnan(scores)[None], scores >= edges[1:-1, None], jnp.zeros((1, len(scores)), bool)]
     ).astype("float64")
     return (beyond[:-1] - beyond[1:]).T
-
-
-def _bin(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Bins (n,); the outermost take what lies beyond."""
-    return np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)

@@ -1,4 +1,4 @@
-"""A first look at the events of a source: how many, what they weigh, what is odd about them."""
+"""Survey of the events of a source: numbers, sums of weights, and what looks wrong."""
 
 import hashlib
 import math
@@ -12,7 +12,7 @@ from hone.analysis.regions import Region
 from hone.events.counting import Tally
 from hone.events.reader import Batch, Reader
 from hone.events.sources import Source
-from hone.sums import Sums, refuse_lost_events
+from hone.sums import Sums, bin_of, refuse_lost_events
 
 __all__ = ["survey", "survey_weights"]
 
@@ -20,25 +20,25 @@ __all__ = ["survey", "survey_weights"]
 def survey(
     source: Source, features: Sequence[str], regions: Sequence[Region], events_set: str = ""
 ) -> dict[str, Any]:
-    """Read all events once and add up what later steps need to know.
+    """Read all events once and sum what later steps need.
 
     Args:
-        source: what is read.
+        source: of the events.
         features: expressions.
         regions: of the analysis.
-        events_set: which set the files are, if these are not split.
+        events_set: set of the files, if these are not split.
 
     Returns:
-        What :meth:`hone.events.counting.Tally.result` says, and: the ``digest`` of each file's
-        content, ``split`` (whether events are divided by a hash), ``sample_factor`` (whether the
-        factor is still to come, from the sample: here it is 1), ``scored`` (events of each set in a
+        The result of :meth:`hone.events.counting.Tally.result`, and: the ``digest`` of each file's
+        events, ``split`` (whether events are divided by a hash), ``sample_factor`` (whether the
+        factor is the sample's: here it is 1), ``scored`` (events of each set in a
         region with the observable) and ``regions``: for each region and template raw ``events``,
         ``yield``, ``error``, ``largest`` (share of the largest weight), ``negative`` (share of the
         yield that is negative) and, in a region with a binned variable, ``bins`` (yield of each).
 
     Raises:
-        InputError: what is wrong with the files; that a source has no event, or no yield; a number
-            of it is not known to 1e-9.
+        InputError: the files cannot be used; the source has no event, or no yield; a sum is not
+            known to 1e-9.
     """
     reader = Reader(source, features, regions)
     tally = Tally(source, events_set)
@@ -47,7 +47,7 @@ def survey(
     sums = {r.name: _OfRegion(r, source) for r in regions}
     for batch in reader.batches():
         tally.add(batch)
-        # By branch, so that it does not matter in which pieces a file is read.
+        # By branch: independent of the pieces in which a file is read.
         running = digests.setdefault(batch.path, {})
         for branch, values in batch.columns.items():
             running.setdefault(branch, hashlib.sha256()).update(values.tobytes())
@@ -71,15 +71,15 @@ def survey(
 def survey_weights(
     source: Source, regions: Sequence[Region], factor: float
 ) -> dict[str, dict[str, Mapping[str, Any]]]:
-    """As ``regions`` of :func:`survey`, for templates of the same events weighted otherwise.
+    """As ``regions`` of :func:`survey`, for templates of the same events with varied weights.
 
     Args:
-        source: what is read.
+        source: of the events.
         regions: of the analysis.
-        factor: yield for each unit of weight.
+        factor: yield per unit of weight.
 
     Raises:
-        InputError: what is wrong with the weights; a number of them is not known to 1e-9.
+        InputError: the weights cannot be used; a sum is not known to 1e-9.
     """
     sums = {r.name: _OfRegion(r, source) for r in regions}
     for batch in Reader(source, [], regions).batches():
@@ -111,7 +111,7 @@ def _digest(running: Mapping[str, Any]) -> str:
 
 
 class _OfRegion:
-    """Adds up the events of a region, all templates of a source."""
+    """Sums the events of a region, for all templates of a source."""
 
     def __init__(self, region: Region, source: Source) -> None:
         self.region, self.source = region, source
@@ -131,12 +131,10 @@ class _OfRegion:
             self.largest = np.maximum(self.largest, np.abs(weights).max(axis=1))
         if self.bins is not None:
             assert values is not None
-            edges = self.region.fixed_edges
-            place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
-            self.bins.count(weights, place)
+            self.bins.count(weights, bin_of(values, self.region.fixed_edges))
 
     def rows(self, factor: float) -> dict[str, dict[str, Any]]:
-        """By template.
+        """Rows by template.
 
         Raises:
             InputError: a yield or its error is not known to 1e-9.

@@ -1,4 +1,4 @@
-"""HistFactory likelihoods in JAX, and inference with them; knows nothing of the rest of hone.
+"""HistFactory likelihoods in JAX, and inference with them; independent of the rest of hone.
 
 The examples in this package go on from here:
 

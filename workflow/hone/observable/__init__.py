@@ -1,4 +1,4 @@
-"""What maps an event to a number and to bins: networks, cuts, variables and their softness."""
+"""Observables: networks, cuts and variables that map events to a score and to soft bins."""
 
 from hone.observable.base import Observable
 from hone.observable.create import create_observable

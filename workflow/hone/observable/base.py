@@ -1,4 +1,4 @@
-"""What every observable can do, whatever maps its events to bins."""
+"""The interface of every observable."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ from hone.errors import InputError
 __all__ = ["Observable", "finite", "in_pieces", "without_score"]
 
 _PIECE = 8192
-"""Events that are scored at a time: one compiled program serves all, in the processor's cache."""
+"""Events scored at a time: one compiled program for all, within the processor's cache."""
 
 
 class Observable(eqx.Module):
     """Maps events to bins: sharply for limits, smoothly for training.
 
-    Training sees :meth:`respond`, then :meth:`widths` and :meth:`shares`, which are
-    differentiable; everything after it sees :meth:`score` and :attr:`edges`.
+    Training uses :meth:`respond`, :meth:`widths` and :meth:`shares`, which are differentiable;
+    everything after it uses :meth:`score` and :attr:`edges`.
     """
 
     features: eqx.AbstractVar[tuple[str, ...]]
@@ -35,35 +35,35 @@ class Observable(eqx.Module):
 
     @abstractmethod
     def respond(self, events: Float[Array, "N F"]) -> Any:
-        """What the bins are made of: a PyTree of arrays with a leading axis of events."""
+        """Outputs that define the bins: a PyTree of arrays with events along the first axis."""
 
     @abstractmethod
     def hard(self, response: Any) -> Float[Array, " N"]:
-        """Scores, float64; NaN for events that a cut takes away."""
+        """Scores, float64; NaN for events that fail a cut."""
 
     @abstractmethod
     def widths(
         self, response: Any, weights: Float[Array, " N"], progress: Float[Array, ""] | float
     ) -> Float[Array, "*N"]:
-        """How soft the bins are: one number, or one for each event.
+        """Softness of the bins: one number, or one per event.
 
         Args:
             response: of all events of one template.
-            weights: of these events; a rule for the bandwidth may look at them.
+            weights: of these events; rules for the bandwidth may use them.
             progress: of the training, from 0 to 1.
         """
 
     @abstractmethod
     def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:
-        """Share of each event in each bin, float64; the sum over bins is 1, or less after cuts."""
+        """Share of each event in each bin, float64; they add up to 1, or less after cuts."""
 
     @abstractmethod
     def trainable(self) -> Any:
-        """PyTree of this structure: true for leaves that the gradient may change."""
+        """PyTree of the same structure: True for leaves that are trained."""
 
     @property
     def has_cuts(self) -> bool:
-        """Whether events may be cut away."""
+        """Whether events may fail cuts."""
         return False
 
     @property
@@ -76,7 +76,7 @@ class Observable(eqx.Module):
         raise TypeError(f"a {type(self).__name__} is not a classifier of signal and background")
 
     def summary(self, progress: float) -> dict[str, float]:  # noqa: ARG002 -- of subclasses
-        """What a training changes beside weights, for its history."""
+        """What training changes besides weights, for the history."""
         return {f"edge_{i}": float(edge) for i, edge in enumerate(np.asarray(self.edges))}
 
     @property
@@ -85,7 +85,7 @@ class Observable(eqx.Module):
         return int(self.edges.shape[0]) - 1
 
     def __call__(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:
-        """Scores of events, float64; NaN for events that a cut takes away."""
+        """Scores of events, float64; NaN for events that fail a cut."""
         return self.hard(self.respond(events))
 
     def score(self, events: np.ndarray) -> np.ndarray:
@@ -122,16 +122,16 @@ def _call(
 
 
 def finite(response: Any) -> Bool[Array, " N"]:
-    """Which events have a response that is a number, in each of its arrays."""
+    """Whether the response of each event is finite, in all of its arrays."""
     leaves = [jnp.isfinite(x).reshape(len(x), -1).all(axis=1) for x in jax.tree.leaves(response)]
     return jnp.stack(leaves).all(axis=0)
 
 
 def without_score(event: str, features: Sequence[str], events: np.ndarray, at: int) -> InputError:
-    """The error of an event whose score is not a number: NaN is the sign of events cut away.
+    """The error for an event whose score is not a number (NaN marks events that fail a cut).
 
     Args:
-        event: what to call it.
+        event: its name in the message.
         features: their names (F).
         events: it and others (n, F).
         at: its place among them.
@@ -143,5 +143,5 @@ def without_score(event: str, features: Sequence[str], events: np.ndarray, at: i
     values = ", ".join(f"{features[k]} = {events[at, k]:g}" for k in farthest)
     return InputError(
         f"{event} has a score that is not a number; its most extreme features: {values}. Exclude "
-        "such events by the regions' selections, or use a feature of smaller range, as log(x)"
+        "such events by the regions' selections, or use a feature of smaller range, e.g. log(x)"
     )

@@ -17,14 +17,14 @@ __all__ = ["CutObservable", "Cuts"]
 
 
 class Cuts(eqx.Module):
-    """One-sided cuts that an event has to pass all of; two on one variable make a window."""
+    """One-sided cuts, all of which an event has to pass; two on one variable make a window."""
 
     thresholds: Float[Array, " K"]
     """In units of the variables' standard deviations, from ``centre``."""
     log_slopes: Float[Array, " K"]
     """Logarithm of the sigmoids' steepness, in the same units."""
     centre: np.ndarray
-    """From where thresholds are counted, in the variables' own units, float64 (K,)."""
+    """Origin of the thresholds, in the variables' own units, float64 (K,)."""
     scale: np.ndarray
     """Standard deviation of the variables that are cut on, float64 (K,)."""
     columns: tuple[int, ...] = eqx.field(static=True)
@@ -65,14 +65,13 @@ class Cuts(eqx.Module):
     def at(self, thresholds: np.ndarray) -> "Cuts":
         """The same cuts at other thresholds, in the variables' own units (K,)."""
         centre = np.asarray(thresholds, dtype=float)
-        # Counted from the thresholds themselves: an event on one of them is on the same side
-        # whatever rounding does.
+        # With the thresholds as origin, rounding does not matter for an event on a threshold.
         return eqx.tree_at(
             lambda c: (c.centre, c.thresholds), self, (centre, jnp.zeros(len(centre)))
         )
 
     def respond(self, events: Float[Array, "N F"]) -> Float[Array, "N K"]:
-        """How far inside each cut an event is, in standard deviations."""
+        """Distance of each event from each threshold, positive inside, in standard deviations."""
         signs = np.where([side == "above" for side in self.sides], 1.0, -1.0)
         chosen = standardised(events[:, np.array(self.columns)], self.centre, self.scale)
         return jnp.asarray(signs * (chosen - self.thresholds))
@@ -103,7 +102,7 @@ class Cuts(eqx.Module):
 
 
 class CutObservable(Observable):
-    """A count of the events that pass cuts: one bin."""
+    """Counts the events that pass cuts, in one bin."""
 
     cuts: Cuts
     features: tuple[str, ...] = eqx.field(static=True)

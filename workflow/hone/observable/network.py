@@ -1,4 +1,4 @@
-"""A neural network as observable: with bins in its one output, or with a bin for each output."""
+"""Neural networks as observables: with bins in a single output, or with one output per bin."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,14 +18,14 @@ __all__ = ["NetworkObservable", "SoftmaxObservable"]
 
 
 class _Network(eqx.Module):
-    """Scales the features, and passes them through fully connected layers with ReLU.
+    """Standardised features, then fully connected layers with ReLU.
 
-    Features are scaled in double precision; only then do they have the network's.
+    Features are standardised in float64 before they are cast to the network's precision.
     """
 
     layers: eqx.nn.Sequential
     mean: np.ndarray
-    """Subtracted from the features, float64 (F,); fitted on training events, not trained."""
+    """Subtracted from the features, float64 (F,); from training events, not trained."""
     scale: np.ndarray
     """Divides the features, float64 (F,)."""
     hidden: tuple[int, ...] = eqx.field(static=True)
@@ -70,10 +70,10 @@ class _Network(eqx.Module):
 
 
 class NetworkObservable(Observable):
-    """A network with one output in (0, 1), and bins in it; cuts before it, if there are any.
+    """A network with one output in (0, 1) that is binned, after optional cuts.
 
-    Scores are float64 for the histogram, whatever the network's precision. Edges are kept as
-    logits of the bins' widths, so that any value of them gives rising edges from 0 to 1.
+    Scores are float64, whatever the network's precision. Edges are stored as logits of the bin
+    widths, so that they always rise from 0 to 1.
     """
 
     network: _Network
@@ -111,7 +111,7 @@ class NetworkObservable(Observable):
             smoothing: rule of the bandwidth, one of :data:`~hone.observable.soft.RULES`.
             bandwidth: first and last, or one number.
             precision: of the network, ``float32`` or ``float64``.
-            cuts: events that fail them are in no bin.
+            cuts: events that fail are in no bin.
         """
         observable = cls(
             network=_Network.create(features, hidden, 1, precision, events, key),
@@ -130,7 +130,7 @@ class NetworkObservable(Observable):
         return jnp.concatenate([jnp.zeros(1), jnp.cumsum(widths)[:-1], jnp.ones(1)])
 
     def with_edges(self, edges: np.ndarray) -> "NetworkObservable":
-        """The same network with other edges from 0 to 1 (B + 1,), another number of them too."""
+        """The same network with other edges from 0 to 1 (B + 1,), of any number."""
         return eqx.tree_at(lambda o: o.edge_logits, self, jnp.log(jnp.diff(jnp.asarray(edges))))
 
     def logits(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:
@@ -181,10 +181,10 @@ class NetworkObservable(Observable):
 
 
 class SoftmaxObservable(Observable):
-    """A network with an output for each bin: the largest one has the event.
+    """A network with one output per bin: an event is in the bin of its largest output.
 
-    In training an event is shared by the softmax of outputs / temperature (INFERNO,
-    arXiv:1806.04743, eq. 2). The score is the number of the bin and a half; edges are 0, 1, ..., B.
+    In training its shares are the softmax of outputs / temperature (INFERNO, arXiv:1806.04743,
+    eq. 2). The score is the number of the bin plus one half; edges are 0, 1, ..., B.
     """
 
     network: _Network

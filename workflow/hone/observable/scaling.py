@@ -1,4 +1,4 @@
-"""Features in units of their standard deviations, in double precision and without overflow."""
+"""Standardised features, in double precision and without overflow."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,14 +14,14 @@ def moments(events: np.ndarray, features: Sequence[str]) -> tuple[np.ndarray, np
     """Mean and standard deviation of each feature, float64 (F,); 1 for one that is constant.
 
     Args:
-        events: features of events (n, F), up to the largest numbers that a double holds.
+        events: features of events (n, F), of any size that a double holds.
         features: their names, for messages (F).
 
     Raises:
         InputError: a feature is not finite.
     """
     events = np.asarray(events, dtype=float)
-    # Squares of large numbers overflow: all are scaled by a power of two first, which rounds none.
+    # Squares of large numbers overflow: scale by a power of two first, which is exact.
     powers = np.frexp(np.abs(events).max(axis=0))[1]
     small = np.ldexp(events, -powers)
     mean, deviation = (np.ldexp(x, powers) for x in (small.mean(axis=0), small.std(axis=0)))
@@ -35,6 +35,6 @@ def moments(events: np.ndarray, features: Sequence[str]) -> tuple[np.ndarray, np
 
 
 def standardised(events: Any, mean: np.ndarray, scale: np.ndarray) -> Any:
-    """Events (n, F) less the mean, over the scale, float64; NumPy's or JAX's."""
-    # The halves of two large numbers have a difference that is finite.
+    """(events (n, F) - mean) / scale, float64, NumPy's or JAX's."""
+    # The difference of the halves of two large numbers is finite.
     return (0.5 * events.astype("float64") - 0.5 * mean) / (0.5 * scale)

@@ -1,4 +1,4 @@
-"""The soft histogram: counts that depend smoothly on the events and on the bin edges."""
+"""Soft histograms: yields that depend smoothly on the events and on the bin edges."""
 
 import math
 
@@ -14,21 +14,21 @@ __all__ = ["RULES", "Softness", "kernel_shares", "scott_bandwidth", "soft_histog
 RULES = ("fixed", "annealed", "learned", "scott", "adaptive")
 
 _SMALLEST = 1e-3
-"""Of bandwidths that follow from the events: these may all lie in one place."""
+"""Smallest bandwidth from events, which may all have the same score."""
 _GRID = 257
 """Points of the pilot density of adaptive bandwidths."""
 
 
 class Softness(eqx.Module):
-    """Bandwidth or temperature through a training, and how it follows from the events.
+    """Bandwidth or temperature during training.
 
-    ``fixed`` is the last number all the time; ``annealed`` shrinks geometrically from the first to
-    the last; ``learned`` starts at the first, follows the gradient and stays above the last;
-    ``scott`` and ``adaptive`` follow from the events alone.
+    ``fixed``: the last value throughout; ``annealed``: geometrically from the first to the last;
+    ``learned``: trained, starts at the first and stays above the last; ``scott`` and ``adaptive``:
+    from the events alone.
     """
 
     growth: Float[Array, ""]
-    """Logarithm of what a learned value has above its smallest, relative to the start."""
+    """ln((value - last) / (first - last)) of a learned value."""
     rule: str = eqx.field(static=True)
     first: float = eqx.field(static=True)
     last: float = eqx.field(static=True)
@@ -39,7 +39,7 @@ class Softness(eqx.Module):
         return cls(jnp.zeros(()), rule, float(values[0]), float(values[-1]))
 
     def at(self, progress: Float[Array, ""] | float) -> Float[Array, ""]:
-        """The value as the training goes from 0 to 1 (1 for rules that follow the events)."""
+        """The value at a progress of the training from 0 to 1 (1 for rules that use the events)."""
         if self.rule == "fixed":
             return jnp.asarray(self.last)
         if self.rule == "annealed":
@@ -54,7 +54,7 @@ class Softness(eqx.Module):
         weights: Float[Array, " N"],
         progress: Float[Array, ""] | float,
     ) -> Float[Array, "*N"]:
-        """Bandwidths for the events of one template: one for all, or (``adaptive``) one each."""
+        """Bandwidths for the events of one template: one, or one per event (``adaptive``)."""
         if self.rule == "scott":
             return scott_bandwidth(scores, weights)
         if self.rule == "adaptive":
@@ -101,28 +101,26 @@ def _adaptive_bandwidths(
 def kernel_shares(
     scores: Float[Array, " N"], edges: Float[Array, " B+1"], bandwidth: Float[Array, "*N"]
 ) -> Float[Array, "N B"]:
-    """Share of each event in each bin: a normal distribution around its score.
+    """Share of each event in each bin: the integral of a normal density around its score.
 
-    As in neos (arXiv:2203.05570). The outermost bins reach to infinity, so that no yield is lost
-    beyond the edges: the shares of an event add up to 1. As the bandwidth goes to zero they
-    become those of the ordinary histogram.
+    As in neos (arXiv:2203.05570). The outermost bins extend to infinity, so that the shares of an
+    event add up to 1. In the limit of zero bandwidth they are those of the hard histogram.
 
     Args:
         scores: observable of each event.
-        edges: rising; only the inner ones matter.
+        edges: rising; only the inner ones are used.
         bandwidth: standard deviation of the kernel in units of the scores, above 0; one for all
             events, or one for each.
     """
     if len(edges) == 2:
         return jnp.ones((len(scores), 1))
-    # Bins in rows, and each difference written out: XLA for CPU makes this three times faster
-    # than a difference along the rows of events.
+    # With bins along the first axis XLA for CPU is three times faster.
     below = _normal_cdf((edges[1:-1, None] - scores) / bandwidth)
     return jnp.concatenate([below[:1], below[1:] - below[:-1], 1 - below[-1:]]).T
 
 
 def _normal_cdf(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """``jax.scipy.special.ndtr`` to rounding; that is twenty times slower in float64 on a CPU."""
+    """``jax.scipy.special.ndtr`` to machine precision, twenty times faster in float64 on a CPU."""
     return 0.5 * jax.lax.erfc(-math.sqrt(0.5) * x)
 
 

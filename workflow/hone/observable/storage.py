@@ -1,4 +1,4 @@
-"""Trained observables as safetensors: weights that open anywhere, and nothing that executes."""
+"""Trained observables as safetensors files."""
 
 import json
 from collections.abc import Mapping
@@ -27,16 +27,16 @@ def save_observable(
     settings: ObservableSettings,
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write all numbers of an observable as tensors; what it is and how it was made as metadata.
+    """Write the arrays of an observable as tensors, its settings and provenance as metadata.
 
     Args:
         path: the file.
         observable: what to save.
-        settings: from which :func:`~hone.observable.create.create_observable` made it.
+        settings: of :func:`~hone.observable.create.create_observable` that made it.
         provenance: how it was made.
 
     Raises:
-        InputError: a number is not finite; no file is written then.
+        InputError: a number is not finite; no file is written.
     """
     description = {
         "features": observable.features,
@@ -57,7 +57,7 @@ def save_observable(
 
 
 def load_observable(path: str | Path) -> tuple[Observable, ObservableSettings]:
-    """Read an observable back, with the settings that it was made from.
+    """Read an observable and its settings.
 
     Raises:
         InputError: the file is damaged, is not an observable of hone, or has a number that is not
@@ -75,15 +75,15 @@ def load_observable(path: str | Path) -> tuple[Observable, ObservableSettings]:
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: not a trained observable ({type(error).__name__}: {error}); "
-            "delete it to have it trained again"
+            "delete it to train it again"
         ) from error
 
 
 def save_tensors(path: str | Path, tree: Any, metadata: Mapping[str, str]) -> None:
-    """Write the arrays of a PyTree under the names of their places.
+    """Write the arrays of a PyTree, named by their paths in it.
 
     Raises:
-        InputError: names an array that is not finite; no file is written then.
+        InputError: names an array that is not finite; no file is written.
     """
     leaves, _ = jax.tree_util.tree_flatten_with_path(eqx.filter(tree, eqx.is_array))
     tensors = {_name(place): np.array(leaf, order="C") for place, leaf in leaves}
@@ -95,7 +95,7 @@ def save_tensors(path: str | Path, tree: Any, metadata: Mapping[str, str]) -> No
 
 
 def load_tensors(path: str | Path, like: Any) -> tuple[Any, dict[str, str]]:
-    """Arrays from a file in the places of those of ``like``, and the file's metadata.
+    """``like`` with its arrays from a file, and the file's metadata.
 
     Raises:
         ValueError: a tensor has another shape or type, or is not finite.
@@ -123,7 +123,7 @@ def _name(place: Any) -> str:
 
 
 def _in_order(content: bytes) -> bytes:
-    """The same file with its header sorted: safetensors writes metadata in any order."""
+    """The same file with a sorted header: safetensors does not order metadata."""
     size = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + size])
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()

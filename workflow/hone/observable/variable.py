@@ -1,4 +1,4 @@
-"""A plain variable in given bins: the baseline that needs no training."""
+"""A variable in given bins: a baseline without training."""
 
 from typing import Any
 
@@ -9,12 +9,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from hone.observable.base import Observable
+from hone.sums import bin_of
 
 __all__ = ["VariableObservable"]
 
 
 class VariableObservable(Observable):
-    """One of the features, binned; the outermost bins take what lies beyond."""
+    """One of the features, in given bins."""
 
     bin_edges: np.ndarray
     features: tuple[str, ...] = eqx.field(static=True)
@@ -40,8 +41,7 @@ class VariableObservable(Observable):
         return jnp.zeros(())
 
     def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:  # noqa: ARG002
-        index = jnp.searchsorted(jnp.asarray(self.bin_edges)[1:-1], response, side="right")
-        return jax.nn.one_hot(index, len(self.bin_edges) - 1, dtype="float64")
+        return jax.nn.one_hot(bin_of(response, self.edges), self.bins, dtype="float64")
 
     def trainable(self) -> Any:
         return jax.tree.map(lambda _: False, self)

@@ -1,1 +1,1 @@
-"""What people read: figures, tables, the report, the publication."""
+"""Figures, tables, the report and the publication."""

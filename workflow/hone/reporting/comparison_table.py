@@ -1,125 +1,80 @@
-"""The comparison of observables as a table for people: Markdown, LaTeX, and in one sentence."""
+"""The comparison of observables: text, Markdown, LaTeX, reStructuredText, and a headline."""
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from hone.reporting import markup
+from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
 
-__all__ = ["headline", "latex", "markdown"]
+from hone.reporting import markup
+from hone.reporting.report import list_table
+
+__all__ = ["headline", "latex", "markdown", "rst", "text"]
 
 Row = Mapping[str, Any]
 
-_HEAD = ("Signal", "Observable", "Seeds", "CLs", "Limit", "p0", "sigma_mu", "Gain", "pyhf")
-_LATEX_HEAD = (
-    "Signal", "Observable", "Seeds", r"CL$_s$", r"Limit on $\mu$", r"$p_0$", r"$\sigma_\mu$",
-    r"Gain [\%]", "pyhf",
+_LATEX_HEADS = {
+    "CLs": r"CL$_s$", "Limit": r"Limit on $\mu$", "p0": r"$p_0$", "sigma_mu": r"$\sigma_\mu$",
+    "Gain [%]": r"Gain [\%]",
+}  # fmt: skip
+_MERITS = {
+    "CLs": ("expected_cls", 3), "Limit": ("expected_limit", 4), "p0": ("expected_p0", 3),
+    "sigma_mu": ("sigma_mu", 4),
+}  # fmt: skip
+"""Columns with their significant digits."""
+_ROW = DataRow("", " & ", r" \\")
+_BOOKTABS = TableFormat(
+    *(Line(rf"\{rule}rule", "", "", "") for rule in ("top", "mid")), None,
+    Line(r"\bottomrule", "", "", ""), _ROW, _ROW, padding=0, with_header_hide=None,
 )  # fmt: skip
-_DIGITS = {"expected_cls": 3, "expected_limit": 4, "expected_p0": 3, "sigma_mu": 4}
+"""tabulate's own would escape the cells, which are LaTeX."""
 _LEGEND = (
     "Medians over seeds on nominal Asimov data, with lowest and highest seed in brackets: expected "
     "CLs at mu = 1, expected limit on mu, expected p0 and uncertainty of mu."
 )
 
 
-class _Plain:
-    """How cells look in Markdown."""
-
-    pm = "±"
-
-    @staticmethod
-    def text(name: str) -> str:
-        return name
-
-    @staticmethod
-    def maths(text: str) -> str:
-        return text
-
-    @staticmethod
-    def number(value: float, digits: int) -> str:
-        return f"{value:#.{digits}g}" if digits > 1 else f"{value:.0e}"
-
-    @classmethod
-    def spread(cls, row: Row, name: str, digits: int) -> str:
-        value, lowest = row.get(name), row.get(f"{name}_lowest")
-        if value is None:
-            return "none"
-        text = cls.number(value, digits)
-        if lowest is not None and row["seeds"] > 1:
-            highest = cls.number(row[f"{name}_highest"], digits)
-            text += f" [{cls.number(lowest, digits)}, {highest}]"
-        return text
-
-    @classmethod
-    def gain(cls, row: Row) -> str:
-        value, error = row.get("gain_expected_limit"), row.get("gain_expected_limit_error")
-        if value is None:
-            return "baseline" if row.get("baseline") == row["observable"] else ""
-        if error is None:
-            return f"{value:+.1f}"
-        # The error to one digit, the value to the same place.
-        places = max(0, -math.floor(math.log10(error))) if error > 0 else 1
-        places = min(places, 2)
-        return f"{value:+.{places}f} {cls.pm} {error:.{places}f}"
-
-
-class _Tex(_Plain):
-    """How cells look in LaTeX."""
-
-    pm = r"\pm"
-
-    @staticmethod
-    def text(name: str) -> str:
-        return markup.latex(name)
-
-    @staticmethod
-    def maths(text: str) -> str:
-        return f"${text}$"
-
-    @staticmethod
-    def number(value: float, digits: int) -> str:
-        mantissa, _, exponent = _Plain.number(value, digits).partition("e")
-        return rf"{mantissa} \times 10^{{{int(exponent)}}}" if exponent else mantissa
-
-    @classmethod
-    def spread(cls, row: Row, name: str, digits: int) -> str:
-        text = super().spread(row, name, digits)
-        return text if text == "none" else cls.maths(text)
-
-    @classmethod
-    def gain(cls, row: Row) -> str:
-        text = super().gain(row)
-        return cls.maths(text) if text[:1] in ("+", "-") else text
-
-
-def markdown(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
-    """The table in Markdown, with a legend.
+def text(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
+    """The table for the screen.
 
     Args:
         rows: of :func:`hone.results.gains.compared`.
-        floors: by signal, what no observable can beat.
+        floors: by signal.
     """
-    shown = [_HEAD, ("---",) * len(_HEAD)] + [_cells(r, _Plain) for r in _with(rows, floors)]
-    cells = [_columns(rows, row) for row in shown]
-    lines = ["| " + " | ".join(c.replace("|", r"\|") for c in row) + " |" for row in cells]
-    return "\n".join([*lines, "", _legend(rows)]) + "\n"
+    return tabulate(_cells(rows, floors, ("Limit",)), "keys", disable_numparse=True)
+
+
+def markdown(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
+    """The table in Markdown with a legend; arguments as above."""
+    table = tabulate(_cells(rows, floors), "keys", tablefmt="github", disable_numparse=True)
+    return f"{table}\n\n{_legend(rows)}\n"
+
+
+def rst(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
+    """The table in reStructuredText, with fewer columns; arguments as above."""
+    cells = _cells(rows, floors, ())
+    return list_table(
+        [{k: v for k, v in c.items() if k not in ("Seeds", "pyhf agrees")} for c in cells]
+    )
 
 
 def latex(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
     """The table for LaTeX with booktabs, and its legend as a comment; arguments as above."""
-    lines = [f"% {_legend(rows)}", rf"\begin{{tabular}}{{{''.join(_columns(rows, 'llrllllll'))}}}"]
-    lines += [r"\toprule", " & ".join(_columns(rows, _LATEX_HEAD)) + r" \\", r"\midrule"]
-    last = None
-    for row in _with(rows, floors):
-        if last not in (None, row["signal"]):
-            lines.append(r"\midrule")
-        last = row["signal"]
-        lines.append(" & ".join(_columns(rows, _cells(row, _Tex))) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    cells = _cells(rows, floors)
+    lines: list[list[str]] = []
+    for k, cell in enumerate(cells):
+        if k and cell["Signal"] != cells[k - 1]["Signal"]:
+            lines.append([SEPARATING_LINE])
+        lines.append([_in_latex(name, value) for name, value in cell.items()])
+    heads = [_LATEX_HEADS.get(name, name) for name in cells[0]]
+    table = tabulate(lines, heads, tablefmt=_BOOKTABS, disable_numparse=True)
+    columns = "".join("r" if name == "Seeds" else "l" for name in cells[0])
+    return f"% {_legend(rows)}\n\\begin{{tabular}}{{{columns}}}\n{table}\n\\end{{tabular}}\n"
 
 
 def headline(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
-    """The result in a sentence or two for each signal, in words that need no markup."""
+    """The result of each signal in one or two sentences of plain text."""
     sentences = []
     for signal in dict.fromkeys(row["signal"] for row in rows):
         mine = [row for row in rows if row["signal"] == signal]
@@ -133,7 +88,7 @@ def headline(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
 
 
 def _pyhf_agrees(rows: Sequence[Row]) -> str:
-    """pyhf's verdict on all workspaces as a sentence."""
+    """The check by pyhf of all workspaces in a sentence."""
     workspaces, agrees = (sum(row[key] for row in rows) for key in ("seeds", "pyhf_agrees"))
     known = [d for row in rows if (d := row["pyhf_max_difference"]) is not None]
     to = f" to {max(known):.0e}" if known else ""
@@ -162,42 +117,80 @@ def _best_limit(signal: str, rows: Sequence[Row], floor: Row) -> str:
         text += f"({base['expected_limit']:#.4g}), by nominal {of_what}"
     elif best["observable"] == best["baseline"]:
         text += ", the baseline"
-    # Observables that leave systematics out have floors of their own.
+    # Observables with a subset of the systematics have floors of their own.
     own = floor.get("of_observables", {}).get(best["observable"], floor).get("expected_limit")
     return f"{text}." + (f" No observable can be below {own:#.4g}." if own is not None else "")
 
 
+def _cells(
+    rows: Sequence[Row], floors: Mapping[str, Row], spread: Collection[str] = tuple(_MERITS)
+) -> list[dict[str, str]]:
+    """Cells of each row by column; ``spread`` are those with the lowest and highest seed."""
+    found = []
+    for row in _with(rows, floors):
+        cells = {"Signal": row["signal"], "Observable": row["observable"]}
+        cells["Seeds"] = str(row.get("seeds", ""))
+        cells |= {name: _merit(row, *_MERITS[name], name in spread) for name in _MERITS}
+        if any(row.get("baseline") for row in rows):
+            cells["Gain [%]"] = _gain(row)
+        found.append(cells | {"pyhf agrees": _verdict(row)})
+    return found
+
+
 def _with(rows: Sequence[Row], floors: Mapping[str, Row]) -> list[Row]:
-    """The rows, and after those of each signal its floor, where it is known."""
+    """The rows, with the floors after those of each signal, if there are any."""
     found: list[Row] = []
     for signal in dict.fromkeys(row["signal"] for row in rows):
         found += [row for row in rows if row["signal"] == signal]
         floor = floors.get(signal, {})
-        if any(floor.get(name) is not None for name in _DIGITS):
-            found.append({**floor, "signal": signal, "observable": "(floor)"})
+        # Observables with a subset of the systematics have floors of their own.
+        own = {f"(floor of {name})": x for name, x in floor.get("of_observables", {}).items()}
+        for name, values in {"(floor)": floor, **own}.items():
+            if any(values.get(column) is not None for column, _ in _MERITS.values()):
+                found.append({**values, "signal": signal, "observable": name})
     return found
 
 
-def _columns(rows: Sequence[Row], cells: Sequence[str]) -> list[str]:
-    """The cells of a line, without that of the gain where there is no baseline."""
-    known = any(row["baseline"] for row in rows)
-    return [cell for name, cell in zip(_HEAD, cells, strict=True) if known or name != "Gain"]
+def _merit(row: Row, name: str, digits: int, spread: bool) -> str:
+    value, lowest = row.get(name), row.get(f"{name}_lowest")
+    if value is None:
+        return "none"
+    if not spread or lowest is None or row["seeds"] == 1:
+        return f"{value:#.{digits}g}"
+    return f"{value:#.{digits}g} [{lowest:#.{digits}g}, {row[f'{name}_highest']:#.{digits}g}]"
 
 
-def _cells(row: Row, style: type[_Plain]) -> list[str]:
-    seeds = str(row["seeds"]) if "seeds" in row else ""
-    figures = [style.spread(row, name, digits) for name, digits in _DIGITS.items()]
-    verdict = _verdict(row, style) if seeds else ""
-    names = [style.text(row["signal"]), style.text(row["observable"])]
-    return [*names, seeds, *figures, style.gain(row), verdict]
+def _gain(row: Row) -> str:
+    value, error = row.get("gain_expected_limit"), row.get("gain_expected_limit_error")
+    if value is None:
+        return "baseline" if row.get("baseline") == row["observable"] else ""
+    if error is None:
+        return f"{value:+.1f}"
+    # The error to one digit, the value to the same place.
+    places = min(max(0, -math.floor(math.log10(error))), 2) if error > 0 else 1
+    return f"{value:+.{places}f} ± {error:.{places}f}"
 
 
-def _verdict(row: Row, style: type[_Plain]) -> str:
-    """pyhf's CLs against hone's, and for how many seeds limits.json notes fits of pyhf."""
-    noted = row["seeds"] - row["pyhf_agrees"]
-    largest = row["pyhf_max_difference"]
-    text = "not compared" if largest is None else f"to {style.maths(style.number(largest, 1))}"
+def _verdict(row: Row) -> str:
+    """Difference to pyhf's CLs, and the number of seeds with notes on fits of pyhf."""
+    if "pyhf_agrees" not in row:
+        return ""
+    noted, largest = row["seeds"] - row["pyhf_agrees"], row["pyhf_max_difference"]
+    text = "not compared" if largest is None else f"to {largest:.0e}"
     return text + (f", notes on {noted} of {row['seeds']}" if noted else "")
+
+
+def _in_latex(column: str, cell: str) -> str:
+    if column in ("Signal", "Observable"):
+        return markup.latex(cell)
+    maths = re.sub(
+        r"([\d.]+)e([-+]\d+)",
+        lambda found: rf"{found[1]} \times 10^{{{int(found[2])}}}",
+        cell.replace("±", r"\pm"),
+    )
+    if column == "pyhf agrees":
+        return re.sub(r"[\d.]+ \\times 10\^{-?\d+}", r"$\g<0>$", maths)
+    return f"${maths}$" if column != "Seeds" and cell[:1] in tuple("+-0123456789") else cell
 
 
 def _legend(rows: Sequence[Row]) -> str:

@@ -1,4 +1,4 @@
-"""A results folder in words: what the analysis is, what each figure shows, how it is made again."""
+"""The README of a results folder: the analysis, each figure, and how to remake it."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ def describe(
         analysis: the whole.
         summary: the table of all observables.
         figures: paths of the pictures.
-        captions: what each kind of figure shows, as the report says it.
+        captions: of the report, by kind of figure.
         made_by: digest of the code, and versions.
     """
     name = analysis.analysis
@@ -42,7 +42,7 @@ def describe(
     lines = [
         f"# Analysis `{name}`",
         "",
-        "Made by the workflow hone, from events to limits. `report.html` has all on one page.",
+        "Made by the workflow hone, from events to limits. `report.html` shows everything.",
         "",
         *_contents(analysis),
         "",
@@ -55,10 +55,10 @@ def describe(
         "- config, with all defaults: `config.yaml`, "
         f"{digest(plain(analysis))}; seed {analysis.seed}",
         "- versions: " + ", ".join(f"{k} {v}" for k, v in made_by["versions"].items()),
-        "- JSON and ROOT files and models say how they were made under `provenance`: digests of",
-        "  settings and code, versions, command; the JSON beside a log has the same for every job",
+        "- JSON and ROOT files and models have a `provenance`: digests of settings and code,",
+        "  versions, command; the JSON beside a log has that of every job",
         "",
-        "Everything again: `snakemake --cores 2 --forceall --configfile " + place + "`, one file:",
+        "Remake everything: `snakemake --cores 2 --forceall --configfile " + place + "`; one file:",
         "",
         "```console",
         f"$ snakemake --cores 2 --force <file> --configfile {place}",

@@ -23,7 +23,7 @@ _OBJECTIVES = {
     "generalised_variance": "the generalised variance",
     "bce": "cross-entropy", "bce_augmented": "cross-entropy with varied samples",
 }  # fmt: skip
-# Snakemake renders the page with Jinja: it alone knows the categories, and makes links of them.
+# Snakemake renders the page with Jinja, with the categories, to which it links.
 _CATEGORIES = """\
 **What is where:** {% for name in categories | map(attribute="name") | sort %}`{{ name }}`_{{ ", " if not loop.last else "." }}{% endfor %}
  In a list, the eye opens a figure or saves a table, the i shows its caption.
@@ -36,29 +36,29 @@ def first_page(analysis: Analysis, headline: str, table: str, made: str) -> str:
     Args:
         analysis: the whole.
         headline: the result in plain sentences.
-        table: of :func:`hone.reporting.report.results_table`.
+        table: of :func:`hone.reporting.comparison_table.rst`.
         made: of :func:`hone.reporting.report.how_it_was_made`.
     """
     paragraphs = [
         *map(rst, headline.split("\n\n")),
         table,
         "Medians over seeds on nominal Asimov data; CLs are at mu = 1. Lower is better; the floor "
-        "is what no observable can beat, where it is known." + _about_gains(analysis),
+        "is a lower bound for all observables, if it is known." + _about_gains(analysis),
         _samples(analysis),
     ]
     if analysis.regions:
         regions = ", ".join(rst(region.name) for region in analysis.regions)
-        paragraphs.append(f"Regions, fitted together: {regions}.")
+        paragraphs.append(f"Regions, fitted simultaneously: {regions}.")
     staterror = analysis.workspace.staterror
     also = ", and the statistical error of the simulation" if staterror else ""
     systematics = [
         f"*{rst(s.name)}* (``{s.type}``) of {', '.join(map(rst, s.samples))}"
         for s in analysis.systematics
     ]
-    paragraphs += [f"Systematic uncertainties{also}:", _list(systematics or ["none with a name"])]
+    paragraphs += [f"Systematic uncertainties{also}:", _list(systematics or ["none"])]
     free = [f"*{rst(n.name)}* of {', '.join(map(rst, n.samples))}" for n in analysis.normfactors]
     if free:
-        paragraphs.append(f"Free normalisations, which the fit measures: {', '.join(free)}.")
+        paragraphs.append(f"Free normalisations, determined in the fit: {', '.join(free)}.")
     observables = [f"*{rst(o.name)}* ({_kind(o)})" for o in analysis.observables]
     paragraphs += ["Observables:", _list(observables), _CATEGORIES, "**How it was made**", made]
     return "\n\n".join(paragraphs) + "\n"
@@ -77,17 +77,17 @@ def _samples(analysis: Analysis) -> str:
     text = f"**The analysis** ``{analysis.analysis}`` looks for {', '.join(found['signal'])} over "
     text += ", ".join(found["background"])
     for name in found["data"]:
-        unseen = "" if analysis.observation.unblind else ", not looked at yet"
+        unseen = "" if analysis.observation.unblind else ", still blind"
         text += f" with the data {name}{unseen}"
     level = 100 * (1 - analysis.limits.level)
     features = ", ".join(map(rst, analysis.features))
-    return f"{text} at a confidence level of {level:g} per cent. Observables see {features}."
+    return f"{text} at a confidence level of {level:g} per cent. The features are {features}."
 
 
 def _about_gains(analysis: Analysis) -> str:
     if analysis.baseline is None:
         return ""
-    return " A gain is against the observable trained on cross-entropy, with its standard error."
+    return " Gains are over the observable trained on cross-entropy, with standard errors."
 
 
 def _kind(observable: ObservableSettings) -> str:

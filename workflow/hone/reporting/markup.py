@@ -1,8 +1,8 @@
-"""Text made harmless for a markup language, so that it comes out as it is written."""
+"""Text that comes out as it is written, whatever the markup language."""
 
 import re
 
-__all__ = ["latex", "rst"]
+__all__ = ["latex", "mathtext", "rst", "words"]
 
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _LATEX = {
@@ -17,10 +17,23 @@ def rst(text: str) -> str:
     White space becomes single spaces.
     """
     shown = _PUNCTUATION.sub(r"\\\g<0>", " ".join(text.split()))
-    # An escaped space is nothing; without it, a line of backslashes would be that below a title.
-    return f"\\ {shown}" if shown.startswith("\\") else shown
+    # An escaped space prints nothing; without it, a line of backslashes would underline a title.
+    return f"\\ {shown}" if shown and not shown[0].isalnum() else shown
 
 
 def latex(text: str) -> str:
-    """``text`` with what LaTeX takes for commands made harmless."""
+    """``text`` without LaTeX commands."""
     return "".join(_LATEX.get(character, character) for character in text)
+
+
+def words(name: str) -> str:
+    """The name of a template or a figure, ``__`` between its parts, in words."""
+    return name.replace("__", ", ").replace("_", " ")
+
+
+def mathtext(text: str, longest: int | None = None) -> str:
+    """``text`` for matplotlib: no formula, one line, at most ``longest`` characters."""
+    text = " ".join(text.split())
+    if longest is not None and len(text) > longest:
+        text = f"{text[: longest - 3]}..."
+    return text.replace("$", r"\$")

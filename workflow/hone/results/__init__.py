@@ -1,1 +1,1 @@
-"""The numbers of a workspace, and what they are worth."""
+"""The results of a workspace, and their uncertainties."""

@@ -1,4 +1,4 @@
-"""Uncertainties of expected yields, from what one standard deviation of each parameter changes."""
+"""Uncertainties of expected yields, from shifts of each parameter by one standard deviation."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ __all__ = ["envelope", "one_sigma", "yield_covariance"]
 
 
 def one_sigma(model: Model, pars: Any, errors: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Expected events, and what moving one parameter by its error changes, up and down.
+    """Expected events, and their changes when one parameter moves by its error, up and down.
 
     Args:
         model: the model.
-        pars: where it is evaluated (P,).
-        errors: one standard deviation of each parameter (P,), 0 for what is fixed.
+        pars: parameters (P,).
+        errors: standard deviations of the parameters (P,), 0 if fixed.
 
     Returns:
         Rates (B,), and changes (P, B) by each parameter moved up, and moved down.
@@ -28,10 +28,10 @@ def one_sigma(model: Model, pars: Any, errors: Any) -> tuple[np.ndarray, np.ndar
 
 
 def envelope(up: np.ndarray, down: np.ndarray) -> np.ndarray:
-    """The larger of two changes, with a sign: what stands for both in a covariance.
+    """The larger of two changes with a sign, which represents both in a covariance.
 
-    Half their difference would cancel where both are on one side. There the sign is theirs,
-    elsewhere that of up - down.
+    Half their difference would cancel where both have the same sign. There the result has that
+    sign, elsewhere that of up - down.
 
     Args:
         up: changes by a parameter one standard deviation up, of any shape.

@@ -1,4 +1,4 @@
-"""The best fit of a workspace to some data, and what the likelihood says around it."""
+"""The best fit of a model to data, with uncertainties."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from hone.likelihood.histfactory.likelihood import Expansion
 __all__ = ["DEEPER", "BestFit", "empty_bins", "find_best_fit"]
 
 DEEPER = 1e-6
-"""A fit that ends lower in -ln L by more has found another minimum."""
+"""Decrease of -ln L above which a fit has found another minimum."""
 _EMPTY = 1e-6
-"""Events; an expected rate below is one on its edge."""
+"""Expected events below which a rate counts as zero."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class BestFit:
     pars: np.ndarray
     """(P,)"""
     fixed: np.ndarray
-    """bool (P,): fixed by the model, or without any effect."""
+    """bool (P,): fixed by the model, or without effect."""
     at_bound: np.ndarray
-    """bool (P,): not fixed, but held by a bound."""
+    """bool (P,): not fixed, but at a bound."""
     errors: np.ndarray | None
-    """Standard deviations (P,) by the inverse Hessian of -ln L, 0 for what is fixed or at a bound;
-    None where -ln L does not curve upwards in every direction."""
+    """Standard deviations (P,) from the inverse Hessian of -ln L, 0 if fixed or at a bound; None if
+    the Hessian is not positive definite."""
     correlation: np.ndarray | None
-    """(P, P), 0 for what is fixed or at a bound; None without ``errors``."""
+    """(P, P), 0 if fixed or at a bound; None without ``errors``."""
     reason: str | None
     """Why there are no errors."""
 
@@ -51,7 +51,7 @@ class BestFit:
         return np.asarray(self.correlation * np.outer(self.errors, self.errors))
 
     def stored(self) -> dict[str, Any]:
-        """For JSON: all but the data."""
+        """Everything but the data, for JSON."""
         arrays = {
             name: None if (array := getattr(self, name)) is None else array.tolist()
             for name in ("pars", "fixed", "at_bound", "errors", "correlation")
@@ -60,7 +60,7 @@ class BestFit:
 
     @classmethod
     def of(cls, data: Any, stored: Mapping[str, Any]) -> "BestFit":
-        """What :meth:`stored` has kept of the best fit to ``data``."""
+        """The best fit to ``data`` from :meth:`stored`."""
         arrays = {
             name: None if stored[name] is None else np.array(stored[name])
             for name in ("pars", "fixed", "at_bound", "errors", "correlation")
@@ -74,7 +74,7 @@ def find_best_fit(model: Model, data: Any, near: Any = None) -> BestFit:
     Args:
         model: the model.
         data: bins and auxiliary data (D,).
-        near: parameters (P,) to begin at, the suggested ones if None.
+        near: start (P,), the suggested parameters if None.
 
     Raises:
         FitError: no fit converged.
@@ -88,7 +88,7 @@ def find_best_fit(model: Model, data: Any, near: Any = None) -> BestFit:
         found, lowest = infer.fit(data, model, start, fixed_params=fixed, return_fitted_val=True)
         pars = np.array(found)
         slope = np.asarray(_expansion(model, pars, data).gradient)
-        # A fit ends on its bound, but where the bound is the minimum itself, only next to it.
+        # Fits end exactly at a bound, except if the minimum is at the bound: then close to it.
         reach = 1e-9 * (1 + abs(pars))
         at_low = ~fixed & (pars <= low + reach) & (slope > -1e-6)
         at_high = ~fixed & (pars >= high - reach) & (slope < 1e-6)
@@ -112,15 +112,15 @@ def find_best_fit(model: Model, data: Any, near: Any = None) -> BestFit:
 
 
 def empty_bins(model: Model, pars: Any, data: Any) -> list[int]:
-    """Bins without events whose expected rate is zero at ``pars``, where a fit ends on an edge."""
+    """Bins without events whose expected rate is zero at ``pars``."""
     rates = np.asarray(model.expected_actualdata(pars))
     empty = (rates < _EMPTY) & (np.asarray(data)[: len(rates)] == 0)
     return [int(k) for k in np.flatnonzero(empty)]
 
 
 def _without_effect(model: Model, data: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """Which parameters nothing depends on, as one that scales an empty template; bool (P,)."""
-    # Off the suggested parameters, as a signal of strength 0 would have no other parameter.
+    """Parameters without effect, e.g. one that scales an empty template; bool (P,)."""
+    # Away from the suggested parameters: with mu = 0 other parameters of the signal have no effect.
     pars = np.array(model.config.suggested_init()) + np.where(fixed, 0.0, 0.1)
     sets = map(model.config.param_set, model.config.par_order)
     constrained = np.array([p.constrained for p in sets for _ in p.suggested_init], dtype=bool)

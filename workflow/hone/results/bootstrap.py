@@ -1,8 +1,8 @@
-"""What the statistics of the evaluation events are worth: nominal numbers and their errors.
+"""Nominal results without staterror, with bootstrap errors from the evaluation events.
 
-A staterror puts the statistical uncertainty of the simulation into the model. Here it is left
-out, and the uncertainty stated beside the number instead: for comparisons with published numbers
-and with the floor, which know of no simulation.
+A staterror includes the statistical uncertainty of the simulation in the model. Here it is left
+out and quoted as an error instead, for comparisons with published numbers and with the floor, which
+do not depend on a simulation.
 """
 
 import copy
@@ -37,17 +37,17 @@ def nominal_without_staterror(
     event_sets: Sequence[str] | None = None,
     scaled: Sequence[str] | None = None,
 ) -> dict[str, float | None]:
-    """Nominal figures of merit without staterror, with bootstrap errors and pyhf's numbers.
+    """Nominal figures of merit without staterror, with bootstrap errors and pyhf's values.
 
     Args:
-        workspace: a pyhf workspace made by :mod:`hone.statmodel.workspace`.
+        workspace: a pyhf workspace of :mod:`hone.statmodel.workspace`.
         samples: its processes.
         histograms: the templates it was made of, with variances.
         level: CLs at the limit.
-        event_sets: templates with events of their own, all if not given; others are the events of
-            their sample, weighted differently, and fluctuate with it.
-        scaled: those of them that are scaled to their sample's yield, all if not given; of others,
-            which have the sample's factor from weights to yields, every bin fluctuates on its own.
+        event_sets: templates with events of their own, all if not given; others are weighted events
+            of their sample and fluctuate with it.
+        scaled: those that are scaled to their sample's yield, all if not given; others are scaled
+            by the sample's factor, and each of their bins fluctuates independently.
 
     Returns:
         ``expected_cls`` (median, at mu = 1), ``expected_limit`` (median), ``expected_p0`` and
@@ -88,17 +88,17 @@ def nominal_without_staterror(
         beyond = name == "expected_limit" and value > highest
         if beyond or not np.isfinite(value):
             value = _with_all_starts(name, fill(model, samples, nominal), level)
-        # A p-value of zero is that of a bin without background.
+        # A p-value of zero comes from a bin without background.
         exists = np.isfinite(value) and (value > 0 or not name.startswith("expected_p0"))
         found[name] = value if exists else None
-        # A few replicas without a fit say little; many say that the error is not known.
+        # With many replicas without a fit, the error is not known.
         enough = usable.sum() > 0.9 * len(errors) and found[name] is not None
         found[f"{name}_error"] = float(errors[usable].std(ddof=1)) if enough else None
     return found | _by_pyhf(model, oracle, found["expected_limit"])
 
 
 def _with_all_starts(name: str, model: Model, level: float) -> float:
-    """What a fit from one start did not find; NaN if all starts do not find it either."""
+    """A result from all starts of its fits, not one; NaN if it does not exist."""
     try:
         if name == "expected_cls":
             return float(infer.expected_cls(model)[2])
@@ -120,17 +120,17 @@ def replicas(
 ) -> dict[str, Histogram]:
     """Bootstrap replicas of templates, values and variances of shape (number, B).
 
-    As if the events were drawn again with replacement and weighted to the same yield: a bin of
-    weighted events is known like a count of values^2 / variances, and gets a Poisson number in its
-    place; what no bin has (events that were cut away) fluctuates too, and the sum of all is the
-    sample's yield again.
+    As if the events were drawn again with replacement and scaled to the same yield: a bin of
+    weighted events is replaced by a Poisson number with mean values^2 / variances, its effective
+    number of events; events that fail cuts fluctuate too, and the sum of all is the yield of the
+    sample.
 
     Args:
         histograms: templates with variances.
-        totals: yield of each template before cuts; None where the yield is not fixed by it, so that
-            every bin fluctuates on its own.
+        totals: yield of each template before cuts; None if the yield is not fixed, so that each
+            bin fluctuates independently.
         number: of replicas.
-        events: template whose events each one has, itself if not given; templates of the same
+        events: template whose events each one uses, itself if not given; templates of the same
             events fluctuate together.
     """
     factors = {}
@@ -141,7 +141,7 @@ def replicas(
     for name, histogram in histograms.items():
         values, variances = (np.asarray(x, dtype=float) for x in histogram)
         factor = factors[name if events is None else events[name]]
-        # As many events more, with weights as large.
+        # More events with the same weights.
         drawn[name] = Histogram(values * factor, variances * factor)
     return drawn
 
@@ -149,7 +149,7 @@ def replicas(
 def _factors(
     histogram: Histogram, total: float | None, number: int, seed: Sequence[int]
 ) -> np.ndarray:
-    """What the bins of a template are multiplied with in each replica (number, B)."""
+    """Factors on the bins of a template in each replica (number, B)."""
     rng = np.random.default_rng(seed)
     values, variances = (np.asarray(x, dtype=float) for x in histogram)
     lost = 0.0 if total is None else max(total - values.sum(), 0.0)
@@ -198,11 +198,11 @@ def _by_pyhf(model: Model, oracle: pyhf.Model, limit: float | None) -> dict[str,
 
 
 def _numerical_sigma_mu(oracle: pyhf.Model) -> float | None:
-    """From pyhf's likelihood alone, by second differences at its nominal parameters."""
+    """sigma_mu from second differences of pyhf's likelihood at its nominal parameters."""
     centre = np.array(oracle.config.suggested_init(), dtype=float)
     data = oracle.expected_data(centre)
     free = np.flatnonzero(~np.array(oracle.config.suggested_fixed(), dtype=bool))
-    # Large enough for the digits of -2 ln L, small enough for its fourth derivative.
+    # Compromise between rounding of -2 ln L and its fourth derivative.
     step = 1e-3
 
     def value(*shifts: tuple[Any, float]) -> float:

@@ -1,4 +1,4 @@
-"""pyhf's verdict on hone's numbers: each limit is tested by pyhf at the value found."""
+"""Check of hone's results by pyhf, which tests each limit at the value found."""
 
 import logging
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ TOLERANCE = 1e-3
 """Largest :func:`difference` that passes."""
 LOGARITHMIC_BELOW = 1e-2
 """CLs below which differences are those of ln CLs."""
-# Smaller p-values are no normal numbers.
+# Smaller p-values are denormal numbers.
 _SMALLEST = float(np.finfo(float).tiny)
 
 
 def difference(cls: float, other: float) -> float:
-    """How far apart two CLs are: in CLs, or in ln CLs where one is below 0.01.
+    """Difference of two CLs, or of their logarithms if one is below 0.01.
 
-    A CLs of 4e-7 is not known to three digits by being within 1e-3 of another.
+    An absolute difference of 1e-3 would say nothing about a CLs of 4e-7.
     """
     if min(cls, other) >= LOGARITHMIC_BELOW:
         return abs(cls - other)
@@ -41,7 +41,7 @@ def certify(
     found: Mapping[str, Any],
     level: float,
 ) -> dict[str, Any]:
-    """Let pyhf test each limit of ``found``, and compute the expected CLs at mu = 1.
+    """Test each limit of ``found`` with pyhf, and compute the expected CLs at mu = 1.
 
     Args:
         model: the compiled model.
@@ -53,11 +53,11 @@ def certify(
 
     Returns:
         pyhf's CLs at each limit, its expected CLs at mu = 1, the largest :func:`difference` of
-        those that pass (None where pyhf has no number), and notes on fits of pyhf that failed or
-        ended above hone's minimum.
+        those that pass (None if pyhf has no value), and notes on fits of pyhf that failed or ended
+        above hone's minimum.
 
     Raises:
-        FitError: pyhf disagrees by more than ``TOLERANCE``, and its fits are not the reason.
+        FitError: pyhf disagrees by more than ``TOLERANCE``, and not because of its fits.
     """
     notes: list[str] = []
     differences: list[float] = []
@@ -116,7 +116,7 @@ def _pyhf_hypotest(mu: float, data: Any, oracle: pyhf.Model) -> Any:
     """pyhf's hypothesis test with its calculator; None if its fits fail at either tolerance."""
     logger = logging.getLogger("pyhf.optimize.mixins")
     level = logger.level
-    # pyhf logs a traceback of every fit that fails; what follows from it is noted here.
+    # pyhf logs a traceback for each failed fit; failures are noted here instead.
     logger.setLevel(logging.CRITICAL)
     try:
         for tolerance in (1e-10, None):
@@ -134,7 +134,7 @@ def _pyhf_hypotest(mu: float, data: Any, oracle: pyhf.Model) -> Any:
 
 
 def _pyhf_above(model: Model, oracle: pyhf.Model, mu: float, data: Any, fitted: Any) -> str:
-    """Which of the five fits of pyhf ended above hone's minimum, or where a rate is negative."""
+    """Which of the five fits of pyhf ended above hone's minimum, or at a negative rate."""
     asimov = np.asarray(oracle.expected_data(fitted.asimov_pars))
     found = []
     for name, pars, dataset, fixed in (

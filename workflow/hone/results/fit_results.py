@@ -1,4 +1,4 @@
-"""What the best fit of a workspace says: parameters, impacts, yields before and after it."""
+"""The best fit of a workspace: parameters, impacts, pre-fit and post-fit yields."""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -20,26 +20,25 @@ from hone.running.root_files import reason
 __all__ = ["RANKED", "fit_results"]
 
 RANKED = 20
-"""Most parameters whose impact is computed, each by four fits."""
+"""Most parameters whose impact is computed, with four fits each."""
 
 
 def fit_results(
     spec: Mapping[str, Any], blind: bool = False, known: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Everything that ``fit.json`` says about a workspace.
+    """The content of ``fit.json``.
 
     Args:
         spec: a pyhf workspace.
-        blind: its observation is what is expected, and not to be shown.
-        known: best fit to the observation, as :meth:`.best_fit.BestFit.stored` keeps it; it is
-            searched if not given.
+        blind: the observation is the expectation, and not shown.
+        known: best fit to the observation from :meth:`.best_fit.BestFit.stored`; fitted if not
+            given.
 
     Returns:
         ``fit``: best fit, uncertainties, correlations and goodness of fit of the unconditional
-        fit, with value and width of each parameter before it. ``ranking``: shifts of the POI by
-        other parameters. ``prefit``, ``postfit``: yields per channel, sample and bin with total
-        uncertainties. ``observation``: counts per channel and bin. What does not exist is None, and
-        ``reasons`` says why.
+        fit, with the pre-fit value and width of each parameter. ``ranking``: impacts on the POI.
+        ``prefit``, ``postfit``: yields per channel, sample and bin with total uncertainties.
+        ``observation``: counts per channel and bin. What does not exist is None, with ``reasons``.
 
     Raises:
         ModelError: no model can be made of the workspace, or it has no parameter of interest.
@@ -88,12 +87,12 @@ def fit_results(
         reasons["ranking"] = str(error)
     notes = [
         *(
-            f"{name} is fixed on its bound, where the fit ends"
-            for name in content["fit"]["on_bound"]
+            f"{model.config.par_names[k]}-hat = {best.pars[k]:g} (at its bound)"
+            for k in np.flatnonzero(best.at_bound)
         ),
         *(
-            f"the fit ends where the expected rate of bin {k} reaches zero, on an edge that "
-            "uncertainties know nothing of"
+            f"the expected rate of bin {k} is zero at the best fit; uncertainties do not include "
+            "this boundary"
             for k in empty_bins(model, best.pars, data)
         ),
     ]
@@ -101,7 +100,7 @@ def fit_results(
 
 
 def _scaled_by(spec: Mapping[str, Any], poi: str) -> list[str]:
-    """Samples that the parameter of interest scales."""
+    """Samples scaled by the parameter of interest."""
     found = {
         sample["name"]
         for channel in spec["channels"]
@@ -114,7 +113,7 @@ def _scaled_by(spec: Mapping[str, Any], poi: str) -> list[str]:
 def _described(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> dict[str, Any]:
     bins = sum(model.config.channel_nbins.values())
     deviance = max(2 * best.value, 0.0)
-    # As cabinetry counts: what is held takes no freedom from the bins, nor what has a constraint.
+    # As cabinetry: fixed and constrained parameters do not reduce the degrees of freedom.
     free = ~best.fixed & ~best.at_bound & (model_utils.prefit_uncertainties(oracle) == 0)
     freedom = bins - int(free.sum())
     known = freedom > 0 and not blind
@@ -132,7 +131,7 @@ def _described(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> 
 
 
 def _parameters(oracle: pyhf.Model, best: BestFit, chosen: Sequence[int]) -> dict[str, Any]:
-    """Best fit and uncertainty (0 if held), and nominal value and width before the fit."""
+    """Best fit and uncertainty (0 if fixed), and pre-fit value and width."""
     widths, nominal = (
         model_utils.prefit_uncertainties(oracle),
         model_utils.asimov_parameters(oracle),
@@ -148,13 +147,13 @@ def _parameters(oracle: pyhf.Model, best: BestFit, chosen: Sequence[int]) -> dic
 
 
 def _ranking(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> dict[str, Any]:
-    """Impacts on the POI in the fit to the observation, or to what is expected if need be.
+    """Impacts on the POI in the fit to the observation, or to nominal Asimov data.
 
-    A POI within a standard deviation of its bound cannot follow the shifts of other parameters.
-    Then the data are nominal expectations at the first of mu = 1, 2, 4, ... that is further away.
+    A POI within a standard deviation of its bound cannot follow shifts of other parameters. Then
+    nominal Asimov data is used, at the first of mu = 1, 2, 4, ... that is further away.
 
     Raises:
-        FitError: there is no such data, or no other parameter.
+        FitError: there is no such mu, or no other parameter.
     """
     index = require_poi(model)
     lower, upper = model.config.suggested_bounds()[index]
@@ -186,10 +185,10 @@ def _ranking(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> di
 
 
 def _impacts(oracle: pyhf.Model, model: Model, best: BestFit) -> dict[str, Any]:
-    """Shifts of the POI in fits with one parameter fixed a standard deviation off its best fit.
+    """Shifts of the POI in fits with one parameter fixed one standard deviation from its best fit.
 
-    For the parameters that matter most, by the covariance. A shift is None if there is no width, or
-    no fit: outside the bounds, or not converged.
+    For the parameters with the largest impacts by the covariance. A shift is None if there is no
+    width, if the value is outside the bounds, or if the fit did not converge.
     """
     index = require_poi(model)
     errors, matrix = np.asarray(best.errors), np.asarray(best.correlation)
@@ -216,7 +215,7 @@ def _impacts(oracle: pyhf.Model, model: Model, best: BestFit) -> dict[str, Any]:
     return {
         **_parameters(oracle, best, ranked),
         **shifts,
-        # Shifts that end where the POI reaches its bound.
+        # Shifts limited by the bound of the POI.
         "cut_off": sorted(cut_off),
         "parameters": len(others),
         "poi_value": float(best.pars[index]),
@@ -238,7 +237,7 @@ def _shifted_poi(model: Model, best: BestFit, index: int, value: float) -> float
 def _yields(
     oracle: pyhf.Model, model: Model, pars: Any, errors: Any, correlation: Any
 ) -> dict[str, Any]:
-    """Yields and total uncertainties of each channel, per bin and of all its bins."""
+    """Yields and total uncertainties of each channel, per bin and summed over its bins."""
     config = oracle.config
     of_samples = np.asarray(oracle.main_model.expected_data(pars, return_by_sample=True))
     rates, up, down = one_sigma(model, pars, errors)

@@ -1,7 +1,7 @@
-"""What no observable can beat: the same statistical model on a fine grid of the variables.
+"""The floor: the same statistical model on a fine grid of the features.
 
-With the densities known, a grid fine enough that the densities do not change within a cell loses
-nothing; the figures of merit there bound those of every observable from below.
+If the densities are known, a grid so fine that they do not change within a cell loses no
+information: its figures of merit are a lower bound for every observable.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer import asimov_limit, sigma_mu
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, build_workspace
+from hone.sums import bin_of
 from hone.training.objectives import log_cls, log_p0
 
 __all__ = ["classifier_cls", "figures_of_merit", "fine_histograms"]
@@ -27,22 +28,22 @@ __all__ = ["classifier_cls", "figures_of_merit", "fine_histograms"]
 _REACH = 6.0
 _MAX_CELLS = 1_000_000
 _COARSEST = 0.5
-"""Largest cell, in standard deviations: half of one loses about two per cent of the information."""
+"""Largest cell in standard deviations; it loses about two per cent of the information."""
 _NEGLIGIBLE = 1e-10
-"""Cells with less than this fraction of the background are merged: there the interpolation of
-templates leaves no room for any shift, which would hold the nuisance parameters by numerics."""
+"""Cells with less than this fraction of the background are merged: the interpolated templates would
+reach zero there, which would constrain the nuisance parameters."""
 
 
 def fine_histograms(
     analysis: Analysis, samples: Sequence[Process], step: float = 0.1
 ) -> dict[str, Histogram]:
-    """Expected yields of every template in the cells of a grid of the features.
+    """Expected yields of every template in the cells of a grid in the features.
 
     Args:
         analysis: of generated events.
         samples: processes of the hypothesis.
-        step: size of a cell, in units of the narrowest standard deviation of each feature; larger
-            in many dimensions, where the grid would have more than a million cells.
+        step: size of a cell, in units of the smallest standard deviation of each feature; larger
+            if the grid would have more than a million cells.
 
     Raises:
         FitError: the grid would be too large.
@@ -56,8 +57,8 @@ def fine_histograms(
         for modifier in process.modifiers:
             if isinstance(modifier, Shapesys):
                 raise FitError(
-                    f"the systematic {modifier.name!r} is an uncertainty of each bin on its own, "
-                    "which means another thing in other bins"
+                    f"the systematic {modifier.name!r} is uncorrelated between bins, and "
+                    "depends on the binning"
                 )
             if isinstance(modifier, ShapeVariation):
                 for template in modifier.templates(sample.name):
@@ -88,7 +89,7 @@ def fine_histograms(
 def figures_of_merit(
     samples: Sequence[Process], histograms: Mapping[str, Histogram], level: float
 ) -> dict[str, float | None]:
-    """Nominal expected CLs at mu = 1, median limit, p0 and sigma_mu; None where there is none."""
+    """Nominal expected CLs at mu = 1, median limit, p0 and sigma_mu; None if it does not exist."""
     bins = len(next(iter(histograms.values())).values)
     spec = build_workspace(samples, histograms, np.zeros(bins), staterror=False)
     model = from_pyhf(pyhf.Workspace(spec).model(validate=False))
@@ -115,7 +116,7 @@ def classifier_cls(
     )
     signal, background = signal / signal.sum(), background / background.sum()
     score = signal / (signal + background)
-    index = np.clip((score * bins).astype(int), 0, bins - 1)
+    index = bin_of(score, np.linspace(0, 1, bins + 1))
     binned = {
         name: Histogram(np.bincount(index, h.values, minlength=bins), np.zeros(bins))
         for name, h in histograms.items()
@@ -124,7 +125,7 @@ def classifier_cls(
 
 
 def _edges(distributions: Sequence[list[Block]], feature: str, step: float) -> np.ndarray:
-    """A grid that reaches six standard deviations beyond every mean, open at its ends."""
+    """Edges that reach six standard deviations beyond every mean; the outermost are infinite."""
     lows, highs, widths = [], [], []
     correlated = False
     for block in chain.from_iterable(distributions):
@@ -133,8 +134,8 @@ def _edges(distributions: Sequence[list[Block]], feature: str, step: float) -> n
         if isinstance(block, Exponential):
             lows.append(0.0)
             highs.append(4 * _REACH / block.rate)
-            # Ratios of exponentials change evenly, and less within their width than those of
-            # normals, which change the faster the further out: larger cells lose no more.
+            # Ratios of exponentials vary less within their width than those of normals in their
+            # tails: larger cells lose no more.
             widths.append(4 / block.rate)
             continue
         assert isinstance(block, Normal | Normals)

@@ -1,4 +1,4 @@
-"""What an observable gains against a baseline, and how well that is known."""
+"""Gains of observables over a baseline, with uncertainties."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,13 +16,13 @@ FIGURES_OF_MERIT = {
     "expected_p0": "expected_p0",
     "sigma_mu": "sigma_mu",
 }
-"""Columns of the table, and the columns of ``comparison.csv`` that they are medians of."""
+"""Columns of the table, and the columns of ``comparison.csv`` of which they are medians."""
 _P_VALUES = ("expected_cls", "expected_p0")
 _REPLICAS = 2000
 
 
 class _Known(NamedTuple):
-    """A median over seeds, its standard error (None if unknown), and what the error is made of."""
+    """A median over seeds, its standard error (None if unknown), and the source of the error."""
 
     value: float
     error: float | None
@@ -30,19 +30,18 @@ class _Known(NamedTuple):
 
 
 def compared(rows: Rows, baseline: str | None) -> list[dict[str, Any]]:
-    """One row for each signal and observable: medians over seeds, their spread, and gains.
+    """One row per signal and observable: medians over seeds, their spread, and gains.
 
-    A gain is in per cent, positive where the observable is better than the baseline. For the limit
-    and sigma_mu it is by how much they are smaller, 100 (1 - a / b). A p-value (CLs at mu = 1, p0)
-    is first made a significance Z, the normal quantile of 1 - p; the gain is by how much Z is
-    larger, 100 (Z_a / Z_b - 1). Its error propagates those of the two medians as if they were
+    Gains are in per cent, positive if the observable is better than the baseline: 100 (1 - a / b)
+    for the limit and sigma_mu, and 100 (Z_a / Z_b - 1) for p-values (CLs at mu = 1, p0) with
+    significance Z, the normal quantile of 1 - p. The errors of the two medians are propagated as if
     independent: with several seeds, the standard deviation of the median over bootstrap replicas
     of the seeds; with one, the bootstrap error of the evaluation events, as in the columns
     ``without_staterror_*_error``. ``gain_error_from`` says which.
 
     Args:
         rows: of ``comparison.csv``.
-        baseline: name of the observable to compare with; without one there are no gains.
+        baseline: name of the observable to compare with; None for no gains.
     """
     found = []
     for signal in dict.fromkeys(row["signal"] for row in rows):
@@ -67,7 +66,7 @@ def compared(rows: Rows, baseline: str | None) -> list[dict[str, Any]]:
 
 
 def _medians(rows: Rows) -> dict[str, float | None]:
-    """Median, lowest and highest of each figure of merit over the seeds where it exists."""
+    """Median, lowest and highest of each figure of merit over the seeds that have it."""
     found: dict[str, float | None] = {}
     for name, column in FIGURES_OF_MERIT.items():
         values = _values(rows, column)
@@ -90,7 +89,7 @@ def _gains(rows: Rows, baseline: Rows, is_baseline: bool) -> dict[str, Any]:
 
 
 def _gain(name: str, rows: Rows, baseline: Rows) -> _Known | None:
-    """Gain in per cent; None where a number does not exist or the baseline is worth nothing."""
+    """Gain in per cent; None if a number does not exist or the baseline is 0."""
     mine, other = _known(name, rows), _known(name, baseline)
     if mine is None or other is None or other.value <= 0:
         return None
@@ -104,7 +103,7 @@ def _gain(name: str, rows: Rows, baseline: Rows) -> _Known | None:
 
 
 def _known(name: str, rows: Rows) -> _Known | None:
-    """The median over seeds, for p-values of the significance."""
+    """The median over seeds; for p-values, that of the significance."""
     values = np.array(_values(rows, FIGURES_OF_MERIT[name]), dtype=float)
     if not len(values):
         return None
@@ -115,7 +114,7 @@ def _known(name: str, rows: Rows) -> _Known | None:
     if not np.isfinite(median):
         return None
     if len(values) > 1:
-        # Seeded: equal inputs give equal tables.
+        # With a fixed seed: equal inputs give equal tables.
         drawn = np.random.default_rng(1).choice(values, (_REPLICAS, len(values)))
         return _Known(median, float(np.median(drawn, axis=1).std()), "seeds")
     errors = _values(rows, f"without_staterror_{name}_error")
@@ -123,7 +122,7 @@ def _known(name: str, rows: Rows) -> _Known | None:
         return _Known(median, None, "")
     error = float(np.median(errors))
     if name in _P_VALUES:
-        # The relative error of p is that of the likelihood without staterror, where p is another.
+        # The relative error of p is that without staterror, where p differs.
         without = _values(rows, f"without_staterror_{name}")
         relative = error / without[0] if without and without[0] > 0 else np.inf
         error = float(relative * p_value / norm.pdf(median))
@@ -131,9 +130,9 @@ def _known(name: str, rows: Rows) -> _Known | None:
 
 
 def pyhfs_verdict(rows: Rows) -> dict[str, Any]:
-    """For how many rows pyhf agrees in everything, and the largest difference that was found.
+    """Number of rows in which pyhf agrees in everything, and the largest difference.
 
-    Differences are those of :func:`.certify.difference`; None where nothing was compared.
+    Differences are those of :func:`.certify.difference`; None if nothing was compared.
     """
     return {
         "pyhf_agrees": sum(str(row.get("pyhf_agrees")) == "True" for row in rows),

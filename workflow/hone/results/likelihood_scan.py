@@ -1,4 +1,4 @@
-"""The likelihood of a workspace as numbers to look at: profile and contours."""
+"""Scans of the likelihood of a workspace: profile and contours."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,17 +13,18 @@ from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.mle import FitSetup, checked_setup, require_poi
 from hone.likelihood.infer.scan import around, scan
 from hone.results.best_fit import DEEPER, BestFit, find_best_fit
+from hone.running.files import finite_or_none
 
 __all__ = ["leading_nuisance", "likelihood_of"]
 
 _HIGHEST = 10.0
-"""-2 delta ln L of one parameter's profile at which the plane of two ends."""
+"""-2 delta ln L of the profile of one parameter that limits the range of contours."""
 LEVELS = tuple(float(chi2.ppf(erf(n / np.sqrt(2)), 2)) for n in (1, 2))
-"""-2 delta ln L around regions of two parameters with 68.3 % and 95.4 %: 2.30 and 6.18."""
+"""-2 delta ln L of the 68.3 % and 95.4 % contours of two parameters: 2.30 and 6.18."""
 
 
 class _DeeperError(Exception):
-    """A scan came across a minimum that is lower than the best fit to ``name``, at ``pars``."""
+    """A scan found a minimum below the best fit to ``name``, at ``pars``."""
 
     def __init__(self, name: str, pars: np.ndarray) -> None:
         super().__init__(name)
@@ -33,8 +34,8 @@ class _DeeperError(Exception):
 def leading_nuisance(model: Model, fit: BestFit) -> tuple[int, float] | None:
     """The nuisance parameter with the largest impact on the POI, and its correlation with it.
 
-    By the covariance of the fit: a shift of a parameter by its uncertainty moves the POI by the
-    correlation times the POI's uncertainty. None if there is no parameter, or no covariance.
+    By the covariance: a shift of a parameter by its uncertainty shifts the POI by the correlation
+    times the uncertainty of the POI. None if there is no such parameter, or no covariance.
     """
     poi, covariance = require_poi(model), fit.covariance
     if covariance is None or not covariance[poi, poi] > 0:
@@ -50,7 +51,7 @@ def leading_nuisance(model: Model, fit: BestFit) -> tuple[int, float] | None:
 
 
 def _profile_scan(model: Model, fits: Mapping[str, BestFit], points: int = 61) -> dict[str, Any]:
-    """-2 delta ln L against the POI, all other parameters fitted or kept at the best fit.
+    """-2 delta ln L against the POI, with all other parameters profiled or at the best fit.
 
     Args:
         model: the model.
@@ -62,7 +63,7 @@ def _profile_scan(model: Model, fits: Mapping[str, BestFit], points: int = 61) -
         ``mu`` (points), and by name of the data set: ``profiled`` and ``fixed`` (points, None where
         a fit did not converge or a rate is negative), ``best_fit``, ``at_bound``, and ``interval``:
         where the profiled curve crosses 1 below and above, interpolated linearly in its signed
-        root; None where it does not within the scan.
+        root; None if it does not within the scan.
 
     Raises:
         _DeeperError: a point lies below a best fit.
@@ -77,8 +78,8 @@ def _profile_scan(model: Model, fits: Mapping[str, BestFit], points: int = 61) -
         fixed = 2 * (around(model, fit.data, kept).value - fit.value)
         best = float(fit.pars[poi])
         found[name] = {
-            "profiled": _known(q),
-            "fixed": _known(fixed),
+            "profiled": finite_or_none(q),
+            "fixed": finite_or_none(fixed),
             "best_fit": best,
             "at_bound": bool(fit.at_bound[poi]),
             "interval": _interval(mus, q, best),
@@ -91,13 +92,13 @@ def _contour_scan(
 ) -> dict[str, Any] | None:
     """-2 delta ln L over the POI and the nuisance parameter with the largest impact on it.
 
-    At each point of the grid all other parameters are fitted. Its gradient with respect to the two
-    is that of -2 ln L at the fitted parameters (envelope theorem), by ``jax.grad``.
+    All other parameters are profiled. The gradient with respect to the two is that of -2 ln L at
+    the fitted parameters (envelope theorem), by ``jax.grad``.
 
     Args:
         model: the model.
-        fits: best fit to each data set, by name; the first decides on the nuisance parameter, and
-            the gradient is of its likelihood.
+        fits: best fit to each data set, by name; the first determines the nuisance parameter and
+            the gradient.
         points: of the grid in each parameter.
         arrows: of the gradient's grid in each parameter.
 
@@ -129,19 +130,19 @@ def _contour_scan(
         covariance = None if fit.covariance is None else fit.covariance[np.ix_(both, both)]
         usable = covariance is not None and bool((np.diagonal(covariance) > 0).all())
         found[name] = {
-            "q": [_known(row) for row in q.reshape(points, points)],
+            "q": [finite_or_none(row) for row in q.reshape(points, points)],
             "best_fit": fit.pars[both].tolist(),
             "covariance": np.asarray(covariance).tolist() if usable else None,
         }
-    # In the middle of equal tiles, so that no arrow starts on the frame.
+    # At the centres of equal tiles, so that no arrow starts on the frame.
     coarse = [axis[0] + (np.arange(arrows) + 0.5) / arrows * np.ptp(axis) for axis in axes]
     _, pars = _rise(model, setup, first, fits[first], both, _pairs(*coarse))
     slopes = 2 * around(model, fits[first].data, pars).gradient[:, both].reshape(arrows, arrows, 2)
     found["gradient"] = {
         "mu": coarse[0].tolist(),
         "value": coarse[1].tolist(),
-        "d_mu": [_known(row) for row in slopes[..., 0]],
-        "d_value": [_known(row) for row in slopes[..., 1]],
+        "d_mu": [finite_or_none(row) for row in slopes[..., 0]],
+        "d_value": [finite_or_none(row) for row in slopes[..., 1]],
     }
     return found
 
@@ -151,13 +152,13 @@ def likelihood_of(
 ) -> tuple[dict[str, BestFit], dict[str, Any] | None, dict[str, Any] | None]:
     """Best fits, profile and contour on nominal Asimov data at POI 1, and on the observation.
 
-    A scan may come across a minimum that is deeper than the one it started from: that becomes the
-    best fit, and all scans are made again. So no point of them lies below the best fit.
+    If a scan finds a lower minimum, that becomes the best fit and all scans are repeated, so that
+    no point lies below the best fit.
 
     Args:
         model: the model.
-        observed: bins and auxiliary data (D,); None while the analysis is blind.
-        reasons: why something is missing, added to.
+        observed: bins and auxiliary data (D,); None if the analysis is blind.
+        reasons: filled with why something is missing.
     """
     fits: dict[str, BestFit] = {}
     start = np.array(infer.nominal_asimov(model, 1.0))
@@ -192,10 +193,10 @@ def likelihood_of(
 
 
 def _refitted(model: Model, fit: BestFit, pars: np.ndarray) -> BestFit:
-    """The best fit that a scan's deeper point leads to.
+    """The best fit from a lower point of a scan.
 
     Raises:
-        FitError: it does not lead deeper.
+        FitError: it is not lower.
     """
     found = find_best_fit(model, fit.data, near=pars)
     if found.value > fit.value - DEEPER / 2:
@@ -206,7 +207,7 @@ def _refitted(model: Model, fit: BestFit, pars: np.ndarray) -> BestFit:
 def _rise(
     model: Model, setup: FitSetup, name: str, fit: BestFit, fixed: list[int], values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """-2 delta ln L of conditional fits, not below zero, and where they ended.
+    """-2 delta ln L of conditional fits, clipped at zero, and their parameters.
 
     Raises:
         _DeeperError: one of them is lower than the best fit.
@@ -238,9 +239,9 @@ def _axis(
 def _focused(
     model: Model, setup: FitSetup, fits: Mapping[str, BestFit], index: int, points: int
 ) -> np.ndarray:
-    """Values of a parameter where its profile, of any data set, is not yet too high to matter.
+    """Values of a parameter at which its profile, for any data set, is low enough to matter.
 
-    Where the covariance is wrong, at the kink of an interpolation say, so is the range from it.
+    A range from the covariance may be wrong, e.g. at the kink of an interpolation.
     """
     axis = _axis(setup, fits, index, 3.2, 2 * points)
     wanted = np.zeros(len(axis), dtype=bool)
@@ -261,7 +262,7 @@ def _pairs(mus: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _interval(mus: np.ndarray, q: np.ndarray, best: float) -> list[float | None]:
-    """Where q is 1 below and above the best fit; None where it is not within the scan."""
+    """Where q is 1 below and above the best fit; None if not within the scan."""
     root = np.sign(mus - best) * np.sqrt(np.where(np.isfinite(q), q, np.nan))
     known = np.isfinite(root)
     mus, root = np.append(mus[known], best), np.append(root[known], 0.0)
@@ -270,13 +271,9 @@ def _interval(mus: np.ndarray, q: np.ndarray, best: float) -> list[float | None]
     ends: list[float | None] = []
     for wanted in (-1.0, 1.0):
         crossed = np.flatnonzero((root[:-1] <= wanted) & (root[1:] > wanted))
-        # With several minima the interval is the one from end to end.
+        # With several minima, the interval includes all of them.
         k = crossed[0 if wanted < 0 else -1] if len(crossed) else None
         ends.append(
             None if k is None else float(np.interp(wanted, root[k : k + 2], mus[k : k + 2]))
         )
     return ends
-
-
-def _known(values: np.ndarray) -> list[float | None]:
-    return [float(x) if np.isfinite(x) else None for x in values]

@@ -1,4 +1,4 @@
-"""The numbers of a workspace: limits, CLs, p0 and sigma_mu, nominal and post-fit."""
+"""Results of a workspace: limits, CLs, p0 and sigma_mu, nominal and post-fit."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,10 +18,10 @@ __all__ = ["compute_limits", "scan_cls", "without_observation"]
 
 
 def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
-    """Everything that ``limits.json`` says about a model and its observation.
+    """The content of ``limits.json`` for a model and its observation.
 
     ``expected_*`` and ``sigma_mu`` are on nominal Asimov data, ``*_postfit`` are pyhf's expected
-    values for the observation. A number that does not exist is None, with its reason.
+    values for the observation. A number that does not exist is None, with a reason.
     """
     nominal = infer.nominal_asimov(model, 0.0)
     reasons: dict[str, str] = {}
@@ -63,8 +63,8 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
     )
     best = best_fit()
     notes = [
-        f"the best fit to the observation is where the expected rate of bin {k} reaches zero: "
-        "beyond, the interpolated templates would be negative"
+        f"the expected rate of bin {k} is zero at the best fit to the observation: beyond it, "
+        "the interpolated templates would be negative"
         for k in ([] if best is None else empty_bins(model, best, observed))
     ]
     return {
@@ -87,7 +87,7 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
 
 
 def without_observation(limits: dict[str, Any]) -> dict[str, Any]:
-    """``limits`` of an analysis that has no observation, or does not look at it yet."""
+    """``limits`` of a blind analysis."""
     hidden = [name for name in limits if name.startswith("observed_")]
     reason = "not observed: the data stands for what is expected (see observation.unblind)"
     reasons = {
@@ -108,7 +108,7 @@ def scan_cls(
     for mu in mus.tolist():
         logs = log_hypotest(mu, data, model, setup, "qtilde")
         curves.append(np.exp([float(logs.cls), *np.asarray(logs.cls_expected)]))
-    # A test whose fits did not converge is left out rather than drawn.
+    # Tests whose fits did not converge are left out.
     known = np.isfinite(curves).all(axis=1)
     mus, columns = mus[known], np.array(curves).reshape(points, 6)[known].T
     return {

@@ -1,18 +1,18 @@
-"""The selected seed's files among those of all seeds."""
+"""Files of the selected seeds."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hone.errors import InputError
-from hone.running.files import read_json
+from hone.running.files import place_of, read_json
 
 __all__ = ["selected", "selected_files"]
 
 
 def selected(choice: str | Path, paths: Sequence[str]) -> str:
     """The one of ``paths`` (``.../seed<K>/...``) whose seed ``selected.json`` names."""
-    seed = f"seed{read_json(choice)['seed']}"
-    return next(path for path in paths if Path(path).parent.name == seed)
+    seed = read_json(choice)["seed"]
+    return next(path for path in paths if place_of(path)[-1] == seed)
 
 
 def selected_files(
@@ -21,19 +21,19 @@ def selected_files(
     """The file of the selected seed, by signal and observable.
 
     Args:
-        choices: ``<signal>/<observable>/selected.json`` of all.
-        paths: ``<signal>/<observable>/seed<K>/<file>``, one of every seed.
+        choices: all ``<signal>/<observable>/selected.json``.
+        paths: ``<signal>/<observable>/seed<K>/<file>`` of all seeds.
 
     Raises:
         InputError: there is no file of the seed that was selected.
     """
     found = {}
-    by_place = {Path(path).parts[-4:-1]: Path(path) for path in paths}
+    by_place = {place_of(path): Path(path) for path in paths}
     for choice in map(Path, choices):
         signal, observable = choice.parts[-3:-1]
-        seed = f"seed{read_json(choice)['seed']}"
+        seed = read_json(choice)["seed"]
         try:
             found[signal, observable] = by_place[signal, observable, seed]
         except KeyError:
-            raise InputError(f"{choice} names {seed}, of which there are no results") from None
+            raise InputError(f"{choice} names seed {seed}, of which there are no results") from None
     return found

@@ -1,4 +1,4 @@
-"""Toys against asymptotic formulae: distributions of the test statistic, and CLs from both."""
+"""Toys compared with asymptotic formulae: distributions of the test statistic, and CLs."""
 
 from typing import Any
 
@@ -22,24 +22,24 @@ _MEDIAN = 2
 def toy_test(
     model: Model, mu: float, observed: Any | None, ntoys: int, seed: int
 ) -> dict[str, Any]:
-    """Tests of ``mu`` by toys and by the asymptotic formulae, by q-tilde of the same data.
+    """Tests of ``mu`` with toys and with asymptotic formulae, with q-tilde of the same data.
 
     Expected numbers are those of nominal Asimov data without a signal, observed ones of the
-    observation. Toys are drawn where the nuisance parameters fit these data best, with a signal of
-    strength ``mu`` and without one: the numbers are those of ``hone.likelihood.infer.hypotest``
-    with ``calctype="toybased"`` and this seed.
+    observation. Toys are drawn at the conditional best fits to these data, at ``mu`` and without
+    signal: the numbers are those of ``hone.likelihood.infer.hypotest`` with
+    ``calctype="toybased"`` and this seed.
 
     Args:
         model: the model.
         mu: tested value of the POI, within its bounds.
-        observed: bins and auxiliary data (D,), None while the analysis is blind.
+        observed: bins and auxiliary data (D,), None if the analysis is blind.
         ntoys: of each hypothesis.
         seed: of the toys.
 
     Returns:
         ``mu``, ``ntoys``, and ``expected`` and ``observed`` (None if blind), each with: ``q`` of
-        the data; ``q_asimov`` of the Asimov data that belong to it; ``edges`` of a histogram, which
-        ends where one toy in 500 lies beyond; by hypothesis (``signal_background``,
+        the data; ``q_asimov`` of its Asimov data; ``edges`` of a histogram up to the 99.8 %
+        quantile of the toys or further; by hypothesis (``signal_background``,
         ``background``) ``kept``: how many toys have a statistic (the fits of others failed),
         ``counts`` of those above 0, ``zero`` and ``beyond``: how many are at 0 and beyond the last
         edge, and in ``asymptotic`` the expectation: ``q``, ``density``, ``zero`` (its probability);
@@ -86,7 +86,7 @@ def toy_test(
 def _p_values(
     calculator: Any, statistic: Any, distributions: Any, is_expected: bool
 ) -> dict[str, Any]:
-    """CLs+b, CLb and CLs of pyhf's or hone's calculator, at the statistic or at the median."""
+    """CLs+b, CLb and CLs of a calculator, at the statistic or at the median."""
     if is_expected:
         sets = calculator.expected_pvalues(*distributions)
         clsb, clb, cls = (float(values[_MEDIAN]) for values in sets)
@@ -99,9 +99,9 @@ def _p_values(
 def binomial_errors(
     clsb: float, clb: float, signal_background: int, background: int
 ) -> dict[str, float | None]:
-    """Standard deviations of p-values from so many toys, and of their ratio.
+    """Standard deviations of p-values from numbers of toys, and of their ratio.
 
-    None where no toy is as extreme or every toy, of which counts alone do not tell it.
+    None if no toy, or every toy, is as extreme.
     """
     found: dict[str, float | None] = {}
     relative = 0.0
@@ -113,10 +113,10 @@ def binomial_errors(
 
 
 def _histograms(toys: list[np.ndarray], q_asimov: float) -> dict[str, Any]:
-    """Common edges, and the toys of each hypothesis between them with their expectation."""
+    """Histograms of the toys of each hypothesis with common edges, and their expectation."""
     largest = float(np.quantile(np.concatenate(toys), 0.998))
     edges = np.linspace(0.0, max(largest, 2 * q_asimov), _BINS + 1)
-    # Between the edges, and closer where the density rises towards 0.
+    # Denser towards 0, where the density rises.
     curve = edges[-1] * (np.arange(1, _CURVE + 1) / _CURVE) ** 2
     found: dict[str, Any] = {"edges": edges.tolist()}
     for name, q in zip(_HYPOTHESES, toys, strict=True):
@@ -138,7 +138,7 @@ def _histograms(toys: list[np.ndarray], q_asimov: float) -> dict[str, Any]:
 def toy_test_or_reason(
     model: Model, mu: float, observed: Any | None, ntoys: int, seed: int, reasons: dict[str, str]
 ) -> dict[str, Any] | None:
-    """:func:`toy_test`, or None with why not in ``reasons``."""
+    """:func:`toy_test`, or None with the reason in ``reasons``."""
     try:
         return toy_test(model, mu, observed, ntoys, seed)
     except (FitError, InputError) as error:

@@ -1,1 +1,1 @@
-"""What touches the file system and Snakemake: scripts' surroundings, records, files."""
+"""Snakemake and the file system: set-up of scripts, records of jobs, files."""

@@ -1,8 +1,8 @@
-"""What is in the user's own files: a digest of their contents says whether they changed, not times.
+"""Digests of the user's own files: they tell by contents, not by times, whether a file changed.
 
-A file of up to 16 MB counts as a whole; of a larger one its size and 64 blocks of 256 kB, evenly
-spaced from its first byte to its last. That is enough for ROOT files, which begin with an
-identifier of their own and end with the places of all that is in them, and is quick for thousands.
+Files of up to 16 MB are read completely; of larger ones the size and 64 blocks of 256 kB, evenly
+spaced from the first byte to the last. That is enough for ROOT files, which begin with a unique
+identifier and end with the addresses of their contents, and is fast for thousands of files.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ from hone.running.files import read_json, write_json
 __all__ = ["contents", "look_at", "planned", "refuse_changed"]
 
 _MEMORY = Path(".snakemake", "hone-contents.json")
-"""What was found in files, with the size, times and inode that they had: these being the same, a
-file need not be read again."""
+"""Digests of files, with the size, times and inode they had: if these are the same, a file is not
+read again."""
 _BLOCK, _BLOCKS = 256 * 1024, 64
 _COARSEST = 2.0
-"""Seconds that two changes of a file may be apart and have the same time, on some file systems."""
+"""Coarsest resolution of modification times on common file systems, in seconds."""
 
 
 def contents(path: str | Path) -> str:
@@ -50,7 +50,7 @@ def contents(path: str | Path) -> str:
 
 
 def look_at(paths: Iterable[str], memory: Path = _MEMORY) -> dict[str, str]:
-    """Digests of files as they are now. For the main process of a run: jobs run side by side.
+    """Present digests of files. For the main process of a run only: jobs run in parallel.
 
     Raises:
         InputError: a file cannot be read.
@@ -65,21 +65,21 @@ def look_at(paths: Iterable[str], memory: Path = _MEMORY) -> dict[str, str]:
             for path, digest in zip(new, threads.map(contents, new), strict=True):
                 known[os.path.abspath(path)] = {
                     "digest": digest,
-                    # Of one that was written just now the times do not say enough.
+                    # A file written just now may change again without a change of its times.
                     "stamp": stamps[path] if now - _youngest(stamps[path]) > _COARSEST else None,
                 }
-        # Without the memory the next look takes longer, and nothing else.
+        # Without this file the next call takes longer; nothing else.
         with contextlib.suppress(OSError):
             write_json(memory, known)
     return {path: known[os.path.abspath(path)]["digest"] for path in paths}
 
 
 def planned(paths: Iterable[str], plan: Path) -> dict[str, str]:
-    """Digests that a run was planned with, for its jobs: whatever has happened to the files since.
+    """Digests when the run was planned, for its jobs, whatever happened to the files since.
 
     Args:
         paths: of the files.
-        plan: JSON file of digests by path, as the main process wrote it down.
+        plan: JSON file of digests by path, written by the main process.
 
     Raises:
         InputError: a file that is not in the plan cannot be read.
@@ -89,12 +89,12 @@ def planned(paths: Iterable[str], plan: Path) -> dict[str, str]:
 
 
 def refuse_changed(expected: Mapping[str, str], since: str, memory: Path = _MEMORY) -> None:
-    """Compare files with what was found in them before.
+    """Refuse files that have changed.
 
     Args:
         expected: digests by path.
         since: when or where that was, for the message.
-        memory: what is known about files.
+        memory: JSON file of known digests.
 
     Raises:
         InputError: a file has other contents now, or cannot be read.
@@ -107,7 +107,7 @@ def refuse_changed(expected: Mapping[str, str], since: str, memory: Path = _MEMO
         if contents(path) != digest:
             raise InputError(
                 f"{path} has other contents than {since}: it was replaced or written to in the "
-                "meantime. Run Snakemake again: what depends on the file is made anew"
+                "meantime. Run Snakemake again: it reruns what depends on the file"
             )
 
 
@@ -123,7 +123,7 @@ def _is_known(known: Mapping[str, Any], path: str, stamp: list[int]) -> bool:
 
 
 def _stamp(path: str) -> list[int]:
-    """Size, times (ns) and inode: of any change of a file, one of these tells."""
+    """Size, times (ns) and inode: any change of a file changes one of these."""
     try:
         found = os.stat(path)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and JSON that says how it was made."""
+"""Files that are complete or absent: text, JSON, CSV; and results by their paths."""
 
 import csv
 import json
@@ -13,14 +13,24 @@ from typing import Any
 
 from hone.errors import InputError
 
-__all__ = ["read_csv", "read_json", "replacing", "write_csv", "write_json"]
+__all__ = [
+    "as_json",
+    "finite_or_none",
+    "place_of",
+    "read_csv",
+    "read_json",
+    "replacing",
+    "write_csv",
+    "write_json",
+    "write_text",
+]
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place if the block ends well.
+    """A temporary path beside ``path`` that replaces it if the block succeeds.
 
-    A job that is killed half-way leaves no file that looks like a result.
+    A killed job leaves no file that looks like a result.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,14 +42,35 @@ def replacing(path: str | Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def place_of(path: str | Path) -> tuple[str, str, int]:
+    """Signal, observable and seed of ``<signal>/<observable>/seed<seed>/<file>``."""
+    signal, observable, seed = Path(path).parts[-4:-1]
+    return signal, observable, int(seed.removeprefix("seed"))
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write text, UTF-8."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write JSON for people (indented, no NaN).
+    """Write :func:`as_json`."""
+    write_text(path, as_json(content))
+
+
+def as_json(content: Mapping[str, Any]) -> str:
+    """JSON for people (indented, no NaN).
 
     Raises:
         ValueError: a number is not finite; what does not exist is ``None`` with a reason.
     """
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+
+def finite_or_none(values: Iterable[Any]) -> list[float | None]:
+    """Numbers for JSON; None for those that are not finite."""
+    return [float(value) if math.isfinite(value) else None for value in values]
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
@@ -60,14 +91,14 @@ def read_json(path: str | Path) -> dict[str, Any]:
 def write_csv(
     path: str | Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = ()
 ) -> None:
-    """Write rows; numbers that do not exist are left empty.
+    """Write rows; cells of None and of numbers that are not finite are empty.
 
-    Text that a spreadsheet would take for a formula has an apostrophe before it.
+    Text that a spreadsheet would take for a formula is prefixed with an apostrophe.
 
     Args:
         path: of the file.
         rows: all with the same keys.
-        columns: these keys, where there may be no row.
+        columns: these keys, needed if there may be no row.
     """
     rows = list(rows)
     columns = list(columns or rows[0])
@@ -81,10 +112,10 @@ def write_csv(
 def read_csv(path: str | Path) -> list[dict[str, Any]]:
     """Read rows of :func:`write_csv` as dicts.
 
-    What is written as a number becomes one, but in a column of names, and an empty cell None.
+    Cells that are numbers become numbers, except in columns of names; empty cells become None.
 
     Raises:
-        InputError: the file is no such table.
+        InputError: the file is not such a table.
     """
     try:
         with Path(path).open(newline="", encoding="utf-8") as file:
@@ -102,7 +133,7 @@ _NAMES = ("signal", "observable", "baseline", "sample", "region", "systematic", 
 """Columns of text, whatever it looks like: a signal may be called 600."""
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?(e[+-]?[0-9]+)?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
-"""What formulas begin with; and an apostrophe, or one that was there could not be told apart."""
+"""First characters of formulas; and the apostrophe, so that one in the text is kept apart."""
 
 
 def _cell(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Records of jobs: what made the files of a results folder, for those who have only the folder."""
+"""Records of jobs: what made the files of a results folder, kept in the folder itself."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,19 +11,19 @@ __all__ = ["forget", "job_digests", "write_record"]
 
 
 def write_record(log: str | Path, outputs: Sequence[str], provenance: Mapping[str, Any]) -> None:
-    """Write the record of a job that has ended well, beside its log."""
+    """Write the record of a successful job beside its log."""
     write_json(_beside(log), {"outputs": list(map(str, outputs)), "provenance": provenance})
 
 
 def forget(log: str | Path) -> None:
-    """Remove the record of a job that begins."""
+    """Remove the record of a job that starts."""
     _beside(log).unlink(missing_ok=True)
 
 
 def job_digests(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides the outputs of a job, from the parameters of its rule: digests and versions.
+    """Digests and versions that determine the outputs of a job, from the parameters of its rule.
 
-    ``ntuples`` only where the job reads the user's own.
+    ``ntuples`` only if the job reads the user's own files.
     """
     others = ("made_by", "contents")
     made_by, contents = params["made_by"], params.get("contents")

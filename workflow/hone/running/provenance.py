@@ -1,4 +1,4 @@
-"""How a result was made: digests of config and code, versions of what decides numbers."""
+"""Provenance of results: digests of config and code, versions of packages."""
 
 import ast
 import hashlib
@@ -30,7 +30,7 @@ def digest(content: Any) -> str:
 
 @cache
 def versions(*others: str) -> dict[str, str]:
-    """Versions of Python, of the packages that decide numbers, and of others where installed."""
+    """Versions of Python, of the packages that affect numbers, and of ``others``, if installed."""
     found = {"python": platform.python_version()}
     for package in (*_PACKAGES, *others):
         try:
@@ -42,14 +42,14 @@ def versions(*others: str) -> dict[str, str]:
 
 @cache
 def code_digest(script: Path, folder: Path | None = None) -> str:
-    """Digest of a script and of every module of hone, and of the user's, that it reaches by import.
+    """Digest of a script and of every module of hone and of the user that it imports.
 
     Imports are found in the syntax tree, inside functions too. Comments, docstrings and layout do
-    not count, so that editing them runs nothing again.
+    not count, so that editing them reruns nothing.
 
     Args:
         script: a file of Python.
-        folder: of the user's modules and packages, if there are any.
+        folder: of the user's modules and packages, if any.
 
     Raises:
         InputError: a file is not Python.
@@ -67,7 +67,7 @@ def code_digest(script: Path, folder: Path | None = None) -> str:
 
 @cache
 def _read(path: Path, package: str, folder: Path | None) -> tuple[str, list[tuple[Path, str]]]:
-    """What counts of a source file, and the files that it imports with their packages."""
+    """The syntax tree of a source file, and the files that it imports with their packages."""
     try:
         tree = _without_docstrings(ast.parse(path.read_bytes(), path.name))
     except (OSError, SyntaxError, ValueError) as error:
@@ -101,7 +101,7 @@ def _imports(tree: ast.Module, package: str) -> Iterable[str]:
             try:
                 module = resolve_name("." * node.level + (node.module or ""), package or None)
             except ImportError:
-                # Relative to no package, which Python refuses when the file is run.
+                # A relative import outside a package; Python refuses it when the file runs.
                 module = node.module or ""
             names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
             yield from (name.lstrip(".") for name in names if name)

@@ -1,7 +1,7 @@
-"""What all ROOT files of the workflow share: compression, identifiers, provenance.
+"""ROOT files of the workflow: compression, identifiers, provenance.
 
-uproot takes text for more than a path: ``file:object``, ``protocol::file``, and may then read or
-write another file. It gets open files here.
+uproot parses paths (``file:object``, ``protocol::file``) and may open another file, so it is given
+open files here.
 """
 
 import json
@@ -25,9 +25,9 @@ def root_file(path: str | Path) -> Iterator[Any]:
 
 @contextmanager
 def new_root_file(path: Path, provenance: Mapping[str, Any]) -> Iterator[Any]:
-    """A new ROOT file that holds its provenance as a string of that name.
+    """A new ROOT file with its provenance as a string ``provenance``.
 
-    Its UUID follows from the provenance, so that equal inputs give equal identifiers.
+    Its UUID follows from the provenance, so that equal inputs give equal files.
     """
     text = json.dumps(provenance, sort_keys=True)
     with (
@@ -43,6 +43,6 @@ def new_root_file(path: Path, provenance: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def reason(error: Exception) -> str:
-    """Kind and first line of an error of uproot, for a message of ours."""
+    """Type and first line of an error of uproot or pyhf, for a message."""
     lines = str(error).strip().splitlines() or ["no reason given"]
     return f"{type(error).__name__}: {lines[0]}"

@@ -1,4 +1,4 @@
-"""Whose lock it is that Snakemake finds: the lock of a run that was killed is in nobody's way."""
+"""Locks of Snakemake: the lock of a killed run is removed."""
 
 import json
 import os
@@ -11,7 +11,7 @@ __all__ = ["forget_run", "note_run", "release_stale_lock"]
 
 
 def note_run(folder: str | Path) -> None:
-    """Note that this process is a run that has a lock in ``folder`` (``.snakemake``)."""
+    """Note that this process holds a lock in ``folder`` (``.snakemake``)."""
     write_json(_note(folder), _myself())
 
 
@@ -21,19 +21,19 @@ def forget_run(folder: str | Path) -> None:
 
 
 def release_stale_lock(folder: str | Path) -> str | None:
-    """Remove the locks of runs on this machine whose processes are gone, if no run goes on.
+    """Remove the locks of killed runs of this machine, if no other run is active in the folder.
 
-    A lock of another machine stays, and one that nothing is known about. While another run goes on
-    in the same folder nothing is removed: Snakemake does not say which lock is whose.
+    Locks of other machines, and locks without a note, are kept. Snakemake does not say which lock
+    belongs to which run, so nothing is removed while another run is active.
 
     Returns:
-        What to say about it in one line, or None.
+        A message of one line, or None.
     """
     locks = [p for p in Path(folder, "locks").glob("*.lock") if p.is_file()]
     notes = sorted(Path(folder).glob("hone-run-*.json"))
     if not locks:
-        # Who had a lock here says nothing about the next one. A run that goes on may lose its note:
-        # then its lock is one that nothing is known about.
+        # Notes without a lock are outdated. If an active run loses its note here, its lock is kept
+        # as one without a note.
         for note in notes:
             note.unlink(missing_ok=True)
         return None
@@ -46,8 +46,8 @@ def release_stale_lock(folder: str | Path) -> str | None:
             continue
         if host != platform.node():
             return (
-                f"The lock here is of process {pid} on {host}; if that run has ended, remove it: "
-                "snakemake --unlock"
+                f"The lock here belongs to process {pid} on {host}; if that run has ended, remove "
+                "it: snakemake --unlock"
             )
         if _started(pid) == started:
             return None
@@ -57,7 +57,7 @@ def release_stale_lock(folder: str | Path) -> str | None:
     for path in (*locks, *gone):
         path.unlink(missing_ok=True)
     killed = ", ".join(str(pid) for pid in gone.values())
-    return f"Went on after a run that was killed (process {killed}); its lock is removed."
+    return f"Resuming after a killed run (process {killed}); its lock is removed."
 
 
 def _myself() -> dict[str, str | int]:
@@ -65,9 +65,9 @@ def _myself() -> dict[str, str | int]:
 
 
 def _started(pid: int) -> str:
-    """When a process was started, so that another one with its number is not taken for it."""
+    """Start time of a process, so that a reused process number is not mistaken for it."""
     try:
-        # What follows the name in parentheses, which may hold anything: the state, ..., the time.
+        # Fields after the name in parentheses, which may contain anything: state, ..., start time.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return "" if fields[0] == "Z" else fields[19]
     except OSError:

@@ -1,7 +1,9 @@
-"""What jobs took: the benchmark files of a results folder, added up by rule."""
+"""Run times of jobs: the benchmark files of a results folder, summed by rule."""
 
 from pathlib import Path
 from typing import NamedTuple
+
+from tabulate import tabulate
 
 from hone.errors import InputError
 
@@ -9,7 +11,7 @@ __all__ = ["RuleTime", "as_text", "run_times"]
 
 
 class RuleTime(NamedTuple):
-    """All jobs of a rule: their number, seconds of wall time in all and of the longest."""
+    """Jobs of a rule: their number, and the wall time of all and of the longest in seconds."""
 
     rule: str
     jobs: int
@@ -18,14 +20,14 @@ class RuleTime(NamedTuple):
 
 
 def run_times(folder: Path, since: float = 0.0) -> list[RuleTime]:
-    """Times by rule, the longest first, of ``<rule>.tsv`` and ``<rule>/<wildcards>.tsv``.
+    """Times by rule from ``<rule>.tsv`` and ``<rule>/<wildcards>.tsv``, the longest first.
 
     Args:
         folder: ``results/<analysis>/benchmarks``.
-        since: seconds since the epoch; older files are those of another run.
+        since: seconds since the epoch; older files belong to other runs.
 
     Raises:
-        InputError: a file is not one of Snakemake's benchmarks.
+        InputError: a file is not a benchmark file of Snakemake.
     """
     found: dict[str, list[float]] = {}
     for path in sorted(folder.rglob("*.tsv")):
@@ -38,18 +40,13 @@ def run_times(folder: Path, since: float = 0.0) -> list[RuleTime]:
 
 def as_text(times: list[RuleTime]) -> str:
     """A table for the terminal."""
-    width = max([len("rule"), *(len(time.rule) for time in times)])
-    lines = [f"{'rule':<{width}}  {'jobs':>5}  {'seconds':>8}  {'longest':>8}"]
-    lines += [
-        f"{time.rule:<{width}}  {time.jobs:>5}  {time.seconds:>8.1f}  {time.longest:>8.1f}"
-        for time in times
-    ]
     jobs, seconds = sum(time.jobs for time in times), sum(time.seconds for time in times)
-    return "\n".join([*lines, f"{'total':<{width}}  {jobs:>5}  {seconds:>8.1f}"]) + "\n"
+    head = ["rule", "jobs", "seconds", "longest"]
+    return tabulate([*times, ("total", jobs, seconds)], head, floatfmt=".1f") + "\n"
 
 
 def _read(path: Path) -> float:
-    """Seconds that a job took."""
+    """Wall time of a job in seconds."""
     try:
         head, values, *_ = (line.split("\t") for line in path.read_text().splitlines())
         return float(dict(zip(head, values, strict=True))["s"])

@@ -1,4 +1,4 @@
-"""Whether results belong together: JSON files say which workspace they were made from."""
+"""Results that belong together: JSON files name the workspace they were made from."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ __all__ = ["refuse_foreign", "workspace_digest"]
 
 
 def workspace_digest(path: str | Path) -> str:
-    """SHA-256 of a workspace as ``pyhf digest`` prints it, whatever its layout.
+    """SHA-256 of a workspace as ``pyhf digest`` prints it, independent of its formatting.
 
     Raises:
         InputError: the file cannot be read.
@@ -20,7 +20,7 @@ def workspace_digest(path: str | Path) -> str:
 
 
 def refuse_foreign(workspace: str | Path, *results: str | Path) -> None:
-    """Refuse JSON files with another workspace in their provenance than this one.
+    """Refuse JSON files whose provenance names another workspace.
 
     Raises:
         InputError: names the workspace and the first such file, or a file cannot be read.
@@ -30,7 +30,7 @@ def refuse_foreign(workspace: str | Path, *results: str | Path) -> None:
         said = read_json(path).get("provenance", {}).get("workspace")
         if said != digest:
             raise InputError(
-                f"{path} was not made from {workspace} as it is: it names a workspace of pyhf "
+                f"{path} was not made from the present {workspace}: it names a workspace of pyhf "
                 f"digest {str(said)[:16]}, this one has {digest[:16]}. One of them was changed or "
                 "exchanged; remove both, and run Snakemake again"
             )

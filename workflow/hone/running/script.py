@@ -1,4 +1,4 @@
-"""What every script of the workflow does around its work: log, threads, errors, provenance."""
+"""Set-up of the scripts of the workflow: log, threads, errors, provenance."""
 
 import gc
 import logging
@@ -28,13 +28,13 @@ log = logging.getLogger("hone")
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[dict[str, Any]]:
-    """Run the body of a script; yields the provenance that its outputs carry.
+    """Run the body of a script; yields the provenance of its outputs.
 
-    Messages go to the rule's log and to the terminal. An error that hone raises on purpose ends
-    the job with its message alone, any other with a traceback; Snakemake then removes the outputs.
+    Messages go to the rule's log and to the terminal. An error that hone raises deliberately ends
+    the job with its message, any other with a traceback; Snakemake then removes the outputs.
     """
-    # XLA's thread pool follows NPROC, read when the first computation starts: a rule's result
-    # must not depend on how many cores the run has.
+    # XLA reads the size of its thread pool from NPROC at the first computation: results must not
+    # depend on the number of cores of the run.
     os.environ["NPROC"] = str(snakemake.threads)
     _start_logging(snakemake)
     _end_with_the_run()
@@ -55,10 +55,10 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
 
 
 def setup_jax(brief: bool = False) -> None:
-    """64-bit numbers for the likelihood, and compiled programs kept for the jobs that follow.
+    """Enable 64-bit JAX, and keep compiled programs for later jobs.
 
     Args:
-        brief: the job computes for milliseconds and compiles for seconds: let XLA optimise less.
+        brief: the job compiles longer than it computes: let XLA optimise less.
     """
     if brief:
         flags = os.environ.get("XLA_FLAGS", "")
@@ -71,20 +71,20 @@ def setup_jax(brief: bool = False) -> None:
         cache = Path(".snakemake", "jax-cache", _processor())
         jax.config.update("jax_compilation_cache_dir", str(cache.absolute()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
-    # What has been imported stays: garbage collection need not look through it again and again,
-    # which costs a short job a tenth of its time.
+    # Imported modules stay: to exclude them from garbage collection saves a short job a tenth of
+    # its time.
     gc.freeze()
     log.info("JAX %s on %s", jax.__version__, jax.devices()[0])
 
 
 def import_from(library: Path) -> None:
-    """Let every job that this process starts import hone from ``library``."""
+    """Make all jobs of this process import hone from ``library``."""
     others = [path for path in [os.environ.get("PYTHONPATH")] if path]
     os.environ["PYTHONPATH"] = os.pathsep.join([str(library), *others])
 
 
 def _end_with_the_run() -> None:
-    """A job ends when the run that started it was killed: the next run starts it again."""
+    """End the job if its run is killed: the next run starts it again."""
     run = os.getppid()
 
     def watch() -> None:
@@ -97,11 +97,11 @@ def _end_with_the_run() -> None:
 
 def _start_logging(snakemake: Any) -> None:
     path = snakemake.log[0]
-    # Jobs that run side by side share the terminal: there each line says whose it is.
+    # Jobs that run in parallel share the terminal: each line there names its job.
     whose = " ".join([snakemake.rule, *snakemake.wildcards]).replace("%", "%%")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     terminal = logging.StreamHandler(sys.stderr)
-    # Set by a run with `--quiet all`.
+    # Set by runs with `--quiet all`.
     terminal.setLevel(logging.ERROR if os.environ.get(QUIET) else logging.INFO)
     for handler, name in ((logging.FileHandler(path, mode="w"), ""), (terminal, f"{whose}: ")):
         handler.setFormatter(logging.Formatter(f"%(asctime)s {name}%(message)s", "%H:%M:%S"))
@@ -111,7 +111,7 @@ def _start_logging(snakemake: Any) -> None:
 
 
 def _provenance(snakemake: Any) -> dict[str, Any]:
-    """How the outputs were made; equal for equal inputs, so nothing of time or machine."""
+    """How the outputs were made; equal for equal inputs, so without times or machine names."""
     # Everything lies in results/<analysis>/.
     config = Path(*Path(snakemake.output[0]).parts[:2], "config.yaml")
     return {

@@ -1,8 +1,8 @@
-"""Results that another config, other code or other ntuples made, where Snakemake does not see it.
+"""Results of another config, other code or other ntuples that Snakemake takes for up to date.
 
-Snakemake goes by its own records in ``.snakemake/metadata``. These may be missing, or belong to
-other files: results were copied here, are shared with another folder by a link, or were touched.
-The record of each job (:mod:`hone.running.job_records`) lies with the results and knows better.
+Snakemake relies on its records in ``.snakemake/metadata``, which may be missing or belong to other
+files: results may have been copied, linked from another folder, or touched. The record of each job
+(:mod:`hone.running.job_records`) is kept with the results.
 """
 
 import os
@@ -20,14 +20,14 @@ _OF_RESULTS = ("settings", "ntuples", "code", "versions")
 
 
 class Difference(NamedTuple):
-    """A file that the present config, code and ntuples would make otherwise."""
+    """A file that the present config, code and ntuples would make differently."""
 
     rule: str
     what: str
     """``settings``, ``ntuples``, ``code`` or ``versions (...)``."""
     path: str
     runs_again: bool
-    """Whether Snakemake sees it too, and makes the file anew."""
+    """Whether Snakemake notices as well, and reruns the job."""
 
 
 def differences(
@@ -35,14 +35,14 @@ def differences(
     digests: Callable[[str, Mapping[str, str]], Mapping[str, Any] | None],
     runs_again: Callable[[str, Mapping[str, str], Sequence[str]], bool],
 ) -> Iterator[Difference]:
-    """Files whose records say that the present config, code and ntuples make something else.
+    """Files that were not made with the present config, code and ntuples, by their records.
 
     Args:
         folder: of an analysis, ``results/<analysis>``.
         digests: of a job by rule and wildcards, as :func:`.job_records.job_digests` gives them, or
             None if there is no such job.
-        runs_again: whether Snakemake sees by itself, from rule, wildcards and those outputs of a
-            job that exist, that they are to be made anew.
+        runs_again: whether Snakemake itself reruns a job, from its rule, wildcards and existing
+            outputs.
     """
     for path in sorted(Path(folder, "logs").rglob("*.json")):
         try:
@@ -64,13 +64,13 @@ def differences(
 
 
 def explain(folder: str | Path, found: Sequence[Difference], why: str, cure: str = "") -> str:
-    """What differs, and what to do.
+    """A message: what differs, and what to do.
 
     Args:
         folder: of the analysis.
         found: what differs.
-        why: it would be taken for up to date.
-        cure: what to do, where it is not to remove files.
+        why: the results would be taken for up to date.
+        cure: what to do, if not to remove files.
     """
     lines = []
     for (rule, what), several in groupby(sorted(found), key=lambda d: (d.rule, d.what)):
@@ -78,9 +78,9 @@ def explain(folder: str | Path, found: Sequence[Difference], why: str, cure: str
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         lines.append(f"- other {what} in {rule}: {paths[0]}{more}")
     cure = cure or (
-        f"To have these files made again, remove them, or all: rm -r {folder}\nTo keep them, take "
-        "the config, commit, versions and ntuples that they were made with. Results that are "
-        "copied need their .snakemake: cp -a results .snakemake <clone>/"
+        f"To remake these files, remove them, or all: rm -r {folder}\nTo keep them, use the "
+        "config, commit, versions and ntuples that they were made with. Copied results need "
+        "their .snakemake: cp -a results .snakemake <clone>/"
     )
     return (
         f"{folder} was made with another config, other code, versions or ntuples, and would be "

@@ -1,1 +1,1 @@
-"""Histograms to a statistical model: the one that is fitted, and the one that training fills."""
+"""From histograms to the statistical model: the fitted workspace, and the model in training."""

@@ -1,8 +1,7 @@
-"""The workspace's model with histograms that are still being trained.
+"""The model of the workspace, filled with histograms during training.
 
-The workspace is the contract between training and inference: :mod:`.workspace` writes the
-statistical model down, :func:`fill` puts traced histograms into the compiled form of the very
-same model, so that what is trained on is what is fitted.
+:mod:`.workspace` writes the statistical model, :func:`fill` puts traced histograms into its
+compiled form: what is trained on is what is fitted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ __all__ = ["fill", "template_model"]
 def template_model(
     samples: Sequence[Process], channels: Mapping[str, int] | int, staterror: bool
 ) -> Model:
-    """The compiled model of a hypothesis with flat histograms, to be filled by :func:`fill`.
+    """The compiled model of a hypothesis, with flat histograms to be replaced by :func:`fill`.
 
     Args:
         samples: processes of the hypothesis.
@@ -37,7 +36,7 @@ def template_model(
     for sample in samples:
         flat = Histogram(np.ones(bins), np.ones(bins))
         histograms[sample.name] = flat
-        # A shapesys needs some uncertainty for its parameters to exist.
+        # Without an uncertainty, a shapesys would have no parameters.
         varied = Histogram(1.1 * flat.values, flat.variances)
         for template in sample.templates()[1:]:
             histograms[template.name] = varied if template.side == "up" else flat
@@ -46,7 +45,7 @@ def template_model(
 
 
 def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Histogram]) -> Model:
-    """``model`` from :func:`template_model` with other histograms in it; differentiable."""
+    """``model`` of :func:`template_model` with these histograms; differentiable."""
     layout = model.layout
     filled: dict[str, Any] = {}
 
@@ -61,7 +60,7 @@ def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Hist
             variances = jnp.asarray(histograms[sample.name].variances)
             positive = variances > 0
             errors = jnp.where(positive, jnp.sqrt(jnp.where(positive, variances, 1.0)), 0.0)
-            # One for each channel; what belongs to another channel is masked.
+            # One staterror per channel; bins of other channels are masked.
             write("staterror", (slice(None), s), errors)
         for modifier in sample.modifiers:
             up, down = sides(histograms, sample.name, modifier)

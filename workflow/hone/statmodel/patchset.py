@@ -1,4 +1,4 @@
-"""All hypotheses of an analysis as pyhf's patches on one background-only workspace."""
+"""All hypotheses of an analysis as a pyhf patchset on one background-only workspace."""
 
 import copy
 from collections.abc import Mapping
@@ -26,21 +26,21 @@ def make_patchset(
     parameters: Mapping[str, Mapping[str, float]],
     description: str,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A background-only workspace, and the patches that make each hypothesis' workspace of it.
+    """A background-only workspace, and patches that turn it into the workspace of each hypothesis.
 
-    An observable is trained for each hypothesis, and so its bins of the background differ: a patch
-    adds the signal and exchanges these bins. The background-only workspace is the first one's.
+    The observable is trained for each hypothesis, so that the background differs: a patch adds the
+    signal and replaces the background. The background-only workspace is that of the first.
 
     Args:
         workspaces: by signal.
-        parameters: of each signal, as masses; the name of the signal where there are none.
+        parameters: of each signal, e.g. masses; if empty, the name of the signal is used.
         description: of the analysis.
 
     Returns:
         The background-only workspace and the patchset, valid against pyhf's schema.
 
     Raises:
-        InputError: a patch does not give back its workspace.
+        InputError: a patch does not reproduce its workspace.
     """
     names = list(workspaces)
     background = background_only(workspaces[names[0]], names[0])
@@ -50,14 +50,14 @@ def make_patchset(
         values = [parameters[name][label] for label in labels] if parameters[name] else [name]
         patches.append(
             {
-                # pyhf knows no hyphens in these names.
+                # pyhf allows no hyphens in these names.
                 "metadata": {"name": underscored(name), "values": values},
                 "patch": jsonpatch.make_patch(background, dict(workspace)).patch,
             }
         )
     spec = {
         "metadata": {
-            # The schema wants the number of a record at HEPData: none yet.
+            # The schema requires a HEPData record; there is none yet.
             "references": {"hepdata": "ins0000000"},
             "description": description,
             "digests": {"sha256": pyhf.utils.digest(background)},
@@ -70,5 +70,5 @@ def make_patchset(
     made = pyhf.PatchSet(spec)
     for name, workspace in workspaces.items():
         if made[underscored(name)].apply(background) != workspace:
-            raise InputError(f"the patch of {name!r} does not give back its workspace")
+            raise InputError(f"the patch of {name!r} does not reproduce its workspace")
     return background, spec

@@ -1,4 +1,4 @@
-"""What is done to varied templates before the fit: smoothing and pruning, both if asked for."""
+"""Smoothing and pruning of systematics before the fit, both optional."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -17,14 +17,14 @@ _FEWEST_BINS = 3
 
 
 class Effect(NamedTuple):
-    """What a systematic does to a sample in a channel: a row of ``systematics.csv``."""
+    """Effect of a systematic on a sample in a channel: a row of ``systematics.csv``."""
 
     region: str
     sample: str
     systematic: str
     type: str
     largest_effect: float
-    """Of both sides on any bin, relative to the nominal yield; infinite where that is none."""
+    """Largest over bins and both sides, relative to the nominal yield; infinite if that is zero."""
     smoothed: bool
     pruned: bool
 
@@ -36,17 +36,17 @@ def postprocess(
     smoothed: Collection[str],
     threshold: float,
 ) -> tuple[list[Process], dict[str, Histogram], list[Effect]]:
-    """Samples and histograms as the fit is to see them, and what was done.
+    """Samples and histograms for the fit, and what was done.
 
     Args:
         samples: the processes of the hypothesis.
-        histograms: by template name, the bins of all channels side by side (B,).
+        histograms: by template name, bins of all channels concatenated (B,).
         channels: number of bins of each.
         smoothed: names of systematics to be smoothed.
-        threshold: a systematic is left out where its largest effect is below; 0 leaves out nothing.
+        threshold: systematics with smaller effects are pruned; 0 prunes nothing.
 
     Raises:
-        InputError: nothing would be left of a variation.
+        InputError: a variation would vanish.
     """
     found = smooth(samples, histograms, smoothed, channels) if smoothed else dict(histograms)
     rows = effects(samples, found, channels, smoothed, threshold)
@@ -59,20 +59,20 @@ def smooth(
     systematics: Collection[str],
     channels: Mapping[str, int],
 ) -> dict[str, Histogram]:
-    """Histograms in which variations follow a smooth ratio to the nominal one.
+    """Histograms with smoothed ratios of variations to nominal.
 
     In each channel with three bins or more, with the algorithm 353QH, run twice (J. Friedman,
-    CERN 74-23, p. 292; ``TH1::Smooth`` of ROOT), as cabinetry has it; the yield of a variation in a
-    channel stays what it was.
+    CERN 74-23, p. 292; ``TH1::Smooth`` of ROOT) as implemented in cabinetry; the yield of a
+    variation in a channel is preserved.
 
     Args:
         samples: the processes of the hypothesis.
-        histograms: by template name, the bins of all channels side by side (B,).
+        histograms: by template name, bins of all channels concatenated (B,).
         systematics: names of those to be smoothed.
         channels: number of bins of each.
 
     Raises:
-        InputError: nothing would be left of a variation.
+        InputError: a variation would vanish.
     """
     from cabinetry.smooth import smooth_353qh_twice  # a second to import, for few
 
@@ -105,14 +105,14 @@ def effects(
     smoothed: Collection[str],
     threshold: float,
 ) -> list[Effect]:
-    """How much each systematic changes each sample in each channel, and whether it is left out.
+    """Effect of each systematic on each sample in each channel, and whether it is pruned.
 
     Args:
         samples: the processes of the hypothesis.
-        histograms: by template name, as the fit is to see them.
+        histograms: by template name, after smoothing.
         channels: number of bins of each.
-        smoothed: names of systematics that are.
-        threshold: a systematic is left out where its largest effect is below; 0 leaves out nothing.
+        smoothed: names of smoothed systematics.
+        threshold: systematics with smaller effects are pruned; 0 prunes nothing.
     """
     rows = []
     for sample in samples:
@@ -140,7 +140,7 @@ def effects(
 
 
 def prune(samples: Sequence[Process], rows: Sequence[Effect]) -> list[Process]:
-    """The samples without what is marked in ``rows``: systematics in fewer regions, or in none."""
+    """The samples without the systematics that ``rows`` prunes, in some or all regions."""
     found = []
     for sample in samples:
         kept = []

@@ -1,4 +1,4 @@
-"""Histograms of an analysis: nominal and varied yields per bin with their variances."""
+"""Histograms: yields per bin and their variances, and ROOT files of them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from hone.errors import InputError
 from hone.running.files import replacing
 from hone.running.root_files import new_root_file, reason, root_file
-from hone.sums import exact_parts
+from hone.sums import bin_of, exact_parts
 
 __all__ = ["Histogram", "count", "read_histograms", "write_histograms"]
 
@@ -24,10 +24,10 @@ class Histogram(NamedTuple):
 
 
 def count(scores: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> Histogram:
-    """Weighted counts in bins; the outermost bins take what lies beyond, so nothing is lost.
+    """Weighted counts in the bins of :func:`hone.sums.bin_of`, so that nothing is lost.
 
     Args:
-        scores: observable of each event (n,); those with NaN were cut away and are in no bin.
+        scores: observable of each event (n,); NaN for events that fail a cut and are in no bin.
         weights: of each event (n,).
         edges: rising (B + 1,).
     """
@@ -35,7 +35,7 @@ def count(scores: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> Histogr
     kept = ~np.isnan(scores)
     if not kept.all():
         scores, weights = scores[kept], weights[kept]
-    index = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, bins - 1)
+    index = bin_of(scores, np.asarray(edges))
     values = sum(np.bincount(index, part, minlength=bins) for part in exact_parts(weights))
     return Histogram(np.asarray(values), np.bincount(index, weights**2, minlength=bins))
 
@@ -50,8 +50,8 @@ def write_histograms(
 
     Args:
         path: of the file.
-        groups: histograms by group and template, the bins of all regions side by side (B,).
-        edges: of each region. One region alone is written as ``<group>/<template>``, several as
+        groups: histograms by group and template, bins of all regions concatenated (B,).
+        edges: of each region. A single region is written as ``<group>/<template>``, several as
             ``<group>/<region>/<template>``.
         provenance: how they were made.
     """
@@ -76,8 +76,8 @@ def read_histograms(
     """Read the histograms of a group.
 
     Returns:
-        Histograms by template name, the bins of all regions side by side (B,), and the edges of
-        each region; one region alone has no name.
+        Histograms by template name, bins of all regions concatenated (B,), and the edges of
+        each region; a single region has no name.
 
     Raises:
         InputError: the file cannot be read, or has no such group.
@@ -98,7 +98,7 @@ def read_histograms(
     except Exception as error:  # uproot raises many kinds for a damaged file
         raise InputError(
             f"{path}: the histograms {group!r} cannot be read ({reason(error)}); "
-            "delete the file to have it made again"
+            "delete the file to remake it"
         ) from error
     return {
         name: Histogram(*(np.concatenate([p[k] for p in several]) for k in (0, 1)))

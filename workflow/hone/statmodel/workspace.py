@@ -1,4 +1,4 @@
-"""Histograms to a pyhf workspace."""
+"""From histograms to a pyhf workspace."""
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,12 +30,12 @@ __all__ = [
 
 
 class Process(NamedTuple):
-    """A sample of one hypothesis: what modifies it, and how."""
+    """A sample of one hypothesis and its systematics."""
 
     name: str
     is_signal: bool
     expected: float | None
-    """Yield of all its events, before selections; None if it is not one of the settings."""
+    """Yield before selections; None if it is not a setting."""
     modifiers: tuple[Modifier, ...]
     """Its systematics, then free normalisations."""
 
@@ -46,7 +46,7 @@ class Process(NamedTuple):
 
 
 def processes(analysis: Analysis, signal: str) -> list[Process]:
-    """The samples of a signal hypothesis: that signal, and all backgrounds."""
+    """The samples of a signal hypothesis: the signal and all backgrounds."""
     modifiers = (*analysis.systematics, *analysis.normfactors)
     return [
         Process(
@@ -71,7 +71,7 @@ def build_workspace(
     Args:
         samples: the processes of the hypothesis.
         histograms: by template name, ``<sample>`` and ``<sample>__<systematic>_up`` / ``_down``,
-            the bins of all channels side by side (B,).
+            bins of all channels concatenated (B,).
         observed: counts per bin (B,).
         staterror: whether the histograms' errors become a staterror.
         channels: number of bins of each, sorted by name; one channel if not given.
@@ -148,7 +148,7 @@ def _modifiers(
 
 
 def _parameters(samples: Sequence[Process]) -> list[dict[str, Any]]:
-    """What the measurement says about parameters: the luminosity, and free normalisations."""
+    """Parameters of the measurement: luminosity and free normalisations."""
     found = {}
     for modifier in (m for sample in samples for m in sample.modifiers):
         settings = modifier.parameter()
@@ -158,10 +158,10 @@ def _parameters(samples: Sequence[Process]) -> list[dict[str, Any]]:
 
 
 def sides(histograms: Mapping[str, Histogram], sample: str, modifier: Modifier) -> tuple[Any, Any]:
-    """Yields (B,) of a sample at +1 and -1 sigma of a systematic by its templates, numpy or JAX.
+    """Yields (B,) of a sample at +1 and -1 sigma of a systematic by its templates, NumPy or JAX.
 
-    Without a template down it is the mirror image of the one up, as far as yields stay positive;
-    without any, both are the nominal one.
+    Without a template down, that is the mirror image of the one up, clipped at zero; without any,
+    both are the nominal one.
     """
     nominal = histograms[sample].values
     templates = modifier.templates(sample)
@@ -177,13 +177,13 @@ def sides(histograms: Mapping[str, Histogram], sample: str, modifier: Modifier) 
 def expected_observation(
     nominal: Mapping[str, Histogram], strengths: Mapping[str, float]
 ) -> Histogram:
-    """What is expected (B,), in place of events that are not looked at.
+    """Expected yields (B,), in place of an observation that is blind.
 
     Args:
         nominal: histogram of each sample.
-        strengths: factor on the yield of a sample, where it is not 1.
+        strengths: factors on the yields of samples, if not 1.
     """
-    # In one order, whatever hypothesis asks.
+    # In the same order for all hypotheses, so that rounding is the same.
     values = sum(
         strengths.get(name, 1.0) * np.asarray(nominal[name].values) for name in sorted(nominal)
     )
@@ -194,7 +194,7 @@ def read_workspace(path: str | Path) -> tuple[pyhf.Model, np.ndarray]:
     """The model of a workspace file and its observation with auxiliary data (D,).
 
     Raises:
-        InputError: the file is not JSON, not a valid workspace, or no model can be made of it.
+        InputError: the file is not a valid workspace, or its observation is negative.
     """
     spec = read_json(path)
     try:

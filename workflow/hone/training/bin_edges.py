@@ -1,4 +1,4 @@
-"""The best bin edges of a given score for an objective: what a careful analyst would do."""
+"""The best bin edges of a given score for an objective."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from hone.errors import FitError
 from hone.events.event_sets import EventSets
 from hone.statmodel.filling import fill, template_model
-from hone.statmodel.templates import Histogram
+from hone.statmodel.templates import Histogram, count
 from hone.statmodel.workspace import Process
 from hone.training.objectives import Objective, log_cls
 
@@ -33,13 +33,12 @@ def optimise_edges(
 ) -> tuple[np.ndarray, float, list[dict[str, float]]]:
     """Edges with the smallest objective on hard histograms, by coordinate search.
 
-    Each inner edge in turn goes to the best place between its neighbours among 400 positions, which
-    are quantiles of the nominal signal and background in equal parts, until no edge moves; from
-    three starts, of which the best is kept. Nothing is smoothed: the objective is that of the
-    counted histograms.
+    Each inner edge in turn moves to the best of 400 positions between its neighbours, until no edge
+    moves; positions are quantiles of nominal signal and background in equal parts. The best of
+    three starts is kept. The objective is that of the hard histograms.
 
     Args:
-        scores: of each set of events, in [0, 1]; NaN for events that were cut away.
+        scores: of each set of events, in [0, 1]; NaN for events that fail a cut.
         events: the validation events.
         samples: processes of the hypothesis.
         bins: number of bins.
@@ -95,14 +94,14 @@ def _descend(
     """Coordinate descent over positions of the inner edges."""
     history: list[dict[str, float]] = []
     last = len(positions) - 1
-    # Always the same number of candidates, so that one compiled program serves all.
+    # Always the same number of candidates, for a single compiled program.
     value = float(objective(jnp.asarray(np.repeat(inner[None], _CANDIDATES, axis=0)))[0])
     for sweep in range(1, _MAX_SWEEPS + 1):
         before = value
         for i in range(len(inner)):
             low = inner[i - 1] if i else 0
             high = inner[i + 1] if i + 1 < len(inner) else last
-            # Over the whole range between its neighbours first, then around the best place.
+            # First over the whole range between its neighbours, then around the best position.
             for _ in range(2):
                 candidates = np.repeat(inner[None], _CANDIDATES, axis=0)
                 candidates[:-1, i] = np.linspace(low, high, _CANDIDATES - 1).astype(int)
@@ -134,11 +133,8 @@ def _positions(scores: Mapping[str, np.ndarray], samples: Sequence[Process]) -> 
 def _cumulative(
     scores: np.ndarray, weights: np.ndarray, positions: np.ndarray
 ) -> tuple[jax.Array, jax.Array]:
-    """Yield and variance below each position, without events that were cut away."""
-    kept = ~np.isnan(scores)
-    scores, weights = scores[kept], weights[kept]
-    index = np.searchsorted(positions[1:-1], scores, side="right")
-    sums = [np.bincount(index, w, minlength=len(positions) - 1) for w in (weights, weights**2)]
+    """Yield and variance below each position, without events that fail a cut."""
+    sums = count(scores, weights, positions)
     return tuple(jnp.asarray(np.concatenate([[0.0], np.cumsum(s)])) for s in sums)  # type: ignore[return-value]
 
 

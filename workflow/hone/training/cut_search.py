@@ -1,4 +1,4 @@
-"""The best cuts on a grid of thresholds: the reference for what gradients find."""
+"""The best cuts on a grid of thresholds: a reference for trained cuts."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ from hone.training.objectives import Objective
 __all__ = ["search_cuts"]
 
 _TOGETHER = 4096
-"""Combinations whose objective is computed in one call."""
+"""Combinations of cuts per call of the objective."""
 
 
 def search_cuts(
@@ -32,8 +32,8 @@ def search_cuts(
     """Try all combinations of ``points`` thresholds for each cut.
 
     Args:
-        observable: cuts, whose thresholds do not matter.
-        events: to count, sharply.
+        observable: cuts; their thresholds are not used.
+        events: to count.
         samples: processes of the hypothesis.
         staterror: whether the model has a staterror.
         objective: of the likelihood or of counts.
@@ -71,7 +71,7 @@ def search_cuts(
     size = points ** len(thresholds)
     together = min(_TOGETHER, size)
     for start in range(0, size, together):
-        # The last piece overlaps the one before, so that all have the same size.
+        # The last piece overlaps the previous one, so that all have the same size.
         first = min(start, size - together)
         piece = jax.tree.map(lambda x, k=first: jnp.asarray(x[k : k + together, None]), counts)
         values.append(np.asarray(value(piece))[start - first :])
@@ -92,7 +92,7 @@ def _passing(
     template: str,
     place: int,
 ) -> Histogram:
-    """Yield and variance that pass each combination, flat, from one histogram and its sums."""
+    """Yield and variance that pass each combination (flat), from cumulative sums of a histogram."""
     chosen = events.where(template, place)
     matrix = events.features[events.events_of(template)][chosen]
     weights = events.weights[template][chosen]

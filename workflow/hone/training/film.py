@@ -1,4 +1,4 @@
-"""What an observable, its histograms and its likelihood were through the training."""
+"""The observable, its histograms and its likelihood during training."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,16 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from hone.errors import FitError, InputError
-from hone.events.event_sets import EventSets, hard_histograms, scores_of
+from hone.events.event_sets import EventSets, scores_of
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.mle import checked_setup, require_poi
 from hone.likelihood.infer.scan import scan
 from hone.observable import Observable
 from hone.statmodel.filling import fill, template_model
+from hone.statmodel.templates import count
 from hone.statmodel.workspace import Process
 from hone.training.importance import thinned
-from hone.training.step import with_trace
+from hone.training.step import fittable_histograms
 
 __all__ = ["Film", "Frame", "make_film"]
 
@@ -29,7 +30,7 @@ _STRENGTHS = np.linspace(0.0, 3.0, 31)
 
 
 class Frame(NamedTuple):
-    """One moment; samples by name."""
+    """The state at one step; samples by name."""
 
     step: int
     edges: np.ndarray
@@ -39,15 +40,15 @@ class Frame(NamedTuple):
     hard: dict[str, np.ndarray]
     """The same in hard bins."""
     plane: np.ndarray | None
-    """Scores (Y, X) on the grid of two features, NaN where events are cut away."""
+    """Scores (Y, X) on the grid of two features, NaN where events fail a cut."""
     scores: dict[str, np.ndarray]
-    """Part of the events in each of the intervals of the score (C,)."""
+    """Fraction of the events in each interval of the score (C,)."""
     rise: np.ndarray
-    """-2 delta ln L (M,) at the strengths; NaN where a fit failed."""
+    """-2 delta ln L (M,) at the signal strengths; NaN where a fit failed."""
 
 
 class Film(NamedTuple):
-    """The frames, and what does not change between them."""
+    """The frames, and what they have in common."""
 
     features: tuple[str, ...]
     axes: tuple[np.ndarray, np.ndarray] | None
@@ -65,13 +66,13 @@ def make_film(
     samples: Sequence[Process],
     staterror: bool,
 ) -> Film:
-    """Look at the same events with the observable at each of its steps.
+    """The same events with the observable at each of its steps.
 
     The likelihood is that of the hard histograms, its data nominal Asimov data at mu = 1.
 
     Args:
         snapshots: steps and observables.
-        last: step at which the training would end.
+        last: number of steps of a full training.
         events: of one set, every template.
         samples: processes of the hypothesis.
         staterror: whether the model has a staterror.
@@ -83,11 +84,7 @@ def make_film(
     frames = []
     for step, observable in snapshots:
         scores = scores_of(observable, events)
-        histograms = {
-            # As in the validation: a bin that only a variation reaches has no fit.
-            name: with_trace(histogram, histogram.values.sum())
-            for name, histogram in hard_histograms(observable, events, scores).items()
-        }
+        histograms = fittable_histograms(observable, events, scores)
         filled = jax.tree.map(jnp.asarray, fill(model, samples, histograms))
         edges = np.asarray(observable.edges)
         intervals = np.linspace(edges[0], edges[-1], _SCORES + 1)
@@ -97,10 +94,11 @@ def make_film(
                 step,
                 edges,
                 {n: _soft(observable, events, n, jnp.asarray(step / last)) for n in names},
-                {n: _counted(scores[n], events.weights[n], edges) for n in names},
+                {n: count(scores[n], events.weights[n], edges).values for n in names},
                 None if axes is None else _plane(observable, axes),
                 {
-                    n: _counted(scores[n], events.weights[n], intervals) / events.weights[n].sum()
+                    n: np.asarray(count(scores[n], events.weights[n], intervals).values)
+                    / events.weights[n].sum()
                     for n in names
                 },
                 _rise(filled),
@@ -135,15 +133,8 @@ def _shares(
     return jnp.asarray(weights) @ observable.shares(response, widths)
 
 
-def _counted(scores: np.ndarray, weights: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Yields (B,); the outermost bins take what lies beyond, and no event that is cut away."""
-    kept = ~np.isnan(scores)
-    inside = np.clip(scores[kept], edges[0], edges[-1])
-    return np.histogram(inside, edges, weights=weights[kept])[0]
-
-
 def _rise(model: Model) -> np.ndarray:
-    """-2 delta ln L at the strengths, all other parameters fitted."""
+    """-2 delta ln L at the signal strengths, profiled over all other parameters."""
     try:
         setup, poi = checked_setup(model), require_poi(model)
         data = np.asarray(infer.nominal_asimov(model, 1.0))

@@ -12,6 +12,7 @@ from jax.flatten_util import ravel_pytree
 from hone.analysis.observables import ObservableSettings
 from hone.errors import InputError
 from hone.observable import Observable, create_observable
+from hone.running.files import finite_or_none
 from hone.training.step import Data, Problem
 
 __all__ = ["STEPS", "check_gradient", "in_double_precision"]
@@ -29,12 +30,12 @@ def check_gradient(
 ) -> dict[str, Any]:
     """Derivatives of the objective of a batch in random directions, by JAX and by differences.
 
-    The objective is that of the end of the training. Directions are unit vectors in the space of
-    all trained parameters; differences are central, (f(x + h v) - f(x - h v)) / 2h.
+    The objective is that at the end of training. Directions are unit vectors in the space of all
+    trained parameters; differences are central, (f(x + h v) - f(x - h v)) / 2h.
 
     Args:
         problem: what is trained on.
-        observable: at whose parameters; of double precision, for differences to have digits.
+        observable: at its parameters; in double precision, for accurate differences.
         batch: events.
         rng: of the directions.
         directions: how many.
@@ -67,7 +68,7 @@ def check_gradient(
     shifts = np.array(
         [side * h * v for v in vectors for h in steps for side in (1, -1)], dtype=centre.dtype
     )
-    # One after the other: a batch fills the processor, and memory, by itself.
+    # One after the other: a single batch fills the processor and its memory.
     found = jax.jit(lambda every: jax.lax.map(loss, every))(centre + jnp.asarray(shifts))
     values = np.asarray(found, dtype=float).reshape(directions, len(steps), 2)
     differences = (values[..., 0] - values[..., 1]) / (2 * np.asarray(steps))
@@ -80,16 +81,16 @@ def check_gradient(
         "gradient_norm": norm,
         "steps": list(map(float, steps)),
         "autodiff": autodiff.tolist(),
-        "differences": [_known(row) for row in differences],
-        "relative": [_known(row) for row in relative],
+        "differences": [finite_or_none(row) for row in differences],
+        "relative": [finite_or_none(row) for row in relative],
     }
 
 
 def in_double_precision(observable: Observable, settings: ObservableSettings) -> Observable:
-    """The same numbers in a network that computes with 64 bits.
+    """The same observable with a float64 network.
 
     Args:
-        observable: as it was trained.
+        observable: the trained one.
         settings: that it was made from, as :func:`~hone.observable.load_observable` returns them.
     """
     if getattr(settings, "precision", "float64") == "float64":
@@ -111,7 +112,3 @@ def in_double_precision(observable: Observable, settings: ObservableSettings) ->
         for new, like in zip(numbers, places, strict=True)
     ]
     return eqx.combine(jax.tree.unflatten(structure, cast), rest)
-
-
-def _known(values: np.ndarray) -> list[float | None]:
-    return [float(x) if np.isfinite(x) else None for x in values]

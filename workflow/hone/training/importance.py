@@ -1,4 +1,4 @@
-"""How much an observable owes to each of its features: importance by permutation."""
+"""Importance of the features of an observable, by permutation."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,17 +8,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hone.events.event_sets import EventSets, hard_histograms, scores_of
+from hone.events.event_sets import EventSets, scores_of
 from hone.observable import Observable
+from hone.running.files import finite_or_none
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.workspace import Process
 from hone.training.objectives import log_cls
-from hone.training.step import with_trace
+from hone.training.step import fittable_histograms
 
 __all__ = ["rank_features", "thinned"]
 
 _LARGEST = 20_000
-"""Events of each set that are looked at: a ratio of CLs to a few per cent."""
+"""Most events of each set: enough for ratios of CLs to a few per cent."""
 
 
 def rank_features(
@@ -29,12 +30,12 @@ def rank_features(
     seed: int,
     repetitions: int = 5,
 ) -> dict[str, Any]:
-    """The expected CLs at mu = 1 when one feature at a time says nothing.
+    """The expected CLs at mu = 1 with one feature at a time permuted.
 
     Permutation importance (L. Breiman, Mach. Learn. 45 (2001) 5): each event gets the feature of an
-    event drawn from all samples, in equal parts, and keeps the others. So the feature no longer
-    tells the samples apart, nor a variation from its sample, and what it shares with others is lost
-    too. Histograms are hard, and the observable is not trained again.
+    event drawn from all samples, in equal parts, and keeps the others. The feature then separates
+    neither samples nor variations, and its correlations with other features are lost too.
+    Histograms are hard, and the observable is not retrained.
 
     Args:
         observable: trained.
@@ -54,12 +55,7 @@ def rank_features(
     of_model = jax.jit(lambda m: log_cls(m))
 
     def log_of(changed: EventSets) -> float:
-        scores = scores_of(observable, changed)
-        histograms = {
-            # As in the validation: a bin that only a variation reaches has no fit.
-            name: with_trace(histogram, histogram.values.sum())
-            for name, histogram in hard_histograms(observable, changed, scores).items()
-        }
+        histograms = fittable_histograms(observable, changed, scores_of(observable, changed))
         return float(of_model(jax.tree.map(jnp.asarray, fill(model, samples, histograms))))
 
     before = log_of(events)
@@ -81,9 +77,9 @@ def rank_features(
 
 
 def thinned(events: EventSets, most: int) -> EventSets:
-    """At most so many events of each set, evenly chosen, with the yield of all.
+    """At most ``most`` events of each set, evenly chosen, with the yield of all.
 
-    A few weights of both signs may add up to anything: these have it on average, as in a batch.
+    With negative weights the yield is right on average only, as in a batch.
     """
     features, weights, place = {}, {}, {}
     chosen = {
@@ -96,7 +92,7 @@ def thinned(events: EventSets, most: int) -> EventSets:
             place[name] = events.place[name][chosen[name]]
     for template, column in events.weights.items():
         places = chosen[events.events_of(template)]
-        # One factor for all templates of the same events: they must stay what they are in ratio.
+        # One factor for all templates of the same events, to keep their ratios.
         own = events.weights[events.events_of(template)]
         part = len(places) / len(own) if own.min() < 0 else own[places].sum() / own.sum()
         weights[template] = column[places] / part
@@ -122,8 +118,7 @@ def _without(
 
 def _entry(name: str, before: float, logs: np.ndarray) -> dict[str, Any]:
     known = logs[np.isfinite(logs)]
-    cls = [float(np.exp(x)) if np.isfinite(x) else None for x in logs]
-    entry: dict[str, Any] = {"name": name, "expected_cls": cls}
+    entry: dict[str, Any] = {"name": name, "expected_cls": finite_or_none(np.exp(logs))}
     if not np.isfinite(before) or not len(known):
         reason = "a fit of the expected CLs did not converge"
         return entry | {"log_ratio": None, "log_ratio_error": None, "reason": reason}

@@ -1,4 +1,4 @@
-"""The training loop, compiled between two validations; one seed, or several side by side."""
+"""The training loop, compiled between validations, for one or several seeds."""
 
 import logging
 import time
@@ -36,14 +36,14 @@ __all__ = ["Trained", "train"]
 log = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LINES = 2.0
-"""The history has every validation; the log and the screen need not."""
+"""The history has every validation; the log need not."""
 
 Row = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The observable of the best validation, that validation's objective, and how it came to it."""
+    """The observable with the best validation objective, that objective, and the history."""
 
     observable: Observable
     objective: float
@@ -53,7 +53,7 @@ class Trained:
 
 @dataclass
 class _Progress:
-    """One seed's standing: its best observable, and how long ago that was."""
+    """Progress of one seed: its history, best objective, and validations since."""
 
     history: list[Row]
     best: float = np.inf
@@ -75,24 +75,24 @@ def train(
 ) -> list[Trained]:
     """Train an observable with each seed and keep the weights with the best validation objective.
 
-    Several seeds are one program (``jax.vmap``): the same steps as one by one, on a GPU in hardly
-    more time than a single one.
+    Several seeds are trained in one program (``jax.vmap``) with the same steps as one by one; on a
+    GPU this takes hardly longer than a single seed.
 
     Args:
-        settings: how it is trained.
-        observable: what is trained.
+        settings: of the training.
+        observable: of the analysis.
         features: names of the inputs.
         samples: processes of the hypothesis.
-        training: events to take batches from.
+        training: events for the batches.
         validation: events for the hard histograms of the validation.
         seeds: of initial weights and batches.
         of_model: objective of the likelihood; None for objectives of events.
         level: CLs at the limit that the validation shows.
-        checkpoint: where to go on from, and what to leave for the next time.
+        checkpoint: to resume from, and to write.
 
     Raises:
         InputError: fewer events than a batch.
-        FitError: too many steps were not finite, or all; or no validation gave a finite objective.
+        FitError: too many steps, or all, were not finite; or no validation objective was finite.
     """
     problem, data = Problem.of(
         settings, samples, training, of_model, getattr(observable, "bins", 1)
@@ -161,7 +161,7 @@ def train(
 
 
 def _advance(problem: Problem, frozen: Any, together: bool) -> Any:
-    """Many steps in one compiled program; with several seeds side by side in it."""
+    """Many steps in one compiled program, for one or several seeds."""
     step = make_step(problem, frozen)
 
     def steps(
@@ -183,10 +183,10 @@ def _apart(tree: Any, size: int) -> list[Any]:
 
 
 def _settle(standing: _Progress, row: Row, patience: int) -> bool:
-    """Note a validation; whether it is the best so far."""
+    """Record a validation; True if it is the best so far."""
     standing.history.append(row)
     value = row["validation_objective"]
-    # An infinite significance is that of a bin without background, not of a good observable.
+    # An infinite significance comes from a bin without background.
     better = bool(np.isfinite(value)) and value < standing.best
     standing.best = row["validation_objective"] if better else standing.best
     standing.waited = 0 if better else standing.waited + 1
@@ -199,7 +199,7 @@ def _settle(standing: _Progress, row: Row, patience: int) -> bool:
 def _refuse_skipped(
     problem: Problem, state: State, frozen: Any, data: Data, key: PRNGKeyArray, seed: int, done: int
 ) -> None:
-    """Refuse a training that skips too many steps, or each."""
+    """Refuse a training that skips too many or all steps."""
     settings, skipped = problem.settings, int(state.skipped)
     if skipped <= settings.max_skipped and skipped < done:
         return
@@ -219,7 +219,7 @@ def _refuse_skipped(
 
 
 def _cause(problem: Problem, observable: Observable, batch: Data, progress: float) -> str:
-    """Which sample or bin makes the objective of a batch infinite, as far as can be told."""
+    """The sample or bin that makes the objective of a batch infinite, as far as it is known."""
     for name, (events, weights, _) in batch.items():
         if not np.isfinite(np.asarray(events)).all():
             return f"Events of {name!r} have a feature that is not finite."
@@ -251,7 +251,7 @@ def _cause(problem: Problem, observable: Observable, batch: Data, progress: floa
         )
     lowest = int(np.argmin(background))
     return (
-        "All histograms are finite, so that it is a fit that did not converge; the lowest "
+        "All histograms are finite, so a fit did not converge; the lowest "
         f"background is {background[lowest]:.3g} in bin {lowest}: set minimum_background."
     )
 
@@ -267,7 +267,7 @@ def _refuse_without_result(standing: _Progress, settings: Settings, seed: int) -
 
 
 def _report(history: list[Row], settings: Settings, prefix: str) -> None:
-    """Say where a training stands; its rate is that of the last steps, without compilation."""
+    """Log the progress; the rate is that of the last steps, without compilation."""
     row, before = history[-1], history[-2] if len(history) > 1 else {"step": 0, "seconds": 0.0}
     rate = (row["step"] - before["step"]) / max(row["seconds"] - before["seconds"], 1e-9)
     log.info(

@@ -1,8 +1,7 @@
-"""What training minimises: built from the likelihood, or plain losses of a classifier.
+"""Objectives that training minimises: of the likelihood, or losses of a classifier.
 
-All of these are functions of a :class:`hone.Model` or of a classifier's logits, smooth where
-training goes, and to be minimised: significances come with a minus sign. None looks at observed
-data.
+All are smooth functions of a :class:`hone.Model` or of a classifier's logits; significances have a
+minus sign. None uses observed data.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,7 +40,7 @@ def log_cls(model: Model, mu: float = 1.0) -> Float[Array, ""]:
     """Natural logarithm of the median expected CLs at ``mu``, on nominal Asimov data.
 
     CLs = 2 Phi(-sqrt(q_A)) (arXiv:1007.1727, eq. 67 and 89); in log space it neither underflows
-    nor loses its slope at small CLs. The gradient is exact and costs one fit.
+    nor loses its gradient at small CLs. The gradient is exact and costs one fit.
     """
     return log_ndtr(-safe_sqrt(asimov_qmu(model, mu))) + jnp.log(2.0)
 
@@ -62,8 +61,8 @@ def log_p0(model: Model) -> Float[Array, ""]:
 def log_sigma_mu(model: Model) -> Float[Array, ""]:
     """Natural logarithm of the POI's expected uncertainty: the loss of INFERNO (arXiv:1806.04743).
 
-    See ``hone.likelihood.infer.sigma_mu``. The logarithm has the same minimum and a slope that does
-    not depend on the POI's unit.
+    See ``hone.likelihood.infer.sigma_mu``. The logarithm has the same minimum and a gradient that
+    does not depend on the unit of the POI.
     """
     return jnp.log(sigma_mu(model))
 
@@ -102,7 +101,7 @@ def asimov_significance(model: Model, background_uncertainty: bool = False) -> F
     if background_uncertainty:
         constrained = likelihood.inverse_variance + likelihood.rate_per_unit
         spread = jnp.where(constrained > 0, 1 / jnp.where(constrained > 0, constrained, 1.0), 0.0)
-        # The signal's own uncertainty has no part in the background's: nothing at POI = 0.
+        # The POI is not a nuisance parameter of the background.
         jacobian = likelihood.expansion(without, likelihood.expected_data(without)).jacobian
         variance = jnp.einsum("pb,p->b", jacobian.at[poi].set(0.0) ** 2, spread)
         # Below a relative variance of 1e-9 the two formulae are the same.
@@ -114,7 +113,7 @@ def asimov_significance(model: Model, background_uncertainty: bool = False) -> F
         squared = 2 * (first - second)
     else:
         squared = 2 * (safe_total * jnp.log(safe_total / safe_b) - s)
-    # A bin without background says nothing, rather than everything.
+    # A bin without background contributes nothing, instead of infinity.
     return safe_sqrt(jnp.where(filled, squared, 0.0).sum())
 
 
@@ -122,7 +121,7 @@ def binary_cross_entropy(
     signal: tuple[Float[Array, " n"], Float[Array, " n"]],
     background: tuple[Float[Array, " m"], Float[Array, " m"]],
 ) -> Float[Array, ""]:
-    """Binary cross-entropy, both classes with the same total weight.
+    """Binary cross-entropy, with equal total weights of both classes.
 
     Args:
         signal: logits and weights of the events of the signal.
@@ -151,7 +150,7 @@ def _inverse_z_a_uncertain(model: Model) -> Float[Array, ""]:
 
 
 Objective = Callable[[Model], Float[Array, ""]]
-"""A function of a model to a number that is smaller for better observables."""
+"""A function of a model that is smaller for better observables."""
 
 OF_MODEL: Mapping[str, Objective] = MappingProxyType(
     {
@@ -166,22 +165,22 @@ OF_MODEL: Mapping[str, Objective] = MappingProxyType(
         "inverse_z_a_uncertain": _inverse_z_a_uncertain,
     }
 )
-"""Objectives of the likelihood by their names in the config."""
+"""Objectives of the likelihood by name in the config."""
 
 LOGARITHMS = frozenset({"cls", "limit", "p0", "sigma_mu", "generalised_variance"})
-"""Those of them that are the natural logarithm of what their name says."""
+"""Those that are the natural logarithm of the quantity that they are named after."""
 
 OF_EVENTS = ("bce", "bce_augmented")
-"""Objectives of a classifier by their names in the config."""
+"""Objectives of a classifier by name in the config."""
 
 
 def resolve_objective(name: str, level: float, folder: str | Path) -> Objective | None:
-    """The function of a model that a name in the config means; None for objectives of events.
+    """The objective with this name in the config; None for objectives of events.
 
     Args:
         name: one of :data:`OF_MODEL` or :data:`OF_EVENTS`, or ``module:function``.
         level: CLs at the limit, for ``limit``.
-        folder: of the config, where the user's modules are.
+        folder: of the user's modules.
 
     Raises:
         InputError: the user's function cannot be used.

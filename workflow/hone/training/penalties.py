@@ -1,4 +1,4 @@
-"""Safeguards: what a bin must have so that its expectation can be trusted."""
+"""Penalties for bins with too little background, or with too large an MC error."""
 
 import jax
 import jax.numpy as jnp
@@ -9,18 +9,18 @@ from hone.training.settings import Settings
 __all__ = ["effective_events", "penalty"]
 
 _STRENGTH = 10.0
-"""So stiff that a limit gives way by a few per cent to an objective of order one."""
+"""Large enough that the limits are exceeded by a few per cent at most."""
 
 
 def penalty(
     settings: Settings, background: Float[Array, " B"], variance: Float[Array, " B"]
 ) -> Float[Array, ""]:
-    """Zero while every bin has enough background, known well enough; rises quadratically beyond.
+    """Zero if every bin has enough background with a small enough error, else quadratic.
 
     Args:
         settings: the limits.
         background: expected background per bin, in events.
-        variance: of that expectation, from the statistics of the simulation.
+        variance: of the background, from the statistics of the simulation.
     """
     total = jnp.zeros(())
     if settings.minimum_background > 0:
@@ -35,6 +35,6 @@ def penalty(
 def effective_events(
     background: Float[Array, " B"], variance: Float[Array, " B"]
 ) -> Float[Array, " B"]:
-    """Simulated events of weight one that would be known as well; negative for negative yields."""
+    """Effective number of simulated events, sum(w)^2 / sum(w^2); negative for negative yields."""
     known = variance > 0
     return jnp.where(known, background * jnp.abs(background) / jnp.where(known, variance, 1.0), 0.0)

@@ -1,4 +1,4 @@
-"""What a training is told, beside the observable itself."""
+"""Settings of a training."""
 
 from dataclasses import dataclass, fields
 from typing import Self
@@ -11,7 +11,7 @@ __all__ = ["Settings"]
 
 @dataclass(frozen=True)
 class Settings:
-    """How an observable is trained; the names are those of the config."""
+    """Settings of a training, named as in the config."""
 
     objective: str
     """Name of the objective: of events, of the likelihood, or ``module:function``."""
@@ -22,17 +22,17 @@ class Settings:
     validate_every: int
     staterror: bool
     evaluation_events: int
-    """Events per sample in the evaluation set, whose statistical error the model shall have."""
+    """Events per sample in the evaluation set, for the statistical error of the model."""
     histograms: str = "hard"
-    """Which histograms of the evaluation events will be fitted, ``hard`` or ``soft``."""
+    """Histograms of the evaluation events that will be fitted, ``hard`` or ``soft``."""
     schedule: str = "cosine"
     gradient_clip: float = 1.0
     accumulate: int = 1
-    """Pieces in which a batch passes the network."""
+    """Number of pieces in which a batch passes the network, to save memory."""
     patience: int = 0
-    """Validations without improvement after which training ends; 0 for never."""
+    """Validations without improvement after which training stops; 0 for never."""
     max_skipped: int = 100
-    """Steps that may be skipped for a loss or gradient that is not finite."""
+    """Most steps that may be skipped because a loss or gradient is not finite."""
     minimum_background: float = 0.0
     """Expected background that each bin should have, in events."""
     maximum_mc_error: float = 0.0

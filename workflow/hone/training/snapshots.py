@@ -1,4 +1,4 @@
-"""The numbers of an observable through its training, for pictures of how it went."""
+"""Snapshots of an observable during training, for animations."""
 
 import json
 from collections.abc import Mapping
@@ -19,20 +19,20 @@ __all__ = ["Snapshots", "load_snapshots"]
 
 _MOST = 25
 _LARGEST = 5_000_000
-"""Numbers in all snapshots of a seed: of a large network there are fewer."""
+"""Most numbers in all snapshots of a seed; large networks have fewer snapshots."""
 
 
 class Snapshots(NamedTuple):
-    """Of one seed: N of them, filled as the training goes."""
+    """N snapshots of one seed, filled during training."""
 
     steps: np.ndarray
-    """int (N,): before the first step, and validated steps evenly up to the last."""
+    """int (N,): 0, and evenly spaced validated steps up to the last."""
     numbers: Any
-    """The trained part of the observable, each leaf (N, ...); zero before its step."""
+    """The trained part of the observable, each leaf (N, ...); zero for steps to come."""
 
     @classmethod
     def of(cls, settings: Settings, trainable: Any) -> "Snapshots":
-        """With the observable before its training in the first place."""
+        """Empty snapshots but the first, the observable before training."""
         size = sum(x.size for x in jax.tree.leaves(trainable))
         most = max(2, min(_MOST, _LARGEST // max(size, 1)))
         every = settings.validate_every
@@ -43,7 +43,7 @@ class Snapshots(NamedTuple):
         return cls(steps, numbers).with_state(0, trainable)
 
     def with_state(self, step: int, trainable: Any) -> "Snapshots":
-        """With the state at this step, if it is one of those that are kept."""
+        """With the state at this step, if there is a snapshot of it."""
         (places,) = np.nonzero(self.steps == step)
         if not len(places):
             return self
@@ -56,7 +56,7 @@ class Snapshots(NamedTuple):
         return self._replace(numbers=jax.tree.map(put, self.numbers, trainable))
 
     def save(self, path: str | Path, last: int, provenance: Mapping[str, Any]) -> None:
-        """Write those up to the ``last`` step that was taken, as safetensors."""
+        """Write those up to the ``last`` step as safetensors."""
         reached = self.steps <= last
         numbers = jax.tree.map(lambda x: x[reached], self.numbers)
         metadata = {
@@ -67,14 +67,14 @@ class Snapshots(NamedTuple):
 
 
 def load_snapshots(path: str | Path, observable: Observable) -> list[tuple[int, Observable]]:
-    """Steps and what the observable was then.
+    """Steps, and the observable at each of them.
 
     Args:
         path: the file.
         observable: the trained one.
 
     Raises:
-        InputError: the file is damaged, or is of another observable.
+        InputError: the file is damaged, or belongs to another observable.
     """
     trainable, frozen = eqx.partition(observable, observable.trainable())
     try:
@@ -85,7 +85,7 @@ def load_snapshots(path: str | Path, observable: Observable) -> list[tuple[int, 
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: no snapshots of this training ({type(error).__name__}: {error}); delete it "
-            "to have them made again"
+            "to remake them"
         ) from error
     return [
         (step, eqx.combine(jax.tree.map(lambda x, k=k: jax.numpy.asarray(x[k]), numbers), frozen))

@@ -1,4 +1,4 @@
-"""One step of a training: a batch, its histograms, the objective, the update."""
+"""A training step: batch, histograms, objective, update."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from hone.errors import InputError
-from hone.events.event_sets import EventSets
+from hone.events.event_sets import EventSets, hard_histograms
 from hone.likelihood.histfactory import Model
 from hone.observable import Observable
 from hone.statmodel.channels import Channels
@@ -27,14 +27,14 @@ __all__ = [
     "Problem",
     "State",
     "draw_batch",
+    "fittable_histograms",
     "make_optimiser",
     "make_step",
     "on_device",
-    "with_trace",
 ]
 
 _TRACE = 1e-6
-"""Of each sample's yield, added to every bin in training (neos adds 1e-3 events)."""
+"""Fraction of each sample's yield added to every bin in training (neos adds 1e-3 events)."""
 
 
 class Events(NamedTuple):
@@ -43,27 +43,27 @@ class Events(NamedTuple):
     features: Any
     """(n, F)"""
     weights: Any
-    """(n, T), a column for each template"""
+    """(n, T), one column per template"""
     place: Array | None = None
-    """(n,) which of the regions with the observable, None if there is one"""
+    """(n,), number of the region with the observable; None if there is only one"""
 
 
 Data = Mapping[str, Events]
 
 
 class State(NamedTuple):
-    """All that changes from step to step; the batches follow from the seed and the step."""
+    """What changes from step to step; batches follow from the seed and the step."""
 
     trainable: Any
     optimiser: Any
     skipped: Int[Array, ""]
     """Steps whose loss, gradient or update was not finite."""
     last_skipped: Int[Array, ""]
-    """The last of these, -1 if there is none."""
+    """The last such step, -1 if there is none."""
 
 
 class Problem(NamedTuple):
-    """What is trained on: the statistical model of the workspace and where its yields come from."""
+    """The statistical model that is trained on, and the source of its yields."""
 
     settings: Settings
     samples: Sequence[Process]
@@ -72,14 +72,14 @@ class Problem(NamedTuple):
     of_model: Objective | None
     """The objective of the likelihood, None for one of events."""
     templates: Mapping[str, Sequence[str]]
-    """Templates made of each set of events, the one of that name first."""
+    """Templates of each set of events, the one of the same name first."""
     channels: Channels
     fixed: Mapping[str, Sequence[Histogram]]
     """By template, the histograms of regions without the observable."""
     evaluation: Mapping[str, float]
-    """Evaluation events of each set, where these are not a setting."""
+    """Evaluation events of each set, if not a setting."""
     yields: Mapping[str, float]
-    """Of each set of events, with its nominal weights."""
+    """Yield of each set of events with its nominal weights."""
 
     @classmethod
     def of(
@@ -90,10 +90,10 @@ class Problem(NamedTuple):
         of_model: Objective | None,
         bins: int,
     ) -> "tuple[Problem, Data]":
-        """The problem that a training set poses to an observable, and its events on the device.
+        """The problem of a training set, and its events on the device.
 
         Raises:
-            InputError: fewer events than a batch, or no function for the objective.
+            InputError: fewer events than a batch, or an objective without a function.
         """
         for name, matrix in training.features.items():
             if len(matrix) < settings.batch:
@@ -120,7 +120,7 @@ class Problem(NamedTuple):
 
     @property
     def of_events(self) -> bool:
-        """Whether no histograms are needed."""
+        """Whether the objective is one of events, without histograms."""
         return self.settings.objective in OF_EVENTS
 
     def loss(self, observable: Observable, batch: Data, progress: Any) -> Float[Array, ""]:
@@ -145,7 +145,7 @@ class Problem(NamedTuple):
             shares = self.channels.shares(
                 observable.shares(response, observable.widths(response, nominal, progress)), place
             )
-            # The error that the evaluation set will have, not the larger one of a batch.
+            # The error of the evaluation set, not the larger one of a batch.
             fewer = len(nominal) / self.evaluation.get(name, self.settings.evaluation_events)
             errors = variances(nominal, shares, self.settings.histograms) * fewer
             values = weights.T @ shares
@@ -174,17 +174,17 @@ class Problem(NamedTuple):
         return binary_cross_entropy(*classes(self.samples, logits, batch, self.templates))
 
     def _in_pieces(self, function: Callable[[Array], Any], events: list[Array]) -> list[Any]:
-        """Apply to the events of all sets at once, or piece by piece and forgetting activations.
+        """Apply to the events of all sets at once, or piece by piece.
 
-        In the second case each piece is computed again for its gradient (``jax.checkpoint``): the
-        gradient is that of the whole batch, with the memory of one piece.
+        In the second case each piece is recomputed for its gradient (``jax.checkpoint``), which
+        needs the memory of one piece only.
         """
         everything, pieces = jnp.concatenate(events), self.settings.accumulate
         if pieces == 1:
             found = function(everything)
         else:
             split = everything.reshape(pieces, -1, everything.shape[1])
-            # a function of its own: jax.checkpoint wants something to hash, which modules are not
+            # A lambda, because jax.checkpoint needs a hashable function, which modules are not.
             found = jax.lax.map(jax.checkpoint(lambda piece: function(piece)), split)
             found = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
         size = len(events[0])
@@ -203,14 +203,22 @@ def _with_evaluation_errors(events: EventSets) -> dict[str, list[Histogram]]:
     return found
 
 
-def with_trace(histogram: Histogram, total: Any) -> Histogram:
-    """A histogram with a trace of all events in every bin, as uncertain as it is small.
+def fittable_histograms(
+    observable: Observable, events: EventSets, scores: Mapping[str, Any]
+) -> dict[str, Histogram]:
+    """:func:`hone.events.event_sets.hard_histograms` with a trace in every bin, as in training."""
+    hard = hard_histograms(observable, events, scores)
+    return {name: with_trace(histogram, histogram.values.sum()) for name, histogram in hard.items()}
 
-    A bin that no event reaches has no gradient, and one that only a variation reaches no fit.
+
+def with_trace(histogram: Histogram, total: Any) -> Histogram:
+    """A histogram with a small yield added to every bin, with an uncertainty of 100 %.
+
+    A bin without events has no gradient, and one with events of a variation only has no fit.
 
     Args:
         histogram: yields and variances (B,).
-        total: yield that the trace is a part of.
+        total: yield of which a small fraction is added.
     """
     trace = _TRACE * total
     return Histogram(histogram.values + trace, histogram.variances + trace**2)
@@ -222,7 +230,7 @@ def classes(
     data: Data,
     templates: Mapping[str, Sequence[str]],
 ) -> list[tuple[Array, Array]]:
-    """Logits and weights of signal and of background, with each template that ``data`` holds."""
+    """Logits and weights of signal and of background, of all templates in ``data``."""
     is_signal = {t.name: s.is_signal for s in samples for t in s.templates()}
     found = []
     for kind in (True, False):
@@ -241,12 +249,12 @@ def classes(
 def on_device(
     events: EventSets, samples: Sequence[Process], nominal_only: bool = False
 ) -> tuple[Data, dict[str, list[str]]]:
-    """Events as JAX arrays, and the templates that the columns of the weights are.
+    """Events as JAX arrays, and the templates of the columns of their weights.
 
     Args:
         events: all sets.
         samples: processes of the hypothesis.
-        nominal_only: leave out what belongs to a variation.
+        nominal_only: leave out variations.
     """
     data, templates = {}, {}
     nominal = {sample.name for sample in samples}
@@ -265,9 +273,9 @@ def on_device(
 def draw_batch(data: Data, size: int, key: PRNGKeyArray) -> dict[str, Events]:
     """``size`` events of each set, drawn with replacement, scaled to the yield.
 
-    Each set is scaled as a whole, by its nominal weights. Where none is negative, those of the
-    batch add up to the yield. A sum of weights of both signs may be anything, zero too: there the
-    events are scaled by how many of all they are, and add up to the yield on average.
+    Each set is scaled by a common factor: without negative weights, such that the nominal weights
+    of the batch add up to the yield; with negative weights, whose sum may be close to zero, by the
+    fraction of events drawn, so that they add up to the yield on average.
     """
     batch = {}
     for i, (name, (events, weights, place)) in enumerate(sorted(data.items())):
@@ -293,9 +301,9 @@ def make_optimiser(settings: Settings) -> optax.GradientTransformation:
 def make_step(
     problem: Problem, frozen: Any
 ) -> Callable[[State, PRNGKeyArray, Int[Array, ""], Data], tuple[State, Float[Array, ""]]]:
-    """The function that does one step: state, key of the seed, step, data to state and loss.
+    """The function of one step: (state, key of the seed, step, data) to (state, loss).
 
-    A step whose loss, gradient or update is not finite changes nothing but the count of these.
+    A step with a loss, gradient or update that is not finite is skipped and counted.
     """
     settings = problem.settings
     optimiser = make_optimiser(settings)
@@ -303,7 +311,7 @@ def make_step(
     def step(
         state: State, key: PRNGKeyArray, number: Int[Array, ""], data: Data
     ) -> tuple[State, Float[Array, ""]]:
-        # The batch depends on seed and step only: a training can be taken up anywhere.
+        # The batch depends on seed and step only: a training can resume at any step.
         batch = draw_batch(data, settings.batch, jax.random.fold_in(key, number))
         loss, gradient = eqx.filter_value_and_grad(
             lambda t: problem.loss(eqx.combine(t, frozen), batch, number / settings.steps)

@@ -1,4 +1,4 @@
-"""Trainings as runs of MLflow, in a local store that needs no server."""
+"""Trainings as runs of MLflow, in a local store without a server."""
 
 import math
 import os
@@ -17,35 +17,31 @@ __all__ = ["TrackedRun", "write_runs"]
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """One training: what it is called, how it was made, and the folder of its files."""
+    """A training: its names, settings, and the folder of its files."""
 
     signal: str
     observable: str
+    seed: int
     settings: ObservableSettings
     folder: Path
     """With ``history.csv``, ``limits.json``, ``workspace.json`` and ``model.safetensors``."""
 
-    @property
-    def seed(self) -> int:
-        """Of the training."""
-        return int(self.folder.name.removeprefix("seed"))
-
 
 def write_runs(store: str | Path, analysis: str, runs: Sequence[TrackedRun]) -> None:
-    """Write a new store (SQLite) with an experiment for the analysis and a run for each training.
+    """Write a new SQLite store with one experiment for the analysis and one run per training.
 
     Settings are parameters, the columns of the history metrics by step, the numbers of the limits
     metrics of the whole run, and the files artifacts.
 
     Args:
-        store: a folder; ``mlflow.db`` and ``artifacts`` come into it.
+        store: folder for ``mlflow.db`` and ``artifacts``.
         analysis: name of the experiment.
         runs: the trainings.
 
     Raises:
         InputError: MLflow is not installed.
     """
-    # A local store is all that is wanted.
+    # No telemetry, no git.
     os.environ.update({"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"})
     try:
         from mlflow.entities import Metric, Param

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from hone.events.event_sets import EventSets, hard_histograms, scores_of
+from hone.events.event_sets import EventSets, scores_of
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer import asimov_limit, sigma_mu
 from hone.observable import Observable
@@ -20,7 +20,7 @@ from hone.statmodel.templates import Histogram
 from hone.training.objectives import Objective, binary_cross_entropy, log_cls
 from hone.training.penalties import effective_events, penalty
 from hone.training.settings import Settings
-from hone.training.step import Events, Problem, classes, with_trace
+from hone.training.step import Events, Problem, classes, fittable_histograms
 
 __all__ = ["make_validation"]
 
@@ -31,7 +31,7 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
     """The function that validates an observable.
 
     Args:
-        problem: what is trained on.
+        problem: of the training.
         events: the validation set.
         level: CLs at the limit.
     """
@@ -51,13 +51,7 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
         )
 
     def validate(observable: Observable, progress: float) -> Row:
-        scores = scores_of(observable, events)
-        # A bin that only a variation reaches has no fit, whatever the rest of the observable is
-        # worth: the trace of the training is here too.
-        histograms = {
-            name: with_trace(histogram, histogram.values.sum())
-            for name, histogram in hard_histograms(observable, events, scores).items()
-        }
+        histograms = fittable_histograms(observable, events, scores_of(observable, events))
         background = Histogram(*map(np.asarray, problem.background(histograms)))
         model = fill(problem.model, problem.samples, histograms)
         found = _merits(model, background, settings, problem.of_model, level)

@@ -24,8 +24,8 @@ _SUPPORTED = {"histosys", "lumi", "normfactor", "normsys", *_PER_BIN}
 def from_pyhf(model: pyhf.Model) -> Model:
     """Compile a pyhf model to JAX.
 
-    pyhf has parsed and validated; the result gives the same ``logpdf`` and ``expected_data`` with
-    parameters and data in the same order, and can be differentiated with respect to its leaves.
+    The result has the same ``logpdf`` and ``expected_data``, with parameters and data in the same
+    order, and can be differentiated with respect to its leaves.
 
     Args:
         model: any ``pyhf.Model``, not batched and without clipping.
@@ -70,12 +70,12 @@ def _check_options(model: pyhf.Model) -> None:
 
 
 def _interpolation(model: pyhf.Model, modifier: str) -> str:
-    """The code that pyhf itself uses, whatever the settings leave out."""
+    """The interpolation code that pyhf uses, including its defaults."""
     return str(model.main_model.modifiers_appliers[modifier].interpcode)
 
 
 def _check_duplicates(channels: Sequence[Any]) -> None:
-    """Of a channel, sample or modifier given twice pyhf 0.7.6 keeps the last, without a word."""
+    """Of a channel, sample or modifier given twice, pyhf 0.7.6 silently keeps the last."""
     _refuse_twice("channel", [channel["name"] for channel in channels])
     for channel in channels:
         where = f"channel {channel['name']!r}"
@@ -106,7 +106,7 @@ def _check_rates(model: pyhf.Model) -> None:
 
 
 class _Compiler:
-    """Walks a pyhf model once and fills the arrays of :class:`Model` and :class:`Layout`."""
+    """Fills the arrays of :class:`Model` and :class:`Layout` from a pyhf model."""
 
     def __init__(self, model: pyhf.Model) -> None:
         config = model.config
@@ -133,7 +133,7 @@ class _Compiler:
     def check_poi(self) -> None:
         """Refuse a free factor on exactly the samples that the POI scales.
 
-        Only its product with the POI can be measured, and no limit on the POI exists.
+        Only its product with the POI can be measured: there is no limit on the POI.
         """
         scaled: dict[str, set[tuple[int, int]]] = {name: set() for name in self.config.par_order}
         for i_c, i_s, sample in self._walk():
@@ -197,7 +197,7 @@ class _Compiler:
                         f"bins, but this channel has {self.nbins[i_c]}; give it another name here"
                     )
                 if kind in _PER_BIN and parameters > 1:
-                    # A name used in several channels counts its bins on through them.
+                    # Parameters of a name in several channels are numbered through these channels.
                     first = self._offset(name, i_c)
                     for k in range(self.nbins[i_c]):
                         factors[i_s][bins.start + k].append(start + first + k)
@@ -260,7 +260,7 @@ class _Compiler:
                 before += nbins
         total = self.config.param_set(name).n_parameters
         if before + self.nbins[i_c] > total:
-            # pyhf shares a shapefactor between channels of equal binning, bin by bin.
+            # In pyhf, channels with equal binning share a shapefactor bin by bin.
             return 0
         return before
 
@@ -354,7 +354,7 @@ def _positive(value: float, where: str, what: str) -> float:
 
 
 def _padded(factors: list[list[list[int]]], no_parameter: int) -> np.ndarray:
-    """Lists of parameters per cell as an int array (K, S, B), filled up with ``no_parameter``."""
+    """Lists of parameters per cell as an int array (K, S, B), padded with ``no_parameter``."""
     rows = max((len(cell) for sample in factors for cell in sample), default=0)
     filled = [[cell + [no_parameter] * (rows - len(cell)) for cell in sample] for sample in factors]
     array = np.array(filled, dtype=int).reshape(len(factors), -1, rows)

@@ -2,8 +2,8 @@
 
 All follow pyhf 0.7.6 (``pyhf/interpolators``), whose formulas are those of the HistFactory note
 CERN-OPEN-2012-016 and of ROOT's ``FlexibleInterpVar`` and ``PiecewiseInterpolation``: codes 1 and 4
-for a normsys, codes 0, 2 and 4p for a histosys. Codes 0 and 1 have a kink at alpha = 0: there a
-``side`` of +1 or -1 says whose formula is meant.
+for a normsys, codes 0, 2 and 4p for a histosys. Codes 0 and 1 have a kink at alpha = 0, where
+``side``, +1 or -1, selects the formula.
 """
 
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ KINKED = ("code0", "code1")
 def _code4_inverse() -> np.ndarray:
     """Inverse of the six conditions on the coefficients a_1..a_6 of 1 + sum a_i alpha^i.
 
-    At alpha = +1 and -1 the polynomial meets the exponentials in value, slope and curvature.
+    At alpha = +1 and -1 the polynomial has the value, slope and curvature of the exponentials.
     """
     powers = np.arange(1, 7)
     conditions = []
@@ -49,7 +49,7 @@ _CODE4_INVERSE = _code4_inverse()
 def normsys_coefficients(
     lo: Float[Array, "*shape"], hi: Float[Array, "*shape"]
 ) -> Float[Array, "8 *shape"]:
-    """What a normsys needs: six polynomial coefficients (of code 4), then ln(lo) and ln(hi).
+    """Coefficients of a normsys: six of the polynomial of code 4, then ln(lo) and ln(hi).
 
     Args:
         lo: factor at alpha = -1, positive.
@@ -78,13 +78,13 @@ def normsys_factor(
         code: ``code1`` or ``code4``.
         alpha: nuisance parameter, in units of its constraint's sigma.
         coefficients: from :func:`normsys_coefficients`.
-        side: 1 or -1, the sign that alpha counts as having.
+        side: 1 or -1, the sign of alpha, which may be 0.
     """
     rate = jnp.where(side > 0, coefficients[7], -coefficients[6])
     outside = jnp.exp(alpha * rate)
     if code == "code1":
         return outside, outside * rate, outside * rate**2
-    # The branch that is not taken must stay finite, or its derivative would poison the other.
+    # The branch that is not selected must be finite for the derivative to be finite.
     x = jnp.clip(alpha, -1.0, 1.0)
     value, first, second = (jnp.zeros(jnp.broadcast_shapes(x.shape, coefficients.shape[1:])),) * 3
     for power in range(6, 0, -1):
@@ -104,7 +104,7 @@ def normsys_factor(
 def histosys_terms(
     nominal: Float[Array, "*#shape"], lo: Float[Array, "*#shape"], hi: Float[Array, "*#shape"]
 ) -> tuple[Float[Array, "*#shape"], Float[Array, "*#shape"]]:
-    """The two templates ``S`` and ``A`` of which the shift of a histosys is a combination.
+    """The two templates ``S`` and ``A`` whose linear combination is the shift of a histosys.
 
     ``delta(alpha) = f(alpha) S + g(alpha) A`` with ``S = (hi - lo) / 2`` and
     ``A = (hi + lo - 2 nominal) / 16`` and the :func:`histosys_weights` f and g: computing the
@@ -136,7 +136,7 @@ def histosys_weights(
     Args:
         code: ``code0``, ``code2`` or ``code4p``.
         alpha: nuisance parameter, in units of its constraint's sigma.
-        side: 1 or -1, the sign that alpha counts as having.
+        side: 1 or -1, the sign of alpha, which may be 0.
     """
     one = jnp.ones_like(alpha)
     if code == "code0":

@@ -126,7 +126,7 @@ class Layout:
 
     @cached_property
     def factor_count(self) -> np.ndarray:
-        """float (P, S, B): how often each parameter multiplies a cell."""
+        """float (P, S, B): power of each parameter in the factor of a cell."""
         cells = self.factor_par.shape[1:]
         count = np.zeros((self.npars + 1, *cells))
         s, b = np.indices(cells)
@@ -136,7 +136,7 @@ class Layout:
 
     @cached_property
     def kinked(self) -> np.ndarray:
-        """bool (P,): parameters at whose zero the slope of the rates jumps."""
+        """bool (P,): parameters with a kink of the rates at zero."""
         found = np.zeros(self.npars, dtype=bool)
         found[self.histosys_par] = self.histosys_code in KINKED
         found[self.normsys_par] |= self.normsys_code in KINKED
@@ -177,7 +177,7 @@ class Layout:
         return slice(start, start + self.nbins[place])
 
     def name_of(self, place: int) -> str:
-        """What an entry of the data is, for messages."""
+        """Name of an entry of the data, for messages."""
         if place < self.total_bins:
             channel = self.channels[int(self.channel_of_bin[place])]
             return f"channel {channel!r}, bin {place - self.channel_slice(channel).start}"

@@ -20,17 +20,17 @@ from hone.likelihood.histfactory.layout import Layout
 __all__ = ["BARRIER", "EMPTY", "Expansion", "Likelihood"]
 
 BARRIER = 1e-10
-"""Events that stand in for none in a bin when a minimum is searched; -ln L moves by about this."""
+"""Events added to empty bins in the search for a minimum; -ln L changes by about this."""
 EMPTY = 1e-6
-"""A bin with fewer events counts as empty: Asimov data of a fit on the edge has such bins."""
+"""A bin with fewer events counts as empty, e.g. in Asimov data of a fit at a rate of zero."""
 _LARGE = 30.0
-"""Events above which Stirling's series is exact to rounding."""
+"""Events above which Stirling's series is exact to machine precision."""
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Likelihood:
-    """What evaluating a model needs: templates of the shifts, constraint widths and rates.
+    """Prepared tensors of a model: templates of the shifts, constraint widths and rates.
 
     All arrays are float64; sizes as in :class:`~hone.likelihood.histfactory.layout.Layout`.
     """
@@ -100,14 +100,14 @@ class Likelihood:
         data: Float[Array, " D"],
         barrier: Float[Array, ""] | float = BARRIER,
     ) -> Float[Array, ""]:
-        """-ln L relative to the saturated model: zero where every term fits its datum exactly.
+        """-ln L relative to the saturated model: zero if every term describes its datum exactly.
 
-        Differs from ``-logpdf`` by a number that depends on data and constraint widths only, and
-        keeps the digits that differences of likelihoods need; infinite where a rate is negative.
+        Differs from ``-logpdf`` by a constant that depends on data and constraint widths only, and
+        preserves the digits of likelihood differences; infinite where a rate is negative.
 
-        A bin without events pulls its rate towards zero, and with interpolated templates beyond:
-        the minimum then lies on the edge of what is allowed. So that it can be found and
-        differentiated, such a bin counts as ``barrier`` events.
+        A bin without events pulls its rate to zero, and with interpolated templates to below zero:
+        the minimum is then at the boundary of the allowed region. To find and differentiate it,
+        ``barrier`` events are added to such a bin.
         """
         main, aux = self._split(data)
         normal, poisson = self._constraint_terms(pars, aux)
@@ -126,13 +126,12 @@ class Likelihood:
     ) -> "Expansion":
         """``nll`` with its gradient and Hessian, in closed form.
 
-        Where the slope of an interpolation jumps at zero, a parameter of zero counts as being on
-        its ``side`` (1 or -1; the positive one by default), for its other derivatives too.
+        At a kink of an interpolation at zero, derivatives are those on the ``side`` of the
+        parameter (1 or -1; by default the positive one).
 
         With J the Jacobian of the rates, the Hessian is J^T diag(n / rate^2) J, plus the rates'
-        own curvature weighted by 1 - n / rate, plus the curvature of the constraints. Written
-        out, because a program of matrix products compiles several times faster than what
-        ``jax.hessian`` makes of :meth:`nll`, and each fresh process pays for compiling.
+        curvature weighted by 1 - n / rate, plus the curvature of the constraints. In closed form it
+        compiles several times faster than ``jax.hessian`` of :meth:`nll`.
         """
         layout = self.layout
         side = _side(pars) if side is None else jnp.where(layout.kinked, side, _side(pars))
@@ -140,8 +139,8 @@ class Likelihood:
         _, slope_of_weight, curvature_of_weight = weights.asymmetric
         template = self._templates(weights)
         template_slope = self.symmetric + slope_of_weight[:, None, None] * self.asymmetric
-        # A factor of zero (the POI, above all) would divide by zero below: a number so small that
-        # products of two of them are still representable stands in for it.
+        # A factor of zero (e.g. the POI) would lead to a division by zero below. It is replaced by
+        # a number so small that it does not matter, but whose square is representable.
         safe = jnp.where(pars == 0, 1e-150, pars)[:, None, None]
         factor = self._factors(safe[:, 0, 0])
         # First and second derivative of the factor in one parameter, over the factor.
@@ -156,14 +155,14 @@ class Likelihood:
             first += ratio
 
         rates = (factor * template).sum(axis=0)
-        # What is left of a cell whose factor is zero is nothing.
+        # Cells with a factor of zero are zero.
         rates = jnp.where(jnp.abs(rates) < 1e-100, 0.0, rates)
         jacobian = (factor * (template * first + template_slope)).sum(axis=1)
         main, aux = self._split(data)
         main = _with_barrier(main, rates, barrier)
         slope, curvature = _poisson_derivatives(main, rates)
         # Second derivatives of the rates, contracted with the slope. The product of logarithmic
-        # slopes is right between two parameters, its diagonal is replaced.
+        # slopes is correct for two different parameters; the diagonal is replaced.
         weighted = slope * factor
         half = weighted * (0.5 * template * first + template_slope)
         mixed = first.reshape(len(pars), -1) @ half.reshape(len(pars), -1).T
@@ -197,7 +196,7 @@ class Likelihood:
         value = 0.5 * (pull * (pars - measured)).sum()
         if not layout.aux_poisson.any():
             return value, pull, self.inverse_variance
-        # A rate of zero where nothing is measured: neither value nor derivative.
+        # Without a measurement: a rate of zero, with neither value nor derivative.
         slope, curvature = _poisson_derivatives(measured, pars * self.rate_per_unit)
         is_poisson = layout.poisson_par
         slope = jnp.where(is_poisson, slope * self.rate_per_unit, pull)
@@ -222,12 +221,12 @@ class Likelihood:
 
 
 class Expansion(NamedTuple):
-    """-ln L around some parameters, and the rates from which it comes."""
+    """-ln L and its derivatives at given parameters, and the rates."""
 
     value: Float[Array, ""]
     gradient: Float[Array, " P"]
     across: Float[Array, " P"]
-    """The gradient from the other side of zero, for parameters at a kink there."""
+    """The gradient on the other side of zero, for parameters at a kink there."""
     hessian: Float[Array, "P P"]
     rates: Float[Array, " B"]
     jacobian: Float[Array, "P B"]
@@ -235,15 +234,15 @@ class Expansion(NamedTuple):
 
 
 def _side(pars: Float[Array, " P"]) -> Float[Array, " P"]:
-    """The sign that each parameter has for the interpolations, that of zero being positive."""
+    """The sign of each parameter for interpolations; positive for zero."""
     return jnp.where(pars >= 0, 1.0, -1.0)
 
 
 def _poisson_logpdf(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:
     """ln of the Poisson density continued to real n, as pyhf's ``poisson_logpdf``.
 
-    For large n the terms of n ln(rate) - rate - ln(n!) cancel (of 1e11 events they leave three
-    digits): there it is ln Pois(n | n), by Stirling's series, less the deviance.
+    For large n the terms of n ln(rate) - rate - ln(n!) cancel (three digits are left for 1e11
+    events): there it is ln Pois(n | n), by Stirling's series, minus the deviance.
     """
     possible, n_log_rate = _xlogy(n, rate)
     large = n > _LARGE
@@ -256,7 +255,7 @@ def _poisson_logpdf(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> 
 
 
 def _poisson_deviance(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:
-    """ln Pois(n | n) - ln Pois(n | rate), in a form that is exact near rate = n.
+    """ln Pois(n | n) - ln Pois(n | rate), in a form that is accurate near rate = n.
 
     Below one event there is no useful saturated model: the terms that depend on the rate are left.
     """
@@ -264,7 +263,7 @@ def _poisson_deviance(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -
     positive = possible & (n > 0)
     ratio = jnp.where(positive, rate, 1.0) / jnp.where(positive, n, 1.0)
     excess = jnp.where(positive, rate - n, 0.0) / jnp.where(positive, n, 1.0)
-    # excess - ln(ratio), where that difference would cancel by its series
+    # excess - ln(ratio), by its series where the difference would cancel
     near = jnp.abs(excess) < 0.01
     series = jnp.polyval(jnp.array([1 / 8, -1 / 7, 1 / 6, -1 / 5, 1 / 4, -1 / 3, 1 / 2]), excess)
     term = jnp.where(near, excess**2 * series, excess - jnp.log(ratio))
@@ -276,7 +275,7 @@ def _poisson_deviance(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -
 def _with_barrier(
     n: Float[Array, " B"], rate: Float[Array, " B"], barrier: Float[Array, ""] | float
 ) -> Float[Array, " B"]:
-    """Data with ``barrier`` events more in empty bins, unless their rate is zero too."""
+    """Data with ``barrier`` events added to empty bins, unless their rate is zero too."""
     return n + jnp.where((n < EMPTY) & (rate != 0), barrier, 0.0)
 
 
@@ -289,13 +288,13 @@ def _poisson_derivatives(
 
 
 def _xlogy(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> tuple[Array, Array]:
-    """Where the density is not zero, and n ln(rate) there, with finite derivatives everywhere."""
+    """Where the density is not zero, and n ln(rate), with finite derivatives everywhere."""
     possible = (rate > 0) | ((rate == 0) & (n == 0))
     return possible, n * jnp.log(jnp.where(rate > 0, rate, 1.0))
 
 
 def _per_bin(x: Float[Array, "*shape C"], layout: Layout) -> Float[Array, "*shape B"]:
-    """Values of the channels, given to each of their bins."""
+    """Values per channel, repeated for each of its bins."""
     if len(layout.nbins) == 1:
         return jnp.broadcast_to(x, (*x.shape[:-1], layout.total_bins))
     return x.at[..., layout.channel_of_bin].get(mode="promise_in_bounds")

@@ -31,7 +31,7 @@ def require_x64() -> None:
 
 
 def as_floats(values: ArrayLike) -> Any:
-    """A float64 array, of numpy where the values are known: each JAX operation would compile."""
+    """A float64 array, of NumPy if not traced, because each JAX operation would be compiled."""
     try:
         return np.asarray(values, dtype=float)
     except jax.errors.TracerArrayConversionError:
@@ -43,12 +43,12 @@ def as_floats(values: ArrayLike) -> Any:
 class Model:
     """A HistFactory model as a registered PyTree, made by :func:`hone.from_pyhf`.
 
-    The leaves are float64 numbers of the spec and nothing else; what follows from them (staterror
-    widths, shapesys rates, auxiliary data) is derived differentiably on each use, so leaves may be
+    The leaves are the float64 numbers of the spec; what follows from them (staterror widths,
+    shapesys rates, auxiliary data) is derived differentiably on each use, so that leaves may be
     replaced or differentiated with respect to. Names, masks and index maps are in the static
     ``layout``, compared by content: equal models share one compiled program, and models of one
     layout can be stacked and ``vmap``ped. Sizes as in :class:`~.layout.Layout`.
-    Cells that a modifier does not touch are masked; what stands there has no effect.
+    Cells to which a modifier does not apply are masked; their values have no effect.
 
     >>> jax.grad(lambda m: m.expected_data([1.0, 1.0, 1.0])[0])(model).nominal.tolist()
     [[1.0, 0.0], [1.0, 0.0]]
@@ -72,7 +72,7 @@ class Model:
 
     @property
     def config(self) -> "ModelConfig":
-        """Names, orders and suggestions, answering as ``pyhf.Model.config`` does."""
+        """Names, orders and suggestions, with the interface of ``pyhf.Model.config``."""
         return ModelConfig(self)
 
     @property
@@ -84,7 +84,7 @@ class Model:
         return values.at[layout.aux_poisson].set(self._tau())
 
     def prepare(self) -> Likelihood:
-        """Derive what evaluations share; do this once before a loop over parameters.
+        """Derive what all evaluations share, once before a loop over parameters.
 
         Raises:
             ModelError: JAX's 64-bit mode is off.
@@ -142,7 +142,7 @@ class Model:
         return _logpdf(self, self._checked_pars(pars), self.checked_data(data))
 
     def replace(self, **leaves: Array | np.ndarray) -> "Model":
-        """A copy with some leaves exchanged; training puts its yields in this way.
+        """A copy with some leaves replaced, e.g. by the yields of a training.
 
         >>> model.replace(nominal=2 * model.nominal).expected_actualdata([1.0, 1.0, 1.0]).tolist()
         [124.0, 126.0]
@@ -205,13 +205,13 @@ class Model:
 
 
 def _by_parameter(x: Array, parameters: np.ndarray, size: int, axis: int = 0) -> Array:
-    """Spread the entries of modifiers along ``axis`` to the parameters that they belong to."""
+    """Move the entries of modifiers along ``axis`` to the places of their parameters."""
     shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
     at = (slice(None),) * axis + (parameters,)
     return jnp.zeros(shape).at[at].set(x)
 
 
-# Compiled as a whole: operation by operation, the first call would take seconds.
+# Compiled as a whole: operation by operation the first call would take seconds.
 @jax.jit
 def _expected_data(model: Model, pars: Float[Array, " P"]) -> Float[Array, " D"]:
     return model.prepare().expected_data(pars)
@@ -224,7 +224,7 @@ def _logpdf(model: Model, pars: Float[Array, " P"], data: Float[Array, " D"]) ->
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Answers the questions that ``pyhf.Model.config`` answers, in the same names and orders.
+    """The interface of ``pyhf.Model.config``, with the same names and orders.
 
     >>> model.config.par_names
     ['mu', 'uncorr_bkguncrt[0]', 'uncorr_bkguncrt[1]']

@@ -1,4 +1,4 @@
-"""Fits, test statistics, CLs and limits, in the names and orders of ``pyhf.infer``."""
+"""Fits, test statistics, CLs and limits, with the names and orders of ``pyhf.infer``."""
 
 from hone.likelihood.infer.hypotest import hypotest
 from hone.likelihood.infer.intervals import upper_limit

@@ -62,15 +62,15 @@ def normal_quantiles(
     calc_base_dist: str = "normal",
     ratio: Float[Array, ""] | float = 1.0,
 ) -> Float[Array, "2 6"]:
-    """Where the unit normal's cumulative distribution is CLs+b (first row) and CLb (second).
+    """Where the cumulative unit normal is CLs+b (first row) and CLb (second).
 
     Args:
         q: observed test statistic.
         q_asimov: that of the Asimov data, for the observed p-values and the five expected ones.
         test_stat: ``"qtilde"``, ``"q"`` or ``"q0"``.
         calc_base_dist: ``"normal"`` or ``"clipped_normal"``.
-        ratio: of the POI value that is meant to the one that the statistics are of; not 1 close to
-            POI = 0 only, where sqrt(q_A) is linear in the POI.
+        ratio: of the tested POI value to that of the statistics; differs from 1 only close to
+            POI = 0, where sqrt(q_A) is linear in the POI.
     """
     root, root_asimov = safe_sqrt(q), safe_sqrt(q_asimov)
     observed = root - root_asimov[0]

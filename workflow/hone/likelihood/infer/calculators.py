@@ -1,4 +1,4 @@
-"""pyhf's calculators with hone's fits inside: their distributions and p-values are pyhf's own."""
+"""pyhf's calculators with hone's fits; distributions and p-values are pyhf's."""
 
 import logging
 from typing import Any
@@ -44,9 +44,7 @@ class AsymptoticCalculator(pyhf.infer.calculators.AsymptoticCalculator):
         super().__init__(
             model.checked_data(data),
             model,
-            None if init_pars is None else list(init_pars),
-            None if par_bounds is None else list(par_bounds),
-            None if fixed_params is None else list(fixed_params),
+            *_lists(init_pars, par_bounds, fixed_params),
             test_stat,
             calc_base_dist,
         )
@@ -67,7 +65,7 @@ class AsymptoticCalculator(pyhf.infer.calculators.AsymptoticCalculator):
         self.fitted_pars = HypoTestFitResults(
             asimov_pars=np.asarray(fitted.asimov),
             free_fit_to_data=np.asarray(fitted.free),
-            # Asimov data is fitted perfectly by the parameters that made it.
+            # Asimov data is fitted perfectly by its own parameters.
             free_fit_to_asimov=np.asarray(fitted.asimov),
             fixed_poi_fit_to_data=np.asarray(fitted.fixed),
             fixed_poi_fit_to_asimov=np.asarray(fitted.fixed_asimov[0]),
@@ -76,14 +74,14 @@ class AsymptoticCalculator(pyhf.infer.calculators.AsymptoticCalculator):
 
 
 class EmpiricalDistribution(pyhf.infer.calculators.EmpiricalDistribution):
-    """As pyhf's, of toys whose statistics are known to rounding only.
+    """As pyhf's, but with rounding errors of the toys' statistics.
 
-    Toys that are described equally well have equal statistics (all toys without an event in a bin
-    of signal, say), which rounding would put on either side of an observation like them.
+    Many toys may have the same statistic as the observation (e.g. all without an event in a signal
+    bin); rounding would put them on either side of it.
     """
 
     def pvalue(self, value: Any) -> np.ndarray:
-        """Fraction of toys with a statistic of at least ``value``, to rounding."""
+        """Fraction of toys with a statistic of at least ``value``, within rounding."""
         samples = np.sort(self.samples)
         below = np.searchsorted(samples, np.asarray(value) - SAME, side="left")
         return 1 - below / len(samples)
@@ -91,7 +89,7 @@ class EmpiricalDistribution(pyhf.infer.calculators.EmpiricalDistribution):
     def expected_value(self, nsigma: Any) -> np.ndarray:
         """Test statistic at ``nsigma`` standard deviations of a unit normal.
 
-        By NumPy: pyhf 0.7.6 asks for it in a way that NumPy 2.4 refuses.
+        By NumPy: the call in pyhf 0.7.6 fails with NumPy 2.4.
         """
         return np.percentile(self.samples, 100 * ndtr(nsigma))
 
@@ -100,8 +98,8 @@ class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
     """As ``pyhf.infer.calculators.ToyCalculator``, with all toys fitted in batches.
 
     Toys whose fits do not converge from any start are left out of the distributions. ``rng`` is a
-    seed or a ``numpy.random.Generator``; None draws fresh toys every time. No progress bar is
-    shown: ``track_progress`` is accepted for pyhf's sake.
+    seed or a ``numpy.random.Generator``; with None, toys differ each time. There is no progress
+    bar: ``track_progress`` is accepted for compatibility with pyhf.
     """
 
     def __init__(
@@ -123,9 +121,7 @@ class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
         super().__init__(
             model.checked_data(data),
             model,
-            None if init_pars is None else list(init_pars),
-            None if par_bounds is None else list(par_bounds),
-            None if fixed_params is None else list(fixed_params),
+            *_lists(init_pars, par_bounds, fixed_params),
             test_stat,
             ntoys,
             track_progress,
@@ -139,8 +135,8 @@ class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
     ) -> tuple[EmpiricalDistribution, EmpiricalDistribution]:
         """The statistic's distributions for signal plus background and for background only.
 
-        Toys are drawn where the nuisance parameters fit the data best for each hypothesis. There
-        are fewer than ``ntoys`` in a distribution where fits of toys did not converge.
+        Toys are drawn at the conditional best fit of each hypothesis. A distribution has fewer than
+        ``ntoys`` if fits of toys did not converge.
 
         Raises:
             FitError: a fit of the data, or of every toy, did not converge.
@@ -162,10 +158,10 @@ class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
         sig_plus_bkg_distribution: EmpiricalDistribution,
         bkg_only_distribution: EmpiricalDistribution,
     ) -> None:
-        """Whether toys without a fit could change the p-values by more than the toys' statistics.
+        """Check that failed toys change the p-values by less than the statistical error.
 
-        Each may or may not be as extreme as the observation: of k toys that are, f more would make
-        k + f. A warning gives the bounds on CLs; it is an error where f is above sqrt(k + 1).
+        Each of f failed toys may or may not be as extreme as the observation, in addition to k that
+        are. A warning gives the bounds on CLs; f > sqrt(k + 1) is an error.
 
         Raises:
             FitError: too many fits of toys did not converge.
@@ -179,7 +175,7 @@ class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
         matters = zip(failed, extreme, strict=True)
         if any(f > np.sqrt(k + 1) for f, k in matters):
             raise FitError(
-                f"the fits of {count} did not converge: too many beside the "
+                f"the fits of {count} did not converge: too many compared to the "
                 f"{' and '.join(map(str, extreme))} that are as extreme as the observation"
             )
         low = extreme[0] / (extreme[1] + failed[1])
@@ -196,7 +192,7 @@ class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
         sig_plus_bkg_distribution: EmpiricalDistribution,
         bkg_only_distribution: EmpiricalDistribution,
     ) -> list[list[np.ndarray]]:
-        """CLs+b, CLb and CLs at -2 to +2 sigma of what background-only toys give."""
+        """CLs+b, CLb and CLs at -2 to +2 sigma of the background-only toys."""
         values = np.asarray(bkg_only_distribution.samples)
         clsb, clb = (
             toys.pvalue(values) for toys in (sig_plus_bkg_distribution, bkg_only_distribution)
@@ -225,3 +221,7 @@ class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
 
     def _statistics(self, toys: np.ndarray, mu: float, truth: np.ndarray) -> np.ndarray:
         return toy_statistics(self.pdf, toys, self.setup, mu, truth, self.test_stat)
+
+
+def _lists(*options: Any) -> list[list[Any] | None]:
+    return [None if option is None else list(option) for option in options]

@@ -7,12 +7,12 @@ __all__ = ["qtilde_density", "qtilde_tail"]
 
 
 def qtilde_density(q: np.ndarray, q_asimov: float, background_only: bool) -> np.ndarray:
-    """Density (N,) of the statistic at values above 0; the rest of the probability is at 0.
+    """Density (N,) of the statistic above 0; the remaining probability is at 0.
 
     Args:
         q: values (N,), above 0.
         q_asimov: statistic of the background-only Asimov data, (mu / sigma)^2, above 0.
-        background_only: no signal is true, not the tested one.
+        background_only: for data without signal, instead of with the tested signal.
     """
     root, shift = np.sqrt(q_asimov), np.sqrt(q_asimov) * background_only
     x, slope = _normal(q, root, shift)
@@ -20,7 +20,7 @@ def qtilde_density(q: np.ndarray, q_asimov: float, background_only: bool) -> np.
 
 
 def qtilde_tail(q: np.ndarray | float, q_asimov: float, background_only: bool) -> np.ndarray:
-    """Probability (N,) of at least this value: CLs+b, or CLb for background only; 1 at 0."""
+    """Probability (N,) of at least these values: CLs+b, or CLb for background only; 1 at 0."""
     root, shift = np.sqrt(q_asimov), np.sqrt(q_asimov) * background_only
     q = np.asarray(q, dtype=float)
     x, _ = _normal(np.maximum(q, 1e-300), root, shift)
@@ -28,7 +28,7 @@ def qtilde_tail(q: np.ndarray | float, q_asimov: float, background_only: bool) -
 
 
 def _normal(q: np.ndarray, root: float, shift: float) -> tuple[np.ndarray, np.ndarray]:
-    """The variable that is unit normal, and its slope in q.
+    """The unit-normal variable, and its derivative in q.
 
     ``root`` is mu / sigma and ``shift`` is (mu - mu') / sigma, with mu' the true strength: below
     (mu / sigma)^2 the variable is sqrt(q) - shift, above, where the best fit is negative and the

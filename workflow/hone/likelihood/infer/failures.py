@@ -1,4 +1,4 @@
-"""Why a fit has no result, in the words of the model: which fit, which bin, which parameter."""
+"""Errors of fits, naming the fit, the bin and the parameter."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ def failed_fit(what: str, model: Model, data: Any, setup: "FitSetup") -> FitErro
         what: which fit it is, e.g. ``"the fit at POI = 1"``.
         model: the model.
         data: bins and auxiliary data (D,).
-        setup: where the fit began, with its bounds and fixed parameters.
+        setup: start, bounds and fixed parameters of the fit.
     """
     layout, counts = model.layout, np.asarray(data)[: model.layout.total_bins]
     rates = np.asarray(model.expected_actualdata(np.asarray(setup.start)))
@@ -36,7 +36,7 @@ def failed_fit(what: str, model: Model, data: Any, setup: "FitSetup") -> FitErro
 
 
 def no_uncertainties(model: Model, hessian: Any, free: Any) -> FitError:
-    """The error of a fit at whose end -ln L does not curve upwards in every direction.
+    """The error of a fit whose Hessian at the minimum is not positive definite.
 
     Args:
         model: the model.

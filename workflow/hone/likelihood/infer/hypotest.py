@@ -90,13 +90,13 @@ def hypotest(
             ``numpy.random.Generator``; fresh toys every time if None).
 
     Returns:
-        As pyhf: the observed value, or a tuple of it and what was asked for, in pyhf's order.
+        As pyhf: the observed value, or a tuple of it and the requested extras, in pyhf's order.
         Asymptotic values can be differentiated with respect to model, data and POI value.
 
     Raises:
-        FitError: a fit did not converge (NaN instead, inside ``jit``), as in a bin with data that
-            only the signal fills: its likelihood without signal, of which the Asimov data are, is
-            zero. The message says which fit, and which bin.
+        FitError: a fit did not converge (NaN instead, inside ``jit``), e.g. because of data in a
+            bin without background, where the likelihood without signal is zero. The message names
+            the fit and the bin.
         InputError: an unknown option, a wrong length, a value outside its bounds.
         pyhf.exceptions.UnspecifiedPOI: the model has no POI.
         pyhf.exceptions.InvalidModel: the POI is fixed.
@@ -190,5 +190,5 @@ def check_options(calctype: str, options: Mapping[str, Any]) -> None:
 
 
 def _exp(x: Any) -> Any:
-    """Exponential, outside of JAX where nothing is traced: there each operation is compiled."""
+    """Exponential, by NumPy if not traced, because JAX would compile the operation."""
     return jnp.exp(x) if is_traced(x) else np.exp(np.asarray(x))

@@ -113,7 +113,7 @@ def upper_limit(
     with said_if_slow(f"the limits of {model.config.npars} parameters"):
         limits: Any = all_limits(data, model, level, **hypotest_kwargs)
         if not is_traced(limits):
-            # Taking a JAX array apart would compile a program for each piece.
+            # Unpacking a JAX array would compile a program for each element.
             limits = np.asarray(limits)
     if not is_traced(limits):
         found = zip(LIMIT_NAMES, limits, strict=True)
@@ -135,10 +135,10 @@ def upper_limit(
 
 
 def _reported(found: Iterable[Any]) -> list[np.ndarray]:
-    """Limits, NaN where there is a reason in the place of one; the reasons are logged.
+    """Limits, with NaN instead of reasons, which are logged.
 
     Raises:
-        FitError: there are only reasons.
+        FitError: no limit exists.
     """
     limits = list(found)
     reasons = [text for text in limits if isinstance(text, str)]
@@ -271,10 +271,10 @@ def _toy_limits(
     return_results: bool,
     hypotest_kwargs: dict[str, Any],
 ) -> Any:
-    """Roots of CLs from toys, each sought around the asymptotic limit.
+    """Roots of CLs from toys, each searched around the asymptotic limit.
 
-    All POI values use the same random numbers, so that CLs falls as smoothly as toys allow; it
-    still falls in steps of one toy, and the root is where a step crosses the level.
+    All POI values use the same random numbers, so that CLs falls smoothly up to steps of one toy;
+    the root is the step that crosses the level.
     """
     toy_options = ("ntoys", "track_progress", "rng", "calctype")
     shared = {k: v for k, v in hypotest_kwargs.items() if k not in toy_options}

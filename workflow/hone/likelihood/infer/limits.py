@@ -1,8 +1,8 @@
-"""Where CLs falls through a level: six roots and the fits behind them, in one loop.
+"""Upper limits: six roots of CLs = level and their fits, in one loop.
 
 Each expected limit is the root of a known function of sqrt(q_A) alone (arXiv:1007.1727, eq. 89),
-and the slope of q in the POI comes free from a fit (envelope theorem). So Newton's method needs a
-few fits for each limit, each begun where the one before ended.
+and the derivative of q in the POI follows from a fit (envelope theorem). Newton's method thus needs
+a few fits for each limit, each of which starts where the previous one ended.
 """
 
 from functools import partial
@@ -29,23 +29,23 @@ _RESTARTS = 2
 
 
 class _State(NamedTuple):
-    """Six limits under search.
+    """State of the search for six limits.
 
-    Eight fits a turn: the data at the first POI value, Asimov data at all six, and the data with
-    all parameters free, which begins where the first ended too: it must not be above that.
+    Eight fits per iteration: the data at the first POI value, Asimov data at all six, and the data
+    with all parameters free, which also starts where the first ended, to be no higher than that.
     """
 
     turn: Array
-    """In the first one the free and Asimov fits are made, in the others fits at ``mu``."""
+    """Iteration: 0 for the free and the Asimov fit, then fits at ``mu``."""
     mu: Float[Array, " 6"]
     low: Float[Array, " 6"]
     high: Float[Array, " 6"]
     restarts: Int[Array, " 6"]
-    """How often a bracket closed without a root in it: a lower minimum made CLs jump."""
+    """How often a bracket closed without a root, because a lower minimum made CLs jump."""
     settled: Bool[Array, " 6"]
     missing: Bool[Array, " 6"]
     pars: Float[Array, "7 P"]
-    """The last fits that converged, but the free one."""
+    """The last converged fits, except the free one."""
     free: Float[Array, " P"]
     free_value: Float[Array, ""]
     asimov: Float[Array, " P"]
@@ -63,8 +63,8 @@ def search_limits(
 ) -> tuple[Float[Array, " 6"], Fitted]:
     """The observed and five expected limits with their fits; not differentiable.
 
-    Every fit is tried from where the last one ended, from the fit without or with another fixed
-    POI, and from all starts of a single fit.
+    Every fit starts where the last one ended, from the fit with a free or another POI, and from all
+    starts of a single fit.
 
     Returns:
         The limits, NaN where CLs does not cross the level within the POI's bounds or a fit did
@@ -86,7 +86,7 @@ def search_limits(
         start = jnp.concatenate(
             [last[:, None], nearby[:, None], jnp.tile(variants, (8, 1, 1))], axis=1
         )
-        # The first turn makes the Asimov fit in the place of those at ``mu``.
+        # The first iteration makes the Asimov fit instead of those at ``mu``.
         mu = jnp.where(begin, at_asimov.start[poi], jnp.append(state.mu[0], state.mu))
         mu = jnp.append(mu, 0.0)[:, None, None]
         start = jnp.where(is_poi & ~is_free[:, None, None], mu, start)
@@ -108,7 +108,7 @@ def search_limits(
     def begun(state: _State, best: Minima) -> _State:
         asimov = best.pars[1]
         rest = likelihood.expected_auxdata(asimov)
-        # Without these fits there is nothing to search.
+        # Without these fits there are no limits.
         exists = jnp.isfinite(best.value[1]) & (~of_data[:6] | jnp.isfinite(state.free_value))
         return state._replace(
             missing=~exists,
@@ -148,7 +148,7 @@ def search_limits(
         missing |= closed & ~again
         low, high = jnp.where(again, lower, low), jnp.where(again, upper, high)
         usable &= (log_cls_slope < 0) & (newton > low)
-        # Beyond the upper bound, the bound itself is tried: there, a limit exists or does not.
+        # Beyond the upper bound, the bound is tried, which decides whether a limit exists.
         outside = above & (high == upper) & ~(usable & (newton < upper))
         mu = jnp.where(outside, upper, 0.5 * (low + high))
         mu = jnp.where(usable & (newton < high), newton, mu)

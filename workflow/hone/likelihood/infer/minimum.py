@@ -2,9 +2,9 @@
 
 A damped Newton method on the parameters that are free and not held by a bound (projected
 Newton: Bertsekas, SIAM J. Control Optim. 20 (1982) 221; damping: Marquardt, J. SIAM 11 (1963)
-431). Many fits go side by side in one compiled loop, which evaluates the model once a turn.
-Searching and differentiating are apart: :func:`descend` is never differentiated, and
-:func:`attach` gives its result the derivative that follows from the implicit function theorem.
+431). Many fits run in parallel in one compiled loop, which evaluates the model once per iteration.
+:func:`descend` searches the minimum and is never differentiated; :func:`attach` gives its result
+the derivative that follows from the implicit function theorem.
 """
 
 from typing import NamedTuple
@@ -19,35 +19,35 @@ __all__ = ["Minima", "attach", "covariance", "derivatives", "descend", "solve_mo
 
 _MAX_ITERATIONS = 400
 _TOLERANCE = 1e-20
-"""Bound on the decrease of -ln L that the last step taken was expected to bring."""
+"""Expected decrease of -ln L in the last step at which a fit has converged."""
 _ROUNDING = 1e-13
 _STALLED = 1e-15
-"""Expected decrease that a step cannot bring for rounding, where parameters are degenerate."""
+"""Expected decrease that rounding prevents, if parameters are degenerate."""
 _PATIENCE = 6
 _LONG_PATIENCE = 40
-"""Accepted steps in a row that promise less than the rounding of -ln L. Where edges of several
-empty bins meet at a bound, fits go round in circles of that size, with larger steps between that
-are refused."""
+"""Consecutive accepted steps with an expected decrease below the rounding of -ln L. Where the edges
+of several empty bins meet at a bound, fits may cycle at that level, with larger steps between that
+are rejected."""
 _SINGULAR = 1e-7
-"""Pivot of the Hessian's Cholesky factor, scaled to a diagonal of 1, below which it is rounding."""
+"""Pivot of the Cholesky factor of the Hessian, scaled to a diagonal of 1, that counts as zero."""
 
 
 class Minima(NamedTuple):
-    """Where the fits ended, L of them."""
+    """Results of L fits."""
 
     pars: Float[Array, "L P"]
-    """Parameters, NaN where a fit did not converge, so that a failure is never a result."""
+    """Parameters, NaN if a fit did not converge."""
     value: Float[Array, " L"]
     """-ln L relative to the saturated model, infinite where a fit did not converge."""
     gradient: Float[Array, "L P"]
     """Derivative of ``value``; not zero for parameters that are fixed or at a bound."""
     rates: Float[Array, "L B"]
     evaluations: Int[Array, " L"]
-    """How often the model was evaluated, each time with gradient and Hessian."""
+    """Evaluations of the model, each with gradient and Hessian."""
 
 
 class _State(NamedTuple):
-    """The best points so far with their expansions, and the points to try next."""
+    """The best points so far with their expansions, and the next trial points."""
 
     x: Float[Array, "L P"]
     at: Expansion
@@ -55,19 +55,19 @@ class _State(NamedTuple):
     decrease: Float[Array, " L"]
     damping: Float[Array, " L"]
     cut: Bool[Array, " L"]
-    """Whether the point to try next was moved into the bounds, and by less than all its way."""
+    """Whether the trial point was moved into the bounds, but not all the way."""
     barrier: Float[Array, " L"]
     staged: Bool[Array, " L"]
-    """Whether the barrier has been raised; it then comes down in stages."""
+    """Whether the barrier has been raised; it is then lowered in stages."""
     side: Float[Array, "L P"]
-    """On which side of zero parameters are whose slopes jump there: 1 or -1."""
+    """Side of zero of parameters with a kink there: 1 or -1."""
     converged: Bool[Array, " L"]
     hopeless: Bool[Array, " L"]
-    """The start itself is not allowed: a rate is negative there."""
+    """The start is not allowed: a rate is negative there."""
     stalled: Int[Array, " L"]
-    """Careful steps in a row whose expected decrease was far below rounding."""
+    """Consecutive undamped steps with an expected decrease far below rounding."""
     idle: Int[Array, " L"]
-    """Accepted steps in a row whose expected decrease was below rounding, however damped."""
+    """Consecutive accepted steps with an expected decrease below rounding, with any damping."""
     evaluations: Int[Array, " L"]
     iteration: Array
 
@@ -80,17 +80,17 @@ def descend(
     upper: Float[Array, " P"],
     free: Float[Array, "L P"],
 ) -> Minima:
-    """Follow -ln L downhill from each start to the minimum that it leads to.
+    """Minimise -ln L from each start.
 
-    Negative rates are not allowed: where a bin without events pulls its rate to zero, the minimum
-    lies on that edge, approached through a barrier that is lowered in stages (see
-    :meth:`Likelihood.nll`). Where interpolations have a kink at zero, a parameter stays on one side
-    until it comes to zero exactly; there it goes over, or stays if both sides rise.
+    Negative rates are not allowed: if a bin without events pulls its rate to zero, the minimum is
+    at that boundary, which is approached with a barrier that is lowered in stages (see
+    :meth:`Likelihood.nll`). At a kink of an interpolation at zero, a parameter stays on one side
+    until it is exactly zero; there it changes side, or stays if -ln L rises on both.
 
     Args:
         likelihood: a prepared model.
         data: bins and auxiliary data of each fit.
-        start: where to begin, inside the bounds; fixed parameters stay there.
+        start: start values inside the bounds; fixed parameters stay there.
         lower: lower bounds.
         upper: upper bounds.
         free: 1 for parameters that float, 0 for fixed ones.
@@ -103,7 +103,7 @@ def descend(
 
     def body(state: _State) -> _State:
         new = expand(state.trial, data, state.barrier, state.side)
-        # What has ended finds nothing better, and so stays as it is.
+        # Fits that have ended do not change.
         under_way = ~(state.converged | state.hopeless)
         noise = 1 + jnp.abs(state.at.value) + 0.1 * jnp.sqrt(events)
         better = under_way & (new.value <= state.at.value + _ROUNDING * noise)
@@ -117,15 +117,15 @@ def descend(
         settled = careful & ((state.decrease < enough) | (stalled >= _PATIENCE))
         settled |= under_way & (idle >= _LONG_PATIENCE)
         eased = jnp.where(state.damping > 1e-5, state.damping / 10, 0.0)
-        # Where a step was cut at bounds, parameter by parameter, and led nowhere, its direction
-        # was lost: it is tried again as a whole, up to the first bound, before it is damped.
+        # A step that was clipped at bounds, parameter by parameter, has lost its direction: if it
+        # fails, it is retried as a whole, up to the first bound, before damping.
         whole = under_way & ~better & state.cut
         harder = jnp.where(whole, state.damping, jnp.maximum(10 * state.damping, 1e-3))
         damping = jnp.where(better, eased, harder)
         x = _choose(better, state.trial, state.x)
         at = jax.tree.map(lambda a, b: _choose(better, a, b), new, state.at)
 
-        # At a kink a parameter rests if -ln L rises on both sides, else it goes where it falls.
+        # At a kink a parameter stays if -ln L rises on both sides, else it moves to where it falls.
         outward = at.gradient * state.side > 0
         over = kinked & (x == 0) & (free > 0) & outward & (at.across * state.side > 0)
         side = jnp.where(over, -state.side, state.side)
@@ -135,8 +135,8 @@ def descend(
 
         moving = _moving(x, at.gradient, low, high, free)
         step, decrease = step_of(at.gradient, at.hessian, damping, moving)
-        # Rates of empty bins shrink to no less than a tenth at a time: beyond zero nothing is
-        # allowed, and a barrier close to it would throw the next step far away.
+        # Rates of empty bins shrink to a tenth per step at most: negative rates are not allowed,
+        # and close to zero the barrier would make the next step too large.
         change = jnp.einsum("lp,lpb->lb", step, at.jacobian)
         shrinking = empty & (at.rates > 0) & (change < 0)
         reach = jnp.where(shrinking, -0.9 * at.rates / jnp.where(shrinking, change, 1.0), 1.0)
@@ -151,8 +151,8 @@ def descend(
         trial = _choose(whole, up_to_bound, jnp.clip(x + step, low, high))
         trial = jnp.where(moving, trial, x)
 
-        # A rate that would vanish raises the barrier, once; when settled at a high barrier, the
-        # fit goes on from the same point with a lower one.
+        # A vanishing rate raises the barrier, once; after convergence at a high barrier, the fit
+        # continues at the same point with a lower one.
         raised = (reach < 1) & ~state.staged & better
         lowered = settled & (state.barrier > BARRIER) & ~raised
         moved = raised | lowered | over
@@ -227,7 +227,7 @@ def attach(
     free: Float[Array, " P"],
     held: Float[Array, " P"],
 ) -> Float[Array, " P"]:
-    """The fitted ``pars`` as a differentiable function of what they were fitted to.
+    """The fitted ``pars`` as a differentiable function of model, data and setup.
 
     Derivatives, of any order, follow from the implicit function theorem at the minimum.
 
@@ -238,7 +238,7 @@ def attach(
         lower: lower bounds.
         upper: upper bounds.
         free: 1 for parameters that float, 0 for fixed ones.
-        held: values of the fixed parameters (entries of others do not matter).
+        held: values of the fixed parameters (other entries are ignored).
     """
     return jnp.where(free > 0, pars, held)
 
@@ -250,9 +250,9 @@ def _attach_jvp(primals, tangents):  # type: ignore[no-untyped-def]
     x = attach(*primals)
     gradient, hessian = derivatives(likelihood, x, data)
     moving = _moving(x, gradient, lower, upper, free)
-    # At a kink, where both sides rise, a parameter stays.
+    # At a kink where -ln L rises on both sides, a parameter stays.
     moving &= ~(likelihood.layout.kinked & (x == 0) & (gradient > 0))
-    # Parameters that do not move follow their fixed value or their bound.
+    # Other parameters follow their fixed value or their bound.
     bound_dot = jnp.where(x <= lower, lower_dot, upper_dot)
     held_dot = jnp.where(moving, 0.0, jnp.where(free > 0, bound_dot, fixed_dot))
     _, explicit_dot = jax.jvp(
@@ -267,7 +267,7 @@ def _attach_jvp(primals, tangents):  # type: ignore[no-untyped-def]
 def derivatives(
     likelihood: Likelihood, pars: Float[Array, " P"], data: Float[Array, " D"]
 ) -> tuple[Float[Array, " P"], Float[Array, "P P"]]:
-    """Gradient and Hessian of -ln L, in closed form until they are differentiated themselves."""
+    """Gradient and Hessian of -ln L, in closed form; their own derivatives are by JAX."""
     expansion = likelihood.expansion(pars, data)
     return expansion.gradient, expansion.hessian
 
@@ -290,8 +290,8 @@ def solve_moving(
 ) -> Float[Array, " P"]:
     """Solve with the Hessian of the moving parameters; zero for the others.
 
-    A relative 1e-14 on the diagonal keeps a parameter without any effect (a free factor on an
-    empty bin) from making the matrix singular: it then stays where it is.
+    A relative 1e-14 on the diagonal regularises parameters without effect (e.g. a free factor on an
+    empty bin), which then do not move.
     """
     scale = jnp.abs(jnp.diagonal(hessian))
     scale = jnp.maximum(scale, 1e-12 * jnp.max(jnp.where(moving, scale, 0.0)) + 1e-300)
@@ -314,8 +314,8 @@ def covariance(
 ) -> tuple[Float[Array, "P P"], Float[Array, "P P"]]:
     """Inverse Hessian of -ln L in the free parameters, zero for the others; and the Hessian.
 
-    Of the likelihood itself, without the barrier that searches need near empty bins. NaN where
-    -ln L does not curve upwards in every direction, to the digits that there are.
+    Without the barrier that the search needs near empty bins. NaN if the Hessian is not positive
+    definite within rounding.
     """
     hessian = likelihood.expansion(pars, data, barrier=0.0).hessian
     diagonal = jnp.where(free, jnp.diagonal(hessian), 1.0)
@@ -335,7 +335,7 @@ def _newton_step(
     damping: Float[Array, ""],
     moving: Bool[Array, " P"],
 ) -> tuple[Float[Array, " P"], Float[Array, ""]]:
-    """Damped step in the moving parameters, and the decrease of -ln L that it promises."""
+    """Damped step in the moving parameters, and the expected decrease of -ln L."""
     step = -solve_moving(hessian, gradient, moving, damping)
     return step, -0.5 * gradient @ step
 
@@ -353,5 +353,5 @@ def _moving(
 
 
 def _choose(condition: Bool[Array, " L"], yes: Array, no: Array | float) -> Array:
-    """``where`` over the fits, whatever else an array's axes are."""
+    """``where`` over the fits, the first axis of all arrays."""
     return jnp.where(condition.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)

@@ -27,13 +27,14 @@ __all__ = [
     "fixed_poi_fit",
     "is_traced",
     "require_poi",
+    "starts_of",
 ]
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class FitSetup:
-    """Start, bounds and freedom of the parameters, each float64 (P,), in pyhf's order."""
+    """Start, bounds and fixed flags of the parameters, each float64 (P,), in pyhf's order."""
 
     start: Float[Array, " P"]
     lower: Float[Array, " P"]
@@ -49,7 +50,7 @@ class FitSetup:
         par_bounds: ArrayLike | None = None,
         fixed_params: ArrayLike | None = None,
     ) -> "FitSetup":
-        """Fill what is None with the model's suggestions.
+        """With the suggestions of the model for None.
 
         Raises:
             InputError: a wrong length, or a start outside its bounds.
@@ -71,7 +72,7 @@ class FitSetup:
         return setup
 
     def check(self, names: list[str]) -> None:
-        """Refuse a start outside its bounds (only where the values are known, not under ``jit``).
+        """Refuse a start outside its bounds (not inside ``jit``, where values are not known).
 
         Raises:
             InputError: names the parameter, its start and its bounds.
@@ -80,7 +81,7 @@ class FitSetup:
             self.check_value(k, self.start[k], name)
 
     def check_value(self, index: int, value: Any, name: str) -> None:
-        """The same for one parameter and a value it is about to be fixed at."""
+        """The same for a single value of one parameter."""
         low, up = self.lower[index], self.upper[index]
         if not is_traced(value, low, up) and not low <= value <= up:
             raise InputError(
@@ -105,14 +106,14 @@ class FitSetup:
         return FitSetup(start, lower, self.upper, self.free)
 
     def held_at(self, pars: Float[Array, "*K P"]) -> Float[Array, "*K P"]:
-        """``pars`` with the fixed parameters put to their values."""
+        """``pars`` with the fixed parameters at their values."""
         return jnp.where(self.free > 0, pars, self.start)
 
     def starts(self, likelihood: Likelihood) -> Float[Array, "4 P"]:
-        """Where fits begin: several, as shifts of templates make likelihoods with several minima.
+        """Starts of fits; several, because interpolated templates can lead to several minima.
 
-        The start itself, and all normally constrained parameters at +1 sigma of their constraints,
-        at -1 sigma, and at one or the other in turn; fixed parameters stay where they are.
+        The given start, and all normally constrained parameters at +1 sigma of their constraints,
+        at -1 sigma, and at these alternately; fixed parameters stay.
         """
         variance = likelihood.inverse_variance
         sigma = jnp.where(variance > 0, 1 / jnp.sqrt(jnp.where(variance > 0, variance, 1.0)), 0.0)
@@ -166,13 +167,13 @@ def fit(
         init_pars: starting values (P,); the model's suggestion if None.
         par_bounds: bounds (P, 2); the model's suggestion if None.
         fixed_params: True for parameters kept at their start (P,); the suggestion if None.
-        kwargs: what to return as well, each False by default: ``return_uncertainties`` (turns the
+        kwargs: what else to return, each False by default: ``return_uncertainties`` (turns the
             parameters into pairs (P, 2) with their uncertainties, from the inverse Hessian at the
             minimum, 0 for fixed ones), ``return_correlations`` (P, P), ``return_fitted_val`` (the
             minimum of -2 ln L) and ``return_result_obj`` (a ``scipy.optimize.OptimizeResult``).
 
     Returns:
-        Fitted parameters, float64 (P,), or a tuple of them and what was asked for, in pyhf's
+        Fitted parameters, float64 (P,), or a tuple of them and the requested extras, in pyhf's
         order. All can be differentiated with respect to model and data.
 
     Raises:
@@ -259,8 +260,14 @@ def _checked_fit(what: str, data: ArrayLike, model: Model, setup: FitSetup, **op
 
 
 def fits(model: Model, data: Float[Array, " D"], setup: FitSetup) -> bool:
-    """Whether a fit converges, and is not of a likelihood of zero."""
+    """Whether a fit converges to a likelihood above zero."""
     return bool(np.isfinite(_fit(model, data, setup)[1]))
+
+
+@jax.jit
+def starts_of(model: Model, setup: FitSetup) -> Float[Array, "4 P"]:
+    """Where fits of the model begin, see :meth:`FitSetup.starts`."""
+    return setup.starts(model.prepare())
 
 
 _FIT_OPTIONS = (
@@ -282,7 +289,7 @@ def _fit(model: Model, data: Float[Array, " D"], setup: FitSetup) -> tuple[Array
 def _uncertainties(
     model: Model, data: Float[Array, " D"], setup: FitSetup, pars: Float[Array, " P"]
 ) -> tuple[Float[Array, " P"], Float[Array, "P P"], Float[Array, "P P"]]:
-    """Uncertainties and correlations of the free parameters, and the Hessian they come from."""
+    """Uncertainties and correlations of the free parameters, and the Hessian."""
     inverse, hessian = covariance(model.prepare(), pars, data, setup.free > 0)
     errors = jnp.sqrt(jnp.diagonal(inverse))
     scale = jnp.where(errors > 0, errors, 1.0)
@@ -313,7 +320,7 @@ def checked_setup(
     par_bounds: Any = None,
     fixed_params: Any = None,
 ) -> FitSetup:
-    """Start and bounds of a test, with a POI that exists and floats.
+    """Start and bounds of a test, with a free POI.
 
     Raises:
         pyhf.exceptions.UnspecifiedPOI: the model has no POI.
@@ -330,5 +337,5 @@ def checked_setup(
 
 
 def is_traced(*arrays: Any) -> bool:
-    """True inside a JAX transformation, where values cannot be looked at."""
+    """True inside a JAX transformation, where values are not known."""
     return any(isinstance(array, jax.core.Tracer) for array in arrays)

@@ -1,7 +1,7 @@
-"""Figures of merit on nominal Asimov data: no observation, no fit to pull the parameters.
+"""Figures of merit on nominal Asimov data, independent of any observation.
 
-Nominal Asimov data is what the model expects at its suggested parameters, with the POI at 0 for
-exclusion and at 1 for discovery and for sigma_mu.
+Nominal Asimov data is the expectation of the model at its suggested parameters, with the POI at 0
+for exclusion and at 1 for discovery and for sigma_mu.
 """
 
 from functools import partial
@@ -32,7 +32,7 @@ __all__ = [
 
 _MAX_ROUNDS = 40
 _SETTLED = 1e-9
-"""Relative change of a limit at which its search ends."""
+"""Relative change of a limit at which its search has converged."""
 
 
 def nominal_asimov(model: Model | pyhf.Model, poi: float) -> Float[Array, " D"]:
@@ -112,11 +112,11 @@ def asimov_qmu(
     """Test statistic of the nominal Asimov data, from one fit, for use in training.
 
     q_A at ``mu`` of the data expected at POI 0, or (q0) q_0 of the data expected at POI ``mu``.
-    q_A is fitted from one start, the suggested parameters. For q_0 all starts of a fit are taken:
-    without the signal that is in the data, pulls are large, and a training that is shown one of
-    several minima learns to make others. The fitted parameters are held constant in
-    derivatives, which by the envelope theorem leaves first derivatives exact; second derivatives
-    are not: see :func:`hone.likelihood.infer.hypotest` for those.
+    q_A is fitted from one start, the suggested parameters. For q_0 all starts of a fit are used:
+    without the signal that is in the data, pulls are large, and a training on one of several minima
+    would create others. The fitted parameters are constant in derivatives; by the envelope theorem
+    first derivatives are exact, second derivatives are not: see
+    :func:`hone.likelihood.infer.hypotest` for those.
     NaN if the fit did not converge.
 
     >>> round(float(infer.asimov_qmu(model, 1.0)), 4)
@@ -141,12 +141,11 @@ def asimov_qmu(
 def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
     """Median expected upper limit on nominal Asimov data, for use in training.
 
-    CLs = ``level`` where sqrt(q_A) is a known number (arXiv:1007.1727, eq. 89), which Newton's
-    method finds in a few fits. Each starts where the last one ended, which is close but may not be
-    allowed at a smaller POI, and at the suggested parameters. The limit is differentiated
-    through this root: d limit = -(d q_A) / (d q_A / d mu), both exact by the envelope theorem.
-    It may lie beyond the POI's bounds, where an observable that still has to learn is worth little.
-    NaN if a fit did not converge.
+    CLs = ``level`` at a known value of sqrt(q_A) (arXiv:1007.1727, eq. 89), which Newton's method
+    finds in a few fits. Each starts where the last one ended, and at the suggested parameters, in
+    case the former is not allowed at a smaller POI. The derivative of the limit is
+    -(d q_A) / (d q_A / d mu), both exact by the envelope theorem. The limit may be beyond the
+    bounds of the POI, as is that of an untrained observable. NaN if a fit did not converge.
 
     >>> round(float(infer.asimov_limit(model)), 4)
     1.0688
@@ -189,7 +188,7 @@ def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
 
 
 class _Search(NamedTuple):
-    """Where the search for a limit stands."""
+    """State of the search for a limit."""
 
     mu: Float[Array, ""]
     pars: Float[Array, " P"]

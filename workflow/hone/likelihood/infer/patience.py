@@ -1,4 +1,4 @@
-"""A word from what takes long, so that nobody takes it for hanging."""
+"""Log messages during long computations."""
 
 import logging
 import threading
@@ -11,7 +11,7 @@ __all__ = ["said_if_slow"]
 log = logging.getLogger(__name__)
 
 _FIRST = 30.0
-"""Seconds until the first word; each next one comes after twice the time."""
+"""Seconds until the first message; the time to the next doubles."""
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def said_if_slow(what: str) -> Iterator[None]:
     """Log a warning while the block runs: after 30 s, 1 minute, 2 minutes, ...
 
     Args:
-        what: is computed, e.g. ``"the limits of 200 parameters"``.
+        what: what is computed, e.g. ``"the limits of 200 parameters"``.
     """
     done, started = threading.Event(), time.monotonic()
 

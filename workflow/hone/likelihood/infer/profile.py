@@ -36,7 +36,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 _CLOSE = 1e-8
-"""POI below which sqrt(q_A) is taken as linear."""
+"""POI below which sqrt(q_A) is approximated as linear."""
 _ABOVE = 1e-9
 """Relative difference of -ln L above which a fit has missed the minimum."""
 
@@ -85,10 +85,10 @@ def test_statistic(
 
 
 def _off_zero(mu: Float[Array, ""] | float, test_stat: TestStatistic) -> Float[Array, ""]:
-    """Where the statistics of a test at ``mu`` are computed.
+    """POI value at which the statistics of a test of ``mu`` are computed.
 
-    At 0 the q_A of an exclusion is rounding, and so is its derivative: the limit from above is
-    taken, a hair away.
+    At 0 the q_A of an exclusion and its derivative are dominated by rounding: a value slightly
+    above is used.
     """
     mu = jnp.asarray(mu, dtype=float)
     return mu if test_stat == "q0" else jnp.where(jnp.abs(mu) < _CLOSE, _CLOSE, mu)
@@ -121,12 +121,12 @@ def fit_for_test(
     mu: Float[Array, ""],
     test_stat: TestStatistic,
 ) -> Fitted:
-    """Search the four minima that a test of one POI value needs; not differentiable.
+    """The four fits of a test of one POI value; not differentiable.
 
-    In turns of one loop, so that the fit is compiled once: free and Asimov fits, then the fits at
-    the tested value, to the data and to the Asimov data, which begin where the first ended too.
-    Where the data are described better at the tested value than by the free fit, that had missed
-    its minimum, and begins again from there.
+    In iterations of one loop, so that the fit is compiled once: free and Asimov fits, then the fits
+    at the tested value to the data and to the Asimov data, which also start where the first ended.
+    If the fit at the tested value is lower than the free fit, the latter had missed its minimum and
+    is repeated from there.
     """
     asimov = setup.fixing(poi, asimov_poi(test_stat))
     tested = setup.fixing(poi, mu)
@@ -214,7 +214,7 @@ def test_statistics(
     fitted = jax.lax.stop_gradient(fitted)
     asimov = setup.fixing(poi, asimov_poi(test_stat))
 
-    # As few calls as can be, each for several fits: every one is a program of its own to compile.
+    # As few calls as possible, each for several fits: every call is compiled separately.
     @partial(jax.vmap, in_axes=(0, 0, 0, 0))
     def attached(dataset: Array, pars: Array, free: Array, held: Array) -> Array:
         return attach(likelihood, dataset, pars, setup.lower, setup.upper, free, held)
@@ -248,7 +248,7 @@ def setup_for_test(
     par_bounds: Any = None,
     fixed_params: Any = None,
 ) -> FitSetup:
-    """Start and bounds of a test: the POI exists, floats, and may take its Asimov value.
+    """Start and bounds of a test: the POI is free, and its Asimov value within bounds.
 
     For q-tilde it is not below 0: by definition the statistic compares with POI = 0 where the best
     fit is below.
@@ -277,7 +277,7 @@ def setup_for_test(
 def failed_test(
     model: Model, data: Float[Array, " D"], setup: FitSetup, mu: float, test_stat: TestStatistic
 ) -> FitError:
-    """The error of a test that has no result: of the first of its fits that does not converge.
+    """The error of a failed test: that of the first fit that does not converge.
 
     Args:
         model: the model.
@@ -298,7 +298,7 @@ def failed_test(
 
 
 def tested_poi(poi_test: Any, test_stat: TestStatistic) -> Any:
-    """The POI value that a statistic tests: q0 only ever tests 0, as in pyhf."""
+    """The POI value that a statistic tests: always 0 for q0, as in pyhf."""
     if test_stat != "q0" or is_traced(poi_test) or poi_test == 0:
         return poi_test
     log.warning("q0 tests POI = 0; the value asked for, %s, is not used", poi_test)
@@ -311,5 +311,5 @@ def asimov_poi(test_stat: TestStatistic) -> float:
 
 
 def _not_negative(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Zero below zero; unlike ``maximum``, lets NaN through and does not halve the slope at 0."""
+    """Zero below zero; unlike ``maximum``, keeps NaN and does not halve the derivative at 0."""
     return jnp.where(x < 0, 0.0, x)

@@ -1,6 +1,6 @@
-"""Fits at many values of some parameters, and the likelihood around given parameters.
+"""Scans: fits at many values of some parameters, and the likelihood at given parameters.
 
-All fits of a scan go through one compiled program, whatever is fixed and whatever the data.
+All fits of a scan use one compiled program, whatever is fixed and whatever the data.
 """
 
 from collections.abc import Sequence
@@ -13,13 +13,14 @@ from jaxtyping import Array, Float
 
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.likelihood import Likelihood
+from hone.likelihood.infer.batches import in_batches
 from hone.likelihood.infer.minimum import descend
-from hone.likelihood.infer.mle import FitSetup
+from hone.likelihood.infer.mle import FitSetup, starts_of
 
 __all__ = ["Local", "Scan", "around", "scan"]
 
 _BATCH = 128
-"""Fits side by side: always so many, so that one program serves all."""
+"""Fits in parallel; always this number, for a single compiled program."""
 _POINTS = 64
 
 
@@ -57,12 +58,12 @@ def scan(
         model: the model.
         data: bins and auxiliary data (D,).
         setup: start, bounds and freedom of the parameters.
-        fixed: indices of K parameters; none for the one fit without conditions.
+        fixed: indices of K parameters; none for a single unconditional fit.
         values: of these parameters (N, K), inside their bounds.
-        near: parameters (P,) to begin at as well, beside the suggested ones and those a sigma away.
+        near: additional start (P,), besides those of :meth:`.mle.FitSetup.starts`.
     """
     at = np.asarray(values, dtype=float) if len(fixed) else np.empty((1, 0))
-    starts = np.asarray(_starts(model, setup))
+    starts = np.asarray(starts_of(model, setup))
     if near is not None:
         starts = np.concatenate([np.asarray(near)[None], starts])
     count = len(starts)
@@ -70,14 +71,9 @@ def scan(
     rows[:, list(fixed)] = np.repeat(at, count, axis=0)
     free = np.array(setup.free)
     free[list(fixed)] = 0
-    found_values, found_pars = [], []
-    for first in range(0, len(rows), _BATCH):
-        part = rows[first : first + _BATCH]
-        value, pars = _fits(model, data, np.resize(part, (_BATCH, part.shape[1])), setup, free)
-        found_values.append(np.asarray(value)[: len(part)])
-        found_pars.append(np.asarray(pars)[: len(part)])
-    value = np.concatenate(found_values).reshape(-1, count)
-    pars = np.concatenate(found_pars).reshape(*value.shape, -1)
+    value, pars = in_batches(lambda k: _fits(model, data, rows[k], setup, free), len(rows), _BATCH)
+    value = value.reshape(-1, count)
+    pars = pars.reshape(*value.shape, -1)
     every, best = np.arange(len(value)), np.argmin(value, axis=1)
     return Scan(value[every, best], pars[every, best])
 
@@ -85,17 +81,7 @@ def scan(
 def around(model: Model, data: Any, pars: Any) -> Local:
     """-ln L with its derivatives at each of ``pars`` (N, P), nothing fitted."""
     pars = np.asarray(pars, dtype=float)
-    found = []
-    for first in range(0, len(pars), _POINTS):
-        part = pars[first : first + _POINTS]
-        local = _local(model, data, np.resize(part, (_POINTS, part.shape[1])))
-        found.append([np.asarray(x)[: len(part)] for x in local])
-    return Local(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-
-
-@jax.jit
-def _starts(model: Model, setup: FitSetup) -> Float[Array, "4 P"]:
-    return setup.starts(model.prepare())
+    return Local(*in_batches(lambda k: _local(model, data, pars[k]), len(pars), _POINTS))
 
 
 @jax.jit

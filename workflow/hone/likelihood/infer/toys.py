@@ -1,4 +1,4 @@
-"""Distributions of the test statistic from toys: pseudo-data sampled from the model, and fitted."""
+"""Test statistics of toys: pseudo-data drawn from the model, and fitted."""
 
 from typing import Any, NamedTuple
 
@@ -10,15 +10,16 @@ from jaxtyping import Array, Float
 from hone.errors import InputError
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.asymptotics import TestStatistic
+from hone.likelihood.infer.batches import in_batches
 from hone.likelihood.infer.minimum import descend
-from hone.likelihood.infer.mle import FitSetup, require_poi
+from hone.likelihood.infer.mle import FitSetup, require_poi, starts_of
 
 __all__ = ["SAME", "fit_toys", "sample_toys", "toy_statistics"]
 
 _BATCH = 256
-"""Toys fitted side by side: enough to keep the processor busy, few enough for its cache."""
+"""Toys fitted in parallel: enough to keep the processor busy, few enough for its cache."""
 SAME = 1e-7
-"""Difference of test statistics that is rounding: a fit is known to about 1e-10 in -ln L."""
+"""Difference of test statistics that counts as rounding: -ln L is accurate to about 1e-10."""
 _ABOVE = 1e-9
 """Relative difference of -ln L above which the free fit has missed the minimum."""
 
@@ -29,7 +30,7 @@ def sample_toys(model: Model, pars: Any, ntoys: int, rng: np.random.Generator) -
     Args:
         model: the model.
         pars: parameters that are true in the toys (P,).
-        ntoys: how many.
+        ntoys: number of toys.
         rng: source of randomness.
 
     Raises:
@@ -46,7 +47,7 @@ def sample_toys(model: Model, pars: Any, ntoys: int, rng: np.random.Generator) -
     counted = np.concatenate([np.full(bins, True), layout.aux_poisson])
     toys = np.empty((ntoys, expected.size))
     sigma = np.asarray(_widths(model))
-    # Normals first: they take as many random numbers whatever the rates are.
+    # Normals first: their number of random numbers does not depend on the rates.
     toys[:, ~counted] = rng.normal(expected[~counted], sigma, (ntoys, sigma.size))
     toys[:, counted] = rng.poisson(expected[counted], (ntoys, counted.sum()))
     return toys
@@ -62,9 +63,9 @@ def toy_statistics(
 ) -> np.ndarray:
     """Test statistic of each toy at POI ``mu``, float64 (ntoys,); NaN where a fit failed.
 
-    Fits begin at the parameters that are true in the toys; where one fails, or the free fit ends
-    above the fixed one, at the suggested parameters and those a sigma away as well, and the free
-    fit where the fixed one ended. A toy whose free fit is still above the fixed one has failed.
+    Fits start at the true parameters of the toys; if one fails, or the free fit ends above the
+    fixed one, also at the starts of :meth:`.mle.FitSetup.starts`, and the free fit where the fixed
+    one ended. A toy whose free fit is still above the fixed one has failed.
 
     Args:
         model: the model.
@@ -76,7 +77,7 @@ def toy_statistics(
     """
     best = _Fits.none(len(toys), len(truth))
     todo = np.arange(len(toys))
-    for start in (np.asarray(truth), *np.asarray(_starts(model, setup))):
+    for start in (np.asarray(truth), *np.asarray(starts_of(model, setup))):
         if len(todo):
             begin = np.broadcast_to(start, (len(todo), start.size))
             best = best.with_lower(todo, _fitted(model, toys[todo], setup, begin, mu))
@@ -109,7 +110,7 @@ class _Fits(NamedTuple):
         )
 
     def with_lower(self, where: np.ndarray, others: "_Fits") -> "_Fits":
-        """With other fits of the toys ``where``, as far as they are lower."""
+        """With other fits of the toys ``where``, if they are lower."""
         value, mu_hat, fixed = (x.copy() for x in self)
         better = others.value < value[where]
         value[where] = np.minimum(value[where], others.value)
@@ -125,14 +126,10 @@ class _Fits(NamedTuple):
 
 
 def _fitted(model: Model, toys: np.ndarray, setup: FitSetup, start: np.ndarray, mu: float) -> _Fits:
-    """Fits of n toys from one start each (n, P), in batches."""
-    parts = []
-    for part in np.array_split(np.arange(len(toys)), max(1, -(-len(toys) // _BATCH))):
-        # Always the same shape, so that one program serves all.
-        filled = np.resize(part, _BATCH)
-        found = fit_toys(model, toys[filled], setup, start[filled], mu)
-        parts.append([np.asarray(x)[: len(part)] for x in found])
-    return _Fits(*(np.concatenate(x) for x in zip(*parts, strict=True)))
+    """Fits of n toys from one start each (n, P)."""
+    return _Fits(
+        *in_batches(lambda k: fit_toys(model, toys[k], setup, start[k], mu), len(toys), _BATCH)
+    )
 
 
 @jax.jit
@@ -143,7 +140,7 @@ def fit_toys(
     start: Float[Array, "N P"],
     mu: Array,
 ) -> tuple[Float[Array, "N 2"], Float[Array, " N"], Float[Array, "N P"]]:
-    """-ln L of the free fit and of the one at ``mu``, the free fit's POI, the fixed fit's end."""
+    """-ln L of the free fit and of that at ``mu``, POI of the former, parameters of the latter."""
     poi, count = require_poi(model), len(toys)
     both = [setup, setup.fixing(poi, mu)]
     found = descend(
@@ -155,11 +152,6 @@ def fit_toys(
         jnp.repeat(jnp.stack([s.free for s in both]), count, axis=0),
     )
     return found.value.reshape(2, count).T, found.pars[:count, poi], found.pars[count:]
-
-
-@jax.jit
-def _starts(model: Model, setup: FitSetup) -> Float[Array, "4 P"]:
-    return setup.starts(model.prepare())
 
 
 @jax.jit

@@ -1,4 +1,4 @@
-"""Figures: data in, matplotlib Figure out; saving is apart."""
+"""Figures: data in, matplotlib Figure out; saved separately."""
 
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure, save
 

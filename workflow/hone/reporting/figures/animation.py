@@ -1,4 +1,4 @@
-"""A training as a picture that moves: observable, histogram, likelihood and CLs."""
+"""Animation of a training: observable, histogram, likelihood and CLs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hone.errors import InputError
-from hone.reporting.figures.style import SIGNAL, panel_style, plain, shade
+from hone.reporting.figures.style import SIGNAL, panel_style, shade
+from hone.reporting.markup import mathtext
 from hone.training.film import Film, Frame
 
 __all__ = ["Animation", "animate_training"]
@@ -19,17 +20,17 @@ Update = Callable[[Frame], None]
 
 
 class Animation(NamedTuple):
-    """A figure that shows one frame at a time."""
+    """A figure and its frames."""
 
     figure: Figure
     draw: Callable[[int], None]
-    """Makes the figure show a frame, by its number."""
+    """Show the frame with this number."""
     frames: int
 
 
 def animate_training(film: Film, rows: Sequence[Mapping[str, Any]], observable: str) -> Animation:
     """The observable over the plane of two features (or its distributions), its bins, the profile
-    likelihood and the expected CLs, through the training.
+    likelihood and the expected CLs, during training.
 
     Args:
         film: of :func:`hone.training.film.make_film`.
@@ -50,7 +51,7 @@ def animate_training(film: Film, rows: Sequence[Mapping[str, Any]], observable: 
             _likelihood(panels[2], film),
             _cls(panels[3], rows),
         ]
-    # Once for all frames: it takes longer than all the rest.
+    # The layout once for all frames: it takes longest.
     figure.canvas.draw()
     figure.set_layout_engine("none")
 
@@ -72,7 +73,7 @@ def _plane(axes: Any, film: Film) -> Update:
         x, y, np.zeros((len(y), len(x))), cmap="cividis", vmin=last[0], vmax=last[-1],
         rasterized=True,
     )  # fmt: skip
-    axes.set(xlabel=plain(film.features[0]), ylabel=plain(film.features[1]))
+    axes.set(xlabel=mathtext(film.features[0]), ylabel=mathtext(film.features[1]))
     axes.set_title("observable and bin edges", fontsize=11)
     drawn: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""Observables side by side, and what they gain against a baseline."""
+"""Observables side by side, and their gains over a baseline."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ _GAINS = (
 
 
 def draw_comparison(rows: Sequence[Mapping[str, Any]], floor: Mapping[str, Any]) -> Figure:
-    """Figures of merit of every seed, with medians, and the floor that none can beat.
+    """Figures of merit of every seed, with medians and the floor.
 
     Args:
         rows: of ``comparison.csv``, of one signal.
@@ -44,7 +44,7 @@ def draw_comparison(rows: Sequence[Mapping[str, Any]], floor: Mapping[str, Any])
         for index, name in enumerate(names):
             colour = OBSERVABLE_COLOURS[index % len(OBSERVABLE_COLOURS)]
             found = [r[column] for r in rows if r["observable"] == name]
-            # What is smaller than any number has no place on a logarithmic axis.
+            # A logarithmic axis cannot show zero.
             values = [v for v in found if v is not None and (v > 0 or not logarithmic)]
             if len(values) < len(found):
                 missing.append(index)
@@ -86,7 +86,7 @@ def draw_comparison(rows: Sequence[Mapping[str, Any]], floor: Mapping[str, Any])
 
 
 def draw_gain(table: Sequence[Mapping[str, Any]]) -> Figure:
-    """Gain of each observable against the baseline in per cent, with its uncertainty.
+    """Gain of each observable over the baseline in per cent, with its uncertainty.
 
     Args:
         table: of :func:`hone.results.gains.compared`, of one signal.

@@ -1,4 +1,4 @@
-"""What is excluded in the plane of two parameters of the hypotheses."""
+"""Exclusion contours in the plane of two parameters of the hypotheses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,11 +23,11 @@ def draw_exclusion(
     parameters: tuple[str, str],
     observable: str,
 ) -> Figure:
-    """Where the limit on the signal strength is 1: expected with its +-1 sigma, and observed.
+    """Contours of a limit of 1 on the signal strength: expected with +-1 sigma, and observed.
 
     The logarithm of the limits is interpolated linearly in the triangles between the hypotheses
-    (Delaunay); beyond their hull nothing is drawn. A hypothesis without a limit is marked, and no
-    contour passes through its triangles.
+    (Delaunay), within their convex hull. Hypotheses without a limit are marked, and their triangles
+    left out.
 
     Args:
         limits: content of ``limits.json`` by the values of the two parameters.
@@ -87,11 +87,11 @@ def draw_exclusion(
 
 
 class _Surface:
-    """Interpolates values at the hypotheses to a grid; NaN where that cannot be done."""
+    """Interpolates values at the hypotheses to a grid; NaN where that is not possible."""
 
     def __init__(self, points: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
         self.points = points
-        # Axes of equal length: the triangles must not depend on the units.
+        # Axes scaled to equal length: triangles must not depend on units.
         self.scale = np.where(high > low, high - low, 1.0)
         axes = [np.linspace(a, b, _GRID) for a, b in zip(low, high, strict=True)]
         self.x, self.y = np.meshgrid(*axes)
@@ -111,7 +111,7 @@ class _Surface:
         return np.asarray(found.filled(np.nan), dtype=float)
 
     def why(self, values: np.ndarray) -> str:
-        """Why there is no contour of these values."""
+        """Why these values have no contour."""
         if self._triangles() is None:
             return "the hypotheses lie on a line"
         known = values[np.isfinite(values)]
@@ -134,7 +134,7 @@ class _Surface:
 
 
 def _points(figure: Figure, axes: Any, points: np.ndarray, shown: np.ndarray, which: str) -> None:
-    """The hypotheses with their limits: as colour, and as numbers where there is room."""
+    """The hypotheses with their limits as colours, and as numbers if there is room."""
     known = np.isfinite(shown) & (shown > 0)
     if known.any():
         lowest, highest = shown[known].min(), shown[known].max()

@@ -27,14 +27,14 @@ MOST_PULLS = 40
 MOST_CORRELATED = 15
 _PULL = r"$(\hat{\theta} - \theta_0) / \Delta\theta$"
 _LONGEST = 26
-"""Characters of a parameter's name that have room beside a figure."""
+"""Most characters of a parameter's name in a figure."""
 
 
 def draw_pulls(content: Mapping[str, Any], observable: str) -> Figure:
     """Constrained parameters after the fit, in units of their widths before it.
 
-    The bands are one and two of these widths. Of more than ``MOST_PULLS`` parameters, those are
-    shown that are pulled or constrained most; parameters without a constraint are written above.
+    The bands are one and two of these widths. Of more than ``MOST_PULLS`` parameters, the most
+    pulled or constrained are shown; unconstrained parameters are listed above.
 
     Args:
         content: of ``fit.json``.
@@ -67,7 +67,7 @@ def draw_pulls(content: Mapping[str, Any], observable: str) -> Figure:
 def draw_correlation(content: Mapping[str, Any], observable: str) -> Figure:
     """Correlations of the parameters in the fit, in per cent.
 
-    Of more than ``MOST_CORRELATED``, those are shown whose largest correlation is largest.
+    Of more than ``MOST_CORRELATED`` parameters, the most strongly correlated are shown.
 
     Args:
         content: of ``fit.json``.
@@ -113,7 +113,7 @@ def draw_correlation(content: Mapping[str, Any], observable: str) -> Figure:
     if len(shown) < len(free):
         title += f"\n{len(shown)} of {len(free)} parameters"
     if fit["on_bound"]:
-        title += f"\nwithout {', '.join(fit['on_bound'][:3])} (on its bound)"
+        title += f"\nwithout {', '.join(fit['on_bound'][:3])} (at its bound)"
     _head(axes, title)
     return figure
 
@@ -148,7 +148,7 @@ def draw_impacts(content: Mapping[str, Any], observable: str) -> Figure:
         figure.set_layout_engine("constrained")
         figure.set_size_inches(8.0, 3.2 + 0.42 * len(marked))
     pulls, impacts = figure.axes
-    # Told apart in grey: hatched is up.
+    # Distinguishable in grey: hatched is up.
     for bars, (edge, fill, hatch) in zip(
         impacts.containers,
         (("#1f5a99", "none", ""), ("#7a4a00", "none", None), ("#1f5a99", "#3f90da", "///"),
@@ -156,7 +156,7 @@ def draw_impacts(content: Mapping[str, Any], observable: str) -> Figure:
         strict=True,
     ):  # fmt: skip
         for bar in bars:
-            # Both may point to the same side: up in the upper half of the row, down in the lower.
+            # Both may have the same sign: up in the upper half of the row, down in the lower.
             lift = 0.0 if hatch is None else 0.4
             bar.set(
                 edgecolor=edge, facecolor=fill, hatch=hatch or "", linewidth=0.8, height=0.4,
@@ -174,7 +174,7 @@ def draw_impacts(content: Mapping[str, Any], observable: str) -> Figure:
     if len(marked) < ranking["parameters"]:
         title += f"\n{len(marked)} of {ranking['parameters']} parameters"
     if ranking["cut_off"]:
-        title += f"\n$^{{\\dagger}}$ a shift ends where {poi} reaches its bound"
+        title += f"\n$^{{\\dagger}}$ a shift is limited by the bound of {poi}"
     (old,) = figure.legends
     old.remove()
     before, after = r"$\Delta\theta$", r"$\Delta\hat{\theta}$"
@@ -192,15 +192,15 @@ def draw_impacts(content: Mapping[str, Any], observable: str) -> Figure:
 
 @contextmanager
 def _cabinetry_style() -> Iterator[None]:
-    """hone's look for figures that cabinetry makes, and nothing of cabinetry's afterwards."""
+    """hone's style for cabinetry's figures, without side effects of cabinetry."""
     with plt.rc_context(panel_style()), warnings.catch_warnings():
-        # cabinetry sets limits that are equal where all shifts are zero; others are set then.
+        # cabinetry sets equal limits if all shifts are zero; they are set again below.
         warnings.filterwarnings("ignore", "Attempting to set identical", UserWarning)
         yield
 
 
 def _pulls(content: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distance from the nominal value and uncertainty in widths, and widths; NaN without one."""
+    """Pull and uncertainty in units of the pre-fit widths, and these widths; NaN without one."""
     width = np.array(content["prefit_uncertainty"], dtype=float)
     distance = np.subtract(content["bestfit"], content["prefit_value"])
     return distance / width, np.asarray(content["uncertainty"]) / width, width
@@ -212,14 +212,14 @@ def _short(labels: list[str], shown: Any = None) -> list[str]:
 
 
 def _free(fit: Mapping[str, Any]) -> str:
-    """Best fit of the parameters that nothing constrains: the POI and normalisations."""
+    """Best fit of unconstrained parameters: the POI and normalisations."""
     found = []
     rows = zip(
         fit["labels"], fit["bestfit"], fit["uncertainty"], fit["prefit_uncertainty"], strict=True
     )
     for name, value, error, width in rows:
         if name in fit["on_bound"]:
-            found.append(f"{name} = {value:.3g} (on its bound)")
+            found.append(f"{name} = {value:.3g} (at its bound)")
         elif width is None and error > 0:
             found.append(f"{name} = {value:.3g} $\\pm$ {error:.2g}")
     more = f", and {len(found) - 6} more" if len(found) > 6 else ""

@@ -14,7 +14,7 @@ _MARKERS = "os^DvP"
 
 
 def draw_gradient(checked: Mapping[str, Any], observable: str) -> Figure:
-    """Relative difference of the two against the step of the finite differences.
+    """Their relative difference against the step of the finite differences.
 
     Args:
         checked: content of ``gradient.json``.
@@ -26,7 +26,7 @@ def draw_gradient(checked: Mapping[str, Any], observable: str) -> Figure:
     steps = np.array(checked["steps"])
     lowest, best = 1.0, 1.0
     for k, row in enumerate(checked["relative"]):
-        # A difference of exactly zero has no place on a logarithmic axis.
+        # A logarithmic axis cannot show zero.
         values = np.maximum(np.array(row, dtype=float), 1e-16)
         axes.plot(
             steps, values, marker=_MARKERS[k % len(_MARKERS)], markersize=5, linewidth=1.2,
@@ -35,7 +35,7 @@ def draw_gradient(checked: Mapping[str, Any], observable: str) -> Figure:
         if np.isfinite(values).any():
             lowest = min(lowest, float(np.nanmin(values)))
             best = min(best, float(np.nanmin(values)))
-    # Slopes to compare with, through the best agreement.
+    # Expected slopes, through the best agreement.
     middle = np.sqrt(steps.min() * steps.max())
     axes.plot(steps, best * (steps / middle) ** 2, ":", color="0.3", label="$h^2$, truncation")
     axes.plot(steps, best * middle / steps, "--", color="0.3", label="$1/h$, rounding")

@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 
 from hone.analysis.systematics import Systematic
 from hone.errors import InputError
-from hone.reporting.figures.style import OBSERVABLE_COLOURS, SIGNAL, count_errors, new_figure, shade
+from hone.reporting.figures.style import (
+    OBSERVABLE_COLOURS,
+    SIGNAL,
+    count_errors,
+    draw_observed,
+    draw_stack,
+    new_figure,
+    shade,
+)
+from hone.reporting.markup import words
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, sides
 
@@ -28,20 +37,20 @@ def draw_templates(
 ) -> Figure:
     """Stacked backgrounds and signal with uncertainty bands, the observation, and its ratio.
 
-    Bins are drawn equally wide and labelled with their edges: edges found by training can lie so
-    close together that nothing could be seen otherwise.
+    Bins are drawn with equal widths and labelled with their edges, since trained edges may be very
+    close to each other.
 
     Args:
         samples: processes of the hypothesis.
-        histograms: by template name, the bins of all regions side by side.
+        histograms: by template name, bins of all regions concatenated.
         observed: counts per bin (B,).
         edges: bin edges of each region.
         channels: number of bins of each channel.
         observable: name for the title.
-        blind: the observation is what is expected, and not drawn.
+        blind: the observation is the expectation, and not drawn.
 
     Raises:
-        InputError: a yield is negative or not finite, which no stack can show.
+        InputError: a yield is negative or not finite.
     """
     backgrounds = [s.name for s in samples if not s.is_signal]
     signal = next(s.name for s in samples if s.is_signal)
@@ -53,33 +62,16 @@ def draw_templates(
     places = np.arange(len(total) + 1)
 
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
-    stack = [histograms[name].values for name in backgrounds] + [histograms[signal].values]
-    mplhep.histplot(
-        stack,
-        places,
-        ax=main,
-        stack=True,
-        histtype="fill",
-        label=[*backgrounds, f"{signal} ($\\mu = 1$)"],
-        color=[*(shade(i) for i in range(len(backgrounds))), SIGNAL],
-        edgecolor="black",
-        linewidth=0.6,
-    )
+    stack = {name: np.asarray(histograms[name].values) for name in backgrounds}
+    stack[f"{signal} ($\\mu = 1$)"] = np.asarray(histograms[signal].values)
+    draw_stack(main, places, stack, [*(shade(i) for i in range(len(backgrounds))), SIGNAL])
     band(main, places, total - down, total + up, "systematic", hatch="////", facecolor="none")
     band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
     if not blind:
-        mplhep.histplot(
-            observed,
-            places,
-            ax=main,
-            histtype="errorbar",
-            color="black",
-            label="observed",
-            yerr=count_errors(observed),
-        )
-    # Limits first: an axis without a positive yield could not be made logarithmic.
-    top = 30 * max(np.max(np.sum(stack, axis=0)), np.max(observed), 1)
-    main.set_ylim(0.3 * _smallest(stack), top)
+        draw_observed(main, places, observed)
+    # Limits first: without a positive yield the axis could not be logarithmic.
+    top = 30 * max(np.max(np.sum(list(stack.values()), axis=0)), np.max(observed), 1)
+    main.set_ylim(0.3 * _smallest(list(stack.values())), top)
     main.set_yscale("log")
     main.set_ylabel("events")
     main.set_title(observable, loc="left", pad=22 if len(edges) > 1 else None)
@@ -96,7 +88,7 @@ def draw_templates(
         )  # fmt: skip
     ratio.axhline(1, color="black", linewidth=0.8)
     if blind:
-        # Nothing is far from one but the bands themselves.
+        # Only the bands are drawn.
         span = min(1.3 * np.nanmax([0.1, *(up / safe), *(down / safe), *(mc_error / safe)]), 5)
         ratio.set(ylim=(max(1 - span, 0), 1 + span), ylabel="relative error")
     else:
@@ -114,8 +106,8 @@ def draw_soft_hard(
 ) -> Figure:
     """Soft against hard histogram of every template, and their ratio.
 
-    Soft yields far below the smallest hard one are beyond the axis. With a negative yield, of
-    events with negative weights, the axis is linear around zero.
+    Soft yields far below the smallest hard one are outside of the axis. With negative yields, the
+    axis is linear around zero.
 
     Raises:
         InputError: a yield is not finite.
@@ -127,9 +119,8 @@ def draw_soft_hard(
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
     for index, name in enumerate(hard):
         colour = OBSERVABLE_COLOURS[index % len(OBSERVABLE_COLOURS)]
-        label = name.replace("__", ", ").replace("_", " ")
         errors = np.sqrt(hard[name].variances)
-        mplhep.histplot(hard[name].values, places, ax=main, color=colour, label=label)
+        mplhep.histplot(hard[name].values, places, ax=main, color=colour, label=words(name))
         centres = places[:-1] + 0.5 + 0.08 * (index - (len(hard) - 1) / 2)
         main.plot(centres, soft[name].values, "o", color=colour, markersize=6, fillstyle="none")
         safe = np.where(hard[name].values > 0, hard[name].values, np.nan)
@@ -157,7 +148,7 @@ def draw_soft_hard(
 
 
 def _smallest(several: Sequence[Any]) -> float:
-    """Where a logarithmic axis begins: at the smallest yield, if it is below one and not minute."""
+    """Lower end of a logarithmic axis: the smallest positive yield, between 1e-6 and 1."""
     return max(min([1.0, *(v for values in several for v in np.asarray(values) if v > 0)]), 1e-6)
 
 
@@ -187,7 +178,7 @@ def _systematic_band(
             up, down = map(np.asarray, sides(histograms, sample.name, systematic))
             sided = [x - nominal for x in systematic.shifted(nominal, up, down)]
             acting = [systematic.acts_in(region) for region in regions]
-            # Samples and entries of one parameter move together.
+            # Samples and entries with a common parameter move coherently.
             before = shifts.get(systematic.name, np.zeros((2, len(nominal))))
             shifts[systematic.name] = before + np.where(acting, sided, 0.0)
     below = above = np.zeros(len(regions))
@@ -201,7 +192,7 @@ def band(
     axes: Any, places: np.ndarray, low: np.ndarray, high: np.ndarray, label: str = "", **style: Any
 ) -> None:
     """Fill between two values per bin (B,); ``places`` are the bins' edges (B + 1,)."""
-    # Bins without a value (no background to divide by) stay empty, and their neighbours whole.
+    # Bins without a value (no background in the ratio) stay empty.
     for k in np.flatnonzero(np.isfinite(low) & np.isfinite(high)):
         axes.fill_between(
             places[k : k + 2],
@@ -217,16 +208,16 @@ def band(
 
 
 def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: int = 12) -> None:
-    """Edges below the bins, as many as fit; lines between regions, their names above.
+    """Labels of as many edges as fit; lines between regions, with their names above.
 
-    The axis is as wide as ``most`` edges of five characters each, with one between them.
+    ``most`` labels of five characters fit on the axis.
     """
     total = sum(len(e) - 1 for e in edges.values())
     labels: list[tuple[int, int, str]] = []
     start = 0
     for name, of_region in edges.items():
         stop = start + len(of_region) - 1
-        # The last edge of a region is in the place of the next one's first.
+        # The last edge of a region coincides with the first of the next.
         shown = of_region if stop == total else of_region[:-1]
         labels += [(start + k, k, f"{edge:.3g}") for k, edge in enumerate(shown)]
         if len(edges) > 1:

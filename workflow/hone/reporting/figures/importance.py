@@ -1,4 +1,4 @@
-"""What an observable owes to each of its features."""
+"""Importance of the features of an observable."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure, plain
+from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure
+from hone.reporting.markup import mathtext
 
 __all__ = ["draw_importance"]
 
@@ -14,7 +15,7 @@ _MOST = 20
 
 
 def draw_importance(importance: Mapping[str, Any], observable: str) -> Figure:
-    """By how much expected CLs is larger when a feature says nothing, the largest first.
+    """Increase of the expected CLs when a feature is permuted, the largest first.
 
     Args:
         importance: content of ``importance.json``.
@@ -36,9 +37,9 @@ def draw_importance(importance: Mapping[str, Any], observable: str) -> Figure:
         )  # fmt: skip
     axes.axvline(0, color="black", linewidth=0.8)
     low, high = axes.get_xlim()
-    # All of nothing is nothing: rounding must not look like an effect.
+    # Rounding must not look like an effect.
     axes.set_xlim(min(low, -0.005), max(1.06 * high, 0.05))
-    axes.set_yticks(places, [plain(feature["name"], 24) for feature in shown])
+    axes.set_yticks(places, [mathtext(feature["name"], 24) for feature in shown])
     axes.tick_params(axis="y", which="both", length=0)
     axes.tick_params(axis="y", which="minor", left=False, right=False)
     axes.set_ylim(places[-1] - 0.6, 0.6)

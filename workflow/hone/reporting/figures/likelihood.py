@@ -1,4 +1,4 @@
-"""The likelihood itself: profile, contours, distributions of the test statistic."""
+"""The likelihood: profile, contours, distributions of the test statistic."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ _TOP = 9.5
 
 
 def draw_profile(likelihood: Mapping[str, Any], observable: str) -> Figure:
-    """-2 delta ln L against the signal strength, nuisance parameters fitted or kept.
+    """-2 delta ln L against the signal strength, nuisance parameters profiled or fixed.
 
     Args:
         likelihood: content of ``likelihood.json``; what is missing is left out, or noted.
@@ -62,7 +62,7 @@ def draw_profile(likelihood: Mapping[str, Any], observable: str) -> Figure:
 
 
 def draw_contour(likelihood: Mapping[str, Any], observable: str) -> Figure:
-    """-2 delta ln L over signal strength and leading nuisance parameter, with its descent.
+    """-2 delta ln L against signal strength and leading nuisance parameter, with its gradient.
 
     Args:
         likelihood: content of ``likelihood.json``; what is missing is left out, or noted.
@@ -115,7 +115,7 @@ def draw_contour(likelihood: Mapping[str, Any], observable: str) -> Figure:
 def draw_toys(likelihood: Mapping[str, Any], observable: str) -> Figure:
     """Distributions of the test statistic from toys, with the asymptotic densities.
 
-    A panel for nominal Asimov data, and one for the observation, if there is one to look at.
+    One panel for nominal Asimov data, and one for the observation unless the analysis is blind.
 
     Args:
         likelihood: content of ``likelihood.json``; what is missing is left out, or noted.
@@ -150,7 +150,7 @@ _HYPOTHESES = {
 
 
 def _draw_toys(axes: Any, toys: Mapping[str, Any]) -> None:
-    """Both hypotheses of one set of data, and its own statistic."""
+    """Both hypotheses for one set of data, and its test statistic."""
     edges = np.array(toys["edges"])
     widths = np.diff(edges)
     lowest, highest = np.inf, 0.0
@@ -184,7 +184,7 @@ def _draw_toys(axes: Any, toys: Mapping[str, Any]) -> None:
 
 
 def _interval(curve: Mapping[str, Any]) -> str:
-    """The best fit with its errors as text; bounds and missing crossings are said."""
+    """The best fit with its errors as text."""
     best, (low, high) = curve["best_fit"], curve["interval"]
     up = "" if high is None else f"^{{+{high - best:.2g}}}"
     down = "" if low is None else f"_{{-{best - low:.2g}}}"
@@ -193,7 +193,7 @@ def _interval(curve: Mapping[str, Any]) -> str:
 
 
 def _ellipse(found: Mapping[str, Any], level: float) -> Ellipse:
-    """Where the quadratic form of the inverse covariance is ``level``."""
+    """The contour at ``level`` of the quadratic form of the inverse covariance."""
     variances, axes = np.linalg.eigh(np.array(found["covariance"]))
     width, height = 2 * np.sqrt(level * variances)
     angle = np.degrees(np.arctan2(axes[1, 0], axes[0, 0]))
@@ -204,16 +204,16 @@ def _ellipse(found: Mapping[str, Any], level: float) -> Ellipse:
 
 
 def _arrows(axes: Any, gradient: Mapping[str, Any], width: float, height: float) -> None:
-    """Steepest descent as it is drawn, across the contours; long where it is steep."""
+    """Arrows of steepest descent in the units of the figure, longer where it is steeper."""
     across = -_floats(gradient["d_mu"]) * width
     up = -_floats(gradient["d_value"]) * height
-    # The frame is wider than high by about this.
+    # Ratio of width to height of the frame.
     across, up = across / 1.2, up
     size = np.hypot(across, up)
     known = np.isfinite(size) & (size > 0)
     if not known.any():
         return
-    # The root of the length: beside a steep edge the others could not be seen.
+    # Root of the length, so that arrows far from steep edges are visible.
     typical = np.quantile(size[known], 0.9)
     length = np.sqrt(np.minimum(size / typical, 1.0)) / np.where(known, size, 1.0)
     mu, value = np.meshgrid(gradient["mu"], gradient["value"])
@@ -232,7 +232,7 @@ def _cls_line(name: str, found: Mapping[str, Any], ntoys: int) -> str:
 
 
 def _with_error(value: float | None, error: float | None) -> str:
-    """A number to the digits that its error leaves, two of them."""
+    """A number with its error to two digits."""
     if value is None:
         return "none"
     if error is None:
@@ -242,5 +242,5 @@ def _with_error(value: float | None, error: float | None) -> str:
 
 
 def _floats(values: Any) -> np.ndarray:
-    """Numbers, NaN for those that do not exist."""
+    """Numbers, with NaN for None."""
     return np.array(values, dtype=float)

@@ -60,7 +60,7 @@ def draw_limits(
     """Limits on the signal strength against a parameter of the hypotheses, with bands.
 
     Args:
-        limits: content of ``limits.json`` by the parameter's value; limits may be missing.
+        limits: content of ``limits.json`` by the value of the parameter; limits may be missing.
         parameter: its name, for the axis.
         observable: name for the title.
     """
@@ -70,7 +70,7 @@ def draw_limits(
     figure, (axes,) = new_figure()
     for low, colour, label in ((0, "yellow", "95 % expected"), (1, "limegreen", "68 % expected")):
         axes.fill_between(values, expected[:, low], expected[:, 4 - low], color=colour, label=label)
-    # A limit between two that do not exist has no line and no band: markers show it all the same.
+    # Markers, because a limit between two missing ones has neither line nor band.
     axes.plot(
         values, expected[:, 2], "s--", color="black", markersize=4, fillstyle="none",
         label="median expected",

@@ -1,4 +1,4 @@
-"""Figures of several pages, and pictures that move: how they are saved."""
+"""Saving of figures with several pages, and of animations."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ __all__ = ["save_animation", "save_pages"]
 
 
 def save_pages(figures: Sequence[Figure], png: str, pdf: str) -> None:
-    """Write the first figure as a picture and all of them as pages, and close them."""
+    """Write the first figure as PNG and all of them as pages of a PDF, and close them."""
     with (
         replacing(pdf) as partial,
         PdfPages(partial, metadata={"CreationDate": None}) as pages,
@@ -29,9 +29,9 @@ def save_pages(figures: Sequence[Figure], png: str, pdf: str) -> None:
 
 
 def save_animation(animation: Animation, path: str, milliseconds: int = 200) -> None:
-    """Write a GIF that shows each frame for so long, the last one six times, and close its figure.
+    """Write a GIF with this time per frame, six times that for the last, and close its figure.
 
-    Each frame is drawn once, where matplotlib's writer draws it twice.
+    Each frame is drawn once; matplotlib's writer draws it twice.
     """
     figure, draw, frames = animation
     figure.set_dpi(75)

@@ -1,4 +1,4 @@
-"""The features with what the observable makes of them: one, a plane, or planes of pairs."""
+"""The observable as a function of its features: of one, of two, or of pairs of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,14 +8,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hone.reporting.figures.style import SIGNAL, new_figure, panel_style, plain
+from hone.reporting.figures.style import SIGNAL, new_figure, panel_style
+from hone.reporting.markup import mathtext, words
 
 __all__ = ["draw_plane"]
 
 _MARKERS = "o^vsDP"
 _MOST_FEATURES = 4
 _MOST_VARIED = 4
-"""Varied samples whose events are shown."""
+"""Most varied samples that are shown."""
 
 Score = Callable[[np.ndarray], np.ndarray]
 
@@ -31,17 +32,17 @@ def draw_plane(
 ) -> Figure:
     """Contours of the score, the bin edges as lines, and some events of each template.
 
-    Of more than two features, all pairs of the four most important ones are drawn, the others
-    being at their median over the events; of a single one the score against it.
+    With more than two features, all pairs of the four most important ones are drawn, with the
+    others at their median over the events; with one feature, the score against it.
 
     Args:
-        score: observable of events (n, F); NaN for those that are cut away.
+        score: observable of events (n, F); NaN for those that fail a cut.
         edges: bin edges (B + 1,).
         events: a few events of each template (n, F).
         features: names of the columns of events.
         observable: name for the title.
-        important: features, the most important first; in their order if not given.
-        signal: name of the sample with the signal's colour; the first if not given.
+        important: features, the most important first; in the given order if empty.
+        signal: name of the sample in the colour of signals; the first if empty.
     """
     edges = np.asarray(edges, dtype=float)
     signal = signal or next(name for name in events if "__" not in name)
@@ -75,8 +76,8 @@ def draw_plane(
             _points(axes, {n: x[:, pair] for n, x in events.items()}, signal, small=size > 1)
             axes.set_xlim(low[pair[0]], high[pair[0]])
             axes.set_ylim(low[pair[1]], high[pair[1]])
-            axes.set_xlabel(plain(features[pair[0]], 20) if row == size - 1 else "")
-            axes.set_ylabel(plain(features[pair[1]], 20) if column == 0 else "")
+            axes.set_xlabel(mathtext(features[pair[0]], 20) if row == size - 1 else "")
+            axes.set_ylabel(mathtext(features[pair[1]], 20) if column == 0 else "")
             axes.tick_params(labelbottom=row == size - 1, labelleft=column == 0)
             axes.xaxis.set_major_locator(MaxNLocator(6 if size == 1 else 4))
             axes.yaxis.set_major_locator(MaxNLocator(6 if size == 1 else 4))
@@ -87,7 +88,7 @@ def draw_plane(
 
 
 def _shown(events: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Events of all samples, and of the first few varied ones."""
+    """Events of all samples, and of the first few variations."""
     varied = [name for name in events if "__" in name][:_MOST_VARIED]
     return {n: np.asarray(x) for n, x in events.items() if "__" not in n or n in varied}
 
@@ -101,7 +102,7 @@ def _contours(
     low: np.ndarray,
     high: np.ndarray,
 ) -> tuple[Any, bool]:
-    """Draw the score over two features; the filled contours, and whether events are cut away."""
+    """Draw the score against two features; the filled contours, and whether there are cuts."""
     x, y = (np.linspace(low[k], high[k], 200) for k in pair)
     grid = np.repeat(centre[None], len(x) * len(y), axis=0)
     grid[:, pair] = np.stack([a.ravel() for a in np.meshgrid(x, y)], axis=1)
@@ -132,7 +133,7 @@ def _points(axes: Any, events: Mapping[str, np.ndarray], signal: str, small: boo
             facecolor="none" if varied else (SIGNAL if name == signal else "white"),
             edgecolor="white" if varied else "black",
             linewidth=0.5 if small else 0.7,
-            label=name.replace("__", ", ").replace("_", " "),
+            label=words(name),
         )
 
 
@@ -169,7 +170,7 @@ def _line(
     observable: str,
     signal: str,
 ) -> Figure:
-    """The score against the only feature, above where the events of each sample are."""
+    """The score against the only feature, above the events of each sample."""
     everything = np.concatenate(list(events.values()))[:, 0]
     low, high = np.quantile(everything, [0.002, 0.998])
     low, high = (low, high) if high > low else (low - 0.5, high + 0.5)
@@ -187,9 +188,9 @@ def _line(
         where.plot(
             points[:60, 0], np.full(len(points[:60]), -index), "|", color=colour, markersize=8
         )
-    names = [name.replace("__", ", ").replace("_", " ") for name in events]
+    names = [words(name) for name in events]
     where.set_yticks(-np.arange(len(names)), names, fontsize=9)
     where.tick_params(axis="y", which="minor", left=False, right=False)
     where.set_ylim(0.6 - len(names), 0.6)
-    where.set(xlim=(low, high), xlabel=plain(feature))
+    where.set(xlim=(low, high), xlabel=mathtext(feature))
     return figure

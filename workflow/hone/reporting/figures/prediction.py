@@ -1,13 +1,20 @@
-"""Data against the prediction of a model, before and after its fit."""
+"""Observed and predicted yields, before and after the fit."""
 
 from collections.abc import Mapping
 from typing import Any
 
-import mplhep
 import numpy as np
 from matplotlib.figure import Figure
 
-from hone.reporting.figures.style import SIGNAL, count_errors, new_figure, note, shade
+from hone.reporting.figures.style import (
+    SIGNAL,
+    count_errors,
+    draw_observed,
+    draw_stack,
+    new_figure,
+    note,
+    shade,
+)
 
 __all__ = ["draw_prediction"]
 
@@ -17,8 +24,7 @@ _TITLES = {"prefit": "before the fit", "postfit": "after the fit"}
 def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> Figure:
     """Stacked yields with their total uncertainty, the observation, and their ratio, by regions.
 
-    All regions in a row, and nothing observed while blind: cabinetry's own figure has one region
-    and needs data.
+    For all regions, also of blind analyses: cabinetry's own figure has one region and needs data.
 
     Args:
         content: of ``fit.json``.
@@ -45,31 +51,15 @@ def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> 
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
     signals = content["signals"]
     scaled = " ($\\mu = 1$)" if which == "prefit" else " (fitted)"
-    mplhep.histplot(
-        [np.maximum(values, 0.0) for values in stack.values()],
-        edges,
-        ax=main,
-        stack=True,
-        histtype="fill",
-        label=[name + (scaled if name in signals else "") for name in stack],
-        color=[
-            SIGNAL if name in signals else shade(k)
-            for k, name in enumerate(sorted(stack, key=lambda name: name in signals))
-        ],
-        edgecolor="black",
-        linewidth=0.6,
-    )
+    shown = {
+        name + (scaled if name in signals else ""): np.maximum(values, 0.0)
+        for name, values in stack.items()
+    }
+    colours = [SIGNAL if name in signals else shade(k) for k, name in enumerate(stack)]
+    draw_stack(main, edges, shown, colours)
     _draw_band(main, edges, total, band, label="uncertainty")
     if observed is not None:
-        mplhep.histplot(
-            observed,
-            edges,
-            ax=main,
-            histtype="errorbar",
-            color="black",
-            label="observed",
-            yerr=count_errors(observed),
-        )
+        draw_observed(main, edges, observed)
     _scale(main, total, band, observed)
     main.set_ylabel("events")
     main.set_title(title, loc="left", pad=22 if len(sizes) > 1 else None)
@@ -92,7 +82,7 @@ def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> 
 
 
 def _order(content: Mapping[str, Any], channels: Mapping[str, Any]) -> list[str]:
-    """Samples of all channels, the signal on top."""
+    """Samples of all channels, the signal last."""
     names = dict.fromkeys(name for c in channels.values() for name in c["samples"])
     return sorted(names, key=lambda name: (name in content["signals"], list(names).index(name)))
 
@@ -104,7 +94,7 @@ def _of_sample(channel: Mapping[str, Any], name: str) -> np.ndarray:
 def _draw_band(
     axes: Any, edges: np.ndarray, centre: np.ndarray, width: np.ndarray, label: str = ""
 ) -> None:
-    # Bins without a prediction to divide by stay empty.
+    # Bins without a prediction stay empty.
     axes.stairs(
         centre + width,
         edges,
@@ -122,7 +112,7 @@ def _scale(axes: Any, total: np.ndarray, band: np.ndarray, observed: np.ndarray 
     """Logarithmic where bins differ by more than a factor of 30, with room for the legend."""
     points = total if observed is None else np.concatenate([total, observed])
     highest = max(float(np.max(points)), float(np.max(total + band)), 1e-3)
-    # A rate on its edge is 1e-10, not a scale to be shown.
+    # Rates at the edge of zero are 1e-10, and no scale for the axis.
     positive = points[points > 1e-6]
     lowest = float(np.min(positive)) if len(positive) else highest
     if highest > 30 * lowest:
@@ -133,7 +123,7 @@ def _scale(axes: Any, total: np.ndarray, band: np.ndarray, observed: np.ndarray 
 
 
 def _arrows(axes: Any, places: np.ndarray, values: np.ndarray, top: float) -> None:
-    """Points above the panel are shown by arrows at its edge."""
+    """Points above the panel as arrows at its edge."""
     high = values > top
     axes.plot(
         places[high], np.full(int(high.sum()), top - 0.05 * (top - 1)), "^", color="black",
@@ -142,7 +132,7 @@ def _arrows(axes: Any, places: np.ndarray, values: np.ndarray, top: float) -> No
 
 
 def _mark_regions(panels: tuple[Any, Any], sizes: Mapping[str, int]) -> None:
-    """Numbers of bins, from 1 in each region, and a line between regions with their names above."""
+    """Bin numbers from 1 in each region, lines between regions, and their names above."""
     total = sum(sizes.values())
     step = max(1, -(-total // 20))
     ticks: list[tuple[float, str]] = []

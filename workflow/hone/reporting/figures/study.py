@@ -1,4 +1,4 @@
-"""Figures of merit against a setting that observables differ in."""
+"""Figures of merit against a setting of the observables."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from hone.analysis.analysis import Study
 from hone.analysis.observables import ObservableSettings
-from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure, plain
+from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure
+from hone.reporting.markup import mathtext
 
 __all__ = ["draw_study"]
 
@@ -21,7 +22,7 @@ def draw_study(
     observables: Sequence[ObservableSettings],
     floor: Mapping[str, Any],
 ) -> Figure:
-    """Expected CLs of every seed against a setting, lines through the medians.
+    """Expected CLs of every seed against a setting, with lines through the medians.
 
     Args:
         rows: of ``comparison.csv``, of one signal.
@@ -31,8 +32,8 @@ def draw_study(
     """
     lines: dict[str, list[tuple[float, list[float]]]] = {}
     for observable in observables:
-        label = ", ".join(plain(str(getattr(observable, key, ""))) for key in study.lines)
-        # matplotlib leaves labels that begin so out of legends
+        label = ", ".join(mathtext(str(getattr(observable, key, ""))) for key in study.lines)
+        # matplotlib omits labels with a leading underscore from legends
         label = f" {label}" if label.startswith("_") else label
         values = [
             row["without_staterror_expected_cls"]

@@ -1,13 +1,13 @@
-"""One look for all figures, and how they are saved."""
+"""Common style of all figures, and saving."""
 
 import logging
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# A cluster's home folder may be read-only or shared by many jobs at once.
+# The home folder on a cluster may be read-only or shared by many jobs.
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import matplotlib.pyplot as plt
@@ -22,32 +22,33 @@ __all__ = [
     "OBSERVABLE_COLOURS",
     "SIGNAL",
     "count_errors",
+    "draw_observed",
+    "draw_stack",
     "new_figure",
     "note",
     "panel_style",
-    "plain",
     "save",
     "shade",
 ]
 
-# The styles name fonts that few machines have; the next in their list serves.
+# The styles name fonts that few machines have; matplotlib uses the next in the list.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
-# Petroff's colours (arXiv:2107.02270), told apart in grey and by the colour-blind.
+# Petroff's colours (arXiv:2107.02270), distinguishable in grey and by the colour-blind.
 OBSERVABLE_COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#94a4a2", "#a96b59", "#e76300")
 SIGNAL = "#bd1f01"
 _BACKGROUNDS = ("#92dadd", "#ffa90e", "#94a4a2", "#a96b59", "#b9ac70", "#717581")
 
 
 def shade(index: int) -> str:
-    """Fill colour of the background at this place in the stack."""
+    """Fill colour of the background with this place in the stack."""
     return _BACKGROUNDS[index % len(_BACKGROUNDS)]
 
 
 def count_errors(counts: Any) -> np.ndarray:
     """Errors of Poisson counts (N,), below and above (2, N): the central 68.3 % interval.
 
-    Garwood's, as ROOT's ``TH1::kPoisson``: 0 and 1.84 for no event.
+    Garwood intervals, as ROOT's ``TH1::kPoisson``: 0 and 1.84 for no event.
     """
     counts = np.asarray(counts, dtype=float)
     some = np.maximum(counts, 1e-9)
@@ -56,7 +57,7 @@ def count_errors(counts: Any) -> np.ndarray:
 
 
 def panel_style(size: float = 13) -> Any:
-    """Settings of matplotlib for figures and panels; ``size`` of the text in points."""
+    """matplotlib settings of figures; ``size`` of the text in points."""
     style = dict(mplhep.style.ATLAS)
     style |= {"font.size": size, "axes.labelsize": size + 1, "legend.fontsize": size - 2}
     style |= {"xtick.labelsize": size - 1, "ytick.labelsize": size - 1}
@@ -79,16 +80,26 @@ def new_figure(
     return figure, list(axes[:, 0])
 
 
-def plain(text: str, longest: int | None = None) -> str:
-    """Text of the user's as matplotlib shows it as written: no formula, one line, not too long."""
-    text = " ".join(text.split())
-    if longest is not None and len(text) > longest:
-        text = f"{text[: longest - 3]}..."
-    return text.replace("$", r"\$")
+def draw_stack(
+    axes: Any, places: np.ndarray, stack: Mapping[str, np.ndarray], colours: Sequence[str]
+) -> None:
+    """Filled histograms (B,) by label, on top of each other; ``places`` are edges (B + 1,)."""
+    mplhep.histplot(
+        list(stack.values()), places, ax=axes, stack=True, histtype="fill", label=list(stack),
+        color=colours, edgecolor="black", linewidth=0.6,
+    )  # fmt: skip
+
+
+def draw_observed(axes: Any, places: np.ndarray, counts: np.ndarray) -> None:
+    """Observed counts (B,) as points with their Poisson errors."""
+    mplhep.histplot(
+        counts, places, ax=axes, histtype="errorbar", color="black", label="observed",
+        yerr=count_errors(counts),
+    )  # fmt: skip
 
 
 def note(title: str, text: str) -> Figure:
-    """A figure that says in words why there is nothing to see."""
+    """A figure with text only, which says why there is nothing to show."""
     figure, (axes,) = new_figure(height=3.0)
     axes.set_axis_off()
     axes.set_title(title, loc="left")
@@ -100,7 +111,7 @@ def note(title: str, text: str) -> Figure:
 def save(figure: Figure, paths: Sequence[str]) -> None:
     """Write the figure to each path, in the format that the ending names, and close it."""
     for path in map(Path, paths):
-        # Nothing of the time in the files: equal data give equal figures.
+        # No times in the files: equal data give equal files.
         metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
         with replacing(path) as partial:
             figure.savefig(partial, dpi=150, metadata=metadata)

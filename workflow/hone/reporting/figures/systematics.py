@@ -1,4 +1,4 @@
-"""What each systematic does to the templates."""
+"""Effects of the systematics on the templates."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,23 +20,23 @@ __all__ = ["Variation", "draw_systematics", "variations"]
 
 _COLUMNS, _ROWS = 2, 3
 _LINEAR = 4.0
-"""Ratios beyond are drawn on a logarithmic axis."""
+"""Larger ratios are drawn on a logarithmic axis."""
 _UP, _DOWN = "#bd1f01", "#3f90da"
 
 
 class Variation(NamedTuple):
-    """A systematic of a sample in all bins, side by side; NaN in regions where it does not act."""
+    """A systematic of a sample in the bins of all regions; NaN in regions where it does not act."""
 
     systematic: str
     sample: str
     up: np.ndarray
-    """Yields (B,) that the fit is given."""
+    """Yields (B,) in the fit."""
     down: np.ndarray
     filled: tuple[np.ndarray, np.ndarray] | None
-    """Up and down before the smoothing, where there was one."""
+    """Up and down before smoothing, if smoothed."""
     notes: tuple[str, ...]
     size: float
-    """Largest change of a bin, in Poisson errors of all that is expected there."""
+    """Largest change of a bin, in units of the Poisson error of the total expectation."""
 
 
 def variations(
@@ -49,10 +49,10 @@ def variations(
     """All systematics of all samples, the largest first.
 
     Args:
-        samples: of the hypothesis, with all systematics, also those that are pruned.
-        filled: histograms by template name, the bins of all channels side by side (B,).
+        samples: of the hypothesis, with all systematics, including pruned ones.
+        filled: histograms by template name, bins of all channels concatenated (B,).
         fitted: the same after the smoothing.
-        effects: what :func:`hone.statmodel.postprocessing.postprocess` found.
+        effects: from :func:`hone.statmodel.postprocessing.postprocess`.
         channels: number of bins of each.
     """
     total = np.sum([np.asarray(fitted[s.name].values) for s in samples], axis=0)
@@ -96,8 +96,8 @@ def draw_systematics(
     """Nominal, up and down of each systematic and sample, and their ratios, six to a page.
 
     Args:
-        shown: from :func:`variations`; where there are none, the samples' MC errors are drawn.
-        nominal: histogram of each sample, the bins of all regions side by side (B,).
+        shown: from :func:`variations`; if empty, the MC errors of the samples are drawn.
+        nominal: histogram of each sample, bins of all regions concatenated (B,).
         edges: bin edges of each region.
         observable: name for the title.
     """
@@ -204,7 +204,7 @@ def _fitting(title: str) -> str:
 
 
 def _scale(axes: Any, several: Sequence[np.ndarray]) -> None:
-    """Logarithmic where yields differ by much and none is negative."""
+    """Logarithmic if yields differ by more than a factor of 20 and none is negative."""
     values = np.concatenate(several)
     values = values[np.isfinite(values)]
     positive = values[values > 0]
@@ -218,7 +218,7 @@ def _scale(axes: Any, several: Sequence[np.ndarray]) -> None:
 
 
 def _limits(ratios: Sequence[np.ndarray], errors: np.ndarray) -> tuple[float, float]:
-    """Limits of the ratio: as far below one as above it, or all powers of ten that are needed."""
+    """Limits of the ratio: symmetric around one, or all powers of ten that are needed."""
     values = np.concatenate([*ratios, 1 + errors])
     values = values[np.isfinite(values)]
     highest = float(values.max(initial=1.01))
@@ -230,7 +230,7 @@ def _limits(ratios: Sequence[np.ndarray], errors: np.ndarray) -> tuple[float, fl
 
 
 def _beyond(axes: Any, ratio: np.ndarray, low: float, high: float, colour: str) -> None:
-    """Arrows at the edge for bins that are outside of it."""
+    """Arrows at the edge for bins outside of the panel."""
     for marker, place, outside in (("^", 0.93, ratio > high), ("v", 0.07, ratio < low)):
         axes.plot(
             np.flatnonzero(outside) + 0.5, np.full(outside.sum(), place), marker, color=colour,

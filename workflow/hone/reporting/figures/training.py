@@ -1,4 +1,4 @@
-"""Training curves, and how bins and cuts move in a training."""
+"""Training curves, and bin edges and cuts during training."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure, plain
+from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure
+from hone.reporting.markup import mathtext
 
 __all__ = ["draw_edges", "draw_training"]
 
@@ -17,9 +18,9 @@ Rows = Sequence[Mapping[str, Any]]
 
 _DASHES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1)))
 _FEWEST_SEEDS = 3
-"""From which on seeds are drawn thin, with their median."""
+"""Number of seeds from which on they are drawn thin, with their median."""
 _LISTED = 6
-"""Seeds that a legend names; of more there is one entry for all."""
+"""Most seeds that a legend lists separately."""
 _PANELS = (
     ("validation_objective", "objective", False),
     ("validation_cls", r"exp. CL$_s$ at $\mu = 1$", True),
@@ -28,9 +29,9 @@ _PANELS = (
 
 
 def draw_training(histories: Mapping[str, Rows], observable: str) -> Figure:
-    """Objective and, where they were recorded, expected CLs and limit against the training step.
+    """Objective and, if recorded, expected CLs and limit against the training step.
 
-    With three seeds or more their median is drawn, and the band from the best to the worst.
+    With three or more seeds, with the median and a band from the best to the worst.
 
     Args:
         histories: rows of ``history.csv`` by seed.
@@ -92,7 +93,7 @@ def draw_edges(histories: Mapping[str, Rows], observable: str) -> Figure:
     moving = [name for name in edges if _moves(histories, name)]
     softness = [name for name in ("bandwidth", "temperature") if name in first]
     cuts = [name.removesuffix("_slope") for name in first if name.endswith("_slope")]
-    # Bins of a softmax have no edges that could move.
+    # The edges of a softmax are fixed.
     panels = [("bin edges", edges)] if moving or not (softness or cuts) else []
     panels += [(name, [name]) for name in softness]
     panels += [(_cut_label(name), [name]) for name in cuts]
@@ -105,7 +106,7 @@ def draw_edges(histories: Mapping[str, Rows], observable: str) -> Figure:
             steps = [row["step"] for row in rows]
             for k, name in enumerate(names):
                 colour, dashes = _style(index)
-                # Many edges are told apart by their order, seeds by their lines.
+                # Edges are distinguished by their order, seeds by their line styles.
                 if len(histories) == 1:
                     colour = OBSERVABLE_COLOURS[k % 2]
                 axis.plot(
@@ -128,7 +129,7 @@ def draw_edges(histories: Mapping[str, Rows], observable: str) -> Figure:
 
 
 def _legend(figure: Figure, keys: list[Line2D]) -> None:
-    """Above the panels: curves fill all of these."""
+    """Above the panels, which are full of curves."""
     figure.legend(
         handles=keys, loc="outside upper right", ncols=min(3, len(keys)), fontsize=10,
         frameon=False, numpoints=1,
@@ -167,7 +168,7 @@ def _median(axes: Any, histories: Mapping[str, Rows], column: str) -> None:
 
 
 def _over_seeds(histories: Mapping[str, Rows], column: str) -> tuple[Any, Any, Any, Any]:
-    """Steps that three seeds or more have a number at, with their median, lowest and highest."""
+    """Steps at which three or more seeds have a value, with median, lowest and highest."""
     by_step: dict[float, list[float]] = {}
     for rows in histories.values():
         for row, value in zip(rows, _column(rows, column), strict=True):
@@ -195,7 +196,7 @@ def _label_steps(axes: Any, trained: bool) -> None:
 def _cut_label(name: str) -> str:
     variable, _, side = name.rpartition("_")
     text = f"{variable} {'>' if side == 'above' else '<'}"
-    return plain(text if len(text) <= 18 else f"{text[:8]}...{text[-7:]}")
+    return mathtext(text if len(text) <= 18 else f"{text[:8]}...{text[-7:]}")
 
 
 def _recorded(histories: Mapping[str, Rows], column: str) -> bool:
@@ -213,6 +214,6 @@ def _lowest(histories: Mapping[str, Rows], column: str) -> float:
 
 
 def _column(rows: Rows, name: str) -> np.ndarray:
-    """Numbers of a column; NaN where it has none."""
+    """Numbers of a column, with NaN for missing ones."""
     values = [row.get(name) for row in rows]
     return np.array([np.nan if value is None else value for value in values], dtype=float)

@@ -1,1 +1,1 @@
-"""What is published: tables of HEPData, likelihoods, numbers for a paper, one archive of all."""
+"""Publication: HEPData tables, likelihoods, numbers for a paper, one archive of everything."""

@@ -1,4 +1,4 @@
-"""Archives whose bytes depend on nothing but their content, with a manifest of it."""
+"""Reproducible archives with a manifest."""
 
 import gzip
 import hashlib
@@ -17,18 +17,18 @@ __all__ = ["MANIFEST", "check_archive", "make_manifest", "write_tar", "write_zip
 
 MANIFEST = "manifest.json"
 _DATE = (1980, 1, 1, 0, 0, 0)
-"""The earliest that the format can hold, in place of the time of a file."""
+"""Date of all files: the earliest of the format."""
 
 Content = Mapping[str, bytes | Path]
-"""Files of an archive by their path in it: what is in them, or where they lie."""
+"""Files of an archive by their path in it: contents, or location on disk."""
 
 
 def write_zip(path: str | Path, content: Content) -> None:
-    """Write a zip archive: sorted by name, without times or permissions of the files.
+    """Write a zip archive, sorted by name, without times or permissions.
 
     Raises:
-        InputError: a name is absolute, leads out of the archive, or differs from another one by
-            capitals alone (which some file systems take for the same).
+        InputError: a name is absolute, points outside of the archive, or differs from another only
+            in case.
     """
     _check_names(content)
     with replacing(path) as partial, zipfile.ZipFile(partial, "w") as archive:
@@ -42,7 +42,7 @@ def write_zip(path: str | Path, content: Content) -> None:
 
 
 def write_tar(path: str | Path, content: Content) -> None:
-    """The same as a gzipped tar archive, which HEPData and pyhf know as well.
+    """The same as a gzipped tar archive, for HEPData and pyhf.
 
     Raises:
         InputError: as :func:`write_zip`.
@@ -51,7 +51,7 @@ def write_tar(path: str | Path, content: Content) -> None:
     with (
         replacing(path) as partial,
         partial.open("wb") as raw,
-        # Neither the time nor the name of the file, which gzip would write down.
+        # gzip would store the time and the name of the file.
         gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w") as archive,
     ):
@@ -63,7 +63,7 @@ def write_tar(path: str | Path, content: Content) -> None:
 
 
 def make_manifest(content: Content, **more: Any) -> dict[str, Any]:
-    """Path, size in bytes and SHA-256 of each file, sorted by path; and what else is given."""
+    """Path, size in bytes and SHA-256 of each file, sorted by path, and further entries."""
     files = []
     for name in sorted(content):
         found = _bytes(content[name])
@@ -73,10 +73,10 @@ def make_manifest(content: Content, **more: Any) -> dict[str, Any]:
 
 
 def check_archive(path: str | Path) -> dict[str, Any]:
-    """Compare an archive with the manifest in it, which this returns.
+    """Compare an archive with its manifest, and return that.
 
     Raises:
-        InputError: it has no manifest, or names the files that are missing, more or different.
+        InputError: there is no manifest, or files are missing, added or different.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -101,7 +101,7 @@ def _check_names(content: Content) -> None:
     for name in content:
         parts = name.split("/")
         if name.startswith("/") or "\\" in name or not all(parts) or ".." in parts:
-            raise InputError(f"{name!r} is no path within an archive")
+            raise InputError(f"{name!r} is not a path within an archive")
         other = seen.setdefault(name.casefold(), name)
         if other != name:
-            raise InputError(f"{name!r} and {other!r} differ by capitals alone: rename one")
+            raise InputError(f"{name!r} and {other!r} differ only in case: rename one")

@@ -1,4 +1,4 @@
-"""What the backgrounds of a workspace are expected to be, and how uncertain that is."""
+"""The expected background of a workspace, with its covariance."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -17,13 +17,13 @@ from hone.statmodel.patchset import background_only
 __all__ = ["BackgroundPrediction", "background_prediction", "correlation", "systematic_shifts"]
 
 _CURVED = 0.5
-"""Distance from the straight line, in total standard deviations, that is worth a remark."""
+"""Deviation from linearity, in total standard deviations, that is reported."""
 _DEGENERATE = 1e-9
-"""Eigenvalue of the parameters' correlation below which its inverse is rounding."""
+"""Smallest eigenvalue of the parameters' correlation matrix with a meaningful inverse."""
 
 
 class BackgroundPrediction(NamedTuple):
-    """Expected background in the B bins of all channels side by side, with its covariance."""
+    """Expected background in the B bins of all channels, with its covariance."""
 
     kind: str
     """``pre-fit`` or ``post-fit``."""
@@ -34,8 +34,8 @@ class BackgroundPrediction(NamedTuple):
     covariance: np.ndarray
     """Events squared (B, B)."""
     curved: tuple[str, ...]
-    """Parameters of which one standard deviation, up or down, moves a bin far from where the
-    covariance says: one-sided shifts, above all."""
+    """Parameters whose shifts by one standard deviation deviate from the covariance, e.g. one-sided
+    ones."""
 
 
 def background_prediction(
@@ -43,25 +43,24 @@ def background_prediction(
 ) -> BackgroundPrediction:
     """The background of a workspace, with the covariance of its bins.
 
-    The signal is taken out of the workspace first: a staterror there is one of signal and
-    background together, and far too small for a background that is a small part of its bin.
+    The signal is removed from the workspace first: its staterror is relative to signal plus
+    background, and too small for the background alone.
 
-    Each parameter moves all bins together, by the larger of what one standard deviation up and
-    down change (:mod:`.bands`). Pre-fit, standard deviations are those of the constraint terms
-    (1 for alphas, sigma for staterror and lumi, 1 / sqrt(tau) for shapesys; 0 for what is fixed),
-    without correlations. A free normalisation has none, and without one its background is no
-    prediction: where there is one, rates, standard deviations and correlations (inverse Hessian of
-    -ln L) are those after a fit of the backgrounds alone to the observation in all channels; if
-    that is ``blind``, to what is expected of the backgrounds.
+    Each parameter moves all bins coherently, by the larger of the shifts for one standard deviation
+    up and down (:mod:`.bands`). Pre-fit, standard deviations are those of the constraint terms
+    (1 for alphas, sigma for staterror and lumi, 1 / sqrt(tau) for shapesys; 0 if fixed), without
+    correlations. With a free normalisation, which has no constraint, rates, standard deviations and
+    correlations (inverse Hessian of -ln L) are those after a fit of the backgrounds alone to the
+    observation in all channels; if ``blind``, to the expected background.
 
     Raises:
-        InputError: a channel has no sample beside the signal.
+        InputError: a channel has no sample besides the signal.
         FitError: that fit did not converge, or does not determine its parameters.
     """
     spec = background_only(workspace, signal)
     empty = [channel["name"] for channel in spec["channels"] if not channel["samples"]]
     if empty:
-        raise InputError(f"there is no background beside {signal!r} in {', '.join(empty)}")
+        raise InputError(f"there is no background besides {signal!r} in {', '.join(empty)}")
     if not any(s["modifiers"] for c in spec["channels"] for s in c["samples"]):
         return _certain(spec)
     made = pyhf.Workspace(spec)
@@ -99,11 +98,11 @@ def correlation(covariance: np.ndarray) -> np.ndarray:
 def systematic_shifts(
     model: pyhf.Model,
 ) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Yields of each sample (S, B), and what each systematic changes, at a signal strength of 1.
+    """Yields of each sample (S, B), and their changes by each systematic, at mu = 1.
 
     Changes (S, B) are of one standard deviation of the constraint, down and up, by the model's own
-    interpolation; bins with a parameter each (shapesys) move together. MC statistics (staterror),
-    free and fixed parameters are left out, and what changes nothing.
+    interpolation; the parameters of a shapesys move together. MC statistics (staterror), free and
+    fixed parameters, and parameters without effect are left out.
 
     Args:
         model: with its POI; samples are in the order of ``model.config.samples``.
@@ -134,7 +133,7 @@ def systematic_shifts(
 
 
 def _certain(spec: Mapping[str, Any]) -> BackgroundPrediction:
-    """Of backgrounds without any uncertainty: pyhf makes no model without parameters."""
+    """Backgrounds without any uncertainty: pyhf has no models without parameters."""
     yields = {
         c["name"]: np.sum([s["data"] for s in c["samples"]], axis=0) for c in spec["channels"]
     }
@@ -163,16 +162,16 @@ def _precision(model: Model) -> Float[Array, " P"]:
 
 
 def _far(rates: np.ndarray, up: np.ndarray, down: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """Which parameters move a bin far from where their envelope does, bool (P,).
+    """Parameters whose shift of a bin deviates far from their envelope, bool (P,).
 
     Args:
-        rates: where they start (B,).
+        rates: expected events (B,).
         up: change by one sigma up (P, B).
         down: change by one sigma down (P, B).
         total: uncertainty of each bin (B,).
     """
     straight = envelope(up, down)
     distance = np.maximum(np.abs(up - straight), np.abs(down + straight))
-    # Not rounding either: a bin may have no uncertainty to compare with.
+    # Larger than rounding: a bin may have no uncertainty.
     allowed = np.maximum(_CURVED * total, 1e-9 * np.maximum(np.abs(rates), 1.0))
     return (distance > allowed).any(axis=1)

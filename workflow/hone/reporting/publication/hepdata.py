@@ -12,6 +12,7 @@ from hepdata_validator.full_submission_validator import FullSubmissionValidator
 from PIL import Image
 
 from hone.errors import HoneError
+from hone.reporting.markup import words
 from hone.reporting.publication.tables import (
     Result,
     histogram_tables,
@@ -23,7 +24,7 @@ from hone.reporting.publication.tables import (
 __all__ = ["make_submission", "validate", "write_submission"]
 
 _THUMBNAIL = (240, 240)
-"""Largest width and height of a figure's small version, in pixels."""
+"""Largest width and height of a thumbnail in pixels."""
 
 
 def make_submission(
@@ -33,14 +34,14 @@ def make_submission(
     likelihoods: Path | None = None,
     figures: Iterable[Path] = (),
 ) -> tuple[Submission, dict[str, list[Path]]]:
-    """The submission, not written yet, and the figures that belong to each of its tables.
+    """The submission (not yet written), and the figures of each of its tables.
 
     Args:
         results: of each signal and observable.
         analysis: its name.
         observed: what the observation is, ``data`` or ``pseudo-data``; None in a blind analysis.
         likelihoods: archive of workspaces.
-        figures: PNG files; a table's figure is found by its name, others belong to the whole.
+        figures: PNG files, assigned to tables by name; others belong to the submission.
     """
     submission = Submission()
     observables = list(dict.fromkeys(result.observable for result in results))
@@ -49,7 +50,7 @@ def make_submission(
         f"{', '.join(observables)}, CLs scans, histograms and covariances of the backgrounds."
     )
     if observed is None:
-        submission.comment += " The analysis is blind: nothing observed is given."
+        submission.comment += " The analysis is blind: there are no observed numbers."
     elif observed != "data":
         submission.comment += f" All observed numbers are of {observed}, not of data."
     if likelihoods is not None:
@@ -78,15 +79,15 @@ def make_submission(
             for table in matrix_tables(result, observed):
                 add(table)
     for figure in waiting.values():
-        what = figure.stem.replace("__", ", ").replace("_", " ")
-        submission.add_additional_resource(f"Figure: {what}", str(figure), copy_file=True)
+        what = f"Figure: {words(figure.stem)}"
+        submission.add_additional_resource(what, str(figure), copy_file=True)
     return submission, dict(shown)
 
 
 def write_submission(
     submission: Submission, folder: str | Path, figures: Mapping[str, Sequence[Path]] | None = None
 ) -> None:
-    """Write ``submission.yaml`` and all that it names into a folder, and validate it.
+    """Write ``submission.yaml`` and all of its files into a folder, and validate it.
 
     Raises:
         HoneError: HEPData would refuse it; says why.
@@ -105,14 +106,14 @@ def write_submission(
 
 
 def validate(folder: str | Path) -> None:
-    """Let HEPData's validator read a submission, by the schemas that come with it.
+    """Validate a submission with HEPData's validator and its local schemas.
 
     Raises:
-        HoneError: what it found.
+        HoneError: with the messages of the validator.
     """
     validator = FullSubmissionValidator(autoload_remote_schemas=False)
     with warnings.catch_warnings():
-        # It leaves the closing of files to the interpreter.
+        # The validator does not close its files.
         warnings.simplefilter("ignore", ResourceWarning)
         valid = validator.validate(directory=str(folder))
     if not valid:
@@ -125,8 +126,8 @@ def validate(folder: str | Path) -> None:
 
 
 def _add_figure(table: Table, figure: Path, scratch: Path) -> None:
-    """A figure and its small version, by the names that HEPData knows."""
-    # No figure's own name has a dot.
+    """A figure and its thumbnail, with the names of HEPData."""
+    # Names of figures have no dots.
     small = scratch / f"{figure.stem}.thumb{figure.suffix}"
     with Image.open(figure) as picture:
         picture.thumbnail(_THUMBNAIL)
@@ -136,7 +137,7 @@ def _add_figure(table: Table, figure: Path, scratch: Path) -> None:
 
 
 def _rename(table: Table, others: Sequence[Table]) -> None:
-    """Number a table whose file would be another one's; hepdata_lib names files after tables."""
+    """Number tables with equal file names; hepdata_lib names files after tables."""
 
     def file_of(name: str) -> str:
         return name.lower().replace(" ", "_")

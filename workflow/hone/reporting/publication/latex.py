@@ -1,4 +1,4 @@
-"""Numbers of an analysis as macros of LaTeX, for a paper that never copies one by hand."""
+"""Numbers of an analysis as LaTeX macros, so that none is copied by hand into a paper."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,13 +28,13 @@ def number_macros(
 ) -> str:
     r"""The text of ``numbers.tex``: a ``\newcommand`` for each number that exists.
 
-    Of each signal and observable, with ``\hone<Signal><Observable>`` before them: ``ExpectedLimit``
+    For each signal and observable, with the prefix ``\hone<Signal><Observable>``: ``ExpectedLimit``
     (the median; ``ExpectedLimitMinusTwoSigma`` ... the rest of the five, ``ExpectedLimitBand`` with
     its 68 % band), ``ExpectedCLs`` (at mu = 1, without a band) and, after the fit to the
     observation, ``PostfitLimit`` and ``PostfitCLs`` in the same way; ``ObservedLimit``,
     ``ObservedCLs``, ``ObservedPZero``, ``ExpectedPZero`` and ``SigmaMu``; ``ConfidenceLevel``;
     ``Signal`` and ``Observable`` are the names.
-    A number that does not exist has no macro, so that LaTeX refuses a text that uses it.
+    Numbers that do not exist have no macro, so that using them is an error of LaTeX.
 
     Args:
         results: content of ``limits.json`` by signal and observable.
@@ -49,8 +49,7 @@ def number_macros(
     ]
     if observed is None:
         lines += [
-            "% There are no observed numbers: the analysis is blind, and the data has not been",
-            "% looked at. Postfit numbers are left out with them.",
+            "% No observed and no Postfit numbers: the analysis is blind.",
         ]
     elif observed != "data":
         lines += [f"% Observed numbers are of {observed}: simulated events, not data."]
@@ -66,7 +65,7 @@ def number_macros(
 
 
 def number(value: float, digits: int = 3) -> str:
-    r"""``value`` to so many significant digits, with a power of ten far from 1; in math mode."""
+    r"""``value`` to ``digits`` significant digits, with a power of ten far from 1; in math mode."""
     if value == 0:
         return r"\ensuremath{0}"
     mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
@@ -77,9 +76,9 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def with_band(low: float, middle: float, high: float) -> str:
-    """The middle with its distances to both sides, to two digits of the smaller one.
+    """The middle with the distances to both sides, to two digits of the smaller one.
 
-    Far from 1 all three share a power of ten.
+    Far from 1, with a common power of ten.
     """
     below, above = middle - low, high - middle
     smallest = min(x for x in (below, above, abs(middle)) if x > 0) if middle else 1.0
@@ -110,6 +109,6 @@ def _five(name: str, values: Sequence[float | None]) -> Iterator[tuple[str, str]
         if value is not None:
             yield name + band, number(value)
     inner = [value for value in values[1:4] if value is not None]
-    # CLs of the band differ by powers of ten: there is no useful short form.
+    # CLs in the band differ by powers of ten: no band.
     if name.endswith("Limit") and len(inner) == 3:
         yield f"{name}Band", with_band(*inner)

@@ -1,21 +1,21 @@
-"""Workspaces and patchsets in one archive, as HEPData asks for them, with their digests."""
+"""Workspaces and patchsets for HEPData in one archive, with their digests."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import jsonpatch
 import pyhf
+from tabulate import tabulate
 
 from hone.errors import InputError
-from hone.running.files import read_json
+from hone.running.files import as_json, read_json
 from hone.running.same_workspace import workspace_digest
 
 __all__ = ["likelihood_files", "pyhf_digests"]
 
 
 def pyhf_digests(files: Mapping[str, Path]) -> dict[str, str]:
-    """SHA-256 of each JSON as ``pyhf digest`` prints it, whatever its layout."""
+    """SHA-256 of each JSON file as ``pyhf digest`` prints it."""
     return {name: workspace_digest(path) for name, path in sorted(files.items())}
 
 
@@ -25,16 +25,16 @@ def likelihood_files(
     patchsets: Mapping[str, tuple[Path, Path]],
     observed: str | None,
 ) -> dict[str, bytes | Path]:
-    """Content of the archive: the JSON files, ``digests.json`` and a README, by name.
+    """Contents of the archive: JSON files, ``digests.json`` and a README, by name.
 
     Args:
         analysis: its name.
         workspaces: of each signal and observable.
-        patchsets: background-only workspace and patchset of each observable, if there are any.
+        patchsets: background-only workspace and patchset of each observable, if any.
         observed: what the observation is, ``data`` or ``pseudo-data``; None in a blind analysis.
 
     Raises:
-        InputError: a patchset does not give the workspaces beside it.
+        InputError: a patchset does not reproduce the workspaces.
     """
     found = {f"{o}/{s}/workspace.json": path for (s, o), path in workspaces.items()}
     for observable, (background, patchset) in patchsets.items():
@@ -47,7 +47,7 @@ def likelihood_files(
     return {
         **found,
         "README.md": readme.encode(),
-        "digests.json": (json.dumps({"sha256": digests}, indent=2) + "\n").encode(),
+        "digests.json": as_json({"sha256": digests}).encode(),
     }
 
 
@@ -72,14 +72,14 @@ def _readme(
     observation = {
         "data": "data",
         "pseudo-data": "pseudo-data: simulated events, not data",
-        None: "what is expected: the analysis is blind, and no data has been looked at",
+        None: "the expectation: the analysis is blind",
     }[observed]
     example = next(name for name in digests if name.endswith("/workspace.json"))
     lines = [
         f"# Likelihoods of the analysis {analysis}",
         "",
-        "HistFactory models in the JSON format of pyhf (https://pyhf.readthedocs.io), one folder",
-        "for each observable, in it one for each signal. The POI `mu` scales the signal.",
+        "HistFactory models in the JSON format of pyhf (https://pyhf.readthedocs.io), in folders",
+        "by observable and signal. The POI `mu` scales the signal.",
         "The observation in them is " + observation + ".",
         "",
         "```console",
@@ -90,8 +90,8 @@ def _readme(
     if has_patches:
         lines += [
             "",
-            "`patchset.json` makes the workspace of each signal of `background_only.json`. As an",
-            "observable is trained for each signal, patches exchange the background's bins too.",
+            "`patchset.json` turns `background_only.json` into the workspace of each signal. Since",
+            "the observable is trained for each signal, patches replace the background as well.",
             "The number of the HEPData record in it is a placeholder.",
             "",
             "```console",
@@ -100,8 +100,8 @@ def _readme(
             "<observable>/patchset.json",
             "```",
             "",
-            "In names of patches, hyphens are underscores.",
+            "In the names of patches, hyphens are replaced by underscores.",
         ]
-    lines += ["", "| file | pyhf's SHA-256 |", "|---|---|"]
-    lines += [f"| `{name}` | `{digest}` |" for name, digest in digests.items()]
-    return "\n".join(lines) + "\n"
+    files = [[f"`{name}`", f"`{digest}`"] for name, digest in digests.items()]
+    lines += ["", tabulate(files, ["file", "pyhf's SHA-256"], tablefmt="github"), ""]
+    return "\n".join(lines)

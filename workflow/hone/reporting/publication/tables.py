@@ -1,4 +1,4 @@
-"""Results as tables of HEPData."""
+"""HEPData tables of the results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,36 +19,36 @@ from hone.statmodel.templates import Histogram
 __all__ = ["Result", "histogram_tables", "limit_table", "matrix_tables", "scan_table"]
 
 _MISSING = "-"
-"""What HEPData shows where there is no number."""
+"""What HEPData shows for a missing number."""
 _EXPECTED = ("-2 sigma", "-1 sigma", "median", "+1 sigma", "+2 sigma")
 _DIGITS = 6
 _MATRIX_DIGITS = 10
-"""So many that rounding leaves a covariance positive."""
+"""Enough for rounded covariances to be positive definite."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one signal and observable publish: those of the selected seed."""
+    """Published results of a signal and an observable, for the selected seed."""
 
     signal: str
     observable: str
     parameters: Mapping[str, float]
-    """Of the signal, as a mass; may be empty."""
+    """Of the signal, e.g. a mass; may be empty."""
     limits: Mapping[str, Any]
     """Content of ``limits.json``."""
     workspace: Mapping[str, Any]
     templates: Mapping[str, Histogram]
-    """By sample, the bins of all channels side by side."""
+    """By sample, bins of all channels concatenated."""
     edges: Mapping[str, np.ndarray]
-    """Of each channel, or of the one that has no name."""
+    """Of each channel; a single channel has no name."""
     axes: Mapping[str, str]
-    """What is counted in bins in each channel, where that is not the observable."""
+    """The binned variable of each channel that is not the observable."""
     prediction: BackgroundPrediction | str
-    """Of the background, or the reason why there is none."""
+    """Of the background, or why there is none."""
 
 
 def limit_table(results: Sequence[Result], observed: str | None) -> Table:
-    """Limits of all signals of one observable, against their parameters if there are any.
+    """Limits of all signals of one observable, against their parameters if any.
 
     Args:
         results: of each signal.
@@ -99,8 +99,8 @@ def scan_table(result: Result, observed: str | None) -> Table:
 def histogram_tables(result: Result, observed: str | None) -> list[Table]:
     """The histogram of each channel: the observation, backgrounds and signal, uncertainties.
 
-    Of each sample: MC statistics, and the changes by one standard deviation of each systematic, as
-    the workspace has them. Of all backgrounds: the prediction that the covariance belongs to.
+    For each sample: MC statistics, and the changes by one standard deviation of each systematic in
+    the workspace. For all backgrounds: the prediction with the covariance.
     """
     spec = pyhf.Workspace(result.workspace)
     model = spec.model()
@@ -111,8 +111,8 @@ def histogram_tables(result: Result, observed: str | None) -> list[Table]:
         axis = result.axes.get(channel, f"Observable {result.observable}")
         table = _table(
             f"{result.observable} {result.signal} histogram {channel}",
-            f"Events in {channel} as they are fitted for the signal {result.signal} (at mu = 1). "
-            "The outermost bins hold what lies beyond them. "
+            f"Events in {channel} in the fit for the signal {result.signal} (at mu = 1). "
+            "The outermost bins include underflow and overflow. "
             f"{_about(result.prediction, observed)}{_says(observed)}",
             ["N"],
         )
@@ -183,29 +183,29 @@ def _about(prediction: BackgroundPrediction | str, observed: str | None) -> str:
         "the constraints of all nuisance parameters, before any fit"
         if prediction.kind == "pre-fit"
         else "a fit of the backgrounds alone to "
-        + ("the observation" if observed else "what is expected of them")
+        + ("the observation" if observed else "their expectation")
         + ", because there is a free normalisation"
     )
     text = (
-        "The total background and its uncertainty are of "
-        f"{source}; each parameter enters by the larger of its changes up and down."
+        "The total background and its uncertainty are from "
+        f"{source}; each parameter contributes the larger of its shifts up and down."
     )
     if prediction.curved:
         text += (
-            f" One standard deviation of {', '.join(prediction.curved)} moves bins further to one "
-            "side than to the other, which no covariance can say: use the likelihood instead."
+            f" Shifts by one standard deviation of {', '.join(prediction.curved)} are asymmetric, "
+            "which a covariance cannot describe: use the likelihood instead."
         )
     return text
 
 
 def _says(observed: str | None) -> str:
     if observed is None:
-        return " Nothing observed is given: the analysis is blind, its data has not been looked at."
+        return " There are no observed numbers: the analysis is blind."
     return "" if observed == "data" else f" The observation is {observed}: simulated, not data."
 
 
 def _label(signal: str) -> str:
-    """The name of a signal; one like 1-2 would be taken for a range of numbers."""
+    """The name of a signal; HEPData takes one like 1-2 for a range of numbers."""
     return f"signal {signal}" if signal[0].isdigit() else signal
 
 
@@ -218,7 +218,7 @@ def _table(name: str, description: str, observables: Sequence[str]) -> Table:
 
 
 def _short(name: str, longest: int = 64) -> str:
-    """A name as long as HEPData allows, of which both ends are kept."""
+    """A name shortened in its middle to the length that HEPData allows."""
     if len(name) <= longest:
         return name
     half = (longest - 3) // 2
@@ -235,14 +235,14 @@ def _variable(name: str, values: Any, independent: bool = False) -> Variable:
 
 
 def _plain(value: Any) -> float | str:
-    """A number of Python, or the sign for none."""
+    """A Python number, or the sign for none."""
     if isinstance(value, str):
         return value
     return _MISSING if value is None or not np.isfinite(value) else float(value)
 
 
 def _add_errors(column: Variable, label: str, errors: np.ndarray) -> None:
-    """Errors (B,), or those below and above (B, 2) with their signs."""
+    """Errors (B,), or signed errors below and above (B, 2)."""
     symmetric = errors.ndim == 1
     found = Uncertainty(label, is_symmetric=symmetric)
     found.values = errors.tolist() if symmetric else [tuple(pair) for pair in errors.tolist()]
