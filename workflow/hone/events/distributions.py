@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 
 __all__ = ["cell_probabilities", "draw"]
 
@@ -75,6 +74,8 @@ def _block_probabilities(
     if block["kind"] == "exponential":
         rate = block["rate"]
         return _outer([np.diff(-np.expm1(-rate * np.maximum(e, 0.0))) for e in edges])
+    from scipy.special import ndtr  # half a second, for what is not a draw
+
     mean = np.array(block["mean"], dtype=float)[places]
     covariance = np.array(block["covariance"], dtype=float)[np.ix_(places, places)]
     if np.count_nonzero(covariance - np.diag(np.diagonal(covariance))) == 0:

@@ -1,30 +1,21 @@
 """A training as a picture that moves: observable, histogram, likelihood and CLs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hone.errors import InputError
+from hone.reporting.figures.pages import Animation
 from hone.reporting.figures.style import SIGNAL, panel_style, plain, shade
 from hone.training.film import Film, Frame
 
-__all__ = ["Animation", "animate_training"]
+__all__ = ["animate_training"]
 
 _DASHES = ("-", "--", "-.", ":")
 Update = Callable[[Frame], None]
-
-
-class Animation(NamedTuple):
-    """A figure that shows one frame at a time."""
-
-    figure: Figure
-    draw: Callable[[int], None]
-    """Makes the figure show a frame, by its number."""
-    frames: int
 
 
 def animate_training(film: Film, rows: Sequence[Mapping[str, Any]], observable: str) -> Animation:
