@@ -17,8 +17,8 @@ from clock import report, seconds
 from hone.events.event_sets import EventSets
 from hone.observable import create_observable
 from hone.statmodel.workspace import Process
-from hone.training import Settings
 from hone.training.objectives import OF_MODEL
+from hone.training.settings import Settings
 from hone.training.step import Problem, State, make_optimiser, make_step
 
 jax.config.update("jax_enable_x64", True)

@@ -29,6 +29,20 @@ hypothesis.settings.register_profile("nightly", deadline=None, max_examples=200)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
+# With `--dist loadfile` a file is one worker's: the long ones first, or one of two cores idles in
+# the end.
+LONGEST = (
+    "test_workflow", "test_reruns", "test_ntuples", "test_kills", "test_zprime", "test_training",
+    "test_gradients", "test_fits", "test_infer", "test_safeguards", "test_likelihood_scan",
+    "test_certify", "test_film", "test_references",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
 @pytest.fixture(autouse=True)
 def _precise_pyhf():
     """The oracle's fits as good as they get."""

@@ -15,8 +15,9 @@ from hone.events import generate
 from hone.events.event_sets import EventSets
 from hone.observable import create_observable
 from hone.statmodel.workspace import processes
-from hone.training import Settings, train
+from hone.training.loop import train
 from hone.training.objectives import resolve_objective
+from hone.training.settings import Settings
 from hone.training.step import Problem, draw_batch
 
 ROOT = Path(__file__).parents[2]

@@ -14,6 +14,7 @@ from hone.errors import FitError, InputError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer import patience
+from hone.results.limits import scan_cls
 from hone.training.objectives import log_cls
 
 
@@ -219,3 +220,16 @@ def test_a_slow_search_says_what_it_does(monkeypatch, caplog):
     assert "still computing the limits of 600 parameters" in caplog.text
     time.sleep(0.05)
     assert len(caplog.records) == spoken
+
+
+def test_a_hypothesis_test_is_compiled_once(caplog):
+    """Whatever kind of number the POI is, and whoever asks: a program takes seconds to compile."""
+    # of a shape that no other test has
+    oracle = pyhf.simplemodels.uncorrelated_background([12.0] * 4, [50.0] * 4, [5.0] * 4)
+    model, data = from_pyhf(oracle), pseudo_data(oracle, seed=2)
+    with jax.log_compiles():
+        for mu in (1.0, 1, np.float64(0.7)):
+            infer.hypotest(mu, data, model)
+            infer.hypotest(mu, data, model, test_stat="qtilde")
+        scan_cls(model, data, 2.0, points=2)
+    assert caplog.text.count("Compiling jit(_log_hypotest)") == 1

@@ -28,8 +28,8 @@ from hone.events.stream import fill_histograms
 from hone.observable import create_observable
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram
-from hone.training import Settings
 from hone.training.objectives import OF_MODEL, log_cls
+from hone.training.settings import Settings
 from hone.training.step import State, draw_batch, make_optimiser, make_step, on_device, with_trace
 
 
@@ -71,11 +71,13 @@ def test_the_kept_objective_is_that_of_the_kept_weights(trained):
     assert float(log_cls(model)) == pytest.approx(trained.objective, rel=1e-9)
 
 
-def test_same_seed_same_weights(trained):
-    for a, b in zip(
-        numbers(trained.observable), numbers(trained_with()[0].observable), strict=True
-    ):
+def test_same_seed_same_weights(trained, caplog):
+    with jax.log_compiles():
+        again = trained_with()[0]
+    for a, b in zip(numbers(trained.observable), numbers(again.observable), strict=True):
         np.testing.assert_array_equal(a, b)
+    # a program of many steps, called three times, takes seconds to compile
+    assert caplog.text.count("Compiling jit(steps)") == 1
 
 
 def test_training_on_cross_entropy_separates():
@@ -143,15 +145,17 @@ def test_gradient_through_the_whole_chain(objective):
     )
     free, frozen = eqx.partition(observable, observable.trainable())
     batch = draw_batch(data, 200, jax.random.key(9))
-    value = jax.jit(lambda t: problem.loss(eqx.combine(t, frozen), batch, 0.5))
-    gradient = jax.grad(value)(free)
+    both = jax.jit(jax.value_and_grad(lambda t: problem.loss(eqx.combine(t, frozen), batch, 0.5)))
+    gradient = both(free)[1]
     rng = np.random.default_rng(0)
     for _ in range(3):
         way = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape)), free)
         expected = sum(
             jax.tree.leaves(jax.tree.map(lambda a, b: float((a * b).sum()), gradient, way))
         )
-        ends = [value(jax.tree.map(lambda x, d, h=h: x + h * d, free, way)) for h in (1e-6, -1e-6)]
+        ends = [
+            both(jax.tree.map(lambda x, d, h=h: x + h * d, free, way))[0] for h in (1e-6, -1e-6)
+        ]
         assert float(ends[0] - ends[1]) / 2e-6 == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
@@ -250,7 +254,9 @@ def test_the_training_step_lowers_for_cuda():
     """No GPU is needed to lower; nothing runs on one here."""
     problem, data, observable = problem_of(precision="float32")
     free, frozen = eqx.partition(observable, observable.trainable())
-    state = State(free, make_optimiser(problem.settings).init(free), jnp.array(0), jnp.array(-1))
+    state = State(
+        free, make_optimiser(problem.settings).init(free), jnp.array(0), jnp.array(-1, int)
+    )
     step = jax.jit(make_step(problem, frozen))
     for program, start in (
         (step, state),

@@ -9,8 +9,10 @@ from hone.observable import save_observable
 from hone.running.files import place_of, write_csv
 from hone.running.script import job, setup_jax
 from hone.statmodel.workspace import processes
-from hone.training import Checkpoint, Settings, train
+from hone.training.checkpoint import Checkpoint
+from hone.training.loop import train
 from hone.training.objectives import resolve_objective
+from hone.training.settings import Settings
 
 with job(snakemake) as provenance:
     setup_jax()

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.special import ndtr
 
 from hone.analysis.distributions import Block, Exponential, Normal, Normals
 
@@ -79,6 +78,8 @@ def _block_probabilities(block: Block, edges: list[np.ndarray], inside: list[str
 
 
 def _normal(mean: np.ndarray, covariance: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
+    from scipy.special import ndtr  # half a second, for what is not a draw
+
     if np.count_nonzero(covariance - np.diag(np.diagonal(covariance))) == 0:
         widths = np.sqrt(np.diagonal(covariance))
         return _outer(

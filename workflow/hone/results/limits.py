@@ -106,7 +106,7 @@ def scan_cls(
     data = model.checked_data(observed)
     curves = []
     for mu in mus.tolist():
-        logs = log_hypotest(mu, data, model, setup, "qtilde")
+        logs = log_hypotest(mu, data, model, setup)
         curves.append(np.exp([float(logs.cls), *np.asarray(logs.cls_expected)]))
     # Tests whose fits did not converge are left out.
     known = np.isfinite(curves).all(axis=1)

@@ -1,15 +1,19 @@
 """The histograms of all regions side by side, as pyhf orders its channels."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
 from hone.analysis.regions import ONE_REGION, Region
 from hone.statmodel.templates import Histogram
+
+if TYPE_CHECKING:  # it imports JAX: a second, for jobs that need none
+    from jaxtyping import Array, Float
 
 __all__ = ["Channels", "channel_sizes", "places"]
 
@@ -84,7 +88,10 @@ class Channels:
         parts += fixed
         if len(parts) == 1 and len(self.trained) == 1:
             return parts[0]
-        module = np if all(isinstance(p.values, np.ndarray) for p in parts) else jnp
+        if all(isinstance(p.values, np.ndarray) for p in parts):
+            module: Any = np
+        else:
+            import jax.numpy as module  # a second, for jobs that need none
         return Histogram(*(module.concatenate([p[k] for p in parts])[self._order] for k in (0, 1)))
 
     def shares(

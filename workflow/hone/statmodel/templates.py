@@ -1,17 +1,20 @@
 """Histograms: yields per bin and their variances, and ROOT files of them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import hist
 import numpy as np
-from jaxtyping import Array, Float
 
 from hone.errors import InputError
 from hone.running.files import replacing
 from hone.running.root_files import new_root_file, reason, root_file
 from hone.sums import bin_of, exact_parts
+
+if TYPE_CHECKING:  # it imports JAX: a second, for jobs that need none
+    from jaxtyping import Array, Float
 
 __all__ = ["Histogram", "count", "read_histograms", "write_histograms"]
 
@@ -55,6 +58,8 @@ def write_histograms(
             ``<group>/<region>/<template>``.
         provenance: how they were made.
     """
+    import hist  # half a second, for few
+
     with replacing(path) as partial, new_root_file(partial, provenance) as file:
         for group, templates in groups.items():
             start = 0

@@ -1,12 +1,13 @@
 """From histograms to a pyhf workspace."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pyhf
 
 from hone.analysis.analysis import Analysis
 from hone.analysis.contradictions import POI
@@ -17,6 +18,9 @@ from hone.running.files import read_json
 from hone.running.root_files import reason
 from hone.statmodel.channels import Channels, places
 from hone.statmodel.templates import Histogram
+
+if TYPE_CHECKING:
+    import pyhf
 
 __all__ = [
     "POI",
@@ -79,6 +83,8 @@ def build_workspace(
     Raises:
         InputError: names the template, channel and bin of a yield that is negative or not finite.
     """
+    import pyhf  # more than a second, for jobs that only ask what a sample is modified by
+
     channels = channels or Channels(observable_bins=len(np.asarray(observed))).sizes
     of_channels = places(channels)
     for name, histogram in histograms.items():
@@ -196,6 +202,8 @@ def read_workspace(path: str | Path) -> tuple[pyhf.Model, np.ndarray]:
     Raises:
         InputError: the file is not a valid workspace, or its observation is negative.
     """
+    import pyhf
+
     spec = read_json(path)
     try:
         workspace = pyhf.Workspace(copy.deepcopy(spec))

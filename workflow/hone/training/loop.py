@@ -104,8 +104,9 @@ def train(
     frozen = parts[0][1]
     batch_keys = [key for _, key in keys]
     optimiser = make_optimiser(settings)
+    # Of the types that a step gives, or it would be compiled once more for the second call.
     states = [
-        State(trainable, optimiser.init(trainable), jnp.array(0), jnp.array(-1))
+        State(trainable, optimiser.init(trainable), jnp.array(0), jnp.array(-1, int))
         for trainable, _ in parts
     ]
     bests = [state.trainable for state in states]

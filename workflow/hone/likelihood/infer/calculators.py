@@ -10,6 +10,7 @@ from scipy.special import ndtr
 
 from hone.errors import FitError, InputError
 from hone.likelihood.histfactory import Model
+from hone.likelihood.histfactory.model import as_floats
 from hone.likelihood.infer.asymptotics import TestStatistic
 from hone.likelihood.infer.mle import as_model, fixed_poi_fit
 from hone.likelihood.infer.profile import (
@@ -57,7 +58,7 @@ class AsymptoticCalculator(pyhf.infer.calculators.AsymptoticCalculator):
         """
         poi_test = tested_poi(poi_test, self.test_stat)
         value, q_asimov, fitted = test_statistic(
-            poi_test, self.data, self.pdf, self.setup, self.test_stat
+            as_floats(poi_test), self.data, self.pdf, self.setup, self.test_stat
         )
         if not np.isfinite([value, q_asimov]).all():
             raise failed_test(self.pdf, self.data, self.setup, float(poi_test), self.test_stat)

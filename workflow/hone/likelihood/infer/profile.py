@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from hone.errors import FitError
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.likelihood import Likelihood
+from hone.likelihood.histfactory.model import as_floats
 from hone.likelihood.infer.asymptotics import (
     LogPValues,
     TestStatistic,
@@ -54,7 +55,6 @@ class Fitted(NamedTuple):
     """Best fits to the Asimov data at N tested POI values."""
 
 
-@partial(jax.jit, static_argnames=("test_stat", "calc_base_dist"))
 def log_hypotest(
     mu: Float[Array, ""] | float,
     data: Float[Array, " D"],
@@ -64,6 +64,20 @@ def log_hypotest(
     calc_base_dist: str = "normal",
 ) -> LogPValues:
     """Logarithms of the p-values of a test; unlike p-values, they never underflow."""
+    # In one way, whoever calls: JAX traces a function again for defaults that are given, and for
+    # numbers of Python.
+    return _log_hypotest(as_floats(mu), data, model, setup, test_stat, calc_base_dist)
+
+
+@partial(jax.jit, static_argnums=(4, 5))
+def _log_hypotest(
+    mu: Float[Array, ""],
+    data: Float[Array, " D"],
+    model: Model,
+    setup: FitSetup,
+    test_stat: TestStatistic,
+    calc_base_dist: str,
+) -> LogPValues:
     near = _off_zero(mu, test_stat)
     q, q_asimov, _ = _test(near, data, model, setup, test_stat)
     return log_pvalues(q, q_asimov, test_stat, calc_base_dist, _ratio(mu, near))

@@ -1,31 +1,22 @@
 """Animation of a training: observable, histogram, likelihood and CLs."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hone.errors import InputError
+from hone.reporting.figures.pages import Animation
 from hone.reporting.figures.style import SIGNAL, panel_style, shade
 from hone.reporting.markup import mathtext
 from hone.training.film import Film, Frame
 
-__all__ = ["Animation", "animate_training"]
+__all__ = ["animate_training"]
 
 _DASHES = ("-", "--", "-.", ":")
 Update = Callable[[Frame], None]
-
-
-class Animation(NamedTuple):
-    """A figure and its frames."""
-
-    figure: Figure
-    draw: Callable[[int], None]
-    """Show the frame with this number."""
-    frames: int
 
 
 def animate_training(film: Film, rows: Sequence[Mapping[str, Any]], observable: str) -> Animation:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from pyhf.contrib.viz import brazil
 
 from hone.reporting.figures.style import new_figure, note
 
@@ -19,6 +18,8 @@ def draw_cls_scan(limits: Mapping[str, Any], observable: str) -> Figure:
         limits: content of ``limits.json``.
         observable: name for the title.
     """
+    from pyhf.contrib.viz import brazil  # more than a second, for this figure alone
+
     scan = limits["scan"]
     title = f"{observable}: limit at {1 - limits['level']:.0%} CL"
     if not scan["mu"]:

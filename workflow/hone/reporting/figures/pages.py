@@ -1,6 +1,7 @@
 """Saving of figures with several pages, and of animations."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,11 +9,19 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from PIL import Image
 
-from hone.reporting.figures.animation import Animation
 from hone.reporting.figures.style import save
 from hone.running.files import replacing
 
-__all__ = ["save_animation", "save_pages"]
+__all__ = ["Animation", "save_animation", "save_pages"]
+
+
+class Animation(NamedTuple):
+    """A figure that shows one frame at a time."""
+
+    figure: Figure
+    draw: Callable[[int], None]
+    """Makes the figure show a frame, by its number."""
+    frames: int
 
 
 def save_pages(figures: Sequence[Figure], png: str, pdf: str) -> None:

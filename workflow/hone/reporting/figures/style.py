@@ -14,7 +14,6 @@ import matplotlib.pyplot as plt
 import mplhep
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.special import gammainccinv, gammaincinv, ndtr
 
 from hone.running.files import replacing
 
@@ -50,6 +49,8 @@ def count_errors(counts: Any) -> np.ndarray:
 
     Garwood intervals, as ROOT's ``TH1::kPoisson``: 0 and 1.84 for no event.
     """
+    from scipy.special import gammainccinv, gammaincinv, ndtr  # half a second, for few figures
+
     counts = np.asarray(counts, dtype=float)
     some = np.maximum(counts, 1e-9)
     low = np.where(counts > 0, gammaincinv(some, ndtr(-1)), 0.0)
