@@ -63,8 +63,8 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
     )
     best = best_fit()
     notes = [
-        f"the expected rate of bin {k} is zero at the best fit to the observation: beyond it, "
-        "the interpolated templates would be negative"
+        f"the best fit to the observation is where the expected rate of bin {k} reaches zero: "
+        "beyond, the interpolated templates would be negative"
         for k in ([] if best is None else empty_bins(model, best, observed))
     ]
     return {

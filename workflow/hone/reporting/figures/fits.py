@@ -174,7 +174,7 @@ def draw_impacts(content: Mapping[str, Any], observable: str) -> Figure:
     if len(marked) < ranking["parameters"]:
         title += f"\n{len(marked)} of {ranking['parameters']} parameters"
     if ranking["cut_off"]:
-        title += f"\n$^{{\\dagger}}$ a shift is limited by the bound of {poi}"
+        title += f"\n$^{{\\dagger}}$ a shift ends where {poi} reaches its bound"
     (old,) = figure.legends
     old.remove()
     before, after = r"$\Delta\theta$", r"$\Delta\hat{\theta}$"
