@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
-NEED_THEM = ("setup_jax", "figures.fits", "same_workspace", "publication.likelihoods")
+NEED_THEM = (
+    "setup_jax", "figures.fits", "same_workspace", "publication.likelihoods", "publication.selected",
+)  # fmt: skip
 
 
 def imports(script):
