@@ -8,7 +8,8 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 NEED_THEM = (
-    "setup_jax", "figures.fits", "same_workspace", "publication.likelihoods", "publication.selected",
+    "setup_jax", "figures.fits", "same_workspace", "publication.likelihoods",
+    "publication.selected",
 )  # fmt: skip
 
 

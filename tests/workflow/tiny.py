@@ -5,7 +5,7 @@ import os
 import shutil
 
 import yaml
-from conftest import IGNORED, ROOT, snakemake
+from conftest import ROOT, not_cloned, snakemake
 
 __all__ = [
     "CONFIG",
@@ -52,7 +52,7 @@ EVERYTHING = ["results/tiny/inputs/yields.txt", *TARGETS]
 
 def copy_workflow(folder):
     """The workflow without results; its files are younger than any result."""
-    shutil.copytree(ROOT, folder, ignore=IGNORED)
+    shutil.copytree(ROOT, folder, ignore=not_cloned)
     write_config(folder, CONFIG)
     return folder
 
