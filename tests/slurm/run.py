@@ -31,9 +31,14 @@ TARGETS = [
     "results/small/signal/neos/seed1/limits.json",
     "results/small/signal/neos/seed2/limits.json",
 ]
-IGNORED = shutil.ignore_patterns(
-    ".git", ".venv", ".snakemake", "results", "__pycache__", ".*_cache"
-)
+
+
+def not_cloned(folder, names):
+    """What a clone does not have; the library has a room called results."""
+    patterns = [".git", ".venv", ".snakemake", "__pycache__", ".*_cache"]
+    patterns += ["results"] if Path(folder) == ROOT else []
+    return shutil.ignore_patterns(*patterns)(folder, names)
+
 
 CONFIGURATION = """\
 ClusterName=hone
@@ -176,7 +181,7 @@ def wait_for(condition: Callable[[], object], otherwise: str, seconds: float = 6
 
 def clone(folder: Path) -> Path:
     """A copy of the workflow without results, with a small analysis in config/small.yaml."""
-    shutil.copytree(ROOT, folder, ignore=IGNORED)
+    shutil.copytree(ROOT, folder, ignore=not_cloned)
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     config["analysis"] = "small"
     config["events"] = {"training": 2000, "validation": 5000, "evaluation": 20_000}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import IGNORED, ROOT, snakemake
+from conftest import ROOT, not_cloned, snakemake
 from tiny import CONFIG
 
 # As `snakedeploy deploy-workflow` writes it.
@@ -33,7 +33,7 @@ def _repository(tmp_path_factory, monkeypatch):
     """github.com/theirs/hone as Snakemake keeps it once it was there: nothing is downloaded."""
     cache, source = tmp_path_factory.mktemp("cache"), tmp_path_factory.mktemp("source") / "hone"
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    shutil.copytree(ROOT, source, ignore=IGNORED)
+    shutil.copytree(ROOT, source, ignore=not_cloned)
     kept = Path("snakemake/snakemake/source-cache/snakemake-git-cache/github.com/theirs/hone")
     author = ["-c", "user.name=They", "-c", "user.email=they@example.org"]
     for command in (
