@@ -17,9 +17,9 @@ from hone.likelihood.infer.densities import qtilde_density, qtilde_tail
 from hone.likelihood.infer.mle import checked_setup
 from hone.likelihood.infer.scan import around, scan
 from hone.reporting.figures.likelihood import draw_contour, draw_profile, draw_toys
+from hone.results import likelihood_scan
 from hone.results.best_fit import find_best_fit
 from hone.results.likelihood_scan import leading_nuisance, likelihood_of
-from hone.results.limits import likelihood_scan
 from hone.results.toy_tests import binomial_errors, toy_test, toy_test_or_reason
 
 STRENGTH = [{"name": "mu", "type": "normfactor", "data": None}]

@@ -123,7 +123,7 @@ def test_an_own_objective_is_followed_to_the_files_beside_it(own):
 def test_an_own_objective_is_followed_into_hone(own, library):
     (own / "other.py").write_text("from hone.training.objectives import OF_MODEL\n")
     before = digest_of(own)
-    path = library / "hone" / "objectives.py"
+    path = library / "hone" / "training" / "objectives.py"
     path.write_text(path.read_text() + "a = 2\n")
     assert digest_of(own) != before
 

@@ -13,7 +13,7 @@ import pyhf
 from hone.analysis import Analysis
 from hone.analysis.distributions import Block, Exponential, Normal, Normals
 from hone.analysis.samples import GeneratedSample
-from hone.analysis.systematics import Shapesys, ShapeVariation
+from hone.analysis.systematics import ShapeVariation, Systematic
 from hone.errors import FitError
 from hone.events import cell_probabilities
 from hone.likelihood.histfactory import from_pyhf
@@ -54,10 +54,10 @@ def fine_histograms(
         assert isinstance(sample, GeneratedSample)
         distributions[sample.name], of_sample[sample.name] = sample.distribution, sample
         for modifier in process.modifiers:
-            if isinstance(modifier, Shapesys):
+            if isinstance(modifier, Systematic) and modifier.is_of_bins:
                 raise FitError(
-                    f"the systematic {modifier.name!r} is an uncertainty of each bin on its own, "
-                    "which means another thing in other bins"
+                    f"the systematic {modifier.name!r} ({modifier.type}) acts on bins, not on "
+                    "events, and means another thing in other bins"
                 )
             if isinstance(modifier, ShapeVariation):
                 for template in modifier.templates(sample.name):
