@@ -14,6 +14,8 @@ import numpy as np
 from blobs import BINS, NAMES, TOTALS, blobs
 from clock import report, seconds
 
+from hone.analysis.observables import Network
+from hone.analysis.systematics import Histosys, Variation
 from hone.events.event_sets import EventSets
 from hone.observable import create_observable
 from hone.statmodel.workspace import Process
@@ -31,35 +33,41 @@ def problem(objective: str, hidden: list[int], precision: str, weights: int = 0)
     features = {name: x.astype(float) for name, x in blobs(SIZE).items()}
     yields = {name: np.full(SIZE, TOTALS[name] / SIZE) for name in NAMES}
     rng = np.random.default_rng(1)
-    systematics: list[dict[str, Any]] = [
-        {"name": "shape", "type": "histosys", "sample": "background"}
-    ]
+    systematics, weighted = [_varied("shape")], {}
     for k in range(weights):
-        systematics.append({"name": f"w{k}", "type": "histosys", "sample": "background"})
+        systematics.append(_varied(f"w{k}"))
         tilt = rng.normal(0, 0.03, 2) @ features["background"].T
         for side, sign in (("up", 1), ("down", -1)):
             varied = yields["background"] * np.exp(sign * tilt)
             yields[f"background__w{k}_{side}"] = varied
+            weighted[f"background__w{k}_{side}"] = "background"
     samples = [
         Process("signal", True, 20.0, ()),
         Process("background", False, 100.0, tuple(systematics)),
     ]
-    network = {
-        "kind": "network", "bins": BINS, "hidden": hidden, "precision": precision,
-        "edges": "equal" if objective.startswith("bce") else "learned", "bandwidth": [0.05],
-    }  # fmt: skip
+    network = Network(
+        name="network", kind="network", objective=objective, bins=BINS, hidden=hidden,
+        precision=precision, edges="equal" if objective.startswith("bce") else "learned",
+        bandwidth=[0.05],
+    )  # fmt: skip
     settings = Settings(
         objective, steps=10_000, batch=SIZE, learning_rate=1e-3, validate_every=100,
         staterror=True, evaluation_events=1_000_000,
     )  # fmt: skip
     observable = create_observable(network, ["x", "y"], features["background"], jax.random.key(0))
     free, frozen = eqx.partition(observable, observable.trainable())
-    events = EventSets(features, yields)
+    events = EventSets(features, yields, weighted=weighted)
     chosen, data = Problem.of(settings, samples, events, OF_MODEL.get(objective), BINS)
     state = State(
         free, make_optimiser(settings).init(free), jax.numpy.array(0), jax.numpy.array(-1)
     )
     return jax.jit(make_step(chosen, frozen)), state, data
+
+
+def _varied(name: str) -> Histosys:
+    """A systematic of the background, of weights."""
+    up, down = (Variation(weight=side) for side in ("up", "down"))
+    return Histosys(name=name, type="histosys", sample="background", up=up, down=down)
 
 
 def in_turns(problems: dict[str, Any], rounds: int = 40, before: int = 100) -> None:

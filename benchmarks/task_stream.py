@@ -12,9 +12,11 @@ import uproot
 from clock import report, seconds
 from ntuples import FEATURES, SYSTEMATICS
 
+from hone.analysis import Template
+from hone.analysis.analysis import Split
+from hone.analysis.observables import Network
 from hone.analysis.regions import ONE_REGION
 from hone.events.sources import Source
-from hone.events.split import Split
 from hone.events.stream import fill_histograms
 from hone.observable import create_observable
 
@@ -39,15 +41,16 @@ def iterate() -> int:
 
 def fill() -> float:
     """All events, as the rule fill_histograms does; none is in another set."""
-    source = Source("background", (path,), "events", WEIGHTS, Split("", 0.0, 0.0))
+    everything = Split.model_construct(training=0.0, validation=0.0)
+    source = Source(Template("background"), (path,), "events", WEIGHTS, everything)
     sets = {name: {"events": 1, "weight": 1.0} for name in ("training", "validation", "evaluation")}
     surveys = {"background": {"sets": sets, "factor": 1.0}}
-    found = fill_histograms(observable, [source], ONE_REGION, surveys, FEATURES)
+    found = fill_histograms(observable, [source], [ONE_REGION], surveys, FEATURES)
     return float(found["hard"]["background"].values.sum())
 
 
 observable = create_observable(
-    {"kind": "network", "bins": 5, "hidden": [64, 64]}, FEATURES,
+    Network(name="network", kind="network", objective="cls", bins=5, hidden=[64, 64]), FEATURES,
     np.random.default_rng(0).normal(size=(1000, 4)), jax.random.key(0),
 )  # fmt: skip
 took, result = seconds({"iterate": iterate, "fill": fill}[what])

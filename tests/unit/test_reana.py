@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hone.analysis.report_items import ITEMS
+
 ROOT = Path(__file__).parents[2]
 SPECIFICATION = yaml.safe_load((ROOT / "reana.yaml").read_text())
 INPUTS = SPECIFICATION["inputs"]
@@ -25,10 +27,11 @@ def is_sent(path):
 
 def named_in_rules():
     """Files that the Snakefile and the rules name: includes, scripts, environments, captions."""
-    keys = r"(?:include|script|configfile|report|conda|caption)"
+    keys = r"(?:include|script|configfile|report|conda)"
     for path in [ROOT / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]:
         for name in re.findall(rf'\b{keys}\s*[:=]\s*"([^"{{}}<]+)"', path.read_text()):
             yield (ROOT if name == "config/config.yaml" else path.parent) / name
+    yield from (ROOT / "workflow" / "report" / f"{kind}.rst" for kind in ITEMS)
 
 
 def test_all_that_is_listed_exists():

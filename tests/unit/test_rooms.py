@@ -39,8 +39,8 @@ def test_a_room_imports_only_those_below_it(room):
 
 
 def test_every_module_is_in_a_room():
-    aliases = {"histfactory", "infer", "renamed"}
+    old_names = {"histfactory", "infer", "renamed"}
     found = {
         path.stem for path in LIBRARY.iterdir() if path.name not in ("__pycache__", "py.typed")
     }
-    assert found == {*ROOMS, *BELOW, *aliases, "__init__", "version"}
+    assert found == {*ROOMS, *BELOW, *old_names, "__init__", "version"}

@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 from annotated_types import Ge, Gt, Len
 from pydantic import (
@@ -127,11 +127,17 @@ class Family(Settings):
         waiting: list[type[Any]] = family.__subclasses__()
         while waiting:
             kind = waiting.pop(0)
-            own = vars(kind)
-            if kind.tag in own.get("__annotations__", {}) if kind.tag else "called" in own:
+            if kind._is_told_apart():
                 found.append(kind)
             waiting = kind.__subclasses__() + waiting
         return list(dict.fromkeys(found))
+
+    @classmethod
+    def _is_told_apart(cls) -> bool:
+        """Whether it is a kind, not a class that several kinds have in common."""
+        if not cls.tag:
+            return "called" in vars(cls)
+        return get_origin(cls.model_fields[cls.tag].annotation) is Literal
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -173,6 +173,8 @@ class Systematic(Modifier, Family):
     tag = "type"
     can_be_pruned: ClassVar[bool] = False
     """Whether it is left out of the workspace where it changes little."""
+    is_of_bins: ClassVar[bool] = False
+    """Whether it means another thing in other bins."""
     type: str
     regions: Names | None = None
     """Regions where the uncertainty acts; all if not given."""
@@ -287,6 +289,7 @@ class Shapesys(ShapeVariation):
     """An uncertainty of each bin on its own: half the difference of two varied distributions."""
 
     type: Literal["shapesys"]
+    is_of_bins = True
     down: Side
     """At -1 sigma, as `up`."""
 

@@ -13,7 +13,7 @@ import pyhf
 from hone.analysis import Analysis
 from hone.analysis.distributions import Block, Exponential, Normal, Normals
 from hone.analysis.samples import GeneratedSample
-from hone.analysis.systematics import Shapesys, ShapeVariation
+from hone.analysis.systematics import ShapeVariation, Systematic
 from hone.errors import FitError
 from hone.events import cell_probabilities
 from hone.likelihood.histfactory import from_pyhf
@@ -55,10 +55,10 @@ def fine_histograms(
         assert isinstance(sample, GeneratedSample)
         distributions[sample.name], of_sample[sample.name] = sample.distribution, sample
         for modifier in process.modifiers:
-            if isinstance(modifier, Shapesys):
+            if isinstance(modifier, Systematic) and modifier.is_of_bins:
                 raise FitError(
-                    f"the systematic {modifier.name!r} is uncorrelated between bins, and "
-                    "depends on the binning"
+                    f"the systematic {modifier.name!r} ({modifier.type}) depends on the binning: it "
+                    "is not a density of events"
                 )
             if isinstance(modifier, ShapeVariation):
                 for template in modifier.templates(sample.name):

@@ -94,12 +94,10 @@ def train(
         InputError: fewer events than a batch.
         FitError: too many steps, or all, were not finite; or no validation objective was finite.
     """
-    problem, data = Problem.of(
-        settings, samples, training, of_model, getattr(observable, "bins", 1)
-    )
     nominal = np.concatenate([training.features[sample.name] for sample in samples])
     keys = [jax.random.split(jax.random.key(seed)) for seed in seeds]
     fresh = [create_observable(observable, features, nominal, init) for init, _ in keys]
+    problem, data = Problem.of(settings, samples, training, of_model, fresh[0].bins)
     parts = [eqx.partition(o, o.trainable()) for o in fresh]
     frozen = parts[0][1]
     batch_keys = [key for _, key in keys]
