@@ -35,8 +35,9 @@ from hone.results.floor import fine_histograms
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.postprocessing import postprocess
 from hone.statmodel.workspace import build_workspace, processes
-from hone.training import Settings, train
+from hone.training.loop import train
 from hone.training.objectives import OF_MODEL
+from hone.training.settings import Settings
 
 SLOPE, RATE = 0.2, 0.1
 DENSITIES = {
@@ -229,7 +230,7 @@ def test_new_kinds_are_fitted_as_they_are_trained(samples, filled):
 
 
 def test_a_systematic_of_bins_has_no_floor(analysis, samples):
-    with pytest.raises(FitError, match=r"'tilt' \(ramp\) acts on bins"):
+    with pytest.raises(FitError, match=r"'tilt' \(ramp\) depends on the binning"):
         fine_histograms(analysis, samples)
 
 

@@ -57,8 +57,8 @@ def fine_histograms(
         for modifier in process.modifiers:
             if isinstance(modifier, Systematic) and modifier.is_of_bins:
                 raise FitError(
-                    f"the systematic {modifier.name!r} ({modifier.type}) depends on the binning: it "
-                    "is not a density of events"
+                    f"the systematic {modifier.name!r} ({modifier.type}) depends on the "
+                    "binning: it is not a density of events"
                 )
             if isinstance(modifier, ShapeVariation):
                 for template in modifier.templates(sample.name):
