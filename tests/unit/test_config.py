@@ -246,6 +246,29 @@ BAD = {
         ),
         r"studies\[0\].observables: there is no observable 'x'; observables are neos, bce",
     ),
+    "a search that is none": (
+        lambda c: c["observables"].append(
+            {"name": "c", "kind": "cuts", "search": "grd", "objective": "cls", "cuts": [CUT]}
+        ),
+        r'observables\[3\].search: "grd" is not allowed; allowed are gradient and grid',
+    ),
+    "an alias of the code": (
+        lambda c: c["samples"][0].update(yield_=5),
+        "unknown setting 'yield_'; did you mean 'yield'",
+    ),
+    "a study against what is no setting": (
+        lambda c: c.update(
+            studies=[
+                {
+                    "name": "s",
+                    "against": "is_trained",
+                    "lines": ["kind"],
+                    "observables": ["neos", "bce"],
+                }
+            ]
+        ),
+        r"studies\[0\].against: the observable 'neos' has no number 'is_trained'",
+    ),
     "a study against words": (
         lambda c: c.update(
             studies=[
@@ -263,3 +286,24 @@ def test_bad_settings_are_refused(config, case):
     change(config)
     with pytest.raises(ConfigError, match=message):
         checked_config(config)
+
+
+def test_every_problem_of_an_object_is_said_at_once(config):
+    config["observables"][0].update(accumulate=3, validate_every=10**6, objective="clss")
+    config["observables"][1].update(accumulate=3, validate_every=10**6)
+    config["seed"] = None
+    with pytest.raises(ConfigError) as error:
+        checked_config(config)
+    text = str(error.value)
+    for words in (
+        "seed: has no value; give one, or leave it out",
+        "observables[0].objective: there is no objective",
+        "observables[1].accumulate: the batch of 2000 is not a multiple of 3",
+        "observables[1].validate_every: must be at most steps",
+    ):
+        assert words in text
+
+
+def test_a_list_is_no_config():
+    with pytest.raises(ConfigError, match="is not a mapping"):
+        checked_config([])

@@ -138,3 +138,25 @@ def test_a_part_is_an_analysis(config):
     assert part.templates_of("signal") == analysis.templates_of("signal", "neos")
     assert part.split == analysis.split
     assert part.features == analysis.features
+
+
+def test_collisions_depend_on_what_they_see():
+    config = yaml.safe_load((ROOT / "config" / "zprime.yaml").read_text())
+    template = Template("drellyan", "scale", "up")
+    before = parts.of_collisions(checked_config(config), template)
+    for sample in config["samples"]:
+        sample["cross_section"] = 2 * sample.get("cross_section", 1.0)
+    config["events"] = {"training": 40_000}
+    muons = next(s for s in config["systematics"] if s["name"] == "scale")
+    muons["down"] = {"muon_scale": 0.5}
+    assert parts.of_collisions(checked_config(config), template) == before
+    muons["up"] = {"muon_scale": 1.5}
+    after = Analysis.model_validate(parts.of_collisions(checked_config(config), template))
+    assert after.variation(after.template(template.name)).muons() == {"muon_scale": 1.5}
+
+
+def test_own_files_are_followed_wherever_they_lie(config):
+    Path("results/ntuples/events").mkdir(parents=True)
+    Path("heavy.root").rename("results/ntuples/events/heavy.root")
+    config["samples"][-1]["files"] = "results/ntuples/events/heavy.root"
+    assert "results/ntuples/events/heavy.root" in Files(checked_config(config)).own

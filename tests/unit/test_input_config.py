@@ -29,6 +29,7 @@ def region(**changes):
     return lambda c: c["regions"][0].update(changes)
 
 
+DENSITY = [{"kind": "exponential", "variables": ["mass"], "rate": 1}]
 CASES = {
     "a missing file": (
         sample(files="nothing_*.root"),
@@ -178,6 +179,21 @@ CASES = {
     "another normalisation": (
         systematic(up={"files": "background_up.root", "normalise": "mine"}),
         r"systematics\[0\].up.normalise: .* is not allowed; allowed are nominal, own",
+    ),
+    "pseudo-data of generated events": (
+        lambda c: (
+            c.update(regions=[], features=["mass"], systematics=[], normfactors=[]),
+            c.update(observation={"pseudo_data": True}),
+            [(s.update({"yield": 1, "distribution": DENSITY}), s.pop("files"), s.pop("weight"),
+              s.pop("cross_section", None)) for s in c["samples"][:2]],
+        ),
+        "observation.pseudo_data: generated events always have pseudo-data",
+    ),
+    "a tree without a name": (
+        systematic(up={"tree": ""}), r"systematics\[0\].up.tree: must not be empty",
+    ),
+    "a number for a shape": (
+        systematic(up=1.1), r"systematics\[0\].up: 1.1 is not allowed; allowed are a distribution",
     ),
     "pseudo-data and data": (
         lambda c: c.update(observation={"unblind": True, "pseudo_data": True}),

@@ -60,6 +60,7 @@ FILES = Files(ANALYSIS)
 TEMPLATES = list(
     dict.fromkeys(t for s in ANALYSIS.signals for t in ANALYSIS.templates_of(s))
 )
+BY_NAME = {t.name: t for t in TEMPLATES}
 WEIGHTED = [
     t.name for t in TEMPLATES if not t.systematic and ANALYSIS.weights(t.sample)
 ]
@@ -90,7 +91,7 @@ pathvars:
 wildcard_constraints:
     signal=any_of(ANALYSIS.signals),
     observable=any_of(FILES.observables),
-    template=any_of(t.name for t in TEMPLATES),
+    template=any_of(BY_NAME),
     seed="[1-9][0-9]*",
     study=any_of(s.name for s in ANALYSIS.studies),
 
@@ -165,7 +166,7 @@ def for_rules(part, *fields):
 
 def for_template(part):
     """Parameter function: a part of the analysis, for a set of events."""
-    return lambda wildcards: part(ANALYSIS, ANALYSIS.template(wildcards.template))
+    return lambda wildcards: part(ANALYSIS, BY_NAME[wildcards.template])
 
 
 def events_of(*events_sets):

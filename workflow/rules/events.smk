@@ -66,7 +66,7 @@ rule simulate_dimuons:
         mem_mb=growing(1000),
         runtime=growing(60),
     params:
-        analysis=for_template(parts.of_generation),
+        analysis=for_template(parts.of_collisions),
         made_by=made_by("simulate_dimuons", "pythia8mc"),
     message:
         "Simulating dimuons of {wildcards.template}"
@@ -135,7 +135,7 @@ rule check_inputs:
     input:
         surveys=expand(
             "<results>/inputs/{template}.json",
-            template=[t.name for t in TEMPLATES],
+            template=list(BY_NAME),
         ),
         weights=expand(
             "<results>/inputs/weights/{template}.json",

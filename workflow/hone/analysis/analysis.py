@@ -24,7 +24,9 @@ from hone.analysis.settings import (
 from hone.analysis.systematics import SIDES, Normfactor, ShapeVariation, Systematic, Variation
 from hone.analysis.templates import Template
 
-__all__ = ["SETS", "Analysis", "Observation", "Sizes", "Split", "Study", "matching"]
+__all__ = [
+    "SETS", "Analysis", "Observation", "Sizes", "Split", "Study", "Workspace", "matching",
+]  # fmt: skip
 
 SETS = ("training", "validation", "evaluation")
 """Of events: to train on, to choose on, and for limits."""
@@ -191,7 +193,7 @@ class Analysis(Settings):
     @property
     def has_ntuples(self) -> bool:
         """Whether events are read from ntuples, not drawn from known densities."""
-        return any(isinstance(s, NtupleSample) for s in self.samples)
+        return any(isinstance(s, NtupleSample) for s in self.simulated)
 
     @property
     def is_blind(self) -> bool:

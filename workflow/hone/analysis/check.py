@@ -25,6 +25,8 @@ def checked_config(config: dict[str, Any], folder: str | Path = "config") -> Ana
     Raises:
         ConfigError: lists every setting that is wrong, with what is allowed.
     """
+    if not isinstance(config, dict):
+        raise ConfigError("the config is not a mapping of settings")
     _refuse(list(value_problems(config)))
     try:
         # Written down, so that the record of a config means the same in another place.

@@ -275,7 +275,7 @@ def _of_studies(analysis: Analysis) -> Iterator[str]:
                     f"studies[{i}].observables: there is no observable {name!r}; "
                     f"observables are {', '.join(by_name)}"
                 )
-            elif not isinstance(getattr(by_name[name], study.against, None), int | float):
+            elif not isinstance(by_name[name].setting(study.against), int | float):
                 yield (
                     f"studies[{i}].against: the observable {name!r} has no number {study.against!r}"
                 )

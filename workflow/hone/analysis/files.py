@@ -55,14 +55,12 @@ class Files:
     @cached_property
     def own(self) -> list[str]:
         """The user's own files that may be read."""
-        data = {sample.name for sample in self.analysis.data}
-        paths = {
-            path
-            for name, several in self.ntuples.items()
-            if name not in data or self.observed
-            for path in several
-        }
-        return sorted(path for path in paths if not path.startswith(f"{self.folder}/events/"))
+        paths: set[str] = set()
+        for sample in self.analysis.samples:
+            if isinstance(sample, FileSample) and (self.observed or not sample.is_data):
+                for template in self.analysis.event_templates([sample]):
+                    paths.update(self.ntuples[template.name])
+        return sorted(paths)
 
     @property
     def injected(self) -> str | None:

@@ -3,6 +3,7 @@
 import difflib
 import json
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Len
@@ -17,6 +18,7 @@ from hone.analysis.settings import (
     Settings,
     either,
     refuse,
+    refuse_all,
     unique,
 )
 
@@ -63,12 +65,12 @@ _MOST_COMBINATIONS = 1_000_000
 Count = Annotated[int, Ge(1), AsWhole]
 
 
-def _no_classifier(objective: str | None, what: str) -> None:
+def _no_classifier(objective: str | None, what: str) -> Iterator[tuple[str, str]]:
     if objective in CLASSIFIERS:
-        raise refuse(
+        yield (
+            "objective",
             f"{objective} trains a classifier, which an observable {what} is not; use an objective "
             "of the likelihood or of counts, such as cls or z_a",
-            "objective",
         )
 
 
@@ -98,6 +100,20 @@ class ObservableSettings(Family):
     Observables with different ones answer different questions: each is compared with the floor of
     its own."""
 
+    def setting(self, name: str) -> Any:
+        """The value of a setting; an empty text if there is none of that name."""
+        value = getattr(self, name) if name in type(self).model_fields else None
+        return "" if value is None else value
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        """Settings that contradict each other, and what is wrong."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        refuse_all(self._problems())
+        return self
+
     @property
     def is_trained(self) -> bool:
         """Whether gradients make this observable what it is."""
@@ -126,12 +142,11 @@ class _WithObjective(ObservableSettings):
         """Whether it has a score that tells signal from background."""
         return False
 
-    @model_validator(mode="after")
-    def _trains_no_classifier(self) -> Self:
+    def _problems(self) -> Iterator[tuple[str, str]]:
         if not self.is_classifier:
             what = "with cuts" if isinstance(self, Network) else f"of kind {self.kind}"
-            _no_classifier(self.objective, what)
-        return self
+            yield from _no_classifier(self.objective, what)
+        yield from super()._problems()
 
 
 class _WithCuts(ObservableSettings):
@@ -182,18 +197,15 @@ class Trained(_WithObjective):
     """Train all seeds in one job, side by side in one program: for a GPU. Otherwise each is a job
     of its own: for a cluster, or the cores of a laptop."""
 
-    @model_validator(mode="after")
-    def _of_a_training(self) -> Self:
+    def _problems(self) -> Iterator[tuple[str, str]]:
         if self.batch % self.accumulate:
-            raise refuse(
-                f"the batch of {self.batch} is not a multiple of {self.accumulate}", "accumulate"
-            )
+            yield "accumulate", f"the batch of {self.batch} is not a multiple of {self.accumulate}"
         if self.validate_every > self.steps:
-            raise refuse(f"must be at most steps ({self.steps})", "validate_every")
+            yield "validate_every", f"must be at most steps ({self.steps})"
         for key in ("minimum_background", "maximum_mc_error"):
             if self.objective in CLASSIFIERS and getattr(self, key):
-                raise refuse(f"{self.objective} does not see the bins; use another objective", key)
-        return self
+                yield key, f"{self.objective} does not see the bins; use another objective"
+        yield from super()._problems()
 
 
 class _Soft(Trained):
@@ -207,9 +219,9 @@ class _Soft(Trained):
     """Of the network; the likelihood is always float64."""
 
 
-def _room(smoothing: str, numbers: list[float], key: str) -> None:
+def _room(smoothing: str, numbers: list[float], key: str) -> Iterator[tuple[str, str]]:
     if smoothing == "learned" and (len(numbers) < 2 or numbers[0] <= numbers[-1]):
-        raise refuse("smoothing learned needs a start and, below it, a smallest value", key)
+        yield key, "smoothing learned needs a start and, below it, a smallest value"
 
 
 class Network(_Soft, _WithCuts):
@@ -237,25 +249,19 @@ class Network(_Soft, _WithCuts):
     def is_classifier(self) -> bool:
         return not self.cuts
 
-    @model_validator(mode="after")
-    def _of_edges(self) -> Self:
-        _room(self.smoothing, self.bandwidth, "bandwidth")
-        if self.edges == "learned" and self.objective in CLASSIFIERS:
-            raise refuse(
-                f"{self.objective} does not depend on edges; use a rebinned observable", "edges"
-            )
-        if isinstance(self.edges, list):
-            if sorted(set(self.edges)) != self.edges:
-                raise refuse(f"{self.edges} must rise", "edges")
-            if (self.edges[0], self.edges[-1]) != (0, 1):
-                raise refuse(
-                    f"{self.edges} are out of range: a network's edges go from 0 to 1", "edges"
-                )
-            if len(self.edges) != self.bins + 1:
-                raise refuse(
-                    f"{len(self.edges)} edges do not make {self.bins} bins (bins)", "edges"
-                )
-        return self
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        yield from _room(self.smoothing, self.bandwidth, "bandwidth")
+        edges = self.edges
+        if edges == "learned" and self.objective in CLASSIFIERS:
+            yield "edges", f"{self.objective} does not depend on edges; use a rebinned observable"
+        if isinstance(edges, list):
+            if sorted(set(edges)) != edges:
+                yield "edges", f"{edges} must rise"
+            if (edges[0], edges[-1]) != (0, 1):
+                yield "edges", f"{edges} are out of range: a network's edges go from 0 to 1"
+            if len(edges) != self.bins + 1:
+                yield "edges", f"{len(edges)} edges do not make {self.bins} bins (bins)"
+        yield from super()._problems()
 
 
 class Softmax(_Soft):
@@ -266,17 +272,16 @@ class Softmax(_Soft):
     temperature: Annotated[list[Annotated[float, Gt(0), Le(100)]], Len(1, 2)] = Field([1.0, 0.1])
     """Temperature of the softmax at the first and at the last step."""
 
-    @model_validator(mode="after")
-    def _of_smoothing(self) -> Self:
-        _room(self.smoothing, self.temperature, "temperature")
-        return self
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        yield from _room(self.smoothing, self.temperature, "temperature")
+        yield from super()._problems()
 
 
 class Cuts(Trained, _WithCuts):
     """A count of the events that pass cuts, whose thresholds gradients find."""
 
     kind: Literal["cuts"]
-    search: Literal["gradient"] = "gradient"
+    search: Annotated[Literal["gradient"], either("gradient and grid")] = "gradient"
     """`grid` counts at every combination of `points` thresholds of each cut on the training events
     and takes the best: the reference for what gradients find."""
     cuts: Annotated[list[Cut], Len(1)]
@@ -300,14 +305,11 @@ class GridCuts(_WithObjective, _WithCuts):
     def fits(cls, entry: dict[str, Any]) -> bool:
         return super().fits(entry) and entry.get("search") == "grid"
 
-    @model_validator(mode="after")
-    def _not_too_many(self) -> Self:
+    def _problems(self) -> Iterator[tuple[str, str]]:
         combinations = self.points ** len(self.cuts)
         if combinations > _MOST_COMBINATIONS:
-            raise refuse(
-                f"{combinations} combinations are more than a million; use fewer points", "points"
-            )
-        return self
+            yield "points", f"{combinations} combinations are more than a million; use fewer points"
+        yield from super()._problems()
 
 
 class VariableBins(ObservableSettings):
@@ -336,7 +338,6 @@ class Rebinned(ObservableSettings):
     bins: Annotated[int, Ge(2), Le(100), AsWhole] = 5
     """Number of bins."""
 
-    @model_validator(mode="after")
-    def _trains_no_classifier(self) -> Self:
-        _no_classifier(self.objective, "of kind rebinned")
-        return self
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        yield from _no_classifier(self.objective, "of kind rebinned")
+        yield from super()._problems()

@@ -7,14 +7,15 @@ parameters of a rule: what is in it, and nothing else, makes the rule run again 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hone.analysis.analysis import Analysis
-from hone.analysis.samples import Sample
+from hone.analysis.analysis import Analysis, Workspace
+from hone.analysis.samples import DimuonSample, Sample
 from hone.analysis.settings import plain
-from hone.analysis.systematics import Histosys, ShapeVariation, Systematic
+from hone.analysis.systematics import SIDES, Histosys, ShapeVariation, Systematic
 from hone.analysis.templates import Template
 
 __all__ = [
     "of_binning",
+    "of_collisions",
     "of_generation",
     "of_histograms",
     "of_injection",
@@ -40,6 +41,7 @@ def part(analysis: Analysis, *fields: str, **others: Any) -> dict[str, Any]:
     """
     kept: dict[str, Any] = {"seed": 0, "samples": [], "features": [], "observables": []}
     kept |= {"analysis": analysis.analysis, **{name: getattr(analysis, name) for name in fields}}
+    assert {*fields, *others} <= set(Analysis.model_fields)
     # All of it has been checked.
     return plain(Analysis.model_construct(**kept | others))
 
@@ -48,6 +50,18 @@ def of_generation(analysis: Analysis, template: Template) -> dict[str, Any]:
     """What a set of generated events depends on."""
     found = _samples_and_systematics([analysis.sample(template.sample)], _of(analysis, template))
     return part(analysis, "seed", "events", **found)
+
+
+def of_collisions(analysis: Analysis, template: Template) -> dict[str, Any]:
+    """What a set of collisions depends on: the dimuons, and how the muons are varied."""
+    sample = analysis.sample(template.sample)
+    assert isinstance(sample, DimuonSample)
+    bare = DimuonSample(name=sample.name, process=sample.process, dimuons=sample.dimuons)
+    # The other side is of another set: here both are the same.
+    same = dict.fromkeys(SIDES, analysis.variation(template))
+    varied = [s.model_copy(update=same) for s in _of(analysis, template)]
+    found = _samples_and_systematics([bare], varied)
+    return part(analysis, "seed", **found)
 
 
 def of_survey(analysis: Analysis, template: Template) -> dict[str, Any]:
@@ -82,7 +96,7 @@ def of_binning(analysis: Analysis, signal: str, observable: str) -> dict[str, An
 
 def of_study(analysis: Analysis, name: str) -> dict[str, Any]:
     """A study, and its observables."""
-    (study,) = (study for study in analysis.studies if study.name == name)
+    study = next(study for study in analysis.studies if study.name == name)
     observables = [analysis.observable(observable) for observable in study.observables]
     return part(analysis, observables=observables, studies=[study])
 
@@ -116,10 +130,15 @@ def of_model(analysis: Analysis, signal: str, observable: str, *fields: str) -> 
 
 def of_training(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:
     """What an observable depends on; smoothing and pruning come after it."""
+    chosen = analysis.observable(observable)
     return part(
         analysis, *_READING, "normfactors", "events", "features", "limits",
-        workspace=analysis.workspace.model_copy(update={"pruning": 0.0}),
-        observables=[analysis.observable(observable)],
+        workspace=Workspace(
+            staterror=analysis.workspace.staterror,
+            # Only a training looks at what it will be fitted with.
+            histograms=analysis.workspace.histograms if chosen.is_trained else "hard",
+        ),
+        observables=[chosen],
         **_samples_and_systematics(
             analysis.hypothesis(signal), analysis.systematics_of(observable)
         ),

@@ -1,14 +1,22 @@
 """The samples of an analysis: physics processes, and where their events come from."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from annotated_types import Ge
 from pydantic import Field, model_validator
 
 from hone.analysis.distributions import Distribution
 from hone.analysis.fields import ExpressionText, Files, Name
-from hone.analysis.settings import AsWhole, Family, Positive, Settings, refuse
+from hone.analysis.settings import (
+    AsWhole,
+    Family,
+    Positive,
+    Settings,
+    Text,
+    refuse,
+    refuse_all,
+)
 
 __all__ = ["DimuonSample", "Dimuons", "FileSample", "GeneratedSample", "NtupleSample", "Sample"]
 
@@ -16,6 +24,8 @@ __all__ = ["DimuonSample", "Dimuons", "FileSample", "GeneratedSample", "NtupleSa
 class Sample(Family):
     """A physics process."""
 
+    told_by: ClassVar[str] = ""
+    """The setting that only this kind has."""
     name: Name
     """Name of the sample, as in file names and in the workspace."""
     process: Literal["signal", "background", "data"]
@@ -41,15 +51,15 @@ class Sample(Family):
 
     @classmethod
     def fits(cls, entry: dict[str, object]) -> bool:
-        """By where the events come from."""
-        return cls is {"files": FileSample, "dimuons": DimuonSample}.get(
-            next((key for key in ("dimuons", "files") if key in entry), ""), GeneratedSample
-        )
+        """By where the events come from: events are generated if nothing is said."""
+        keys = [kind.told_by for kind in cls.kinds() if kind.told_by in entry]
+        return keys[-1] == cls.told_by if keys else cls.told_by == "distribution"
 
 
 class GeneratedSample(Sample):
     """Events that are drawn from a known density."""
 
+    told_by = "distribution"
     yield_: Positive = Field(alias="yield")
     distribution: Distribution
     """Independent blocks whose product is the density of the events."""
@@ -68,7 +78,7 @@ class GeneratedSample(Sample):
 class NtupleSample(Sample):
     """Events in ntuples."""
 
-    tree: str = "events"
+    tree: Text = "events"
     """The TTree or RNTuple in each file."""
     weight: ExpressionText = "1"
     """Weight of an event, an expression of branches: numbers, arithmetic,
@@ -100,14 +110,14 @@ class NtupleSample(Sample):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for key, problem in self._problems():
-            raise refuse(problem, key)
+        refuse_all(self._problems())
         return self
 
 
 class FileSample(NtupleSample):
     """Events in the user's own files."""
 
+    told_by = "files"
     files: Files
     """ROOT files with the events: a path or several, `*` and `?` stand for any characters.
     Relative to the folder in which the workflow runs. They are read where they lie."""
@@ -139,6 +149,7 @@ class Dimuons(Settings):
 class DimuonSample(NtupleSample):
     """Events that are collided for the analysis, and written as ntuples."""
 
+    told_by = "dimuons"
     dimuons: Dimuons
     """Instead of `files`: muon pairs made by Pythia 8 (extra `pythia`) and a simple detector,
     written as ntuples with the branches `event`, `mass`, `rapidity`, `cos_theta`, `pt1`, `eta1`,

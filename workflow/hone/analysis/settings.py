@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 from annotated_types import Ge, Gt, Len
@@ -35,6 +35,7 @@ __all__ = [
     "plain",
     "problems",
     "refuse",
+    "refuse_all",
     "unique",
 ]
 
@@ -47,6 +48,17 @@ def refuse(text: str, *where: str | int) -> ValidationError:
         where: keys and indices that lead to the setting from the one being validated.
     """
     return ValidationError.from_exception_data("settings", [_line(text, where, None)])
+
+
+def refuse_all(found: Iterable[tuple[str, str]]) -> None:
+    """Raise one error for all problems of an object, if there are any.
+
+    Args:
+        found: of each problem the key of the setting (empty for the object), and what is wrong.
+    """
+    lines = [_line(text, (key,) if key else (), None) for key, text in found]
+    if lines:
+        raise ValidationError.from_exception_data("settings", lines)
 
 
 def problems(error: ValidationError) -> Iterator[str]:
@@ -67,7 +79,7 @@ def plain(settings: "Settings") -> dict[str, Any]:
 class Settings(BaseModel):
     """A mapping of the config. Text is no number, and 20.0 is the integer 20."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     @model_validator(mode="wrap")
     @classmethod

@@ -5,8 +5,9 @@ becomes, what of the compiled likelihood training fills with templates, and how 
 yields. Yields are arrays (B,) of NumPy or JAX, float64, in any bins.
 """
 
+import json
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from annotated_types import Gt, Len, Lt
@@ -14,8 +15,11 @@ from pydantic import Field, TypeAdapter, WrapValidator, model_validator
 
 from hone.analysis.distributions import Block, Distribution
 from hone.analysis.fields import ExpressionText, Files, Name, Names, Samples, several
-from hone.analysis.settings import Family, NonNegative, Positive, Settings, refuse
+from hone.analysis.settings import Family, NonNegative, Positive, Settings, Text, refuse
 from hone.analysis.templates import Template
+
+if TYPE_CHECKING:  # it imports JAX
+    from hone.likelihood.histfactory.layout import Layout
 
 __all__ = [
     "SIDES",
@@ -38,7 +42,7 @@ class Variation(Settings):
     """One side of a systematic of a sample with ntuples: how its events or weights differ."""
 
     files: Files | None = None
-    tree: str | None = None
+    tree: Text | None = None
     weight: ExpressionText | None = None
     normalise: Literal["nominal", "own"] | None = None
     sum_of_weights: Positive | None = None
@@ -47,7 +51,7 @@ class Variation(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        given = self.model_fields_set
+        given = {key for key, value in self if value is not None}
         if not given:
             raise refuse("{} is not allowed: a variation has files, a tree or a weight")
         normalisation = given & {"normalise", "sum_of_weights"}
@@ -66,7 +70,7 @@ class Variation(Settings):
     @property
     def has_events(self) -> bool:
         """Whether it has events of its own, not only other weights."""
-        return self.model_fields_set != {"weight"}
+        return any(value is not None for key, value in self if key != "weight")
 
     @property
     def has_own_normalisation(self) -> bool:
@@ -78,6 +82,12 @@ def _of_its_type(value: Any, _: Any) -> Any:
     """Errors are those of a distribution where there is a list, and of a mapping elsewhere."""
     if isinstance(value, list):
         return TypeAdapter(Distribution).validate_python(value)
+    if not isinstance(value, dict | Variation):
+        raise refuse(
+            f"{json.dumps(value, default=str)} is not allowed; allowed are a distribution (a list "
+            "of blocks), and a mapping with files, tree or weight (of dimuons muon_scale or "
+            "muon_resolution)"
+        )
     return Variation.model_validate(value)
 
 
@@ -136,7 +146,7 @@ class Modifier(Settings):
         """Settings of the parameter in pyhf's measurement, if it needs any."""
         return None
 
-    def leaves(self, layout: Any, sample: int, up: Any, down: Any) -> Iterator[Leaf]:  # noqa: ARG002
+    def leaves(self, layout: "Layout", sample: int, up: Any, down: Any) -> Iterator[Leaf]:  # noqa: ARG002
         """What training fills in for a sample, from templates (B,) that are still being trained.
 
         Args:
@@ -273,7 +283,7 @@ class Histosys(ShapeVariation):
     def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:  # noqa: ARG002
         yield {"type": "histosys", "data": {"hi_data": _floats(up), "lo_data": _floats(down)}}
 
-    def leaves(self, layout: Any, sample: int, up: Any, down: Any) -> Iterator[Leaf]:
+    def leaves(self, layout: "Layout", sample: int, up: Any, down: Any) -> Iterator[Leaf]:
         place = (layout.histosys.index(self.name), sample)
         yield Leaf("histosys_lo", place, down)
         yield Leaf("histosys_hi", place, up)
@@ -296,7 +306,7 @@ class Shapesys(ShapeVariation):
     def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:  # noqa: ARG002
         yield {"type": "shapesys", "data": _floats(_half_spread(up, down))}
 
-    def leaves(self, layout: Any, sample: int, up: Any, down: Any) -> Iterator[Leaf]:
+    def leaves(self, layout: "Layout", sample: int, up: Any, down: Any) -> Iterator[Leaf]:
         place = (layout.shapesys.index(self.name), sample)
         yield Leaf("shapesys", place, _half_spread(up, down))
 

@@ -32,7 +32,7 @@ def draw_study(
     """
     lines: dict[str, list[tuple[float, list[float]]]] = {}
     for observable in observables:
-        label = ", ".join(mathtext(str(getattr(observable, key, ""))) for key in study.lines)
+        label = ", ".join(mathtext(str(observable.setting(key))) for key in study.lines)
         # matplotlib omits labels with a leading underscore from legends
         label = f" {label}" if label.startswith("_") else label
         values = [
@@ -41,7 +41,7 @@ def draw_study(
             if row["observable"] == observable.name
         ]
         known = [value for value in values if value is not None]
-        lines.setdefault(label, []).append((float(getattr(observable, study.against)), known))
+        lines.setdefault(label, []).append((float(observable.setting(study.against)), known))
 
     figure, (axes,) = new_figure(width=7.4, height=5.6)
     for index, (label, points) in enumerate(lines.items()):
