@@ -145,7 +145,8 @@ def test_collisions_depend_on_what_they_see():
     template = Template("drellyan", "scale", "up")
     before = parts.of_collisions(checked_config(config), template)
     for sample in config["samples"]:
-        sample["cross_section"] = 2 * sample.get("cross_section", 1.0)
+        if "cross_section" in sample:
+            sample["cross_section"] *= 2
     config["events"] = {"training": 40_000}
     muons = next(s for s in config["systematics"] if s["name"] == "scale")
     muons["down"] = {"muon_scale": 0.5}
