@@ -296,7 +296,7 @@ def test_every_problem_of_an_object_is_said_at_once(config):
         checked_config(config)
     text = str(error.value)
     for words in (
-        "seed: has no value; give one, or leave it out",
+        "seed: has no value; give one\n",
         "observables[0].objective: there is no objective",
         "observables[1].accumulate: the batch of 2000 is not a multiple of 3",
         "observables[1].validate_every: must be at most steps",

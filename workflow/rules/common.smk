@@ -98,7 +98,9 @@ wildcard_constraints:
 
 def made_by(script, *packages):
     """Digest of the code that a script imports, and versions: a change of either reruns the rule."""
-    path = Path(workflow.source_path(f"../scripts/{script}.py"))
+    path = LIBRARY / "scripts" / f"{script}.py"
+    if not LIBRARY.is_dir():
+        path = Path(workflow.source_path(f"../scripts/{script}.py"))
 
     def found(_):
         return {"code": code_digest(path), "versions": versions(*packages)}

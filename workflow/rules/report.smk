@@ -1,4 +1,9 @@
-REPORT = Path(workflow.source_path("../report/report.css")).parent
+# Of a repository Snakemake fetches files one by one, into another folder each time.
+REPORT = (
+    LIBRARY / "report"
+    if LIBRARY.is_dir()
+    else Path(workflow.source_path("../report/report.css")).parent
+)
 # Captions and style are no code, and decide what is written all the same. Of a repository they are
 # fetched one by one; its commit stands for them.
 TEXTS = digest(

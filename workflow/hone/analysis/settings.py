@@ -85,17 +85,26 @@ class Settings(BaseModel):
     @classmethod
     def _in_words(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         given = value if isinstance(value, dict) else {}
+        required = {f.alias or name for name, f in cls.model_fields.items() if f.is_required()}
+        empty = [key for key, content in given.items() if content is None]
         lines = [
-            _line("has no value; give one, or leave it out", (key,), None)
-            for key, content in given.items()
-            if content is None
+            _line(
+                f"has no value; give one{'' if key in required else ', or leave it out'}",
+                (key,),
+                None,
+            )
+            for key in empty
         ]
         try:
             made = handler({k: v for k, v in given.items() if v is not None} if given else value)
             if not lines:
                 return made
         except ValidationError as error:
-            lines += [cls._explained(line) for line in error.errors(include_url=False)]
+            lines += [
+                cls._explained(line)
+                for line in error.errors(include_url=False)
+                if not (line["type"] == "missing" and line["loc"][0] in empty)
+            ]
         raise ValidationError.from_exception_data(cls.__name__, lines)
 
     @classmethod
@@ -280,7 +289,10 @@ def _words(line: ErrorDetails) -> str:
         return f"{got}: {line['msg']}"
     hint = ""
     if wanted in ("number", "integer") and isinstance(line["input"], str):
-        hint = " (YAML reads this as text; write a number like 0.1 or 1.0e-1, without quotes)"
+        like = "0.1 or 1.0e-1" if wanted == "number" else "20"
+        hint = f" (YAML reads this as text; write a number like {like}, without quotes)"
+    elif wanted == "boolean":
+        hint = " (true or false, without quotes)"
     elif wanted == "string" and not isinstance(line["input"], dict | list):
         hint = " (YAML does not read this as text; put it in quotes)"
     return f"{got} is not of type {wanted}{hint}"
