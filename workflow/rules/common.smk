@@ -98,9 +98,7 @@ wildcard_constraints:
 
 def made_by(script, *packages):
     """Digest of the code that a script imports, and versions: a change of either reruns the rule."""
-    path = LIBRARY / "scripts" / f"{script}.py"
-    if not LIBRARY.is_dir():
-        path = Path(workflow.source_path(f"../scripts/{script}.py"))
+    path = Path(workflow.source_path(f"../scripts/{script}.py"))
 
     def found(_):
         return {"code": code_digest(path), "versions": versions(*packages)}
