@@ -7,9 +7,10 @@ import pytest
 import uproot
 import yaml
 
-from hone.analysis import checked_config
+from hone.analysis import Template, checked_config
 from hone.analysis.analysis import Observation
 from hone.analysis.distributions import Block
+from hone.analysis.regions import ONE_REGION
 from hone.errors import InputError
 from hone.events import TREE, WEIGHT, cell_probabilities, draw, generate, pseudo_data, write_events
 from hone.events.reader import Reader
@@ -86,8 +87,8 @@ def event_file(tmp_path):
 
 
 def read(path, features):
-    source = Source("s", (str(path),), TREE, {"s": WEIGHT})
-    return list(Reader(source, features, ONE_REGION).batches())
+    source = Source(Template("s"), (str(path),), TREE, {"s": WEIGHT})
+    return list(Reader(source, features, (ONE_REGION,)).batches())
 
 
 def test_root_files_round_trip(event_file):

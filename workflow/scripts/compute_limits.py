@@ -25,8 +25,9 @@ with job(snakemake) as provenance:
     oracle, observed = read_workspace(path)
     templates, edges = read_histograms(snakemake.input.histograms, analysis.workspace.histograms)
     spec, channels = read_json(path), channel_sizes(edges, analysis.channels)
+    unpruned = processes(analysis, snakemake.wildcards.signal)
     samples, templates, _ = postprocess(
-        processes(analysis, snakemake.wildcards.signal),
+        unpruned,
         templates,
         channels,
         analysis.smoothed,
@@ -51,7 +52,7 @@ with job(snakemake) as provenance:
     upper = model.config.suggested_bounds()[model.config.poi_index][1]
     largest = min(1.3 * max(found, default=upper), upper)
     bare = nominal_without_staterror(
-        spec, samples, templates, level, params.event_sets, params.scaled
+        spec, samples, templates, level, params.event_sets, params.scaled, unpruned
     )
     write_json(
         snakemake.output[0],

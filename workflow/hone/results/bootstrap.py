@@ -36,6 +36,7 @@ def nominal_without_staterror(
     level: float,
     event_sets: Sequence[str] | None = None,
     scaled: Sequence[str] | None = None,
+    unpruned: Sequence[Process] | None = None,
 ) -> dict[str, float | None]:
     """Nominal figures of merit without staterror, with bootstrap errors and pyhf's values.
 
@@ -48,6 +49,8 @@ def nominal_without_staterror(
             of their sample and fluctuate with it.
         scaled: those that are scaled to their sample's yield, all if not given; others are scaled
             by the sample's factor, and each of their bins fluctuates independently.
+        unpruned: processes with all the systematics that ``histograms`` have templates of; those of
+            ``samples`` if not given.
 
     Returns:
         ``expected_cls`` (median, at mu = 1), ``expected_limit`` (median), ``expected_p0`` and
@@ -68,7 +71,7 @@ def nominal_without_staterror(
             "sigma_mu": infer.sigma_mu(filled),
         }
 
-    sample_of = {t.name: sample for sample in samples for t in sample.templates()}
+    sample_of = {t.name: sample for sample in unpruned or samples for t in sample.templates()}
     totals = {
         name: sample_of[name].expected if scaled is None or name in scaled else None
         for name in histograms
