@@ -56,7 +56,8 @@ def of_collisions(analysis: Analysis, template: Template) -> dict[str, Any]:
     """What a set of collisions depends on: the dimuons, and how the muons are varied."""
     sample = analysis.sample(template.sample)
     assert isinstance(sample, DimuonSample)
-    bare = DimuonSample(name=sample.name, process=sample.process, dimuons=sample.dimuons)
+    kept = {key: getattr(sample, key) for key in ("name", "process", "dimuons")}
+    bare = DimuonSample.model_validate(kept)
     # The other side is of another set: here both are the same.
     same = dict.fromkeys(SIDES, analysis.variation(template))
     varied = [s.model_copy(update=same) for s in _of(analysis, template)]
