@@ -244,3 +244,47 @@ def selection_settings(*events_sets):
         "contents": contents_of_events,
         "own_objective": own_objective,
     }
+
+
+def surveyed(wildcards):
+    """Input function: files of one set of events; of generated ones those of the evaluation set."""
+    return as_inputs(
+        FILES.events_of([wildcards.template], "evaluation")[wildcards.template]
+    )
+
+
+@of_hypothesis
+def events_of_histograms(signal, observable):
+    """Input function, to be unpacked: what the histograms of a hypothesis are filled with."""
+    others = FILES.injected_in(signal)
+    names = FILES.templates(signal, observable)
+    events = FILES.events_of(names, "evaluation")
+    return {
+        "evaluation": as_inputs(sum(events.values(), [])),
+        "surveys": FILES.surveys([*names, *others]),
+        "injected": as_inputs(sum((FILES.ntuples[name] for name in others), [])),
+    }
+
+
+@of_hypothesis
+def files_of_histograms(signal, observable):
+    return {
+        "evaluation": FILES.events_of(
+            FILES.templates(signal, observable), "evaluation"
+        ),
+        "injected": {name: FILES.ntuples[name] for name in FILES.injected_in(signal)},
+    }
+
+
+@of_hypothesis
+def injected_events(signal, observable):
+    """How events of the injected signal are read, where it is another hypothesis'."""
+    return parts.of_injection(ANALYSIS, FILES.injected_in(signal))
+
+
+@of_hypothesis
+def contents_of_histograms(signal, observable):
+    """Also of an injected signal and of data, where these are counted."""
+    names = [*FILES.templates(signal, observable), *FILES.injected_in(signal)]
+    data = [sample.name for sample in ANALYSIS.data if FILES.observed]
+    return contents_of(names + data)

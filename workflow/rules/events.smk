@@ -1,10 +1,3 @@
-def surveyed(wildcards):
-    """Input function: files of one set of events; of generated ones those of the evaluation set."""
-    return as_inputs(
-        FILES.events_of([wildcards.template], "evaluation")[wildcards.template]
-    )
-
-
 rule simulate_events:
     output:
         expand("<results>/events/{set}/{{template}}.root", set=SETS),
