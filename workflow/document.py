@@ -142,9 +142,10 @@ def _choices(schema: dict[str, Any]) -> list[str]:
 def _meaning(key: str, kinds: list[dict[str, Any]], having: list[dict[str, Any]]) -> str:
     """The descriptions, each with the kinds that it is for if it is not for all."""
     own = [(kind, kind["properties"][key]) for kind in having]
-    if len(kinds) > 1 and all("const" in schema for _, schema in own):
+    if len(kinds) > 1 and all("const" in s and "description" not in s for _, s in own):
         # What tells kinds apart.
-        return " ".join(f"`{s['const']}`: {_plain(kind['description'])}" for kind, s in own)
+        first = {s["const"]: _plain(kind["description"]) for kind, s in reversed(own)}
+        return " ".join(f"`{name}`: {text}" for name, text in reversed(first.items()))
     texts = dict.fromkeys(schema.get("description", "") for _, schema in own)
     longest = max(texts, key=len)
     found = []

@@ -278,7 +278,7 @@ class Softmax(_Soft):
 
 
 class Cuts(Trained, _WithCuts):
-    """A count of the events that pass cuts, whose thresholds gradients find."""
+    """A count of the events that pass cuts, with thresholds found by gradients or on a grid."""
 
     kind: Literal["cuts"]
     search: Annotated[Literal["gradient"], either("gradient and grid")] = "gradient"
@@ -292,10 +292,12 @@ class Cuts(Trained, _WithCuts):
 
 
 class GridCuts(_WithObjective, _WithCuts):
-    """A count of the events that pass cuts, whose thresholds are the best of a grid."""
+    """A count of the events that pass cuts, with the best thresholds of a grid."""
 
     kind: Literal["cuts"]
     search: Literal["grid"]
+    """`grid` counts at every combination of `points` thresholds of each cut on the training events
+    and takes the best: the reference for what gradients find."""
     points: Annotated[int, Ge(2), Le(1000), AsWhole] = 50
     """(`search: grid`) Thresholds that are tried for each cut, quantiles of the nominal events; at
     most a million combinations."""
