@@ -82,6 +82,16 @@ def any_of(names):
 
 
 # Not wildcards: Snakemake finds the rule of a file faster by what precedes its first wildcard.
+# A profile's resources for training (e.g. a GPU) also hold for these rules, whose names it cannot know.
+# Snakemake reads them at its first rule.
+PROFILED = workflow.resource_settings.overwrite_resources
+if "train_observable" in PROFILED:
+    for name in TOGETHER:
+        PROFILED.setdefault(
+            f"train_together_{underscored(name)}", PROFILED["train_observable"]
+        )
+
+
 pathvars:
     results=ANALYSIS.folder,
     logs=f"{ANALYSIS.folder}/logs",

@@ -25,14 +25,6 @@ rule train_observable:
         "../scripts/train_observable.py"
 
 
-# A profile's resources for training (e.g. a GPU) also hold for these rules, whose names it cannot know.
-PROFILED = workflow.resource_settings.overwrite_resources
-if "train_observable" in PROFILED:
-    for name in TOGETHER:
-        PROFILED.setdefault(
-            f"train_together_{underscored(name)}", PROFILED["train_observable"]
-        )
-
 # All seeds in one job: the number of its outputs depends on the observable, so each has a rule.
 for name in TOGETHER:
 
