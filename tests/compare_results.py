@@ -2,7 +2,7 @@
 
     .venv/bin/python tests/compare_results.py <one>/results/blobs <other>/results/blobs
 
-Numbers must be equal to the last digit; how, when and in how many seconds they were made may differ.
+Numbers must be equal to the last digit; how and when they were made, and in how long, may differ.
 """
 
 import csv
