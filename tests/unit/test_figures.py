@@ -184,7 +184,10 @@ def test_features_are_drawn_as_they_are_written(tmp_path):
     events = {"s": np.random.default_rng(0).normal(size=(50, 2))}
     features = [{"name": text, "log_ratio": 0.1, "log_ratio_error": None}]
     rows = [{"step": 1, "edge_0": 0, "edge_1": 1, f"{text}_above": 2.0, f"{text}_above_slope": 1}]
-    observables = [SimpleNamespace(name=n, batch=k, variable=text) for k, n in enumerate("ab")]
+    values = [{"batch": 0, "variable": text}, {"batch": 1, "variable": text}]
+    observables = [
+        SimpleNamespace(name=n, setting=own.get) for n, own in zip("ab", values, strict=True)
+    ]
     merits = [{"observable": n, "without_staterror_expected_cls": 0.1} for n in "ab"]
     study = Study(name="s", against="batch", lines=["variable"], observables=["a", "b"])
     one = {"s": events["s"][:, :1]}
