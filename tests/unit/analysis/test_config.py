@@ -14,7 +14,7 @@ from hone.analysis.settings import plain
 from hone.errors import ConfigError
 from hone.training.objectives import LOGARITHMS, OF_EVENTS, OF_MODEL
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

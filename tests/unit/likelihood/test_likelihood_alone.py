@@ -19,7 +19,7 @@ import hone
 import hone.likelihood.histfactory
 import hone.likelihood.infer
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT / "workflow" / "hone"
 NEEDED = {"jax", "jaxtyping", "numpy", "pyhf", "scipy"}
 

@@ -12,7 +12,7 @@ from hone.analysis.schema import json_schema
 from hone.analysis.values import value_problems
 from hone.errors import ConfigError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCHEMA = json_schema()
 
 

@@ -22,7 +22,7 @@ from hone.analysis.systematics import SIDES, Normsys
 from hone.errors import ConfigError
 from hone.reporting.describe import kind_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from hone.events import TREE, WEIGHT, cell_probabilities, draw, generate, pseudo
 from hone.events.reader import Reader
 from hone.events.sources import Source
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONFIG = checked_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))
 MIXED = [
     Block.checked(block) for block in (

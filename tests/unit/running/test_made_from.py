@@ -13,7 +13,7 @@ from hone.running.files import write_json
 from hone.running.same_workspace import refuse_foreign, workspace_digest
 from hone.statmodel.patchset import make_patchset
 
-SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 
 @pytest.fixture

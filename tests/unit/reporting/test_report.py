@@ -19,7 +19,7 @@ from hone.reporting.first_page import first_page
 from hone.reporting.report import how_it_was_made
 from hone.running.run_times import RuleTime
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CATEGORIES = ("Inputs", "Results")
 ROW = {
     "signal": "s_1", "observable": "neos", "expected_limit": 0.2, "expected_cls": 1e-7,

@@ -8,7 +8,7 @@ import pytest
 from hone.errors import InputError
 from hone.running import provenance
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

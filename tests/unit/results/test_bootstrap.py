@@ -16,7 +16,7 @@ from hone.statmodel.templates import Histogram, count
 from hone.statmodel.workspace import build_workspace, processes
 from hone.training.objectives import log_cls, log_p0, log_sigma_mu
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAMPLES = processes(
     checked_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text())), "signal"
 )

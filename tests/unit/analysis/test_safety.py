@@ -10,7 +10,7 @@ import yaml
 from hone.analysis import checked_config
 from hone.errors import ConfigError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SOURCES = [
     *(ROOT / "workflow").rglob("*.py"), *(ROOT / "workflow/rules").glob("*.smk"),
     ROOT / "Snakefile",

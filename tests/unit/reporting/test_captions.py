@@ -16,7 +16,7 @@ from hone.analysis.report_items import ITEMS
 from hone.analysis.systematics import Normfactor
 from hone.reporting.describe import describe
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "workflow" / "report"
 RULES = sorted(ROOT.glob("workflow/rules/*.smk"))
 CAPTIONS = sorted(FOLDER.glob("*.rst"))

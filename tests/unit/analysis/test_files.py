@@ -10,7 +10,7 @@ from ntuples import columns, write, write_analysis
 from hone.analysis import Analysis, Template, checked_config, parts
 from hone.analysis.files import Files
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def ready(name):
