@@ -11,7 +11,7 @@ with job(snakemake):
     background, patchset = make_patchset(
         {signal: read_json(path) for (signal, _), path in workspaces.items()},
         params.parameters,
-        f"signals of the analysis {params.analysis}, observable {snakemake.wildcards.observable}",
+        f"signals of the analysis {params.name}, observable {snakemake.wildcards.observable}",
     )
     write_json(snakemake.output.background, background)
     write_json(snakemake.output.patchset, patchset)
