@@ -57,7 +57,7 @@ EDITS = {
         {"survey_events", *TRAINING},
     ),
     "a script": (
-        "workflow/scripts/select_seed.py", "min(objectives", "max(objectives",
+        "workflow/scripts/select_seed.py", "**chosen", "**dict(chosen)",
         {"select_seed"},
     ),
     "the batch": ("config/tiny.yaml", "batch: 500", "batch: 400", TRAINING),

@@ -9,7 +9,7 @@ from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
 from hone.results.bootstrap import nominal_without_staterror
 from hone.results.certify import certify
-from hone.results.limits import compute_limits, scan_cls, without_observation
+from hone.results.limits import compute_limits, scan_cls, scan_range
 from hone.running.files import read_json, write_json
 from hone.running.script import job, setup_jax
 from hone.statmodel.channels import channel_sizes
@@ -43,14 +43,9 @@ with job(snakemake) as provenance:
         model = from_pyhf(oracle)
     except ModelError as error:
         raise InputError(f"{path}: {error}") from error
-    limits = compute_limits(model, observed, level)
-    if params.blind:
-        limits = without_observation(limits)
+    limits = compute_limits(model, observed, level, params.blind)
     nominal = np.asarray(infer.nominal_asimov(model, 0.0))
     check = certify(model, oracle, nominal, observed, limits, level)
-    found = [x for x in (limits["observed_limit"], *limits["expected_limits_postfit"]) if x]
-    upper = model.config.suggested_bounds()[model.config.poi_index][1]
-    largest = min(1.3 * max(found, default=upper), upper)
     bare = nominal_without_staterror(
         spec, samples, templates, level, params.event_sets, params.scaled, unpruned
     )
@@ -60,7 +55,7 @@ with job(snakemake) as provenance:
             **limits,
             "without_staterror": bare,
             "pyhf_check": check,
-            "scan": scan_cls(model, observed, largest, blind=params.blind),
+            "scan": scan_cls(model, observed, scan_range(model, limits), blind=params.blind),
             "provenance": {**provenance, "workspace": pyhf.utils.digest(spec)},
         },
     )

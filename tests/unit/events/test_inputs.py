@@ -14,7 +14,7 @@ from settings import observable as settings_of
 from settings import region
 
 from hone.analysis import Template, checked_config
-from hone.analysis.analysis import SETS, Sizes, Split
+from hone.analysis.analysis import SETS, Observation, Sizes, Split
 from hone.analysis.files import Files
 from hone.analysis.samples import FileSample
 from hone.errors import InputError
@@ -24,11 +24,12 @@ from hone.events.check import check_inputs
 from hone.events.event_sets import hard_histograms, scores_of
 from hone.events.first_look import format_table, yields_table
 from hone.events.load import load_events
+from hone.events.observation import observe
 from hone.events.read_ahead import ahead
 from hone.events.reader import Reader
 from hone.events.sources import Source, sources
 from hone.events.split import uniform
-from hone.events.stream import count_data, draw_data, fill_histograms
+from hone.events.stream import draw_data, fill_histograms
 from hone.events.survey import survey, survey_weights
 from hone.observable import create_observable
 
@@ -292,19 +293,36 @@ def test_pseudo_data_are_poisson_counts_of_what_is_expected(analysis):
     np.testing.assert_array_equal(draw(1), drawn[1])
 
 
-def test_observed_events_are_counted(analysis):
-    config, _, _ = analysis
-
+@pytest.mark.parametrize("state", ["blind", "pseudo_data", "unblind"])
+def test_the_observation_is_what_the_config_says(analysis, state):
+    config, found, surveys = analysis
     observable = create_observable(
-        settings_of(kind="network", bins=3, hidden=[8]),
-        FEATURES,
-        np.ones((5, 2)),
+        settings_of(kind="network", bins=3, hidden=[8]), FEATURES, np.ones((5, 2)),
         jax.random.key(0),
-    )
-    data = Source(Template("data"), ("data.root",), "events", {"data": "1"})
-    counted = count_data(observable, data, config.channels, FEATURES)
-    assert counted.values.sum() == 300
-    np.testing.assert_array_equal(counted.values, counted.values.round())
+    )  # fmt: skip
+    settings = Observation(mu=2.0, signal="signal", **({} if state == "blind" else {state: True}))
+    config = config.model_copy(update={"observation": settings})
+    hard = fill_histograms(observable, found, config.channels, surveys, FEATURES)["hard"]
+    of_signal = [source for source in found if source.name == "signal"]
+    of_others = [source for source in found if source.sample != "signal"]
+
+    def observed(signal, simulated, injected):
+        return observe(
+            config, signal, observable, simulated, injected, surveys, ["data.root"], hard
+        ).values
+
+    counted = observed("signal", found, [])
+    # the same for another hypothesis, into which the signal is injected
+    np.testing.assert_array_equal(observed("other", of_others, of_signal), counted)
+    expected = 2 * hard["signal"].values + hard["background"].values
+    if state == "blind":
+        np.testing.assert_allclose(counted, expected, rtol=1e-12)
+    else:
+        np.testing.assert_array_equal(counted, counted.round())
+    if state == "pseudo_data":
+        assert abs(counted.sum() - expected.sum()) < 5 * np.sqrt(expected.sum())
+    if state == "unblind":
+        assert counted.sum() == 300
 
 
 def test_the_table_says_what_is_there(analysis):

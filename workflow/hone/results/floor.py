@@ -4,8 +4,10 @@ If the densities are known, a grid so fine that they do not change within a cell
 information: its figures of merit are a lower bound for every observable.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pyhf
@@ -19,11 +21,11 @@ from hone.events import cell_probabilities
 from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer import asimov_limit, sigma_mu
 from hone.statmodel.templates import Histogram
-from hone.statmodel.workspace import Process, build_workspace
+from hone.statmodel.workspace import Process, build_workspace, processes
 from hone.sums import bin_of
 from hone.training.objectives import log_cls, log_p0
 
-__all__ = ["classifier_cls", "figures_of_merit", "fine_histograms"]
+__all__ = ["classifier_cls", "figures_of_merit", "fine_histograms", "floors"]
 
 _REACH = 6.0
 _MAX_CELLS = 1_000_000
@@ -32,6 +34,44 @@ _COARSEST = 0.5
 _NEGLIGIBLE = 1e-10
 """Cells with less than this fraction of the background are merged: the interpolated templates would
 reach zero there, which would constrain the nuisance parameters."""
+
+
+def floors(
+    analysis: Analysis, signal: str, bins: Sequence[int], subsets: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """The content of ``floor.json``: with all systematics, and of observables with some of them.
+
+    A floor that cannot be computed is None, with a reason.
+
+    Args:
+        analysis: of generated events.
+        signal: the hypothesis.
+        bins: numbers of bins of the exact classifier.
+        subsets: names of the systematics of each observable that does not have all.
+    """
+    known: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def floor_with(names: Sequence[str]) -> dict[str, Any]:
+        kept = tuple(names)
+        if kept not in known:
+            chosen = [s for s in analysis.systematics if s.name in kept]
+            known[kept] = _floor(analysis.model_copy(update={"systematics": chosen}), signal, bins)
+        return known[kept]
+
+    everything = floor_with([s.name for s in analysis.systematics])
+    own = {name: floor_with(names) for name, names in subsets.items()}
+    return {**everything, "of_observables": own}
+
+
+def _floor(analysis: Analysis, signal: str, bins: Sequence[int]) -> dict[str, Any]:
+    samples, level = processes(analysis, signal), analysis.limits.level
+    try:
+        fine = fine_histograms(analysis, samples)
+        classified = {str(b): classifier_cls(samples, fine, b, level) for b in bins}
+        return {**figures_of_merit(samples, fine, level), "classifier_expected_cls": classified}
+    except FitError as error:
+        logging.getLogger("hone").warning("no floor: %s", error)
+        return {"expected_cls": None, "reason": str(error)}
 
 
 def fine_histograms(

@@ -1,6 +1,6 @@
 """Results of a workspace: limits, CLs, p0 and sigma_mu, nominal and post-fit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -14,14 +14,17 @@ from hone.likelihood.infer.mle import checked_setup
 from hone.likelihood.infer.profile import log_hypotest
 from hone.results.best_fit import empty_bins
 
-__all__ = ["compute_limits", "scan_cls", "without_observation"]
+__all__ = ["compute_limits", "scan_cls", "scan_range"]
 
 
-def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
+def compute_limits(
+    model: Model, observed: Any, level: float, blind: bool = False
+) -> dict[str, Any]:
     """The content of ``limits.json`` for a model and its observation.
 
     ``expected_*`` and ``sigma_mu`` are on nominal Asimov data, ``*_postfit`` are pyhf's expected
-    values for the observation. A number that does not exist is None, with a reason.
+    values for the observation. A number that does not exist is None, with a reason; of a blind
+    analysis so is all that is observed.
     """
     nominal = infer.nominal_asimov(model, 0.0)
     reasons: dict[str, str] = {}
@@ -67,7 +70,7 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
         "beyond, the interpolated templates would be negative"
         for k in ([] if best is None else empty_bins(model, best, observed))
     ]
-    return {
+    found = {
         "observed_limit": observed_limit,
         "expected_limits": expected_limits,
         "observed_cls": observed_cls,
@@ -84,10 +87,10 @@ def compute_limits(model: Model, observed: Any, level: float) -> dict[str, Any]:
         "reasons": reasons,
         "notes": notes,
     }
+    return _without_observation(found) if blind else found
 
 
-def without_observation(limits: dict[str, Any]) -> dict[str, Any]:
-    """``limits`` of a blind analysis."""
+def _without_observation(limits: dict[str, Any]) -> dict[str, Any]:
     hidden = [name for name in limits if name.startswith("observed_")]
     reason = "not observed: the data stands for what is expected (see observation.unblind)"
     reasons = {
@@ -95,6 +98,14 @@ def without_observation(limits: dict[str, Any]) -> dict[str, Any]:
         "observed limit": reason,
     }
     return {**limits, **dict.fromkeys(hidden), "reasons": reasons}
+
+
+def scan_range(model: Model, limits: Mapping[str, Any]) -> float:
+    """The largest signal strength of a scan: beyond all limits, within the bounds of the model."""
+    known = [x for x in (limits["observed_limit"], *limits["expected_limits_postfit"]) if x]
+    assert model.config.poi_index is not None
+    upper = model.config.suggested_bounds()[model.config.poi_index][1]
+    return min(1.3 * max(known, default=upper), upper)
 
 
 def scan_cls(
