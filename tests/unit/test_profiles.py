@@ -138,7 +138,8 @@ TARGETS = {"results", "publish"}
 
 def needs(name):
     """Memory and minutes of a rule, as it says; both grow."""
-    found = dict(re.findall(r"(mem_mb|runtime)=growing\((\d+)\)", BLOCKS[name]))
+    (given,) = re.findall(r"\*\*growing\((.*)\)", BLOCKS[name])
+    found = dict(re.findall(r"(\w+)=(\d+)", given))
     return {key: int(value) for key, value in found.items()}
 
 
@@ -154,7 +155,9 @@ def test_needs_grow_with_every_attempt():
     text = (ROOT / "workflow" / "rules" / "common.smk").read_text()
     found = {}
     exec(re.search(r"^def growing.*?(?=^\S)", text, re.MULTILINE | re.DOTALL)[0], found)
-    assert [found["growing"](700)(None, attempt=n) for n in (1, 2, 3)] == [700, 1400, 2100]
+    grown = found["growing"](mem_mb=700, runtime=10)
+    assert [grown["mem_mb"](None, attempt=n) for n in (1, 2, 3)] == [700, 1400, 2100]
+    assert grown["runtime"](None, attempt=2) == 20
 
 
 # The hypotheses of zprime have rules that the default does not have.

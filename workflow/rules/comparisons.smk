@@ -1,23 +1,10 @@
-# Only if there is a baseline.
-GAIN_FIGURES = {}
-if ANALYSIS.baseline:
-    GAIN_FIGURES["gain_png"] = shown(
-        "<results>/figures/{signal}/gain.png", "gain", "", "{signal}"
-    )
-    GAIN_FIGURES["gain_pdf"] = "<results>/figures/{signal}/gain.pdf"
-
-
 rule plot_comparison:
     input:
         comparison="<results>/comparison.csv",
         table="<results>/table.csv",
-        floor="<results>/{signal}/floor.json" if ANALYSIS.has_floor else [],
+        floor=FLOOR,
     output:
-        **GAIN_FIGURES,
-        png=shown(
-            "<results>/figures/{signal}/comparison.png", "comparison", "", "{signal}"
-        ),
-        pdf="<results>/figures/{signal}/comparison.pdf",
+        **figures("{signal}", *(["gain"] if ANALYSIS.baseline else []), "comparison"),
     log:
         "<logs>/plot_comparison/{signal}.log",
     benchmark:
@@ -27,10 +14,9 @@ rule plot_comparison:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
-        gain=bool(GAIN_FIGURES),
+        gain=ANALYSIS.baseline is not None,
         made_by=made_by("plot_comparison"),
     message:
         "Drawing the comparison of observables for {wildcards.signal}"
@@ -41,15 +27,9 @@ rule plot_comparison:
 rule plot_study:
     input:
         comparison="<results>/comparison.csv",
-        floor="<results>/{signal}/floor.json" if ANALYSIS.has_floor else [],
+        floor=FLOOR,
     output:
-        png=shown(
-            "<results>/figures/{signal}/study_{study}.png",
-            "study",
-            "",
-            "{signal}",
-            "several",
-        ),
+        png=shown("study", "<results>/figures/{signal}/study_{study}.png"),
         pdf="<results>/figures/{signal}/study_{study}.pdf",
     log:
         "<logs>/plot_study/{signal}/{study}.log",
@@ -60,8 +40,7 @@ rule plot_study:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
         analysis=lambda wildcards: parts.of_study(ANALYSIS, wildcards.study),
         made_by=made_by("plot_study"),
@@ -73,15 +52,10 @@ rule plot_study:
 
 rule plot_limits:
     input:
-        selected=of_all_signals("selected.json"),
-        limits=of_all_seeds_and_signals("limits.json"),
+        selected=NEEDS.signals("selected.json"),
+        limits=NEEDS.seeds_and_signals("limits.json"),
     output:
-        png=shown(
-            "<results>/figures/{observable}/limits.png",
-            "limits",
-            observable="{observable}",
-        ),
-        pdf="<results>/figures/{observable}/limits.pdf",
+        **figures("{observable}", "limits"),
     log:
         "<logs>/plot_limits/{observable}.log",
     benchmark:
@@ -91,13 +65,11 @@ rule plot_limits:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
         parameter=ANALYSIS.parameter,
         values={
-            name: ANALYSIS.sample(name).parameters.get(ANALYSIS.parameter)
-            for name in ANALYSIS.signals
+            s: point.get(ANALYSIS.parameter) for s, point in ANALYSIS.points.items()
         },
         made_by=made_by("plot_limits"),
     message:
@@ -108,15 +80,10 @@ rule plot_limits:
 
 rule plot_exclusion:
     input:
-        selected=of_all_signals("selected.json"),
-        limits=of_all_seeds_and_signals("limits.json"),
+        selected=NEEDS.signals("selected.json"),
+        limits=NEEDS.seeds_and_signals("limits.json"),
     output:
-        png=shown(
-            "<results>/figures/{observable}/exclusion.png",
-            "exclusion",
-            observable="{observable}",
-        ),
-        pdf="<results>/figures/{observable}/exclusion.pdf",
+        **figures("{observable}", "exclusion"),
     log:
         "<logs>/plot_exclusion/{observable}.log",
     benchmark:
@@ -126,11 +93,10 @@ rule plot_exclusion:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
         plane=ANALYSIS.plane,
-        values={name: ANALYSIS.sample(name).parameters for name in ANALYSIS.signals},
+        values=ANALYSIS.points,
         made_by=made_by("plot_exclusion"),
     message:
         "Drawing the exclusion contours of {wildcards.observable}"

@@ -10,10 +10,9 @@ rule simulate_events:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
-        analysis=for_template(parts.of_generation),
+        analysis=NEEDS.of_template(parts.of_generation),
         made_by=made_by("simulate_events"),
     message:
         "Generating events of {wildcards.template}"
@@ -33,8 +32,7 @@ rule simulate_observation:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
         analysis=parts.part(ANALYSIS, "samples", "observation"),
         made_by=made_by("simulate_observation"),
@@ -56,10 +54,9 @@ rule simulate_dimuons:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(60),
+        **growing(mem_mb=1000, runtime=60),
     params:
-        analysis=for_template(parts.of_collisions),
+        analysis=NEEDS.of_template(parts.of_collisions),
         made_by=made_by("simulate_dimuons", "pythia8mc"),
     message:
         "Simulating dimuons of {wildcards.template}"
@@ -69,7 +66,7 @@ rule simulate_dimuons:
 
 rule survey_events:
     input:
-        surveyed,
+        NEEDS.template_events(),
     output:
         "<results>/inputs/{template}.json",
     log:
@@ -81,11 +78,10 @@ rule survey_events:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(20),
+        **growing(mem_mb=1000, runtime=20),
     params:
-        analysis=for_template(parts.of_survey),
-        contents=lambda wildcards: contents_of([wildcards.template]),
+        analysis=NEEDS.of_template(parts.of_survey),
+        contents=NEEDS.template_contents(),
         made_by=made_by("survey_events"),
     message:
         "Surveying the events of {wildcards.template}"
@@ -96,7 +92,7 @@ rule survey_events:
 # Separate from the survey, so that a weight needed by some observables only reruns nothing else.
 rule survey_weights:
     input:
-        files=surveyed,
+        files=NEEDS.template_events(),
         survey="<results>/inputs/{template}.json",
     output:
         "<results>/inputs/weights/{template}.json",
@@ -105,17 +101,16 @@ rule survey_weights:
     benchmark:
         "<benchmarks>/survey_weights/{template}.tsv"
     wildcard_constraints:
-        template=any_of(WEIGHTED),
+        template=any_of(NEEDS.weighted),
     group:
         "events"
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(20),
+        **growing(mem_mb=1000, runtime=20),
     params:
-        analysis=for_template(parts.of_weights),
-        contents=lambda wildcards: contents_of([wildcards.template]),
+        analysis=NEEDS.of_template(parts.of_weights),
+        contents=NEEDS.template_contents(),
         made_by=made_by("survey_weights"),
     message:
         "Summing the varied weights of {wildcards.template}"
@@ -126,17 +121,11 @@ rule survey_weights:
 # `snakemake check_inputs` is a first look at yields, before anything is trained.
 rule check_inputs:
     input:
-        surveys=expand(
-            "<results>/inputs/{template}.json",
-            template=list(BY_NAME),
-        ),
-        weights=expand(
-            "<results>/inputs/weights/{template}.json",
-            template=WEIGHTED,
-        ),
+        surveys=expand("<results>/inputs/{name}.json", name=NEEDS.templates),
+        weights=expand("<results>/inputs/weights/{name}.json", name=NEEDS.weighted),
     output:
         csv="<results>/inputs/yields.csv",
-        txt=shown("<results>/inputs/yields.txt", "inputs"),
+        txt=shown("inputs", "<results>/inputs/yields.txt"),
     log:
         "<logs>/check_inputs.log",
     benchmark:
@@ -146,8 +135,7 @@ rule check_inputs:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
         analysis=parts.part(ANALYSIS, "samples", "regions"),
         batches={name: ANALYSIS.observable(name).batch for name in TRAINED},

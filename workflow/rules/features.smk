@@ -1,8 +1,8 @@
 rule rank_features:
     input:
-        unpack(events_of("validation")),
-        selected="<results>/{signal}/{observable}/selected.json",
-        models=all_seeds("model.safetensors"),
+        unpack(NEEDS.events("validation")),
+        selected=SELECTED,
+        models=NEEDS.seeds("model.safetensors"),
     output:
         "<results>/{signal}/{observable}/importance.json",
     log:
@@ -14,12 +14,9 @@ rule rank_features:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
+        **growing(mem_mb=2000, runtime=20),
     params:
-        analysis=for_rules(parts.of_training),
-        files=files_by_name("validation"),
-        contents=contents_of_events,
+        **NEEDS.reading(parts.of_training, "validation"),
         seed=ANALYSIS.seed,
         made_by=made_by("rank_features"),
     message:

@@ -1,8 +1,8 @@
 rule plot_training:
     input:
-        histories=all_seeds("history.csv"),
+        histories=NEEDS.seeds("history.csv"),
     output:
-        **figures("training", "edges"),
+        **figures("{signal}/{observable}", "training", "edges"),
     log:
         "<logs>/plot_training/{signal}/{observable}.log",
     benchmark:
@@ -12,10 +12,9 @@ rule plot_training:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
-        title=title,
+        title=NEEDS.title(),
         made_by=made_by("plot_training"),
     message:
         "Drawing the training of {wildcards.observable} for {wildcards.signal}"
@@ -25,19 +24,13 @@ rule plot_training:
 
 rule animate_training:
     input:
-        unpack(events_of("validation")),
-        selected="<results>/{signal}/{observable}/selected.json",
-        models=all_seeds("model.safetensors"),
-        snapshots=all_seeds("snapshots.safetensors"),
-        histories=all_seeds("history.csv"),
+        unpack(NEEDS.events("validation")),
+        selected=SELECTED,
+        models=NEEDS.seeds("model.safetensors"),
+        snapshots=NEEDS.seeds("snapshots.safetensors"),
+        histories=NEEDS.seeds("history.csv"),
     output:
-        shown(
-            "<results>/figures/{signal}/{observable}/training.gif",
-            "animation",
-            "",
-            "{signal}",
-            "{observable}",
-        ),
+        shown("animation", "<results>/figures/{signal}/{observable}/training.gif"),
     log:
         "<logs>/animate_training/{signal}/{observable}.log",
     benchmark:
@@ -49,13 +42,10 @@ rule animate_training:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
+        **growing(mem_mb=2000, runtime=20),
     params:
-        analysis=for_rules(parts.of_training),
-        files=files_by_name("validation"),
-        contents=contents_of_events,
-        title=title,
+        **NEEDS.reading(parts.of_training, "validation"),
+        title=NEEDS.title(),
         made_by=made_by("animate_training"),
     message:
         "Animating the training of {wildcards.observable} for {wildcards.signal}"
@@ -65,12 +55,12 @@ rule animate_training:
 
 rule plot_plane:
     input:
-        unpack(events_of("evaluation")),
-        selected="<results>/{signal}/{observable}/selected.json",
-        models=all_seeds("model.safetensors"),
+        unpack(NEEDS.events("evaluation")),
+        selected=SELECTED,
+        models=NEEDS.seeds("model.safetensors"),
         importance="<results>/{signal}/{observable}/importance.json",
     output:
-        **figures("plane", "importance"),
+        **figures("{signal}/{observable}", "plane", "importance"),
     log:
         "<logs>/plot_plane/{signal}/{observable}.log",
     benchmark:
@@ -80,13 +70,10 @@ rule plot_plane:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
-        analysis=for_rules(parts.of_reading),
-        files=files_by_name("evaluation"),
-        contents=contents_of_events,
-        title=title,
+        **NEEDS.reading(parts.of_reading, "evaluation"),
+        title=NEEDS.title(),
         made_by=made_by("plot_plane"),
     message:
         "Drawing {wildcards.observable} against its features for {wildcards.signal}"
@@ -96,10 +83,10 @@ rule plot_plane:
 
 rule plot_histograms:
     input:
-        selected="<results>/{signal}/{observable}/selected.json",
-        histograms=all_seeds("histograms.root"),
+        selected=SELECTED,
+        histograms=NEEDS.seeds("histograms.root"),
     output:
-        **figures("templates", "soft_hard", "systematics"),
+        **figures("{signal}/{observable}", "templates", "soft_hard", "systematics"),
     log:
         "<logs>/plot_histograms/{signal}/{observable}.log",
     benchmark:
@@ -109,12 +96,11 @@ rule plot_histograms:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
-        analysis=for_rules(parts.of_model),
+        analysis=NEEDS.part(parts.of_model),
         blind=ANALYSIS.is_blind,
-        title=title,
+        title=NEEDS.title(),
         made_by=made_by("plot_histograms"),
     message:
         "Drawing the histograms of {wildcards.observable} for {wildcards.signal}"
@@ -124,10 +110,10 @@ rule plot_histograms:
 
 rule plot_cls_scan:
     input:
-        selected="<results>/{signal}/{observable}/selected.json",
-        limits=all_seeds("limits.json"),
+        selected=SELECTED,
+        limits=NEEDS.seeds("limits.json"),
     output:
-        **figures("cls_scan"),
+        **figures("{signal}/{observable}", "cls_scan"),
     log:
         "<logs>/plot_cls_scan/{signal}/{observable}.log",
     benchmark:
@@ -137,10 +123,9 @@ rule plot_cls_scan:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
-        title=title,
+        title=NEEDS.title(),
         made_by=made_by("plot_cls_scan"),
     message:
         "Drawing the CLs scan of {wildcards.observable} for {wildcards.signal}"

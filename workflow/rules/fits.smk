@@ -1,7 +1,7 @@
 rule fit_workspace:
     input:
-        selected="<results>/{signal}/{observable}/selected.json",
-        workspaces=all_seeds("workspace.json"),
+        selected=SELECTED,
+        workspaces=NEEDS.seeds("workspace.json"),
         likelihood="<results>/{signal}/{observable}/likelihood.json",
     output:
         "<results>/{signal}/{observable}/fit.json",
@@ -14,8 +14,7 @@ rule fit_workspace:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **growing(mem_mb=2000, runtime=30),
     params:
         blind=ANALYSIS.is_blind,
         made_by=made_by("fit_workspace"),
@@ -29,7 +28,14 @@ rule plot_fit:
     input:
         "<results>/{signal}/{observable}/fit.json",
     output:
-        **figures("prefit", "postfit", "pulls", "correlation", "impacts"),
+        **figures(
+            "{signal}/{observable}",
+            "prefit",
+            "postfit",
+            "pulls",
+            "correlation",
+            "impacts",
+        ),
     log:
         "<logs>/plot_fit/{signal}/{observable}.log",
     benchmark:
@@ -39,10 +45,9 @@ rule plot_fit:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
-        title=title,
+        title=NEEDS.title(),
         made_by=made_by("plot_fit"),
     message:
         "Drawing the fit of {wildcards.observable} for {wildcards.signal}"

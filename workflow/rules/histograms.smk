@@ -1,8 +1,8 @@
 rule fill_histograms:
     input:
-        unpack(events_of_histograms),
+        unpack(NEEDS.histogram_events()),
         model=f"{RESULT}/model.safetensors",
-        observed=as_inputs(FILES.observed),
+        observed=NEEDS.observed(),
     output:
         f"{RESULT}/histograms.root",
     log:
@@ -14,13 +14,9 @@ rule fill_histograms:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
+        **growing(mem_mb=2000, runtime=20),
     params:
-        analysis=for_rules(parts.of_histograms),
-        injected=injected_events,
-        files=files_of_histograms,
-        contents=contents_of_histograms,
+        **NEEDS.histograms(),
         made_by=made_by("fill_histograms"),
     message:
         "Filling histograms of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"

@@ -1,8 +1,8 @@
 rule scan_likelihood:
     input:
-        selected="<results>/{signal}/{observable}/selected.json",
-        workspaces=all_seeds("workspace.json"),
-        limits=all_seeds("limits.json"),
+        selected=SELECTED,
+        workspaces=NEEDS.seeds("workspace.json"),
+        limits=NEEDS.seeds("limits.json"),
     output:
         "<results>/{signal}/{observable}/likelihood.json",
     log:
@@ -14,8 +14,7 @@ rule scan_likelihood:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
+        **growing(mem_mb=2000, runtime=20),
     params:
         blind=ANALYSIS.is_blind,
         seed=ANALYSIS.seed,
@@ -29,9 +28,9 @@ rule scan_likelihood:
 
 rule check_gradient:
     input:
-        unpack(events_of("training")),
-        selected="<results>/{signal}/{observable}/selected.json",
-        models=all_seeds("model.safetensors"),
+        unpack(NEEDS.events("training")),
+        selected=SELECTED,
+        models=NEEDS.seeds("model.safetensors"),
     output:
         "<results>/{signal}/{observable}/gradient.json",
     log:
@@ -45,10 +44,9 @@ rule check_gradient:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(20),
+        **growing(mem_mb=3000, runtime=20),
     params:
-        **selection_settings("training"),
+        **NEEDS.training("training"),
         seed=ANALYSIS.seed,
         made_by=made_by("check_gradient"),
     message:
@@ -61,7 +59,7 @@ rule plot_likelihood:
     input:
         "<results>/{signal}/{observable}/likelihood.json",
     output:
-        **figures("profile", "contour", "toys"),
+        **figures("{signal}/{observable}", "profile", "contour", "toys"),
     log:
         "<logs>/plot_likelihood/{signal}/{observable}.log",
     benchmark:
@@ -71,10 +69,9 @@ rule plot_likelihood:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
-        title=title,
+        title=NEEDS.title(),
         made_by=made_by("plot_likelihood"),
     message:
         "Drawing the likelihood of {wildcards.observable} for {wildcards.signal}"
@@ -86,7 +83,7 @@ rule plot_gradient:
     input:
         "<results>/{signal}/{observable}/gradient.json",
     output:
-        **figures("gradient"),
+        **figures("{signal}/{observable}", "gradient"),
     log:
         "<logs>/plot_gradient/{signal}/{observable}.log",
     benchmark:
@@ -96,10 +93,9 @@ rule plot_gradient:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
-        title=title,
+        title=NEEDS.title(),
         made_by=made_by("plot_gradient"),
     message:
         "Drawing the gradient of {wildcards.observable} for {wildcards.signal}"

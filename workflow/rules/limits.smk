@@ -13,12 +13,11 @@ rule compute_limits:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **growing(mem_mb=2000, runtime=30),
     params:
-        analysis=for_rules(parts.of_model, "limits"),
-        event_sets=of_hypothesis(FILES.templates),
-        scaled=of_hypothesis(FILES.templates_scaled_to_yield),
+        analysis=NEEDS.part(parts.of_model, "limits"),
+        event_sets=NEEDS.of_hypothesis(FILES.templates),
+        scaled=NEEDS.of_hypothesis(FILES.templates_scaled_to_yield),
         blind=ANALYSIS.is_blind,
         made_by=made_by("compute_limits"),
     message:
@@ -37,16 +36,9 @@ rule compute_floor:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(60),
+        **growing(mem_mb=3000, runtime=60),
     params:
-        analysis=parts.part(ANALYSIS, "samples", "systematics", "features", "limits"),
-        bins=sorted({o.bins for o in ANALYSIS.observables if hasattr(o, "bins")}),
-        subsets={
-            name: [s.name for s in ANALYSIS.systematics_of(name)]
-            for name in FILES.observables
-            if ANALYSIS.systematics_of(name) != ANALYSIS.systematics
-        },
+        **parts.of_floor(ANALYSIS),
         made_by=made_by("compute_floor"),
     message:
         "Computing the floor for {wildcards.signal}"
@@ -57,22 +49,15 @@ rule compute_floor:
 rule compare_observables:
     input:
         limits=FILES.of_seeds("limits.json"),
-        floors=(
-            expand(
-                "<results>/{signal}/floor.json",
-                signal=ANALYSIS.signals,
-            )
-            if ANALYSIS.has_floor
-            else []
-        ),
+        floors=FILES.floors(*ANALYSIS.signals),
     output:
-        comparison=shown("<results>/comparison.csv", "comparison_table"),
-        summary=shown("<results>/summary.txt", "summary"),
+        comparison=shown("comparison_table", "<results>/comparison.csv"),
+        summary=shown("summary", "<results>/summary.txt"),
         headline="<results>/headline.txt",
         first_page="<results>/table.rst",
-        table=shown("<results>/table.csv", "table", "table (CSV)"),
-        markdown=shown("<results>/table.md", "table", "table (Markdown)"),
-        latex=shown("<results>/table.tex", "table", "table (LaTeX)"),
+        table=shown("table", "<results>/table.csv", "table (CSV)"),
+        markdown=shown("table", "<results>/table.md", "table (Markdown)"),
+        latex=shown("table", "<results>/table.tex", "table (LaTeX)"),
     log:
         "<logs>/compare_observables.log",
     benchmark:
@@ -81,8 +66,7 @@ rule compare_observables:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(500),
-        runtime=growing(5),
+        **growing(mem_mb=500, runtime=5),
     params:
         baseline=ANALYSIS.baseline,
         name=ANALYSIS.analysis,

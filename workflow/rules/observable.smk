@@ -1,6 +1,6 @@
 rule train_observable:
     input:
-        unpack(events_of("training", "validation")),
+        unpack(NEEDS.events("training", "validation")),
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
@@ -14,10 +14,9 @@ rule train_observable:
     conda:
         "../../envs/gpu.yaml"
     resources:
-        mem_mb=growing(3000),
-        runtime=growing(120),
+        **growing(mem_mb=3000, runtime=120),
     params:
-        **selection_settings("training", "validation"),
+        **NEEDS.training("training", "validation"),
         made_by=made_by("train_observable"),
     message:
         "Training {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
@@ -27,28 +26,17 @@ rule train_observable:
 
 # All seeds in one job: the number of its outputs depends on the observable, so each has a rule.
 for name in TOGETHER:
+    every = partial(expand, seed=ANALYSIS.seeds(name), allow_missing=True)
 
     rule:
         name:
             f"train_together_{underscored(name)}"
         input:
-            unpack(events_of("training", "validation")),
+            unpack(NEEDS.events("training", "validation")),
         output:
-            models=expand(
-                f"{RESULT}/model.safetensors",
-                seed=ANALYSIS.seeds(name),
-                allow_missing=True,
-            ),
-            histories=expand(
-                f"{RESULT}/history.csv",
-                seed=ANALYSIS.seeds(name),
-                allow_missing=True,
-            ),
-            snapshots=expand(
-                f"{RESULT}/snapshots.safetensors",
-                seed=ANALYSIS.seeds(name),
-                allow_missing=True,
-            ),
+            models=every(f"{RESULT}/model.safetensors"),
+            histories=every(f"{RESULT}/history.csv"),
+            snapshots=every(f"{RESULT}/snapshots.safetensors"),
         log:
             "<logs>/train_observable/{signal}/{observable}.log",
         benchmark:
@@ -58,10 +46,9 @@ for name in TOGETHER:
         conda:
             "../../envs/gpu.yaml"
         resources:
-            mem_mb=growing(3000),
-            runtime=growing(240),
+            **growing(mem_mb=3000, runtime=240),
         params:
-            **selection_settings("training", "validation"),
+            **NEEDS.training("training", "validation"),
             made_by=made_by("train_observable"),
         message:
             "Training all seeds of {wildcards.observable} for {wildcards.signal}"
@@ -71,10 +58,8 @@ for name in TOGETHER:
 
 rule optimise_edges:
     input:
-        unpack(events_of("validation")),
-        model=lambda wildcards: FILES.source_model(
-            wildcards.signal, wildcards.observable, wildcards.seed
-        ),
+        unpack(NEEDS.events("validation")),
+        model=NEEDS.source_model(),
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
@@ -89,10 +74,9 @@ rule optimise_edges:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
+        **growing(mem_mb=2000, runtime=20),
     params:
-        **selection_settings("validation"),
+        **NEEDS.training("validation"),
         made_by=made_by("optimise_edges"),
     message:
         "Optimising the bin edges of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
@@ -102,7 +86,7 @@ rule optimise_edges:
 
 rule search_cuts:
     input:
-        unpack(events_of("training")),
+        unpack(NEEDS.events("training")),
     output:
         models=[f"{RESULT}/model.safetensors"],
         histories=[f"{RESULT}/history.csv"],
@@ -117,10 +101,9 @@ rule search_cuts:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(20),
+        **growing(mem_mb=1500, runtime=20),
     params:
-        **selection_settings("training"),
+        **NEEDS.training("training"),
         made_by=made_by("search_cuts"),
     message:
         "Searching the best cuts of {wildcards.observable} for {wildcards.signal}"
@@ -143,10 +126,9 @@ rule bin_variable:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
-        analysis=for_rules(parts.of_binning),
+        analysis=NEEDS.part(parts.of_binning),
         made_by=made_by("bin_variable"),
     message:
         "Binning the variable of {wildcards.observable} for {wildcards.signal}"
@@ -156,9 +138,9 @@ rule bin_variable:
 
 rule select_seed:
     input:
-        histories=all_seeds("history.csv"),
+        histories=NEEDS.seeds("history.csv"),
     output:
-        "<results>/{signal}/{observable}/selected.json",
+        SELECTED,
     log:
         "<logs>/select_seed/{signal}/{observable}.log",
     benchmark:
@@ -167,8 +149,7 @@ rule select_seed:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(500),
-        runtime=growing(5),
+        **growing(mem_mb=500, runtime=5),
     params:
         made_by=made_by("select_seed"),
     message:

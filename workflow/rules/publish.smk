@@ -1,11 +1,5 @@
 """Publication: HEPData submission, likelihoods, numbers for a paper, one archive of everything."""
 
-# What the observation is; nothing is observed in a blind analysis.
-OBSERVED = (
-    None
-    if ANALYSIS.is_blind
-    else "data" if ANALYSIS.observation.unblind else "pseudo-data"
-)
 PUBLICATION = "<results>/publication"
 
 
@@ -34,10 +28,9 @@ rule pack_likelihoods:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(500),
-        runtime=growing(5),
+        **growing(mem_mb=500, runtime=5),
     params:
-        observed=OBSERVED,
+        observed=ANALYSIS.observed,
         name=ANALYSIS.analysis,
         made_by=made_by("pack_likelihoods"),
     message:
@@ -63,10 +56,9 @@ rule make_hepdata:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(20),
+        **growing(mem_mb=2000, runtime=20),
     params:
-        observed=OBSERVED,
+        observed=ANALYSIS.observed,
         analysis=parts.part(ANALYSIS, "samples", "regions", "workspace"),
         made_by=made_by("make_hepdata"),
     message:
@@ -90,11 +82,10 @@ rule write_numbers:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(500),
-        runtime=growing(5),
+        **growing(mem_mb=500, runtime=5),
     params:
         config=plain(ANALYSIS),
-        observed=OBSERVED,
+        observed=ANALYSIS.observed,
         name=ANALYSIS.analysis,
         made_by=made_by("write_numbers"),
     message:
@@ -129,10 +120,9 @@ rule pack_publication:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(500),
-        runtime=growing(10),
+        **growing(mem_mb=500, runtime=10),
     params:
-        observed=OBSERVED,
+        observed=ANALYSIS.observed,
         made_by=made_by("pack_publication"),
     message:
         "Packing the publication"

@@ -1,21 +1,10 @@
+from hone.running.nested_report import report_options, texts_digest
+
 # Of a repository Snakemake fetches files one by one, into another folder each time.
 REPORT = (
     LIBRARY / "report"
     if LIBRARY.is_dir()
     else Path(workflow.source_path("../report/report.css")).parent
-)
-# Captions and style are no code, and decide what is written all the same. Of a repository they are
-# fetched one by one; its commit stands for them.
-TEXTS = digest(
-    {p.name: p.read_text() for p in sorted(REPORT.glob("*.[rc]s[ts]"))}
-    if LIBRARY.is_dir()
-    else str(LIBRARY)
-)
-# The config as it is; that of a module is named by the Snakefile that uses it, and comes with it.
-REPORT_OPTIONS = (
-    ["--configfile", f"{ANALYSIS.folder}/config.yaml"]
-    if workflow.modifier.is_main_snakefile()
-    else ["--config", *(workflow.config_settings.config_args or [])]
 )
 # Made by make_report.
 PAGE = f"{ANALYSIS.folder}/first_page.rst"
@@ -39,8 +28,7 @@ rule record_config:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(500),
-        runtime=growing(5),
+        **growing(mem_mb=500, runtime=5),
     params:
         config=plain(ANALYSIS),
         made_by=made_by("record_config"),
@@ -73,13 +61,12 @@ rule make_report:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(20),
+        **growing(mem_mb=1000, runtime=20),
     params:
         snakefile=os.path.relpath(workflow.main_snakefile),
-        options=REPORT_OPTIONS,
+        options=report_options(workflow, ANALYSIS.folder),
         stylesheet=os.path.relpath(REPORT / "report.css"),
-        texts=TEXTS,
+        texts=texts_digest(LIBRARY),
         made_by=made_by("make_report"),
     message:
         "Writing the report"
@@ -100,13 +87,12 @@ rule describe_results:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(500),
-        runtime=growing(5),
+        **growing(mem_mb=500, runtime=5),
     params:
         config=plain(ANALYSIS),
         figures=FILES.figures("png") + FILES.animations(),
         captions=os.path.relpath(REPORT),
-        texts=TEXTS,
+        texts=texts_digest(LIBRARY),
         made_by=made_by("describe_results"),
     message:
         "Writing the README of the results"
@@ -129,8 +115,7 @@ rule track_trainings:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        **growing(mem_mb=2000, runtime=30),
     params:
         analysis=parts.part(ANALYSIS, "observables"),
         made_by=made_by("track_trainings"),

@@ -13,10 +13,9 @@ rule build_workspace:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
-        analysis=for_rules(parts.of_model),
+        analysis=NEEDS.part(parts.of_model),
         made_by=made_by("build_workspace"),
     message:
         "Writing the workspace of {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
@@ -27,9 +26,9 @@ rule build_workspace:
 # All hypotheses of an observable in the form that collaborations publish.
 rule write_patchset:
     input:
-        selected=of_all_signals("selected.json"),
-        workspaces=of_all_seeds_and_signals("workspace.json"),
-        limits=of_all_seeds_and_signals("limits.json"),
+        selected=NEEDS.signals("selected.json"),
+        workspaces=NEEDS.seeds_and_signals("workspace.json"),
+        limits=NEEDS.seeds_and_signals("limits.json"),
     output:
         background="<results>/patchset/{observable}/background_only.json",
         patchset="<results>/patchset/{observable}/patchset.json",
@@ -42,11 +41,10 @@ rule write_patchset:
     conda:
         "../../envs/cpu.yaml"
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        **growing(mem_mb=1000, runtime=10),
     params:
         name=ANALYSIS.analysis,
-        parameters={name: ANALYSIS.sample(name).parameters for name in ANALYSIS.signals},
+        parameters=ANALYSIS.points,
         made_by=made_by("write_patchset"),
     message:
         "Writing the patchset of {wildcards.observable}"

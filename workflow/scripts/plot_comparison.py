@@ -12,6 +12,6 @@ with job(snakemake):
         for path in (snakemake.input.comparison, snakemake.input.table)
     )
     floor = read_json(snakemake.input.floor) if snakemake.input.floor else {}
-    save(draw_comparison(rows, floor), [output.png, output.pdf])
+    save(draw_comparison(rows, floor), [output.comparison_png, output.comparison_pdf])
     if snakemake.params.gain:
         save(draw_gain(table), [output.gain_png, output.gain_pdf])

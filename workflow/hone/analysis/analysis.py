@@ -202,6 +202,13 @@ class Analysis(Settings):
         return self.has_ntuples and not (observation.unblind or observation.pseudo_data)
 
     @property
+    def observed(self) -> Literal["data", "pseudo-data"] | None:
+        """What the observation is; None in a blind analysis."""
+        if self.is_blind:
+            return None
+        return "data" if self.observation.unblind else "pseudo-data"
+
+    @property
     def channels(self) -> tuple[Region, ...]:
         """The regions, sorted by name as pyhf sorts channels; one without a selection if none."""
         return tuple(sorted(self.regions, key=lambda region: region.name)) or (ONE_REGION,)
@@ -233,14 +240,19 @@ class Analysis(Settings):
         )
 
     @property
+    def points(self) -> dict[str, dict[str, float]]:
+        """Parameters of each signal hypothesis."""
+        return {s.name: s.parameters for s in self.samples if s.is_signal}
+
+    @property
     def _varied(self) -> list[str]:
         """Parameters that are not the same in all hypotheses."""
-        points = [s.parameters for s in self.samples if s.is_signal]
+        points = list(self.points.values())
         return [p for p in points[0] if len({point[p] for point in points}) > 1]
 
     def _apart(self, parameters: list[str]) -> bool:
         """Whether these parameters alone tell all hypotheses apart."""
-        points = {tuple(s.parameters[p] for p in parameters) for s in self.samples if s.is_signal}
+        points = {tuple(point[p] for p in parameters) for point in self.points.values()}
         return len(points) == len(self.signals)
 
     @property

@@ -115,6 +115,10 @@ class Files:
             for observable in observables or self.observables
         ]
 
+    def floors(self, *signals: str) -> list[str]:
+        """What no observable can be below, for each signal; none if it is not known."""
+        return [f"{self.folder}/{s}/floor.json" for s in signals if self.analysis.has_floor]
+
     def patchsets(self, name: str = "patchset.json") -> list[str]:
         """One for each observable, where there are several hypotheses."""
         several = len(self.analysis.signals) > 1

@@ -16,6 +16,7 @@ from hone.analysis.templates import Template
 __all__ = [
     "of_binning",
     "of_collisions",
+    "of_floor",
     "of_generation",
     "of_histograms",
     "of_injection",
@@ -100,6 +101,24 @@ def of_study(analysis: Analysis, name: str) -> dict[str, Any]:
     study = next(study for study in analysis.studies if study.name == name)
     observables = [analysis.observable(observable) for observable in study.observables]
     return part(analysis, observables=observables, studies=[study])
+
+
+def of_floor(analysis: Analysis) -> dict[str, Any]:
+    """Parameters of the floor: densities, and what of them and of bins observables have.
+
+    ``subsets`` are names of systematics, by observable that does not have all of them.
+    """
+    names = [o.name for o in analysis.observables]
+    found = {name: analysis.systematics_of(name) for name in names}
+    return {
+        "analysis": part(analysis, "samples", "systematics", "features", "limits"),
+        "bins": sorted({o.bins for o in analysis.observables if hasattr(o, "bins")}),
+        "subsets": {
+            name: [s.name for s in kept]
+            for name, kept in found.items()
+            if kept != analysis.systematics
+        },
+    }
 
 
 def of_histograms(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ The caption of a kind is ``workflow/report/<kind>.rst``.
 
 from typing import NamedTuple
 
-__all__ = ["ITEMS", "Item"]
+__all__ = ["ITEMS", "Item", "labels"]
 
 
 class Item(NamedTuple):
@@ -13,6 +13,8 @@ class Item(NamedTuple):
 
     category: str
     label: str
+    observable: str = "all"
+    """What it is of, where that is not a single one."""
 
 
 ITEMS = {
@@ -37,10 +39,26 @@ ITEMS = {
     "toys": Item("Likelihood", "toys"),
     "comparison": Item("Results", "comparison"),
     "gain": Item("Results", "gain"),
-    "study": Item("Results", "study {study}"),
+    "study": Item("Results", "study {study}", "several"),
     "limits": Item("Results", "limits"),
     "exclusion": Item("Results", "exclusion"),
     "comparison_table": Item("Results", "all numbers"),
     "summary": Item("Results", "summary"),
     "table": Item("Results", "table"),
 }
+
+
+def labels(kind: str, path: str, label: str = "") -> dict[str, str]:
+    """What the report says of an item beside its category.
+
+    Args:
+        kind: of :data:`ITEMS`.
+        path: its file, with wildcards.
+        label: if it is not the kind's.
+    """
+    item = ITEMS[kind]
+    return {
+        "figure": label or item.label,
+        "signal": "{signal}" if "{signal}" in path else "all",
+        "observable": "{observable}" if "{observable}" in path else item.observable,
+    }

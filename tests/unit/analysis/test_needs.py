@@ -1,0 +1,153 @@
+"""What rules need, asked of the analysis as Snakemake does it: functions of wildcards."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from ntuples import columns, write, write_analysis
+
+from hone.analysis import checked_config, parts
+from hone.analysis.files import Files
+from hone.analysis.needs import Needs, any_of
+from hone.analysis.report_items import ITEMS, labels
+
+ROOT = Path(__file__).parents[3]
+READ = ["signal.root", "background_1.root", "background_2.root"]
+
+
+def wildcards(**values):
+    return SimpleNamespace(**{"signal": "signal", "observable": "neos", **values})
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """Ntuples with a second signal, which is what is injected."""
+    monkeypatch.chdir(tmp_path)
+    found = write_analysis(tmp_path, size=60)
+    write("heavy.root", columns(60, 4, True))
+    found["samples"].append({**found["samples"][0], "name": "heavy", "files": "heavy.root"})
+    found["observation"] = {"mu": 1.0, "signal": "heavy"}
+    return found
+
+
+def needs_of(config):
+    files = Files(checked_config(config))
+    return Needs(files, {path: f"digest of {path}" for path in files.own}, "ancient({})".format)
+
+
+@pytest.fixture
+def needs(config):
+    return needs_of(config)
+
+
+@pytest.fixture
+def blobs():
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    return Needs(Files(checked_config(config)), {})
+
+
+def test_constraints_match_the_names_and_nothing_else():
+    assert re.fullmatch(any_of(["a", "b-1"]), "b-1")
+    assert not re.fullmatch(any_of(["a.c"]), "abc")
+    assert not re.fullmatch(any_of([]), "")
+
+
+def test_of_the_users_own_files_the_contents_count_and_not_the_times(needs):
+    found = needs.events("training")(wildcards())
+    background = ["background_1.root", "background_2.root"]
+    assert found["training"][:3] == [f"ancient({path})" for path in READ]
+    assert found["surveys"][0] == "results/ntuples/inputs/signal.json"
+    params = needs.reading(parts.of_training, "training")
+    assert params["files"](wildcards())["training"]["background"] == background
+    assert params["contents"](wildcards())["signal.root"] == "digest of signal.root"
+    assert "data.root" not in params["contents"](wildcards())
+    assert needs.template_events()(wildcards(template="background")) == [
+        f"ancient({path})" for path in background
+    ]
+    assert set(needs.template_contents()(wildcards(template="background"))) == set(background)
+
+
+def test_generated_events_count_by_their_times(blobs):
+    found = blobs.events("training", "validation")(wildcards())
+    assert found["validation"][0] == "results/blobs/events/validation/signal.root"
+    assert [Path(path).stem for path in found["surveys"]] == [
+        "signal", "background", "background__shape_up", "background__shape_down",
+    ]  # fmt: skip
+    assert blobs.training("training")["contents"](wildcards()) == {}
+    assert blobs.observed() == ["results/blobs/events/observed/data.root"]
+    template = wildcards(template="background__shape_up")
+    assert blobs.template_events()(template) == [
+        "results/blobs/events/evaluation/background__shape_up.root"
+    ]
+
+
+def test_histograms_need_the_injected_signal_of_another_hypothesis(needs):
+    inputs = needs.histogram_events()
+    assert inputs(wildcards())["injected"] == ["ancient(heavy.root)"]
+    assert inputs(wildcards())["surveys"][-1] == "results/ntuples/inputs/heavy.json"
+    assert inputs(wildcards(signal="heavy"))["injected"] == []
+    params = needs.histograms()
+    assert params["files"](wildcards())["injected"] == {"heavy": ["heavy.root"]}
+    assert "heavy.root" in params["contents"](wildcards())
+    assert [s["name"] for s in params["injected"](wildcards())["samples"]] == ["heavy"]
+
+
+@pytest.mark.parametrize(("unblind", "data"), [(False, []), (True, ["ancient(data.root)"])])
+def test_data_are_needed_once_they_are_unblinded(config, unblind, data):
+    needs = needs_of({**config, "observation": {"unblind": unblind}})
+    assert needs.observed() == data
+    assert ("data.root" in needs.histograms()["contents"](wildcards())) is unblind
+    assert needs.analysis.observed == ("data" if unblind else None)
+
+
+def test_jobs_of_all_seeds_share_their_parameters(needs):
+    part = needs.part(parts.of_model, "limits")
+    assert part(wildcards(seed="1")) is part(wildcards(seed="2"))
+    assert part(wildcards()) is not part(wildcards(signal="heavy"))
+    assert part(wildcards()) == parts.of_model(needs.analysis, "signal", "neos", "limits")
+
+
+def test_files_of_seeds_and_of_signals(needs):
+    seeds = needs.seeds("history.csv")(wildcards())
+    assert seeds == [f"results/ntuples/signal/neos/seed{k}/history.csv" for k in (1, 2, 3)]
+    assert needs.signals("selected.json")(wildcards()) == [
+        f"results/ntuples/{signal}/neos/selected.json" for signal in ("signal", "heavy")
+    ]
+    every = needs.seeds_and_signals("limits.json")(wildcards())
+    assert len(every) == 2 * len(seeds)
+    rebinned = wildcards(observable="neos-edges", seed="2")
+    assert needs.source_model()(rebinned) == ("results/ntuples/signal/neos/seed2/model.safetensors")
+
+
+def test_sets_of_events_with_weights_of_their_own(needs, blobs):
+    assert set(needs.weighted) == {"signal", "background"}
+    assert blobs.weighted == []
+    assert "background__scale_down" in needs.templates
+    survey = needs.of_template(parts.of_survey)(wildcards(template="heavy"))
+    assert [s["name"] for s in survey["samples"]] == ["heavy"]
+
+
+def test_figures_name_their_hypothesis_where_there_are_several(needs, blobs):
+    assert needs.title()(wildcards(signal="heavy")) == "neos, heavy"
+    assert blobs.title()(wildcards()) == "neos"
+
+
+def test_an_own_objective_is_a_parameter(config, tmp_path):
+    (tmp_path / "mine.py").write_text("def loss(model):\n    return 1.0\n")
+    config["observables"][0]["objective"] = "mine:loss"
+    config["modules"] = "."
+    own = needs_of(config).training("training")["own_objective"]
+    before = own(wildcards())
+    assert before["folder"] == "."
+    assert own(wildcards(observable="neos-edges")) == {}
+
+
+def test_every_item_says_what_it_is_of():
+    assert labels("limits", "figures/{observable}/limits.png") == {
+        "figure": "limits", "signal": "all", "observable": "{observable}",
+    }  # fmt: skip
+    assert labels("study", "figures/{signal}/study_{study}.png")["observable"] == "several"
+    assert labels("table", "table.csv", "table (CSV)")["figure"] == "table (CSV)"
+    assert all(labels(kind, "")["signal"] == "all" for kind in ITEMS)

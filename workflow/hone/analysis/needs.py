@@ -1,0 +1,208 @@
+"""What the rules of the workflow need: inputs and parameters as functions of their wildcards.
+
+Such a function takes an object that has the wildcards as attributes; of Snakemake nothing is used.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from hone.analysis import parts
+from hone.analysis.files import Files
+from hone.analysis.own_objective import source_file
+from hone.running.provenance import code_digest
+
+__all__ = ["Needs", "any_of"]
+
+Function = Callable[[Any], Any]
+"""Of wildcards."""
+
+
+def any_of(names: Iterable[str]) -> str:
+    """A regular expression for one of these names; it matches nothing if there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+class Needs:
+    """Functions of wildcards, made once for each rule.
+
+    Those of ``{signal}`` and ``{observable}`` compute once for each pair: thousands of jobs share
+    what does not depend on their seed.
+
+    Args:
+        files: of the analysis.
+        contents: digests of the user's own files, by path. They are among the parameters.
+        ancient: marks an input whose time does not count, Snakemake's ``ancient``.
+    """
+
+    def __init__(
+        self, files: Files, contents: Mapping[str, str], ancient: Callable[[str], str] = str
+    ) -> None:
+        self.files, self.analysis = files, files.analysis
+        self._contents, self._ancient = contents, ancient
+        signals = self.analysis.signals
+        self.templates = {t.name: t for s in signals for t in self.analysis.templates_of(s)}
+        """The sets of events of all hypotheses, by name."""
+
+    @property
+    def weighted(self) -> list[str]:
+        """Names of the sets of events that have varied weights."""
+        return [
+            name
+            for name, template in self.templates.items()
+            if template == template.nominal and self.analysis.weights(template.sample)
+        ]
+
+    def of_hypothesis(self, function: Callable[[str, str], Any]) -> Function:
+        """A function of signal and observable."""
+        known = cache(function)
+        return lambda wildcards: known(wildcards.signal, wildcards.observable)
+
+    def part(self, part: Callable[..., Any], *fields: str) -> Function:
+        """A part of the analysis for ``{signal}`` and ``{observable}``.
+
+        Args:
+            part: of :mod:`hone.analysis.parts`.
+            fields: that it keeps as well.
+        """
+        return self.of_hypothesis(lambda *pair: part(self.analysis, *pair, *fields))
+
+    def title(self) -> Function:
+        """What a figure is of: with several hypotheses, of one of them."""
+        several = len(self.analysis.signals) > 1
+        return self.of_hypothesis(
+            lambda signal, observable: f"{observable}, {signal}" if several else observable
+        )
+
+    def seeds(self, name: str) -> Function:
+        """A file of every seed of ``{observable}`` for ``{signal}``."""
+        return self.of_hypothesis(
+            lambda signal, observable: self.files.of_seeds(name, [signal], [observable])
+        )
+
+    def signals(self, name: str) -> Function:
+        """A file of ``{observable}`` for every signal."""
+        found = self.files.of_observables
+        return lambda wildcards: found(name, observables=[wildcards.observable])
+
+    def seeds_and_signals(self, name: str) -> Function:
+        """A file of every seed of ``{observable}`` for every signal."""
+        found = self.files.of_seeds
+        return lambda wildcards: found(name, observables=[wildcards.observable])
+
+    def source_model(self) -> Function:
+        """The weights that a rebinned ``{observable}`` takes, of the same ``{seed}``."""
+        found = self.files.source_model
+        return lambda wildcards: found(wildcards.signal, wildcards.observable, wildcards.seed)
+
+    def events(self, *sets: str) -> Function:
+        """Inputs, to be unpacked: sets of events, and what is known about them."""
+
+        def found(signal: str, observable: str) -> dict[str, list[str]]:
+            names = self.files.templates(signal, observable)
+            events = {s: self._inputs(self.files.events_of(names, s)) for s in sets}
+            return {**events, "surveys": self.files.surveys(names)}
+
+        return self.of_hypothesis(found)
+
+    def reading(self, part: Callable[..., Any], *sets: str) -> dict[str, Function]:
+        """Parameters of a rule that reads sets of events.
+
+        Args:
+            part: of :mod:`hone.analysis.parts`, what the rule needs to know of the analysis.
+            sets: of events.
+        """
+        templates = self.files.templates
+        return {
+            "analysis": self.part(part),
+            "files": self.of_hypothesis(
+                lambda *pair: {s: self.files.events_of(templates(*pair), s) for s in sets}
+            ),
+            "contents": self.of_hypothesis(lambda *pair: self._digests(templates(*pair))),
+        }
+
+    def training(self, *sets: str) -> dict[str, Function]:
+        """Parameters of a rule that makes an observable from sets of events."""
+        return {
+            **self.reading(parts.of_training, *sets),
+            "own_objective": lambda wildcards: self._own_objective(wildcards.observable),
+        }
+
+    def histogram_events(self) -> Function:
+        """Inputs, to be unpacked: what the histograms of a hypothesis are filled with."""
+
+        def found(signal: str, observable: str) -> dict[str, list[str]]:
+            names = self.files.templates(signal, observable)
+            injected = self.files.injected_in(signal)
+            return {
+                "evaluation": self._inputs(self.files.events_of(names, "evaluation")),
+                "surveys": self.files.surveys([*names, *injected]),
+                "injected": self._inputs({name: self.files.ntuples[name] for name in injected}),
+            }
+
+        return self.of_hypothesis(found)
+
+    def histograms(self) -> dict[str, Function]:
+        """Parameters of the rule that fills histograms: also of an injected signal, and of data."""
+
+        def injected(signal: str, observable: str) -> Any:  # noqa: ARG001
+            return parts.of_injection(self.analysis, self.files.injected_in(signal))
+
+        def files(signal: str, observable: str) -> dict[str, dict[str, list[str]]]:
+            names, others = self.files.templates(signal, observable), self.files.injected_in(signal)
+            return {
+                "evaluation": self.files.events_of(names, "evaluation"),
+                "injected": {name: self.files.ntuples[name] for name in others},
+            }
+
+        def contents(signal: str, observable: str) -> dict[str, str]:
+            names = [*self.files.templates(signal, observable), *self.files.injected_in(signal)]
+            data = [sample.name for sample in self.analysis.data if self.files.observed]
+            return self._digests(names + data)
+
+        return {
+            "analysis": self.part(parts.of_histograms),
+            "injected": self.of_hypothesis(injected),
+            "files": self.of_hypothesis(files),
+            "contents": self.of_hypothesis(contents),
+        }
+
+    def observed(self) -> list[str]:
+        """Inputs: the observed events."""
+        return self._marked(self.files.observed)
+
+    def of_template(self, part: Callable[..., Any]) -> Function:
+        """A part of the analysis for the set of events ``{template}``."""
+        return lambda wildcards: part(self.analysis, self.templates[wildcards.template])
+
+    def template_events(self) -> Function:
+        """Inputs: the events ``{template}``; of generated ones those of the evaluation set."""
+        found = self.files.events_of
+        return lambda wildcards: self._inputs(found([wildcards.template], "evaluation"))
+
+    def template_contents(self) -> Function:
+        """Digests of the user's own files with the events ``{template}``."""
+        return lambda wildcards: self._digests([wildcards.template])
+
+    def _inputs(self, files: Mapping[str, Sequence[str]]) -> list[str]:
+        return self._marked(path for paths in files.values() for path in paths)
+
+    def _marked(self, paths: Iterable[str]) -> list[str]:
+        """Of the user's own files the contents count, not the times."""
+        return [self._ancient(path) if path in self._contents else path for path in paths]
+
+    def _digests(self, templates: Iterable[str]) -> dict[str, str]:
+        """Digests of the user's own files; none of what is generated."""
+        paths = [path for name in templates for path in self.files.ntuples.get(name, [])]
+        return {path: self._contents[path] for path in paths if path in self._contents}
+
+    def _own_objective(self, observable: str) -> dict[str, str]:
+        """Folder and digest of the user's code that an observable's objective comes from."""
+        objective = getattr(self.analysis.observable(observable), "objective", None) or ""
+        if ":" not in objective:
+            return {}
+        assert self.analysis.modules is not None, "the folder of the config, if no other"
+        path = source_file(objective, self.analysis.modules)
+        code = code_digest(path.absolute(), path.parent.absolute())
+        return {"folder": str(path.parent), "code": code}
