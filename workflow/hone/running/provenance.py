@@ -4,7 +4,7 @@ import ast
 import hashlib
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import resolve_name
@@ -69,19 +69,25 @@ def code_digest(script: Path, folder: Path | None = None) -> str:
 def _read(path: Path, package: str, folder: Path | None) -> tuple[str, list[tuple[Path, str]]]:
     """The syntax tree of a source file, and the files that it imports with their packages."""
     try:
-        tree = _without_docstrings(ast.parse(path.read_bytes(), path.name))
+        tree = ast.parse(path.read_bytes(), path.name)
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path} is not Python ({error})") from error
-    found = (file for name in set(_imports(tree, package)) for file in _files(name, folder))
-    return ast.dump(tree), list(dict.fromkeys(found))
-
-
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
+    names: set[str] = set()
+    for node in (tree, *_statements(tree.body)):
+        names.update(_imports(node, package))
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body
             node.body = [statement for statement in body if not _is_text(statement)] or body[:1]
-    return tree
+    found = (file for name in names for file in _files(name, folder))
+    return ast.dump(tree), list(dict.fromkeys(found))
+
+
+def _statements(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    """All statements: neither imports nor docstrings are inside expressions."""
+    for node in body:
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _statements(getattr(node, part, ()))
 
 
 def _is_text(statement: ast.stmt) -> bool:
@@ -92,19 +98,18 @@ def _is_text(statement: ast.stmt) -> bool:
     )
 
 
-def _imports(tree: ast.Module, package: str) -> Iterable[str]:
-    """Names of modules imported anywhere; ``from a import b`` may mean a module ``a.b``."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            try:
-                module = resolve_name("." * node.level + (node.module or ""), package or None)
-            except ImportError:
-                # A relative import outside a package; Python refuses it when the file runs.
-                module = node.module or ""
-            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
-            yield from (name.lstrip(".") for name in names if name)
+def _imports(node: ast.AST, package: str) -> Iterable[str]:
+    """Names of the modules that a statement imports; ``from a import b`` may mean ``a.b``."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        try:
+            module = resolve_name("." * node.level + (node.module or ""), package or None)
+        except ImportError:
+            # A relative import outside a package; Python refuses it when the file runs.
+            module = node.module or ""
+        names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        yield from (name.lstrip(".") for name in names if name)
 
 
 def _files(name: str, folder: Path | None) -> list[tuple[Path, str]]:
