@@ -39,6 +39,15 @@ def test_citation_is_of_this_version_and_of_what_the_readme_asks_for():
         assert number in readme
 
 
+def test_snakemake_is_bounded_from_both_sides():
+    """What is used of it beyond its interface may change with the next major version."""
+    (lowest,) = re.findall(r'min_version\("([\d.]+)"\)', (ROOT / "Snakefile").read_text())
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = extras["optional-dependencies"]["workflow"]
+    (snakemake,) = [line for line in needed if line.startswith("snakemake")]
+    assert snakemake == f"snakemake[reports]>={lowest},<{int(lowest.partition('.')[0]) + 1}"
+
+
 def test_hooks_are_the_linters_of_make_lint():
     lint = re.search(r"^lint:.*?\n\n", joined("Makefile"), re.DOTALL | re.MULTILINE).group()
     hooks = [

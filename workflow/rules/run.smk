@@ -1,7 +1,6 @@
 """What happens before the first job and after the last."""
 
 import atexit
-import gc
 
 from hone.running.around_runs import Run, plan_faster
 
@@ -11,7 +10,6 @@ if workflow.is_main_process:
     RUN.look_at_what_is_there()
 # For plans, and where there is nothing to be done.
 atexit.register(lambda: print(RUN.left_behind(), end="", file=sys.stderr))
-atexit.register(gc.freeze)
 
 
 onstart:

@@ -1,5 +1,6 @@
 """What happens around a run of Snakemake: locks of killed runs, stale results, times, the table."""
 
+import atexit
 import gc
 import os
 import sys
@@ -37,6 +38,7 @@ def plan_faster() -> None:
     a few scripts three times for each job, at the price of a new class each time.
     """
     gc.set_threshold(100_000, 50, 100)
+    atexit.register(gc.freeze)
     snakemake.sourcecache.parse_uri = cache(snakemake.sourcecache.parse_uri)
 
 

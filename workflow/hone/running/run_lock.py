@@ -1,4 +1,8 @@
-"""Locks of Snakemake: the lock of a killed run is removed."""
+"""Locks of Snakemake: the lock of a killed run is removed.
+
+Snakemake itself cannot tell it from that of an active run and asks for ``--unlock``; here the same
+command goes on.
+"""
 
 import json
 import os

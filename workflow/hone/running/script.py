@@ -84,7 +84,11 @@ def import_from(library: Path) -> None:
 
 
 def _end_with_the_run() -> None:
-    """End the job if its run is killed: the next run starts it again."""
+    """End the job if its run is killed: the next run starts it again.
+
+    Snakemake leaves its jobs running when it is killed, and two would write the same files. Only
+    ``os._exit`` ends a process from another thread, whatever it computes.
+    """
     run = os.getppid()
 
     def watch() -> None:
