@@ -34,7 +34,7 @@ REFUSED = {
     "duplicate_modifier": "is given 2 times",
     "poi_twice": "scales exactly what the POI",
     "normsys_lo_zero": "lo is 0.0",
-    "zero_bin_all_with_data": "bin 1 has 1 events where at mu = 1 none is expected",
+    "zero_bin_all_with_data": "bin 2 has 1 events where at mu = 1 none is expected",
 }
 FITTED = {
     "interference_init0": 13.613860,
@@ -42,8 +42,8 @@ FITTED = {
     "zero_bkg_bin_with_data": 10.622048,
 }
 UNTESTABLE = {
-    "negative_bin_total": "bin 1 has a negative expected rate at mu = 0",
-    "zero_bkg_bin_with_data": "bin 1 has 3 events where at mu = 0 none is expected",
+    "negative_bin_total": "bin 2 has a negative expected rate at mu = 0",
+    "zero_bkg_bin_with_data": "bin 2 has 3 events where at mu = 0 none is expected",
 }
 
 

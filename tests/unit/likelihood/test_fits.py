@@ -343,7 +343,7 @@ def test_a_fit_that_cannot_converge_is_an_error():
     """Events where nothing is expected: no parameters make them possible."""
     oracle = pyhf.simplemodels.uncorrelated_background([1.0, 0.0], [5.0, 0.0], [1.0, 1.0])
     data = np.array([5.0, 3.0, *oracle.config.auxdata])
-    where = "did not converge: channel 'singlechannel', bin 1 has 3 events where"
+    where = "did not converge: channel 'singlechannel', bin 2 has 3 events where"
     with pytest.raises(FitError, match=f"the fit of all parameters {where}"):
         infer.fit(data, oracle)
     with pytest.raises(FitError, match=f"of the hypothesis test at POI = 1, {where}"):
@@ -368,7 +368,7 @@ def test_a_bin_that_needs_the_signal(background, reason):
         {"name": "background", "data": [50.0, background], "modifiers": [norm]},
     ]
     oracle = pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
-    data, where = [52.0, 3.0, 0.0], f"at POI = 0.*: channel 'SR', bin 1 {reason}"
+    data, where = [52.0, 3.0, 0.0], f"at POI = 0.*: channel 'SR', bin 2 {reason}"
     assert infer.fit(data, oracle)[oracle.config.poi_index] > 0
     with pytest.raises(FitError, match=where):
         infer.fixed_poi_fit(0.0, data, oracle)

@@ -193,11 +193,11 @@ def test_needs_64_bits():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s["samples"][0]["data"].__setitem__(2, float("nan")), "sample 'signal', bin 2"),
-        (lambda s: s["samples"][1]["data"].__setitem__(1, -40.0), "bin 1: the expected rate at"),
+        (lambda s: s["samples"][0]["data"].__setitem__(2, float("nan")), "sample 'signal', bin 3"),
+        (lambda s: s["samples"][1]["data"].__setitem__(1, -40.0), "bin 2: the expected rate at"),
         (
             lambda s: s["samples"][1]["modifiers"][0]["data"]["hi_data"].__setitem__(0, np.inf),
-            "histosys 'shape', bin 0",
+            "histosys 'shape', bin 1",
         ),
         (
             lambda s: s["samples"][1]["modifiers"].append(
@@ -219,8 +219,8 @@ def test_bad_models_are_refused(change, message):
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (2, np.nan, r"data\[2\], channel 'SR', bin 2, is nan"),
-        (4, -1.0, "bin 4, is -1: it must be finite and not negative"),
+        (2, np.nan, r"data\[2\], channel 'SR', bin 3, is nan"),
+        (4, -1.0, "bin 5, is -1: it must be finite and not negative"),
         (5, np.inf, "the auxiliary measurement of 'shape'"),
     ],
 )

@@ -164,8 +164,8 @@ def test_counts_have_the_central_interval_of_a_poisson(observed):
 @pytest.mark.parametrize(("wrong", "said"), [(-2.0, "-2"), (np.nan, "nan"), (np.inf, "inf")])
 def test_what_cannot_be_drawn_is_refused(wrong, said):
     found, edges = templates([3, wrong, 1]), {"": np.linspace(0, 1, 4)}
-    with pytest.raises(InputError, match=rf"template 'b', bin 1: a yield of {2 * wrong:g} cannot"):
+    with pytest.raises(InputError, match=rf"template 'b', bin 2: a yield of {2 * wrong:g} cannot"):
         of_templates(found, np.zeros(3), edges)
     if said != "-2":
-        with pytest.raises(InputError, match="template 's', bin 1"):
+        with pytest.raises(InputError, match="template 's', bin 2"):
             draw_soft_hard(found, found, edges, "o")

@@ -127,8 +127,8 @@ def test_the_submission_is_valid_and_holds_the_numbers(prediction, tmp_path):
     covariance = table(folder, "neos_s_background_covariance")
     found = np.array([v["value"] for v in covariance["Covariance"]]).reshape(5, 5)
     np.testing.assert_allclose(found, prediction.covariance, rtol=1e-8)
-    assert covariance["Bin"][5] == {"value": "control bin 1"}
-    assert covariance["Other bin"][5] == {"value": "control bin 0"}
+    assert covariance["Bin"][5] == {"value": "control bin 2"}
+    assert covariance["Other bin"][5] == {"value": "control bin 1"}
     assert np.linalg.eigvalsh(found).min() > 0
 
 

@@ -39,15 +39,15 @@ def test_an_observation_without_a_likelihood_takes_nothing_else_with_it():
     assert limits["observed_limit"] is limits["observed_cls"] is limits["observed_p0"] is None
     assert limits["expected_limits_postfit"] == limits["expected_cls_postfit"] == [None] * 5
     assert all(
-        "bin 1 has 3 events" in limits["reasons"][f"observed {name}"] for name in ("CLs", "p0")
+        "bin 2 has 3 events" in limits["reasons"][f"observed {name}"] for name in ("CLs", "p0")
     )
-    assert "bin 1 has 3 events" in limits["reasons"]["observed limit, post-fit"]
+    assert "bin 2 has 3 events" in limits["reasons"]["observed limit, post-fit"]
     assert limits["expected_limits"] == sorted(limits["expected_limits"])
     assert check["agrees"]
     scan = scan_cls(from_pyhf(oracle), [52.0, 3.0, 0.0], 2.0, points=3)
     assert scan == {"mu": [], "observed": [], "expected": [[]] * 5}
     figure = draw_cls_scan({**limits, "scan": scan}, "neos")
-    assert any("bin 1 has 3 events" in " ".join(t.get_text().split()) for t in figure.axes[0].texts)
+    assert any("bin 2 has 3 events" in " ".join(t.get_text().split()) for t in figure.axes[0].texts)
 
 
 def test_a_wrong_limit_fails():

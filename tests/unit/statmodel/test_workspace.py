@@ -56,7 +56,7 @@ def test_workspace_contents():
 def test_negative_yields_are_refused():
     bad = histograms()
     bad["signal"].values[2] = -0.5
-    with pytest.raises(InputError, match=r"histogram 'signal', bin 2: the yield is -0\.5"):
+    with pytest.raises(InputError, match=r"histogram 'signal', bin 3: the yield is -0\.5"):
         build_workspace(SAMPLES, bad, np.zeros(4), staterror=True)
 
 

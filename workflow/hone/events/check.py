@@ -36,7 +36,7 @@ def check_inputs(
     for name, found in surveys.items():
         for region, templates in found["regions"].items():
             for template, sums in templates.items():
-                for k, value in enumerate(sums.get("bins", [sums["yield"]])):
+                for k, value in enumerate(sums.get("bins", [sums["yield"]]), 1):
                     if value < 0:
                         where = f"bin {k} of region" if "bins" in sums else "region"
                         problems.append(

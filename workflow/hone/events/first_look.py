@@ -68,7 +68,7 @@ def _warnings(sums: Mapping[str, Any]) -> Iterator[str]:
         yield f"one event has {sums['largest']:.0%} of the yield"
     if sums["negative"] > _MUCH_NEGATIVE:
         yield f"{sums['negative']:.0%} of the yield is negative"
-    empty = [str(k) for k, value in enumerate(sums.get("bins", [])) if value == 0]
+    empty = [str(k) for k, value in enumerate(sums.get("bins", []), 1) if value == 0]
     if empty:
         yield f"empty bins: {', '.join(empty)}"
 

@@ -236,7 +236,8 @@ class _Filling:
         bins, trained = len(self._edges) - 1, self._channels.trained
 
         def where(template: int, region: Region, column: int) -> str:
-            return f"histogram {self._templates[template]!r}, region {region.name!r}, bin {column}"
+            name = self._templates[template]
+            return f"histogram {name!r}, region {region.name!r}, bin {column + 1}"
 
         def histogram(template: int, sums: Sums, bins: slice, all_of: Sums) -> Histogram:
             values = sums.values[template, bins]

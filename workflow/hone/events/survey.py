@@ -141,7 +141,7 @@ class _OfRegion:
         """
         self.all.refuse_unknown(lambda t, _: self._where(t), factor=factor)
         if self.bins is not None:
-            self.bins.refuse_unknown(lambda t, b: f"{self._where(t)}, bin {b}", factor=factor)
+            self.bins.refuse_unknown(lambda t, b: f"{self._where(t)}, bin {b + 1}", factor=factor)
         found = {}
         for k, template in enumerate(self.source.weights):
             total = self.all.values[k, 0]

@@ -111,11 +111,11 @@ def find_best_fit(model: Model, data: Any, near: Any = None) -> BestFit:
         return BestFit(data, value, pars, fixed, at_low | at_high, errors, correlation, reason)
 
 
-def empty_bins(model: Model, pars: Any, data: Any) -> list[int]:
-    """Bins without events whose expected rate is zero at ``pars``."""
+def empty_bins(model: Model, pars: Any, data: Any) -> list[str]:
+    """Names of the bins without events whose expected rate is zero at ``pars``."""
     rates = np.asarray(model.expected_actualdata(pars))
     empty = (rates < _EMPTY) & (np.asarray(data)[: len(rates)] == 0)
-    return [int(k) for k in np.flatnonzero(empty)]
+    return [model.layout.name_of(int(k)) for k in np.flatnonzero(empty)]
 
 
 def _without_effect(model: Model, data: np.ndarray, fixed: np.ndarray) -> np.ndarray:

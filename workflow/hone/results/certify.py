@@ -150,7 +150,8 @@ def _pyhf_above(model: Model, oracle: pyhf.Model, mu: float, data: Any, fitted: 
     ):
         rates = np.asarray(oracle.expected_data(pars, include_auxdata=False))
         if (rates < 0).any():
-            found.append(f"its {name} has a negative rate in bin {int(np.argmin(rates))}")
+            where = model.layout.name_of(int(np.argmin(rates)))
+            found.append(f"its {name} has a negative rate in {where}")
             continue
         if (dataset < 0).any():
             continue

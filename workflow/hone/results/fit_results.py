@@ -91,9 +91,9 @@ def fit_results(
             for k in np.flatnonzero(best.at_bound)
         ),
         *(
-            f"the expected rate of bin {k} is zero at the best fit; uncertainties do not include "
+            f"the expected rate of {name} is zero at the best fit; uncertainties do not include "
             "this boundary"
-            for k in empty_bins(model, best.pars, data)
+            for name in empty_bins(model, best.pars, data)
         ),
     ]
     return {**content, "reasons": reasons, "notes": notes}

@@ -66,9 +66,9 @@ def compute_limits(
     )
     best = best_fit()
     notes = [
-        f"the best fit to the observation is where the expected rate of bin {k} reaches zero: "
+        f"the best fit to the observation is where the expected rate of {name} reaches zero: "
         "beyond, the interpolated templates would be negative"
-        for k in ([] if best is None else empty_bins(model, best, observed))
+        for name in ([] if best is None else empty_bins(model, best, observed))
     ]
     found = {
         "observed_limit": observed_limit,

@@ -15,7 +15,7 @@ from hone.statmodel.templates import Histogram
 if TYPE_CHECKING:  # it imports JAX: a second, for jobs that need none
     from jaxtyping import Array, Float
 
-__all__ = ["Channels", "channel_sizes", "places"]
+__all__ = ["Channels", "bin_name", "channel_sizes", "places"]
 
 
 def channel_sizes(edges: Mapping[str, np.ndarray], regions: Sequence[Region]) -> dict[str, int]:
@@ -32,6 +32,13 @@ def places(channels: Mapping[str, int]) -> dict[str, slice]:
     """Where the bins of each channel are among those of all, from the number of bins of each."""
     ends = dict(zip(channels, np.cumsum(list(channels.values())).tolist(), strict=True))
     return {name: slice(ends[name] - bins, ends[name]) for name, bins in channels.items()}
+
+
+def bin_name(place: int, channels: Mapping[str, int]) -> str:
+    """One of the bins of all channels for messages, counted from 1 in its region as in figures."""
+    name, own = next((n, p) for n, p in places(channels).items() if place < p.stop)
+    number = f"bin {place - own.start + 1}"
+    return f"region {name!r}, {number}" if len(channels) > 1 else number
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from hone.analysis.templates import Template
 from hone.errors import InputError
 from hone.running.files import read_json
 from hone.running.root_files import reason
-from hone.statmodel.channels import Channels, places
+from hone.statmodel.channels import Channels, bin_name, places
 from hone.statmodel.templates import Histogram
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def build_workspace(
     channels = channels or Channels(observable_bins=len(np.asarray(observed))).sizes
     of_channels = places(channels)
     for name, histogram in histograms.items():
-        _check_yields(name, np.asarray(histogram.values), of_channels)
+        _check_yields(name, np.asarray(histogram.values), channels)
     observed = _floats(observed)
     workspace = {
         "channels": [
@@ -119,16 +119,12 @@ def build_workspace(
     return workspace
 
 
-def _check_yields(name: str, values: np.ndarray, of_channels: Mapping[str, slice]) -> None:
+def _check_yields(name: str, values: np.ndarray, channels: Mapping[str, int]) -> None:
     bad = ~(np.isfinite(values) & (values >= 0))
     if bad.any():
         at = int(np.argmax(bad))
-        channel, place = next((c, p) for c, p in of_channels.items() if p.start <= at < p.stop)
-        where = (
-            f"region {channel!r}, bin {at - place.start}" if len(of_channels) > 1 else f"bin {at}"
-        )
         raise InputError(
-            f"histogram {name!r}, {where}: the yield is {values[at]:g}; yields "
+            f"histogram {name!r}, {bin_name(at, channels)}: the yield is {values[at]:g}; yields "
             "must be finite and not negative: use fewer bins or more events"
         )
 
@@ -213,7 +209,10 @@ def read_workspace(path: str | Path) -> tuple[pyhf.Model, np.ndarray]:
         raise InputError(f"{path}: not a valid pyhf workspace ({reason(error)})") from error
     if not (np.isfinite(data).all() and (data >= 0).all()):
         at = int(np.argmin(np.isfinite(data) & (data >= 0)))
-        raise InputError(f"{path}: observation, bin {at}: {data[at]} must be finite and >= 0")
+        where = "auxiliary data"
+        if at < len(data) - model.config.nauxdata:
+            where = bin_name(at, {c: model.config.channel_nbins[c] for c in model.config.channels})
+        raise InputError(f"{path}: observation, {where}: {data[at]} must be finite and >= 0")
     return model, data
 
 

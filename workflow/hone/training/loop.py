@@ -16,6 +16,7 @@ from hone.analysis.observables import ObservableSettings
 from hone.errors import FitError, InputError
 from hone.events.event_sets import EventSets
 from hone.observable import Observable, create_observable
+from hone.statmodel.channels import bin_name
 from hone.statmodel.workspace import Process
 from hone.training.checkpoint import Checkpoint
 from hone.training.objectives import LOGARITHMS, Objective
@@ -233,25 +234,28 @@ def _cause(problem: Problem, observable: Observable, batch: Data, progress: floa
     if problem.of_events:
         return "Try a lower learning_rate."
     histograms = problem.histograms(observable, batch, progress)
+    channels = problem.channels.sizes
     for name, histogram in histograms.items():
         values = np.asarray(histogram.values)
         if not np.isfinite(values).all():
             return f"The soft histogram of {name!r} is not finite: try a lower learning_rate."
         if (values < 0).any():
+            where = bin_name(int(np.argmin(values)), channels)
             return (
-                f"The soft histogram of {name!r} is negative in bin {int(np.argmin(values))}: "
-                "use a larger batch or fewer bins, or set minimum_background."
+                f"The soft histogram of {name!r} is negative in {where}: use a larger batch or "
+                "fewer bins, or set minimum_background."
             )
     background = np.asarray(problem.background(histograms)[0])
+    lowest = int(np.argmin(background))
+    where = bin_name(lowest, channels)
     if (background <= 0).any():
         return (
-            f"No background is left in bin {int(np.argmin(background))}: use fewer bins, a larger "
-            "batch, or set minimum_background."
+            f"No background is left in {where}: use fewer bins, a larger batch, or set "
+            "minimum_background."
         )
-    lowest = int(np.argmin(background))
     return (
-        "All histograms are finite, so a fit did not converge; the lowest "
-        f"background is {background[lowest]:.3g} in bin {lowest}: set minimum_background."
+        "All histograms are finite, so a fit did not converge; the lowest background is "
+        f"{background[lowest]:.3g} in {where}: set minimum_background."
     )
 
 

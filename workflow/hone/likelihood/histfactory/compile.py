@@ -99,7 +99,7 @@ def _check_rates(model: pyhf.Model) -> None:
             (name, s) for name, s in model.config.channel_slices.items() if s.start <= at < s.stop
         )
         raise ModelError(
-            f"channel {channel!r}, bin {at - bins.start}: the expected rate at the suggested "
+            f"channel {channel!r}, bin {at - bins.start + 1}: the expected rate at the suggested "
             f"parameters is negative ({rates[at]:g}); merge bins, set the yield to zero, or change "
             "the parameters' inits"
         )
@@ -343,7 +343,7 @@ def _finite(values: Any, where: str, what: str) -> np.ndarray:
     array = np.asarray(values, dtype=float)
     if not np.isfinite(array).all():
         at = int(np.argmin(np.isfinite(array)))
-        raise ModelError(f"{where}, bin {at}: the {what} is {array[at]}, it must be finite")
+        raise ModelError(f"{where}, bin {at + 1}: the {what} is {array[at]}, it must be finite")
     return array
 
 

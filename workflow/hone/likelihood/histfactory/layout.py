@@ -180,7 +180,7 @@ class Layout:
         """Name of an entry of the data, for messages."""
         if place < self.total_bins:
             channel = self.channels[int(self.channel_of_bin[place])]
-            return f"channel {channel!r}, bin {place - self.channel_slice(channel).start}"
+            return f"channel {channel!r}, bin {place - self.channel_slice(channel).start + 1}"
         parameter = int(self.aux_par[place - self.total_bins])
         name = next(p.name for p in self.parameters if p.start <= parameter < p.slice.stop)
         return f"the auxiliary measurement of {name!r}"

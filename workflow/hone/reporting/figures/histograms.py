@@ -20,6 +20,7 @@ from hone.reporting.figures.style import (
     shade,
 )
 from hone.reporting.markup import words
+from hone.statmodel.channels import bin_name
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, sides
 
@@ -55,7 +56,7 @@ def draw_templates(
     backgrounds = [s.name for s in samples if not s.is_signal]
     signal = next(s.name for s in samples if s.is_signal)
     for name in (*backgrounds, signal):
-        _require_yields(name, histograms[name].values)
+        _require_yields(name, histograms[name].values, channels)
     total = np.sum([histograms[name].values for name in backgrounds], axis=0)
     mc_error = np.sqrt(np.sum([histograms[name].variances for name in backgrounds], axis=0))
     down, up = _systematic_band(samples, histograms, channels)
@@ -112,10 +113,11 @@ def draw_soft_hard(
     Raises:
         InputError: a yield is not finite.
     """
-    for name, both in ((n, (h[n].values for h in (soft, hard))) for n in hard):
-        for values in both:
-            _require_yields(name, values, negative=True)
-    places = np.arange(sum(len(e) - 1 for e in edges.values()) + 1)
+    channels = {region: len(of_region) - 1 for region, of_region in edges.items()}
+    for name in hard:
+        for histograms in (soft, hard):
+            _require_yields(name, histograms[name].values, channels, negative=True)
+    places = np.arange(sum(channels.values()) + 1)
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
     for index, name in enumerate(hard):
         colour = OBSERVABLE_COLOURS[index % len(OBSERVABLE_COLOURS)]
@@ -152,13 +154,15 @@ def _smallest(several: Sequence[Any]) -> float:
     return max(min([1.0, *(v for values in several for v in np.asarray(values) if v > 0)]), 1e-6)
 
 
-def _require_yields(name: str, values: Any, negative: bool = False) -> None:
+def _require_yields(
+    name: str, values: Any, channels: Mapping[str, int], negative: bool = False
+) -> None:
     good = np.isfinite(values) if negative else np.isfinite(values) & (np.asarray(values) >= 0)
     if not good.all():
         at = int(np.argmin(good))
         raise InputError(
-            f"template {name!r}, bin {at}: a yield of {np.asarray(values)[at]:g} cannot be drawn; "
-            "it must be finite" + ("" if negative else " and not negative")
+            f"template {name!r}, {bin_name(at, channels)}: a yield of {np.asarray(values)[at]:g} "
+            "cannot be drawn; it must be finite" + ("" if negative else " and not negative")
         )
 
 

@@ -149,7 +149,9 @@ def matrix_tables(result: Result, observed: str | None) -> list[Table]:
     if isinstance(result.prediction, str):
         return []
     labels = [
-        f"{channel} bin {k}" for channel, n in result.prediction.channels.items() for k in range(n)
+        f"{channel} bin {k}"
+        for channel, bins in result.prediction.channels.items()
+        for k in range(1, bins + 1)
     ]
     tables = []
     covariance = result.prediction.covariance
@@ -160,7 +162,7 @@ def matrix_tables(result: Result, observed: str | None) -> list[Table]:
         table = _table(
             f"{result.observable} {result.signal} background {kind}",
             f"{kind.capitalize()} of the predicted background ({result.prediction.kind}) in the "
-            f"histograms of {result.observable} for {result.signal}; bins count from 0. "
+            f"histograms of {result.observable} for {result.signal}; bins count from 1. "
             f"{_about(result.prediction, observed)}",
             ["N"],
         )
