@@ -170,6 +170,19 @@ def test_any_yields_are_drawn(bins, scale, tmp_path):
     draw_prediction(content, "prefit", "o").savefig(tmp_path / "a.png")
 
 
+def test_a_small_background_is_seen():
+    """At the bottom of the stack, on an axis that begins below it."""
+    content = result()
+    content["prefit"]["SR"]["samples"]["rare"] = [0.1, 0.02, 0.01, 1e-9]
+    main = draw_prediction(content, "prefit", "o").axes[0]
+    assert main.get_yscale() == "log"
+    assert 0.01 < main.get_ylim()[0] < 0.1
+    stacked = main.get_legend_handles_labels()[1]  # from the top
+    assert (
+        stacked.index("signal ($\\mu = 1$)") < stacked.index("background") < stacked.index("rare")
+    )
+
+
 def test_a_rate_on_its_edge_does_not_stretch_the_axis():
     content = result()
     channel = content["postfit"]["SR"]

@@ -63,9 +63,11 @@ def draw_templates(
     places = np.arange(len(total) + 1)
 
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
-    stack = {name: np.asarray(histograms[name].values) for name in backgrounds}
+    # The small ones below, where a logarithmic axis shows them; the signal on top.
+    order = sorted(backgrounds, key=lambda name: np.sum(histograms[name].values))
+    stack = {name: np.asarray(histograms[name].values) for name in order}
     stack[f"{signal} ($\\mu = 1$)"] = np.asarray(histograms[signal].values)
-    draw_stack(main, places, stack, [*(shade(i) for i in range(len(backgrounds))), SIGNAL])
+    draw_stack(main, places, stack, [*(shade(backgrounds.index(n)) for n in order), SIGNAL])
     band(main, places, total - down, total + up, "systematic", hatch="////", facecolor="none")
     band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
     if not blind:

@@ -1,6 +1,6 @@
 """Observed and predicted yields, before and after the fit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,10 +37,11 @@ def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> 
         return note(title, content["reasons"][which])
     if content["blind"] and which == "postfit":
         title += ", expected (blind)"
-    stack = {
-        name: np.concatenate([_of_sample(c, name) for c in channels.values()])
-        for name in _order(content, channels)
-    }
+    names = list(dict.fromkeys(name for c in channels.values() for name in c["samples"]))
+    yields = {n: np.concatenate([_of_sample(c, n) for c in channels.values()]) for n in names}
+    # The small ones below, where a logarithmic axis shows them; the signal on top.
+    order = sorted(names, key=lambda name: (name in content["signals"], yields[name].sum()))
+    stack = {name: yields[name] for name in order}
     band = np.concatenate([c["uncertainty"] for c in channels.values()])
     total = np.sum(list(stack.values()), axis=0)
     sizes = {name: len(channel["uncertainty"]) for name, channel in channels.items()}
@@ -55,12 +56,13 @@ def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> 
         name + (scaled if name in signals else ""): np.maximum(values, 0.0)
         for name, values in stack.items()
     }
-    colours = [SIGNAL if name in signals else shade(k) for k, name in enumerate(stack)]
+    backgrounds = [name for name in names if name not in signals]
+    colours = [SIGNAL if n in signals else shade(backgrounds.index(n)) for n in stack]
     draw_stack(main, edges, shown, colours)
     _draw_band(main, edges, total, band, label="uncertainty")
     if observed is not None:
         draw_observed(main, edges, observed)
-    _scale(main, total, band, observed)
+    _scale(main, list(stack.values()), band, observed)
     main.set_ylabel("events")
     main.set_title(title, loc="left", pad=22 if len(sizes) > 1 else None)
     main.legend(ncols=2)
@@ -79,12 +81,6 @@ def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> 
     ratio.set_ylabel("relative error" if observed is None else "obs. / model")
     _mark_regions((main, ratio), sizes)
     return figure
-
-
-def _order(content: Mapping[str, Any], channels: Mapping[str, Any]) -> list[str]:
-    """Samples of all channels, the signal last."""
-    names = dict.fromkeys(name for c in channels.values() for name in c["samples"])
-    return sorted(names, key=lambda name: (name in content["signals"], list(names).index(name)))
 
 
 def _of_sample(channel: Mapping[str, Any], name: str) -> np.ndarray:
@@ -108,11 +104,20 @@ def _draw_band(
     )
 
 
-def _scale(axes: Any, total: np.ndarray, band: np.ndarray, observed: np.ndarray | None) -> None:
-    """Logarithmic where bins differ by more than a factor of 30, with room for the legend."""
+def _scale(
+    axes: Any, stack: Sequence[np.ndarray], band: np.ndarray, observed: np.ndarray | None
+) -> None:
+    """Logarithmic if bins or processes differ by more than a factor of 30.
+
+    It begins below the emptiest bin, and below the fullest bin of the smallest process that has
+    more than a ten-thousandth of the fullest of all; with room for the legend.
+    """
+    total = np.sum(stack, axis=0)
     points = total if observed is None else np.concatenate([total, observed])
     highest = max(float(np.max(points)), float(np.max(total + band)), 1e-3)
     # Rates at the edge of zero are 1e-10, and no scale for the axis.
+    fullest = np.array([values.max() for values in stack])
+    points = np.append(points, fullest[fullest > 1e-4 * highest])
     positive = points[points > 1e-6]
     lowest = float(np.min(positive)) if len(positive) else highest
     if highest > 30 * lowest:
