@@ -1,5 +1,6 @@
 """Profiles, contours and toys are those of pyhf and of the asymptotic formulae."""
 
+import copy
 import json
 from dataclasses import replace
 
@@ -407,6 +408,13 @@ def test_profile_picture(found):
 @COMPARED
 def test_contour_picture(found):
     return draw_contour(found[2], "simple")
+
+
+def test_a_contour_says_where_fits_are_missing(found):
+    content = copy.deepcopy(found[2])
+    content["contour"]["observed"]["q"][0][:2] = [None, None]
+    title = draw_contour(content, "simple").axes[0].get_title(loc="left")
+    assert title.endswith("\nobserved: the fit did not converge at 2 of 625 points")
 
 
 @COMPARED

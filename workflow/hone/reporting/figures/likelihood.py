@@ -75,7 +75,7 @@ def draw_contour(likelihood: Mapping[str, Any], observable: str) -> Figure:
         return note(observable, (known or ["There is no contour."])[0])
     figure, (axes,) = new_figure(height=6.0)
     mu, value, levels = contour["mu"], contour["value"], contour["levels"]
-    expected = np.ma.masked_invalid(np.array(contour["asimov"]["q"], dtype=float))
+    expected = np.ma.masked_invalid(_floats(contour["asimov"]["q"]))
     filled = axes.contourf(
         mu, value, expected, levels=[0, 1, *levels, 9, 12, 16, 25], cmap="Blues_r", alpha=0.75,
         extend="max",
@@ -84,11 +84,14 @@ def draw_contour(likelihood: Mapping[str, Any], observable: str) -> Figure:
         filled, ax=axes, format="%.3g", label=r"$-2\,\Delta\ln L$, expected at $\mu = 1$"
     )
     handles: list[Any] = []
+    title = f"{observable}: 68.3 % and 95.4 % regions"
     for name, label in _LABELS.items():
         if name not in contour:
             continue
         colour, line, _ = _STYLES[name]
-        q = np.ma.masked_invalid(np.array(contour[name]["q"], dtype=float))
+        q = np.ma.masked_invalid(_floats(contour[name]["q"]))
+        if (missing := int(np.ma.getmaskarray(q).sum())) > 0:
+            title += f"\n{label}: the fit did not converge at {missing} of {q.size} points"
         if q.min() < levels[0] <= q.max():
             axes.contour(mu, value, q, levels=levels, colors=colour, linestyles=line, linewidths=2)
         marker = "o" if name == "asimov" else "X"
@@ -107,7 +110,7 @@ def draw_contour(likelihood: Mapping[str, Any], observable: str) -> Figure:
     )  # fmt: skip
     axes.set(xlim=(mu[0], mu[-1]), ylim=(value[0], value[-1]), xlabel=_MU)
     axes.set_ylabel(contour["parameter"])
-    axes.set_title(f"{observable}: 68.3 % and 95.4 % regions", loc="left")
+    axes.set_title(title, loc="left")
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=10)
     return figure
 
