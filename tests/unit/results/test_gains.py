@@ -165,7 +165,8 @@ def test_the_headline_says_the_best_limit_its_gain_and_pyhfs_verdict():
     assert first.endswith("No observable can be below 0.2000.")
     assert "by nominal medians over seeds." in first
     verdict = text.splitlines()[-1]
-    assert verdict.startswith("pyhf agrees to 2e-07 for 6 of 9 workspaces; for 3 its own fit ")
+    assert verdict.startswith("pyhf agrees to 2e-07 for 6 of 9 workspaces; in s/neos ")
+    assert "s/bce (1 of 3 seeds), s/edges_50% (1 of 3 seeds) its own fit failed" in verdict
     assert verdict.endswith("see pyhf_check.notes in limits.json.")
     single = headline(compared(rows(seeds=1), "bce"), {})
     assert "by nominal limits." in single
@@ -182,12 +183,15 @@ def test_what_pyhf_could_not_compare_is_no_agreement():
     some = compared([seed("a", 1, 0.2), seed("a", 2, 0.2) | none], None)
     assert (some[0]["pyhf_agrees"], some[0]["pyhf_max_difference"]) == (1, 2e-7)
     assert "to 2e-07, notes on 1 of 2" in markdown(some, {})
-    assert "agrees to 2e-07 for 1 of 2 workspaces; for 1 its own" in headline(some, {})
+    words = "agrees to 2e-07 for 1 of 2 workspaces; in s/a (1 of 2 seeds) its own"
+    assert words in headline(some, {})
     nothing = compared([seed("a", 1, 0.2) | none], None)
     assert nothing[0]["pyhf_max_difference"] is None
     assert "not compared, notes on 1 of 1" in markdown(nothing, {})
     assert "not compared, notes on 1 of 1" in latex(nothing, {})
-    assert "pyhf agrees for 0 of 1 workspaces" in headline(nothing, {})
+    assert "pyhf agrees for 0 of 1 workspaces; in s/a its own" in headline(nothing, {})
+    many = compared([seed(f"o{k}", 1, 0.2) | none for k in range(9)], None)
+    assert "s/o4, s/o5 and 3 more its own fit failed" in headline(many, {})
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,8 @@ _MERITS = {
     "sigma_mu": ("sigma_mu", 4),
 }  # fmt: skip
 """Columns with their significant digits."""
+_LISTED = 6
+"""Most workspaces with notes on pyhf that the headline names."""
 _ROW = DataRow("", " & ", r" \\")
 _BOOKTABS = TableFormat(
     *(Line(rf"\{rule}rule", "", "", "") for rule in ("top", "mid")), None,
@@ -94,10 +96,17 @@ def _pyhf_agrees(rows: Sequence[Row]) -> str:
     to = f" to {max(known):.0e}" if known else ""
     if agrees == workspaces:
         return f"pyhf finds the same CLs at every limit{to}."
+    others = [
+        f"{row['signal']}/{row['observable']}"
+        + (f" ({missing} of {row['seeds']} seeds)" if row["seeds"] > 1 else "")
+        for row in rows
+        if (missing := row["seeds"] - row["pyhf_agrees"])
+    ]
+    more = f" and {len(others) - _LISTED} more" if len(others) > _LISTED else ""
     return (
-        f"pyhf agrees{to} for {agrees} of {workspaces} workspaces; for {workspaces - agrees} its "
-        "own fit failed, ended above hone's or at a negative rate, see pyhf_check.notes in "
-        "limits.json."
+        f"pyhf agrees{to} for {agrees} of {workspaces} workspaces; in "
+        f"{', '.join(others[:_LISTED])}{more} its own fit failed, ended above hone's or at a "
+        "negative rate, see pyhf_check.notes in limits.json."
     )
 
 
