@@ -64,9 +64,9 @@ def of_systematics():
             high, low = self.shifted(nominal, up, down)
             yield {"type": "histosys", "data": {"hi_data": list(high), "lo_data": list(low)}}
 
-        def leaves(self, layout, sample, up, down):
+        def leaves(self, layout, sample, nominal, up, down):
             place = (layout.histosys.index(self.name), sample)
-            high, low = self.shifted(up, up, down)  # without templates both are the nominal ones
+            high, low = self.shifted(nominal, up, down)
             yield Leaf("histosys_hi", place, high)
             yield Leaf("histosys_lo", place, low)
 

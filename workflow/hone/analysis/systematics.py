@@ -146,12 +146,20 @@ class Modifier(Settings):
         """Settings of the parameter in pyhf's measurement, if it needs any."""
         return None
 
-    def leaves(self, layout: "Layout", sample: int, up: Any, down: Any) -> Iterator[Leaf]:  # noqa: ARG002
+    def leaves(
+        self,
+        layout: "Layout",  # noqa: ARG002
+        sample: int,  # noqa: ARG002
+        nominal: Any,  # noqa: ARG002
+        up: Any,  # noqa: ARG002
+        down: Any,  # noqa: ARG002
+    ) -> Iterator[Leaf]:
         """What training fills in for a sample, from templates (B,) that are still being trained.
 
         Args:
             layout: of the compiled likelihood, which has an array of names for each type.
             sample: place of the sample in it.
+            nominal: its yields.
             up: at +1 sigma.
             down: at -1 sigma.
         """
@@ -283,7 +291,14 @@ class Histosys(ShapeVariation):
     def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:  # noqa: ARG002
         yield {"type": "histosys", "data": {"hi_data": _floats(up), "lo_data": _floats(down)}}
 
-    def leaves(self, layout: "Layout", sample: int, up: Any, down: Any) -> Iterator[Leaf]:
+    def leaves(
+        self,
+        layout: "Layout",
+        sample: int,
+        nominal: Any,  # noqa: ARG002
+        up: Any,
+        down: Any,
+    ) -> Iterator[Leaf]:
         place = (layout.histosys.index(self.name), sample)
         yield Leaf("histosys_lo", place, down)
         yield Leaf("histosys_hi", place, up)
@@ -306,7 +321,14 @@ class Shapesys(ShapeVariation):
     def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:  # noqa: ARG002
         yield {"type": "shapesys", "data": _floats(_half_spread(up, down))}
 
-    def leaves(self, layout: "Layout", sample: int, up: Any, down: Any) -> Iterator[Leaf]:
+    def leaves(
+        self,
+        layout: "Layout",
+        sample: int,
+        nominal: Any,  # noqa: ARG002
+        up: Any,
+        down: Any,
+    ) -> Iterator[Leaf]:
         place = (layout.shapesys.index(self.name), sample)
         yield Leaf("shapesys", place, _half_spread(up, down))
 

@@ -64,6 +64,6 @@ def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Hist
             write("staterror", (slice(None), s), errors)
         for modifier in sample.modifiers:
             up, down = sides(histograms, sample.name, modifier)
-            for leaf in modifier.leaves(layout, s, up, down):
+            for leaf in modifier.leaves(layout, s, histograms[sample.name].values, up, down):
                 write(*leaf)
     return model.replace(**filled)
