@@ -39,14 +39,15 @@ CONFIGFILE = os.path.relpath(config_file(workflow, config, "config/config.yaml")
 try:
     if workflow.is_main_process:
         refuse_duplicates(CONFIGFILE)
-    ANALYSIS = checked_config(config, os.path.dirname(CONFIGFILE) or ".")
+    ANALYSIS = checked_config(config, CONFIGFILE)
     FILES = Files(ANALYSIS)
     # What the jobs of a run go by, whatever happens to the files meanwhile.
     PLAN = Path(".snakemake", f"hone-plan-{ANALYSIS.analysis}.json")
     look = look_at if workflow.is_main_process else partial(planned, plan=PLAN)
     CONTENTS = look(FILES.own)
 except HoneError as error:
-    raise WorkflowError(str(error)) from None
+    # Of an exception Snakemake would show the line of this file first, not of the user's.
+    sys.exit(str(error))
 
 NEEDS = Needs(FILES, CONTENTS, ancient)
 TRAINED = ANALYSIS.of_kind(Trained)

@@ -47,7 +47,7 @@ def configs():
 
 @pytest.mark.parametrize("path", list(configs()))
 def test_the_landing_page_says_what_each_observable_is(path):
-    config = checked_config(yaml.safe_load(path.read_text()), ROOT / "config")
+    config = checked_config(yaml.safe_load(path.read_text()), path)
     page = publish_doctree(rendered(config), settings_overrides={"halt_level": 2})
     items = [item.astext() for item in page.findall(nodes.list_item)]
     for entry in config.observables:
@@ -67,7 +67,7 @@ def test_the_landing_page_says_what_each_observable_is(path):
 
 @pytest.mark.parametrize("path", list(configs()))
 def test_the_landing_page_is_valid_and_begins_with_the_result(path):
-    config = checked_config(yaml.safe_load(path.read_text()), ROOT / "config")
+    config = checked_config(yaml.safe_load(path.read_text()), path)
     page = publish_parts(rendered(config), writer="html", settings_overrides={"halt_level": 2})
     text = page["html_body"]
     assert text.index("the limit is 0.2") < text.index("neos") < text.index("The analysis")

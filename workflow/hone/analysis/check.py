@@ -1,5 +1,6 @@
 """A config as the workflow uses it: checked, with every default filled in."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +16,30 @@ from hone.errors import ConfigError
 __all__ = ["checked_config"]
 
 
-def checked_config(config: dict[str, Any], folder: str | Path = "config") -> Analysis:
+def checked_config(config: Any, file: str | Path = "config/config.yaml") -> Analysis:
     """The analysis that a config describes.
 
     Args:
         config: as read from YAML.
-        folder: of the config file, where the user's own modules are if ``modules`` is not set.
+        file: that it was read from; the user's own modules are beside it if ``modules`` is not set.
 
     Raises:
         ConfigError: lists every setting that is wrong, with what is allowed.
     """
     if not isinstance(config, dict):
-        raise ConfigError("the config is not a mapping of settings")
-    _refuse(list(value_problems(config)))
+        raise ConfigError(f"{file} is not a mapping of settings")
+    _refuse(file, value_problems(config))
     try:
         # Written down, so that the record of a config means the same in another place.
-        analysis = Analysis.model_validate({"modules": str(folder), **config})
+        analysis = Analysis.model_validate({"modules": str(Path(file).parent), **config})
     except ValidationError as error:
-        _refuse(list(dict.fromkeys(problems(error))))
+        _refuse(file, dict.fromkeys(problems(error)))
         raise
-    _refuse([*name_problems(analysis), *contradictions(analysis)])
+    _refuse(file, [*name_problems(analysis), *contradictions(analysis)])
     return analysis
 
 
-def _refuse(found: list[str]) -> None:
-    if found:
-        raise ConfigError(
-            "the configuration cannot be used:\n" + "\n".join(f"- {text}" for text in found)
-        )
+def _refuse(file: str | Path, problems: Iterable[str]) -> None:
+    lines = [f"\n- {text}" for text in problems]
+    if lines:
+        raise ConfigError(f"{file} cannot be used:" + "".join(lines))

@@ -4,8 +4,6 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from hone.errors import ConfigError
-
 __all__ = ["value_problems"]
 
 _MOST = 100_000
@@ -17,8 +15,7 @@ _LARGEST = 2**63 - 1
 def value_problems(config: Any) -> Iterator[str]:
     """Keys that are no text and numbers that no computer counts with, each with its place.
 
-    Raises:
-        ConfigError: the config is too large or too deep to be looked through.
+    Of a config that is too large or too deep to be looked through, that is the last one.
     """
     waiting = [(config, "", 0)]
     seen = 0
@@ -26,15 +23,17 @@ def value_problems(config: Any) -> Iterator[str]:
         value, where, depth = waiting.pop()
         seen += 1
         if seen > _MOST:
-            raise ConfigError(
+            yield (
                 f"the config has more than {_MOST} values, with those that its aliases repeat; "
                 "leave something out"
             )
+            return
         if depth > _DEEPEST:
-            raise ConfigError(
+            yield (
                 f"{where[:60]}...: the config is nested more than {_DEEPEST} levels deep (as an "
                 "alias within its own anchor is); nothing in a config is"
             )
+            return
         if isinstance(value, dict):
             inner = [(v, f"{where}.{k}".lstrip("."), depth + 1) for k, v in value.items()]
             waiting += reversed(inner)
