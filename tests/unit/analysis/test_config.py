@@ -137,7 +137,36 @@ BAD = {
         lambda c: c["samples"][0]["distribution"][0].update(mean=[1]),
         r"distribution\[0\].mean: needs 2 numbers",
     ),
-    "unknown feature": (lambda c: c.update(features=["x", "z"]), "the feature 'z' is not among"),
+    "unknown feature": (
+        lambda c: c.update(features=["x", "z"]),
+        r"features\[1\]: the events of samples\[0\] have no branch 'z'; they have x, y",
+    ),
+    "unknown variable of a region": (
+        lambda c: c.update(
+            regions=[
+                {"name": "low", "fit": "observable", "selection": "x < 0"},
+                {
+                    "name": "high",
+                    "fit": "variable",
+                    "selection": "xx > 0",
+                    "variable": "y**2",
+                    "edges": [0, 1],
+                },
+            ]
+        ),
+        r"regions\[1\].selection: the events of samples\[0\] have no branch 'xx'; did you mean 'x'",
+    ),
+    "unknown branch in the weight of a variation": (
+        lambda c: c["systematics"].append(
+            {
+                "name": "w",
+                "type": "histosys",
+                "sample": c["samples"][1]["name"],
+                "up": {"weight": "weight * (1 + 0.1 * z)"},
+            }
+        ),
+        r"up.weight: the events of 'background' have no branch 'z'; they have x, y, weight",
+    ),
     "batch": (
         lambda c: c["events"].update(training=100),
         r"observables\[0\].batch: 2000 events are more than the 100",
@@ -286,6 +315,15 @@ def test_bad_settings_are_refused(config, case):
     change(config)
     with pytest.raises(ConfigError, match=message):
         checked_config(config)
+
+
+def test_the_config_file_is_named_once(config):
+    with pytest.raises(ConfigError) as error:
+        checked_config({**config, "seed": 0.5, "sede": 1}, "mine/search.yaml")
+    first, *problems = str(error.value).splitlines()
+    assert first == "mine/search.yaml cannot be used:"
+    assert len(problems) == 2
+    assert "search.yaml" not in "".join(problems)
 
 
 def test_every_problem_of_an_object_is_said_at_once(config):

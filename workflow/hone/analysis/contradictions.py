@@ -1,12 +1,13 @@
 """What no setting can say on its own: objects of an analysis that do not fit together."""
 
+import difflib
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hone.analysis.analysis import Analysis, matching
-from hone.analysis.distributions import Block
+from hone.analysis.distributions import WEIGHT, branches_of
 from hone.analysis.expressions import Expression
 from hone.analysis.fields import several
 from hone.analysis.observables import Network, Rebinned, Trained
@@ -14,7 +15,6 @@ from hone.analysis.own_objective import find_function
 from hone.analysis.samples import (
     DimuonSample,
     FileSample,
-    GeneratedSample,
     NtupleSample,
     Sample,
 )
@@ -51,6 +51,9 @@ def _of_samples(analysis: Analysis) -> Iterator[str]:
     for i, sample in enumerate(analysis.samples):
         if isinstance(sample, FileSample):
             yield from (f"samples[{i}].files: {p}" for p in _of_files(sample.files))
+        if isinstance(sample, DimuonSample):
+            known = {f"samples[{i}]": sample.branches}
+            yield from _missing_branches(f"samples[{i}].weight", sample.weight, known)
         if isinstance(sample, NtupleSample) and sample.cross_section and not analysis.luminosity:
             yield (
                 f"samples[{i}].cross_section: needs the luminosity of the analysis (luminosity, "
@@ -98,36 +101,53 @@ def _of_observation(analysis: Analysis) -> Iterator[str]:
 
 
 def _of_features(analysis: Analysis) -> Iterator[str]:
-    branches = set()
+    known = _known_branches(analysis)
     if not analysis.features:
         yield "features: [] must have at least this many entries: 1"
     for i, text in enumerate(analysis.features):
         try:
-            branches |= set(Expression(text).branches)
+            yield from _missing_branches(f"features[{i}]", text, known)
         except InputError as error:
             yield f"features[{i}]: {error}"
-    densities: list[tuple[str, list[Block]]] = [
-        (f"samples[{i}].distribution", s.distribution)
-        for i, s in enumerate(analysis.samples)
-        if isinstance(s, GeneratedSample)
-    ]
+
+
+def _known_branches(analysis: Analysis) -> dict[str, tuple[str, ...]]:
+    """Branches of events that the workflow makes itself, by the setting that describes them."""
+    found = {
+        f"samples[{i}]": sample.branches
+        for i, sample in enumerate(analysis.samples)
+        if sample.branches is not None
+    }
     for i, systematic in enumerate(analysis.systematics):
         if isinstance(systematic, ShapeVariation):
-            sides = {side: systematic.side(side) for side in SIDES}
-            densities += [
-                (f"systematics[{i}].{side}", blocks)
-                for side, blocks in sides.items()
-                if isinstance(blocks, list)
-            ]
-    for where, blocks in densities:
-        variables = {name for block in blocks for name in block.variables}
-        for missing in sorted(branches - variables):
-            yield f"{where}: the feature {missing!r} is not among its variables"
+            for side in SIDES:
+                density = systematic.side(side)
+                if isinstance(density, list):
+                    found[f"systematics[{i}].{side}"] = branches_of(density)
+    return found
+
+
+def _missing_branches(
+    setting: str, expression: str | None, known: Mapping[str, tuple[str, ...]]
+) -> Iterator[str]:
+    """Branches in an expression that events do not have, each with the first of these events."""
+    for branch in Expression(expression).branches if expression else ():
+        where = next((where for where, there in known.items() if branch not in there), None)
+        if where is not None:
+            close = difflib.get_close_matches(branch, known[where], n=1)
+            hint = (
+                f"did you mean {close[0]!r}?" if close else f"they have {', '.join(known[where])}"
+            )
+            yield f"{setting}: the events of {where} have no branch {branch!r}; {hint}"
 
 
 def _of_regions(analysis: Analysis) -> Iterator[str]:
     if analysis.regions and not any(r.is_trained for r in analysis.regions):
         yield "regions: none has fit: observable, so that there is nothing to train for"
+    known = _known_branches(analysis)
+    for i, region in enumerate(analysis.regions):
+        for key, text in (("selection", region.selection), ("variable", region.variable)):
+            yield from _missing_branches(f"regions[{i}].{key}", text, known)
 
 
 def _of_systematics(analysis: Analysis) -> Iterator[str]:
@@ -210,6 +230,9 @@ def _of_variation(where: str, systematic: ShapeVariation, sample: Sample) -> Ite
             if not isinstance(sample, FileSample):
                 yield f"{here}: the events of {sample.name!r} are not in files"
             yield from (f"{here}.files: {problem}" for problem in _of_files(given.files or []))
+        if not given.has_events and sample.branches is not None:
+            known = {repr(sample.name): (*sample.branches, WEIGHT)}
+            yield from _missing_branches(f"{here}.weight", given.weight, known)
         for key in ("normalise", "sum_of_weights"):
             useful = isinstance(sample, NtupleSample) and sample.is_normalised
             if getattr(given, key) is not None and not useful:

@@ -9,7 +9,12 @@ from pydantic import AfterValidator, model_validator
 from hone.analysis.fields import Variable
 from hone.analysis.settings import Family, Positive, one_of, refuse
 
-__all__ = ["Block", "Distribution", "Exponential", "Normal", "Normals"]
+__all__ = [
+    "WEIGHT", "Block", "Distribution", "Exponential", "Normal", "Normals", "branches_of",
+]  # fmt: skip
+
+WEIGHT = "weight"
+"""Branch of the weight of generated events."""
 
 
 class Block(Family):
@@ -75,6 +80,11 @@ class Exponential(Block):
     kind: Literal["exponential"]
     rate: Positive
     """Rate of each variable; its mean is 1 / rate."""
+
+
+def branches_of(blocks: list[Block]) -> tuple[str, ...]:
+    """Branches of the events that are drawn from a density, besides their weight."""
+    return tuple(name for block in blocks for name in block.variables)
 
 
 def _disjoint(blocks: list[Block]) -> list[Block]:

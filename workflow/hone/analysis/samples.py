@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from annotated_types import Ge
 from pydantic import Field, model_validator
 
-from hone.analysis.distributions import Distribution
+from hone.analysis.distributions import Distribution, branches_of
 from hone.analysis.fields import ExpressionText, Files, Name
 from hone.analysis.settings import (
     AsWhole,
@@ -49,6 +49,11 @@ class Sample(Family):
         """Whether its events are the observed ones."""
         return self.process == "data"
 
+    @property
+    def branches(self) -> tuple[str, ...] | None:
+        """Branches of its events, besides their weight; None if only its files know."""
+        return None
+
     @classmethod
     def fits(cls, entry: dict[str, object]) -> bool:
         """By where the events come from: events are generated if nothing is said."""
@@ -63,6 +68,10 @@ class GeneratedSample(Sample):
     yield_: Positive = Field(alias="yield")
     distribution: Distribution
     """Independent blocks whose product is the density of the events."""
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        return branches_of(self.distribution)
 
     @classmethod
     def called(cls) -> str:
@@ -154,6 +163,10 @@ class DimuonSample(NtupleSample):
     """Instead of `files`: muon pairs made by Pythia 8 (extra `pythia`) and a simple detector,
     written as ntuples with the branches `event`, `mass`, `rapidity`, `cos_theta`, `pt1`, `eta1`,
     `pt2` and `eta2` (GeV)."""
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        return ("event", "mass", "rapidity", "cos_theta", "pt1", "eta1", "pt2", "eta2")
 
     @classmethod
     def called(cls) -> str:

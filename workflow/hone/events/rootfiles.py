@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from hone.analysis.distributions import WEIGHT
 from hone.running.files import replacing
 from hone.running.root_files import new_root_file
 
 __all__ = ["TREE", "WEIGHT", "write_events", "write_ntuple"]
 
 TREE = "events"
-WEIGHT = "weight"
 
 
 def write_events(
