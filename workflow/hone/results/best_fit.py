@@ -1,6 +1,5 @@
 """The best fit of a model to data, with uncertainties."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from hone.errors import FitError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.likelihood import Expansion
+from hone.results.documents import StoredFit
 
 __all__ = ["DEEPER", "BestFit", "empty_bins", "find_best_fit"]
 
@@ -50,22 +50,23 @@ class BestFit:
             return None
         return np.asarray(self.correlation * np.outer(self.errors, self.errors))
 
-    def stored(self) -> dict[str, Any]:
+    def stored(self) -> StoredFit:
         """Everything but the data, for JSON."""
-        arrays = {
-            name: None if (array := getattr(self, name)) is None else array.tolist()
-            for name in ("pars", "fixed", "at_bound", "errors", "correlation")
+        return {
+            "value": self.value,
+            "pars": self.pars.tolist(),
+            "fixed": self.fixed.tolist(),
+            "at_bound": self.at_bound.tolist(),
+            "errors": None if self.errors is None else self.errors.tolist(),
+            "correlation": None if self.correlation is None else self.correlation.tolist(),
+            "reason": self.reason,
         }
-        return {"value": self.value, **arrays, "reason": self.reason}
 
     @classmethod
-    def of(cls, data: Any, stored: Mapping[str, Any]) -> "BestFit":
+    def of(cls, data: Any, stored: StoredFit) -> "BestFit":
         """The best fit to ``data`` from :meth:`stored`."""
-        arrays = {
-            name: None if stored[name] is None else np.array(stored[name])
-            for name in ("pars", "fixed", "at_bound", "errors", "correlation")
-        }
-        return cls(data=np.asarray(data), **{**stored, **arrays})
+        arrays = {k: np.array(v) if isinstance(v, list) else v for k, v in stored.items()}
+        return cls(data=np.asarray(data), **arrays)  # type: ignore[arg-type]
 
 
 def find_best_fit(model: Model, data: Any, near: Any = None) -> BestFit:

@@ -20,7 +20,7 @@ from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.infer.mle import require_poi
 from hone.statmodel.filling import fill
 from hone.statmodel.templates import Histogram
-from hone.statmodel.workspace import Process
+from hone.statmodel.workspace import Process, Spec
 from hone.training.objectives import log_cls, log_p0
 
 __all__ = ["nominal_without_staterror", "replicas"]
@@ -30,7 +30,7 @@ _SEED = 1
 
 
 def nominal_without_staterror(
-    workspace: Mapping[str, Any],
+    workspace: Spec,
     samples: Sequence[Process],
     histograms: Mapping[str, Histogram],
     level: float,
@@ -171,8 +171,8 @@ def _prepended(first: Histogram, rest: Histogram) -> Histogram:
     return Histogram(*(np.concatenate([a[None], b]) for a, b in zip(first, rest, strict=True)))
 
 
-def _stripped(workspace: Mapping[str, Any]) -> dict[str, Any]:
-    spec = copy.deepcopy(dict(workspace))
+def _stripped(workspace: Spec) -> Spec:
+    spec = copy.deepcopy(workspace)
     for channel in spec["channels"]:
         for sample in channel["samples"]:
             sample["modifiers"] = [m for m in sample["modifiers"] if m["type"] != "staterror"]

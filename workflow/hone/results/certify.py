@@ -1,8 +1,7 @@
 """Check of hone's results by pyhf, which tests each limit at the value found."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyhf
@@ -10,6 +9,7 @@ import pyhf
 from hone.errors import FitError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
+from hone.results.documents import Limits, Numbers, PyhfCheck
 
 __all__ = ["LOGARITHMIC_BELOW", "TOLERANCE", "certify", "difference"]
 
@@ -38,9 +38,9 @@ def certify(
     oracle: pyhf.Model,
     nominal: Any,
     observed: Any,
-    found: Mapping[str, Any],
+    found: Limits,
     level: float,
-) -> dict[str, Any]:
+) -> PyhfCheck:
     """Test each limit of ``found`` with pyhf, and compute the expected CLs at mu = 1.
 
     Args:
@@ -50,11 +50,6 @@ def certify(
         observed: the observation with auxiliary data (D,), for the observed and post-fit numbers.
         found: ``limits.json`` without its check.
         level: CLs at a limit.
-
-    Returns:
-        pyhf's CLs at each limit, its expected CLs at mu = 1, the largest :func:`difference` of
-        those that pass (None if pyhf has no value), and notes on fits of pyhf that failed or ended
-        above hone's minimum.
 
     Raises:
         FitError: pyhf disagrees by more than ``TOLERANCE``, and not because of its fits.
@@ -96,17 +91,17 @@ def certify(
         notes.append(text)
         log.warning(text)
 
-    result: dict[str, Any] = {
-        "observed_limit": test("observed_limit", found["observed_limit"], observed, -1, level)
-    }
-    for key, data in (("expected_limits", nominal), ("expected_limits_postfit", observed)):
-        result[key] = [test(f"{key}[{i}]", mu, data, i, level) for i, mu in enumerate(found[key])]
-    result["expected_cls"] = [
-        test(f"expected_cls[{i}]", 1.0, nominal, i, wanted)
-        for i, wanted in enumerate(found["expected_cls"])
-    ]
+    def limits(key: Literal["expected_limits", "expected_limits_postfit"], data: Any) -> Numbers:
+        return [test(f"{key}[{i}]", mu, data, i, level) for i, mu in enumerate(found[key])]
+
     return {
-        **result,
+        "observed_limit": test("observed_limit", found["observed_limit"], observed, -1, level),
+        "expected_limits": limits("expected_limits", nominal),
+        "expected_limits_postfit": limits("expected_limits_postfit", observed),
+        "expected_cls": [
+            test(f"expected_cls[{i}]", 1.0, nominal, i, wanted)
+            for i, wanted in enumerate(found["expected_cls"])
+        ],
         "max_difference": max(differences, default=None),
         "tolerance": TOLERANCE,
         "logarithmic_below": LOGARITHMIC_BELOW,

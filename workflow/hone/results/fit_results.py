@@ -1,7 +1,7 @@
 """The best fit of a workspace: parameters, impacts, pre-fit and post-fit yields."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,18 @@ from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.infer.mle import require_poi
 from hone.results.bands import one_sigma, yield_covariance
 from hone.results.best_fit import BestFit, empty_bins, find_best_fit
+from hone.results.documents import (
+    Fit,
+    FitYields,
+    Impacts,
+    Numbers,
+    Parameters,
+    ParameterValues,
+    Ranking,
+    StoredFit,
+)
 from hone.running.root_files import reason
+from hone.statmodel.workspace import Spec
 
 __all__ = ["RANKED", "fit_results"]
 
@@ -23,35 +34,27 @@ RANKED = 20
 """Most parameters whose impact is computed, with four fits each."""
 
 
-def fit_results(
-    spec: Mapping[str, Any], blind: bool = False, known: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def fit_results(spec: Spec, blind: bool = False, known: StoredFit | None = None) -> Fit:
     """The content of ``fit.json``.
 
     Args:
         spec: a pyhf workspace.
         blind: the observation is the expectation, and not shown.
-        known: best fit to the observation from :meth:`.best_fit.BestFit.stored`; fitted if not
-            given.
-
-    Returns:
-        ``fit``: best fit, uncertainties, correlations and goodness of fit of the unconditional
-        fit, with the pre-fit value and width of each parameter. ``ranking``: impacts on the POI.
-        ``prefit``, ``postfit``: yields per channel, sample and bin with total uncertainties.
-        ``observation``: counts per channel and bin. What does not exist is None, with ``reasons``.
+        known: best fit to the observation; fitted if not given.
 
     Raises:
         ModelError: no model can be made of the workspace, or it has no parameter of interest.
     """
     try:
-        oracle, data = model_utils.model_and_data(copy.deepcopy(dict(spec)))
+        oracle, data = model_utils.model_and_data(copy.deepcopy(spec))
     except Exception as error:  # pyhf and jsonschema raise many kinds
         raise ModelError(f"not a valid pyhf workspace ({reason(error)})") from error
     poi = oracle.config.poi_name
     if poi is None:
         raise ModelError("the workspace's measurement names no parameter of interest")
     model = from_pyhf(oracle)
-    content: dict[str, Any] = {
+    reasons: dict[str, str] = {}
+    content: Fit = {
         "poi": poi,
         "signals": _scaled_by(spec, poi),
         "blind": blind,
@@ -63,21 +66,22 @@ def fit_results(
             model_utils.prefit_uncertainties(oracle), None,
         ),
         "postfit": None,
+        "reasons": reasons,
+        "notes": [],
     }  # fmt: skip
-    reasons: dict[str, str] = {}
     if blind:
         reasons["observation"] = "not observed: the fit is to what is expected"
     try:
         best = find_best_fit(model, data) if known is None else BestFit.of(data, known)
     except FitError as error:
         reasons |= dict.fromkeys(("fit", "ranking", "postfit"), str(error))
-        return {**content, "reasons": reasons, "notes": []}
-    content["fit"] = _described(oracle, model, best, blind)
+        return content
+    content["fit"] = described = _described(oracle, model, best, blind)
     if best.errors is None:
         reasons |= dict.fromkeys(("uncertainty", "correlation", "postfit"), str(best.reason))
     else:
         content["postfit"] = _yields(oracle, model, best.pars, best.errors, best.correlation)
-    if content["fit"]["goodness_of_fit"] is None:
+    if described["goodness_of_fit"] is None:
         reasons["goodness_of_fit"] = (
             "nothing is observed" if blind else "no more bins than free parameters"
         )
@@ -85,7 +89,7 @@ def fit_results(
         content["ranking"] = _ranking(oracle, model, best, blind)
     except FitError as error:
         reasons["ranking"] = str(error)
-    notes = [
+    content["notes"] = [
         *(
             f"{model.config.par_names[k]}-hat = {best.pars[k]:g} (at its bound)"
             for k in np.flatnonzero(best.at_bound)
@@ -96,10 +100,10 @@ def fit_results(
             for name in empty_bins(model, best.pars, data)
         ),
     ]
-    return {**content, "reasons": reasons, "notes": notes}
+    return content
 
 
-def _scaled_by(spec: Mapping[str, Any], poi: str) -> list[str]:
+def _scaled_by(spec: Spec, poi: str) -> list[str]:
     """Samples scaled by the parameter of interest."""
     found = {
         sample["name"]
@@ -110,7 +114,7 @@ def _scaled_by(spec: Mapping[str, Any], poi: str) -> list[str]:
     return sorted(found)
 
 
-def _described(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> dict[str, Any]:
+def _described(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> Parameters:
     bins = sum(model.config.channel_nbins.values())
     deviance = max(2 * best.value, 0.0)
     # As cabinetry: fixed and constrained parameters do not reduce the degrees of freedom.
@@ -130,8 +134,7 @@ def _described(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> 
     }
 
 
-def _parameters(oracle: pyhf.Model, best: BestFit, chosen: Sequence[int]) -> dict[str, Any]:
-    """Best fit and uncertainty (0 if fixed), and pre-fit value and width."""
+def _parameters(oracle: pyhf.Model, best: BestFit, chosen: Sequence[int]) -> ParameterValues:
     widths, nominal = (
         model_utils.prefit_uncertainties(oracle),
         model_utils.asimov_parameters(oracle),
@@ -146,7 +149,7 @@ def _parameters(oracle: pyhf.Model, best: BestFit, chosen: Sequence[int]) -> dic
     }
 
 
-def _ranking(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> dict[str, Any]:
+def _ranking(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> Ranking:
     """Impacts on the POI in the fit to the observation, or to nominal Asimov data.
 
     A POI within a standard deviation of its bound cannot follow shifts of other parameters. Then
@@ -184,38 +187,34 @@ def _ranking(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> di
     )
 
 
-def _impacts(oracle: pyhf.Model, model: Model, best: BestFit) -> dict[str, Any]:
-    """Shifts of the POI in fits with one parameter fixed one standard deviation from its best fit.
-
-    For the parameters with the largest impacts by the covariance. A shift is None if there is no
-    width, if the value is outside the bounds, or if the fit did not converge.
-    """
+def _impacts(oracle: pyhf.Model, model: Model, best: BestFit) -> Impacts:
+    """Of the parameters with the largest impacts by the covariance."""
     index = require_poi(model)
     errors, matrix = np.asarray(best.errors), np.asarray(best.correlation)
     estimate = np.abs(matrix[index]) * errors[index]
     others = [int(k) for k in np.argsort(-estimate, kind="stable") if k != index and errors[k] > 0]
     ranked = others[:RANKED]
     bounds = model.config.suggested_bounds()
-    shifts: dict[str, list[float | None]] = {}
+    widths = model_utils.prefit_uncertainties(oracle)
     cut_off: set[str] = set()
-    for name, sign, sizes in (
-        ("prefit_up", 1, model_utils.prefit_uncertainties(oracle)),
-        ("prefit_down", -1, model_utils.prefit_uncertainties(oracle)),
-        ("postfit_up", 1, errors),
-        ("postfit_down", -1, errors),
-    ):
-        shifts[name] = []
+
+    def shifts(sign: int, sizes: np.ndarray) -> Numbers:
+        found: Numbers = []
         for k in ranked:
             value = best.pars[k] + sign * sizes[k]
             allowed = sizes[k] > 0 and bounds[k][0] <= value <= bounds[k][1]
             poi = _shifted_poi(model, best, k, value) if allowed else None
-            shifts[name].append(None if poi is None else poi - float(best.pars[index]))
+            found.append(None if poi is None else poi - float(best.pars[index]))
             if poi is not None and np.isclose(poi, bounds[index], atol=1e-3, rtol=1e-3).any():
                 cut_off.add(model.config.par_names[k])
+        return found
+
     return {
         **_parameters(oracle, best, ranked),
-        **shifts,
-        # Shifts limited by the bound of the POI.
+        "prefit_up": shifts(1, widths),
+        "prefit_down": shifts(-1, widths),
+        "postfit_up": shifts(1, errors),
+        "postfit_down": shifts(-1, errors),
         "cut_off": sorted(cut_off),
         "parameters": len(others),
         "poi_value": float(best.pars[index]),
@@ -236,13 +235,13 @@ def _shifted_poi(model: Model, best: BestFit, index: int, value: float) -> float
 
 def _yields(
     oracle: pyhf.Model, model: Model, pars: Any, errors: Any, correlation: Any
-) -> dict[str, Any]:
-    """Yields and total uncertainties of each channel, per bin and summed over its bins."""
+) -> dict[str, FitYields]:
+    """Of each channel, per bin and summed over its bins."""
     config = oracle.config
     of_samples = np.asarray(oracle.main_model.expected_data(pars, return_by_sample=True))
     rates, up, down = one_sigma(model, pars, errors)
     deviations = np.sqrt(np.diag(yield_covariance(up, down, correlation)))
-    found = {}
+    found: dict[str, FitYields] = {}
     for channel, place in config.channel_slices.items():
         sum_up, sum_down = (x[:, place].sum(axis=1, keepdims=True) for x in (up, down))
         variance = yield_covariance(sum_up, sum_down, correlation)[0, 0]

@@ -20,6 +20,7 @@ from hone.errors import FitError
 from hone.events import cell_probabilities
 from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer import asimov_limit, sigma_mu
+from hone.results.documents import Floor
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, build_workspace, processes
 from hone.sums import bin_of
@@ -128,19 +129,21 @@ def fine_histograms(
 
 def figures_of_merit(
     samples: Sequence[Process], histograms: Mapping[str, Histogram], level: float
-) -> dict[str, float | None]:
+) -> Floor:
     """Nominal expected CLs at mu = 1, median limit, p0 and sigma_mu; None if it does not exist."""
     bins = len(next(iter(histograms.values())).values)
     spec = build_workspace(samples, histograms, np.zeros(bins), staterror=False)
     model = from_pyhf(pyhf.Workspace(spec).model(validate=False))
 
-    found = {
-        "expected_cls": float(np.exp(log_cls(model))),
-        "expected_limit": float(asimov_limit(model, level)),
-        "expected_p0": float(np.exp(log_p0(model))),
-        "sigma_mu": float(sigma_mu(model)),
+    def known(value: Any) -> float | None:
+        return float(value) if np.isfinite(value) else None
+
+    return {
+        "expected_cls": known(np.exp(log_cls(model))),
+        "expected_limit": known(asimov_limit(model, level)),
+        "expected_p0": known(np.exp(log_p0(model))),
+        "sigma_mu": known(sigma_mu(model)),
     }
-    return {name: value if np.isfinite(value) else None for name, value in found.items()}
 
 
 def classifier_cls(

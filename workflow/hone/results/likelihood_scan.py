@@ -13,6 +13,7 @@ from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.mle import FitSetup, checked_setup, require_poi
 from hone.likelihood.infer.scan import around, scan
 from hone.results.best_fit import DEEPER, BestFit, find_best_fit
+from hone.results.documents import Contour, ContourScans, DataSet, Profile
 from hone.running.files import finite_or_none
 
 __all__ = ["leading_nuisance", "likelihood_of"]
@@ -26,7 +27,7 @@ LEVELS = tuple(float(chi2.ppf(erf(n / np.sqrt(2)), 2)) for n in (1, 2))
 class _DeeperError(Exception):
     """A scan found a minimum below the best fit to ``name``, at ``pars``."""
 
-    def __init__(self, name: str, pars: np.ndarray) -> None:
+    def __init__(self, name: DataSet, pars: np.ndarray) -> None:
         super().__init__(name)
         self.name, self.pars = name, pars
 
@@ -50,7 +51,7 @@ def leading_nuisance(model: Model, fit: BestFit) -> tuple[int, float] | None:
     return index, float(correlation[index])
 
 
-def _profile_scan(model: Model, fits: Mapping[str, BestFit], points: int = 61) -> dict[str, Any]:
+def _profile_scan(model: Model, fits: Mapping[DataSet, BestFit], points: int = 61) -> Profile:
     """-2 delta ln L against the POI, with all other parameters profiled or at the best fit.
 
     Args:
@@ -59,18 +60,12 @@ def _profile_scan(model: Model, fits: Mapping[str, BestFit], points: int = 61) -
             within the POI's bounds.
         points: of the scan.
 
-    Returns:
-        ``mu`` (points), and by name of the data set: ``profiled`` and ``fixed`` (points, None where
-        a fit did not converge or a rate is negative), ``best_fit``, ``at_bound``, and ``interval``:
-        where the profiled curve crosses 1 below and above, interpolated linearly in its signed
-        root; None if it does not within the scan.
-
     Raises:
         _DeeperError: a point lies below a best fit.
     """
     poi, setup = require_poi(model), checked_setup(model)
     mus = _axis(setup, fits, poi, 3.5, points)
-    found: dict[str, Any] = {"mu": mus.tolist()}
+    found: Profile = {"mu": mus.tolist()}
     for name, fit in fits.items():
         q, _ = _rise(model, setup, name, fit, [poi], mus[:, None])
         kept = np.tile(fit.pars, (points, 1))
@@ -88,8 +83,8 @@ def _profile_scan(model: Model, fits: Mapping[str, BestFit], points: int = 61) -
 
 
 def _contour_scan(
-    model: Model, fits: Mapping[str, BestFit], points: int = 25, arrows: int = 11
-) -> dict[str, Any] | None:
+    model: Model, fits: Mapping[DataSet, BestFit], points: int = 25, arrows: int = 11
+) -> Contour | None:
     """-2 delta ln L over the POI and the nuisance parameter with the largest impact on it.
 
     All other parameters are profiled. The gradient with respect to the two is that of -2 ln L at
@@ -103,10 +98,7 @@ def _contour_scan(
         arrows: of the gradient's grid in each parameter.
 
     Returns:
-        ``parameter``, ``correlation``, ``levels``, ``mu`` and ``value`` (points); by name of the
-        data set ``q`` (points of ``value``, points of ``mu``), ``best_fit`` and ``covariance`` of
-        the two, None where there is none; ``gradient`` with ``mu``, ``value``, ``d_mu`` and
-        ``d_value``. None if there is no nuisance parameter.
+        None if there is no nuisance parameter.
 
     Raises:
         _DeeperError: a point lies below a best fit.
@@ -118,18 +110,13 @@ def _contour_scan(
         return None
     index, correlation = leading
     both = [poi, index]
-    found: dict[str, Any] = {
-        "parameter": model.config.par_names[index],
-        "correlation": correlation,
-        "levels": list(LEVELS),
-    }
     axes = [_focused(model, setup, fits, k, points) for k in both]
-    found |= {"mu": axes[0].tolist(), "value": axes[1].tolist()}
+    scans: ContourScans = {}
     for name, fit in fits.items():
         q, _ = _rise(model, setup, name, fit, both, _pairs(*axes))
         covariance = None if fit.covariance is None else fit.covariance[np.ix_(both, both)]
         usable = covariance is not None and bool((np.diagonal(covariance) > 0).all())
-        found[name] = {
+        scans[name] = {
             "q": [finite_or_none(row) for row in q.reshape(points, points)],
             "best_fit": fit.pars[both].tolist(),
             "covariance": np.asarray(covariance).tolist() if usable else None,
@@ -138,18 +125,25 @@ def _contour_scan(
     coarse = [axis[0] + (np.arange(arrows) + 0.5) / arrows * np.ptp(axis) for axis in axes]
     _, pars = _rise(model, setup, first, fits[first], both, _pairs(*coarse))
     slopes = 2 * around(model, fits[first].data, pars).gradient[:, both].reshape(arrows, arrows, 2)
-    found["gradient"] = {
-        "mu": coarse[0].tolist(),
-        "value": coarse[1].tolist(),
-        "d_mu": [finite_or_none(row) for row in slopes[..., 0]],
-        "d_value": [finite_or_none(row) for row in slopes[..., 1]],
+    return {
+        "parameter": model.config.par_names[index],
+        "correlation": correlation,
+        "levels": list(LEVELS),
+        "mu": axes[0].tolist(),
+        "value": axes[1].tolist(),
+        **scans,
+        "gradient": {
+            "mu": coarse[0].tolist(),
+            "value": coarse[1].tolist(),
+            "d_mu": [finite_or_none(row) for row in slopes[..., 0]],
+            "d_value": [finite_or_none(row) for row in slopes[..., 1]],
+        },
     }
-    return found
 
 
 def likelihood_of(
     model: Model, observed: Any | None, reasons: dict[str, str]
-) -> tuple[dict[str, BestFit], dict[str, Any] | None, dict[str, Any] | None]:
+) -> tuple[dict[DataSet, BestFit], Profile | None, Contour | None]:
     """Best fits, profile and contour on nominal Asimov data at POI 1, and on the observation.
 
     If a scan finds a lower minimum, that becomes the best fit and all scans are repeated, so that
@@ -160,9 +154,10 @@ def likelihood_of(
         observed: bins and auxiliary data (D,); None if the analysis is blind.
         reasons: filled with why something is missing.
     """
-    fits: dict[str, BestFit] = {}
+    fits: dict[DataSet, BestFit] = {}
     start = np.array(infer.nominal_asimov(model, 1.0))
-    for name, data in (("asimov", start), ("observed", observed)):
+    data_sets: dict[DataSet, Any] = {"asimov": start, "observed": observed}
+    for name, data in data_sets.items():
         if data is None:
             reasons[name] = "not observed: the data stands for what is expected"
             continue
@@ -205,7 +200,7 @@ def _refitted(model: Model, fit: BestFit, pars: np.ndarray) -> BestFit:
 
 
 def _rise(
-    model: Model, setup: FitSetup, name: str, fit: BestFit, fixed: list[int], values: np.ndarray
+    model: Model, setup: FitSetup, name: DataSet, fit: BestFit, fixed: list[int], values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """-2 delta ln L of conditional fits, clipped at zero, and their parameters.
 
@@ -220,7 +215,7 @@ def _rise(
 
 
 def _axis(
-    setup: FitSetup, fits: Mapping[str, BestFit], index: int, sigmas: float, points: int
+    setup: FitSetup, fits: Mapping[DataSet, BestFit], index: int, sigmas: float, points: int
 ) -> np.ndarray:
     """Values of a parameter around all best fits, within its bounds."""
     errors = [
@@ -237,7 +232,7 @@ def _axis(
 
 
 def _focused(
-    model: Model, setup: FitSetup, fits: Mapping[str, BestFit], index: int, points: int
+    model: Model, setup: FitSetup, fits: Mapping[DataSet, BestFit], index: int, points: int
 ) -> np.ndarray:
     """Values of a parameter at which its profile, for any data set, is low enough to matter.
 

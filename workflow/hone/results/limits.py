@@ -13,19 +13,13 @@ from hone.likelihood.infer.intervals import LIMIT_NAMES, all_limits, missing_lim
 from hone.likelihood.infer.mle import checked_setup
 from hone.likelihood.infer.profile import log_hypotest
 from hone.results.best_fit import empty_bins
+from hone.results.documents import ClsScan, Limits
 
 __all__ = ["compute_limits", "scan_cls", "scan_range"]
 
 
-def compute_limits(
-    model: Model, observed: Any, level: float, blind: bool = False
-) -> dict[str, Any]:
-    """The content of ``limits.json`` for a model and its observation.
-
-    ``expected_*`` and ``sigma_mu`` are on nominal Asimov data, ``*_postfit`` are pyhf's expected
-    values for the observation. A number that does not exist is None, with a reason; of a blind
-    analysis so is all that is observed.
-    """
+def compute_limits(model: Model, observed: Any, level: float, blind: bool = False) -> Limits:
+    """The limits, p-values and sigma_mu of a model and its observation, if that is not blind."""
     nominal = infer.nominal_asimov(model, 0.0)
     reasons: dict[str, str] = {}
 
@@ -90,17 +84,22 @@ def compute_limits(
     return _without_observation(found) if blind else found
 
 
-def _without_observation(limits: dict[str, Any]) -> dict[str, Any]:
-    hidden = [name for name in limits if name.startswith("observed_")]
+def _without_observation(limits: Limits) -> Limits:
     reason = "not observed: the data stands for what is expected (see observation.unblind)"
     reasons = {
         **{k: v for k, v in limits["reasons"].items() if not k.startswith("observed")},
         "observed limit": reason,
     }
-    return {**limits, **dict.fromkeys(hidden), "reasons": reasons}
+    return {
+        **limits,
+        "observed_limit": None,
+        "observed_cls": None,
+        "observed_p0": None,
+        "reasons": reasons,
+    }
 
 
-def scan_range(model: Model, limits: Mapping[str, Any]) -> float:
+def scan_range(model: Model, limits: Limits) -> float:
     """The largest signal strength of a scan: beyond all limits, within the bounds of the model."""
     known = [x for x in (limits["observed_limit"], *limits["expected_limits_postfit"]) if x]
     assert model.config.poi_index is not None
@@ -110,7 +109,7 @@ def scan_range(model: Model, limits: Mapping[str, Any]) -> float:
 
 def scan_cls(
     model: Model, observed: Any, largest: float, points: int = 41, blind: bool = False
-) -> dict[str, Any]:
+) -> ClsScan:
     """CLs, observed (None if ``blind``) and expected after the fit, from 0 to ``largest``."""
     mus = np.linspace(0.0, largest, points)
     setup = checked_setup(model)

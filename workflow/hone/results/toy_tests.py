@@ -9,19 +9,17 @@ from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.calculators import AsymptoticCalculator, ToyCalculator
 from hone.likelihood.infer.densities import qtilde_density, qtilde_tail
+from hone.results.documents import PValues, ToyData, ToyHistogram, ToyTest
 
 __all__ = ["binomial_errors", "toy_test", "toy_test_or_reason"]
 
 _BINS = 40
 _CURVE = 200
-_HYPOTHESES = ("signal_background", "background")
 _MEDIAN = 2
 """Its place in an expected set."""
 
 
-def toy_test(
-    model: Model, mu: float, observed: Any | None, ntoys: int, seed: int
-) -> dict[str, Any]:
+def toy_test(model: Model, mu: float, observed: Any | None, ntoys: int, seed: int) -> ToyTest:
     """Tests of ``mu`` with toys and with asymptotic formulae, with q-tilde of the same data.
 
     Expected numbers are those of nominal Asimov data without a signal, observed ones of the
@@ -36,24 +34,13 @@ def toy_test(
         ntoys: of each hypothesis.
         seed: of the toys.
 
-    Returns:
-        ``mu``, ``ntoys``, and ``expected`` and ``observed`` (None if blind), each with: ``q`` of
-        the data; ``q_asimov`` of its Asimov data; ``edges`` of a histogram up to the 99.8 %
-        quantile of the toys or further; by hypothesis (``signal_background``,
-        ``background``) ``kept``: how many toys have a statistic (the fits of others failed),
-        ``counts`` of those above 0, ``zero`` and ``beyond``: how many are at 0 and beyond the last
-        edge, and in ``asymptotic`` the expectation: ``q``, ``density``, ``zero`` (its probability);
-        ``cls``: by ``toys`` and ``asymptotic`` the p-values ``clsb`` and ``clb`` and their ratio
-        ``cls``, at the median (``cls_expected`` has all five) or of the observation, for toys with
-        their binomial ``_error``. CLs is None where no background toy is as extreme.
-
     Raises:
         FitError: a fit did not converge, or the statistic does not depend on the POI.
         InputError: an expected rate is negative.
     """
     nominal = np.asarray(infer.nominal_asimov(model, 0.0))
 
-    def tested(data: Any, is_expected: bool) -> dict[str, Any]:
+    def tested(data: Any, is_expected: bool) -> ToyData:
         formula = AsymptoticCalculator(data, model)
         statistic = formula.teststatistic(mu)
         by_formula = _p_values(formula, statistic, formula.distributions(mu), is_expected)
@@ -67,11 +54,16 @@ def toy_test(
         looked_at = np.median(distributions[1].samples) if is_expected else q
         calculator.check_failures(looked_at, *distributions)
         toys = [np.asarray(found.samples) for found in distributions]
-        by_toys |= binomial_errors(by_toys["clsb"], by_toys["clb"], *map(len, toys))
+        errors = binomial_errors(by_toys["clsb"], by_toys["clb"], *map(len, toys))
+        by_toys = {**by_toys, **errors}  # type: ignore[typeddict-item]
+        largest = float(np.quantile(np.concatenate(toys), 0.998))
+        edges = np.linspace(0.0, max(largest, 2 * q_asimov), _BINS + 1)
         return {
             "q": float(q),
             "q_asimov": q_asimov,
-            **_histograms(toys, q_asimov),
+            "edges": edges.tolist(),
+            "signal_background": _histogram(toys[0], edges, q_asimov, background_only=False),
+            "background": _histogram(toys[1], edges, q_asimov, background_only=True),
             "cls": {"toys": by_toys, "asymptotic": by_formula},
         }
 
@@ -83,9 +75,7 @@ def toy_test(
     }
 
 
-def _p_values(
-    calculator: Any, statistic: Any, distributions: Any, is_expected: bool
-) -> dict[str, Any]:
+def _p_values(calculator: Any, statistic: Any, distributions: Any, is_expected: bool) -> PValues:
     """CLs+b, CLb and CLs of a calculator, at the statistic or at the median."""
     if is_expected:
         sets = calculator.expected_pvalues(*distributions)
@@ -112,32 +102,27 @@ def binomial_errors(
     return found | {"cls_error": clsb / clb * float(np.sqrt(relative)) if known else None}
 
 
-def _histograms(toys: list[np.ndarray], q_asimov: float) -> dict[str, Any]:
-    """Histograms of the toys of each hypothesis with common edges, and their expectation."""
-    largest = float(np.quantile(np.concatenate(toys), 0.998))
-    edges = np.linspace(0.0, max(largest, 2 * q_asimov), _BINS + 1)
+def _histogram(
+    q: np.ndarray, edges: np.ndarray, q_asimov: float, background_only: bool
+) -> ToyHistogram:
     # Denser towards 0, where the density rises.
     curve = edges[-1] * (np.arange(1, _CURVE + 1) / _CURVE) ** 2
-    found: dict[str, Any] = {"edges": edges.tolist()}
-    for name, q in zip(_HYPOTHESES, toys, strict=True):
-        background_only = name == "background"
-        found[name] = {
-            "kept": len(q),
-            "counts": np.histogram(q[q > 0], edges)[0].tolist(),
-            "zero": int((q == 0).sum()),
-            "beyond": int((q > edges[-1]).sum()),
-            "asymptotic": {
-                "q": curve.tolist(),
-                "density": qtilde_density(curve, q_asimov, background_only).tolist(),
-                "zero": float(1 - qtilde_tail(1e-300, q_asimov, background_only)),
-            },
-        }
-    return found
+    return {
+        "kept": len(q),
+        "counts": np.histogram(q[q > 0], edges)[0].tolist(),
+        "zero": int((q == 0).sum()),
+        "beyond": int((q > edges[-1]).sum()),
+        "asymptotic": {
+            "q": curve.tolist(),
+            "density": qtilde_density(curve, q_asimov, background_only).tolist(),
+            "zero": float(1 - qtilde_tail(1e-300, q_asimov, background_only)),
+        },
+    }
 
 
 def toy_test_or_reason(
     model: Model, mu: float, observed: Any | None, ntoys: int, seed: int, reasons: dict[str, str]
-) -> dict[str, Any] | None:
+) -> ToyTest | None:
     """:func:`toy_test`, or None with the reason in ``reasons``."""
     try:
         return toy_test(model, mu, observed, ntoys, seed)

@@ -2,30 +2,30 @@
 
 import copy
 from collections.abc import Mapping
-from typing import Any
 
 import jsonpatch
 import pyhf
 
 from hone.analysis.short_names import underscored
 from hone.errors import InputError
+from hone.statmodel.workspace import Spec
 
 __all__ = ["background_only", "make_patchset"]
 
 
-def background_only(workspace: Mapping[str, Any], signal: str) -> dict[str, Any]:
+def background_only(workspace: Spec, signal: str) -> Spec:
     """A workspace without the signal sample."""
-    found = copy.deepcopy(dict(workspace))
+    found = copy.deepcopy(workspace)
     for channel in found["channels"]:
         channel["samples"] = [s for s in channel["samples"] if s["name"] != signal]
     return found
 
 
 def make_patchset(
-    workspaces: Mapping[str, Mapping[str, Any]],
+    workspaces: Mapping[str, Spec],
     parameters: Mapping[str, Mapping[str, float]],
     description: str,
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[Spec, Spec]:
     """A background-only workspace, and patches that turn it into the workspace of each hypothesis.
 
     The observable is trained for each hypothesis, so that the background differs: a patch adds the
@@ -52,7 +52,7 @@ def make_patchset(
             {
                 # pyhf allows no hyphens in these names.
                 "metadata": {"name": underscored(name), "values": values},
-                "patch": jsonpatch.make_patch(background, dict(workspace)).patch,
+                "patch": jsonpatch.make_patch(background, workspace).patch,
             }
         )
     spec = {

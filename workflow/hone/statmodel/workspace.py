@@ -25,12 +25,17 @@ if TYPE_CHECKING:
 __all__ = [
     "POI",
     "Process",
+    "Spec",
     "build_workspace",
     "expected_observation",
     "processes",
     "read_workspace",
     "sides",
 ]
+
+
+Spec = dict[str, Any]
+"""A workspace or a part of one, in the JSON format of pyhf, whose schema says what is in it."""
 
 
 class Process(NamedTuple):
@@ -69,7 +74,7 @@ def build_workspace(
     observed: Any,
     staterror: bool,
     channels: Mapping[str, int] | None = None,
-) -> dict[str, Any]:
+) -> Spec:
     """A workspace, valid against pyhf's schema.
 
     Args:
@@ -135,7 +140,7 @@ def _modifiers(
     staterror: bool,
     channel: str,
     place: slice,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Spec]:
     if sample.is_signal:
         yield {"name": POI, "type": "normfactor", "data": None}
     nominal = np.asarray(histograms[sample.name].values)
@@ -149,7 +154,7 @@ def _modifiers(
         yield {"name": f"staterror_{channel}", "type": "staterror", "data": _floats(errors)[place]}
 
 
-def _parameters(samples: Sequence[Process]) -> list[dict[str, Any]]:
+def _parameters(samples: Sequence[Process]) -> list[Spec]:
     """Parameters of the measurement: luminosity and free normalisations."""
     found = {}
     for modifier in (m for sample in samples for m in sample.modifiers):

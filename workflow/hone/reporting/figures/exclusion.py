@@ -12,6 +12,7 @@ from matplotlib.tri import LinearTriInterpolator, Triangulation
 from scipy.spatial import QhullError
 
 from hone.reporting.figures.style import SIGNAL, new_figure
+from hone.results.documents import Limits
 
 __all__ = ["draw_exclusion"]
 
@@ -19,7 +20,7 @@ _GRID = 201
 
 
 def draw_exclusion(
-    limits: Mapping[tuple[float, float], Mapping[str, Any]],
+    limits: Mapping[tuple[float, float], Limits],
     parameters: tuple[str, str],
     observable: str,
 ) -> Figure:

@@ -1,9 +1,9 @@
 """The best fit of a workspace in cabinetry's figures: pulls, correlations and impacts."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hone.reporting.figures.style import note, panel_style
+from hone.results.documents import Fit, Parameters, ParameterValues
 
 __all__ = [
     "MOST_CORRELATED",
@@ -26,11 +27,14 @@ __all__ = [
 MOST_PULLS = 40
 MOST_CORRELATED = 15
 _PULL = r"$(\hat{\theta} - \theta_0) / \Delta\theta$"
+_SIDES: tuple[Literal["prefit_up", "prefit_down", "postfit_up", "postfit_down"], ...] = (
+    "prefit_up", "prefit_down", "postfit_up", "postfit_down",
+)  # fmt: skip
 _LONGEST = 26
 """Most characters of a parameter's name in a figure."""
 
 
-def draw_pulls(content: Mapping[str, Any], observable: str) -> Figure:
+def draw_pulls(content: Fit, observable: str) -> Figure:
     """Constrained parameters after the fit, in units of their widths before it.
 
     The bands are one and two of these widths. Of more than ``MOST_PULLS`` parameters, the most
@@ -64,7 +68,7 @@ def draw_pulls(content: Mapping[str, Any], observable: str) -> Figure:
     return figure
 
 
-def draw_correlation(content: Mapping[str, Any], observable: str) -> Figure:
+def draw_correlation(content: Fit, observable: str) -> Figure:
     """Correlations of the parameters in the fit, in per cent.
 
     Of more than ``MOST_CORRELATED`` parameters, the most strongly correlated are shown.
@@ -118,7 +122,7 @@ def draw_correlation(content: Mapping[str, Any], observable: str) -> Figure:
     return figure
 
 
-def draw_impacts(content: Mapping[str, Any], observable: str) -> Figure:
+def draw_impacts(content: Fit, observable: str) -> Figure:
     """Shifts of the POI by each parameter, before and after the fit, and their pulls.
 
     Args:
@@ -135,8 +139,7 @@ def draw_impacts(content: Mapping[str, Any], observable: str) -> Figure:
     else:
         title += f": {poi} = {ranking['poi_value']:.3g} $\\pm$ {ranking['poi_uncertainty']:.2g}"
     value, error, _ = _pulls(ranking)
-    sides = ("prefit_up", "prefit_down", "postfit_up", "postfit_down")
-    shifts = {side: np.array([x or 0.0 for x in ranking[side]], dtype=float) for side in sides}
+    shifts = {side: np.array([x or 0.0 for x in ranking[side]], dtype=float) for side in _SIDES}
     marked = [
         name + (" $^{\\dagger}$" if label in ranking["cut_off"] else "")
         for name, label in zip(_short(ranking["labels"]), ranking["labels"], strict=True)
@@ -199,7 +202,7 @@ def _cabinetry_style() -> Iterator[None]:
         yield
 
 
-def _pulls(content: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _pulls(content: ParameterValues) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pull and uncertainty in units of the pre-fit widths, and these widths; NaN without one."""
     width = np.array(content["prefit_uncertainty"], dtype=float)
     distance = np.subtract(content["bestfit"], content["prefit_value"])
@@ -211,12 +214,12 @@ def _short(labels: list[str], shown: Any = None) -> list[str]:
     return [x if len(x) <= _LONGEST else f"{x[:15]}…{x[-10:]}" for x in chosen]
 
 
-def _free(fit: Mapping[str, Any]) -> str:
+def _free(fit: Parameters) -> str:
     """Best fit of unconstrained parameters: the POI and normalisations."""
     found = []
-    rows = zip(
-        fit["labels"], fit["bestfit"], fit["uncertainty"], fit["prefit_uncertainty"], strict=True
-    )
+    errors = fit["uncertainty"]
+    assert errors is not None, "the figure says why"
+    rows = zip(fit["labels"], fit["bestfit"], errors, fit["prefit_uncertainty"], strict=True)
     for name, value, error, width in rows:
         if name in fit["on_bound"]:
             found.append(f"{name} = {value:.3g} (at its bound)")
@@ -229,13 +232,13 @@ def _free(fit: Mapping[str, Any]) -> str:
     )
 
 
-def _why_not(content: Mapping[str, Any]) -> str:
+def _why_not(content: Fit) -> str:
     """Why there is no fit, or no uncertainty of one."""
     reasons = content["reasons"]
     return str(reasons.get("fit", reasons.get("uncertainty")))
 
 
-def _title(content: Mapping[str, Any], observable: str) -> str:
+def _title(content: Fit, observable: str) -> str:
     return f"{observable}: expected (blind)" if content["blind"] else observable
 
 

@@ -1,7 +1,7 @@
 """The likelihood: profile, contours, distributions of the test statistic."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,11 +9,19 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 
 from hone.reporting.figures.style import SIGNAL, count_errors, new_figure, note
+from hone.results.documents import (
+    ContourData,
+    DataSet,
+    GradientField,
+    Likelihood,
+    ProfileCurve,
+    ToyData,
+)
 
 __all__ = ["draw_contour", "draw_profile", "draw_toys"]
 
-_LABELS = {"asimov": r"expected at $\mu = 1$", "observed": "observed"}
-_STYLES: dict[str, tuple[str, Any, Any]] = {
+_LABELS: Mapping[DataSet, str] = {"asimov": r"expected at $\mu = 1$", "observed": "observed"}
+_STYLES: dict[DataSet, tuple[str, Any, Any]] = {
     "asimov": ("black", "-", ":"),
     "observed": (SIGNAL, "--", "-."),
 }
@@ -22,7 +30,7 @@ _TOP = 9.5
 """A little more than three standard deviations."""
 
 
-def draw_profile(likelihood: Mapping[str, Any], observable: str) -> Figure:
+def draw_profile(likelihood: Likelihood, observable: str) -> Figure:
     """-2 delta ln L against the signal strength, nuisance parameters profiled or fixed.
 
     Args:
@@ -61,7 +69,7 @@ def draw_profile(likelihood: Mapping[str, Any], observable: str) -> Figure:
     return figure
 
 
-def draw_contour(likelihood: Mapping[str, Any], observable: str) -> Figure:
+def draw_contour(likelihood: Likelihood, observable: str) -> Figure:
     """-2 delta ln L against signal strength and leading nuisance parameter, with its gradient.
 
     Args:
@@ -115,7 +123,7 @@ def draw_contour(likelihood: Mapping[str, Any], observable: str) -> Figure:
     return figure
 
 
-def draw_toys(likelihood: Mapping[str, Any], observable: str) -> Figure:
+def draw_toys(likelihood: Likelihood, observable: str) -> Figure:
     """Distributions of the test statistic from toys, with the asymptotic densities.
 
     One panel for nominal Asimov data, and one for the observation unless the analysis is blind.
@@ -127,7 +135,9 @@ def draw_toys(likelihood: Mapping[str, Any], observable: str) -> Figure:
     toys = likelihood["toys"]
     if toys is None:
         return note(observable, likelihood["reasons"].get("toys", "There are no toys."))
-    shown = {name: toys[name] for name in ("expected", "observed") if toys[name] is not None}
+    shown = {"expected": toys["expected"]}
+    if toys["observed"] is not None:
+        shown["observed"] = toys["observed"]
     figure, panels = new_figure(rows=[1.0] * len(shown), height=1.4 + 4.6 * len(shown))
     for axes, (name, found) in zip(panels, shown.items(), strict=True):
         _draw_toys(axes, found)
@@ -146,13 +156,13 @@ def draw_toys(likelihood: Mapping[str, Any], observable: str) -> Figure:
     return figure
 
 
-_HYPOTHESES = {
+_HYPOTHESES: Mapping[Literal["signal_background", "background"], tuple[str, str, str, str]] = {
     "signal_background": ("signal + background", SIGNAL, "--", "o"),
     "background": ("background only", "#3f90da", "-", "s"),
 }
 
 
-def _draw_toys(axes: Any, toys: Mapping[str, Any]) -> None:
+def _draw_toys(axes: Any, toys: ToyData) -> None:
     """Both hypotheses for one set of data, and its test statistic."""
     edges = np.array(toys["edges"])
     widths = np.diff(edges)
@@ -174,7 +184,9 @@ def _draw_toys(axes: Any, toys: Mapping[str, Any]) -> None:
         )  # fmt: skip
         lowest = min(lowest, 0.3 * scale[0])
         highest = max(highest, float((counts * scale).max()))
-    lines = {"q_asimov": ("Asimov data without signal", ":")}
+    lines: dict[Literal["q_asimov", "q"], tuple[str, str]] = {
+        "q_asimov": ("Asimov data without signal", ":")
+    }
     if "cls_expected" not in toys["cls"]["toys"]:
         lines["q"] = ("observed", "-")
     for key, (label, line) in lines.items():
@@ -186,7 +198,7 @@ def _draw_toys(axes: Any, toys: Mapping[str, Any]) -> None:
     axes.set_ylabel("probability density")
 
 
-def _interval(curve: Mapping[str, Any]) -> str:
+def _interval(curve: ProfileCurve) -> str:
     """The best fit with its errors as text."""
     best, (low, high) = curve["best_fit"], curve["interval"]
     up = "" if high is None else f"^{{+{high - best:.2g}}}"
@@ -195,18 +207,19 @@ def _interval(curve: Mapping[str, Any]) -> str:
     return f"{text} (at its bound)" if curve["at_bound"] else text
 
 
-def _ellipse(found: Mapping[str, Any], level: float) -> Ellipse:
+def _ellipse(found: ContourData, level: float) -> Ellipse:
     """The contour at ``level`` of the quadratic form of the inverse covariance."""
     variances, axes = np.linalg.eigh(np.array(found["covariance"]))
     width, height = 2 * np.sqrt(level * variances)
     angle = np.degrees(np.arctan2(axes[1, 0], axes[0, 0]))
+    x, y = found["best_fit"]
     return Ellipse(
-        found["best_fit"], width, height, angle=angle, fill=False, color="#ffa90e",
+        (x, y), width, height, angle=angle, fill=False, color="#ffa90e",
         linestyle="-.", linewidth=2,
     )  # fmt: skip
 
 
-def _arrows(axes: Any, gradient: Mapping[str, Any], width: float, height: float) -> None:
+def _arrows(axes: Any, gradient: GradientField, width: float, height: float) -> None:
     """Arrows of steepest descent in the units of the figure, longer where it is steeper."""
     across = -_floats(gradient["d_mu"]) * width
     up = -_floats(gradient["d_value"]) * height
@@ -226,7 +239,7 @@ def _arrows(axes: Any, gradient: Mapping[str, Any], width: float, height: float)
     )  # fmt: skip
 
 
-def _cls_line(name: str, found: Mapping[str, Any], ntoys: int) -> str:
+def _cls_line(name: str, found: ToyData, ntoys: int) -> str:
     toys, formula = found["cls"]["toys"], found["cls"]["asymptotic"]["cls"]
     own = _with_error(toys["cls"], toys["cls_error"])
     theirs = "none" if formula is None else f"{formula:.3g}"

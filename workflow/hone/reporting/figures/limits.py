@@ -1,17 +1,17 @@
 """Limits on the signal strength."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from hone.reporting.figures.style import new_figure, note
+from hone.results.documents import Limits
 
 __all__ = ["draw_cls_scan", "draw_limits"]
 
 
-def draw_cls_scan(limits: Mapping[str, Any], observable: str) -> Figure:
+def draw_cls_scan(limits: Limits, observable: str) -> Figure:
     """CLs against the signal strength with the expected bands, by pyhf's own plot.
 
     Args:
@@ -26,11 +26,8 @@ def draw_cls_scan(limits: Mapping[str, Any], observable: str) -> Figure:
         reason = limits["reasons"].get("observed CLs", "no fit converged")
         return note(title, f"CLs does not exist after the fit to the observation: {reason}")
     blind = scan["observed"] is None
-    curves = zip(
-        scan["expected"][2] if blind else scan["observed"],
-        np.array(scan["expected"]).T,
-        strict=True,
-    )
+    shown = scan["observed"] or scan["expected"][2]
+    curves = zip(shown, np.array(scan["expected"]).T, strict=True)
     results = [(np.array(observed), list(expected)) for observed, expected in curves]
     figure, (axes,) = new_figure()
     drawn = brazil.plot_results(scan["mu"], results, test_size=limits["level"], ax=axes)
@@ -55,9 +52,7 @@ def draw_cls_scan(limits: Mapping[str, Any], observable: str) -> Figure:
     return figure
 
 
-def draw_limits(
-    limits: Mapping[float, Mapping[str, Any]], parameter: str, observable: str
-) -> Figure:
+def draw_limits(limits: Mapping[float, Limits], parameter: str, observable: str) -> Figure:
     """Limits on the signal strength against a parameter of the hypotheses, with bands.
 
     Args:

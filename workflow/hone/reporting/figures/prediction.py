@@ -1,7 +1,7 @@
 """Observed and predicted yields, before and after the fit."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -15,13 +15,14 @@ from hone.reporting.figures.style import (
     note,
     shade,
 )
+from hone.results.documents import Fit, FitYields
 
 __all__ = ["draw_prediction"]
 
 _TITLES = {"prefit": "before the fit", "postfit": "after the fit"}
 
 
-def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> Figure:
+def draw_prediction(content: Fit, which: Literal["prefit", "postfit"], observable: str) -> Figure:
     """Stacked yields with their total uncertainty, the observation, and their ratio, by regions.
 
     For all regions, also of blind analyses: cabinetry's own figure has one region and needs data.
@@ -83,7 +84,7 @@ def draw_prediction(content: Mapping[str, Any], which: str, observable: str) -> 
     return figure
 
 
-def _of_sample(channel: Mapping[str, Any], name: str) -> np.ndarray:
+def _of_sample(channel: FitYields, name: str) -> np.ndarray:
     return np.asarray(channel["samples"].get(name, np.zeros(len(channel["uncertainty"]))))
 
 

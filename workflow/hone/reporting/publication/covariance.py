@@ -1,7 +1,6 @@
 """The expected background of a workspace, with its covariance."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -13,6 +12,7 @@ from hone.likelihood import infer
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.results.bands import envelope, one_sigma, yield_covariance
 from hone.statmodel.patchset import background_only
+from hone.statmodel.workspace import Spec
 
 __all__ = ["BackgroundPrediction", "background_prediction", "correlation", "systematic_shifts"]
 
@@ -39,7 +39,7 @@ class BackgroundPrediction(NamedTuple):
 
 
 def background_prediction(
-    workspace: Mapping[str, Any], signal: str, blind: bool = False
+    workspace: Spec, signal: str, blind: bool = False
 ) -> BackgroundPrediction:
     """The background of a workspace, with the covariance of its bins.
 
@@ -132,7 +132,7 @@ def systematic_shifts(
     return nominal, shifts
 
 
-def _certain(spec: Mapping[str, Any]) -> BackgroundPrediction:
+def _certain(spec: Spec) -> BackgroundPrediction:
     """Backgrounds without any uncertainty: pyhf has no models without parameters."""
     yields = {
         c["name"]: np.sum([s["data"] for s in c["samples"]], axis=0) for c in spec["channels"]

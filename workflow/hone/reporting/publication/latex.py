@@ -2,26 +2,31 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Literal
 
 from hone.analysis.short_names import letters
 from hone.reporting.markup import latex
+from hone.results.documents import Limits
 
 __all__ = ["number", "number_macros", "with_band"]
 
 _BANDS = ("MinusTwoSigma", "MinusOneSigma", "", "PlusOneSigma", "PlusTwoSigma")
-_SINGLE = {
+_SINGLE: Mapping[str, Literal[
+    "observed_limit", "observed_cls", "observed_p0", "expected_p0", "sigma_mu"
+]] = {
     "ObservedLimit": "observed_limit", "ObservedCLs": "observed_cls",
     "ObservedPZero": "observed_p0", "ExpectedPZero": "expected_p0", "SigmaMu": "sigma_mu",
 }  # fmt: skip
-_SETS = {
+_SETS: Mapping[str, Literal[
+    "expected_limits", "expected_cls", "expected_limits_postfit", "expected_cls_postfit"
+]] = {
     "ExpectedLimit": "expected_limits", "ExpectedCLs": "expected_cls",
     "PostfitLimit": "expected_limits_postfit", "PostfitCLs": "expected_cls_postfit",
 }  # fmt: skip
 
 
 def number_macros(
-    results: Mapping[tuple[str, str], Mapping[str, Any]],
+    results: Mapping[tuple[str, str], Limits],
     analysis: str,
     config: str,
     observed: str | None,
@@ -59,7 +64,7 @@ def number_macros(
         prefix = f"hone{letters(signal)}{letters(observable)}"
         lines += ["", f"% signal {signal}, observable {observable}"]
         lines += [f"\\newcommand{{\\{prefix}{name}}}{{{text}}}" for name, text in found.items()]
-        for what, reason in limits.get("reasons", {}).items():
+        for what, reason in limits["reasons"].items():
             lines.append(f"% no {' '.join(what.split())}: {' '.join(str(reason).split())}")
     return "\n".join(lines) + "\n"
 
@@ -93,15 +98,16 @@ def with_band(low: float, middle: float, high: float) -> str:
     return rf"\ensuremath{{{text}}}"
 
 
-def _macros(limits: Mapping[str, Any], blind: bool) -> Iterator[tuple[str, str]]:
+def _macros(limits: Limits, blind: bool) -> Iterator[tuple[str, str]]:
     yield "ConfidenceLevel", rf"\ensuremath{{{100 * (1 - limits['level']):.4g}\,\%}}"
     for name, key in _SINGLE.items():
-        if limits[key] is not None and not (blind and name.startswith("Observed")):
-            yield name, number(limits[key])
-    for name, key in _SETS.items():
+        value = limits[key]
+        if value is not None and not (blind and name.startswith("Observed")):
+            yield name, number(value)
+    for name, five in _SETS.items():
         if blind and name.startswith("Postfit"):
             continue
-        yield from _five(name, limits[key])
+        yield from _five(name, limits[five])
 
 
 def _five(name: str, values: Sequence[float | None]) -> Iterator[tuple[str, str]]:

@@ -13,8 +13,10 @@ from hone.reporting.publication.covariance import (
     correlation,
     systematic_shifts,
 )
+from hone.results.documents import Limits
 from hone.statmodel.channels import places
 from hone.statmodel.templates import Histogram
+from hone.statmodel.workspace import Spec
 
 __all__ = ["Result", "histogram_tables", "limit_table", "matrix_tables", "scan_table"]
 
@@ -34,9 +36,8 @@ class Result:
     observable: str
     parameters: Mapping[str, float]
     """Of the signal, e.g. a mass; may be empty."""
-    limits: Mapping[str, Any]
-    """Content of ``limits.json``."""
-    workspace: Mapping[str, Any]
+    limits: Limits
+    workspace: Spec
     templates: Mapping[str, Histogram]
     """By sample, bins of all channels concatenated."""
     edges: Mapping[str, np.ndarray]

@@ -1,0 +1,316 @@
+"""What is in the JSON files of results: types for who writes and who reads them.
+
+What does not exist is None, with a reason in ``reasons``.
+"""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+__all__ = [
+    "ClsScan", "Contour", "ContourData", "ContourScans", "DataSet", "Fit", "FitYields", "Floor",
+    "GradientField", "Impacts", "Likelihood", "Limits", "Numbers", "PValues", "ParameterValues",
+    "Parameters", "Profile", "ProfileCurve", "PyhfCheck", "Ranking", "StoredFit", "ToyData",
+    "ToyHistogram", "ToyTest", "Verdict",
+]  # fmt: skip
+
+Numbers = list[float | None]
+DataSet = Literal["asimov", "observed"]
+"""Nominal Asimov data at POI 1, or the observation."""
+
+
+class PyhfCheck(TypedDict):
+    """pyhf's CLs at each limit, and its expected CLs at mu = 1."""
+
+    observed_limit: float | None
+    expected_limits: Numbers
+    expected_limits_postfit: Numbers
+    expected_cls: Numbers
+    max_difference: float | None
+    """Largest :func:`.certify.difference` of those that pass; None if pyhf has no value."""
+    tolerance: float
+    logarithmic_below: float
+    agrees: bool
+    notes: list[str]
+    """On fits of pyhf that failed or ended above hone's minimum."""
+    pyhf: str
+    """Its version."""
+
+
+class ClsScan(TypedDict):
+    """CLs against the signal strength."""
+
+    mu: list[float]
+    observed: list[float] | None
+    expected: list[list[float]]
+    """Five curves, -2 to +2 sigma, after the fit to the observation."""
+
+
+class Limits(TypedDict):
+    """``limits.json``. Sets of five are in pyhf's order, -2 to +2 sigma; CLs are at mu = 1.
+
+    ``expected_*`` and ``sigma_mu`` are on nominal Asimov data, ``*_postfit`` are pyhf's expected
+    values for the observation.
+    """
+
+    observed_limit: float | None
+    expected_limits: Numbers
+    observed_cls: float | None
+    expected_cls: list[float]
+    observed_p0: float | None
+    expected_p0: float | None
+    sigma_mu: float
+    expected_limits_postfit: Numbers
+    expected_cls_postfit: Numbers
+    expected_p0_postfit: float | None
+    level: float
+    """CLs at a limit."""
+    poi: str | None
+    npars: int
+    reasons: dict[str, str]
+    notes: list[str]
+    without_staterror: NotRequired[dict[str, float | None]]
+    """Of :func:`.bootstrap.nominal_without_staterror`."""
+    pyhf_check: NotRequired[PyhfCheck]
+    scan: NotRequired[ClsScan]
+    provenance: NotRequired[dict[str, Any]]
+
+
+class Floor(TypedDict, total=False):
+    """``floor.json``: figures of merit that no observable can be below."""
+
+    expected_cls: float | None
+    expected_limit: float | None
+    expected_p0: float | None
+    sigma_mu: float | None
+    classifier_expected_cls: dict[str, float | None]
+    """Of the exact-density classifier, by number of bins."""
+    reason: str
+    of_observables: "dict[str, Floor]"
+    """Of observables with a subset of the systematics."""
+
+
+class ParameterValues(TypedDict):
+    """Some parameters of a fit (K)."""
+
+    labels: list[str]
+    bestfit: list[float]
+    uncertainty: list[float] | None
+    """0 if fixed or at a bound."""
+    prefit_value: list[float]
+    prefit_uncertainty: Numbers
+    """Width of the constraint; None without one."""
+
+
+class Parameters(ParameterValues):
+    """All parameters (P) of the unconditional fit."""
+
+    correlation: list[list[float]] | None
+    on_bound: list[str]
+    twice_nll: float
+    deviance: float
+    degrees_of_freedom: int
+    goodness_of_fit: float | None
+    bins: int
+
+
+class Impacts(ParameterValues):
+    """Shifts of the POI in fits with one parameter fixed one standard deviation from its best fit.
+
+    None if there is no width, if the value is outside the bounds, or if the fit did not converge.
+    """
+
+    prefit_up: Numbers
+    prefit_down: Numbers
+    postfit_up: Numbers
+    postfit_down: Numbers
+    cut_off: list[str]
+    """Parameters whose shifts are limited by the bound of the POI."""
+    parameters: int
+    """Number of free parameters besides the POI."""
+    poi_value: float
+    poi_uncertainty: float
+
+
+class Ranking(Impacts):
+    """Impacts in the fit to the observation, or to nominal Asimov data at ``mu``."""
+
+    data: Literal["observation", "expected"]
+    mu: float | None
+
+
+class FitYields(TypedDict):
+    """Yields of a channel (B,), with total uncertainties."""
+
+    samples: dict[str, list[float]]
+    uncertainty: list[float]
+    total: float
+    total_uncertainty: float
+
+
+class Fit(TypedDict):
+    """``fit.json``."""
+
+    poi: str
+    signals: list[str]
+    """Samples that are scaled by the POI."""
+    blind: bool
+    """The observation is the expectation, and not shown."""
+    fit: Parameters | None
+    ranking: Ranking | None
+    observation: dict[str, list[float]] | None
+    """Counts of each channel."""
+    prefit: dict[str, FitYields]
+    postfit: dict[str, FitYields] | None
+    reasons: dict[str, str]
+    notes: list[str]
+
+
+class StoredFit(TypedDict):
+    """A :class:`.best_fit.BestFit` without its data."""
+
+    value: float
+    pars: list[float]
+    fixed: list[bool]
+    at_bound: list[bool]
+    errors: list[float] | None
+    correlation: list[list[float]] | None
+    reason: str | None
+
+
+class ProfileCurve(TypedDict):
+    """-2 delta ln L against the POI, for one data set."""
+
+    profiled: Numbers
+    """All other parameters fitted; None where a fit did not converge."""
+    fixed: Numbers
+    """All other parameters at the best fit; None where a rate is negative."""
+    best_fit: float
+    at_bound: bool
+    interval: Numbers
+    """Where the profiled curve crosses 1 below and above the best fit; None if not in the scan."""
+
+
+class Profile(TypedDict):
+    """Scans of the POI for nominal Asimov data at POI 1 and for the observation."""
+
+    mu: list[float]
+    asimov: NotRequired[ProfileCurve]
+    observed: NotRequired[ProfileCurve]
+
+
+class ContourData(TypedDict):
+    """-2 delta ln L over two parameters, for one data set."""
+
+    q: list[Numbers]
+    """(points of ``value``, points of ``mu``); None where a fit did not converge."""
+    best_fit: list[float]
+    covariance: list[list[float]] | None
+
+
+class GradientField(TypedDict):
+    """Gradient of -2 ln L on a grid of two parameters."""
+
+    mu: list[float]
+    value: list[float]
+    d_mu: list[Numbers]
+    d_value: list[Numbers]
+
+
+class ContourScans(TypedDict, total=False):
+    """By data set."""
+
+    asimov: ContourData
+    observed: ContourData
+
+
+class Contour(ContourScans):
+    """Scans of the POI and the nuisance parameter with the largest impact on it."""
+
+    parameter: str
+    correlation: float
+    levels: list[float]
+    mu: list[float]
+    value: list[float]
+    """Of the nuisance parameter."""
+    gradient: GradientField
+
+
+class Asymptotic(TypedDict):
+    """Asymptotic distribution of the test statistic."""
+
+    q: list[float]
+    density: list[float]
+    zero: float
+    """Probability of 0."""
+
+
+class ToyHistogram(TypedDict):
+    """Test statistics of the toys of a hypothesis."""
+
+    kept: int
+    """Toys with a statistic: the fits of others failed."""
+    counts: list[int]
+    """Of those above 0, in bins."""
+    zero: int
+    """Toys at 0."""
+    beyond: int
+    """Toys beyond the last edge."""
+    asymptotic: Asymptotic
+
+
+class PValues(TypedDict):
+    """p-values at the median or at the observation; binomial errors of those by toys."""
+
+    clsb: float
+    clb: float
+    cls: float | None
+    """None where no background toy is as extreme."""
+    cls_expected: NotRequired[list[float]]
+    clsb_error: NotRequired[float | None]
+    clb_error: NotRequired[float | None]
+    cls_error: NotRequired[float | None]
+
+
+class Verdict(TypedDict):
+    """p-values both ways."""
+
+    toys: PValues
+    asymptotic: PValues
+
+
+class ToyData(TypedDict):
+    """The test of one data set."""
+
+    q: float
+    q_asimov: float
+    """Of the Asimov data without signal."""
+    edges: list[float]
+    """Of the histograms, up to the 99.8 % quantile of the toys or further."""
+    signal_background: ToyHistogram
+    background: ToyHistogram
+    cls: Verdict
+
+
+class ToyTest(TypedDict):
+    """A test with toys and with asymptotic formulae."""
+
+    mu: float
+    ntoys: int
+    """Of each hypothesis."""
+    expected: ToyData
+    """For nominal Asimov data without a signal."""
+    observed: ToyData | None
+    at_limit: NotRequired[bool]
+    """Whether ``mu`` is the median expected limit."""
+
+
+class Likelihood(TypedDict):
+    """``likelihood.json``."""
+
+    seed: int
+    poi: str
+    best_fit: dict[str, StoredFit]
+    """By data set."""
+    profile: Profile | None
+    contour: Contour | None
+    toys: ToyTest | None
+    reasons: dict[str, str]
