@@ -1,15 +1,13 @@
 """Checks of the inputs before anything is trained."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from hone.analysis.regions import Region
 from hone.analysis.samples import Sample
 from hone.errors import InputError
+from hone.events.documents import Survey, Surveys
 
 __all__ = ["check_inputs"]
-
-Surveys = Mapping[str, Mapping[str, Any]]
 
 
 def check_inputs(
@@ -65,7 +63,7 @@ def check_inputs(
         )
 
 
-def _files(found: Mapping[str, Any]) -> str:
+def _files(found: Survey) -> str:
     return ", ".join(entry["path"] for entry in found["files"])
 
 

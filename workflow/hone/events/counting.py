@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from hone.analysis.analysis import SETS
 from hone.errors import InputError
+from hone.events.documents import Tallied
 from hone.events.reader import Batch
 from hone.events.sources import Source
 from hone.sums import Sums
@@ -39,13 +39,8 @@ class Tally:
             self.events[name] += weights.shape[1]
             self.weights[name].count(weights)
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> Tallied:
         """Events, sums of weights, and the factor from weights to yields.
-
-        Returns:
-            ``source``, ``files`` (path and events), ``sets`` (events and sum of nominal weights of
-            each, before selections) and ``factor`` (yield per unit of weight; 1 if it is
-            the sample's).
 
         Raises:
             InputError: there is no event, or no yield; a sum of weights is not known to 1e-9.

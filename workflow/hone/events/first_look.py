@@ -1,12 +1,13 @@
 """Yields of all inputs in a table, with warnings."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tabulate import tabulate
 
 from hone.errors import InputError
+from hone.events.documents import RegionSums, Surveys
 
 __all__ = ["format_table", "yields_table"]
 
@@ -15,7 +16,6 @@ _LARGE_ERROR = 0.3
 _HUGE_WEIGHT = 0.1
 _MUCH_NEGATIVE = 0.2
 
-Surveys = Mapping[str, Mapping[str, Any]]
 Row = dict[str, Any]
 
 
@@ -31,8 +31,12 @@ def yields_table(surveys: Surveys) -> list[Row]:
         scale = surveys[sample]["factor"] if found["sample_factor"] else 1.0
         for region, templates in found["regions"].items():
             for template, unscaled in templates.items():
-                sums = {**unscaled, **{k: scale * unscaled[k] for k in ("yield", "error")}}
-                if not all(math.isfinite(sums[k]) for k in ("yield", "error")):
+                sums: RegionSums = {
+                    **unscaled,
+                    "yield": scale * unscaled["yield"],
+                    "error": scale * unscaled["error"],
+                }
+                if not (math.isfinite(sums["yield"]) and math.isfinite(sums["error"])):
                     raise InputError(
                         f"{template!r} in region {region!r}: a sum of weights of "
                         f"{unscaled['yield']:g}, times {scale:g}, is more than a double holds"
@@ -55,7 +59,7 @@ def yields_table(surveys: Surveys) -> list[Row]:
     return sorted(rows, key=lambda row: (order.index(row["region"]), row["sample"]))
 
 
-def _warnings(sums: Mapping[str, Any]) -> Iterator[str]:
+def _warnings(sums: RegionSums) -> Iterator[str]:
     total = sums["yield"]
     if sums["events"] == 0:
         yield "no event"

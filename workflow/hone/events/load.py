@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from hone.analysis import Analysis
 from hone.analysis.analysis import Sizes
 from hone.analysis.regions import Region
 from hone.errors import InputError
+from hone.events.documents import Survey, Surveys
 from hone.events.event_sets import EventSets
 from hone.events.reader import Batch, Reader
 from hone.events.sources import Source
@@ -50,13 +51,13 @@ def load_set(
     )
 
 
-def read_surveys(paths: Sequence[str | Path]) -> dict[str, Any]:
+def read_surveys(paths: Sequence[str | Path]) -> dict[str, Survey]:
     """Surveys by name of the source.
 
     Raises:
         InputError: a file has changed since the survey.
     """
-    found = {Path(path).stem: read_json(path) for path in paths}
+    found = {Path(path).stem: cast("Survey", read_json(path)) for path in paths}
     for path, survey in zip(paths, found.values(), strict=True):
         seen = {f["path"]: f["contents"] for f in survey["files"] if "contents" in f}
         refuse_changed(seen, f"when {path} was made from it")
@@ -67,7 +68,7 @@ def load_events(
     sources: Sequence[Source],
     features: Sequence[str],
     regions: Sequence[Region],
-    surveys: Mapping[str, Mapping[str, Any]],
+    surveys: Surveys,
     events_set: str,
     sizes: Sizes,
 ) -> EventSets:
@@ -132,7 +133,7 @@ def load_events(
 def read_range(
     source: Source,
     events_set: str,
-    surveys: Mapping[str, Mapping[str, Any]],
+    surveys: Surveys,
     most: int | None = None,
 ) -> tuple[float, float]:
     """Range of the uniform number that holds a set, or about ``most`` of its events."""
@@ -145,7 +146,7 @@ def read_range(
     return low, high
 
 
-def scale_of(source: Source, surveys: Mapping[str, Mapping[str, Any]], kept: float) -> float:
+def scale_of(source: Source, surveys: Surveys, kept: float) -> float:
     """Factor on the weights, so that the kept events have the yield of all.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ def write_events(
     path: str | Path,
     variables: Mapping[str, np.ndarray],
     weights: np.ndarray,
-    provenance: Mapping[str, Any],
+    provenance: Mapping[str, object],
 ) -> None:
     """Write events as the TTree ``events`` (lz4): ``weight`` and a branch per variable."""
     columns = {**variables, WEIGHT: weights}
@@ -27,7 +26,7 @@ def write_events(
 
 
 def write_ntuple(
-    path: str | Path, columns: Mapping[str, np.ndarray], provenance: Mapping[str, Any]
+    path: str | Path, columns: Mapping[str, np.ndarray], provenance: Mapping[str, object]
 ) -> None:
     """Write the TTree ``events`` (lz4) with a branch for each column, of its own type."""
     with replacing(path) as partial, new_root_file(partial, provenance) as file:

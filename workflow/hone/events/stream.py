@@ -11,6 +11,7 @@ import numpy as np
 
 from hone.analysis.regions import Region
 from hone.errors import InputError
+from hone.events.documents import Surveys
 from hone.events.generate import seed_of
 from hone.events.load import read_range, scale_of
 from hone.events.reader import Batch, Reader
@@ -32,7 +33,7 @@ def fill_histograms(
     observable: Observable,
     sources: Sequence[Source],
     regions: Sequence[Region],
-    surveys: Mapping[str, Mapping[str, Any]],
+    surveys: Surveys,
     features: Sequence[str],
 ) -> dict[str, dict[str, Histogram]]:
     """Histograms of all templates in all channels (B,), ``hard`` and ``soft``.
@@ -82,7 +83,7 @@ def draw_data(
     observable: Observable,
     sources: Sequence[Source],
     regions: Sequence[Region],
-    surveys: Mapping[str, Mapping[str, Any]],
+    surveys: Surveys,
     features: Sequence[str],
     strengths: Mapping[str, float],
     seed: int,

@@ -10,6 +10,7 @@ import numpy as np
 from hone.analysis.analysis import SETS
 from hone.analysis.regions import Region
 from hone.events.counting import Tally
+from hone.events.documents import RegionSums, Survey
 from hone.events.reader import Batch, Reader
 from hone.events.sources import Source
 from hone.sums import Sums, bin_of, refuse_lost_events
@@ -19,7 +20,7 @@ __all__ = ["survey", "survey_weights"]
 
 def survey(
     source: Source, features: Sequence[str], regions: Sequence[Region], events_set: str = ""
-) -> dict[str, Any]:
+) -> Survey:
     """Read all events once and sum what later steps need.
 
     Args:
@@ -27,14 +28,6 @@ def survey(
         features: expressions.
         regions: of the analysis.
         events_set: set of the files, if these are not split.
-
-    Returns:
-        The result of :meth:`hone.events.counting.Tally.result`, and: the ``digest`` of each file's
-        events, ``split`` (whether events are divided by a hash), ``sample_factor`` (whether the
-        factor is the sample's: here it is 1), ``scored`` (events of each set in a
-        region with the observable) and ``regions``: for each region and template raw ``events``,
-        ``yield``, ``error``, ``largest`` (share of the largest weight), ``negative`` (share of the
-        yield that is negative) and, in a region with a binned variable, ``bins`` (yield of each).
 
     Raises:
         InputError: the files cannot be used; the source has no event, or no yield; a sum is not
@@ -70,7 +63,7 @@ def survey(
 
 def survey_weights(
     source: Source, regions: Sequence[Region], factor: float
-) -> dict[str, dict[str, Mapping[str, Any]]]:
+) -> dict[str, dict[str, RegionSums]]:
     """As ``regions`` of :func:`survey`, for templates of the same events with varied weights.
 
     Args:
@@ -133,7 +126,7 @@ class _OfRegion:
             assert values is not None
             self.bins.count(weights, bin_of(values, self.region.fixed_edges))
 
-    def rows(self, factor: float) -> dict[str, dict[str, Any]]:
+    def rows(self, factor: float) -> dict[str, RegionSums]:
         """Rows by template.
 
         Raises:
@@ -146,7 +139,7 @@ class _OfRegion:
         for k, template in enumerate(self.source.weights):
             total = self.all.values[k, 0]
             share = abs(total) or 1.0
-            row: dict[str, Any] = {
+            row: RegionSums = {
                 "events": self.events,
                 "yield": float(total * factor),
                 "error": float(math.sqrt(self.all.variances[k, 0]) * factor),

@@ -25,7 +25,7 @@ def save_observable(
     path: str | Path,
     observable: Observable,
     settings: ObservableSettings,
-    provenance: Mapping[str, Any],
+    provenance: Mapping[str, object],
 ) -> None:
     """Write the arrays of an observable as tensors, its settings and provenance as metadata.
 

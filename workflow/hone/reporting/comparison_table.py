@@ -3,16 +3,14 @@
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
 
 from hone.reporting import markup
 from hone.reporting.report import list_table
+from hone.results.documents import Floor, Row
 
 __all__ = ["headline", "latex", "markdown", "rst", "text"]
-
-Row = Mapping[str, Any]
 
 _LATEX_HEADS = {
     "CLs": r"CL$_s$", "Limit": r"Limit on $\mu$", "p0": r"$p_0$", "sigma_mu": r"$\sigma_\mu$",
@@ -37,7 +35,7 @@ _LEGEND = (
 )
 
 
-def text(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
+def text(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
     """The table for the screen.
 
     Args:
@@ -47,13 +45,13 @@ def text(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
     return tabulate(_cells(rows, floors, ("Limit",)), "keys", disable_numparse=True)
 
 
-def markdown(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
+def markdown(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
     """The table in Markdown with a legend; arguments as above."""
     table = tabulate(_cells(rows, floors), "keys", tablefmt="github", disable_numparse=True)
     return f"{table}\n\n{_legend(rows)}\n"
 
 
-def rst(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
+def rst(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
     """The table in reStructuredText, with fewer columns; arguments as above."""
     cells = _cells(rows, floors, ())
     return list_table(
@@ -61,7 +59,7 @@ def rst(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
     )
 
 
-def latex(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
+def latex(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
     """The table for LaTeX with booktabs, and its legend as a comment; arguments as above."""
     cells = _cells(rows, floors)
     lines: list[list[str]] = []
@@ -75,7 +73,7 @@ def latex(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
     return f"% {_legend(rows)}\n\\begin{{tabular}}{{{columns}}}\n{table}\n\\end{{tabular}}\n"
 
 
-def headline(rows: Sequence[Row], floors: Mapping[str, Row]) -> str:
+def headline(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
     """The result of each signal in one or two sentences of plain text."""
     sentences = []
     for signal in dict.fromkeys(row["signal"] for row in rows):
@@ -110,7 +108,7 @@ def _pyhf_agrees(rows: Sequence[Row]) -> str:
     )
 
 
-def _best_limit(signal: str, rows: Sequence[Row], floor: Row) -> str:
+def _best_limit(signal: str, rows: Sequence[Row], floor: Floor) -> str:
     best = min(rows, key=lambda row: row["expected_limit"])
     text = f"{signal}: the lowest expected limit on mu is {best['expected_limit']:#.4g}"
     text += f", of {best['observable']}"
@@ -132,7 +130,7 @@ def _best_limit(signal: str, rows: Sequence[Row], floor: Row) -> str:
 
 
 def _cells(
-    rows: Sequence[Row], floors: Mapping[str, Row], spread: Collection[str] = tuple(_MERITS)
+    rows: Sequence[Row], floors: Mapping[str, Floor], spread: Collection[str] = tuple(_MERITS)
 ) -> list[dict[str, str]]:
     """Cells of each row by column; ``spread`` are those with the lowest and highest seed."""
     found = []
@@ -146,7 +144,7 @@ def _cells(
     return found
 
 
-def _with(rows: Sequence[Row], floors: Mapping[str, Row]) -> list[Row]:
+def _with(rows: Sequence[Row], floors: Mapping[str, Floor]) -> list[Row]:
     """The rows, with the floors after those of each signal, if there are any."""
     found: list[Row] = []
     for signal in dict.fromkeys(row["signal"] for row in rows):

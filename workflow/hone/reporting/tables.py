@@ -2,26 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Any
 
 from tabulate import tabulate
 
 from hone.reporting.comparison_table import text
+from hone.results.documents import Floor, Row
 
 __all__ = ["flatten", "summary"]
-
-Row = Mapping[str, Any]
 
 _MERITS = {"expected_cls": ".3g", "expected_limit": ".4f", "expected_p0": ".3g", "sigma_mu": ".4f"}
 
 
-def flatten(limits: Mapping[str, Any]) -> dict[str, Any]:
+def flatten(limits: Mapping[str, object]) -> Row:
     """A row of ``comparison.csv``: lists get an index, pyhf's check the prefix ``pyhf_``."""
-    row: dict[str, Any] = {}
+    row: dict[str, object] = {}
     for key, value in limits.items():
         if key in ("scan", "provenance", "reasons", "notes"):
             continue
-        if key == "pyhf_check":
+        if isinstance(value, dict) and key == "pyhf_check":
             checked = {k: v for k, v in value.items() if k not in ("notes", "pyhf")}
             row |= {f"pyhf_{k}": v for k, v in flatten(checked).items()}
         elif isinstance(value, dict):
@@ -34,7 +32,7 @@ def flatten(limits: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def summary(
-    analysis: str, rows: Sequence[Row], table: Sequence[Row], floors: Mapping[str, Row]
+    analysis: str, rows: Sequence[Row], table: Sequence[Row], floors: Mapping[str, Floor]
 ) -> str:
     """The summary on screen.
 

@@ -3,16 +3,19 @@
 What does not exist is None, with a reason in ``reasons``.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
 __all__ = [
     "ClsScan", "Contour", "ContourData", "ContourScans", "DataSet", "Fit", "FitYields", "Floor",
     "GradientField", "Impacts", "Likelihood", "Limits", "Numbers", "PValues", "ParameterValues",
-    "Parameters", "Profile", "ProfileCurve", "PyhfCheck", "Ranking", "StoredFit", "ToyData",
+    "Parameters", "Profile", "ProfileCurve", "PyhfCheck", "Ranking", "Row", "StoredFit", "ToyData",
     "ToyHistogram", "ToyTest", "Verdict",
 ]  # fmt: skip
 
 Numbers = list[float | None]
+Row = Mapping[str, Any]
+"""A row of ``comparison.csv``, or of the table that :func:`.gains.compared` makes of it."""
 DataSet = Literal["asimov", "observed"]
 """Nominal Asimov data at POI 1, or the observation."""
 

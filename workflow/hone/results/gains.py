@@ -1,14 +1,16 @@
 """Gains of observables over a baseline, with uncertainties."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import norm
 
+from hone.results.documents import Row
+
 __all__ = ["FIGURES_OF_MERIT", "compared", "pyhfs_verdict"]
 
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[Row]
 
 FIGURES_OF_MERIT = {
     "expected_cls": "expected_cls_2",
@@ -29,7 +31,7 @@ class _Known(NamedTuple):
     source: str
 
 
-def compared(rows: Rows, baseline: str | None) -> list[dict[str, Any]]:
+def compared(rows: Rows, baseline: str | None) -> list[Row]:
     """One row per signal and observable: medians over seeds, their spread, and gains.
 
     Gains are in per cent, positive if the observable is better than the baseline: 100 (1 - a / b)
@@ -43,7 +45,7 @@ def compared(rows: Rows, baseline: str | None) -> list[dict[str, Any]]:
         rows: of ``comparison.csv``.
         baseline: name of the observable to compare with; None for no gains.
     """
-    found = []
+    found: list[Row] = []
     for signal in dict.fromkeys(row["signal"] for row in rows):
         mine = [row for row in rows if row["signal"] == signal]
         groups = {
@@ -76,8 +78,8 @@ def _medians(rows: Rows) -> dict[str, float | None]:
     return found
 
 
-def _gains(rows: Rows, baseline: Rows, is_baseline: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _gains(rows: Rows, baseline: Rows, is_baseline: bool) -> Row:
+    found: dict[str, float | None] = {}
     sources = []
     for name in FIGURES_OF_MERIT:
         known = None if is_baseline else _gain(name, rows, baseline)
@@ -129,7 +131,7 @@ def _known(name: str, rows: Rows) -> _Known | None:
     return _Known(median, error if np.isfinite(error) else None, "events")
 
 
-def pyhfs_verdict(rows: Rows) -> dict[str, Any]:
+def pyhfs_verdict(rows: Rows) -> Row:
     """Number of rows in which pyhf agrees in everything, and the largest difference.
 
     Differences are those of :func:`.certify.difference`; None if nothing was compared.

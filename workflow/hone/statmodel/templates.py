@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -47,7 +47,7 @@ def write_histograms(
     path: str | Path,
     groups: Mapping[str, Mapping[str, Histogram]],
     edges: Mapping[str, np.ndarray],
-    provenance: Mapping[str, Any],
+    provenance: Mapping[str, object],
 ) -> None:
     """Write ROOT TH1s with errors.
 

@@ -5,15 +5,24 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from safetensors import SafetensorError
 
 from hone.observable.storage import load_tensors, save_tensors
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "Record"]
 
 log = logging.getLogger(__name__)
+
+
+class Record(TypedDict):
+    """Where a training stands, besides its arrays."""
+
+    step: int
+    seconds: float
+    progress: list[dict[str, Any]]
+    """Of each seed: history, best objective and early stopping."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +38,12 @@ class Checkpoint:
     identity: Mapping[str, str]
     """Digests of ``settings``, ``code``, ``events``, ..."""
 
-    def save(self, arrays: Any, record: Mapping[str, Any]) -> None:
+    def save(self, arrays: Any, record: Record) -> None:
         """Replace the file."""
-        metadata = {"identity": json.dumps(dict(self.identity)), "record": json.dumps(dict(record))}
+        metadata = {"identity": json.dumps(dict(self.identity)), "record": json.dumps(record)}
         save_tensors(self.path, arrays, metadata)
 
-    def load(self, like: Any) -> tuple[Any, dict[str, Any]] | None:
+    def load(self, like: Any) -> tuple[Any, Record] | None:
         """Arrays and record, or None if there is no usable checkpoint; the log says why."""
         if not self.path.exists():
             return None

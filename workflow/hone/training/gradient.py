@@ -13,6 +13,7 @@ from hone.analysis.observables import ObservableSettings
 from hone.errors import InputError
 from hone.observable import Observable, create_observable
 from hone.running.files import finite_or_none
+from hone.training.documents import Differences
 from hone.training.step import Data, Problem
 
 __all__ = ["STEPS", "check_gradient", "in_double_precision"]
@@ -27,7 +28,7 @@ def check_gradient(
     rng: np.random.Generator,
     directions: int = 4,
     steps: Sequence[float] = STEPS,
-) -> dict[str, Any]:
+) -> Differences:
     """Derivatives of the objective of a batch in random directions, by JAX and by differences.
 
     The objective is that at the end of training. Directions are unit vectors in the space of all
@@ -40,12 +41,6 @@ def check_gradient(
         rng: of the directions.
         directions: how many.
         steps: h.
-
-    Returns:
-        ``objective``, ``parameters`` (their number), ``gradient_norm``, ``steps`` (H), and for each
-        direction: ``autodiff`` (D), ``differences`` (D, H) and ``relative`` (D, H): their distance
-        over the larger of the derivative and its expected size, |gradient| / sqrt(parameters).
-        Numbers that are not finite are None.
 
     Raises:
         InputError: the objective or its gradient is not finite at the parameters themselves.

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +12,7 @@ from hone.observable import Observable
 from hone.running.files import finite_or_none
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.workspace import Process
+from hone.training.documents import FeatureImportance, Importance
 from hone.training.objectives import log_cls
 from hone.training.step import fittable_histograms
 
@@ -29,7 +29,7 @@ def rank_features(
     staterror: bool,
     seed: int,
     repetitions: int = 5,
-) -> dict[str, Any]:
+) -> Importance:
     """The expected CLs at mu = 1 with one feature at a time permuted.
 
     Permutation importance (L. Breiman, Mach. Learn. 45 (2001) 5): each event gets the feature of an
@@ -45,10 +45,6 @@ def rank_features(
         seed: of the draws.
         repetitions: draws for each feature.
 
-    Returns:
-        ``expected_cls``, and ``features``: for each its ``name``, ``expected_cls`` of all
-        repetitions, and mean and standard deviation of ln(CLs / CLs before), ``log_ratio`` and
-        ``log_ratio_error``, the largest first. What does not exist is None, with a ``reason``.
     """
     events = thinned(events, _LARGEST)
     model = template_model(samples, events.channels(observable.bins).sizes, staterror)
@@ -116,11 +112,17 @@ def _without(
     return replace(events, features=changed)
 
 
-def _entry(name: str, before: float, logs: np.ndarray) -> dict[str, Any]:
+def _entry(name: str, before: float, logs: np.ndarray) -> FeatureImportance:
     known = logs[np.isfinite(logs)]
-    entry: dict[str, Any] = {"name": name, "expected_cls": finite_or_none(np.exp(logs))}
+    entry: FeatureImportance = {
+        "name": name,
+        "expected_cls": finite_or_none(np.exp(logs)),
+        "log_ratio": None,
+        "log_ratio_error": None,
+    }
     if not np.isfinite(before) or not len(known):
-        reason = "a fit of the expected CLs did not converge"
-        return entry | {"log_ratio": None, "log_ratio_error": None, "reason": reason}
-    error = float(np.std(known - before, ddof=1)) if len(known) > 1 else None
-    return entry | {"log_ratio": float(np.mean(known - before)), "log_ratio_error": error}
+        return {**entry, "reason": "a fit of the expected CLs did not converge"}
+    entry["log_ratio"] = float(np.mean(known - before))
+    if len(known) > 1:
+        entry["log_ratio_error"] = float(np.std(known - before, ddof=1))
+    return entry

@@ -150,8 +150,11 @@ def train(
                 _report(standing.history, settings, prefix)
         if checkpoint:
             seconds = spent + time.monotonic() - started
-            record = {"step": done, "seconds": seconds, "progress": [vars(p) for p in progress]}
-            checkpoint.save((states, bests, reels), record)
+            standing_of = [vars(p) for p in progress]
+            checkpoint.save(
+                (states, bests, reels),
+                {"step": done, "seconds": seconds, "progress": standing_of},
+            )
     for seed, standing in zip(seeds, progress, strict=True):
         _refuse_without_result(standing, settings, seed)
     return [

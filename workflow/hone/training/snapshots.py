@@ -55,7 +55,7 @@ class Snapshots(NamedTuple):
 
         return self._replace(numbers=jax.tree.map(put, self.numbers, trainable))
 
-    def save(self, path: str | Path, last: int, provenance: Mapping[str, Any]) -> None:
+    def save(self, path: str | Path, last: int, provenance: Mapping[str, object]) -> None:
         """Write those up to the ``last`` step as safetensors."""
         reached = self.steps <= last
         numbers = jax.tree.map(lambda x: x[reached], self.numbers)

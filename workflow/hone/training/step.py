@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
@@ -204,7 +205,7 @@ def _with_evaluation_errors(events: EventSets) -> dict[str, list[Histogram]]:
 
 
 def fittable_histograms(
-    observable: Observable, events: EventSets, scores: Mapping[str, Any]
+    observable: Observable, events: EventSets, scores: Mapping[str, np.ndarray]
 ) -> dict[str, Histogram]:
     """:func:`hone.events.event_sets.hard_histograms` with a trace in every bin, as in training."""
     hard = hard_histograms(observable, events, scores)

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,14 @@ def write_runs(store: str | Path, analysis: str, runs: Sequence[TrackedRun]) -> 
             for key, value in row.items()
             if key != "step" and _is_number(value)
         ]
-        for key, value in _figures_of_merit(read_json(run.folder / "limits.json")).items():
-            metrics.append(Metric(key, value, 0, 0))
+        limits = read_json(run.folder / "limits.json")
+        # Medians on nominal Asimov data.
+        merits = {
+            "expected_cls": limits["expected_cls"][2],
+            "expected_limit": limits["expected_limits"][2],
+            **{key: limits[key] for key in ("expected_p0", "sigma_mu", "observed_limit")},
+        }
+        metrics += [Metric(k, value, 0, 0) for k, value in merits.items() if _is_number(value)]
         identity = started.info.run_id
         client.log_batch(identity, params=parameters)
         for first in range(0, len(metrics), 1000):
@@ -75,18 +81,6 @@ def write_runs(store: str | Path, analysis: str, runs: Sequence[TrackedRun]) -> 
         for file in ("model.safetensors", "history.csv", "limits.json", "workspace.json"):
             client.log_artifact(identity, str(run.folder / file))
         client.set_terminated(identity)
-
-
-def _figures_of_merit(limits: Mapping[str, Any]) -> dict[str, float]:
-    """Medians on nominal Asimov data."""
-    found = {
-        "expected_cls": limits["expected_cls"][2],
-        "expected_limit": limits["expected_limits"][2],
-        "expected_p0": limits["expected_p0"],
-        "sigma_mu": limits["sigma_mu"],
-        "observed_limit": limits["observed_limit"],
-    }
-    return {key: value for key, value in found.items() if _is_number(value)}
 
 
 def _is_number(value: Any) -> bool:

@@ -19,7 +19,9 @@ _DASHES = ("-", "--", "-.", ":")
 Update = Callable[[Frame], None]
 
 
-def animate_training(film: Film, rows: Sequence[Mapping[str, Any]], observable: str) -> Animation:
+def animate_training(
+    film: Film, rows: Sequence[Mapping[str, float | None]], observable: str
+) -> Animation:
     """The observable over the plane of two features (or its distributions), its bins, the profile
     likelihood and the expected CLs, during training.
 
@@ -155,7 +157,7 @@ def _likelihood(axes: Any, film: Film) -> Update:
     return lambda frame: curve.set_data(film.strengths, frame.rise)
 
 
-def _cls(axes: Any, rows: Sequence[Mapping[str, Any]]) -> Update:
+def _cls(axes: Any, rows: Sequence[Mapping[str, float | None]]) -> Update:
     steps = np.array([row["step"] for row in rows])
     values = np.array([row.get("validation_cls") for row in rows], dtype=float)
     axes.plot(steps, values, color="0.75", linewidth=1)

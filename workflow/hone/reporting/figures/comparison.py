@@ -1,17 +1,20 @@
 """Observables side by side, and their gains over a baseline."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from hone.errors import InputError
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure
+from hone.results.documents import Floor, Row
 
 __all__ = ["draw_comparison", "draw_gain"]
 
-_PANELS = (
+Merit = Literal["expected_cls", "expected_limit", "expected_p0", "sigma_mu"]
+
+_PANELS: tuple[tuple[str, Merit, str, bool], ...] = (
     ("expected_cls_2", "expected_cls", "expected CL$_s$", True),
     ("expected_limits_2", "expected_limit", "expected limit", False),
     ("expected_p0", "expected_p0", "expected $p_0$", True),
@@ -25,7 +28,7 @@ _GAINS = (
 )
 
 
-def draw_comparison(rows: Sequence[Mapping[str, Any]], floor: Mapping[str, Any]) -> Figure:
+def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
     """Figures of merit of every seed, with medians and the floor.
 
     Args:
@@ -85,7 +88,7 @@ def draw_comparison(rows: Sequence[Mapping[str, Any]], floor: Mapping[str, Any])
     return figure
 
 
-def draw_gain(table: Sequence[Mapping[str, Any]]) -> Figure:
+def draw_gain(table: Sequence[Row]) -> Figure:
     """Gain of each observable over the baseline in per cent, with its uncertainty.
 
     Args:

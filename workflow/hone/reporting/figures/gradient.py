@@ -1,19 +1,19 @@
 """The gradient of the training objective against finite differences."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure, note
+from hone.training.documents import GradientCheck
 
 __all__ = ["draw_gradient"]
 
 _MARKERS = "os^DvP"
 
 
-def draw_gradient(checked: Mapping[str, Any], observable: str) -> Figure:
+def draw_gradient(checked: GradientCheck, observable: str) -> Figure:
     """Their relative difference against the step of the finite differences.
 
     Args:

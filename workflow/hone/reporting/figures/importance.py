@@ -1,20 +1,18 @@
 """Importance of the features of an observable."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure
 from hone.reporting.markup import mathtext
+from hone.training.documents import Importance
 
 __all__ = ["draw_importance"]
 
 _MOST = 20
 
 
-def draw_importance(importance: Mapping[str, Any], observable: str) -> Figure:
+def draw_importance(importance: Importance, observable: str) -> Figure:
     """Increase of the expected CLs when a feature is permuted, the largest first.
 
     Args:

@@ -1,7 +1,6 @@
 """Figures of merit against a setting of the observables."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,6 +9,7 @@ from hone.analysis.analysis import Study
 from hone.analysis.observables import ObservableSettings
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure
 from hone.reporting.markup import mathtext
+from hone.results.documents import Floor, Row
 
 __all__ = ["draw_study"]
 
@@ -17,10 +17,10 @@ _MARKERS = "os^Dvp"
 
 
 def draw_study(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Row],
     study: Study,
     observables: Sequence[ObservableSettings],
-    floor: Mapping[str, Any],
+    floor: Floor,
 ) -> Figure:
     """Expected CLs of every seed against a setting, with lines through the medians.
 

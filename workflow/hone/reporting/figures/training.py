@@ -14,7 +14,8 @@ from hone.reporting.markup import mathtext
 
 __all__ = ["draw_edges", "draw_training"]
 
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[Mapping[str, float | None]]
+"""Of ``history.csv``."""
 
 _DASHES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1)))
 _FEWEST_SEEDS = 3
@@ -171,9 +172,9 @@ def _over_seeds(histories: Mapping[str, Rows], column: str) -> tuple[Any, Any, A
     """Steps at which three or more seeds have a value, with median, lowest and highest."""
     by_step: dict[float, list[float]] = {}
     for rows in histories.values():
-        for row, value in zip(rows, _column(rows, column), strict=True):
+        for step, value in zip(_column(rows, "step"), _column(rows, column), strict=True):
             if np.isfinite(value):
-                by_step.setdefault(row["step"], []).append(value)
+                by_step.setdefault(step, []).append(value)
     known = {s: v for s, v in sorted(by_step.items()) if len(v) >= _FEWEST_SEEDS}
     values = list(known.values())
     return (

@@ -1,0 +1,68 @@
+"""What is in the JSON files that survey the inputs: types for who writes and who reads them."""
+
+from collections.abc import Mapping
+from typing import NotRequired, TypedDict
+
+__all__ = ["RegionSums", "SurveyedFile", "SurveyedSet", "Survey", "Surveys", "Tallied"]
+
+
+class SurveyedFile(TypedDict):
+    """A file of a source."""
+
+    path: str
+    events: int
+    digest: NotRequired[str]
+    """Of its events, in the branches that were read."""
+    contents: NotRequired[str]
+    """Digest of the file, if it is the user's own."""
+
+
+class SurveyedSet(TypedDict):
+    """The training, validation or evaluation events of a source, before selections."""
+
+    events: int
+    weight: float
+    """Sum of nominal weights."""
+
+
+RegionSums = TypedDict(
+    "RegionSums",
+    {
+        "events": int,
+        "yield": float,
+        "error": float,
+        "largest": float,
+        "negative": float,
+        "bins": NotRequired[list[float]],
+    },
+)
+"""A template in a region: raw events, yield and its MC error, the shares of the yield that the
+largest weight and negative ones have, and in regions with a binned variable the yield of each."""
+
+
+class Tallied(TypedDict):
+    """Events, sums of weights, and the factor from weights to yields."""
+
+    source: str
+    files: list[SurveyedFile]
+    sets: dict[str, SurveyedSet]
+    factor: float
+    """Yield per unit of weight; 1 if it is the sample's."""
+
+
+class Survey(Tallied):
+    """``inputs/<source>.json``."""
+
+    sample: str
+    split: bool
+    """Whether events are divided into sets by a hash."""
+    sample_factor: bool
+    """Whether the factor is the sample's: here it is 1."""
+    scored: dict[str, int]
+    """Events of each set in a region with the observable."""
+    regions: dict[str, dict[str, RegionSums]]
+    """By region and template."""
+
+
+Surveys = Mapping[str, Survey]
+"""By source."""
