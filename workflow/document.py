@@ -99,12 +99,9 @@ def _kinds(schema: dict[str, Any], root: dict[str, Any]) -> list[dict[str, Any]]
     """The mappings that a schema allows, of one kind or several; none if it is something else."""
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
-    if "properties" in schema:
-        return [schema]
-    refs = [part for part in schema.get("anyOf", []) if "$ref" in part]
-    if len(refs) < len(schema.get("anyOf", [])):
-        return []  # a mapping or something else: said in words
-    return [kind for part in refs for kind in _kinds(part, root)]
+    if "allOf" in schema:
+        return [kind for part in schema["allOf"] for kind in _kinds(part["then"], root)]
+    return [schema] if "properties" in schema else []
 
 
 def _default(schema: dict[str, Any]) -> str:

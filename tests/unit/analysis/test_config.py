@@ -317,6 +317,30 @@ def test_bad_settings_are_refused(config, case):
         checked_config(config)
 
 
+def complaints(config):
+    """What an editor says about a config, with the place."""
+    validator = jsonschema.Draft202012Validator(json_schema())
+    return [(list(error.path), error.message) for error in validator.iter_errors(config)]
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "words"),
+    [
+        (lambda c: c["observables"][0].update(bins="5"), ["observables", 0, "bins"], "'5' is not"),
+        (lambda c: c["observables"][0].update(binz=5), ["observables", 0], "'binz' was unexpected"),
+        (lambda c: c["observables"][0].update(kind="netwrk"), ["observables", 0, "kind"], "netwrk"),
+        (lambda c: c["samples"][0].update({"yield": 0}), ["samples", 0, "yield"], "0 is less than"),
+        (lambda c: c["systematics"][0].pop("up"), ["systematics", 0], "'up' is a required"),
+    ],
+)
+def test_the_schema_speaks_of_the_kind_that_is_meant(config, change, place, words):
+    assert complaints(config) == []
+    change(config)
+    ((where, message),) = complaints(config)
+    assert where == place
+    assert words in message
+
+
 def test_the_config_file_is_named_once(config):
     with pytest.raises(ConfigError) as error:
         checked_config({**config, "seed": 0.5, "sede": 1}, "mine/search.yaml")

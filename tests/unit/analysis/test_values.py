@@ -31,7 +31,7 @@ def numeric(schema, path=(), tags=()):
         yield from numeric(sub, (*path, "mass"), tags)
     if "items" in schema:
         yield from numeric(schema["items"], (*path, 0), tags)
-    for sub in schema.get("anyOf", []):
+    for sub in (*schema.get("anyOf", []), *(part["then"] for part in schema.get("allOf", []))):
         yield from numeric(sub, path, tags)
 
 

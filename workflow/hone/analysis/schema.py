@@ -29,7 +29,44 @@ def json_schema() -> dict[str, Any]:
                 _without_null(described)
             if field in found:
                 described["description"] = found[field]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    found: dict[str, Any] = _by_kind(schema, schema["$defs"])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+
+
+def _by_kind(schema: Any, definitions: dict[str, Any]) -> Any:
+    """Kinds of entries as conditions, so that an editor speaks of the kind that is meant.
+
+    Of alternatives it would say that none of them fits.
+    """
+    if isinstance(schema, list):
+        return [_by_kind(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _by_kind(value, definitions) for key, value in schema.items()}
+    parts = found.get("anyOf", [])
+    kinds = [definitions.get(part.get("$ref", "").rpartition("/")[2], {}) for part in parts]
+    if not parts or not all("properties" in kind for kind in kinds):
+        return found
+    del found["anyOf"]
+    tests = [_told_by(kind, kinds) for kind in kinds]
+    common = [key for key in tests[0]["required"] if all(key in t["required"] for t in tests)]
+    values = {k: list(dict.fromkeys(t["properties"][k]["const"] for t in tests)) for k in common}
+    tags = {"properties": {k: {"enum": v} for k, v in values.items()}, "required": common}
+    return {
+        **found,
+        "type": "object",
+        **(tags if common else {"anyOf": tests}),
+        "allOf": [{"if": t, "then": part} for t, part in zip(tests, parts, strict=True)],
+    }
+
+
+def _told_by(kind: dict[str, Any], kinds: list[dict[str, Any]]) -> dict[str, Any]:
+    """What entries of a kind are known by: fixed values, or settings that only this kind has."""
+    fixed = {k: {"const": p["const"]} for k, p in kind["properties"].items() if "const" in p}
+    if fixed:
+        return {"properties": fixed, "required": [k for k in kind["required"] if k in fixed]}
+    others = {key for other in kinds if other is not kind for key in other["properties"]}
+    return {"properties": {}, "required": [k for k in kind["required"] if k not in others]}
 
 
 def _without_null(described: dict[str, Any]) -> None:
