@@ -6,7 +6,6 @@ import sys
 from functools import partial
 from pathlib import Path
 
-
 # Rules and scripts import hone from beside them, in cluster jobs too, and before any other hone that
 # the environment knows: what ran is what the digest of the code was made of. Only rules that
 # Snakemake reads out of a repository, as a module, take the hone that is installed.

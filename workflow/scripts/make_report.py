@@ -5,8 +5,7 @@ from pathlib import Path
 import yaml
 
 from hone.analysis import Analysis
-from hone.reporting.first_page import first_page
-from hone.reporting.report import how_it_was_made
+from hone.reporting.first_page import first_page, how_it_was_made
 from hone.running.files import write_text
 from hone.running.nested_report import write_report
 from hone.running.run_times import run_times

@@ -25,8 +25,7 @@ from hone.events.event_sets import hard_histograms, scores_of
 from hone.events.first_look import format_table, yields_table
 from hone.events.load import load_events
 from hone.events.observation import observe
-from hone.events.read_ahead import ahead
-from hone.events.reader import Reader
+from hone.events.reader import Reader, ahead
 from hone.events.sources import Source, sources
 from hone.events.split import uniform
 from hone.events.stream import draw_data, fill_histograms

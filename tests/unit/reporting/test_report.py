@@ -15,8 +15,7 @@ from settings import observable
 
 from hone.analysis import checked_config
 from hone.reporting.comparison_table import rst
-from hone.reporting.first_page import first_page
-from hone.reporting.report import how_it_was_made
+from hone.reporting.first_page import first_page, how_it_was_made
 from hone.running.run_times import RuleTime
 
 ROOT = Path(__file__).parents[3]

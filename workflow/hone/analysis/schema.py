@@ -21,14 +21,14 @@ def json_schema() -> dict[str, Any]:
     for name, definition in {"Analysis": schema, **schema["$defs"]}.items():
         if name not in classes:
             continue
-        found = _docstrings(classes[name])
+        texts = _docstrings(classes[name])
         for field, info in classes[name].model_fields.items():
             described = definition["properties"][info.alias or field]
             described.pop("title", None)
             if info.default is None:
                 _without_null(described)
-            if field in found:
-                described["description"] = found[field]
+            if field in texts:
+                described["description"] = texts[field]
     found: dict[str, Any] = _by_kind(schema, schema["$defs"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 

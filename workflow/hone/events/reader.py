@@ -1,7 +1,8 @@
 """Features, weights and regions of the events of a source, piece by piece."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -10,11 +11,12 @@ from hone.analysis.expressions import Expression
 from hone.analysis.regions import Region
 from hone.errors import InputError
 from hone.events.ntuples import Piece, pieces
-from hone.events.read_ahead import ahead
 from hone.events.sources import Source
 from hone.events.split import uniform
 
-__all__ = ["Batch", "Reader"]
+__all__ = ["Batch", "Reader", "ahead"]
+
+T = TypeVar("T")
 
 
 class Batch(NamedTuple):
@@ -229,3 +231,17 @@ class Reader:
                 )
             )
         return chosen
+
+
+def ahead(items: Iterable[T]) -> Iterator[T]:
+    """The same items in the same order, each made in a thread while the one before is used.
+
+    Errors in making an item are raised where it is used.
+    """
+    # A list, so that None could be an item.
+    iterator = ([item] for item in items)
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, iterator, None)
+        while (found := following.result()) is not None:
+            following = thread.submit(next, iterator, None)
+            yield from found

@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from hone.analysis.observables import (
-    Cut,
     Cuts,
     GridCuts,
     Network,
@@ -15,8 +14,11 @@ from hone.analysis.observables import (
     Softmax,
     VariableBins,
 )
-from hone.observable import cuts, network, variable
 from hone.observable.base import Observable
+from hone.observable.cuts import CutObservable
+from hone.observable.cuts import Cuts as CutSet
+from hone.observable.network import NetworkObservable, SoftmaxObservable
+from hone.observable.variable import VariableObservable
 
 __all__ = ["create_observable"]
 
@@ -41,27 +43,8 @@ def create_observable(
     raise TypeError(f"an observable of kind {settings.kind} is made of another one")
 
 
-@create_observable.register
-def _network(
-    settings: Network, features: Sequence[str], events: np.ndarray, key: PRNGKeyArray
-) -> Observable:
-    return network.NetworkObservable.create(
-        features, settings.bins, events, key,
-        hidden=settings.hidden, edges=settings.edges, smoothing=settings.smoothing,
-        bandwidth=settings.bandwidth, precision=settings.precision,
-        cuts=_cuts(settings.cuts, features, events) if settings.cuts else None,
-    )  # fmt: skip
-
-
-@create_observable.register
-def _softmax(
-    settings: Softmax, features: Sequence[str], events: np.ndarray, key: PRNGKeyArray
-) -> Observable:
-    return network.SoftmaxObservable.create(
-        features, settings.bins, events, key,
-        hidden=settings.hidden, smoothing=settings.smoothing, temperature=settings.temperature,
-        precision=settings.precision,
-    )  # fmt: skip
+create_observable.register(Network, NetworkObservable.create)
+create_observable.register(Softmax, SoftmaxObservable.create)
 
 
 @create_observable.register(Cuts)
@@ -72,8 +55,8 @@ def _count(
     events: np.ndarray,
     key: PRNGKeyArray,  # noqa: ARG001
 ) -> Observable:
-    chosen = _cuts(settings.cuts, features, events)
-    return cuts.CutObservable(cuts=chosen, features=tuple(features))
+    cuts = CutSet.create(settings.cuts, features, events)
+    return CutObservable(cuts=cuts, features=tuple(features))
 
 
 @create_observable.register
@@ -83,12 +66,8 @@ def _variable(
     events: np.ndarray,  # noqa: ARG001
     key: PRNGKeyArray,  # noqa: ARG001
 ) -> Observable:
-    return variable.VariableObservable(
+    return VariableObservable(
         bin_edges=np.asarray(settings.edges, dtype="float64"),
         features=tuple(features),
         variable=settings.variable,
     )
-
-
-def _cuts(settings: Sequence[Cut], features: Sequence[str], events: np.ndarray) -> cuts.Cuts:
-    return cuts.Cuts.create(settings, features, events)

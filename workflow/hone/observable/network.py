@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from hone.analysis.observables import Network, Softmax
 from hone.observable.base import Observable
 from hone.observable.cuts import Cuts
 from hone.observable.scaling import moments, standardised
@@ -34,14 +35,14 @@ class _Network(eqx.Module):
     @classmethod
     def create(
         cls,
-        features: Sequence[str],
-        hidden: Sequence[int],
+        settings: Network | Softmax,
         outputs: int,
-        precision: str,
+        features: Sequence[str],
         events: np.ndarray,
         key: PRNGKeyArray,
     ) -> "_Network":
-        sizes, dtype = [events.shape[1], *hidden], np.dtype(precision)
+        hidden, dtype = settings.hidden, np.dtype(settings.precision)
+        sizes = [events.shape[1], *hidden]
         layers: list[Any] = []
         keys = jax.random.split(key, len(hidden))
         for k, before, after in zip(keys, sizes, hidden, strict=False):
@@ -54,7 +55,7 @@ class _Network(eqx.Module):
             mean=mean,
             scale=scale,
             hidden=tuple(hidden),
-            precision=precision,
+            precision=settings.precision,
         )
 
     def __call__(self, events: Float[Array, "N F"]) -> Float[Array, "N outputs"]:
@@ -86,42 +87,20 @@ class NetworkObservable(Observable):
 
     @classmethod
     def create(
-        cls,
-        features: Sequence[str],
-        bins: int,
-        events: np.ndarray,
-        key: PRNGKeyArray,
-        *,
-        hidden: Sequence[int] = (64, 64),
-        edges: str | Sequence[float] = "equal",
-        smoothing: str = "annealed",
-        bandwidth: Sequence[float] = (0.09, 0.02),
-        precision: str = "float32",
-        cuts: Cuts | None = None,
+        cls, settings: Network, features: Sequence[str], events: np.ndarray, key: PRNGKeyArray
     ) -> "NetworkObservable":
-        """A fresh network.
-
-        Args:
-            features: names of the inputs, in order (F).
-            bins: number of bins.
-            events: whose mean and standard deviation scale the inputs (n, F).
-            key: for the initial weights.
-            hidden: width of each hidden layer.
-            edges: ``equal``, ``learned`` (from equal ones) or the edges, from 0 to 1 (B + 1).
-            smoothing: rule of the bandwidth, one of :data:`~hone.observable.soft.RULES`.
-            bandwidth: first and last, or one number.
-            precision: of the network, ``float32`` or ``float64``.
-            cuts: events that fail are in no bin.
-        """
+        """A fresh network; arguments as for :func:`~hone.observable.create.create_observable`."""
         observable = cls(
-            network=_Network.create(features, hidden, 1, precision, events, key),
-            edge_logits=jnp.zeros(bins),
-            softness=Softness.create(smoothing, list(bandwidth)),
-            cuts=cuts,
+            network=_Network.create(settings, 1, features, events, key),
+            edge_logits=jnp.zeros(settings.bins),
+            softness=Softness.create(settings.smoothing, settings.bandwidth),
+            cuts=Cuts.create(settings.cuts, features, events) if settings.cuts else None,
             features=tuple(features),
-            learn_edges=edges == "learned",
+            learn_edges=settings.edges == "learned",
         )
-        return observable if isinstance(edges, str) else observable.with_edges(np.asarray(edges))
+        if isinstance(settings.edges, str):
+            return observable
+        return observable.with_edges(np.asarray(settings.edges))
 
     @property
     def edges(self) -> Float[Array, " B+1"]:
@@ -195,23 +174,14 @@ class SoftmaxObservable(Observable):
 
     @classmethod
     def create(
-        cls,
-        features: Sequence[str],
-        bins: int,
-        events: np.ndarray,
-        key: PRNGKeyArray,
-        *,
-        hidden: Sequence[int] = (64, 64),
-        smoothing: str = "annealed",
-        temperature: Sequence[float] = (1.0, 0.1),
-        precision: str = "float32",
+        cls, settings: Softmax, features: Sequence[str], events: np.ndarray, key: PRNGKeyArray
     ) -> "SoftmaxObservable":
-        """A fresh network; arguments as for :meth:`NetworkObservable.create`."""
+        """A fresh network; arguments as for :func:`~hone.observable.create.create_observable`."""
         return cls(
-            network=_Network.create(features, hidden, bins, precision, events, key),
-            softness=Softness.create(smoothing, list(temperature)),
+            network=_Network.create(settings, settings.bins, features, events, key),
+            softness=Softness.create(settings.smoothing, settings.temperature),
             features=tuple(features),
-            outputs=bins,
+            outputs=settings.bins,
         )
 
     @property

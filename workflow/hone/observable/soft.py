@@ -1,6 +1,7 @@
 """Soft histograms: yields that depend smoothly on the events and on the bin edges."""
 
 import math
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax
@@ -9,9 +10,7 @@ from jaxtyping import Array, Float
 
 from hone.sums import variances
 
-__all__ = ["RULES", "Softness", "kernel_shares", "scott_bandwidth", "soft_histogram"]
-
-RULES = ("fixed", "annealed", "learned", "scott", "adaptive")
+__all__ = ["Softness", "kernel_shares", "scott_bandwidth", "soft_histogram"]
 
 _SMALLEST = 1e-3
 """Smallest bandwidth from events, which may all have the same score."""
@@ -34,7 +33,7 @@ class Softness(eqx.Module):
     last: float = eqx.field(static=True)
 
     @classmethod
-    def create(cls, rule: str, values: tuple[float, ...] | list[float]) -> "Softness":
+    def create(cls, rule: str, values: Sequence[float]) -> "Softness":
         """``values`` are the first and the last, or one number for both."""
         return cls(jnp.zeros(()), rule, float(values[0]), float(values[-1]))
 

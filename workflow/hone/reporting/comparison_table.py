@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
 
 from hone.reporting import markup
-from hone.reporting.report import list_table
 from hone.results.documents import Floor, Row
 
 __all__ = ["headline", "latex", "markdown", "rst", "text"]
@@ -54,7 +53,7 @@ def markdown(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
 def rst(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
     """The table in reStructuredText, with fewer columns; arguments as above."""
     cells = _cells(rows, floors, ())
-    return list_table(
+    return markup.list_table(
         [{k: v for k, v in c.items() if k not in ("Seeds", "pyhf agrees")} for c in cells]
     )
 

@@ -1,6 +1,6 @@
 """The first page of the report: the result, the analysis in words, and how it was made."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hone.analysis import Analysis
 from hone.analysis.observables import (
@@ -13,9 +13,11 @@ from hone.analysis.observables import (
     VariableBins,
 )
 from hone.analysis.samples import NtupleSample
-from hone.reporting.markup import rst
+from hone.reporting.markup import list_table, rst
+from hone.running.provenance import versions
+from hone.running.run_times import RuleTime
 
-__all__ = ["first_page"]
+__all__ = ["first_page", "how_it_was_made"]
 
 _OBJECTIVES = {
     "cls": "the expected CLs", "limit": "the expected limit",
@@ -37,7 +39,7 @@ def first_page(analysis: Analysis, headline: str, table: str, made: str) -> str:
         analysis: the whole.
         headline: the result in plain sentences.
         table: of :func:`hone.reporting.comparison_table.rst`.
-        made: of :func:`hone.reporting.report.how_it_was_made`.
+        made: of :func:`how_it_was_made`.
     """
     paragraphs = [
         *map(rst, headline.split("\n\n")),
@@ -62,6 +64,28 @@ def first_page(analysis: Analysis, headline: str, table: str, made: str) -> str:
     observables = [f"*{rst(o.name)}* ({_kind(o)})" for o in analysis.observables]
     paragraphs += ["Observables:", _list(observables), _CATEGORIES, "**How it was made**", made]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def how_it_was_made(times: Sequence[RuleTime]) -> str:
+    """Versions and run times in reStructuredText."""
+    found = versions("snakemake", "matplotlib", "mplhep")
+    jobs, seconds = sum(time.jobs for time in times), sum(time.seconds for time in times)
+    rows = [
+        {
+            "rule": time.rule,
+            "jobs": str(time.jobs),
+            "seconds": f"{time.seconds:.1f}",
+            "longest job": f"{time.longest:.1f}",
+        }
+        for time in times
+    ]
+    lines = [
+        f"{jobs} jobs, with a total wall time of {seconds:.0f} seconds.",
+        "",
+        list_table(rows),
+        "Versions: " + ", ".join(f"{name} {rst(number)}" for name, number in found.items()) + ".",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _samples(analysis: Analysis) -> str:

@@ -1,14 +1,23 @@
 """Text that comes out as it is written, whatever the markup language."""
 
 import re
+from collections.abc import Mapping, Sequence
 
-__all__ = ["latex", "mathtext", "rst", "words"]
+from tabulate import DataRow, Line, TableFormat, tabulate
+
+__all__ = ["latex", "list_table", "mathtext", "rst", "words"]
 
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }  # fmt: skip
+
+_CELLS = DataRow("   * - ", "\n     - ", "")
+_LIST_TABLE = TableFormat(
+    Line(".. list-table::\n   :header-rows: 1", "", "", ""), None, None, None,
+    _CELLS._replace(begin="\n   * - "), _CELLS, padding=0, with_header_hide=None,
+)  # fmt: skip
 
 
 def rst(text: str) -> str:
@@ -19,6 +28,12 @@ def rst(text: str) -> str:
     shown = _PUNCTUATION.sub(r"\\\g<0>", " ".join(text.split()))
     # An escaped space prints nothing; without it, a line of backslashes would underline a title.
     return f"\\ {shown}" if shown and not shown[0].isalnum() else shown
+
+
+def list_table(rows: Sequence[Mapping[str, str]]) -> str:
+    """A table in reStructuredText, whatever the cells (by column) hold."""
+    cells = [{rst(name): rst(cell) for name, cell in row.items()} for row in rows]
+    return tabulate(cells, "keys", tablefmt=_LIST_TABLE, disable_numparse=True) + "\n\n"
 
 
 def latex(text: str) -> str:

@@ -1,6 +1,6 @@
 """Results of a workspace: limits, CLs, p0 and sigma_mu, nominal and post-fit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
