@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from hone.reporting.comparison_table import headline, latex, markdown, rst
-from hone.reporting.tables import flatten, summary
-from hone.results.gains import compared
+from hone.reporting.comparison_table import headline, latex, markdown, rst, summary
+from hone.results.gains import compared, flatten
 from hone.running.files import place_of, read_json, write_csv, write_text
 from hone.running.script import job
 

@@ -2,8 +2,8 @@
 
 import re
 
-from hone.reporting.tables import flatten, summary
-from hone.results.gains import compared
+from hone.reporting.comparison_table import summary
+from hone.results.gains import compared, flatten
 
 
 def row(observable, seed, cls, limit, agrees=True, difference=1e-7):

@@ -289,7 +289,8 @@ class Histosys(ShapeVariation):
     Training sees them as they are."""
 
     def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:  # noqa: ARG002
-        yield {"type": "histosys", "data": {"hi_data": _floats(up), "lo_data": _floats(down)}}
+        high, low = (np.asarray(side, dtype=float).tolist() for side in (up, down))
+        yield {"type": "histosys", "data": {"hi_data": high, "lo_data": low}}
 
     def leaves(
         self,
@@ -319,7 +320,8 @@ class Shapesys(ShapeVariation):
     """At -1 sigma, as `up`."""
 
     def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:  # noqa: ARG002
-        yield {"type": "shapesys", "data": _floats(_half_spread(up, down))}
+        widths = np.asarray(_half_spread(up, down), dtype=float)
+        yield {"type": "shapesys", "data": widths.tolist()}
 
     def leaves(
         self,
@@ -363,7 +365,3 @@ class Lumi(Systematic):
 
 def _half_spread(up: Any, down: Any) -> Any:
     return abs(up - down) / 2
-
-
-def _floats(values: Any) -> list[float]:
-    return [float(value) for value in np.asarray(values)]

@@ -1,15 +1,16 @@
-"""The comparison of observables: text, Markdown, LaTeX, reStructuredText, and a headline."""
+"""The comparison of observables: text, Markdown, LaTeX, reStructuredText, headline, summary."""
 
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
+from statistics import median
 
 from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
 
 from hone.reporting import markup
 from hone.results.documents import Floor, Row
 
-__all__ = ["headline", "latex", "markdown", "rst", "text"]
+__all__ = ["headline", "latex", "markdown", "rst", "summary", "text"]
 
 _LATEX_HEADS = {
     "CLs": r"CL$_s$", "Limit": r"Limit on $\mu$", "p0": r"$p_0$", "sigma_mu": r"$\sigma_\mu$",
@@ -20,6 +21,10 @@ _MERITS = {
     "sigma_mu": ("sigma_mu", 4),
 }  # fmt: skip
 """Columns with their significant digits."""
+_FORMATS = {
+    "expected_cls": ".3g", "expected_limit": ".4f", "expected_p0": ".3g", "sigma_mu": ".4f",
+}  # fmt: skip
+"""Of numbers without staterror."""
 _LISTED = 6
 """Most workspaces with notes on pyhf that the headline names."""
 _ROW = DataRow("", " & ", r" \\")
@@ -84,6 +89,52 @@ def headline(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
             text = f"{signal}: no observable has an expected limit within the bounds of mu."
         sentences.append(text)
     return "\n\n".join([*sentences, _pyhf_agrees(rows)]) + "\n"
+
+
+def summary(
+    analysis: str, rows: Sequence[Row], table: Sequence[Row], floors: Mapping[str, Floor]
+) -> str:
+    """The summary on screen.
+
+    Args:
+        analysis: its name.
+        rows: of ``comparison.csv``.
+        table: of :func:`hone.results.gains.compared`.
+        floors: by signal.
+    """
+    lines = [
+        f"Analysis {analysis}: medians over seeds [lowest, highest], nominal Asimov data",
+        "",
+        text(table, floors),
+        "",
+    ]
+    if "without_staterror_expected_cls" in rows[0]:
+        groups: dict[tuple[str, str], list[Row]] = {}
+        for row in rows:
+            groups.setdefault((row["signal"], row["observable"]), []).append(row)
+        cells = [[*key, *(_bare(group, x) for x in _FORMATS)] for key, group in groups.items()]
+        heads = ["Signal", "Observable", "CLs", "Limit", "p0", "sigma_mu"]
+        lines += [
+            "Without staterror, ± bootstrap of the evaluation events (medians over seeds)",
+            "",
+            tabulate(cells, heads, disable_numparse=True),
+            "",
+        ]
+    lines += [
+        f"{signal}: exact-density classifier in {bins} equal bins, CLs {cls:.3g}\n"
+        for signal, floor in floors.items()
+        for bins, cls in floor.get("classifier_expected_cls", {}).items()
+        if cls is not None
+    ]
+    return (
+        "\n".join(lines)
+        + f"""
+figures  results/{analysis}/figures/
+tables   results/{analysis}/table.csv, .md, .tex; every seed: comparison.csv
+readme   results/{analysis}/README.md
+report   results/{analysis}/report.html
+"""
+    )
 
 
 def _pyhf_agrees(rows: Sequence[Row]) -> str:
@@ -212,3 +263,13 @@ def _legend(rows: Sequence[Row]) -> str:
         f"{text} pyhf: the largest difference of its CLs (of ln CLs below 0.01), and for how many "
         "seeds limits.json notes fits of pyhf that failed or ended above hone's."
     )
+
+
+def _bare(rows: Sequence[Row], merit: str) -> str:
+    """Median over seeds without staterror, with the median of the bootstrap errors."""
+    column = f"without_staterror_{merit}"
+    values = [row[column] for row in rows if row[column] is not None]
+    errors = [row[f"{column}_error"] for row in rows if row[f"{column}_error"] is not None]
+    if not values:
+        return "none"
+    return f"{median(values):{_FORMATS[merit]}}" + (f" ± {median(errors):.1g}" if errors else "")

@@ -124,7 +124,7 @@ def _described(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> 
     matrix = best.correlation
     return {
         **_parameters(oracle, best, list(range(model.config.npars))),
-        "correlation": None if matrix is None else [_floats(row) for row in matrix],
+        "correlation": None if matrix is None else matrix.tolist(),
         "on_bound": [model.config.par_names[k] for k in np.flatnonzero(best.at_bound)],
         "twice_nll": -2 * float(model.logpdf(best.pars, best.data)),
         "deviance": deviance,
@@ -247,9 +247,9 @@ def _yields(
         variance = yield_covariance(sum_up, sum_down, correlation)[0, 0]
         found[channel] = {
             "samples": {
-                name: _floats(of_samples[s, place]) for s, name in enumerate(config.samples)
+                name: of_samples[s, place].tolist() for s, name in enumerate(config.samples)
             },
-            "uncertainty": _floats(deviations[place]),
+            "uncertainty": deviations[place].tolist(),
             "total": float(rates[place].sum()),
             "total_uncertainty": float(np.sqrt(variance)),
         }
@@ -257,8 +257,5 @@ def _yields(
 
 
 def _by_channel(model: pyhf.Model, data: Sequence[float]) -> dict[str, list[float]]:
-    return {name: _floats(data[place]) for name, place in model.config.channel_slices.items()}
-
-
-def _floats(values: Any) -> list[float]:
-    return [float(value) for value in values]
+    slices = model.config.channel_slices
+    return {name: np.asarray(data[place], float).tolist() for name, place in slices.items()}

@@ -1,6 +1,6 @@
 """Gains of observables over a baseline, with uncertainties."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from hone.results.documents import Row
 
-__all__ = ["FIGURES_OF_MERIT", "compared", "pyhfs_verdict"]
+__all__ = ["FIGURES_OF_MERIT", "compared", "flatten", "pyhfs_verdict"]
 
 Rows = Sequence[Row]
 
@@ -29,6 +29,24 @@ class _Known(NamedTuple):
     value: float
     error: float | None
     source: str
+
+
+def flatten(limits: Mapping[str, object]) -> Row:
+    """A row of ``comparison.csv``: lists get an index, pyhf's check the prefix ``pyhf_``."""
+    row: dict[str, object] = {}
+    for key, value in limits.items():
+        if key in ("scan", "provenance", "reasons", "notes"):
+            continue
+        if isinstance(value, dict) and key == "pyhf_check":
+            checked = {k: v for k, v in value.items() if k not in ("notes", "pyhf")}
+            row |= {f"pyhf_{k}": v for k, v in flatten(checked).items()}
+        elif isinstance(value, dict):
+            row |= {f"{key}_{name}": item for name, item in value.items()}
+        elif isinstance(value, list):
+            row |= {f"{key}_{i}": item for i, item in enumerate(value)}
+        else:
+            row[key] = value
+    return row
 
 
 def compared(rows: Rows, baseline: str | None) -> list[Row]:

@@ -94,7 +94,7 @@ def build_workspace(
     of_channels = places(channels)
     for name, histogram in histograms.items():
         _check_yields(name, np.asarray(histogram.values), channels)
-    observed = _floats(observed)
+    observed = np.asarray(observed, dtype=float).tolist()
     workspace = {
         "channels": [
             {
@@ -102,7 +102,7 @@ def build_workspace(
                 "samples": [
                     {
                         "name": sample.name,
-                        "data": _floats(histograms[sample.name].values)[place],
+                        "data": np.asarray(histograms[sample.name].values, float)[place].tolist(),
                         "modifiers": list(
                             _modifiers(sample, histograms, staterror, channel, place)
                         ),
@@ -150,8 +150,8 @@ def _modifiers(
             for found in modifier.modifiers(nominal[place], up[place], down[place]):
                 yield {"name": modifier.name, **found}
     if staterror:
-        errors = np.sqrt(np.asarray(histograms[sample.name].variances))
-        yield {"name": f"staterror_{channel}", "type": "staterror", "data": _floats(errors)[place]}
+        errors = np.sqrt(np.asarray(histograms[sample.name].variances, dtype=float))
+        yield {"name": f"staterror_{channel}", "type": "staterror", "data": errors[place].tolist()}
 
 
 def _parameters(samples: Sequence[Process]) -> list[Spec]:
@@ -219,7 +219,3 @@ def read_workspace(path: str | Path) -> tuple[pyhf.Model, np.ndarray]:
             where = bin_name(at, {c: model.config.channel_nbins[c] for c in model.config.channels})
         raise InputError(f"{path}: observation, {where}: {data[at]} must be finite and >= 0")
     return model, data
-
-
-def _floats(values: Any) -> list[float]:
-    return [float(value) for value in np.asarray(values)]

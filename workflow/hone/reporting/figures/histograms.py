@@ -16,6 +16,7 @@ from hone.reporting.figures.style import (
     count_errors,
     draw_observed,
     draw_stack,
+    mark_regions,
     new_figure,
     shade,
 )
@@ -214,30 +215,23 @@ def band(
 
 
 def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: int = 12) -> None:
-    """Labels of as many edges as fit; lines between regions, with their names above.
+    """Labels of as many edges as fit, and the regions.
 
     ``most`` labels of five characters fit on the axis.
     """
+    mark_regions(panels, {region: len(of_region) - 1 for region, of_region in edges.items()})
     total = sum(len(e) - 1 for e in edges.values())
     labels: list[tuple[int, int, str]] = []
     start = 0
-    for name, of_region in edges.items():
+    for of_region in edges.values():
         stop = start + len(of_region) - 1
         # The last edge of a region coincides with the first of the next.
         shown = of_region if stop == total else of_region[:-1]
         labels += [(start + k, k, f"{edge:.3g}") for k, edge in enumerate(shown)]
-        if len(edges) > 1:
-            panels[0].text(
-                (start + stop) / 2, 1.01, name, transform=panels[0].get_xaxis_transform(),
-                ha="center", va="bottom", fontsize=9,
-            )  # fmt: skip
-            for panel in panels:
-                panel.axvline(start, color="black", linewidth=0.8, linestyle=":")
         start = stop
     for panel in panels:
         panel.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes = panels[-1]
-    axes.set_xlim(0, total)
     for step in range(1, total + 2):
         ticks = [(place, label) for place, k, label in labels if k % step == 0]
         if all(

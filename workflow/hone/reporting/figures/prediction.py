@@ -11,6 +11,7 @@ from hone.reporting.figures.style import (
     count_errors,
     draw_observed,
     draw_stack,
+    mark_regions,
     new_figure,
     note,
     shade,
@@ -80,7 +81,8 @@ def draw_prediction(content: Fit, which: Literal["prefit", "postfit"], observabl
         _arrows(ratio, edges[:-1] + 0.5, quotient, 1 + top)
     ratio.set_ylim(max(0.0, 1 - top), 1 + top)
     ratio.set_ylabel("relative error" if observed is None else "obs. / model")
-    _mark_regions((main, ratio), sizes)
+    mark_regions((main, ratio), sizes)
+    _number_bins((main, ratio), sizes)
     return figure
 
 
@@ -137,25 +139,16 @@ def _arrows(axes: Any, places: np.ndarray, values: np.ndarray, top: float) -> No
     )  # fmt: skip
 
 
-def _mark_regions(panels: tuple[Any, Any], sizes: Mapping[str, int]) -> None:
-    """Bin numbers from 1 in each region, lines between regions, and their names above."""
+def _number_bins(panels: tuple[Any, Any], sizes: Mapping[str, int]) -> None:
+    """Bin numbers from 1 in each region."""
     total = sum(sizes.values())
     step = max(1, -(-total // 20))
     ticks: list[tuple[float, str]] = []
     start = 0
-    for name, bins in sizes.items():
+    for bins in sizes.values():
         ticks += [(start + k + 0.5, str(k + 1)) for k in range(0, bins, step)]
-        if len(sizes) > 1:
-            panels[0].text(
-                start + bins / 2, 1.015, name, transform=panels[0].get_xaxis_transform(),
-                ha="center", va="bottom", fontsize=10,
-            )  # fmt: skip
-        if start:
-            for panel in panels:
-                panel.axvline(start, color="black", linewidth=0.8, linestyle=":")
         start += bins
     for panel in panels:
         panel.tick_params(axis="x", which="both", bottom=False, top=False)
-    panels[-1].set_xlim(0, total)
     panels[-1].set_xticks([place for place, _ in ticks], [label for _, label in ticks])
     panels[-1].set_xlabel("bin")

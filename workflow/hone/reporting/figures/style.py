@@ -23,6 +23,7 @@ __all__ = [
     "count_errors",
     "draw_observed",
     "draw_stack",
+    "mark_regions",
     "new_figure",
     "note",
     "panel_style",
@@ -97,6 +98,21 @@ def draw_observed(axes: Any, places: np.ndarray, counts: np.ndarray) -> None:
         counts, places, ax=axes, histtype="errorbar", color="black", label="observed",
         yerr=count_errors(counts),
     )  # fmt: skip
+
+
+def mark_regions(panels: Sequence[Any], sizes: Mapping[str, int]) -> None:
+    """Lines between regions of so many bins each, and their names above, if there are several."""
+    start = 0
+    for name, bins in sizes.items():
+        if len(sizes) > 1:
+            panels[0].text(
+                start + bins / 2, 1.01, name, transform=panels[0].get_xaxis_transform(),
+                ha="center", va="bottom", fontsize=9,
+            )  # fmt: skip
+        for panel in panels if start else ():
+            panel.axvline(start, color="black", linewidth=0.8, linestyle=":")
+        start += bins
+    panels[0].set_xlim(0, start)
 
 
 def note(title: str, text: str) -> Figure:
