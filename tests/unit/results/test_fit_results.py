@@ -273,7 +273,7 @@ def test_a_fit_that_ends_on_the_edge_of_negative_rates_says_so():
     content = fit_results(workspace(model, data))
     _, best = infer.fit(data, from_pyhf(model), return_fitted_val=True)
     assert content["fit"]["twice_nll"] == pytest.approx(float(best), abs=1e-6)
-    assert "the expected rate of channel 'singlechannel', bin 5 is zero" in content["notes"][-1]
+    assert "the expected rate of channel 'SR', bin 5 is zero" in content["notes"][-1]
     yields = content["postfit"]["SR"]["samples"].values()
     assert all(x >= 0 for several in yields for x in several)
 
