@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hone.analysis.systematics import Systematic
+from hone.analysis.systematics import Modifier, Systematic
 from hone.errors import InputError
 from hone.statmodel.channels import places
 from hone.statmodel.templates import Histogram
@@ -27,6 +27,11 @@ class Effect(NamedTuple):
     """Largest over bins and both sides, relative to the nominal yield; infinite if that is zero."""
     smoothed: bool
     pruned: bool
+
+    def is_of(self, sample: str, modifier: Modifier) -> bool:
+        """Whether it is the effect of a modifier on a sample."""
+        kind = getattr(modifier, "type", "")
+        return (self.sample, self.systematic, self.type) == (sample, modifier.name, kind)
 
 
 def postprocess(
@@ -56,20 +61,14 @@ def postprocess(
 def smooth(
     samples: Sequence[Process],
     histograms: Mapping[str, Histogram],
-    systematics: Collection[str],
+    smoothed: Collection[str],
     channels: Mapping[str, int],
 ) -> dict[str, Histogram]:
     """Histograms with smoothed ratios of variations to nominal.
 
     In each channel with three bins or more, with the algorithm 353QH, run twice (J. Friedman,
     CERN 74-23, p. 292; ``TH1::Smooth`` of ROOT) as implemented in cabinetry; the yield of a
-    variation in a channel is preserved.
-
-    Args:
-        samples: the processes of the hypothesis.
-        histograms: by template name, bins of all channels concatenated (B,).
-        systematics: names of those to be smoothed.
-        channels: number of bins of each.
+    variation in a channel is preserved. Arguments as for :func:`postprocess`.
 
     Raises:
         InputError: a variation would vanish.
@@ -79,7 +78,7 @@ def smooth(
     found = dict(histograms)
     for sample in samples:
         nominal = np.asarray(histograms[sample.name].values)
-        for template in (t for t in sample.templates() if t.systematic in systematics):
+        for template in (t for t in sample.templates() if t.systematic in smoothed):
             values = np.array(histograms[template.name].values)
             for channel, place in places(channels).items():
                 before, expected = values[place], nominal[place]
@@ -107,12 +106,7 @@ def effects(
 ) -> list[Effect]:
     """Effect of each systematic on each sample in each channel, and whether it is pruned.
 
-    Args:
-        samples: the processes of the hypothesis.
-        histograms: by template name, after smoothing.
-        channels: number of bins of each.
-        smoothed: names of smoothed systematics.
-        threshold: systematics with smaller effects are pruned; 0 prunes nothing.
+    Arguments as for :func:`postprocess`, after smoothing.
     """
     rows = []
     for sample in samples:
@@ -145,12 +139,7 @@ def prune(samples: Sequence[Process], rows: Sequence[Effect]) -> list[Process]:
     for sample in samples:
         kept = []
         for modifier in sample.modifiers:
-            mine = [
-                row
-                for row in rows
-                if (row.sample, row.systematic, row.type)
-                == (sample.name, modifier.name, getattr(modifier, "type", ""))
-            ]
+            mine = [row for row in rows if row.is_of(sample.name, modifier)]
             regions = [row.region for row in mine if not row.pruned]
             if len(regions) == len(mine):
                 kept.append(modifier)

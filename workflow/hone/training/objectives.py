@@ -133,22 +133,6 @@ def binary_cross_entropy(
     return 0.5 * loss.astype("float64")
 
 
-def _z_a(model: Model) -> Float[Array, ""]:
-    return -asimov_significance(model)
-
-
-def _inverse_z_a(model: Model) -> Float[Array, ""]:
-    return 1 / asimov_significance(model)
-
-
-def _z_a_uncertain(model: Model) -> Float[Array, ""]:
-    return -asimov_significance(model, background_uncertainty=True)
-
-
-def _inverse_z_a_uncertain(model: Model) -> Float[Array, ""]:
-    return 1 / asimov_significance(model, background_uncertainty=True)
-
-
 Objective = Callable[[Model], Float[Array, ""]]
 """A function of a model that is smaller for better observables."""
 
@@ -159,10 +143,10 @@ OF_MODEL: Mapping[str, Objective] = MappingProxyType(
         "p0": log_p0,
         "sigma_mu": log_sigma_mu,
         "generalised_variance": log_generalised_variance,
-        "z_a": _z_a,
-        "z_a_uncertain": _z_a_uncertain,
-        "inverse_z_a": _inverse_z_a,
-        "inverse_z_a_uncertain": _inverse_z_a_uncertain,
+        "z_a": lambda model: -asimov_significance(model),
+        "z_a_uncertain": lambda model: -asimov_significance(model, True),
+        "inverse_z_a": lambda model: 1 / asimov_significance(model),
+        "inverse_z_a_uncertain": lambda model: 1 / asimov_significance(model, True),
     }
 )
 """Objectives of the likelihood by name in the config."""

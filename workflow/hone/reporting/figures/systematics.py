@@ -64,12 +64,7 @@ def variations(
         for systematic in sample.modifiers:
             if not isinstance(systematic, Systematic):
                 continue
-            mine = [
-                e
-                for e in effects
-                if (e.sample, e.systematic, e.type)
-                == (sample.name, systematic.name, systematic.type)
-            ]
+            mine = [effect for effect in effects if effect.is_of(sample.name, systematic)]
             acting = np.array([systematic.acts_in(region) for region in regions])
             up, down, before = _sides(systematic, sample.name, filled, fitted, mine)
             change = np.maximum(abs(up - nominal), abs(down - nominal))
