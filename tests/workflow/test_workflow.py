@@ -332,6 +332,9 @@ def test_bad_settings_stop_before_any_job(clone, arguments, message):
     code, output = snakemake(clone, *arguments)
     assert code != 0
     assert message in output
+    if "--config" in arguments:
+        assert "config/config.yaml cannot be used:" in output
+        assert "common.smk" not in output
     assert not (clone / "results" / "blobs").exists()
 
 

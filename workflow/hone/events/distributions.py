@@ -1,12 +1,15 @@
 """Known densities: drawing events, and probabilities in the cells of a grid."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial, reduce
 
 import numpy as np
 
 from hone.analysis.distributions import Block, Exponential, Normal, Normals
 
 __all__ = ["cell_probabilities", "draw"]
+
+_outer = partial(reduce, np.multiply.outer)
 
 
 def draw(
@@ -68,7 +71,7 @@ def cell_probabilities(
 def _block_probabilities(block: Block, edges: list[np.ndarray], inside: list[str]) -> np.ndarray:
     places = [block.variables.index(name) for name in inside]
     if isinstance(block, Exponential):
-        return _outer([np.diff(-np.expm1(-block.rate * np.maximum(e, 0.0))) for e in edges])
+        return _outer(np.diff(-np.expm1(-block.rate * np.maximum(e, 0.0))) for e in edges)
     assert isinstance(block, Normal | Normals)
     covariance = np.array(block.covariance, dtype=float)[np.ix_(places, places)]
     return np.mean(
@@ -83,17 +86,10 @@ def _normal(mean: np.ndarray, covariance: np.ndarray, edges: list[np.ndarray]) -
     if np.count_nonzero(covariance - np.diag(np.diagonal(covariance))) == 0:
         widths = np.sqrt(np.diagonal(covariance))
         return _outer(
-            [np.diff(ndtr((e - m) / w)) for e, m, w in zip(edges, mean, widths, strict=True)]
+            np.diff(ndtr((e - m) / w)) for e, m, w in zip(edges, mean, widths, strict=True)
         )
     centres = np.stack(np.meshgrid(*[(e[1:] + e[:-1]) / 2 for e in edges], indexing="ij"), axis=-1)
     pull = np.linalg.solve(np.linalg.cholesky(covariance), (centres - mean)[..., None])[..., 0]
     norm = np.sqrt(np.linalg.det(2 * np.pi * covariance))
     density = np.exp(-0.5 * (pull**2).sum(axis=-1)) / norm
-    return density * _outer([np.diff(e) for e in edges])
-
-
-def _outer(factors: list[np.ndarray]) -> np.ndarray:
-    result = factors[0]
-    for factor in factors[1:]:
-        result = np.multiply.outer(result, factor)
-    return result
+    return density * _outer(np.diff(e) for e in edges)

@@ -78,7 +78,7 @@ def optimise_edges(
         return jnp.where(rising & jnp.isfinite(value), value, jnp.inf)
 
     results = []
-    for name, start in _starts(passing, samples, positions, bins):
+    for name, start in _starts(passing, samples, positions, bins).items():
         inner, value, history = _descend(objective, start, positions)
         log.info("edges from %s: objective %.4f after %d sweeps", name, value, len(history))
         results.append((value, positions[inner], history))
@@ -143,14 +143,12 @@ def _starts(
     samples: Sequence[Process],
     positions: np.ndarray,
     bins: int,
-) -> list[tuple[str, np.ndarray]]:
+) -> dict[str, np.ndarray]:
+    """Places of the inner edges among the positions."""
     fractions = np.linspace(0, 1, bins + 1)[1:-1]
     targets = {"equal widths": fractions}
     for kind, name in ((True, "signal quantiles"), (False, "background quantiles")):
         pooled = np.concatenate([scores[s.name] for s in samples if s.is_signal is kind])
         targets[name] = np.quantile(pooled, fractions)
-    starts = []
-    for name, edges in targets.items():
-        inner = np.clip(np.searchsorted(positions, edges), 1, len(positions) - 2)
-        starts.append((name, inner))
-    return starts
+    last = len(positions) - 2
+    return {n: np.clip(np.searchsorted(positions, x), 1, last) for n, x in targets.items()}

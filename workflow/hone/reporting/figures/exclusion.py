@@ -116,13 +116,9 @@ class _Surface:
         if self._triangles() is None:
             return "the hypotheses lie on a line"
         known = values[np.isfinite(values)]
-        return (
-            "all excluded"
-            if (known < 1).all()
-            else "none excluded"
-            if (known > 1).all()
-            else ("limits are missing")
-        )
+        if (known < 1).all():
+            return "all excluded"
+        return "none excluded" if (known > 1).all() else "limits are missing"
 
     def _triangles(self) -> Triangulation | None:
         scaled = self.points / self.scale
