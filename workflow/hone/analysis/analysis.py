@@ -12,15 +12,7 @@ from hone.analysis.fields import Name, several
 from hone.analysis.observables import ObservableSettings, Rebinned, Trained
 from hone.analysis.regions import ONE_REGION, Region
 from hone.analysis.samples import FileSample, NtupleSample, Sample
-from hone.analysis.settings import (
-    AsWhole,
-    NonNegative,
-    Positive,
-    Settings,
-    Text,
-    one_of,
-    unique,
-)
+from hone.analysis.settings import AsWhole, NonNegative, Positive, Settings, Text, one_of, unique
 from hone.analysis.systematics import SIDES, Normfactor, ShapeVariation, Systematic, Variation
 from hone.analysis.templates import Template
 

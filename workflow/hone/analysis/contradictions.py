@@ -12,12 +12,7 @@ from hone.analysis.expressions import Expression
 from hone.analysis.fields import several
 from hone.analysis.observables import Network, Rebinned, Trained
 from hone.analysis.own_objective import find_function
-from hone.analysis.samples import (
-    DimuonSample,
-    FileSample,
-    NtupleSample,
-    Sample,
-)
+from hone.analysis.samples import DimuonSample, FileSample, NtupleSample, Sample
 from hone.analysis.systematics import SIDES, Lumi, Shapesys, ShapeVariation, Variation
 from hone.errors import InputError
 

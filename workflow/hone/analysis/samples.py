@@ -8,15 +8,7 @@ from pydantic import Field, model_validator
 
 from hone.analysis.distributions import Distribution, branches_of
 from hone.analysis.fields import ExpressionText, Files, Name
-from hone.analysis.settings import (
-    AsWhole,
-    Family,
-    Positive,
-    Settings,
-    Text,
-    refuse,
-    refuse_all,
-)
+from hone.analysis.settings import AsWhole, Family, Positive, Settings, Text, refuse, refuse_all
 
 __all__ = ["DimuonSample", "Dimuons", "FileSample", "GeneratedSample", "NtupleSample", "Sample"]
 

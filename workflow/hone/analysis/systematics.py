@@ -116,11 +116,11 @@ class Modifier(Settings):
         """Names of the samples that it changes."""
         return several(self.sample)
 
-    def acts_in(self, region: str) -> bool:  # noqa: ARG002 -- of subclasses
+    def acts_in(self, region: str) -> bool:
         """Whether it acts in a region."""
         return True
 
-    def templates(self, sample: str) -> list[Template]:  # noqa: ARG002
+    def templates(self, sample: str) -> list[Template]:
         """The varied templates of a sample that it needs, up before down."""
         return []
 
@@ -128,7 +128,7 @@ class Modifier(Settings):
         """Those of :meth:`templates` that have events of their own, not only other weights."""
         return [t for t in self.templates(sample) if t not in self.weights(sample)]
 
-    def weights(self, sample: str) -> dict[Template, str]:  # noqa: ARG002
+    def weights(self, sample: str) -> dict[Template, str]:
         """Expressions of the weight by template, of those that have the sample's own events."""
         return {}
 
@@ -147,12 +147,7 @@ class Modifier(Settings):
         return None
 
     def leaves(
-        self,
-        layout: "Layout",  # noqa: ARG002
-        sample: int,  # noqa: ARG002
-        nominal: Any,  # noqa: ARG002
-        up: Any,  # noqa: ARG002
-        down: Any,  # noqa: ARG002
+        self, layout: "Layout", sample: int, nominal: Any, up: Any, down: Any
     ) -> Iterator[Leaf]:
         """What training fills in for a sample, from templates (B,) that are still being trained.
 
@@ -178,7 +173,7 @@ class Normfactor(Modifier):
             raise refuse(f"{self.bounds} must rise, with 1 between them", "bounds")
         return self
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:  # noqa: ARG002
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
         yield {"type": "normfactor", "data": None}
 
     def parameter(self) -> dict[str, Any]:
@@ -229,13 +224,13 @@ class Normsys(Systematic):
     down: Positive
     """Factor on the yield at -1 sigma."""
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:  # noqa: ARG002
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
         yield {"type": "normsys", "data": {"hi": self.up, "lo": self.down}}
 
-    def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:  # noqa: ARG002
+    def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:
         return nominal * self.up, nominal * self.down
 
-    def largest_effect(self, nominal: np.ndarray, up: np.ndarray, down: np.ndarray) -> float:  # noqa: ARG002
+    def largest_effect(self, nominal: np.ndarray, up: np.ndarray, down: np.ndarray) -> float:
         return max(abs(self.up - 1), abs(self.down - 1))
 
 
@@ -288,23 +283,18 @@ class Histosys(ShapeVariation):
     (353QH, twice), in regions with three bins or more; for variations with few events of their own.
     Training sees them as they are."""
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:  # noqa: ARG002
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
         high, low = (np.asarray(side, dtype=float).tolist() for side in (up, down))
         yield {"type": "histosys", "data": {"hi_data": high, "lo_data": low}}
 
     def leaves(
-        self,
-        layout: "Layout",
-        sample: int,
-        nominal: Any,  # noqa: ARG002
-        up: Any,
-        down: Any,
+        self, layout: "Layout", sample: int, nominal: Any, up: Any, down: Any
     ) -> Iterator[Leaf]:
         place = (layout.histosys.index(self.name), sample)
         yield Leaf("histosys_lo", place, down)
         yield Leaf("histosys_hi", place, up)
 
-    def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:  # noqa: ARG002
+    def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:
         return up, down
 
     def notes(self) -> list[str]:
@@ -319,17 +309,12 @@ class Shapesys(ShapeVariation):
     down: Side
     """At -1 sigma, as `up`."""
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:  # noqa: ARG002
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
         widths = np.asarray(_half_spread(up, down), dtype=float)
         yield {"type": "shapesys", "data": widths.tolist()}
 
     def leaves(
-        self,
-        layout: "Layout",
-        sample: int,
-        nominal: Any,  # noqa: ARG002
-        up: Any,
-        down: Any,
+        self, layout: "Layout", sample: int, nominal: Any, up: Any, down: Any
     ) -> Iterator[Leaf]:
         place = (layout.shapesys.index(self.name), sample)
         yield Leaf("shapesys", place, _half_spread(up, down))
@@ -349,7 +334,7 @@ class Lumi(Systematic):
     uncertainty: Annotated[float, Gt(0), Lt(1)]
     """Relative uncertainty, e.g. 0.017."""
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:  # noqa: ARG002
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
         yield {"type": "lumi", "data": None}
 
     def parameter(self) -> dict[str, Any]:
@@ -359,7 +344,7 @@ class Lumi(Systematic):
             "bounds": [[max(1 - 10 * width, 1e-3), 1 + 10 * width]],
         }  # fmt: skip
 
-    def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:  # noqa: ARG002
+    def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:
         return nominal * (1 + self.uncertainty), nominal * (1 - self.uncertainty)
 
 

@@ -131,10 +131,7 @@ def load_events(
 
 
 def read_range(
-    source: Source,
-    events_set: str,
-    surveys: Surveys,
-    most: int | None = None,
+    source: Source, events_set: str, surveys: Surveys, most: int | None = None
 ) -> tuple[float, float]:
     """Range of the uniform number that holds a set, or about ``most`` of its events."""
     if source.split is None:

@@ -71,11 +71,11 @@ class Observable(eqx.Module):
         """Whether :meth:`widths` depend on all events of a template."""
         return False
 
-    def logits(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:  # noqa: ARG002
+    def logits(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:
         """Log-odds of signal; only networks with one output have them."""
         raise TypeError(f"a {type(self).__name__} is not a classifier of signal and background")
 
-    def summary(self, progress: float) -> dict[str, float]:  # noqa: ARG002 -- of subclasses
+    def summary(self, progress: float) -> dict[str, float]:
         """What training changes besides weights, for the history."""
         return {f"edge_{i}": float(edge) for i, edge in enumerate(np.asarray(self.edges))}
 

@@ -25,10 +25,7 @@ __all__ = ["create_observable"]
 
 @singledispatch
 def create_observable(
-    settings: ObservableSettings,
-    features: Sequence[str],  # noqa: ARG001
-    events: np.ndarray,  # noqa: ARG001
-    key: PRNGKeyArray,  # noqa: ARG001
+    settings: ObservableSettings, features: Sequence[str], events: np.ndarray, key: PRNGKeyArray
 ) -> Observable:
     """An observable before training.
 
@@ -50,10 +47,7 @@ create_observable.register(Softmax, SoftmaxObservable.create)
 @create_observable.register(Cuts)
 @create_observable.register(GridCuts)
 def _count(
-    settings: Cuts | GridCuts,
-    features: Sequence[str],
-    events: np.ndarray,
-    key: PRNGKeyArray,  # noqa: ARG001
+    settings: Cuts | GridCuts, features: Sequence[str], events: np.ndarray, key: PRNGKeyArray
 ) -> Observable:
     cuts = CutSet.create(settings.cuts, features, events)
     return CutObservable(cuts=cuts, features=tuple(features))
@@ -61,10 +55,7 @@ def _count(
 
 @create_observable.register
 def _variable(
-    settings: VariableBins,
-    features: Sequence[str],
-    events: np.ndarray,  # noqa: ARG001
-    key: PRNGKeyArray,  # noqa: ARG001
+    settings: VariableBins, features: Sequence[str], events: np.ndarray, key: PRNGKeyArray
 ) -> Observable:
     return VariableObservable(
         bin_edges=np.asarray(settings.edges, dtype="float64"),

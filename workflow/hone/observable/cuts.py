@@ -119,14 +119,11 @@ class CutObservable(Observable):
         return jnp.where(self.cuts.hard(response), 0.5, jnp.nan)
 
     def widths(
-        self,
-        response: Any,  # noqa: ARG002 -- slopes are the cuts' own
-        weights: Float[Array, " N"],  # noqa: ARG002
-        progress: Float[Array, ""] | float,  # noqa: ARG002
+        self, response: Any, weights: Float[Array, " N"], progress: Float[Array, ""] | float
     ) -> Float[Array, "*N"]:
         return jnp.zeros(())
 
-    def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:  # noqa: ARG002
+    def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:
         return self.cuts.soft(response)[:, None]
 
     @property

@@ -196,10 +196,7 @@ class SoftmaxObservable(Observable):
         return jnp.argmax(response, axis=1) + 0.5
 
     def widths(
-        self,
-        response: Any,  # noqa: ARG002 -- no rule for temperatures looks at the events
-        weights: Float[Array, " N"],  # noqa: ARG002
-        progress: Float[Array, ""] | float,
+        self, response: Any, weights: Float[Array, " N"], progress: Float[Array, ""] | float
     ) -> Float[Array, "*N"]:
         return self.softness.at(progress)
 

@@ -33,14 +33,11 @@ class VariableObservable(Observable):
         return response
 
     def widths(
-        self,
-        response: Any,  # noqa: ARG002 -- nothing is soft
-        weights: Float[Array, " N"],  # noqa: ARG002
-        progress: Float[Array, ""] | float,  # noqa: ARG002
+        self, response: Any, weights: Float[Array, " N"], progress: Float[Array, ""] | float
     ) -> Float[Array, "*N"]:
         return jnp.zeros(())
 
-    def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:  # noqa: ARG002
+    def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:
         return jax.nn.one_hot(bin_of(response, self.edges), self.bins, dtype="float64")
 
     def trainable(self) -> Any:

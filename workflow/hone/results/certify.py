@@ -34,12 +34,7 @@ def difference(cls: float, other: float) -> float:
 
 
 def certify(
-    model: Model,
-    oracle: pyhf.Model,
-    nominal: Any,
-    observed: Any,
-    found: Limits,
-    level: float,
+    model: Model, oracle: pyhf.Model, nominal: Any, observed: Any, found: Limits, level: float
 ) -> PyhfCheck:
     """Test each limit of ``found`` with pyhf, and compute the expected CLs at mu = 1.
 

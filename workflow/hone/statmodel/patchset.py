@@ -22,9 +22,7 @@ def background_only(workspace: Spec, signal: str) -> Spec:
 
 
 def make_patchset(
-    workspaces: Mapping[str, Spec],
-    parameters: Mapping[str, Mapping[str, float]],
-    description: str,
+    workspaces: Mapping[str, Spec], parameters: Mapping[str, Mapping[str, float]], description: str
 ) -> tuple[Spec, Spec]:
     """A background-only workspace, and patches that turn it into the workspace of each hypothesis.
 

@@ -139,10 +139,7 @@ def _cumulative(
 
 
 def _starts(
-    scores: Mapping[str, np.ndarray],
-    samples: Sequence[Process],
-    positions: np.ndarray,
-    bins: int,
+    scores: Mapping[str, np.ndarray], samples: Sequence[Process], positions: np.ndarray, bins: int
 ) -> dict[str, np.ndarray]:
     """Places of the inner edges among the positions."""
     fractions = np.linspace(0, 1, bins + 1)[1:-1]

@@ -22,14 +22,7 @@ from hone.training.checkpoint import Checkpoint
 from hone.training.objectives import LOGARITHMS, Objective
 from hone.training.settings import Settings
 from hone.training.snapshots import Snapshots
-from hone.training.step import (
-    Data,
-    Problem,
-    State,
-    draw_batch,
-    make_optimiser,
-    make_step,
-)
+from hone.training.step import Data, Problem, State, draw_batch, make_optimiser, make_step
 from hone.training.validation import make_validation
 
 __all__ = ["Trained", "train"]
@@ -152,8 +145,7 @@ def train(
             seconds = spent + time.monotonic() - started
             standing_of = [vars(p) for p in progress]
             checkpoint.save(
-                (states, bests, reels),
-                {"step": done, "seconds": seconds, "progress": standing_of},
+                (states, bests, reels), {"step": done, "seconds": seconds, "progress": standing_of}
             )
     for seed, standing in zip(seeds, progress, strict=True):
         _refuse_without_result(standing, settings, seed)

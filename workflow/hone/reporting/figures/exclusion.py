@@ -20,9 +20,7 @@ _GRID = 201
 
 
 def draw_exclusion(
-    limits: Mapping[tuple[float, float], Limits],
-    parameters: tuple[str, str],
-    observable: str,
+    limits: Mapping[tuple[float, float], Limits], parameters: tuple[str, str], observable: str
 ) -> Figure:
     """Contours of a limit of 1 on the signal strength: expected with +-1 sigma, and observed.
 

@@ -16,13 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from hone.reporting.figures.style import note, panel_style
 from hone.results.documents import Fit, Parameters, ParameterValues
 
-__all__ = [
-    "MOST_CORRELATED",
-    "MOST_PULLS",
-    "draw_correlation",
-    "draw_impacts",
-    "draw_pulls",
-]
+__all__ = ["MOST_CORRELATED", "MOST_PULLS", "draw_correlation", "draw_impacts", "draw_pulls"]
 
 MOST_PULLS = 40
 MOST_CORRELATED = 15

@@ -170,9 +170,7 @@ def _require_yields(
 
 
 def _systematic_band(
-    samples: Sequence[Process],
-    histograms: Mapping[str, Histogram],
-    channels: Mapping[str, int],
+    samples: Sequence[Process], histograms: Mapping[str, Histogram], channels: Mapping[str, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Quadratic sum over parameters of the background's one-sigma shifts, below and above."""
     regions = np.repeat(list(channels), list(channels.values()))

@@ -26,10 +26,7 @@ class Animation(NamedTuple):
 
 def save_pages(figures: Sequence[Figure], png: str, pdf: str) -> None:
     """Write the first figure as PNG and all of them as pages of a PDF, and close them."""
-    with (
-        replacing(pdf) as partial,
-        PdfPages(partial, metadata={"CreationDate": None}) as pages,
-    ):
+    with replacing(pdf) as partial, PdfPages(partial, metadata={"CreationDate": None}) as pages:
         for figure in figures:
             pages.savefig(figure)
     save(figures[0], [png])

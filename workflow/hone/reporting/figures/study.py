@@ -17,10 +17,7 @@ _MARKERS = "os^Dvp"
 
 
 def draw_study(
-    rows: Sequence[Row],
-    study: Study,
-    observables: Sequence[ObservableSettings],
-    floor: Floor,
+    rows: Sequence[Row], study: Study, observables: Sequence[ObservableSettings], floor: Floor
 ) -> Figure:
     """Expected CLs of every seed against a setting, with lines through the medians.
 

@@ -26,10 +26,7 @@ _SETS: Mapping[str, Literal[
 
 
 def number_macros(
-    results: Mapping[tuple[str, str], Limits],
-    analysis: str,
-    config: str,
-    observed: str | None,
+    results: Mapping[tuple[str, str], Limits], analysis: str, config: str, observed: str | None
 ) -> str:
     r"""The text of ``numbers.tex``: a ``\newcommand`` for each number that exists.
 
@@ -53,9 +50,7 @@ def number_macros(
         "% sigma at a signal strength of 1; PZero is the p-value of no signal.",
     ]
     if observed is None:
-        lines += [
-            "% No observed and no Postfit numbers: the analysis is blind.",
-        ]
+        lines += ["% No observed and no Postfit numbers: the analysis is blind."]
     elif observed != "data":
         lines += [f"% Observed numbers are of {observed}: simulated events, not data."]
     for (signal, observable), limits in results.items():
