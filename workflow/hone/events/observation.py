@@ -1,10 +1,10 @@
 """The observation of an analysis in the bins of an observable."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from hone.analysis import Analysis, Template
 from hone.events import TREE, WEIGHT
+from hone.events.documents import Surveys
 from hone.events.sources import Source, data_source
 from hone.events.stream import count_data, draw_data, fill_histograms
 from hone.observable import Observable
@@ -20,7 +20,7 @@ def observe(
     observable: Observable,
     simulated: Sequence[Source],
     injected: Sequence[Source],
-    surveys: Mapping[str, Mapping[str, Any]],
+    surveys: Surveys,
     paths: Sequence[str],
     hard: Mapping[str, Histogram],
 ) -> Histogram:

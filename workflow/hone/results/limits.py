@@ -64,7 +64,7 @@ def compute_limits(model: Model, observed: Any, level: float, blind: bool = Fals
         "beyond, the interpolated templates would be negative"
         for name in ([] if best is None else empty_bins(model, best, observed))
     ]
-    found = {
+    found: Limits = {
         "observed_limit": observed_limit,
         "expected_limits": expected_limits,
         "observed_cls": observed_cls,
