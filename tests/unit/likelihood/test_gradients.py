@@ -8,7 +8,7 @@ from specs import MODELS, blobs_like, everything, pseudo_data, typical
 
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
-from hone.likelihood.infer.intervals import all_limits
+from hone.likelihood.infer.intervals.upper_limits import all_limits
 from hone.likelihood.infer.mle import checked_setup
 from hone.likelihood.infer.profile import log_hypotest
 from hone.likelihood.infer.toys import fit_toys

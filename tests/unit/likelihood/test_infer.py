@@ -175,8 +175,6 @@ def test_bad_questions_are_refused():
         infer.upper_limit(data, oracle, level=1.5)
     with pytest.raises(InputError, match="allowed: q, qtilde, q0"):
         infer.hypotest(1.0, data, oracle, test_stat="t")
-    with pytest.raises(InputError, match="'rtol' is no option"):
-        infer.upper_limit(data, oracle, rtol=1e-3)
     with pytest.raises(InputError, match="'ntoys' is no option"):
         infer.upper_limit(data, oracle, ntoys=3)
     bounds = [(0.5, 10.0) if n == "mu" else (-5, 5) for n in ("shape", "mu")] + [(0.1, 9)] * 5

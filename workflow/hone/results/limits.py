@@ -9,7 +9,7 @@ import numpy as np
 from hone.errors import FitError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
-from hone.likelihood.infer.intervals import LIMIT_NAMES, all_limits, missing_limit
+from hone.likelihood.infer.intervals.upper_limits import LIMIT_NAMES, all_limits, missing_limit
 from hone.likelihood.infer.mle import checked_setup
 from hone.likelihood.infer.profile import log_hypotest
 from hone.results.best_fit import empty_bins

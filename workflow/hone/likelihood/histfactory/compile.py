@@ -1,7 +1,7 @@
 """From a validated ``pyhf.Model`` to a :class:`~hone.likelihood.histfactory.model.Model`."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -21,25 +21,32 @@ _PER_BIN = ("shapefactor", "shapesys", "staterror")
 _SUPPORTED = {"histosys", "lumi", "normfactor", "normsys", *_PER_BIN}
 
 
-def from_pyhf(model: pyhf.Model) -> Model:
+def from_pyhf(model: pyhf.Model | pyhf.Workspace | Mapping[str, Any], **options: Any) -> Model:
     """Compile a pyhf model to JAX.
 
     The result has the same ``logpdf`` and ``expected_data``, with parameters and data in the same
     order, and can be differentiated with respect to its leaves.
 
     Args:
-        model: any ``pyhf.Model``, not batched and without clipping.
+        model: any ``pyhf.Model``, not batched and without clipping; or a workspace or a model's
+            specification (``pyhf.Workspace``, or JSON as a dict), of which pyhf makes the model.
+        options: of ``pyhf.Workspace.model`` or ``pyhf.Model``, e.g. ``measurement_name``,
+            ``poi_name``, ``patches``.
 
     Raises:
-        ModelError: 64-bit mode is off; a modifier, an interpolation or a user-set constraint that
-            is not supported; a channel, a sample or a modifier given twice; a yield that is not
-            finite; a negative rate at the suggested parameters; a free factor that only multiplies
-            the POI. The message names channel, sample and modifier.
+        ModelError: 64-bit mode is off; no model; a modifier, an interpolation or a user-set
+            constraint that is not supported; a channel, a sample or a modifier given twice; a yield
+            that is not finite; a negative rate at the suggested parameters; a free factor that only
+            multiplies the POI. The message names channel, sample and modifier.
 
     >>> from_pyhf(spec).config.par_names == spec.config.par_names
     True
+    >>> workspace = pyhf.Workspace.build(spec, [57, 55, *spec.config.auxdata])
+    >>> from_pyhf(dict(workspace)).config.poi_name
+    'mu'
     """
     require_x64()
+    model = _made_by_pyhf(model, options)
     _check_options(model)
     _check_duplicates(model.spec["channels"])
     compiler = _Compiler(model)
@@ -47,6 +54,26 @@ def from_pyhf(model: pyhf.Model) -> Model:
     compiled = compiler.compile()
     _check_rates(model)
     return compiled
+
+
+def _made_by_pyhf(model: Any, options: dict[str, Any]) -> pyhf.Model:
+    if isinstance(model, pyhf.Model):
+        if options:
+            raise ModelError(
+                f"{min(options)!r} is an option of a workspace or a specification, and the "
+                "pyhf.Model given is already made"
+            )
+        return model
+    if isinstance(model, pyhf.Workspace):
+        return model.model(**options)
+    if isinstance(model, Mapping) and "channels" in model:
+        if "measurements" in model:
+            return pyhf.Workspace(dict(model)).model(**options)
+        return pyhf.Model(dict(model), **options)
+    raise ModelError(
+        f"{type(model).__name__} is no model: a pyhf.Model, a pyhf.Workspace, or the JSON of "
+        "either as a dict is needed"
+    )
 
 
 def _check_options(model: pyhf.Model) -> None:
@@ -357,5 +384,5 @@ def _padded(factors: list[list[list[int]]], no_parameter: int) -> np.ndarray:
     """Lists of parameters per cell as an int array (K, S, B), padded with ``no_parameter``."""
     rows = max((len(cell) for sample in factors for cell in sample), default=0)
     filled = [[cell + [no_parameter] * (rows - len(cell)) for cell in sample] for sample in factors]
-    array = np.array(filled, dtype=int).reshape(len(factors), -1, rows)
+    array = np.array(filled, dtype=int).reshape(len(factors), len(factors[0]), rows)
     return np.moveaxis(array, -1, 0)

@@ -87,12 +87,20 @@ class Likelihood:
 
     def logpdf(self, pars: Float[Array, " P"], data: Float[Array, " D"]) -> Float[Array, ""]:
         """Natural logarithm of the density, minus infinity where a rate is negative."""
+        bins, normal, poisson = self.logpdf_terms(pars, data)
+        return bins + normal + poisson
+
+    def logpdf_terms(
+        self, pars: Float[Array, " P"], data: Float[Array, " D"]
+    ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
+        """The same, of the bins, and of the auxiliary data with normal and Poisson constraints."""
         main, aux = self._split(data)
         normal, poisson = self._constraint_terms(pars, aux)
-        value = _poisson_logpdf(main, self.rates(pars)).sum()
-        value += (-0.5 * normal**2 - jnp.log(self.sigma * jnp.sqrt(2 * jnp.pi))).sum()
-        value += _poisson_logpdf(*poisson).sum()
-        return value
+        return (
+            _poisson_logpdf(main, self.rates(pars)).sum(),
+            (-0.5 * normal**2 - jnp.log(self.sigma * jnp.sqrt(2 * jnp.pi))).sum(),
+            _poisson_logpdf(*poisson).sum(),
+        )
 
     def nll(
         self,

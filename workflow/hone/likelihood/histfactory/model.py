@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from hone.errors import InputError, ModelError
+from hone.likelihood.histfactory.distribution import Distribution
 from hone.likelihood.histfactory.interpolation import histosys_terms, normsys_coefficients
 from hone.likelihood.histfactory.layout import Layout, ParameterSet
 from hone.likelihood.histfactory.likelihood import Likelihood
@@ -125,7 +126,7 @@ class Model:
         >>> model.expected_data([0.5, 1.0, 1.0], include_auxdata=False).tolist()
         [56.0, 57.5]
         """
-        data = _expected_data(self, self._checked_pars(pars))
+        data = _expected_data(self, self.checked_pars(pars))
         return data if include_auxdata else data[: self.layout.total_bins]
 
     def logpdf(self, pars: ArrayLike, data: ArrayLike) -> Float[Array, ""]:
@@ -139,7 +140,58 @@ class Model:
         >>> print(f"{model.logpdf([1.0, 1.0, 1.0], data):.4f}")
         -13.2627
         """
-        return _logpdf(self, self._checked_pars(pars), self.checked_data(data))
+        return _logpdf(self, self.checked_pars(pars), self.checked_data(data))
+
+    def pdf(self, pars: ArrayLike, data: ArrayLike) -> Float[Array, ""]:
+        """The likelihood of ``data`` (B + A,) at ``pars`` (P,), a scalar; as :meth:`logpdf`."""
+        return jnp.exp(self.logpdf(pars, data))
+
+    def mainlogpdf(self, maindata: ArrayLike, pars: ArrayLike) -> Float[Array, ""]:
+        """ln of the likelihood of the bins ``maindata`` (B,) at ``pars`` (P,), as pyhf's.
+
+        >>> aux = model.config.auxdata
+        >>> parts = model.mainlogpdf([57, 55], [1, 1, 1]), model.constraint_logpdf(aux, [1, 1, 1])
+        >>> print(f"{sum(parts):.4f}")
+        -13.2627
+        """
+        return _terms(self, self.checked_pars(pars), self._data_of(maindata, None))[0]
+
+    def constraint_logpdf(self, auxdata: ArrayLike, pars: ArrayLike) -> Float[Array, ""]:
+        """ln of the likelihood of the auxiliary data (A,) at ``pars`` (P,), as pyhf's."""
+        terms = _terms(self, self.checked_pars(pars), self._data_of(None, auxdata))
+        return terms[1] + terms[2]
+
+    def make_pdf(self, pars: ArrayLike) -> Distribution:
+        """The distribution of data at ``pars`` (P,), to draw toys from, as ``pyhf.Model.make_pdf``.
+
+        Raises:
+            InputError: parameters have the wrong length, or a rate is negative there.
+
+        >>> model.make_pdf([1.0, 1.0, 1.0]).sample((10,), rng=1).shape
+        (10, 4)
+        """
+        expected = np.asarray(self.expected_data(pars))
+        return Distribution(self.layout, expected, np.asarray(_sigma(self)))
+
+    @property
+    def nominal_rates(self) -> Float[Array, "1 S 1 B"]:
+        """Nominal yields in pyhf's shape."""
+        return self.nominal[None, :, None, :]
+
+    @property
+    def batch_size(self) -> None:
+        """None: one set of parameters at a time; ``jax.vmap`` takes batches."""
+        return None
+
+    def _data_of(self, maindata: ArrayLike | None, auxdata: ArrayLike | None) -> Any:
+        """Data with one of its parts; the other is of no consequence."""
+        bins, aux = self.layout.total_bins, self.layout.aux_par.size
+        parts = (
+            np.ones(bins) if maindata is None else as_floats(maindata),
+            np.ones(aux) if auxdata is None else as_floats(auxdata),
+        )
+        module: Any = np if all(isinstance(part, np.ndarray) for part in parts) else jnp
+        return self.checked_data(module.concatenate(parts))
 
     def replace(self, **leaves: Array | np.ndarray) -> "Model":
         """A copy with some leaves replaced, e.g. by the yields of a training.
@@ -175,7 +227,7 @@ class Model:
                 )
         return values
 
-    def _checked_pars(self, pars: ArrayLike) -> Float[Array, " P"]:
+    def checked_pars(self, pars: ArrayLike) -> Float[Array, " P"]:
         values = as_floats(pars)
         if values.shape != (self.layout.npars,):
             raise InputError(
@@ -220,6 +272,18 @@ def _expected_data(model: Model, pars: Float[Array, " P"]) -> Float[Array, " D"]
 @jax.jit
 def _logpdf(model: Model, pars: Float[Array, " P"], data: Float[Array, " D"]) -> Float[Array, ""]:
     return model.prepare().logpdf(pars, data)
+
+
+@jax.jit
+def _terms(
+    model: Model, pars: Float[Array, " P"], data: Float[Array, " D"]
+) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
+    return model.prepare().logpdf_terms(pars, data)
+
+
+@jax.jit
+def _sigma(model: Model) -> Float[Array, " normals"]:
+    return model.prepare().sigma
 
 
 @dataclass(frozen=True)
@@ -297,6 +361,11 @@ class ModelConfig:
     @property
     def auxdata(self) -> list[float]:
         return self.model.auxdata.tolist()
+
+    @property
+    def par_map(self) -> dict[str, dict[str, Any]]:
+        """By parameter set: its ``slice`` of the parameters, and its ``paramset``."""
+        return {p.name: {"slice": p.slice, "paramset": p} for p in self._layout.parameters}
 
     @property
     def auxdata_order(self) -> list[str]:

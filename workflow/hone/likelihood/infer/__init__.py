@@ -1,7 +1,8 @@
 """Fits, test statistics, CLs and limits, with the names and orders of ``pyhf.infer``."""
 
+from hone.likelihood.infer import calculators, intervals, mle, test_statistics, utils
 from hone.likelihood.infer.hypotest import hypotest
-from hone.likelihood.infer.intervals import upper_limit
+from hone.likelihood.infer.intervals.upper_limits import upper_limit
 from hone.likelihood.infer.mle import fit, fixed_poi_fit
 from hone.likelihood.infer.nominal import (
     asimov_limit,
@@ -16,13 +17,18 @@ from hone.likelihood.infer.nominal import (
 __all__ = [
     "asimov_limit",
     "asimov_qmu",
+    "calculators",
     "expected_cls",
     "expected_p0",
     "fit",
     "fixed_poi_fit",
     "hypotest",
+    "intervals",
+    "mle",
     "nominal_asimov",
     "nominal_hessian",
     "sigma_mu",
+    "test_statistics",
     "upper_limit",
+    "utils",
 ]

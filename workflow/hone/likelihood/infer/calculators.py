@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyhf
-from pyhf.infer.calculators import HypoTestFitResults
+from pyhf.infer.calculators import AsymptoticTestStatDistribution, HypoTestFitResults
 from scipy.special import ndtr
 
 from hone.errors import FitError, InputError
@@ -22,9 +22,40 @@ from hone.likelihood.infer.profile import (
 )
 from hone.likelihood.infer.toys import SAME, sample_toys, toy_statistics
 
-__all__ = ["AsymptoticCalculator", "EmpiricalDistribution", "ToyCalculator"]
+__all__ = [
+    "AsymptoticCalculator",
+    "AsymptoticTestStatDistribution",
+    "EmpiricalDistribution",
+    "HypoTestFitResults",
+    "ToyCalculator",
+    "generate_asimov_data",
+]
 
 log = logging.getLogger(__name__)
+
+
+def generate_asimov_data(
+    asimov_mu: Any,
+    data: Any,
+    pdf: Model | pyhf.Model,
+    init_pars: Any = None,
+    par_bounds: Any = None,
+    fixed_params: Any = None,
+    return_fitted_pars: bool = False,
+) -> Any:
+    """Asimov data (D,) of a POI value: the expectation at the fit with the POI fixed there.
+
+    As ``pyhf.infer.calculators.generate_asimov_data``; with ``return_fitted_pars`` also the fitted
+    parameters (P,). Raises as :func:`.mle.fixed_poi_fit`.
+
+    >>> asimov = infer.calculators.generate_asimov_data(1.0, data, model)
+    >>> [round(x, 2) for x in asimov.tolist()]
+    [61.37, 59.52, 274.26, 51.5]
+    """
+    model = as_model(pdf)
+    pars = fixed_poi_fit(asimov_mu, data, model, init_pars, par_bounds, fixed_params)
+    asimov = model.expected_data(pars)
+    return (asimov, pars) if return_fitted_pars else asimov
 
 
 class AsymptoticCalculator(pyhf.infer.calculators.AsymptoticCalculator):

@@ -130,7 +130,9 @@ def hypotest(
             calculator.teststatistic(poi_test)
 
     tails = [clb] if is_q0 else [clsb, clb]
-    expected = list(clsb_expected if is_q0 else cls_expected)
+    expected = [
+        np.asarray(x) if not is_traced(x) else x for x in (clsb_expected if is_q0 else cls_expected)
+    ]
     returns: list[Any] = [clsb if is_q0 else cls]
     returns += [tails] * return_tail_probs
     returns += [expected[2]] * return_expected
@@ -191,4 +193,4 @@ def check_options(calctype: str, options: Mapping[str, Any]) -> None:
 
 def _exp(x: Any) -> Any:
     """Exponential, by NumPy if not traced, because JAX would compile the operation."""
-    return jnp.exp(x) if is_traced(x) else np.exp(np.asarray(x))
+    return jnp.exp(x) if is_traced(x) else np.asarray(np.exp(np.asarray(x)))

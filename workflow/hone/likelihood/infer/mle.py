@@ -28,6 +28,7 @@ __all__ = [
     "is_traced",
     "require_poi",
     "starts_of",
+    "twice_nll",
 ]
 
 
@@ -141,7 +142,7 @@ def fit(
     init_pars: ArrayLike | None = None,
     par_bounds: ArrayLike | None = None,
     fixed_params: ArrayLike | None = None,
-) -> Float[Array, " P"]: ...
+) -> Float[Array | np.ndarray, " P"]: ...
 @overload
 def fit(
     data: ArrayLike,
@@ -174,7 +175,8 @@ def fit(
 
     Returns:
         Fitted parameters, float64 (P,), or a tuple of them and the requested extras, in pyhf's
-        order. All can be differentiated with respect to model and data.
+        order: NumPy arrays, or JAX's inside a transformation such as ``jax.grad``, where all can be
+        differentiated with respect to model and data.
 
     Raises:
         FitError: the fit did not converge (NaN instead, inside ``jit``).
@@ -197,7 +199,7 @@ def fixed_poi_fit(
     init_pars: ArrayLike | None = None,
     par_bounds: ArrayLike | None = None,
     fixed_params: ArrayLike | None = None,
-) -> Float[Array, " P"]: ...
+) -> Float[Array | np.ndarray, " P"]: ...
 @overload
 def fixed_poi_fit(
     poi_val: Float[Array, ""] | float,
@@ -234,6 +236,15 @@ def fixed_poi_fit(
     )
 
 
+def twice_nll(pars: ArrayLike, data: ArrayLike, pdf: Model | pyhf.Model) -> Float[Array, ""]:
+    """-2 ln L of ``data`` (D,) at ``pars`` (P,), as ``pyhf.infer.mle.twice_nll``, a scalar.
+
+    >>> round(float(infer.mle.twice_nll([1.0, 1.0, 1.0], data, model)), 4)
+    26.5253
+    """
+    return -2 * as_model(pdf).logpdf(pars, data)
+
+
 def _checked_fit(what: str, data: ArrayLike, model: Model, setup: FitSetup, **options: bool) -> Any:
     unknown = set(options) - set(_FIT_OPTIONS)
     if unknown:
@@ -252,7 +263,11 @@ def _checked_fit(what: str, data: ArrayLike, model: Model, setup: FitSetup, **op
         errors, matrix, hessian = _uncertainties(model, data, setup, pars)
         if not is_traced(errors) and not np.isfinite(errors).all():
             raise no_uncertainties(model, hessian, setup.free)
-    shown = jnp.stack([pars, errors], axis=1) if uncertainties else pars
+    if not is_traced(pars):
+        # As pyhf's NumPy backend; operations on them would not be compiled one by one.
+        pars, errors, matrix, minimum = jax.tree.map(np.asarray, (pars, errors, matrix, minimum))
+    module: Any = jnp if is_traced(pars) else np
+    shown = module.stack([pars, errors], axis=1) if uncertainties else pars
     returns = [shown] + [matrix] * correlations + [minimum] * value
     if result:
         returns += [OptimizeResult(x=shown, fun=minimum, success=True, unc=errors, corr=matrix)]
@@ -297,7 +312,11 @@ def _uncertainties(
 
 
 def as_model(pdf: Model | pyhf.Model) -> Model:
-    """The model itself, or the compiled form of a pyhf model."""
+    """The model itself, or the compiled form of a pyhf model.
+
+    Raises:
+        ModelError: something else, or as :func:`~hone.likelihood.histfactory.from_pyhf`.
+    """
     return pdf if isinstance(pdf, Model) else from_pyhf(pdf)
 
 

@@ -95,7 +95,9 @@ def test_statistic(
     near = _off_zero(mu, test_stat)
     q, q_asimov, fitted = _test(near, data, model, setup, test_stat)
     _, clb = normal_quantiles(q, jnp.full(6, q_asimov), test_stat)
-    return -clb[0], q_asimov * _ratio(mu, near) ** 2, fitted
+    # At the lower bound of q-tilde both statistics are zero by definition.
+    value = jnp.where(jnp.asarray(mu) == 0, 0.0, -clb[0]) if test_stat == "qtilde" else -clb[0]
+    return value, q_asimov * _ratio(mu, near) ** 2, fitted
 
 
 def _off_zero(mu: Float[Array, ""] | float, test_stat: TestStatistic) -> Float[Array, ""]:

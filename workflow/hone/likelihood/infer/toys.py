@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from hone.errors import InputError
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.asymptotics import TestStatistic
 from hone.likelihood.infer.batches import in_batches
@@ -36,21 +35,7 @@ def sample_toys(model: Model, pars: Any, ntoys: int, rng: np.random.Generator) -
     Raises:
         InputError: a rate is negative at ``pars``.
     """
-    layout = model.layout
-    expected = np.asarray(model.expected_data(pars))
-    bins = layout.total_bins
-    if (expected[:bins] < 0).any():
-        k = int(np.argmin(expected[:bins]))
-        raise InputError(
-            f"no toys can be drawn: the expected rate of {layout.name_of(k)} is {expected[k]:g}"
-        )
-    counted = np.concatenate([np.full(bins, True), layout.aux_poisson])
-    toys = np.empty((ntoys, expected.size))
-    sigma = np.asarray(_widths(model))
-    # Normals first: their number of random numbers does not depend on the rates.
-    toys[:, ~counted] = rng.normal(expected[~counted], sigma, (ntoys, sigma.size))
-    toys[:, counted] = rng.poisson(expected[counted], (ntoys, counted.sum()))
-    return toys
+    return model.make_pdf(pars).sample((ntoys,), rng)
 
 
 def toy_statistics(
@@ -152,8 +137,3 @@ def fit_toys(
         jnp.repeat(jnp.stack([s.free for s in both]), count, axis=0),
     )
     return found.value.reshape(2, count).T, found.pars[:count, poi], found.pars[count:]
-
-
-@jax.jit
-def _widths(model: Model) -> Float[Array, " normals"]:
-    return model.prepare().sigma

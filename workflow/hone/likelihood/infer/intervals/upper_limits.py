@@ -24,7 +24,14 @@ from hone.likelihood.infer.mle import FitSetup, as_model, fits, is_traced, requi
 from hone.likelihood.infer.patience import said_if_slow
 from hone.likelihood.infer.profile import Fitted, setup_for_test, test_statistics
 
-__all__ = ["LIMIT_NAMES", "all_limits", "missing_limit", "upper_limit"]
+__all__ = [
+    "LIMIT_NAMES",
+    "all_limits",
+    "linear_grid_scan",
+    "missing_limit",
+    "toms748_scan",
+    "upper_limit",
+]
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +76,15 @@ def upper_limit(
     return_results: Literal[True],
     **hypotest_kwargs: Unpack[LimitOptions],
 ) -> tuple[Limit, list[Limit], tuple[Any, list[Any]]]: ...
+@overload
+def upper_limit(
+    data: ArrayLike,
+    model: Model | pyhf.Model,
+    scan: ArrayLike | None,
+    level: float,
+    return_results: bool,
+    **hypotest_kwargs: Any,
+) -> Any: ...
 def upper_limit(
     data: ArrayLike,
     model: Model | pyhf.Model,
@@ -86,7 +102,9 @@ def upper_limit(
         level: CLs at the limit, in (0, 1); pyhf 0.7.6 ignores it without a scan.
         return_results: also return the POI values used and their hypothesis tests; with
             ``scan=None`` these are the six limits themselves.
-        hypotest_kwargs: as for :func:`hone.likelihood.infer.hypotest`; toy-based limits too.
+        hypotest_kwargs: as for :func:`hone.likelihood.infer.hypotest`; toy-based limits too. pyhf's
+            ``rtol`` and ``atol`` are accepted without effect: roots are found to machine precision
+            (from toys, to 1e-4).
 
     Returns:
         The observed limit (), the expected limits (list of five, -2 to +2 sigma), and with
@@ -105,6 +123,7 @@ def upper_limit(
     if not 0 < level < 1:
         raise InputError(f"level is {level}, it must lie in (0, 1)")
     model = as_model(model)
+    hypotest_kwargs = {k: v for k, v in hypotest_kwargs.items() if k not in ("rtol", "atol")}
     _check_keywords(hypotest_kwargs)
     if scan is not None:
         return _scan_limits(data, model, scan, level, return_results, hypotest_kwargs)
@@ -132,6 +151,42 @@ def upper_limit(
         if np.isfinite(mu)
     ]
     return (*result, ([mu for mu in limits if np.isfinite(mu)], tests))
+
+
+def toms748_scan(
+    data: ArrayLike,
+    model: Model | pyhf.Model,
+    bounds_low: float,  # noqa: ARG001
+    bounds_up: float,  # noqa: ARG001
+    level: float = 0.05,
+    atol: float = 2e-12,  # noqa: ARG001
+    rtol: float = 1e-4,  # noqa: ARG001
+    from_upper_limit_fn: bool = False,
+    **hypotest_kwargs: Any,
+) -> Any:
+    """Limits as :func:`upper_limit`, with the signature of pyhf's ``toms748_scan``.
+
+    The search needs no bracket and no tolerance: ``bounds_low``, ``bounds_up``, ``atol`` and
+    ``rtol`` have no effect. ``from_upper_limit_fn`` is ``return_results``.
+    """
+    return upper_limit(data, model, None, level, from_upper_limit_fn, **hypotest_kwargs)
+
+
+def linear_grid_scan(
+    data: ArrayLike,
+    model: Model | pyhf.Model,
+    scan: ArrayLike,
+    level: float = 0.05,
+    return_results: bool = False,
+    **hypotest_kwargs: Any,
+) -> Any:
+    """Limits by linear interpolation between the POI values ``scan``: :func:`upper_limit` with it.
+
+    >>> observed, _ = infer.intervals.upper_limits.linear_grid_scan(data, model, [0, 1, 2, 3])
+    >>> round(float(observed), 2)
+    1.78
+    """
+    return upper_limit(data, model, scan, level, return_results, **hypotest_kwargs)
 
 
 def _reported(found: Iterable[Any]) -> list[np.ndarray]:
@@ -258,9 +313,6 @@ def _bounds(model: Model, hypotest_kwargs: dict[str, Any]) -> list[float]:
 def _check_keywords(hypotest_kwargs: dict[str, Any]) -> None:
     fits = ("init_pars", "par_bounds", "fixed_params", "calctype")
     options = {k: v for k, v in hypotest_kwargs.items() if k not in fits}
-    for name in ("rtol", "atol"):
-        if name in options:
-            raise InputError(f"{name!r} is no option: hone finds limits to machine precision")
     check_options(hypotest_kwargs.get("calctype", "asymptotics"), options)
 
 
