@@ -1,6 +1,7 @@
 # make         sets up .venv from the lock file and runs the analysis in CONFIG
 # make test    the tests          make lint    the linters
 #              HYPOTHESIS_PROFILE=nightly make test: more random models, twenty kills
+#              JAX_COMPILATION_CACHE_DIR=FOLDER make test: programs are compiled once for all runs
 # make test-slurm   a small analysis through SLURM on this machine (root, Debian's SLURM)
 # make bench   speed against peers, 45 minutes; parts: bench-training, bench-streaming, bench-overhead
 # make targets what the studies in results/ reached, against published numbers

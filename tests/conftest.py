@@ -1,6 +1,7 @@
 """Settings of all tests: one thread, 64 bits, no clock in hypothesis."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -10,7 +11,10 @@ os.environ.setdefault("MPLBACKEND", "agg")
 # Programs run once: compile them with little optimisation, by the emitters that need less time.
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + (
     " --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    " --xla_cpu_parallel_codegen_split_count=1"
 )
+# No program is read by its lines: tracing takes less without them, in jobs of Snakemake too.
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 # Several tests compile the same programs, jobs of Snakemake among them: once in a run is enough.
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     _CACHE = os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="hone-tests-")
@@ -36,6 +40,13 @@ LONGEST = (
     "test_gradients", "test_fits", "test_infer", "test_safeguards", "test_likelihood_scan",
     "test_certify", "test_film", "test_references",
 )  # fmt: skip
+
+
+def pytest_collection_finish():
+    """Modules stay, and traces are a million short-lived objects: look for garbage less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 def pytest_collection_modifyitems(items):

@@ -1,5 +1,7 @@
 """Every derivative equals finite differences; everything goes under vmap and to another device."""
 
+from functools import cache, partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,20 +17,22 @@ from hone.likelihood.infer.toys import fit_toys
 from hone.training.objectives import log_cls
 
 MERITS = {
-    "logpdf": lambda m: m.logpdf(SOME_PARS, DATA),
-    "log CLs in training": lambda m: log_cls(m),
-    "CLs observed and expected": lambda m: cls_values(m, DATA),
-    "CLs with the POI at its bound": lambda m: cls_values(m, FEW),
-    "p0 expected": lambda m: infer.expected_p0(m),
-    "p0 observed": lambda m: infer.hypotest(0.0, DATA, m, test_stat="q0"),
-    "sigma_mu": lambda m: infer.sigma_mu(m),
-    "mu-hat": lambda m: infer.fit(DATA, m)[m.config.poi_index],
-    "limits observed and expected": lambda m: all_limits(DATA, m),
-    "limits with the POI at its bound": lambda m: all_limits(FEW, m),
+    "logpdf": lambda m, data: m.logpdf(SOME_PARS, data),
+    "log CLs in training": lambda m, _: log_cls(m),
+    "CLs observed and expected": lambda m, data: cls_values(m, data),
+    "p0 expected": lambda m, _: infer.expected_p0(m),
+    "p0 observed": lambda m, data: infer.hypotest(0.0, data, m, test_stat="q0"),
+    "sigma_mu": lambda m, _: infer.sigma_mu(m),
+    "mu-hat": lambda m, data: infer.fit(data, m)[m.config.poi_index],
+    "limits observed and expected": lambda m, data: all_limits(data, m),
 }
 DATA = np.concatenate([[66.0, 33.0, 9.0, 3.0, 2.0], typical().config.auxdata])
 SOME_PARS = np.array([0.3, 0.8, 1.02, 0.99, 1.1, 0.95, 1.0])
 FEW = np.concatenate([[58.0, 27.0, 6.0, 1.0, 0.2], typical().config.auxdata])
+CASES = [
+    *((name, DATA) for name in MERITS),
+    *((name, FEW) for name in ("CLs observed and expected", "limits observed and expected")),
+]
 
 
 def cls_values(model, data):
@@ -40,7 +44,19 @@ def test_the_bound_is_active():
     assert infer.fit(FEW, typical())[1] == 0.0
 
 
-def assert_gradient(merit, model):
+@cache
+def along_a_line(merit):
+    """Values and gradients on a line of models: one program, which takes seconds to compile."""
+
+    @jax.jit
+    def at(x, model, direction, data):
+        moved = jax.tree.map(lambda leaf, d: leaf + x * d, model, direction)
+        return jax.jacrev(lambda m: (merit(m, data),) * 2, has_aux=True)(moved)
+
+    return at
+
+
+def assert_gradient(merit, model, data):
     """Along a random direction of yields, templates and uncertainties."""
     rng = np.random.default_rng(7)
     direction = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(0, 0.01, leaf.shape)), model)
@@ -49,12 +65,7 @@ def assert_gradient(merit, model):
     direction = direction.replace(
         normal_auxdata=0 * direction.normal_auxdata, normal_sigma=0 * direction.normal_sigma
     )
-
-    # value and gradient in one program: each takes seconds to compile
-    @jax.jit
-    def at(x):
-        moved = jax.tree.map(lambda leaf, d: leaf + x * d, model, direction)
-        return jax.jacrev(lambda m: (merit(m),) * 2, has_aux=True)(moved)
+    at = partial(along_a_line(merit), model=model, direction=direction, data=jnp.asarray(data))
 
     def along(x):
         return at(x)[1]
@@ -69,16 +80,21 @@ def assert_gradient(merit, model):
     np.testing.assert_allclose(slope, numeric, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", MERITS)
-def test_gradient_equals_finite_differences(name):
-    assert_gradient(MERITS[name], from_pyhf(typical()))
+@pytest.mark.parametrize(
+    ("name", "data"),
+    CASES,
+    ids=lambda x: x if isinstance(x, str) else "at the bound" if x is FEW else "",
+)
+def test_gradient_equals_finite_differences(name, data):
+    assert_gradient(MERITS[name], from_pyhf(typical()), data)
 
 
 def test_gradient_through_every_modifier():
     oracle = everything()
-    data = jnp.asarray(pseudo_data(oracle, seed=2))
     assert_gradient(
-        lambda m: jnp.stack([log_cls(m), infer.hypotest(0.8, data, m)]), from_pyhf(oracle)
+        lambda m, data: jnp.stack([log_cls(m), infer.hypotest(0.8, data, m)]),
+        from_pyhf(oracle),
+        pseudo_data(oracle, seed=2),
     )
 
 

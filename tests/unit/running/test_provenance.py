@@ -11,14 +11,14 @@ from hone.running import provenance
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-def library(tmp_path, monkeypatch):
-    """A copy of the library in which files can be edited."""
-    shutil.copytree(
-        ROOT / "workflow", tmp_path / "workflow", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    monkeypatch.setattr(provenance, "_LIBRARY", tmp_path / "workflow" / "hone")
-    return tmp_path / "workflow"
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory):
+    """A copy of the library in which files can be edited, and its digests."""
+    library = tmp_path_factory.mktemp("library") / "workflow"
+    shutil.copytree(ROOT / "workflow", library, ignore=shutil.ignore_patterns("__pycache__"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "_LIBRARY", library / "hone")
+        yield library, digests(library)
 
 
 def digests(library):
@@ -27,51 +27,50 @@ def digests(library):
     return {p.stem: provenance.code_digest(p) for p in (library / "scripts").glob("*.py")}
 
 
-def changed(library, path, old, new):
-    before = digests(library)
-    file = library / path
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
-    after = digests(library)
+def changed(copied, *edits):
+    """Scripts with another digest once texts in some files are others."""
+    library, before = copied
+    texts = {path: (library / path).read_text() for path, _, _ in edits}
+    try:
+        for path, old, new in edits:
+            assert old in texts[path]
+            (library / path).write_text(texts[path].replace(old, new, 1))
+        after = digests(library)
+    finally:
+        for path, text in texts.items():
+            (library / path).write_text(text)
     return {name for name in before if before[name] != after[name]}
 
 
-def test_editing_a_figure_redraws_only(library):
-    found = changed(library, "hone/reporting/figures/histograms.py", "30 * max", "31 * max")
+def test_editing_a_figure_redraws_only(copied):
+    found = changed(copied, ("hone/reporting/figures/histograms.py", "30 * max", "31 * max"))
     assert found == {"plot_histograms"}
 
 
-def test_editing_the_fit_retrains_and_refits(library):
-    found = changed(
-        library,
-        "hone/likelihood/infer/minimum.py",
-        "_MAX_ITERATIONS = 400",
-        "_MAX_ITERATIONS = 401",
-    )
+def test_editing_the_fit_retrains_and_refits(copied):
+    fit = "hone/likelihood/infer/minimum.py"
+    found = changed(copied, (fit, "_MAX_ITERATIONS = 400", "_MAX_ITERATIONS = 401"))
     assert {"train_observable", "optimise_edges", "compute_limits", "compute_floor"} <= found
     assert not {"simulate_events", "fill_histograms", "plot_training"} & found
 
 
-def test_editing_the_generator_regenerates(library):
-    found = changed(library, "hone/events/generate.py", '"observation"', '"observed"')
+def test_editing_the_generator_regenerates(copied):
+    found = changed(copied, ("hone/events/generate.py", '"observation"', '"observed"'))
     assert {"simulate_events", "simulate_observation"} <= found
     assert not {"plot_comparison", "compare_observables"} & found
 
 
-def test_comments_and_docstrings_change_nothing(library):
-    assert (
-        changed(library, "hone/likelihood/infer/minimum.py", '"""The minimum of', '"""A minimum of')
-        == set()
+def test_comments_and_docstrings_change_nothing(copied):
+    found = changed(
+        copied,
+        ("hone/likelihood/infer/minimum.py", '"""The minimum of', '"""A minimum of'),
+        ("hone/training/step.py", "# The batch depends", "# A batch depends"),
     )
-    assert (
-        changed(library, "hone/training/step.py", "# The batch depends", "# A batch depends")
-        == set()
-    )
+    assert found == set()
 
 
-def test_a_script_counts_itself(library):
-    found = changed(library, "scripts/select_seed.py", "**chosen", "**dict(chosen)")
+def test_a_script_counts_itself(copied):
+    found = changed(copied, ("scripts/select_seed.py", "**chosen", "**dict(chosen)"))
     assert found == {"select_seed"}
 
 
@@ -120,12 +119,16 @@ def test_an_own_objective_is_followed_to_the_files_beside_it(own):
     }  # fmt: skip
 
 
-def test_an_own_objective_is_followed_into_hone(own, library):
+def test_an_own_objective_is_followed_into_hone(own, copied):
     (own / "other.py").write_text("from hone.training.objectives import OF_MODEL\n")
     before = digest_of(own)
-    path = library / "hone" / "training" / "objectives.py"
-    path.write_text(path.read_text() + "a = 2\n")
-    assert digest_of(own) != before
+    path = copied[0] / "hone" / "training" / "objectives.py"
+    text = path.read_text()
+    try:
+        path.write_text(text + "a = 2\n")
+        assert digest_of(own) != before
+    finally:
+        path.write_text(text)
 
 
 def test_what_is_no_python_is_named(own):
