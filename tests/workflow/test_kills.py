@@ -7,6 +7,7 @@ import contextlib
 import csv
 import os
 import random
+import shutil
 import subprocess
 import time
 
@@ -157,8 +158,11 @@ def test_the_lock_of_a_killed_run_is_nobodys(tmp_path):
         ),
     ],
 )  # fmt: skip
-def test_a_job_that_starves_leaves_nothing_and_the_next_run_goes_on(tmp_path, limit, first, sign):
-    folder = tiny.copy_workflow(tmp_path / "hone")
+def test_a_job_that_starves_leaves_nothing_and_the_next_run_goes_on(
+    tmp_path_factory, tmp_path, limit, first, sign
+):
+    folder = shutil.copytree(tiny.made(tmp_path_factory), tmp_path / "hone")
+    (folder / first[0]).unlink()
     code, output = tiny.run(folder, targets=first, within=("prlimit", limit))
     assert code != 0
     assert sign in output

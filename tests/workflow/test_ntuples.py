@@ -174,10 +174,9 @@ def test_pseudo_data_smoothing_and_pruning_train_nothing(analysis):
             s | {"smoothing": True} if s["name"] == "scale" else s for s in config["systematics"]
         ],
     }
-    code, output = run(folder, changed, TARGETS[0])
+    code, output = run(folder, changed, "results/ntuples/signal/neos/seed1/workspace.json")
     assert code == 0, output
     assert "Training neos" not in output
-    assert limits_of(folder)["observed_limit"] > 0
     place = folder / "results/ntuples/signal/neos/seed1"
     spec = json.loads((place / "workspace.json").read_text())
     counts = [n for o in spec["observations"] for n in o["data"]]

@@ -90,6 +90,7 @@ def test_limits_are_pyhfs(run, place):
         limits["level"], rel=1e-4
     )
     assert limits["expected_limits"] == sorted(limits["expected_limits"])
+    assert limits["observed_limit"] > 0  # of pseudo-data
     check = limits["pyhf_check"]
     assert check["expected_limits"] == pytest.approx([0.05] * 5, rel=1e-3)
     assert check["max_difference"] < 1e-3

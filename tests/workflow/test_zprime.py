@@ -3,22 +3,36 @@
 import json
 
 import pytest
+import uproot
 import yaml
 from conftest import ROOT, snakemake
 
 SIGNALS = ["zp500"]
 
 
-def limits(folder, analysis):
+def read(folder, analysis, name):
+    """A file of each signal, without what says how it was made."""
     found = {}
     for signal in SIGNALS:
-        path = folder / f"results/{analysis}/{signal}/mass/seed1/limits.json"
+        path = folder / f"results/{analysis}/{signal}/mass/seed1/{name}"
         found[signal] = json.loads(path.read_text())
-        found[signal].pop("provenance")
+        found[signal].pop("provenance", None)
     return found
 
 
-def test_ntuples_on_disk_give_the_limits_of_the_collisions(clone):
+def histograms(folder, analysis):
+    """Values and variances by signal and name: with the workspaces all that limits are made of."""
+    found = {}
+    for signal in SIGNALS:
+        with uproot.open(
+            folder / f"results/{analysis}/{signal}/mass/seed1/histograms.root"
+        ) as file:
+            for key in file.keys(filter_classname="TH1D"):
+                found[signal, key] = [file[key].values().tolist(), file[key].variances().tolist()]
+    return found
+
+
+def test_ntuples_on_disk_give_the_workspace_of_the_collisions(clone):
     pytest.importorskip("pythia8mc", reason="needs the extra pythia")
     config = yaml.safe_load((ROOT / "config/zprime.yaml").read_text())
     config["analysis"] = "collided"
@@ -32,28 +46,31 @@ def test_ntuples_on_disk_give_the_limits_of_the_collisions(clone):
     config["observables"] = [config["observables"][0]]
     config["observables"][0]["edges"] = [5.86, 6.1, 6.3, 6.85]
 
-    def run(settings):
+    def run(settings, what):
         name = settings["analysis"]
         path = clone / f"config/{name}.yaml"
         path.write_text(yaml.safe_dump(settings))
-        targets = [f"results/{name}/{signal}/mass/seed1/limits.json" for signal in SIGNALS]
+        targets = [f"results/{name}/{signal}/mass/seed1/{what}" for signal in SIGNALS]
         code, output = snakemake(clone, *targets, "--configfile", f"config/{name}.yaml")
         assert code == 0, output[-3000:]
-        return limits(clone, name)
 
-    collided = run(config)
+    run(config, "limits.json")
     place = "results/collided/events/dimuons"
-    read = yaml.safe_load(yaml.safe_dump({**config, "analysis": "read"}))
-    for sample in read["samples"]:
+    files = yaml.safe_load(yaml.safe_dump({**config, "analysis": "read"}))
+    for sample in files["samples"]:
         generated = sample.pop("dimuons")["events"]
         sample |= {
             "files": f"{place}/{sample['name']}.root", "tree": "events",
             "sum_of_weights": generated,
         }  # fmt: skip
-    for systematic in read["systematics"]:
+    for systematic in files["systematics"]:
         for side in ("up", "down"):
             if {"muon_scale", "muon_resolution"} & set(systematic.get(side, {})):
                 name = f"drellyan__{systematic['name']}_{side}"
                 systematic[side] = {"files": f"{place}/{name}.root"}
-    assert run(read) == collided
-    assert collided["zp500"]["expected_limits"][2] > 0
+    run(files, "workspace.json")
+    collided, again = (read(clone, name, "workspace.json") for name in ("collided", "read"))
+    assert again == collided
+    assert (found := histograms(clone, "collided"))
+    assert histograms(clone, "read") == found
+    assert read(clone, "collided", "limits.json")["zp500"]["expected_limits"][2] > 0
