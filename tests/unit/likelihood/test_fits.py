@@ -142,7 +142,7 @@ def test_random_workspaces():
     as_low, failures = [], []
 
     @given(oracle=workspaces((0.15, 0.15, 1.0)), seed=st.integers(0, 1000), mu=st.floats(0.2, 3.0))
-    @settings(max_examples=settings().max_examples if NIGHTLY else 6)
+    @settings(max_examples=settings().max_examples if NIGHTLY else 4)
     def check(oracle, seed, mu):
         data = pseudo_data(oracle, seed)
         try:

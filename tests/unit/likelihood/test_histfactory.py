@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pyhf
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from specs import everything, typical, workspaces
 
@@ -55,6 +55,7 @@ def test_expected_data_and_logpdf_agree_with_pyhf(only):
 
 
 @given(oracle=workspaces(), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=settings().max_examples // 2)
 def test_random_workspaces_agree_with_pyhf(oracle, seed):
     model, rng = from_pyhf(oracle), np.random.default_rng(seed)
     for spread in (0.1, 0.5):
