@@ -71,9 +71,10 @@ def setup_jax(brief: bool = False) -> None:
         cache = Path(".snakemake", "jax-cache", _processor())
         jax.config.update("jax_compilation_cache_dir", str(cache.absolute()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
-    # Imported modules stay: to exclude them from garbage collection saves a short job a tenth of
-    # its time.
+    # Imported modules stay, and traces are many short-lived objects: to look for garbage less often
+    # saves a short job a tenth of its time.
     gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     log.info("JAX %s on %s", jax.__version__, jax.devices()[0])
 
 
