@@ -6,7 +6,6 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-import uproot
 from hypothesis import given
 from hypothesis import strategies as st
 from ntuples import columns, write, write_analysis
@@ -16,7 +15,6 @@ from settings import region
 from hone.analysis import Template, checked_config
 from hone.analysis.analysis import SETS, Observation, Sizes, Split
 from hone.analysis.files import Files
-from hone.analysis.samples import FileSample
 from hone.errors import InputError
 from hone.events import ntuples as ntuples_module
 from hone.events import stream
@@ -161,109 +159,6 @@ def test_streamed_histograms_are_those_of_events_in_memory(analysis, monkeypatch
     assert nominal[3] / nominal.sum() == pytest.approx((masses >= 160).mean(), abs=0.03)
 
 
-def varied(normalisation, variations):
-    """5,000 events of ``b``, of which 2,400 are above 125, and 1.2 times the events in a file."""
-    rng = np.random.default_rng(5)
-    background = {"mass": np.repeat([100.0, 150.0], [2600, 2400]), "w": rng.uniform(0.5, 1.5, 5000)}
-    half = {name: x[background["mass"] > 125] for name, x in background.items()}
-    more = {name: np.tile(x, 2)[:6000] for name, x in background.items()}
-    with uproot.recreate("b.root") as file:
-        for name, events in (("events", background), ("shifted", half)):
-            file.mktree(name, {n: x.dtype for n, x in events.items()})
-            file[name].extend(events)
-    write("half.root", half)
-    write("more.root", more)
-    write("s.root", columns(100, 1, True))
-    config = checked_config(
-        {
-            "analysis": "a", "seed": 1, "features": ["mass"], "luminosity": 2.0,
-            "samples": [
-                {"name": "s", "process": "signal", "files": "s.root", "yield": 1},
-                {"name": "b", "process": "background", "files": "b.root", "weight": "w",
-                 **normalisation},
-            ],
-            "systematics": [
-                {"name": name, "type": "histosys", "sample": "b", "up": up}
-                for name, up in variations.items()
-            ],
-            "observables": [
-                {"name": "o", "kind": "variable", "variable": "mass", "edges": [0, 125, 200]}
-            ],
-        }
-    )  # fmt: skip
-    files = Files(config).ntuples
-    found = sources(config, {t.name: files[t.name] for t in config.templates_of("s")})
-    surveys = {s.name: survey(s, ["mass"], config.channels) for s in found}
-    weights = {
-        name: math.fsum(x["w"]) for name, x in (("b", background), ("more", more), ("half", half))
-    }
-    return config, found, surveys, weights
-
-
-@pytest.mark.parametrize(
-    "normalisation",
-    [{"yield": 1000}, {"cross_section": 0.5}, {"yield": 500, "sum_of_weights": 4000}, {}],
-    ids=str,
-)
-def test_varied_events_have_the_factor_of_the_sample(tmp_path, monkeypatch, normalisation):
-    """20 % more events are 20 % more of yield, in the table, in training and in the histograms."""
-    monkeypatch.chdir(tmp_path)
-    variations = {
-        "more": {"files": "more.root"}, "half": {"files": "half.root", "normalise": "nominal"},
-        "tree": {"tree": "shifted"},
-    }  # fmt: skip
-    if not normalisation:
-        variations["half"].pop("normalise")
-    config, found, surveys, weights = varied(normalisation, variations)
-    generated = normalisation.get("sum_of_weights", weights["b"])
-    wanted = normalisation.get("yield", 1000)
-    factor = wanted / generated if normalisation else 1.0
-    right = {
-        "b": factor * weights["b"], "b__more_up": factor * weights["more"],
-        "b__half_up": factor * weights["half"], "b__tree_up": factor * weights["half"],
-    }  # fmt: skip
-    rows = {r["variation"]: r for r in yields_table(surveys) if r["sample"] == "b"}
-    observable = create_observable(
-        config.observables[0], ["mass"], np.ones((2, 1)), jax.random.key(0)
-    )
-    filled = fill_histograms(observable, found, config.channels, surveys, ["mass"])
-    for events_set in SETS:
-        sets = load_events(found, ["mass"], config.channels, surveys, events_set, ALL)
-        for name, expected in right.items():
-            assert sets.weights[name].sum() == pytest.approx(expected, rel=1e-9)
-    for name, expected in right.items():
-        row = rows[name.partition("__")[2]]
-        assert row["yield"] == pytest.approx(expected, rel=1e-9)
-        if name != "b":
-            assert row["effect"] == pytest.approx(expected / right["b"] - 1, abs=1e-9)
-        assert filled["hard"][name].values.sum() == pytest.approx(expected, rel=1e-9)
-    assert Files(config).templates_scaled_to_yield("s", "o") == ["s", "b"]
-
-
-def test_varied_events_may_have_a_normalisation_of_their_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    variations = {
-        "own": {"files": "more.root", "normalise": "own"},
-        "sum": {"files": "half.root", "sum_of_weights": 5000},
-        "tree": {"tree": "shifted", "normalise": "own"},
-        "nominal": {"files": "half.root"},
-    }
-    config, found, surveys, weights = varied({"yield": 500, "sum_of_weights": 8000}, variations)
-    rows = {r["variation"]: r for r in yields_table(surveys) if r["sample"] == "b"}
-    factor = 500 / 8000
-    right = {
-        "own_up": 500, "sum_up": 500 * weights["half"] / 5000, "tree_up": 500,
-        "nominal_up": factor * weights["half"], "": factor * weights["b"],
-    }  # fmt: skip
-    sets = load_events(found, ["mass"], config.channels, surveys, "training", ALL)
-    for variation, expected in right.items():
-        assert rows[variation]["yield"] == pytest.approx(expected, rel=1e-9)
-        name = f"b__{variation}" if variation else "b"
-        assert sets.weights[name].sum() == pytest.approx(expected, rel=1e-9)
-    scaled = Files(config).templates_scaled_to_yield("s", "o")
-    assert scaled == ["s", "b", "b__own_up", "b__sum_up", "b__tree_up"]
-
-
 def test_pseudo_data_are_poisson_counts_of_what_is_expected(analysis):
     config, found, surveys = analysis
     regions = config.channels
@@ -335,101 +230,6 @@ def test_the_table_says_what_is_there(analysis):
     }
     assert effects["high", "scale_up"] > 0.05  # events move up into the region
     assert effects["high", ""] is None
-
-
-def one(tmp_path, events, **changes):
-    write(tmp_path / "a.root", events)
-    settings = {"weights": {"s": "w"}, "split": Split(branch="event")} | changes
-    return Source(
-        Template("s"), (str(tmp_path / "a.root"),), settings.pop("tree", "events"), **settings
-    )
-
-
-BAD = {
-    "a feature that is not finite": (
-        {"mass": np.where(np.arange(50) == 7, np.nan, 1.0)}, {},
-        r"sample 's': .*a.root: feature 'mass' is nan in event 7; exclude such events",
-    ),
-    "a weight that is not finite": (
-        {"w": np.where(np.arange(50) == 3, np.inf, 1.0)}, {},
-        r"sample 's': .*a.root: weight 'w' is inf in event 3",
-    ),
-    "no weight": ({"w": np.zeros(50)}, {}, r"the weights in .*a.root add up to 0"),
-    "no event": ({k: v[:0] for k, v in columns(50, 1, True).items()}, {}, r"there is no event in"),
-    "a missing tree": ({}, {"tree": "Events"}, r"a.root has no tree 'Events'; it has events"),
-    "a missing branch": (
-        {}, {"weights": {"s": "weight"}},
-        r"a.root: there is no branch 'weight' in it, for weight 'weight'; it has mass",
-    ),
-    "a misspelt branch": (
-        {}, {"weights": {"s": "w * masss"}},
-        r"no branch 'masss' in it, for weight 'w \* masss'; did you mean 'mass'",
-    ),
-    "numbers of events that are not integers": (
-        {"event": np.arange(50) + 0.5}, {}, r"branch 'event' of split.branch: .* must be integers",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_events_are_named(tmp_path, case):
-    events, changes, message = BAD[case]
-    source = one(tmp_path, {**columns(50, 1, True), **events}, **changes)
-    with pytest.raises(InputError, match=message):
-        survey(source, ["mass"], (region("all"),))
-
-
-def test_bad_files_are_named(tmp_path):
-    source = one(tmp_path, columns(5000, 1, True))
-    path = tmp_path / "a.root"
-    path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(InputError, match=r"sample 's': .*a.root cannot be read"):
-        survey(source, ["mass"], (region("all"),))
-    path.write_text("not ROOT")
-    with pytest.raises(InputError, match=r"sample 's': .*a.root cannot be read"):
-        survey(source, ["mass"], (region("all"),))
-    path.unlink()
-    with pytest.raises(InputError, match=r"sample 's': there is no file .*a.root"):
-        survey(source, ["mass"], (region("all"),))
-
-
-def test_jagged_branches_and_text_are_refused(tmp_path):
-    ak = pytest.importorskip("awkward")
-
-    with uproot.recreate(tmp_path / "j.root") as file:
-        file["events"] = {
-            "jets": ak.Array([[1.0, 2.0], [], [3.0]]),
-            "name": ak.Array(["a", "b", "c"]),
-        }
-    for name, kind in (("jets", "lists of different length"), ("name", "text")):
-        source = Source(Template("s"), (str(tmp_path / "j.root"),), "events", {"s": "1"}, Split())
-        with pytest.raises(InputError, match=f"branch '{name}' holds {kind}, not one number"):
-            survey(source, [name], (region("all"),))
-
-
-def test_regions_must_exclude_each_other(tmp_path):
-    regions = (region("a", "mass > 100"), region("b", "mass > 120", "count"))
-    with pytest.raises(InputError, match="is in the regions 'a' and 'b': their selections must"):
-        survey(one(tmp_path, columns(50, 1, True)), ["mass"], regions)
-
-
-def test_a_selection_is_true_or_false(tmp_path):
-    events = columns(50, 1, True) | {
-        "flag": (np.arange(50) % 2).astype("u1"),
-        "n": np.arange(50, dtype="u1"),
-    }
-    source = one(tmp_path, events)
-    for selection, passing in (("flag", 25), ("~flag", 25), ("flag - n >= -2", 4), ("n", 49)):
-        found = survey(source, ["mass"], (region("a", selection),))
-        assert found["regions"]["a"]["s"]["events"] == passing, selection
-    with pytest.raises(
-        InputError, match="selection 'flag - n' of region 'a' is a number, not true"
-    ):
-        survey(source, ["mass"], (region("a", "flag - n"),))
-    with pytest.raises(InputError, match=r"selection '~n' of region 'a': .*write flag == 0"):
-        survey(source, ["mass"], (region("a", "~n"),))
-    with pytest.raises(InputError, match="selection 'mass' of region 'a' is a number"):
-        survey(one(tmp_path, columns(50, 1, True)), ["mass"], (region("a", "mass"),))
 
 
 @pytest.mark.parametrize("precision", ["f4", "f8"])
@@ -519,45 +319,6 @@ def test_scores_that_are_not_numbers_do_not_make_a_histogram(analysis):
     scores["signal"] = np.where(np.arange(len(scores["signal"])) == 3, np.nan, scores["signal"])
     with pytest.raises(InputError, match="histogram 'signal': its bins add up to"):
         hard_histograms(observable, sets, scores)
-
-
-def checked(tmp_path, regions, background=None, signal=None):
-    files = {
-        "signal": signal or columns(100, 1, True),
-        "background": background or columns(100, 2, False),
-    }
-    surveys = {}
-    for name, events in files.items():
-        write(tmp_path / f"{name}.root", events)
-        source = Source(Template(name), (str(tmp_path / f"{name}.root"),), "events", {name: "w"},
-                        Split(branch="event"))  # fmt: skip
-        surveys[name] = survey(source, ["mass"], regions)
-    samples = [FileSample(name=name, process=name, files="a.root") for name in files]
-    with pytest.raises(InputError) as error:
-        check_inputs(surveys, samples, regions, {})
-    return str(error.value)
-
-
-def test_what_no_later_step_could_use_is_refused(tmp_path):
-    empty = (region("a"), region("b", "mass > 1000", "count"))
-    assert "region 'b': no event of any sample passes its selection 'mass > 1000'" in checked(
-        tmp_path, empty
-    )
-    narrow = (region("a", "mass < 51"),)
-    text = checked(tmp_path, narrow)
-    assert "sample 'signal' (" in text
-    assert "has no event in a region with the observable (a: 'mass < 51')" in text
-    high = columns(100, 2, False) | {"mass": np.full(100, 60.0)}
-    above = (region("a", "mass < 100"), region("b", "mass >= 100", "count"))
-    assert "region 'b': no background event passes" in checked(tmp_path, above, background=high)
-    same = columns(100, 1, True)
-    assert "have the same events; remove one" in checked(tmp_path, (region("a"),), same, same)
-    alike = columns(100, 1, True) | {"event": np.ones(100, dtype=int)}
-    assert "has no event in the" in checked(tmp_path, (region("a"),), signal=alike)
-    negative = columns(1000, 2, False)
-    negative["w"] = np.where(negative["pt"] > 60, -1.0, 1.0)
-    binned = (region("a", "mass > 60"), region("b", "mass <= 60", "variable", "pt", (0, 60, 90)))
-    assert "'background' has a negative yield" in checked(tmp_path, binned, background=negative)
 
 
 def test_weights_are_surveyed_apart(analysis):

@@ -1,0 +1,149 @@
+"""Events that no later step could use are refused, with the file and the event."""
+
+import numpy as np
+import pytest
+import uproot
+from ntuples import columns, write
+from settings import region
+
+from hone.analysis import Template
+from hone.analysis.analysis import Split
+from hone.analysis.samples import FileSample
+from hone.errors import InputError
+from hone.events.check import check_inputs
+from hone.events.sources import Source
+from hone.events.survey import survey
+
+
+def one(tmp_path, events, **changes):
+    write(tmp_path / "a.root", events)
+    settings = {"weights": {"s": "w"}, "split": Split(branch="event")} | changes
+    return Source(
+        Template("s"), (str(tmp_path / "a.root"),), settings.pop("tree", "events"), **settings
+    )
+
+
+BAD = {
+    "a feature that is not finite": (
+        {"mass": np.where(np.arange(50) == 7, np.nan, 1.0)}, {},
+        r"sample 's': .*a.root: feature 'mass' is nan in event 7; exclude such events",
+    ),
+    "a weight that is not finite": (
+        {"w": np.where(np.arange(50) == 3, np.inf, 1.0)}, {},
+        r"sample 's': .*a.root: weight 'w' is inf in event 3",
+    ),
+    "no weight": ({"w": np.zeros(50)}, {}, r"the weights in .*a.root add up to 0"),
+    "no event": ({k: v[:0] for k, v in columns(50, 1, True).items()}, {}, r"there is no event in"),
+    "a missing tree": ({}, {"tree": "Events"}, r"a.root has no tree 'Events'; it has events"),
+    "a missing branch": (
+        {}, {"weights": {"s": "weight"}},
+        r"a.root: there is no branch 'weight' in it, for weight 'weight'; it has mass",
+    ),
+    "a misspelt branch": (
+        {}, {"weights": {"s": "w * masss"}},
+        r"no branch 'masss' in it, for weight 'w \* masss'; did you mean 'mass'",
+    ),
+    "numbers of events that are not integers": (
+        {"event": np.arange(50) + 0.5}, {}, r"branch 'event' of split.branch: .* must be integers",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_events_are_named(tmp_path, case):
+    events, changes, message = BAD[case]
+    source = one(tmp_path, {**columns(50, 1, True), **events}, **changes)
+    with pytest.raises(InputError, match=message):
+        survey(source, ["mass"], (region("all"),))
+
+
+def test_bad_files_are_named(tmp_path):
+    source = one(tmp_path, columns(5000, 1, True))
+    path = tmp_path / "a.root"
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"sample 's': .*a.root cannot be read"):
+        survey(source, ["mass"], (region("all"),))
+    path.write_text("not ROOT")
+    with pytest.raises(InputError, match=r"sample 's': .*a.root cannot be read"):
+        survey(source, ["mass"], (region("all"),))
+    path.unlink()
+    with pytest.raises(InputError, match=r"sample 's': there is no file .*a.root"):
+        survey(source, ["mass"], (region("all"),))
+
+
+def test_jagged_branches_and_text_are_refused(tmp_path):
+    ak = pytest.importorskip("awkward")
+
+    with uproot.recreate(tmp_path / "j.root") as file:
+        file["events"] = {
+            "jets": ak.Array([[1.0, 2.0], [], [3.0]]),
+            "name": ak.Array(["a", "b", "c"]),
+        }
+    for name, kind in (("jets", "lists of different length"), ("name", "text")):
+        source = Source(Template("s"), (str(tmp_path / "j.root"),), "events", {"s": "1"}, Split())
+        with pytest.raises(InputError, match=f"branch '{name}' holds {kind}, not one number"):
+            survey(source, [name], (region("all"),))
+
+
+def test_regions_must_exclude_each_other(tmp_path):
+    regions = (region("a", "mass > 100"), region("b", "mass > 120", "count"))
+    with pytest.raises(InputError, match="is in the regions 'a' and 'b': their selections must"):
+        survey(one(tmp_path, columns(50, 1, True)), ["mass"], regions)
+
+
+def test_a_selection_is_true_or_false(tmp_path):
+    events = columns(50, 1, True) | {
+        "flag": (np.arange(50) % 2).astype("u1"),
+        "n": np.arange(50, dtype="u1"),
+    }
+    source = one(tmp_path, events)
+    for selection, passing in (("flag", 25), ("~flag", 25), ("flag - n >= -2", 4), ("n", 49)):
+        found = survey(source, ["mass"], (region("a", selection),))
+        assert found["regions"]["a"]["s"]["events"] == passing, selection
+    with pytest.raises(
+        InputError, match="selection 'flag - n' of region 'a' is a number, not true"
+    ):
+        survey(source, ["mass"], (region("a", "flag - n"),))
+    with pytest.raises(InputError, match=r"selection '~n' of region 'a': .*write flag == 0"):
+        survey(source, ["mass"], (region("a", "~n"),))
+    with pytest.raises(InputError, match="selection 'mass' of region 'a' is a number"):
+        survey(one(tmp_path, columns(50, 1, True)), ["mass"], (region("a", "mass"),))
+
+
+def checked(tmp_path, regions, background=None, signal=None):
+    files = {
+        "signal": signal or columns(100, 1, True),
+        "background": background or columns(100, 2, False),
+    }
+    surveys = {}
+    for name, events in files.items():
+        write(tmp_path / f"{name}.root", events)
+        source = Source(Template(name), (str(tmp_path / f"{name}.root"),), "events", {name: "w"},
+                        Split(branch="event"))  # fmt: skip
+        surveys[name] = survey(source, ["mass"], regions)
+    samples = [FileSample(name=name, process=name, files="a.root") for name in files]
+    with pytest.raises(InputError) as error:
+        check_inputs(surveys, samples, regions, {})
+    return str(error.value)
+
+
+def test_what_no_later_step_could_use_is_refused(tmp_path):
+    empty = (region("a"), region("b", "mass > 1000", "count"))
+    assert "region 'b': no event of any sample passes its selection 'mass > 1000'" in checked(
+        tmp_path, empty
+    )
+    narrow = (region("a", "mass < 51"),)
+    text = checked(tmp_path, narrow)
+    assert "sample 'signal' (" in text
+    assert "has no event in a region with the observable (a: 'mass < 51')" in text
+    high = columns(100, 2, False) | {"mass": np.full(100, 60.0)}
+    above = (region("a", "mass < 100"), region("b", "mass >= 100", "count"))
+    assert "region 'b': no background event passes" in checked(tmp_path, above, background=high)
+    same = columns(100, 1, True)
+    assert "have the same events; remove one" in checked(tmp_path, (region("a"),), same, same)
+    alike = columns(100, 1, True) | {"event": np.ones(100, dtype=int)}
+    assert "has no event in the" in checked(tmp_path, (region("a"),), signal=alike)
+    negative = columns(1000, 2, False)
+    negative["w"] = np.where(negative["pt"] > 60, -1.0, 1.0)
+    binned = (region("a", "mass > 60"), region("b", "mass <= 60", "variable", "pt", (0, 60, 90)))
+    assert "'background' has a negative yield" in checked(tmp_path, binned, background=negative)
