@@ -3,6 +3,7 @@
 import os
 from functools import partial
 
+import jax
 import numpy as np
 import pyhf
 import pytest
@@ -13,7 +14,10 @@ from specs import MODELS, blobs_like, pseudo_data, typical, workspaces
 from hone.errors import FitError, InputError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
+from hone.likelihood.infer import minimum
 from hone.likelihood.infer.calculators import AsymptoticCalculator
+from hone.likelihood.infer.minimum import descend
+from hone.likelihood.infer.mle import FitSetup
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 
@@ -211,6 +215,30 @@ def test_degenerate_backgrounds(scale, difference):
     data = pseudo_data(oracle, seed=1, mu=1.0)
     best = pyhf.infer.mle.fit(data, oracle, return_fitted_val=True)[1]
     assert infer.fit(data, oracle, return_fitted_val=True)[1] <= best + 1e-6
+
+
+def test_fits_one_after_the_other_end_where_fits_side_by_side_do(monkeypatch):
+    """As those of many parameters run; one that is not wanted is no result."""
+    oracle = typical()
+    model, data = from_pyhf(oracle), pseudo_data(oracle, seed=4, mu=1.0)
+    setup, wanted = FitSetup.of(model), np.array([True, True, False, True])
+
+    def fitted():
+        def all_of(model):
+            starts = setup.starts(model.prepare())
+            every, free = (np.tile(x, (4, 1)) for x in (data, setup.free))
+            bounds = setup.lower, setup.upper
+            return descend(model.prepare(), every, starts, *bounds, free, wanted)
+
+        return jax.jit(all_of)(model)
+
+    together = fitted()
+    monkeypatch.setattr(minimum, "_MANY", 0)
+    alone = fitted()
+    assert np.isfinite(alone.value).tolist() == wanted.tolist()
+    np.testing.assert_allclose(alone.value, together.value, rtol=1e-12)
+    np.testing.assert_allclose(alone.pars, together.pars, atol=1e-8)
+    assert alone.evaluations.tolist() == together.evaluations.tolist()
 
 
 def test_uncertainties_are_the_inverse_hessian():

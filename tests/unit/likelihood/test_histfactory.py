@@ -14,6 +14,7 @@ from specs import everything, typical, workspaces
 
 from hone.errors import ModelError
 from hone.likelihood.histfactory import from_pyhf
+from hone.likelihood.histfactory.split import Arrow
 
 MODIFIERS = [
     None, "histosys", "lumi", "normfactor", "normsys", "shapefactor", "shapesys", "staterror",
@@ -33,7 +34,7 @@ def random_pars(oracle, rng, spread=0.4):
 @jax.jit
 def derivatives(likelihood, pars, data):
     expansion = likelihood.expansion(pars, data)
-    closed = expansion.value, expansion.gradient, expansion.hessian
+    closed = expansion.value, expansion.gradient, expansion.hessian.dense()
     value, gradient = jax.value_and_grad(likelihood.nll)(pars, data)
     return closed, (value, gradient, jax.hessian(likelihood.nll)(pars, data))
 
@@ -131,6 +132,55 @@ def test_expansion_is_the_derivative_of_nll(seed, poi):
     for closed, automatic in zip(*derivatives(likelihood, pars, data), strict=True):
         scale = np.abs(automatic).max()
         np.testing.assert_allclose(closed, automatic, rtol=1e-9, atol=1e-12 * scale)
+
+
+def partly_shared():
+    """A shapefactor that two channels share bin by bin, beside a channel of another kind."""
+    spec = shared("shapefactor", (2, 2)).spec
+    errors = {"name": "stat", "type": "staterror", "data": [1.0, 2.0, 0.5]}
+    norm = {"name": "n", "type": "normsys", "data": {"hi": 1.2, "lo": 0.9}}
+    hi_lo = {"hi_data": [21.0, 33.0, 9.0], "lo_data": [20.0, 28.0, 10.0]}
+    shape = {"name": "n", "type": "histosys", "data": hi_lo}
+    background = {"data": [20.0, 30.0, 10.0], "modifiers": [norm, shape, errors]}
+    spec["channels"].append({"name": "c2", "samples": [{"name": "bkg", **background}]})
+    return pyhf.Model(spec, poi_name="mu")
+
+
+@pytest.mark.parametrize("make", [partly_shared, typical, lambda: shared("staterror", (3, 1))])
+def test_hessian_is_an_arrow(make):
+    """Whatever the parameters act on, the derivatives are JAX's, and so is the solution."""
+    oracle = make()
+    model, rng = from_pyhf(oracle), np.random.default_rng(4)
+    likelihood, layout = model.prepare(), model.layout
+    pars = jnp.asarray(random_pars(oracle, rng, 0.2))
+    data = jnp.asarray(oracle.expected_data(random_pars(oracle, rng, 0.2)))
+    closed, automatic = derivatives(likelihood, pars, data)
+    for ours, by_jax in zip(closed, automatic, strict=True):
+        scale = np.abs(by_jax).max()
+        np.testing.assert_allclose(ours, by_jax, rtol=1e-9, atol=1e-12 * scale)
+    jacobian = jax.jit(lambda x: likelihood.expansion(x, data).jacobian.dense())(pars)
+    np.testing.assert_allclose(jacobian, jax.jit(jax.jacobian(likelihood.rates))(pars).T, rtol=1e-9)
+
+    # positive definite, which a Hessian anywhere need not be
+    matrix = closed[2] + np.diag(np.abs(closed[2]).sum(axis=1))
+    moving = np.arange(len(pars)) != 1
+    vector = rng.normal(size=len(pars))
+    found = jax.jit(lambda m, v: Arrow.of(m, layout).solve(v, moving))(matrix, vector)
+    wanted = np.linalg.solve(matrix[moving][:, moving], vector[moving])
+    np.testing.assert_allclose(found[moving], wanted, rtol=1e-9)
+    assert found[1] == 0
+
+
+def test_a_bins_own_parameters_are_told_from_shared_ones():
+    split = from_pyhf(typical()).layout.split
+    assert split.own.tolist() == [2, 3, 4, 5, 6]
+    assert split.shared.tolist() == [0, 1]
+    split = from_pyhf(partly_shared()).layout.split
+    assert split.own_bins.tolist() == [4, 5, 6]
+    # the channels with the shared shape are split into bins
+    assert split.block_of_bin.tolist() == [0, 1, 2, 3, 4, 4, 4]
+    # a parameter in each bin, and no other
+    assert COUNT.layout.split.shared.tolist() == [0]
 
 
 def test_nll_differs_from_logpdf_by_a_constant():

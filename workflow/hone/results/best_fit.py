@@ -125,7 +125,9 @@ def _without_effect(model: Model, data: np.ndarray, fixed: np.ndarray) -> np.nda
     pars = np.array(model.config.suggested_init()) + np.where(fixed, 0.0, 0.1)
     sets = map(model.config.param_set, model.config.par_order)
     constrained = np.array([p.constrained for p in sets for _ in p.suggested_init], dtype=bool)
-    return (np.asarray(_expansion(model, pars, data).jacobian) == 0).all(axis=1) & ~constrained
+    return (np.asarray(_expansion(model, pars, data).jacobian.dense()) == 0).all(
+        axis=1
+    ) & ~constrained
 
 
 # Compiled as a whole: operation by operation would take seconds.

@@ -102,7 +102,8 @@ def asimov_significance(model: Model, background_uncertainty: bool = False) -> F
         constrained = likelihood.inverse_variance + likelihood.rate_per_unit
         spread = jnp.where(constrained > 0, 1 / jnp.where(constrained > 0, constrained, 1.0), 0.0)
         # The POI is not a nuisance parameter of the background.
-        jacobian = likelihood.expansion(without, likelihood.expected_data(without)).jacobian
+        expansion = likelihood.expansion(without, likelihood.expected_data(without))
+        jacobian = expansion.jacobian.dense()
         variance = jnp.einsum("pb,p->b", jacobian.at[poi].set(0.0) ** 2, spread)
         # Below a relative variance of 1e-9 the two formulae are the same.
         variance = jnp.maximum(variance, 1e-9 * safe_b)

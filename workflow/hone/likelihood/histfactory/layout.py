@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hone.likelihood.histfactory.interpolation import KINKED
+from hone.likelihood.histfactory.split import Split
 
 __all__ = ["Layout", "ParameterSet"]
 
@@ -125,14 +126,9 @@ class Layout:
         return np.repeat(np.arange(len(self.nbins)), self.nbins)
 
     @cached_property
-    def factor_count(self) -> np.ndarray:
-        """float (P, S, B): power of each parameter in the factor of a cell."""
-        cells = self.factor_par.shape[1:]
-        count = np.zeros((self.npars + 1, *cells))
-        s, b = np.indices(cells)
-        for row in self.factor_par:
-            np.add.at(count, (row, s, b), 1.0)
-        return count[:-1]
+    def split(self) -> Split:
+        """Which parameters belong to one bin."""
+        return Split.of(self)
 
     @cached_property
     def kinked(self) -> np.ndarray:

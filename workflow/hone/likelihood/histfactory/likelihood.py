@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from hone.likelihood.histfactory.interpolation import Weights, histosys_weights, normsys_factor
 from hone.likelihood.histfactory.layout import Layout
+from hone.likelihood.histfactory.split import Arrow, Rows, take
 
 __all__ = ["BARRIER", "EMPTY", "Expansion", "Likelihood"]
 
@@ -36,10 +37,10 @@ class Likelihood:
     """
 
     nominal: Float[Array, "S B"]
-    symmetric: Float[Array, "P S B"]
-    asymmetric: Float[Array, "P S B"]
-    """Templates of the shifts by parameter, zero for parameters without a histosys."""
-    normsys: Float[Array, "8 P S C"]
+    symmetric: Float[Array, "H S B"]
+    asymmetric: Float[Array, "H S B"]
+    """Templates of the shifts, zero where there is none."""
+    normsys: Float[Array, "8 N S C"]
     """Coefficients of the normsys factors; zero where there is none, which is a factor of 1."""
     sigma: Float[Array, " normals"]
     tau: Float[Array, " poissons"]
@@ -55,8 +56,12 @@ class Likelihood:
         if self.layout.normsys:
             factor = self._normsys(pars, side)[0]
             cells = cells * _per_bin(jnp.prod(factor, axis=0), self.layout)
-        weights = histosys_weights(self.layout.histosys_code, pars, side)
-        return (cells * self._templates(weights)).sum(axis=0)
+        return (cells * self._templates(self._weights(pars, side))).sum(axis=0)
+
+    def _weights(self, pars: Float[Array, " P"], side: Float[Array, " P"]) -> Weights:
+        """Weights of the templates of each histosys."""
+        place = self.layout.histosys_par
+        return histosys_weights(self.layout.histosys_code, take(pars, place), take(side, place))
 
     def _templates(self, weights: Weights) -> Float[Array, "S B"]:
         """Nominal yields and their shifts, before factors."""
@@ -66,8 +71,8 @@ class Likelihood:
         return self.nominal + shift + jnp.tensordot(weights.asymmetric[0], self.asymmetric, axes=1)
 
     def _normsys(self, pars: Float[Array, " P"], side: Float[Array, " P"]) -> tuple[Array, ...]:
-        """Factors (P, S, C) of the normsys of each parameter, with two derivatives."""
-        alpha, sign = pars[:, None, None], side[:, None, None]
+        """Factors (N, S, C) of each normsys, with two derivatives."""
+        alpha, sign = (take(x, self.layout.normsys_par)[:, None, None] for x in (pars, side))
         return normsys_factor(self.layout.normsys_code, alpha, self.normsys, sign)
 
     def _factors(self, pars: Float[Array, " P"]) -> Float[Array, "S B"]:
@@ -139,60 +144,102 @@ class Likelihood:
 
         With J the Jacobian of the rates, the Hessian is J^T diag(n / rate^2) J, plus the rates'
         curvature weighted by 1 - n / rate, plus the curvature of the constraints. In closed form it
-        compiles several times faster than ``jax.hessian`` of :meth:`nll`.
+        compiles several times faster than ``jax.hessian`` of :meth:`nll`. No array has all of
+        parameters, samples and bins: factors are constant in blocks of bins, and two shapes have
+        no second derivative.
         """
-        layout = self.layout
+        layout, split = self.layout, self.layout.split
         side = _side(pars) if side is None else jnp.where(layout.kinked, side, _side(pars))
-        weights = histosys_weights(layout.histosys_code, pars, side)
+        weights = self._weights(pars, side)
         _, slope_of_weight, curvature_of_weight = weights.asymmetric
         template = self._templates(weights)
-        template_slope = self.symmetric + slope_of_weight[:, None, None] * self.asymmetric
         # A factor of zero (e.g. the POI) would lead to a division by zero below. It is replaced by
         # a number so small that it does not matter, but whose square is representable.
-        safe = jnp.where(pars == 0, 1e-150, pars)[:, None, None]
-        factor = self._factors(safe[:, 0, 0])
-        # First and second derivative of the factor in one parameter, over the factor.
-        count = layout.factor_count
-        first = count / safe
-        second: Any = count * (count - 1) / safe**2 if (count > 1).any() else 0.0
+        safe = jnp.where(pars == 0, 1e-150, pars)
+        shared, own = split.apart(safe)
+        factor = self._factors(safe)
+        # First and second derivative of the factor in one shared parameter, over the factor.
+        per_unit = 1 / shared[:, None, None]
+        first: Any = split.power * per_unit
+        second: Any = split.power * (split.power - 1) * per_unit**2
         if layout.normsys:
             f, f1, f2 = self._normsys(pars, side)
             factor *= _per_bin(jnp.prod(f, axis=0), layout)
-            ratio = _per_bin(f1 / f, layout)
-            second += _per_bin(f2 / f, layout) + 2 * first * ratio
+            ratio, ratio2 = (self._of_shared(x / f) for x in (f1, f2))
+            second += ratio2 + 2 * first * ratio
             first += ratio
+        # The same of the parameter of one bin.
+        per_own = split.own_power / own
+        own_factor = split.with_own(factor) * per_own
+        own_cells = own_factor * split.with_own(template)
 
-        rates = (factor * template).sum(axis=0)
+        cells = factor * template
+        rates = cells.sum(axis=0)
         # Cells with a factor of zero are zero.
         rates = jnp.where(jnp.abs(rates) < 1e-100, 0.0, rates)
-        jacobian = (factor * (template * first + template_slope)).sum(axis=1)
         main, aux = self._split(data)
         main = _with_barrier(main, rates, barrier)
         slope, curvature = _poisson_derivatives(main, rates)
+        own_slope, own_curvature = split.with_own(slope), split.with_own(curvature)
+        weighted = slope * factor
+
+        logarithmic = split.per_bin(first)
+        jacobian = (logarithmic * cells).sum(axis=1)
+        own_jacobian = own_cells.sum(axis=0)
+        mixed = (split.with_own(logarithmic) * own_cells).sum(axis=1)
         # Second derivatives of the rates, contracted with the slope. The product of logarithmic
         # slopes is correct for two different parameters; the diagonal is replaced.
-        weighted = slope * factor
-        half = weighted * (0.5 * template * first + template_slope)
-        mixed = first.reshape(len(pars), -1) @ half.reshape(len(pars), -1).T
-        pure = template * second + 2 * first * template_slope
+        blocks = split.sum_in_blocks(weighted * template)
+        flat = first.reshape(len(first), blocks.size)
+        curved = (flat * blocks.ravel()) @ flat.T
+        diagonal = (second * blocks).sum(axis=(1, 2))
         if layout.histosys:
-            pure += curvature_of_weight[:, None, None] * self.asymmetric
-        diagonal = (weighted * pure).sum(axis=(1, 2))
+            shift = self.symmetric + slope_of_weight[:, None, None] * self.asymmetric
+            jacobian += self._shape_rows((shift * factor).sum(axis=1))
+            mixed += self._shape_rows((split.with_own(shift) * own_factor).sum(axis=1))
+            shift = split.sum_in_blocks(shift * weighted).reshape(len(shift), blocks.size)
+            cross = self._shape_rows(shift @ flat.T)
+            curved += cross + cross.T
+            pure = curvature_of_weight * (self.asymmetric * weighted).sum(axis=(1, 2))
+            diagonal += 2 * jnp.diagonal(cross) + self._shape_rows(pure)
 
-        value = _poisson_deviance(main, rates).sum()
         constraint = self._constraint(pars, aux)
-        gradient = jacobian @ slope + constraint[1]
+        of_shared, of_own = split.apart(constraint[2])
+        diagonal += of_shared
+        hessian = Arrow(
+            (jacobian * curvature) @ jacobian.T
+            + jnp.where(np.eye(len(shared), dtype=bool), diagonal, curved),
+            split.with_own(jacobian) * (own_curvature * own_jacobian) + mixed * own_slope,
+            own_curvature * own_jacobian**2
+            + own_slope * (own_cells * (split.own_power - 1) / own).sum(axis=0)
+            + of_own,
+            layout,
+        )
+        gradient = split.joined(jacobian @ slope, own_jacobian * own_slope) + constraint[1]
         across = gradient
         if layout.kinked.any():
-            other = histosys_weights(layout.histosys_code, pars, -side).asymmetric[1]
-            change = (other - slope_of_weight)[:, None, None] * self.asymmetric
+            jump: Any = 0.0
+            if layout.histosys:
+                other = self._weights(pars, -side).asymmetric[1] - slope_of_weight
+                jump += self._shape_rows(other * (self.asymmetric * weighted).sum(axis=(1, 2)))
             if layout.normsys:
                 g, g1, _ = self._normsys(pars, -side)
-                change += template * _per_bin(g1 / g - f1 / f, layout)
-            across += (factor * change).sum(axis=1) @ slope
-        hessian = (jacobian * curvature) @ jacobian.T
-        own = jnp.where(np.eye(len(pars), dtype=bool), diagonal + constraint[2], mixed + mixed.T)
-        return Expansion(value + constraint[0], gradient, across, hessian + own, rates, jacobian)
+                jump += (self._of_shared(g1 / g - f1 / f) * blocks).sum(axis=(1, 2))
+            across += split.joined(jump, 0 * own)
+        value = _poisson_deviance(main, rates).sum() + constraint[0]
+        slopes = Rows(jacobian, own_jacobian, layout)
+        return Expansion(value, gradient, across, hessian, rates, slopes)
+
+    def _of_shared(self, x: Float[Array, "N S C"]) -> Float[Array, "G S K"]:
+        """Values of each normsys at the shared parameters and blocks, zero where there is none."""
+        split = self.layout.split
+        x = jnp.concatenate([x, jnp.zeros((1, *x.shape[1:]))])
+        return take(take(x, split.normsys_row, axis=0), split.channel_of_block)
+
+    def _shape_rows(self, x: Float[Array, "H *shape"]) -> Float[Array, "G *shape"]:
+        """Rows of each histosys at the shared parameters, zero where there is none."""
+        x = jnp.concatenate([x, jnp.zeros((1, *x.shape[1:]))])
+        return take(x, self.layout.split.histosys_row, axis=0)
 
     def _constraint(
         self, pars: Float[Array, " P"], aux: Float[Array, " A"]
@@ -235,9 +282,9 @@ class Expansion(NamedTuple):
     gradient: Float[Array, " P"]
     across: Float[Array, " P"]
     """The gradient on the other side of zero, for parameters at a kink there."""
-    hessian: Float[Array, "P P"]
+    hessian: Arrow
     rates: Float[Array, " B"]
-    jacobian: Float[Array, "P B"]
+    jacobian: Rows
     """Derivative of each rate in each parameter."""
 
 
@@ -305,4 +352,4 @@ def _per_bin(x: Float[Array, "*shape C"], layout: Layout) -> Float[Array, "*shap
     """Values per channel, repeated for each of its bins."""
     if len(layout.nbins) == 1:
         return jnp.broadcast_to(x, (*x.shape[:-1], layout.total_bins))
-    return x.at[..., layout.channel_of_bin].get(mode="promise_in_bounds")
+    return take(x, layout.channel_of_bin)

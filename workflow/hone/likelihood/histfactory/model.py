@@ -102,9 +102,9 @@ class Model:
         nothing = jnp.zeros(layout.npars)
         return Likelihood(
             nominal=self.nominal,
-            symmetric=_by_parameter(symmetric, layout.histosys_par, layout.npars),
-            asymmetric=_by_parameter(asymmetric, layout.histosys_par, layout.npars),
-            normsys=_by_parameter(coefficients, layout.normsys_par, layout.npars, axis=1),
+            symmetric=symmetric,
+            asymmetric=asymmetric,
+            normsys=coefficients,
             sigma=sigma,
             tau=tau,
             inverse_variance=nothing.at[layout.normal_of_aux].set(sigma**-2.0),
@@ -254,13 +254,6 @@ class Model:
         valid = self.layout.shapesys_mask & (self.nominal > 0) & (self.shapesys > 0)
         tau = self.nominal**2 / jnp.where(valid, self.shapesys, 1.0) ** 2
         return jnp.where(valid, tau, 1.0).ravel()[self.layout.aux_tau_source]
-
-
-def _by_parameter(x: Array, parameters: np.ndarray, size: int, axis: int = 0) -> Array:
-    """Move the entries of modifiers along ``axis`` to the places of their parameters."""
-    shape = (*x.shape[:axis], size, *x.shape[axis + 1 :])
-    at = (slice(None),) * axis + (parameters,)
-    return jnp.zeros(shape).at[at].set(x)
 
 
 # Compiled as a whole: operation by operation the first call would take seconds.

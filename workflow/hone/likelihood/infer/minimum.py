@@ -13,7 +13,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from hone.likelihood.histfactory.layout import Layout
 from hone.likelihood.histfactory.likelihood import BARRIER, EMPTY, Expansion, Likelihood
+from hone.likelihood.histfactory.split import Arrow, Rows
 
 __all__ = ["Minima", "attach", "covariance", "derivatives", "descend", "solve_moving"]
 
@@ -28,6 +30,11 @@ _LONG_PATIENCE = 40
 """Consecutive accepted steps with an expected decrease below the rounding of -ln L. Where the edges
 of several empty bins meet at a bound, fits may cycle at that level, with larger steps between that
 are rejected."""
+_LEAST_DAMPING = 1e-12
+"""Relative to the diagonal of the Hessian. Where -ln L is almost flat and curves downwards, no step
+is possible without damping, and steps are short with much of it."""
+_MANY = 64
+"""Parameters above which fits run one after the other."""
 _SINGULAR = 1e-7
 """Pivot of the Cholesky factor of the Hessian, scaled to a diagonal of 1, that counts as zero."""
 
@@ -54,6 +61,8 @@ class _State(NamedTuple):
     trial: Float[Array, "L P"]
     decrease: Float[Array, " L"]
     damping: Float[Array, " L"]
+    good_damping: Float[Array, " L"]
+    """Of the last step that was accepted."""
     cut: Bool[Array, " L"]
     """Whether the trial point was moved into the bounds, but not all the way."""
     barrier: Float[Array, " L"]
@@ -63,7 +72,7 @@ class _State(NamedTuple):
     """Side of zero of parameters with a kink there: 1 or -1."""
     converged: Bool[Array, " L"]
     hopeless: Bool[Array, " L"]
-    """The start is not allowed: a rate is negative there."""
+    """The start is not allowed, as a rate is negative there, or not wanted."""
     stalled: Int[Array, " L"]
     """Consecutive undamped steps with an expected decrease far below rounding."""
     idle: Int[Array, " L"]
@@ -79,8 +88,12 @@ def descend(
     lower: Float[Array, " P"],
     upper: Float[Array, " P"],
     free: Float[Array, "L P"],
+    wanted: Bool[Array, " L"] | None = None,
 ) -> Minima:
     """Minimise -ln L from each start.
+
+    Fits of few parameters run side by side, until the last has ended. Those of many run one after
+    the other: each evaluation keeps the processor busy alone, and a long fit holds no other.
 
     Negative rates are not allowed: if a bin without events pulls its rate to zero, the minimum is
     at that boundary, which is approached with a barrier that is lowered in stages (see
@@ -94,7 +107,29 @@ def descend(
         lower: lower bounds.
         upper: upper bounds.
         free: 1 for parameters that float, 0 for fixed ones.
+        wanted: fits to make, all by default; others count as not converged.
     """
+    wanted = jnp.ones(len(start), dtype=bool) if wanted is None else wanted
+
+    def of(data: Array, start: Array, free: Array, wanted: Array) -> Minima:
+        return _side_by_side(likelihood, data, start, lower, upper, free, wanted)
+
+    if likelihood.layout.npars <= _MANY or len(start) == 1:
+        return of(data, start, free, wanted)
+    alone = jax.tree.map(lambda x: x[:, None], (data, start, free, wanted))
+    found = jax.lax.map(lambda one: of(*one), alone)
+    return jax.tree.map(lambda x: x[:, 0], found)
+
+
+def _side_by_side(
+    likelihood: Likelihood,
+    data: Float[Array, "L D"],
+    start: Float[Array, "L P"],
+    lower: Float[Array, " P"],
+    upper: Float[Array, " P"],
+    free: Float[Array, "L P"],
+    wanted: Bool[Array, " L"],
+) -> Minima:
     main = data[:, : likelihood.nominal.shape[-1]]
     empty, events = main < EMPTY, main.sum(axis=1)
     expand = jax.vmap(likelihood.expansion)
@@ -107,7 +142,9 @@ def descend(
         under_way = ~(state.converged | state.hopeless)
         noise = 1 + jnp.abs(state.at.value) + 0.1 * jnp.sqrt(events)
         better = under_way & (new.value <= state.at.value + _ROUNDING * noise)
-        better &= jnp.isfinite(new.value + new.hessian.sum((1, 2)) + new.gradient.sum(1))
+        better &= jnp.isfinite(new.value + new.gradient.sum(1))
+        for part in jax.tree.leaves(new.hessian):
+            better &= jnp.isfinite(part.reshape(len(part), -1).sum(1))
         careful = better & (state.damping <= 1e-2)
         small = careful & (state.decrease < _STALLED * noise)
         stalled = jnp.where(small, state.stalled + 1, 0)
@@ -116,12 +153,14 @@ def descend(
         enough = jnp.where(state.barrier > BARRIER, 1e-3 * state.barrier, _TOLERANCE)
         settled = careful & ((state.decrease < enough) | (stalled >= _PATIENCE))
         settled |= under_way & (idle >= _LONG_PATIENCE)
-        eased = jnp.where(state.damping > 1e-5, state.damping / 10, 0.0)
+        eased = jnp.where(state.damping > _LEAST_DAMPING, state.damping / 10, 0.0)
         # A step that was clipped at bounds, parameter by parameter, has lost its direction: if it
         # fails, it is retried as a whole, up to the first bound, before damping.
         whole = under_way & ~better & state.cut
-        harder = jnp.where(whole, state.damping, jnp.maximum(10 * state.damping, 1e-3))
-        damping = jnp.where(better, eased, harder)
+        # A step that failed with less damping than the last good one had goes back to that.
+        harder = jnp.maximum(10 * state.damping, 1e-3)
+        harder = jnp.where(state.good_damping > state.damping, state.good_damping, harder)
+        damping = jnp.where(better, eased, jnp.where(whole, state.damping, harder))
         x = _choose(better, state.trial, state.x)
         at = jax.tree.map(lambda a, b: _choose(better, a, b), new, state.at)
 
@@ -137,7 +176,7 @@ def descend(
         step, decrease = step_of(at.gradient, at.hessian, damping, moving)
         # Rates of empty bins shrink to a tenth per step at most: negative rates are not allowed,
         # and close to zero the barrier would make the next step too large.
-        change = jnp.einsum("lp,lpb->lb", step, at.jacobian)
+        change = jax.vmap(Rows.change)(at.jacobian, step)
         shrinking = empty & (at.rates > 0) & (change < 0)
         reach = jnp.where(shrinking, -0.9 * at.rates / jnp.where(shrinking, change, 1.0), 1.0)
         reach = reach.min(axis=1, initial=1.0)
@@ -164,6 +203,7 @@ def descend(
             trial=_choose(moved, x, trial),
             decrease=jnp.where(moved, jnp.inf, decrease),
             damping=damping,
+            good_damping=jnp.where(better, state.damping, state.good_damping),
             cut=(first < 1) & (first > 1e-3) & ~whole,
             barrier=jnp.where(raised, 0.1, barrier),
             staged=state.staged | raised,
@@ -180,28 +220,23 @@ def descend(
         under_way = ~(state.converged | state.hopeless)
         return under_way.any() & (state.iteration < _MAX_ITERATIONS)
 
-    fits, parameters = start.shape
-    bins = empty.shape[1]
+    fits, bins = empty.shape
+    shapes = jax.eval_shape(expand, start, data, jnp.zeros(fits), start)
+    unknown = jax.tree.map(lambda x: jnp.zeros(x.shape), shapes)
     no, full = jnp.zeros(fits, dtype=bool), jnp.ones(fits)
     first = _State(
         x=start,
-        at=Expansion(
-            jnp.inf * full,
-            jnp.zeros((fits, parameters)),
-            jnp.zeros((fits, parameters)),
-            jnp.zeros((fits, parameters, parameters)),
-            jnp.ones((fits, bins)),
-            jnp.zeros((fits, parameters, bins)),
-        ),
+        at=unknown._replace(value=jnp.inf * full, rates=jnp.ones((fits, bins))),
         trial=start,
         decrease=jnp.inf * full,
         damping=0 * full,
+        good_damping=0 * full,
         cut=no,
         barrier=BARRIER * full,
         staged=no,
         side=jnp.where(start >= 0, 1.0, -1.0),
         converged=no,
-        hopeless=no,
+        hopeless=~wanted,
         stalled=jnp.zeros(fits, dtype=int),
         idle=jnp.zeros(fits, dtype=int),
         evaluations=jnp.zeros(fits, dtype=int),
@@ -260,7 +295,8 @@ def _attach_jvp(primals, tangents):  # type: ignore[no-untyped-def]
         (likelihood, data),
         (likelihood_dot, data_dot),
     )
-    return x, held_dot - solve_moving(hessian, explicit_dot + hessian @ held_dot, moving)
+    vector = explicit_dot + hessian @ held_dot
+    return x, held_dot - solve_moving(hessian, vector, moving, likelihood.layout)
 
 
 @jax.custom_jvp
@@ -269,7 +305,7 @@ def derivatives(
 ) -> tuple[Float[Array, " P"], Float[Array, "P P"]]:
     """Gradient and Hessian of -ln L, in closed form; their own derivatives are by JAX."""
     expansion = likelihood.expansion(pars, data)
-    return expansion.gradient, expansion.hessian
+    return expansion.gradient, expansion.hessian.dense()
 
 
 @derivatives.defjvp
@@ -286,24 +322,10 @@ def solve_moving(
     hessian: Float[Array, "P P"],
     vector: Float[Array, " P"],
     moving: Bool[Array, " P"],
-    damping: Float[Array, ""] | float = 0.0,
+    layout: Layout,
 ) -> Float[Array, " P"]:
-    """Solve with the Hessian of the moving parameters; zero for the others.
-
-    A relative 1e-14 on the diagonal regularises parameters without effect (e.g. a free factor on an
-    empty bin), which then do not move.
-    """
-    scale = jnp.abs(jnp.diagonal(hessian))
-    scale = jnp.maximum(scale, 1e-12 * jnp.max(jnp.where(moving, scale, 0.0)) + 1e-300)
-    both = moving[:, None] & moving[None, :]
-    unit = jnp.eye(moving.size)
-    raised = jnp.where(moving, (damping + 1e-14) * scale, 0.0)
-    matrix = jnp.where(both, hessian, unit) + unit * raised
-    factor = jax.lax.linalg.cholesky(matrix, symmetrize_input=False)
-    column = jnp.where(moving, vector, 0.0)[:, None]
-    solve = jax.lax.linalg.triangular_solve
-    half = solve(factor, column, left_side=True, lower=True)
-    return solve(factor, half, left_side=True, lower=True, transpose_a=True)[:, 0]
+    """Solve with the Hessian of the moving parameters, see :meth:`Arrow.solve`."""
+    return Arrow.of(hessian, layout).solve(vector, moving)
 
 
 def covariance(
@@ -317,7 +339,7 @@ def covariance(
     Without the barrier that the search needs near empty bins. NaN if the Hessian is not positive
     definite within rounding.
     """
-    hessian = likelihood.expansion(pars, data, barrier=0.0).hessian
+    hessian = likelihood.expansion(pars, data, barrier=0.0).hessian.dense()
     diagonal = jnp.where(free, jnp.diagonal(hessian), 1.0)
     scale = 1 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, jnp.nan))
     both = free[:, None] & free[None, :]
@@ -331,12 +353,12 @@ def covariance(
 
 def _newton_step(
     gradient: Float[Array, " P"],
-    hessian: Float[Array, "P P"],
+    hessian: Arrow,
     damping: Float[Array, ""],
     moving: Bool[Array, " P"],
 ) -> tuple[Float[Array, " P"], Float[Array, ""]]:
     """Damped step in the moving parameters, and the expected decrease of -ln L."""
-    step = -solve_moving(hessian, gradient, moving, damping)
+    step = -hessian.solve(gradient, moving, damping)
     return step, -0.5 * gradient @ step
 
 

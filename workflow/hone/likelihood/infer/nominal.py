@@ -15,6 +15,7 @@ from jax.scipy.special import ndtri
 from jaxtyping import Array, Bool, Float, Int
 
 from hone.likelihood.histfactory import Model
+from hone.likelihood.histfactory.model import as_floats
 from hone.likelihood.infer.asymptotics import TestStatistic, safe_sqrt
 from hone.likelihood.infer.hypotest import hypotest
 from hone.likelihood.infer.minimum import descend, solve_moving
@@ -87,7 +88,7 @@ def _sigma_mu(model: Model) -> Float[Array, ""]:
     hessian, free = nominal_hessian(model)
     poi = require_poi(model)
     unit = jnp.zeros(free.size).at[poi].set(1.0)
-    return jnp.sqrt(solve_moving(hessian, unit, free)[poi])
+    return jnp.sqrt(solve_moving(hessian, unit, free, model.layout)[poi])
 
 
 @jax.jit
@@ -102,10 +103,9 @@ def nominal_hessian(model: Model) -> tuple[Float[Array, "P P"], Bool[Array, " P"
     likelihood = model.prepare()
     data = likelihood.expected_data(setup.start)
     free = jnp.asarray(model.config.suggested_fixed()) == 0
-    return likelihood.expansion(setup.start, data).hessian, free
+    return likelihood.expansion(setup.start, data).hessian.dense(), free
 
 
-@partial(jax.jit, static_argnames="test_stat")
 def asimov_qmu(
     model: Model, mu: Float[Array, ""] | float, test_stat: TestStatistic = "qtilde"
 ) -> Float[Array, ""]:
@@ -122,6 +122,12 @@ def asimov_qmu(
     >>> round(float(infer.asimov_qmu(model, 1.0)), 4)
     3.3796
     """
+    # For one program, whatever kind of number the POI is.
+    return _asimov_qmu(model, as_floats(mu), test_stat)
+
+
+@partial(jax.jit, static_argnames="test_stat")
+def _asimov_qmu(model: Model, mu: Float[Array, ""], test_stat: TestStatistic) -> Float[Array, ""]:
     true_poi, tested = (mu, 0.0) if test_stat == "q0" else (0.0, mu)
     setup = _nominal_setup(model, tested)
     likelihood = model.prepare()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.likelihood import Likelihood
@@ -71,7 +71,13 @@ def scan(
     rows[:, list(fixed)] = np.repeat(at, count, axis=0)
     free = np.array(setup.free)
     free[list(fixed)] = 0
-    value, pars = in_batches(lambda k: _fits(model, data, rows[k], setup, free), len(rows), _BATCH)
+
+    def fits(k: np.ndarray) -> tuple[Array, Array]:
+        # What fills up a batch is not fitted again.
+        wanted = np.arange(len(k)) < len(np.unique(k))
+        return _fits(model, data, rows[k], setup, free, wanted)
+
+    value, pars = in_batches(fits, len(rows), _BATCH)
     value = value.reshape(-1, count)
     pars = pars.reshape(*value.shape, -1)
     every, best = np.arange(len(value)), np.argmin(value, axis=1)
@@ -91,11 +97,12 @@ def _fits(
     start: Float[Array, "L P"],
     setup: FitSetup,
     free: Float[Array, " P"],
+    wanted: Bool[Array, " L"],
 ) -> tuple[Float[Array, " L"], Float[Array, "L P"]]:
     shape = (len(start), 1)
     found = descend(
         model.prepare(), jnp.tile(data, shape), start, setup.lower, setup.upper,
-        jnp.tile(free, shape),
+        jnp.tile(free, shape), wanted,
     )  # fmt: skip
     return found.value, found.pars
 
@@ -108,5 +115,5 @@ def _local(
     value, gradient = jax.vmap(
         jax.value_and_grad(Likelihood.nll, argnums=1), in_axes=(None, 0, None)
     )(likelihood, pars, data)
-    hessian = jax.vmap(lambda x: likelihood.expansion(x, data, barrier=0.0).hessian)(pars)
+    hessian = jax.vmap(lambda x: likelihood.expansion(x, data, barrier=0.0).hessian.dense())(pars)
     return value, gradient, hessian
