@@ -44,6 +44,8 @@ class _State(NamedTuple):
     """How often a bracket closed without a root, because a lower minimum made CLs jump."""
     settled: Bool[Array, " 6"]
     missing: Bool[Array, " 6"]
+    thorough: Bool[Array, ""]
+    """Whether fits begin at all starts: first with each last result only, then to confirm."""
     pars: Float[Array, "7 P"]
     """The last converged fits, except the free one."""
     free: Float[Array, " P"]
@@ -63,8 +65,9 @@ def search_limits(
 ) -> tuple[Float[Array, " 6"], Fitted]:
     """The observed and five expected limits with their fits; not differentiable.
 
-    Every fit starts where the last one ended, from the fit with a free or another POI, and from all
-    starts of a single fit.
+    Every fit starts where the last one ended, and from the fit with a free or another POI; the
+    first fits, and those that confirm the limits, also from all starts of a single fit. If the
+    latter find lower minima, the search goes on with all starts.
 
     Returns:
         The limits, NaN where CLs does not cross the level within the POI's bounds or a fit did
@@ -90,6 +93,10 @@ def search_limits(
         mu = jnp.where(begin, at_asimov.start[poi], jnp.append(state.mu[0], state.mu))
         mu = jnp.append(mu, 0.0)[:, None, None]
         start = jnp.where(is_poi & ~is_free[:, None, None], mu, start)
+        # Six of the first fits are the same.
+        needed = jnp.where(begin, (jnp.arange(8) == 1) | is_free, True)[:, None]
+        known = jnp.arange(count) < 2
+        wanted = needed & jnp.where(begin, ~known, known | state.thorough)
         every_data = jnp.where(of_data[:, None] | begin, data, state.asimov_data)
         found = descend(
             likelihood,
@@ -98,6 +105,7 @@ def search_limits(
             setup.lower,
             setup.upper,
             free,
+            wanted.ravel(),
         )
         best = best_start(found, count)
         state = state._replace(free=best.pars[7], free_value=best.value[7])
@@ -112,7 +120,7 @@ def search_limits(
         exists = jnp.isfinite(best.value[1]) & (~of_data[:6] | jnp.isfinite(state.free_value))
         return state._replace(
             missing=~exists,
-            pars=best.pars.at[0].set(state.free),
+            pars=jnp.tile(asimov, (7, 1)).at[0].set(state.free),
             asimov=asimov,
             asimov_data=jnp.concatenate([best.rates[1], rest]),
         )
@@ -154,7 +162,12 @@ def search_limits(
         mu = jnp.where(usable & (newton < high), newton, mu)
         mu = jnp.where(settled | missing, state.mu, mu)
         converged = jnp.isfinite(best.value)[:, None]
+        # Confirm what is found, and look again for what is not.
+        confirm = (settled | missing).all() & ~state.thorough & jnp.isfinite(log_cls).any()
+        settled, missing = settled & ~confirm, missing & ~confirm
+        low, high = jnp.where(confirm, lower, low), jnp.where(confirm, upper, high)
         return state._replace(
+            thorough=state.thorough | confirm,
             mu=mu,
             low=low,
             high=high,
@@ -176,6 +189,7 @@ def search_limits(
         restarts=jnp.zeros(6, dtype=int),
         settled=six < 0,
         missing=six < 0,
+        thorough=jnp.array(False),
         pars=jnp.tile(setup.start, (7, 1)),
         free=setup.start,
         free_value=jnp.zeros(()),
