@@ -3,7 +3,8 @@
 #              HYPOTHESIS_PROFILE=nightly make test: more random models, twenty kills
 #              JAX_COMPILATION_CACHE_DIR=FOLDER make test: programs are compiled once for all runs
 # make test-slurm   a small analysis through SLURM on this machine (root, Debian's SLURM)
-# make bench   speed against peers, 45 minutes; parts: bench-training, bench-streaming, bench-overhead
+# make bench   speed against peers, 45 minutes; parts: bench-training, bench-streaming, bench-overhead,
+#              bench-size (LIKELIHOODS=<folder> of pyhf workspaces adds these)
 # make targets what the studies in results/ reached, against published numbers
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
 # make gallery the README's thumbnails, from the figures of the default analysis in results/
@@ -16,7 +17,7 @@ BIN := .venv/bin
 # Byte code makes every job of a run start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-slurm lint bench bench-training bench-streaming bench-overhead targets docs gallery lock clean
+.PHONY: run test test-slurm lint bench bench-training bench-streaming bench-overhead bench-size targets docs gallery lock clean
 run: .venv/.runtime
 	@test -f "$(CONFIG)" || { echo "there is no config file $(CONFIG)" >&2; exit 1; }
 	$(BIN)/snakemake --cores $(CORES) --configfile "$(CONFIG)"
@@ -35,7 +36,7 @@ lint: .venv/.dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
 	$(BIN)/mypy
 
-bench: .venv/.dev .venv/relaxed/.done bench-training bench-streaming bench-overhead
+bench: .venv/.dev .venv/relaxed/.done bench-training bench-streaming bench-overhead bench-size
 	$(BIN)/python benchmarks/run.py .venv/relaxed/bin/python
 
 bench-training: .venv/.dev .venv/relaxed/.done
@@ -46,6 +47,9 @@ bench-streaming: .venv/.dev
 
 bench-overhead: .venv/.dev
 	$(BIN)/python benchmarks/run_overhead.py
+
+bench-size: .venv/.dev
+	$(BIN)/python benchmarks/run_size.py $(LIKELIHOODS)
 
 # relaxed needs the JAX and NumPy of its time.
 .venv/relaxed/.done: benchmarks/relaxed.lock | .venv/bin/python

@@ -12,6 +12,7 @@ MODELS = {
     "17 parameters": (1, 10, 3, 3, 3),
     "91 parameters": (3, 20, 5, 15, 15),
     "200 parameters": (6, 20, 5, 40, 39),
+    "401 parameters": (6, 50, 8, 50, 50),
 }
 
 

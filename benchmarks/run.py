@@ -29,8 +29,14 @@ SMALL, MIDDLE, LARGE = "17 parameters", "91 parameters", "200 parameters"
 OPTIMIZERS = ("scipy", "minuit")
 
 
-def run(python: str, script: str, *arguments: str, cache: str = "") -> dict[str, Any]:
-    """A task in a fresh process: what it reports, and ``wall``, its time from start to end."""
+def run(
+    python: str, script: str, *arguments: str, cache: str = "", limit: float | None = None
+) -> dict[str, Any]:
+    """A task in a fresh process: what it reports, and ``wall``, its time from start to end.
+
+    Raises:
+        subprocess.SubprocessError: the task failed, or took longer than ``limit``, in seconds.
+    """
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPATH"] = str(HERE.parent / "workflow")
     if cache:
@@ -38,7 +44,9 @@ def run(python: str, script: str, *arguments: str, cache: str = "") -> dict[str,
     print("  ", script, *arguments, flush=True)
     command = [python, str(HERE / script), *arguments]
     took, done = seconds(
-        lambda: subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
+        lambda: subprocess.run(
+            command, env=environment, check=True, stdout=subprocess.PIPE, timeout=limit
+        )
     )
     return {"wall": took, **json.loads(done.stdout.splitlines()[-1])}
 

@@ -1,0 +1,131 @@
+"""Measure fits of large models, and of the likelihoods in a folder, and write ``size.md`` here.
+
+``run_size.py [folder]``: of pyhf workspaces (``.json``, ``.json.gz``) with a parameter of interest.
+Every task is a fresh process with one thread, one after the other.
+"""
+
+import datetime
+import gzip
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from run import HERE, MIDDLE, duration, run, table
+
+os.environ |= {"NPROC": "1", "OPENBLAS_NUM_THREADS": "1"}
+LARGEST = "401 parameters"
+JAX, MINUIT = "jax-scipy", "numpy-minuit"
+LIMIT = 600.0
+"""Seconds after which a task is given up."""
+
+
+def task(*arguments: str) -> dict[str, Any] | None:
+    """What a task reports; None if it failed or took too long."""
+    try:
+        return run(sys.executable, "task_size.py", *arguments, limit=LIMIT)
+    except subprocess.SubprocessError as error:
+        print("    ", type(error).__name__)
+        return None
+
+
+def times(found: dict[str, Any] | None, work: str) -> str:
+    """Seconds of the first and of later calls."""
+    if found is None:
+        return "none"
+    return f"{duration(found[work]['cold'])} / {duration(found[work]['warm'])}"
+
+
+def ratio(ours: dict[str, Any] | None, theirs: dict[str, Any] | None, work: str) -> str:
+    if ours is None or theirs is None:
+        return ""
+    return f"**{theirs[work]['warm'] / ours[work]['warm']:.3g}**"
+
+
+def fits() -> list[list[str]]:
+    rows = []
+    for name in (MIDDLE, LARGEST):
+        ours, jax, minuit = (task(who, name, "fit") for who in ("hone", JAX, MINUIT))
+        higher = [
+            f"{peer['fit']['result'][0] - ours['fit']['result'][0]:.0e}" if ours and peer else ""
+            for peer in (jax, minuit)
+        ]
+        rows.append([
+            name, times(ours, "fit"), times(jax, "fit"), ratio(ours, jax, "fit"), higher[0],
+            times(minuit, "fit"), ratio(ours, minuit, "fit"), higher[1],
+        ])  # fmt: skip
+    return rows
+
+
+def likelihoods(folder: Path) -> list[list[str]]:
+    rows = []
+    for path in sorted(p for p in folder.iterdir() if p.name.endswith((".json", ".json.gz"))):
+        if not has_poi(path):
+            continue
+        # A search that ends without limits leaves the times of the test.
+        ours = task("hone", str(path), "cls", "limits") or task("hone", str(path), "cls")
+        jax = task(JAX, str(path), "cls")
+        size = f"{ours['pars']} / {ours['bins']}" if ours else ""
+        limits = times(ours if ours and "limits" in ours else None, "limits")
+        rows.append([
+            path.name.split(".")[0], size, times(ours, "cls"), times(jax, "cls"),
+            ratio(ours, jax, "cls"), difference(ours, jax), limits,
+        ])  # fmt: skip
+    return rows
+
+
+def has_poi(path: Path) -> bool:
+    data = path.read_bytes()
+    spec = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
+    if "channels" not in spec:
+        return False
+    samples = [sample for channel in spec["channels"] for sample in channel["samples"]]
+    names = {modifier["name"] for sample in samples for modifier in sample["modifiers"]}
+    return spec["measurements"][0]["config"]["poi"] in names
+
+
+def difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> str:
+    """Largest difference of ln CLs, observed or expected."""
+    if ours is None or theirs is None:
+        return ""
+    pairs = zip(ours["cls"]["result"], theirs["cls"]["result"], strict=True)
+    largest = max(abs(math.log(a / b)) if a > 0 and b > 0 else math.nan for a, b in pairs)
+    return f"{largest:.0e}"
+
+
+def main(folder: str = "") -> None:
+    rows = table(
+        ["free fit", "hone", "pyhf, jax", "ratio", "higher by", "pyhf, minuit", "ratio",
+         "higher by"],
+        fits(),
+    )  # fmt: skip
+    others = "No folder was given."
+    if folder:
+        others = table(
+            ["likelihood", "parameters / bins", "CLs, hone", "CLs, pyhf's jax", "ratio",
+             "difference in ln CLs", "six limits, hone"],
+            likelihoods(Path(folder)),
+        )  # fmt: skip
+    text = (HERE / "template_size.md").read_text()
+    for name, value in {
+        "fits": rows,
+        "likelihoods": others,
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}",
+        "versions": ", ".join(
+            f"{name} {version(name)}" for name in ("jax", "pyhf", "iminuit", "scipy")
+        ),
+    }.items():
+        text = text.replace("{{" + name + "}}", value)
+    (HERE / "size.md").write_text(text)
+    print(rows + "\n\n" + others)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
