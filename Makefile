@@ -36,7 +36,7 @@ lint: .venv/.dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --lint
 	$(BIN)/mypy
 
-bench: .venv/.dev .venv/relaxed/.done bench-training bench-streaming bench-overhead bench-size
+bench: .venv/.dev .venv/relaxed/.done bench-training bench-streaming bench-overhead
 	$(BIN)/python benchmarks/run.py .venv/relaxed/bin/python
 
 bench-training: .venv/.dev .venv/relaxed/.done
