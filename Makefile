@@ -3,8 +3,8 @@
 #              HYPOTHESIS_PROFILE=nightly make test: more random models, twenty kills
 #              JAX_COMPILATION_CACHE_DIR=FOLDER make test: programs are compiled once for all runs
 # make test-slurm   a small analysis through SLURM on this machine (root, Debian's SLURM)
-# make bench   speed against peers, 45 minutes; parts: bench-training, bench-streaming, bench-overhead,
-#              bench-size (LIKELIHOODS=<folder> of pyhf workspaces adds these)
+# make bench   speed against peers, 45 minutes; parts: bench-training, bench-streaming, bench-overhead
+# make bench-size   fits of large models (LIKELIHOODS=<folder> of pyhf workspaces adds these)
 # make targets what the studies in results/ reached, against published numbers
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
 # make gallery the README's thumbnails, from the figures of the default analysis in results/

@@ -6,9 +6,9 @@ from inspect import getdoc, ismodule
 import pytest
 
 from hone import likelihood
-from hone.likelihood import histfactory, infer
+from hone.likelihood import histfactory, hs3, infer
 
-MODULES = (histfactory, infer, infer.test_statistics, infer.utils)
+MODULES = (histfactory, hs3, infer, infer.test_statistics, infer.utils)
 NAMES = [(m, name) for m in MODULES for name in m.__all__ if not ismodule(getattr(m, name))]
 
 

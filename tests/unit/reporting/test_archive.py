@@ -11,6 +11,7 @@ from pyhf.cli import cli
 from test_covariance import workspace
 
 from hone.errors import InputError
+from hone.likelihood.hs3 import from_hs3
 from hone.reporting.publication.archive import (
     MANIFEST,
     check_archive,
@@ -100,6 +101,8 @@ def test_likelihoods_have_the_digests_of_pyhf(tmp_path):
         shown = run.invoke(cli, ["digest", str(folder / path)])
         assert digests[path] in shown.output
         assert f"| `{path}` | `{digests[path]}` |" in readme
+        hs3 = json.loads((folder / f"neos/{name}/hs3.json").read_text())
+        assert from_hs3(hs3)["channels"] == spec["channels"]
     pair = [str(folder / f"neos/{name}.json") for name in ("background_only", "patchset")]
     assert run.invoke(cli, ["patchset", "verify", *pair]).exit_code == 0
     patched = run.invoke(cli, ["patchset", "apply", "--name", "zp_7", *pair])

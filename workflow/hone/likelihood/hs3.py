@@ -30,6 +30,11 @@ def to_hs3(workspace: Mapping[str, Any], measurement: str | None = None) -> dict
     Raises:
         pyhf.exceptions.InvalidSpecification: it is no workspace.
         pyhf.exceptions.InvalidMeasurement: it has no such measurement.
+
+    >>> from hone.likelihood.hs3 import from_hs3, to_hs3
+    >>> workspace = pyhf.Workspace.build(spec, [57, 55, *spec.config.auxdata])
+    >>> [d["name"] for d in to_hs3(workspace)["distributions"]]
+    ['model_singlechannel']
     """
     spec = pyhf.Workspace(dict(workspace))
     model = spec.model(measurement_name=measurement)
@@ -46,6 +51,11 @@ def from_hs3(document: Mapping[str, Any], analysis: str | None = None) -> dict[s
 
     Raises:
         ModelError: a part is missing, or is nothing that HistFactory has. The message names it.
+
+    >>> from hone.likelihood.hs3 import from_hs3, to_hs3
+    >>> workspace = pyhf.Workspace.build(spec, [57, 55, *spec.config.auxdata])
+    >>> from_hs3(to_hs3(workspace))["channels"] == workspace["channels"]
+    True
     """
     return _Reader(document, analysis).workspace()
 

@@ -8,6 +8,7 @@ import pyhf
 from tabulate import tabulate
 
 from hone.errors import InputError
+from hone.likelihood.hs3 import to_hs3
 from hone.running.files import as_json, read_json
 from hone.running.same_workspace import workspace_digest
 
@@ -42,10 +43,15 @@ def likelihood_files(
         _check_patches(background, patchset, of_signals)
         found[f"{observable}/background_only.json"] = background
         found[f"{observable}/patchset.json"] = patchset
+    hs3 = {
+        f"{o}/{s}/hs3.json": as_json(to_hs3(read_json(path))).encode()
+        for (s, o), path in workspaces.items()
+    }
     digests = pyhf_digests(found)
     readme = _readme(analysis, digests, bool(patchsets), observed)
     return {
         **found,
+        **hs3,
         "README.md": readme.encode(),
         "digests.json": as_json({"sha256": digests}).encode(),
     }
@@ -81,6 +87,8 @@ def _readme(
         "HistFactory models in the JSON format of pyhf (https://pyhf.readthedocs.io), in folders",
         "by observable and signal. The POI `mu` scales the signal.",
         "The observation in them is " + observation + ".",
+        "",
+        "`hs3.json` is the same model in HS3 0.2, which ROOT reads (`RooJSONFactoryWSTool`).",
         "",
         "```console",
         f"$ pyhf cls {example}",
