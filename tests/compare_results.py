@@ -7,6 +7,7 @@ Numbers must be equal to the last digit; how and when they were made, and in how
 
 import csv
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -27,8 +28,26 @@ def content(path):
     return {k: v for k, v in json.loads(path.read_text()).items() if k not in MAY_DIFFER}
 
 
+def difference(one, other):
+    """The largest difference of two numbers in one place, relative to them or to 1e-3.
+
+    Infinite if it is another number of entries or not a number.
+    """
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return max((difference(one[k], other[k]) for k in one), default=0.0)
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return max(map(difference, one, other), default=0.0)
+    if one == other:
+        return 0.0
+    try:
+        a, b = float(one), float(other)
+    except (TypeError, ValueError):
+        return math.inf
+    return abs(a - b) / max(abs(a), abs(b), 1e-3)
+
+
 def main(one, other):
-    """Print the files that differ, and in what; 1 if there are any."""
+    """Print the files that differ, and by how much; 1 if there are any."""
     paths = sorted(path for name in NAMES for path in Path(one).rglob(name))
     different = 0
     for path in paths:
@@ -42,7 +61,7 @@ def main(one, other):
             keys = (
                 sorted(k for k in {*a, *b} if a.get(k) != b.get(k)) if isinstance(a, dict) else ""
             )
-            print(f"{path} differs {keys}")
+            print(f"{path} differs by {difference(a, b):.1g} {keys}")
             different += 1
     print(f"{len(paths)} files compared, {different} differ")
     return int(different > 0 or not paths)
