@@ -33,8 +33,8 @@ if LIBRARY.is_dir():
 # Snakemake puts it into command lines unquoted, and its path may contain a space.
 sys.executable = shlex.quote(sys.executable)
 
-CONFIGFILE = os.path.relpath(config_file(workflow, config, "config/config.yaml"))
 try:
+    CONFIGFILE = os.path.relpath(config_file(workflow, config, "config/config.yaml"))
     if workflow.is_main_process:
         refuse_duplicates(CONFIGFILE)
     ANALYSIS = checked_config(config, CONFIGFILE)

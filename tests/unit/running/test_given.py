@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
-from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import ResourceSettings
 
+from hone.errors import ConfigError
 from hone.running.given import config_file, share_resources
 
 
@@ -18,7 +18,7 @@ def call(files=(), settings=()):
 def test_a_file_describes_a_whole_analysis():
     assert str(config_file(call(), {}, "config/config.yaml")) == "config/config.yaml"
     assert str(config_file(call(["mine.yaml"]), {}, "config/config.yaml")) == "mine.yaml"
-    with pytest.raises(WorkflowError, match="2 files are given"):
+    with pytest.raises(ConfigError, match="2 files are given"):
         config_file(call(["a.yaml", "b.yaml"]), {}, "config/config.yaml")
 
 

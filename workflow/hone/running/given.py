@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
+
+from hone.errors import ConfigError
 
 __all__ = ["config_file", "share_resources"]
 
@@ -20,11 +21,11 @@ def config_file(workflow: Any, config: dict[str, Any], default: str) -> Path:
         default: the file if none is given.
 
     Raises:
-        WorkflowError: more than one file is given.
+        ConfigError: more than one file is given.
     """
     files = workflow.configfiles or [default]
     if len(files) > 1:
-        raise WorkflowError(
+        raise ConfigError(
             f"--configfile: {len(files)} files are given, but a file describes a whole "
             "analysis; give one, and change single settings with --config, e.g. --config seed=2"
         )
