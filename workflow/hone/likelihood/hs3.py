@@ -16,12 +16,15 @@ __all__ = ["from_hs3", "to_hs3"]
 _DATA = "observed"
 _INTERPOLATIONS = {"normsys": (4, 5, "code4"), "histosys": (4, "code4p")}
 """ROOT's numbers and pyhf's names of what pyhf does by default."""
+_NO_ERROR = 1e-9
+"""Error of a sample without one, relative to its yield: of 0, ROOT leaves the sample out."""
 
 
 def to_hs3(workspace: Mapping[str, Any], measurement: str | None = None) -> dict[str, Any]:
     """The document of one measurement of a workspace.
 
-    The likelihood is the same up to a constant: 2 delta ln L between parameters agrees.
+    The likelihood is the same up to a constant: 2 delta ln L between parameters agrees. ROOT takes
+    a sample whose yield becomes negative by its histosys as zero, where pyhf subtracts it.
 
     Args:
         workspace: of pyhf, as read from JSON.
@@ -158,9 +161,10 @@ class _Reader:
                 keys, sides = ("lo_data", "hi_data"), tuple(side["contents"] for side in sides)
             found: Any = dict(zip(keys, sides, strict=True))
         elif kind == "staterror":
-            found = sample["data"].get("errors")
-            if found is None:
+            if "errors" not in sample["data"]:
                 raise ModelError(f"{at}: the sample's data has no errors")
+            pairs = zip(sample["data"]["errors"], nominal, strict=True)
+            found = [x if x > 2 * _NO_ERROR * abs(content) else 0.0 for x, content in pairs]
         elif kind == "shapesys":
             found = [n * relative for n, relative in zip(nominal, data["vals"], strict=True)]
         else:
@@ -322,7 +326,8 @@ class _Writer:
         data: dict[str, Any] = {"contents": sample["data"]}
         for modifier in sample["modifiers"]:
             if modifier["type"] == "staterror":
-                data["errors"] = modifier["data"]
+                pairs = zip(modifier["data"], sample["data"], strict=True)
+                data["errors"] = [error or _NO_ERROR * abs(content) for error, content in pairs]
         modifiers = [self._modifier(channel, sample, modifier) for modifier in sample["modifiers"]]
         return {"name": sample["name"], "data": data, "modifiers": modifiers}
 
