@@ -4,7 +4,8 @@
 #              JAX_COMPILATION_CACHE_DIR=FOLDER make test: programs are compiled once for all runs
 # make test-slurm   a small analysis through SLURM on this machine (root, Debian's SLURM)
 # make bench   speed against peers, 45 minutes; parts: bench-training, bench-streaming, bench-overhead
-# make bench-size   fits of large models (LIKELIHOODS=<folder> of pyhf workspaces adds these)
+# make bench-size   fits of large models (LIKELIHOODS=<folder> of pyhf workspaces adds these,
+#              ROOT_PYTHON=<python of an environment with ROOT 6.40> RooFit)
 # make targets what the studies in results/ reached, against published numbers
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
 # make gallery the README's thumbnails, from the figures of the default analysis in results/
@@ -24,7 +25,7 @@ run: .venv/.runtime
 	@$(BIN)/python workflow/print_result.py "$(CONFIG)"
 
 test: .venv/.dev .venv/clusters/.done
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-slurm: .venv/.dev .venv/clusters/.done
 	$(BIN)/python tests/slurm/run.py
@@ -49,7 +50,7 @@ bench-overhead: .venv/.dev
 	$(BIN)/python benchmarks/run_overhead.py
 
 bench-size: .venv/.dev
-	$(BIN)/python benchmarks/run_size.py $(LIKELIHOODS)
+	$(BIN)/python benchmarks/run_size.py $(if $(LIKELIHOODS),--likelihoods $(LIKELIHOODS)) $(if $(ROOT_PYTHON),--root $(ROOT_PYTHON))
 
 # relaxed needs the JAX and NumPy of its time.
 .venv/relaxed/.done: benchmarks/relaxed.lock | .venv/bin/python

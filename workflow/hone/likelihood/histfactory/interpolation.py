@@ -8,9 +8,10 @@ for a normsys, codes 0, 2 and 4p for a histosys. Codes 0 and 1 have a kink at al
 
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+
+from hone.likelihood.arrays import namespace
 
 __all__ = [
     "HISTOSYS_CODES",
@@ -48,25 +49,26 @@ _CODE4_INVERSE = _code4_inverse()
 
 def normsys_coefficients(
     lo: Float[Array, "*shape"], hi: Float[Array, "*shape"]
-) -> Float[Array, "8 *shape"]:
+) -> Float[Array, "*shape 8"]:
     """Coefficients of a normsys: six of the polynomial of code 4, then ln(lo) and ln(hi).
 
     Args:
         lo: factor at alpha = -1, positive.
         hi: factor at alpha = +1, positive.
     """
-    log_lo, log_hi = jnp.log(lo), jnp.log(hi)
-    conditions = jnp.stack(
-        [hi - 1, lo - 1, hi * log_hi, -lo * log_lo, hi * log_hi**2, lo * log_lo**2]
+    xp = namespace(lo, hi)
+    log_lo, log_hi = xp.log(lo), xp.log(hi)
+    conditions = xp.stack(
+        [hi - 1, lo - 1, hi * log_hi, -lo * log_lo, hi * log_hi**2, lo * log_lo**2], axis=-1
     )
-    polynomial = jnp.tensordot(_CODE4_INVERSE, conditions, axes=1)
-    return jnp.concatenate([polynomial, log_lo[None], log_hi[None]])
+    polynomial = conditions @ _CODE4_INVERSE.T
+    return xp.concatenate([polynomial, log_lo[..., None], log_hi[..., None]], axis=-1)
 
 
 def normsys_factor(
     code: str,
     alpha: Float[Array, "*#shape"],
-    coefficients: Float[Array, "8 *#shape"],
+    coefficients: Float[Array, "*#shape 8"],
     side: Float[Array, "*#shape"],
 ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"], Float[Array, "*shape"]]:
     """Factor of a normsys, and its first and second derivative in alpha.
@@ -80,24 +82,25 @@ def normsys_factor(
         coefficients: from :func:`normsys_coefficients`.
         side: 1 or -1, the sign of alpha, which may be 0.
     """
-    rate = jnp.where(side > 0, coefficients[7], -coefficients[6])
-    outside = jnp.exp(alpha * rate)
+    xp = namespace(alpha, coefficients)
+    rate = xp.where(side > 0, coefficients[..., 7], -coefficients[..., 6])
+    outside = xp.exp(alpha * rate)
     if code == "code1":
         return outside, outside * rate, outside * rate**2
     # The branch that is not selected must be finite for the derivative to be finite.
-    x = jnp.clip(alpha, -1.0, 1.0)
-    value, first, second = (jnp.zeros(jnp.broadcast_shapes(x.shape, coefficients.shape[1:])),) * 3
+    x = xp.clip(alpha, -1.0, 1.0)
+    value, first, second = (xp.zeros(np.broadcast_shapes(x.shape, coefficients.shape[:-1])),) * 3
     for power in range(6, 0, -1):
-        a = coefficients[power - 1]
+        a = coefficients[..., power - 1]
         value = (value + a) * x
         first = first * x + power * a
         if power > 1:
             second = second * x + power * (power - 1) * a
-    inside = jnp.abs(alpha) < 1
+    inside = xp.abs(alpha) < 1
     return (
-        jnp.where(inside, 1 + value, outside),
-        jnp.where(inside, first, outside * rate),
-        jnp.where(inside, second, outside * rate**2),
+        xp.where(inside, 1 + value, outside),
+        xp.where(inside, first, outside * rate),
+        xp.where(inside, second, outside * rate**2),
     )
 
 
@@ -138,27 +141,28 @@ def histosys_weights(
         alpha: nuisance parameter, in units of its constraint's sigma.
         side: 1 or -1, the sign of alpha, which may be 0.
     """
-    one = jnp.ones_like(alpha)
+    xp = namespace(alpha)
+    one = xp.ones_like(alpha)
     if code == "code0":
         return Weights((alpha, one), (8 * side * alpha, 8 * side, 0 * alpha))
-    x = jnp.clip(alpha, -1.0, 1.0)
+    x = xp.clip(alpha, -1.0, 1.0)
     square = x**2
     if code == "code2":
-        inside, start = jnp.abs(alpha) <= 1, jnp.where(alpha > 1, 1.0, 0.0)
+        inside, start = xp.abs(alpha) <= 1, xp.where(alpha > 1, 1.0, 0.0)
         return Weights(
             (alpha - start, one),
             (
-                jnp.where(inside, 8 * square, 16 * (side * alpha - start)),
-                jnp.where(inside, 16 * x, 16 * side),
-                jnp.where(inside, 16.0, 0.0),
+                xp.where(inside, 8 * square, 16 * (side * alpha - start)),
+                xp.where(inside, 16 * x, 16 * side),
+                xp.where(inside, 16.0, 0.0),
             ),
         )
-    inside = jnp.abs(alpha) < 1
+    inside = xp.abs(alpha) < 1
     return Weights(
         (alpha, one),
         (
-            jnp.where(inside, square * (15 + square * (3 * square - 10)), 8 * side * alpha),
-            jnp.where(inside, x * (30 + square * (18 * square - 40)), 8 * side),
-            jnp.where(inside, 30 + square * (90 * square - 120), 0.0),
+            xp.where(inside, square * (15 + square * (3 * square - 10)), 8 * side * alpha),
+            xp.where(inside, x * (30 + square * (18 * square - 40)), 8 * side),
+            xp.where(inside, 30 + square * (90 * square - 120), 0.0),
         ),
     )

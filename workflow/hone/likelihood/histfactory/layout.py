@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hone.likelihood.arrays import Index, index_of
 from hone.likelihood.histfactory.interpolation import KINKED
 from hone.likelihood.histfactory.split import Split
 
@@ -108,11 +109,11 @@ class Layout:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Layout) and self.digest == other.digest
 
-    @property
+    @cached_property
     def npars(self) -> int:
         return sum(p.n_parameters for p in self.parameters)
 
-    @property
+    @cached_property
     def total_bins(self) -> int:
         """Number of bins over all channels."""
         return sum(self.nbins)
@@ -121,9 +122,15 @@ class Layout:
     def poi_index(self) -> int | None:
         return None if self.poi_name is None else self.parameter(self.poi_name).start
 
-    @property
+    @cached_property
     def channel_of_bin(self) -> np.ndarray:
         return np.repeat(np.arange(len(self.nbins)), self.nbins)
+
+    @cached_property
+    def index(self) -> dict[str, Index]:
+        """Where entries are taken."""
+        names = ("histosys_par", "normsys_par", "channel_of_bin")
+        return {name: index_of(getattr(self, name)) for name in names}
 
     @cached_property
     def split(self) -> Split:
@@ -138,22 +145,28 @@ class Layout:
         found[self.normsys_par] |= self.normsys_code in KINKED
         return found
 
-    @property
+    @cached_property
     def normal_of_aux(self) -> np.ndarray:
         """int (number of normals,): parameter of each normal constraint."""
         return self.aux_par[~self.aux_poisson]
 
-    @property
+    @cached_property
     def poisson_of_aux(self) -> np.ndarray:
         """int (number of Poissons,): parameter of each Poisson constraint."""
         return self.aux_par[self.aux_poisson]
 
-    @property
+    @cached_property
+    def tau_of_aux(self) -> np.ndarray:
+        """int (A,): place of each auxiliary measurement's rate; the number of Poissons for none."""
+        count = np.cumsum(self.aux_poisson) - 1
+        return np.where(self.aux_poisson, count, self.aux_poisson.sum())
+
+    @cached_property
     def poisson_par(self) -> np.ndarray:
         """bool (P,): parameters constrained by a Poisson."""
         return np.isin(np.arange(self.npars), self.poisson_of_aux)
 
-    @property
+    @cached_property
     def aux_of_par(self) -> np.ndarray:
         """int (P,): auxiliary measurement of each parameter; A where there is none."""
         place = np.full(self.npars, self.aux_par.size)

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
+from hone.likelihood.arrays import namespace, scipy_of, take
 from hone.likelihood.histfactory.interpolation import Weights, histosys_weights, normsys_factor
 from hone.likelihood.histfactory.layout import Layout
-from hone.likelihood.histfactory.split import Arrow, Rows, take
+from hone.likelihood.histfactory.split import Arrow, Rows
 
 __all__ = ["BARRIER", "EMPTY", "Expansion", "Likelihood"]
 
@@ -33,14 +32,16 @@ _LARGE = 30.0
 class Likelihood:
     """Prepared tensors of a model: templates of the shifts, constraint widths and rates.
 
-    All arrays are float64; sizes as in :class:`~hone.likelihood.histfactory.layout.Layout`.
+    All arrays are float64; sizes as in :class:`~hone.likelihood.histfactory.layout.Layout`. Methods
+    take parameters and data of many fits, (*L, P) and (*L, D), of one model or of L models of one
+    layout, whose tensors are stacked along a first axis.
     """
 
     nominal: Float[Array, "S B"]
     symmetric: Float[Array, "H S B"]
     asymmetric: Float[Array, "H S B"]
     """Templates of the shifts, zero where there is none."""
-    normsys: Float[Array, "8 N S C"]
+    normsys: Float[Array, "N S C 8"]
     """Coefficients of the normsys factors; zero where there is none, which is a factor of 1."""
     sigma: Float[Array, " normals"]
     tau: Float[Array, " poissons"]
@@ -50,69 +51,92 @@ class Likelihood:
     """tau of parameters constrained by a Poisson, 0 for others."""
     layout: Layout = field(metadata={"static": True})
 
-    def rates(self, pars: Float[Array, " P"]) -> Float[Array, " B"]:
+    def of_fits(self, places: Any) -> "Likelihood":
+        """Some of stacked models; one that is not stacked is that of all fits."""
+        if self.nominal.ndim == 2:
+            return self
+        return jax.tree.map(lambda x: x[places], self)
+
+    def repeated(self, times: int) -> "Likelihood":
+        """Each of stacked models several times."""
+        if self.nominal.ndim == 2:
+            return self
+        return jax.tree.map(lambda x: namespace(x).repeat(x, times, axis=0), self)
+
+    def rates(self, pars: Float[Array, "*L P"]) -> Float[Array, "*L B"]:
         """Expected events in each bin; may be negative far outside the templates' range."""
         cells, side = self._factors(pars), _side(pars)
         if self.layout.normsys:
             factor = self._normsys(pars, side)[0]
-            cells = cells * _per_bin(jnp.prod(factor, axis=0), self.layout)
-        return (cells * self._templates(self._weights(pars, side))).sum(axis=0)
+            cells = cells * _per_bin(factor.prod(axis=-3), self.layout)
+        return (cells * self._templates(self._weights(pars, side))).sum(axis=-2)
 
-    def _weights(self, pars: Float[Array, " P"], side: Float[Array, " P"]) -> Weights:
+    def _weights(self, pars: Float[Array, "*L P"], side: Float[Array, "*L P"]) -> Weights:
         """Weights of the templates of each histosys."""
-        place = self.layout.histosys_par
+        place = self.layout.index["histosys_par"]
         return histosys_weights(self.layout.histosys_code, take(pars, place), take(side, place))
 
-    def _templates(self, weights: Weights) -> Float[Array, "S B"]:
+    def _templates(self, weights: Weights) -> Float[Array, "*L S B"]:
         """Nominal yields and their shifts, before factors."""
         if not self.layout.histosys:
             return self.nominal
-        shift = jnp.tensordot(weights.symmetric[0], self.symmetric, axes=1)
-        return self.nominal + shift + jnp.tensordot(weights.asymmetric[0], self.asymmetric, axes=1)
+        xp = namespace(weights.symmetric[0], self.symmetric)
+        one, two = (
+            xp.einsum("...h,...hsb->...sb", weight, templates)
+            for weight, templates in (
+                (weights.symmetric[0], self.symmetric),
+                (weights.asymmetric[0], self.asymmetric),
+            )
+        )
+        return self.nominal + one + two
 
-    def _normsys(self, pars: Float[Array, " P"], side: Float[Array, " P"]) -> tuple[Array, ...]:
-        """Factors (N, S, C) of each normsys, with two derivatives."""
-        alpha, sign = (take(x, self.layout.normsys_par)[:, None, None] for x in (pars, side))
+    def _normsys(self, pars: Float[Array, "*L P"], side: Float[Array, "*L P"]) -> tuple[Array, ...]:
+        """Factors (*L, N, S, C) of each normsys, with two derivatives."""
+        alpha, sign = (
+            take(x, self.layout.index["normsys_par"])[..., None, None] for x in (pars, side)
+        )
         return normsys_factor(self.layout.normsys_code, alpha, self.normsys, sign)
 
-    def _factors(self, pars: Float[Array, " P"]) -> Float[Array, "S B"]:
+    def _factors(self, pars: Float[Array, "*L P"]) -> Float[Array, "*L S B"]:
         """Products of the parameters that multiply the cells."""
-        return jnp.prod(jnp.append(pars, 1.0)[self.layout.factor_par], axis=0)
+        return _appended(pars, 1.0)[..., self.layout.factor_par].prod(axis=-3)
 
-    def expected_auxdata(self, pars: Float[Array, " P"]) -> Float[Array, " A"]:
+    def expected_auxdata(self, pars: Float[Array, "*L P"]) -> Float[Array, "*L A"]:
         """Expected auxiliary measurements: the parameter itself, or tau times it (shapesys)."""
         layout = self.layout
-        means = pars[layout.aux_par]
-        poisson = layout.aux_poisson
-        return means.at[poisson].set(means[poisson] * self.tau)
+        return pars[..., layout.aux_par] * _appended(self.tau, 1.0)[..., layout.tau_of_aux]
 
-    def expected_data(self, pars: Float[Array, " P"]) -> Float[Array, " D"]:
+    def expected_data(self, pars: Float[Array, "*L P"]) -> Float[Array, "*L D"]:
         """Rates and expected auxiliary measurements in one vector, as data is ordered."""
-        return jnp.concatenate([self.rates(pars), self.expected_auxdata(pars)])
+        rates, aux = self.rates(pars), self.expected_auxdata(pars)
+        xp = namespace(rates)
+        aux = xp.broadcast_to(aux, (*rates.shape[:-1], aux.shape[-1]))
+        return xp.concatenate([rates, aux], axis=-1)
 
-    def logpdf(self, pars: Float[Array, " P"], data: Float[Array, " D"]) -> Float[Array, ""]:
+    def logpdf(self, pars: Float[Array, "*L P"], data: Float[Array, "*L D"]) -> Float[Array, "*L"]:
         """Natural logarithm of the density, minus infinity where a rate is negative."""
         bins, normal, poisson = self.logpdf_terms(pars, data)
         return bins + normal + poisson
 
     def logpdf_terms(
-        self, pars: Float[Array, " P"], data: Float[Array, " D"]
-    ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
+        self, pars: Float[Array, "*L P"], data: Float[Array, "*L D"]
+    ) -> tuple[Float[Array, "*L"], Float[Array, "*L"], Float[Array, "*L"]]:
         """The same, of the bins, and of the auxiliary data with normal and Poisson constraints."""
         main, aux = self._split(data)
         normal, poisson = self._constraint_terms(pars, aux)
+        xp = namespace(pars, data, self.sigma)
         return (
-            _poisson_logpdf(main, self.rates(pars)).sum(),
-            (-0.5 * normal**2 - jnp.log(self.sigma * jnp.sqrt(2 * jnp.pi))).sum(),
-            _poisson_logpdf(*poisson).sum(),
+            _poisson_logpdf(main, self.rates(pars)).sum(axis=-1),
+            (-0.5 * normal**2 - xp.log(self.sigma * np.sqrt(2 * np.pi))).sum(axis=-1),
+            _poisson_logpdf(*poisson).sum(axis=-1),
         )
 
     def nll(
         self,
-        pars: Float[Array, " P"],
-        data: Float[Array, " D"],
-        barrier: Float[Array, ""] | float = BARRIER,
-    ) -> Float[Array, ""]:
+        pars: Float[Array, "*L P"],
+        data: Float[Array, "*L D"],
+        barrier: Float[Array, "*L"] | float = BARRIER,
+    ) -> Float[Array, "*L"]:
         """-ln L relative to the saturated model: zero if every term describes its datum exactly.
 
         Differs from ``-logpdf`` by a constant that depends on data and constraint widths only, and
@@ -125,17 +149,16 @@ class Likelihood:
         main, aux = self._split(data)
         normal, poisson = self._constraint_terms(pars, aux)
         rates = self.rates(pars)
-        value = _poisson_deviance(_with_barrier(main, rates, barrier), rates).sum()
-        value += 0.5 * (normal**2).sum()
-        value += _poisson_deviance(*poisson).sum()
-        return value
+        bins = _poisson_deviance(_with_barrier(main, rates, barrier), rates).sum(axis=-1)
+        normals = 0.5 * (normal**2).sum(axis=-1)
+        return bins + normals + _poisson_deviance(*poisson).sum(axis=-1)
 
     def expansion(
         self,
-        pars: Float[Array, " P"],
-        data: Float[Array, " D"],
-        barrier: Float[Array, ""] | float = BARRIER,
-        side: Float[Array, " P"] | None = None,
+        pars: Float[Array, "*L P"],
+        data: Float[Array, "*L D"],
+        barrier: Float[Array, "*L"] | float = BARRIER,
+        side: Float[Array, "*L P"] | None = None,
     ) -> "Expansion":
         """``nll`` with its gradient and Hessian, in closed form.
 
@@ -149,148 +172,204 @@ class Likelihood:
         no second derivative.
         """
         layout, split = self.layout, self.layout.split
-        side = _side(pars) if side is None else jnp.where(layout.kinked, side, _side(pars))
+        xp = namespace(pars, data, self.nominal)
+        side = _side(pars) if side is None else xp.where(layout.kinked, side, _side(pars))
         weights = self._weights(pars, side)
         _, slope_of_weight, curvature_of_weight = weights.asymmetric
         template = self._templates(weights)
         # A factor of zero (e.g. the POI) would lead to a division by zero below. It is replaced by
         # a number so small that it does not matter, but whose square is representable.
-        safe = jnp.where(pars == 0, 1e-150, pars)
+        safe = xp.where(xp.abs(pars) < 1e-150, 1e-150, pars)
         shared, own = split.apart(safe)
         factor = self._factors(safe)
         # First and second derivative of the factor in one shared parameter, over the factor.
-        per_unit = 1 / shared[:, None, None]
+        per_unit = 1 / shared[..., None, None]
         first: Any = split.power * per_unit
         second: Any = split.power * (split.power - 1) * per_unit**2
         if layout.normsys:
             f, f1, f2 = self._normsys(pars, side)
-            factor *= _per_bin(jnp.prod(f, axis=0), layout)
+            factor = factor * _per_bin(f.prod(axis=-3), layout)
             ratio, ratio2 = (self._of_shared(x / f) for x in (f1, f2))
-            second += ratio2 + 2 * first * ratio
-            first += ratio
+            second = second + ratio2 + 2 * first * ratio
+            first = first + ratio
         # The same of the parameter of one bin.
-        per_own = split.own_power / own
+        per_own = split.own_power / own[..., None, :]
         own_factor = split.with_own(factor) * per_own
         own_cells = own_factor * split.with_own(template)
 
         cells = factor * template
-        rates = cells.sum(axis=0)
+        rates = cells.sum(axis=-2)
         # Cells with a factor of zero are zero.
-        rates = jnp.where(jnp.abs(rates) < 1e-100, 0.0, rates)
+        rates = xp.where(xp.abs(rates) < 1e-100, 0.0, rates)
         main, aux = self._split(data)
         main = _with_barrier(main, rates, barrier)
         slope, curvature = _poisson_derivatives(main, rates)
         own_slope, own_curvature = split.with_own(slope), split.with_own(curvature)
-        weighted = slope * factor
+        weighted = slope[..., None, :] * factor
 
-        logarithmic = split.per_bin(first)
-        jacobian = (logarithmic * cells).sum(axis=1)
-        own_jacobian = own_cells.sum(axis=0)
-        mixed = (split.with_own(logarithmic) * own_cells).sum(axis=1)
+        jacobian = split.sum_samples(first, cells)
+        own_jacobian = own_cells.sum(axis=-2)
+        mixed = split.with_own(split.sum_samples(first, split.in_bins(own_cells)))
         # Second derivatives of the rates, contracted with the slope. The product of logarithmic
         # slopes is correct for two different parameters; the diagonal is replaced.
         blocks = split.sum_in_blocks(weighted * template)
-        flat = first.reshape(len(first), blocks.size)
-        curved = (flat * blocks.ravel()) @ flat.T
-        diagonal = (second * blocks).sum(axis=(1, 2))
+        flat = first.reshape(*first.shape[:-2], -1)
+        flat_blocks = blocks.reshape(*blocks.shape[:-2], 1, -1)
+        curved = (flat * flat_blocks) @ xp.swapaxes(flat, -1, -2)
+        diagonal = (second * blocks[..., None, :, :]).sum(axis=(-2, -1))
         if layout.histosys:
-            shift = self.symmetric + slope_of_weight[:, None, None] * self.asymmetric
-            jacobian += self._shape_rows((shift * factor).sum(axis=1))
-            mixed += self._shape_rows((split.with_own(shift) * own_factor).sum(axis=1))
-            shift = split.sum_in_blocks(shift * weighted).reshape(len(shift), blocks.size)
-            cross = self._shape_rows(shift @ flat.T)
-            curved += cross + cross.T
-            pure = curvature_of_weight * (self.asymmetric * weighted).sum(axis=(1, 2))
-            diagonal += 2 * jnp.diagonal(cross) + self._shape_rows(pure)
+            slopes = slope_of_weight[..., None]
+
+            def rows(cells: Array) -> Array:
+                """The sum over samples of the slope of each shape times its cells."""
+                one, two = (
+                    xp.einsum("...hsb,...sb->...hb", x, cells)
+                    for x in (self.symmetric, self.asymmetric)
+                )
+                return one + slopes * two
+
+            jacobian = jacobian + self._shape_rows(rows(factor))
+            of_own = split.with_own(rows(split.in_bins(own_factor)))
+            mixed = mixed + self._shape_rows(of_own)
+            one, two = (split.sum_bins(x, weighted) for x in (self.symmetric, self.asymmetric))
+            shift = (one + slopes[..., None] * two).reshape(*slopes.shape[:-1], flat.shape[-1])
+            cross = self._shape_rows(shift @ xp.swapaxes(flat, -1, -2))
+            curved = curved + cross + xp.swapaxes(cross, -1, -2)
+            pure = self._shape_rows((curvature_of_weight * two.sum(axis=(-2, -1)))[..., None])
+            diagonal = diagonal + 2 * xp.diagonal(cross, axis1=-2, axis2=-1) + pure[..., 0]
 
         constraint = self._constraint(pars, aux)
         of_shared, of_own = split.apart(constraint[2])
-        diagonal += of_shared
+        diagonal = diagonal + of_shared
+        bent = xp.where(np.eye(shared.shape[-1], dtype=bool), diagonal[..., None], curved)
+        curvatures = curvature[..., None, :]
         hessian = Arrow(
-            (jacobian * curvature) @ jacobian.T
-            + jnp.where(np.eye(len(shared), dtype=bool), diagonal, curved),
-            split.with_own(jacobian) * (own_curvature * own_jacobian) + mixed * own_slope,
+            (jacobian * curvatures) @ xp.swapaxes(jacobian, -1, -2) + bent,
+            split.with_own(jacobian) * (own_curvature * own_jacobian)[..., None, :]
+            + mixed * own_slope[..., None, :],
             own_curvature * own_jacobian**2
-            + own_slope * (own_cells * (split.own_power - 1) / own).sum(axis=0)
+            + own_slope * (own_cells * (split.own_power - 1)).sum(axis=-2) / own
             + of_own,
             layout,
         )
-        gradient = split.joined(jacobian @ slope, own_jacobian * own_slope) + constraint[1]
+        of_shared = (jacobian @ slope[..., None])[..., 0]
+        gradient = split.joined(of_shared, own_jacobian * own_slope) + constraint[1]
         across = gradient
         if layout.kinked.any():
-            jump: Any = 0.0
+            jump: Any = 0 * shared
             if layout.histosys:
                 other = self._weights(pars, -side).asymmetric[1] - slope_of_weight
-                jump += self._shape_rows(other * (self.asymmetric * weighted).sum(axis=(1, 2)))
+                shapes = self._shape_rows((other * two.sum(axis=(-2, -1)))[..., None])
+                jump = jump + shapes[..., 0]
             if layout.normsys:
                 g, g1, _ = self._normsys(pars, -side)
-                jump += (self._of_shared(g1 / g - f1 / f) * blocks).sum(axis=(1, 2))
-            across += split.joined(jump, 0 * own)
-        value = _poisson_deviance(main, rates).sum() + constraint[0]
-        slopes = Rows(jacobian, own_jacobian, layout)
-        return Expansion(value, gradient, across, hessian, rates, slopes)
+                change = self._of_shared(g1 / g - f1 / f) * blocks[..., None, :, :]
+                jump = jump + change.sum(axis=(-2, -1))
+            across = across + split.joined(jump, 0 * own)
+        value = _poisson_deviance(main, rates).sum(axis=-1) + constraint[0]
+        return Expansion(
+            value, gradient, across, hessian, rates, Rows(jacobian, own_jacobian, layout)
+        )
 
-    def _of_shared(self, x: Float[Array, "N S C"]) -> Float[Array, "G S K"]:
+    def information(
+        self, pars: Float[Array, "*L P"], data: Float[Array, "*L D"], at: "Expansion"
+    ) -> Arrow:
+        """The Hessian of -ln L that is expected of data of the rates at ``pars``.
+
+        It is never negative, unlike that of the data. Of the constraints, that of the data.
+        """
+        split, jacobian = self.layout.split, at.jacobian
+        xp = namespace(pars, data, at.rates)
+        positive = at.rates > 0
+        curvature = xp.where(positive, 1 / xp.where(positive, at.rates, 1.0), 0.0)
+        own = split.with_own(curvature) * jacobian.own
+        of_shared, of_own = split.apart(self._constraint(pars, self._split(data)[1])[2])
+        weighted = jacobian.shared * curvature[..., None, :]
+        return Arrow(
+            weighted @ xp.swapaxes(jacobian.shared, -1, -2)
+            + of_shared[..., None] * np.eye(of_shared.shape[-1]),
+            split.with_own(jacobian.shared) * own[..., None, :],
+            own * jacobian.own + of_own,
+            self.layout,
+        )
+
+    def _of_shared(self, x: Float[Array, "*L N S C"]) -> Float[Array, "*L G S K"]:
         """Values of each normsys at the shared parameters and blocks, zero where there is none."""
-        split = self.layout.split
-        x = jnp.concatenate([x, jnp.zeros((1, *x.shape[1:]))])
-        return take(take(x, split.normsys_row, axis=0), split.channel_of_block)
+        split, xp = self.layout.split, namespace(x)
+        x = xp.concatenate([x, xp.zeros_like(x[..., :1, :, :])], axis=-3)
+        return take(take(x, split.index["normsys_row"], axis=-3), split.index["channel_of_block"])
 
-    def _shape_rows(self, x: Float[Array, "H *shape"]) -> Float[Array, "G *shape"]:
+    def _shape_rows(self, x: Float[Array, "*L H N"]) -> Float[Array, "*L G N"]:
         """Rows of each histosys at the shared parameters, zero where there is none."""
-        x = jnp.concatenate([x, jnp.zeros((1, *x.shape[1:]))])
-        return take(x, self.layout.split.histosys_row, axis=0)
+        xp = namespace(x)
+        x = xp.concatenate([x, xp.zeros_like(x[..., :1, :])], axis=-2)
+        return take(x, self.layout.split.index["histosys_row"], axis=-2)
 
     def _constraint(
-        self, pars: Float[Array, " P"], aux: Float[Array, " A"]
-    ) -> tuple[Float[Array, ""], Float[Array, " P"], Float[Array, " P"]]:
+        self, pars: Float[Array, "*L P"], aux: Float[Array, "*L A"]
+    ) -> tuple[Float[Array, "*L"], Float[Array, "*L P"], Float[Array, "*L P"]]:
         """-ln of the constraints: value, gradient, and the diagonal that is their Hessian."""
-        layout = self.layout
-        measured = jnp.append(aux, 0.0)[layout.aux_of_par]
+        layout, xp = self.layout, namespace(pars, aux, self.sigma)
+        measured = _appended(aux, 0.0)[..., layout.aux_of_par]
         pull = self.inverse_variance * (pars - measured)
-        value = 0.5 * (pull * (pars - measured)).sum()
+        value = 0.5 * (pull * (pars - measured)).sum(axis=-1)
+        width = xp.broadcast_to(self.inverse_variance, pull.shape)
         if not layout.aux_poisson.any():
-            return value, pull, self.inverse_variance
+            return value, pull, width
         # Without a measurement: a rate of zero, with neither value nor derivative.
         slope, curvature = _poisson_derivatives(measured, pars * self.rate_per_unit)
         is_poisson = layout.poisson_par
-        slope = jnp.where(is_poisson, slope * self.rate_per_unit, pull)
-        curvature = jnp.where(is_poisson, curvature * self.rate_per_unit**2, self.inverse_variance)
+        slope = xp.where(is_poisson, slope * self.rate_per_unit, pull)
+        curvature = xp.where(is_poisson, curvature * self.rate_per_unit**2, width)
         deviance = _poisson_deviance(measured, pars * self.rate_per_unit)
-        return value + jnp.where(is_poisson, deviance, 0.0).sum(), slope, curvature
+        return value + xp.where(is_poisson, deviance, 0.0).sum(axis=-1), slope, curvature
 
-    def _split(self, data: Float[Array, " D"]) -> tuple[Float[Array, " B"], Float[Array, " A"]]:
+    def _split(self, data: Float[Array, "*L D"]) -> tuple[Float[Array, "*L B"], Array]:
         bins = self.nominal.shape[-1]
-        return data[:bins], data[bins:]
+        return data[..., :bins], data[..., bins:]
 
     def _constraint_terms(
-        self, pars: Float[Array, " P"], aux: Float[Array, " A"]
-    ) -> tuple[
-        Float[Array, " normals"], tuple[Float[Array, " poissons"], Float[Array, " poissons"]]
-    ]:
+        self, pars: Float[Array, "*L P"], aux: Float[Array, "*L A"]
+    ) -> tuple[Float[Array, "*L normals"], tuple[Array, Array]]:
+        """Pulls of the normal constraints; counts and rates (*L, poissons) of the others."""
         layout = self.layout
         is_poisson = layout.aux_poisson
         normal_par, poisson_par = layout.aux_par[~is_poisson], layout.aux_par[is_poisson]
-        normal = (aux[~is_poisson] - pars[normal_par]) / self.sigma
-        return normal, (aux[is_poisson], self.tau * pars[poisson_par])
+        normal = (aux[..., ~is_poisson] - pars[..., normal_par]) / self.sigma
+        return normal, (aux[..., is_poisson], self.tau * pars[..., poisson_par])
 
 
 class Expansion(NamedTuple):
     """-ln L and its derivatives at given parameters, and the rates."""
 
-    value: Float[Array, ""]
-    gradient: Float[Array, " P"]
-    across: Float[Array, " P"]
+    value: Float[Array, "*L"]
+    gradient: Float[Array, "*L P"]
+    across: Float[Array, "*L P"]
     """The gradient on the other side of zero, for parameters at a kink there."""
     hessian: Arrow
-    rates: Float[Array, " B"]
+    rates: Float[Array, "*L B"]
     jacobian: Rows
     """Derivative of each rate in each parameter."""
 
+    @classmethod
+    def zero(cls, layout: Layout, fits: int, xp: Any) -> "Expansion":
+        """All zero, of a number of fits."""
+        bins, shared, own = layout.total_bins, len(layout.split.shared), len(layout.split.own)
 
-def _side(pars: Float[Array, " P"]) -> Float[Array, " P"]:
+        def zeros(*shape: int) -> Array:
+            found: Array = xp.zeros((fits, *shape))
+            return found
+
+        return cls(
+            zeros(), zeros(layout.npars), zeros(layout.npars),
+            Arrow(zeros(shared, shared), zeros(shared, own), zeros(own), layout),
+            zeros(bins), Rows(zeros(shared, bins), zeros(own), layout),
+        )  # fmt: skip
+
+
+def _side(pars: Float[Array, "*L P"]) -> Float[Array, "*L P"]:
     """The sign of each parameter for interpolations; positive for zero."""
-    return jnp.where(pars >= 0, 1.0, -1.0)
+    return namespace(pars).where(pars >= 0, 1.0, -1.0)
 
 
 def _poisson_logpdf(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:
@@ -299,14 +378,15 @@ def _poisson_logpdf(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> 
     For large n the terms of n ln(rate) - rate - ln(n!) cancel (three digits are left for 1e11
     events): there it is ln Pois(n | n), by Stirling's series, minus the deviance.
     """
+    xp = namespace(n, rate)
     possible, n_log_rate = _xlogy(n, rate)
     large = n > _LARGE
-    direct = n_log_rate - rate - gammaln(jnp.where(large, 0.0, n) + 1.0)
-    inverse = 1 / jnp.where(large, n, 1.0)
-    series = jnp.polyval(jnp.array([-1 / 1680, 1 / 1260, -1 / 360, 1 / 12]), inverse**2) * inverse
-    saturated = 0.5 * jnp.log(inverse / (2 * jnp.pi)) - series
-    value = jnp.where(large, saturated - _poisson_deviance(n, rate), direct)
-    return jnp.where(possible, value, 0 * rate - jnp.inf)
+    direct = n_log_rate - rate - scipy_of(xp).special.gammaln(xp.where(large, 0.0, n) + 1.0)
+    inverse = 1 / xp.where(large, n, 1.0)
+    series = xp.polyval(np.array([-1 / 1680, 1 / 1260, -1 / 360, 1 / 12]), inverse**2) * inverse
+    saturated = 0.5 * xp.log(inverse / (2 * np.pi)) - series
+    value = xp.where(large, saturated - _poisson_deviance(n, rate), direct)
+    return xp.where(possible, value, 0 * rate - xp.inf)
 
 
 def _poisson_deviance(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:
@@ -314,42 +394,52 @@ def _poisson_deviance(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -
 
     Below one event there is no useful saturated model: the terms that depend on the rate are left.
     """
+    xp = namespace(n, rate)
     possible, n_log_rate = _xlogy(n, rate)
     positive = possible & (n > 0)
-    ratio = jnp.where(positive, rate, 1.0) / jnp.where(positive, n, 1.0)
-    excess = jnp.where(positive, rate - n, 0.0) / jnp.where(positive, n, 1.0)
+    ratio = xp.where(positive, rate, 1.0) / xp.where(positive, n, 1.0)
+    excess = xp.where(positive, rate - n, 0.0) / xp.where(positive, n, 1.0)
     # excess - ln(ratio), by its series where the difference would cancel
-    near = jnp.abs(excess) < 0.01
-    series = jnp.polyval(jnp.array([1 / 8, -1 / 7, 1 / 6, -1 / 5, 1 / 4, -1 / 3, 1 / 2]), excess)
-    term = jnp.where(near, excess**2 * series, excess - jnp.log(ratio))
-    value = jnp.where(positive, n * term, rate - n_log_rate)
+    near = xp.abs(excess) < 0.01
+    series = xp.polyval(np.array([1 / 8, -1 / 7, 1 / 6, -1 / 5, 1 / 4, -1 / 3, 1 / 2]), excess)
+    term = xp.where(near, excess**2 * series, excess - xp.log(ratio))
+    value = xp.where(positive, n * term, rate - n_log_rate)
     # Infinite where a rate is negative, NaN where it is NaN.
-    return jnp.where(possible, value, 0 * rate + jnp.inf)
+    return xp.where(possible, value, 0 * rate + xp.inf)
 
 
 def _with_barrier(
-    n: Float[Array, " B"], rate: Float[Array, " B"], barrier: Float[Array, ""] | float
-) -> Float[Array, " B"]:
+    n: Float[Array, "*L B"], rate: Float[Array, "*L B"], barrier: Float[Array, "*L"] | float
+) -> Float[Array, "*L B"]:
     """Data with ``barrier`` events added to empty bins, unless their rate is zero too."""
-    return n + jnp.where((n < EMPTY) & (rate != 0), barrier, 0.0)
+    xp = namespace(n, rate)
+    return n + xp.where((n < EMPTY) & (rate != 0), xp.asarray(barrier)[..., None], 0.0)
 
 
 def _poisson_derivatives(
     n: Float[Array, "*shape"], rate: Float[Array, "*shape"]
 ) -> tuple[Array, Array]:
     """First and second derivative of the deviance with respect to the rate."""
-    per_rate = jnp.where(n != 0, n, 0.0) / jnp.where(rate != 0, rate, 1.0)
-    return 1 - per_rate, per_rate / jnp.where(rate != 0, rate, 1.0)
+    xp = namespace(n, rate)
+    per_rate = xp.where(n != 0, n, 0.0) / xp.where(rate != 0, rate, 1.0)
+    return 1 - per_rate, per_rate / xp.where(rate != 0, rate, 1.0)
 
 
 def _xlogy(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> tuple[Array, Array]:
     """Where the density is not zero, and n ln(rate), with finite derivatives everywhere."""
+    xp = namespace(n, rate)
     possible = (rate > 0) | ((rate == 0) & (n == 0))
-    return possible, n * jnp.log(jnp.where(rate > 0, rate, 1.0))
+    return possible, n * xp.log(xp.where(rate > 0, rate, 1.0))
+
+
+def _appended(x: Float[Array, "*L N"], value: float) -> Float[Array, "*L M"]:
+    """With one more entry at the end of the last axis."""
+    xp = namespace(x)
+    return xp.concatenate([x, xp.full((*x.shape[:-1], 1), value)], axis=-1)
 
 
 def _per_bin(x: Float[Array, "*shape C"], layout: Layout) -> Float[Array, "*shape B"]:
     """Values per channel, repeated for each of its bins."""
     if len(layout.nbins) == 1:
-        return jnp.broadcast_to(x, (*x.shape[:-1], layout.total_bins))
-    return take(x, layout.channel_of_bin)
+        return namespace(x).broadcast_to(x, (*x.shape[:-1], layout.total_bins))
+    return take(x, layout.index["channel_of_bin"])

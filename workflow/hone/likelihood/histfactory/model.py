@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from hone.errors import InputError, ModelError
+from hone.likelihood.arrays import compiled_if_traced, namespace
 from hone.likelihood.histfactory.distribution import Distribution
 from hone.likelihood.histfactory.interpolation import histosys_terms, normsys_coefficients
 from hone.likelihood.histfactory.layout import Layout, ParameterSet
@@ -79,27 +80,33 @@ class Model:
     @property
     def auxdata(self) -> Float[Array, " A"]:
         """Nominal auxiliary data, in pyhf's order."""
-        layout = self.layout
-        values = jnp.zeros(layout.aux_par.shape)
-        values = values.at[~layout.aux_poisson].set(self.normal_auxdata)
-        return values.at[layout.aux_poisson].set(self._tau())
+        found: Array = _auxdata(self)
+        return found
 
     def prepare(self) -> Likelihood:
         """Derive what all evaluations share, once before a loop over parameters.
+
+        Leaves may have a common first axis: models of one layout, stacked.
 
         Raises:
             ModelError: JAX's 64-bit mode is off.
         """
         require_x64()
-        layout = self.layout
-        terms = histosys_terms(self.nominal, self.histosys_lo, self.histosys_hi)
-        symmetric, asymmetric = (jnp.where(layout.histosys_mask, term, 0.0) for term in terms)
+        layout, xp = self.layout, namespace(self)
+        terms = histosys_terms(self.nominal[..., None, :, :], self.histosys_lo, self.histosys_hi)
+        symmetric, asymmetric = (xp.where(layout.histosys_mask, term, 0.0) for term in terms)
         mask = layout.normsys_mask
         coefficients = normsys_coefficients(
-            jnp.where(mask, self.normsys_lo, 1.0), jnp.where(mask, self.normsys_hi, 1.0)
+            xp.where(mask, self.normsys_lo, 1.0), xp.where(mask, self.normsys_hi, 1.0)
         )
         sigma, tau = self._sigma(), self._tau()
-        nothing = jnp.zeros(layout.npars)
+
+        def of_parameters(values: Array, parameters: np.ndarray) -> Array:
+            place = np.full(layout.npars, len(parameters))
+            place[parameters] = np.arange(len(parameters))
+            nothing = xp.zeros((*values.shape[:-1], 1))
+            return xp.concatenate([values, nothing], axis=-1)[..., place]
+
         return Likelihood(
             nominal=self.nominal,
             symmetric=symmetric,
@@ -107,8 +114,8 @@ class Model:
             normsys=coefficients,
             sigma=sigma,
             tau=tau,
-            inverse_variance=nothing.at[layout.normal_of_aux].set(sigma**-2.0),
-            rate_per_unit=nothing.at[layout.poisson_of_aux].set(tau),
+            inverse_variance=of_parameters(sigma**-2.0, layout.normal_of_aux),
+            rate_per_unit=of_parameters(tau, layout.poisson_of_aux),
             layout=layout,
         )
 
@@ -144,7 +151,8 @@ class Model:
 
     def pdf(self, pars: ArrayLike, data: ArrayLike) -> Float[Array, ""]:
         """The likelihood of ``data`` (B + A,) at ``pars`` (P,), a scalar; as :meth:`logpdf`."""
-        return jnp.exp(self.logpdf(pars, data))
+        value = self.logpdf(pars, data)
+        return namespace(value).exp(value)
 
     def mainlogpdf(self, maindata: ArrayLike, pars: ArrayLike) -> Float[Array, ""]:
         """ln of the likelihood of the bins ``maindata`` (B,) at ``pars`` (P,), as pyhf's.
@@ -201,6 +209,21 @@ class Model:
         """
         return replace(self, **leaves)  # type: ignore[arg-type]
 
+    def with_poi(self, name: str | None) -> "Model":
+        """The same model with another parameter of interest, or none; any with a single value.
+
+        Raises:
+            InputError: there is no such parameter, or it has a value for each bin.
+
+        >>> model.with_poi(None).config.poi_name is None
+        True
+        """
+        if name is not None and name not in (known := self.config.par_order):
+            raise InputError(f"there is no parameter {name!r}, allowed: {', '.join(known)}")
+        if name is not None and self.layout.parameter(name).n_parameters > 1:
+            raise InputError(f"{name!r} has several values, a parameter of interest has one")
+        return replace(self, layout=replace(self.layout, poi_name=name))
+
     def checked_data(self, data: ArrayLike) -> Float[Array, " D"]:
         """``data`` as a float64 vector of bins and auxiliary data.
 
@@ -241,40 +264,49 @@ class Model:
 
         Bins without yield or uncertainty get width 1, as in pyhf's ``modifiers/staterror.py``.
         """
-        mask = self.layout.staterror_mask
-        total = jnp.where(mask, self.nominal, 0.0).sum(axis=1)
-        variance = jnp.where(mask, self.staterror**2, 0.0).sum(axis=1)
+        mask, xp = self.layout.staterror_mask, namespace(self)
+        total = xp.where(mask, self.nominal[..., None, :, :], 0.0).sum(axis=-2)
+        variance = xp.where(mask, self.staterror**2, 0.0).sum(axis=-2)
         valid = (total > 0) & (variance > 0)
-        ratio = jnp.where(valid, variance, 1.0) ** 0.5 / jnp.where(valid, total, 1.0)
-        derived = jnp.where(valid, ratio, 1.0).ravel()
-        return jnp.concatenate([self.normal_sigma, derived])[self.layout.aux_sigma_source]
+        ratio = xp.where(valid, variance, 1.0) ** 0.5 / xp.where(valid, total, 1.0)
+        derived = xp.where(valid, ratio, 1.0)
+        derived = derived.reshape(*derived.shape[:-2], -1)
+        sigma = xp.concatenate([self.normal_sigma, derived], axis=-1)
+        return sigma[..., self.layout.aux_sigma_source]
 
     def _tau(self) -> Float[Array, " poissons"]:
         """Rates (nominal / uncertainty)^2 of the shapesys constraints, 1 where undefined."""
-        valid = self.layout.shapesys_mask & (self.nominal > 0) & (self.shapesys > 0)
-        tau = self.nominal**2 / jnp.where(valid, self.shapesys, 1.0) ** 2
-        return jnp.where(valid, tau, 1.0).ravel()[self.layout.aux_tau_source]
+        nominal, xp = self.nominal[..., None, :, :], namespace(self)
+        valid = self.layout.shapesys_mask & (nominal > 0) & (self.shapesys > 0)
+        tau = xp.where(valid, nominal**2 / xp.where(valid, self.shapesys, 1.0) ** 2, 1.0)
+        return tau.reshape(*tau.shape[:-3], -1)[..., self.layout.aux_tau_source]
 
 
-# Compiled as a whole: operation by operation the first call would take seconds.
-@jax.jit
+@compiled_if_traced()
 def _expected_data(model: Model, pars: Float[Array, " P"]) -> Float[Array, " D"]:
     return model.prepare().expected_data(pars)
 
 
-@jax.jit
+@compiled_if_traced()
 def _logpdf(model: Model, pars: Float[Array, " P"], data: Float[Array, " D"]) -> Float[Array, ""]:
     return model.prepare().logpdf(pars, data)
 
 
-@jax.jit
+@compiled_if_traced()
 def _terms(
     model: Model, pars: Float[Array, " P"], data: Float[Array, " D"]
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
     return model.prepare().logpdf_terms(pars, data)
 
 
-@jax.jit
+@compiled_if_traced()
+def _auxdata(model: Model) -> Float[Array, " A"]:
+    # Normal constraints first.
+    values = namespace(model).concatenate([model.normal_auxdata, model._tau()])
+    return values[np.argsort(np.argsort(model.layout.aux_poisson, kind="stable"))]
+
+
+@compiled_if_traced()
 def _sigma(model: Model) -> Float[Array, " normals"]:
     return model.prepare().sigma
 

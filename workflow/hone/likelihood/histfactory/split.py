@@ -6,29 +6,19 @@ of -ln L is an arrow then: dense for the parameters that bins share, with a diag
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
+
+from hone.likelihood.arrays import Index, index_of, namespace, solve_positive, take
 
 if TYPE_CHECKING:
     from hone.likelihood.histfactory.layout import Layout
 
-__all__ = ["Arrow", "Rows", "Split", "take"]
-
-
-def take(x: Array, places: np.ndarray, axis: int = -1) -> Array:
-    """Entries of ``x`` at fixed places along an axis.
-
-    A slice where these follow each other, as is usual: it compiles in a fraction of the time.
-    """
-    if len(places) and (np.diff(places) == 1).all():
-        first = int(places[0])
-        return jax.lax.slice_in_dim(x, first, first + len(places), axis=axis)
-    index = (slice(None),) * (axis % x.ndim) + (places,)
-    return x.at[index].get(mode="promise_in_bounds")
+__all__ = ["Arrow", "Rows", "Split"]
 
 
 @dataclass(frozen=True)
@@ -107,13 +97,38 @@ class Split:
         """int (P,): where each parameter stands among the shared and then the others."""
         return np.argsort(np.concatenate([self.shared, self.own]))
 
+    @cached_property
+    def own_of_bin(self) -> np.ndarray:
+        """int (B,): place of each bin among those with a parameter of their own; E for others."""
+        place = np.full(len(self.block_of_bin), len(self.own_bins))
+        place[self.own_bins] = np.arange(len(self.own_bins))
+        return place
+
+    @cached_property
+    def runs(self) -> list[tuple[slice, slice]]:
+        """Blocks of several bins one by one, and runs of blocks of a bin: each with its bins."""
+        size = np.bincount(self.block_of_bin)
+        ends = np.flatnonzero((size[1:] > 1) | (size[:-1] > 1)) + 1
+        edges = [0, *ends.tolist(), len(size)]
+        first = np.append(0, np.cumsum(size))
+        return [(slice(a, b), slice(int(first[a]), int(first[b]))) for a, b in pairwise(edges)]
+
+    @cached_property
+    def index(self) -> dict[str, Index]:
+        """Where entries are taken."""
+        names = (
+            "shared", "own", "own_bins", "own_of_bin", "place", "block_of_bin",
+            "channel_of_block", "histosys_row", "normsys_row",
+        )  # fmt: skip
+        return {name: index_of(getattr(self, name)) for name in names}
+
     def apart(self, x: Array) -> tuple[Array, Array]:
         """Entries of shared (G,) and of other parameters (E,)."""
-        return take(x, self.shared), take(x, self.own)
+        return take(x, self.index["shared"]), take(x, self.index["own"])
 
     def joined(self, shared: Array, own: Array) -> Array:
         """The reverse of :meth:`apart`."""
-        return take(jnp.concatenate([shared, own], axis=-1), self.place)
+        return take(namespace(shared, own).concatenate([shared, own], axis=-1), self.index["place"])
 
     def sum_in_blocks(self, x: Float[Array, "*shape B"]) -> Float[Array, "*shape K"]:
         blocks, bins = len(self.channel_of_block), len(self.block_of_bin)
@@ -121,6 +136,8 @@ class Split:
             return x
         if blocks == 1:
             return x.sum(axis=-1, keepdims=True)
+        if isinstance(x, np.ndarray):
+            return np.add.reduceat(x, np.searchsorted(self.block_of_bin, range(blocks)), axis=-1)
         return x @ (self.block_of_bin[:, None] == np.arange(blocks)).astype(float)
 
     def per_bin(self, x: Float[Array, "*shape K"]) -> Float[Array, "*shape B"]:
@@ -129,73 +146,117 @@ class Split:
         if blocks == bins:
             return x
         if blocks == 1:
-            return jnp.broadcast_to(x, (*x.shape[:-1], bins))
-        return take(x, self.block_of_bin)
+            return namespace(x).broadcast_to(x, (*x.shape[:-1], bins))
+        return take(x, self.index["block_of_bin"])
 
     def with_own(self, x: Float[Array, "*shape B"]) -> Float[Array, "*shape E"]:
         """Values in bins that have a parameter of their own."""
-        return take(x, self.own_bins)
+        return take(x, self.index["own_bins"])
+
+    def in_bins(self, own: Float[Array, "*shape E"]) -> Float[Array, "*shape B"]:
+        """Values of bins with a parameter of their own, zero in the others."""
+        if len(self.own_bins) == len(self.block_of_bin):
+            return own
+        xp = namespace(own)
+        nothing = xp.zeros((*own.shape[:-1], 1))
+        return take(xp.concatenate([own, nothing], axis=-1), self.index["own_of_bin"])
+
+    def sum_samples(
+        self, of_blocks: Float[Array, "*L G S K"], cells: Float[Array, "*L S B"]
+    ) -> Float[Array, "*L G B"]:
+        """The sum over samples of the products of values of blocks and of their bins."""
+        if not isinstance(cells, np.ndarray):
+            return (self.per_bin(of_blocks) * cells[..., None, :, :]).sum(axis=-2)
+        # By NumPy without an array of parameters, samples and bins.
+        parts = []
+        for blocks, bins in self.runs:
+            left, right = of_blocks[..., blocks], cells[..., bins]
+            if left.shape[-1] == 1:
+                parts.append(left[..., 0] @ right)
+            else:
+                parts.append(np.einsum("...gsb,...sb->...gb", left, right))
+        return np.concatenate(parts, axis=-1)
+
+    def sum_bins(
+        self, templates: Float[Array, "*#L H S B"], cells: Float[Array, "*L S B"]
+    ) -> Float[Array, "*L H S K"]:
+        """The sum over the bins of each block of the products of templates and cells."""
+        if not isinstance(cells, np.ndarray):
+            return self.sum_in_blocks(templates * cells[..., None, :, :])
+        parts = []
+        for blocks, bins in self.runs:
+            left, right = templates[..., bins], cells[..., bins]
+            if blocks.stop - blocks.start == 1:
+                parts.append(np.einsum("...hsb,...sb->...hs", left, right)[..., None])
+            else:
+                parts.append(left * right[..., None, :, :])
+        return np.concatenate(parts, axis=-1)
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Arrow:
-    """A symmetric matrix of the parameters, without entries between those of different bins."""
+    """Symmetric matrices of the parameters, without entries between those of different bins."""
 
-    shared: Float[Array, "G G"]
-    mixed: Float[Array, "G E"]
-    own: Float[Array, " E"]
+    shared: Float[Array, "*L G G"]
+    mixed: Float[Array, "*L G E"]
+    own: Float[Array, "*L E"]
     layout: "Layout" = field(metadata={"static": True})
 
     @classmethod
-    def of(cls, matrix: Float[Array, "P P"], layout: "Layout") -> "Arrow":
+    def of(cls, matrix: Float[Array, "*L P P"], layout: "Layout") -> "Arrow":
         """The arrow in a full matrix."""
         split = layout.split
-        shared, mixed = split.apart(take(matrix, split.shared, axis=0))
-        return cls(shared, mixed, take(jnp.diagonal(matrix), split.own), layout)
+        shared, mixed = split.apart(take(matrix, split.index["shared"], axis=-2))
+        return cls(shared, mixed, take(_diagonal(matrix), split.index["own"]), layout)
 
-    def dense(self) -> Float[Array, "P P"]:
+    def dense(self) -> Float[Array, "*L P P"]:
         """The full matrix, in the order of the parameters."""
-        place, own = self.layout.split.place, jnp.diag(self.own)
-        full = jnp.block([[self.shared, self.mixed], [self.mixed.T, own]])
-        return take(take(full, place, axis=0), place)
+        place, xp = self.layout.split.index["place"], namespace(self.own)
+        own = self.own[..., None] * np.eye(self.own.shape[-1])
+        upper = xp.concatenate([self.shared, self.mixed], axis=-1)
+        lower = xp.concatenate([xp.swapaxes(self.mixed, -1, -2), own], axis=-1)
+        full = xp.concatenate([upper, lower], axis=-2)
+        return take(take(full, place, axis=-2), place)
 
     @property
-    def diagonal(self) -> Float[Array, " P"]:
-        return self.layout.split.joined(jnp.diagonal(self.shared), self.own)
+    def diagonal(self) -> Float[Array, "*L P"]:
+        return self.layout.split.joined(_diagonal(self.shared), self.own)
 
     def solve(
         self,
-        vector: Float[Array, " P"],
-        moving: Bool[Array, " P"],
-        damping: Float[Array, ""] | float = 0.0,
-    ) -> Float[Array, " P"]:
+        vector: Float[Array, "*L P"],
+        moving: Bool[Array, "*L P"],
+        damping: Float[Array, "*L"] | float = 0.0,
+    ) -> Float[Array, "*L P"]:
         """Solve for the moving parameters; zero for the others, NaN if not positive definite.
 
         Parameters of single bins are eliminated (Schur complement). ``damping`` is relative to the
         diagonal; a further 1e-14 regularises parameters without effect (e.g. a free factor on an
         empty bin), which then do not move.
         """
-        split, diagonal = self.layout.split, self.diagonal
-        scale = jnp.abs(diagonal)
-        scale = jnp.maximum(scale, 1e-12 * jnp.max(jnp.where(moving, scale, 0.0)) + 1e-300)
-        raised = jnp.where(moving, diagonal + (damping + 1e-14) * scale, 1.0)
+        split, diagonal, xp = self.layout.split, self.diagonal, namespace(vector, self.own)
+        scale = xp.abs(diagonal)
+        largest = xp.where(moving, scale, 0.0).max(axis=-1, keepdims=True)
+        scale = xp.maximum(scale, 1e-12 * largest + 1e-300)
+        damping = xp.asarray(damping)[..., None]
+        raised = xp.where(moving, diagonal + (damping + 1e-14) * scale, 1.0)
         shared_raised, own = split.apart(raised)
         (shared_moving, own_moving), (one, two) = (
-            split.apart(x) for x in (moving, jnp.where(moving, vector, 0.0))
+            split.apart(x) for x in (moving, xp.where(moving, vector, 0.0))
         )
-        own = jnp.where(own > 0, own, jnp.nan)
-        mixed = jnp.where(shared_moving[:, None] & own_moving, self.mixed, 0.0)
-        both = shared_moving[:, None] & shared_moving & ~np.eye(len(split.shared), dtype=bool)
-        matrix = jnp.where(both, self.shared, jnp.diag(shared_raised))
-        if own.size:
-            matrix -= (mixed / own) @ mixed.T
-            one -= mixed @ (two / own)
-        factor = jax.lax.linalg.cholesky(matrix, symmetrize_input=False)
-        solve = jax.lax.linalg.triangular_solve
-        half = solve(factor, one[:, None], left_side=True, lower=True)
-        one = solve(factor, half, left_side=True, lower=True, transpose_a=True)[:, 0]
-        return split.joined(one, (two - one @ mixed) / own)
+        own = xp.where(own > 0, own, xp.nan)
+        mixed = xp.where(shared_moving[..., None] & own_moving[..., None, :], self.mixed, 0.0)
+        both = shared_moving[..., None] & shared_moving[..., None, :]
+        off_diagonal = both & ~np.eye(len(split.shared), dtype=bool)
+        matrix = xp.where(off_diagonal, self.shared, 0.0)
+        matrix = matrix + shared_raised[..., None] * np.eye(len(split.shared))
+        if own.shape[-1]:
+            matrix = matrix - (mixed / own[..., None, :]) @ xp.swapaxes(mixed, -1, -2)
+            one = one - (mixed @ (two / own)[..., None])[..., 0]
+        one = solve_positive(matrix, one)
+        two = two - (one[..., None, :] @ mixed)[..., 0, :]
+        return split.joined(one, two / own)
 
 
 @jax.tree_util.register_dataclass
@@ -203,21 +264,23 @@ class Arrow:
 class Rows:
     """Derivatives of B rates in the parameters, each bin's own parameter apart."""
 
-    shared: Float[Array, "G B"]
-    own: Float[Array, " E"]
+    shared: Float[Array, "*L G B"]
+    own: Float[Array, "*L E"]
     layout: "Layout" = field(metadata={"static": True})
 
-    def dense(self) -> Float[Array, "P B"]:
+    def dense(self) -> Float[Array, "*L P B"]:
         """The full Jacobian, in the order of the parameters."""
         split, bins = self.layout.split, self.shared.shape[-1]
-        own = jnp.where(split.own_bins[:, None] == np.arange(bins), self.own[:, None], 0.0)
-        return take(jnp.concatenate([self.shared, own]), split.place, axis=0)
+        xp = namespace(self.shared)
+        own = xp.where(split.own_bins[:, None] == np.arange(bins), self.own[..., None], 0.0)
+        return take(xp.concatenate([self.shared, own], axis=-2), split.index["place"], axis=-2)
 
-    def change(self, step: Float[Array, " P"]) -> Float[Array, " B"]:
+    def change(self, step: Float[Array, "*L P"]) -> Float[Array, "*L B"]:
         """First-order change of the rates in a step of the parameters."""
         split = self.layout.split
         shared, own = split.apart(step)
-        found, own = shared @ self.shared, own * self.own
-        if len(split.own_bins) == found.size:
-            return found + own
-        return found.at[split.own_bins].add(own)
+        return (shared[..., None, :] @ self.shared)[..., 0, :] + split.in_bins(own * self.own)
+
+
+def _diagonal(matrix: Float[Array, "*L G G"]) -> Float[Array, "*L G"]:
+    return namespace(matrix).diagonal(matrix, axis1=-2, axis2=-1)

@@ -7,9 +7,10 @@ background and around 0 for background only.
 
 from typing import Literal, NamedTuple
 
-import jax.numpy as jnp
-from jax.scipy.special import log_ndtr
+import numpy as np
 from jaxtyping import Array, Float
+
+from hone.likelihood.arrays import namespace, scipy_of
 
 __all__ = [
     "N_SIGMA",
@@ -17,6 +18,7 @@ __all__ = [
     "TestStatistic",
     "log_pvalues",
     "normal_quantiles",
+    "quantile_slopes",
     "safe_sqrt",
 ]
 
@@ -50,8 +52,9 @@ def log_pvalues(
     ratio: Float[Array, ""] | float = 1.0,
 ) -> LogPValues:
     """p-values of the test statistic, observed and expected; arguments as below."""
-    quantiles = normal_quantiles(q, jnp.full(6, q_asimov), test_stat, calc_base_dist, ratio)
-    clsb, clb = log_ndtr(quantiles)
+    q_asimov = q_asimov[..., None] * np.ones(6)
+    quantiles = normal_quantiles(q, q_asimov, test_stat, calc_base_dist, ratio)
+    clsb, clb = scipy_of(namespace(quantiles)).special.log_ndtr(quantiles)
     return LogPValues(clsb[0], clb[0], clsb[1:], clb[1:])
 
 
@@ -72,20 +75,50 @@ def normal_quantiles(
         ratio: of the tested POI value to that of the statistics; differs from 1 only close to
             POI = 0, where sqrt(q_A) is linear in the POI.
     """
+    xp = namespace(q, q_asimov)
     root, root_asimov = safe_sqrt(q), safe_sqrt(q_asimov)
     observed = root - root_asimov[0]
     if test_stat == "qtilde":
         beyond = root > root_asimov[0]
-        width = 2 * jnp.where(root_asimov[0] > 0, root_asimov[0], 1.0)
-        observed = jnp.where(beyond, (q - q_asimov[0]) / width, observed)
-    expected = jnp.array(N_SIGMA)
+        width = 2 * xp.where(root_asimov[0] > 0, root_asimov[0], 1.0)
+        observed = xp.where(beyond, (q - q_asimov[0]) / width, observed)
+    expected = np.array(N_SIGMA)
     if calc_base_dist == "clipped_normal":
-        expected = jnp.maximum(expected, -root_asimov[1:])
-    statistic = jnp.append(observed, expected)
-    return -jnp.stack([statistic + ratio * root_asimov, statistic])
+        expected = xp.maximum(expected, -root_asimov[1:])
+    statistic = xp.append(observed, expected)
+    return -xp.stack([statistic + ratio * root_asimov, statistic])
+
+
+def quantile_slopes(
+    q: Float[Array, ""],
+    q_asimov: Float[Array, " 6"],
+    q_slope: Float[Array, ""],
+    q_asimov_slope: Float[Array, " 6"],
+    test_stat: TestStatistic,
+    calc_base_dist: str = "normal",
+) -> Float[Array, "2 6"]:
+    """Derivative of :func:`normal_quantiles`, given those of the statistics."""
+    xp = namespace(q, q_asimov)
+    root, root_asimov = safe_sqrt(q), safe_sqrt(q_asimov)
+
+    def slope_of(root: Array, slope: Array) -> Array:
+        return xp.where(root > 0, slope / (2 * xp.where(root > 0, root, 1.0)), 0.0)
+
+    slope, slope_asimov = slope_of(root, q_slope), slope_of(root_asimov, q_asimov_slope)
+    observed = slope - slope_asimov[0]
+    if test_stat == "qtilde":
+        width = 2 * xp.where(root_asimov[0] > 0, root_asimov[0], 1.0)
+        beyond = q_slope - q_asimov_slope[0]
+        beyond = (beyond - 2 * slope_asimov[0] * (q - q_asimov[0]) / width) / width
+        observed = xp.where(root > root_asimov[0], beyond, observed)
+    expected = xp.zeros(5)
+    if calc_base_dist == "clipped_normal":
+        expected = xp.where(-root_asimov[1:] > np.array(N_SIGMA), -slope_asimov[1:], 0.0)
+    statistic = xp.append(observed, expected)
+    return -xp.stack([statistic + slope_asimov, statistic])
 
 
 def safe_sqrt(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Square root whose derivative at zero is zero, not infinite."""
-    positive = x > 0
-    return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), jnp.where(x == 0, 0.0, x))
+    xp, positive = namespace(x), x > 0
+    return xp.where(positive, xp.sqrt(xp.where(positive, x, 1.0)), xp.where(x == 0, 0.0, x))

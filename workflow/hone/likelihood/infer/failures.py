@@ -6,6 +6,7 @@ import numpy as np
 
 from hone.errors import FitError
 from hone.likelihood.histfactory import Model
+from hone.likelihood.infer.minimum import Minima, Reason
 
 if TYPE_CHECKING:
     from hone.likelihood.infer.mle import FitSetup
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["failed_fit", "no_uncertainties"]
 
 
-def failed_fit(what: str, model: Model, data: Any, setup: "FitSetup") -> FitError:
+def failed_fit(
+    what: str, model: Model, data: Any, setup: "FitSetup", found: Minima | None = None
+) -> FitError:
     """The error of a fit that did not converge.
 
     Args:
@@ -21,6 +24,7 @@ def failed_fit(what: str, model: Model, data: Any, setup: "FitSetup") -> FitErro
         model: the model.
         data: bins and auxiliary data (D,).
         setup: start, bounds and fixed parameters of the fit.
+        found: from its starts, if known.
     """
     layout, counts = model.layout, np.asarray(data)[: model.layout.total_bins]
     rates = np.asarray(model.expected_actualdata(np.asarray(setup.start)))
@@ -32,6 +36,9 @@ def failed_fit(what: str, model: Model, data: Any, setup: "FitSetup") -> FitErro
     elif ((rates == 0) & (counts > 0)).any():
         bad = int(np.argmax((rates == 0) & (counts > 0)))
         reason = f"{layout.name_of(bad)} has {counts[bad]:g} events where{where} none is expected"
+    elif found is not None and (np.asarray(found.reason) == Reason.ITERATIONS).any():
+        most = int(np.max(found.evaluations))
+        reason = f"-ln L still falls after {most} iterations: {reason}"
     return FitError(f"{what} did not converge: {reason}")
 
 

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack, get_args, overload
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pyhf
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from hone.errors import FitError, InputError
+from hone.likelihood.arrays import is_traced, namespace
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.asymptotics import TestStatistic
 from hone.likelihood.infer.calculators import AsymptoticCalculator, ToyCalculator
-from hone.likelihood.infer.mle import as_model, is_traced, require_poi
+from hone.likelihood.infer.mle import as_model, require_poi
 from hone.likelihood.infer.profile import failed_test, log_hypotest, setup_for_test, tested_poi
 
 __all__ = ["TestOptions", "check_options", "hypotest"]
@@ -130,9 +130,8 @@ def hypotest(
             calculator.teststatistic(poi_test)
 
     tails = [clb] if is_q0 else [clsb, clb]
-    expected = [
-        np.asarray(x) if not is_traced(x) else x for x in (clsb_expected if is_q0 else cls_expected)
-    ]
+    xp = namespace(*(clsb_expected if is_q0 else cls_expected))
+    expected = [xp.asarray(x) for x in (clsb_expected if is_q0 else cls_expected)]
     returns: list[Any] = [clsb if is_q0 else cls]
     returns += [tails] * return_tail_probs
     returns += [expected[2]] * return_expected
@@ -192,5 +191,5 @@ def check_options(calctype: str, options: Mapping[str, Any]) -> None:
 
 
 def _exp(x: Any) -> Any:
-    """Exponential, by NumPy if not traced, because JAX would compile the operation."""
-    return jnp.exp(x) if is_traced(x) else np.asarray(np.exp(np.asarray(x)))
+    xp = namespace(x)
+    return xp.asarray(xp.exp(x))

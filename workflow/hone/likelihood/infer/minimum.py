@@ -2,22 +2,36 @@
 
 A damped Newton method on the parameters that are free and not held by a bound (projected
 Newton: Bertsekas, SIAM J. Control Optim. 20 (1982) 221; damping: Marquardt, J. SIAM 11 (1963)
-431). Many fits run in parallel in one compiled loop, which evaluates the model once per iteration.
+431); where -ln L does not curve upwards, with the expected information instead of the Hessian
+(Fisher scoring). Many fits run side by side; each iteration evaluates the model once.
 :func:`descend` searches the minimum and is never differentiated; :func:`attach` gives its result
 the derivative that follows from the implicit function theorem.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from hone.likelihood.arrays import cholesky, cond, namespace, scipy_of
 from hone.likelihood.histfactory.layout import Layout
 from hone.likelihood.histfactory.likelihood import BARRIER, EMPTY, Expansion, Likelihood
-from hone.likelihood.histfactory.split import Arrow, Rows
+from hone.likelihood.histfactory.split import Arrow
 
-__all__ = ["Minima", "attach", "covariance", "derivatives", "descend", "solve_moving"]
+__all__ = [
+    "Minima",
+    "Reason",
+    "attach",
+    "best_start",
+    "covariance",
+    "derivatives",
+    "descend",
+    "solve_moving",
+]
 
 _MAX_ITERATIONS = 400
 _TOLERANCE = 1e-20
@@ -35,8 +49,30 @@ _LEAST_DAMPING = 1e-12
 is possible without damping, and steps are short with much of it."""
 _MANY = 64
 """Parameters above which fits run one after the other."""
+_FEW, _LONG = 30, 3
+"""A start is given up if another one of the same fit converged in a third of its iterations; never
+before the first number of iterations."""
 _SINGULAR = 1e-7
 """Pivot of the Cholesky factor of the Hessian, scaled to a diagonal of 1, that counts as zero."""
+
+
+class Reason(IntEnum):
+    """Why a fit ended; those up to STALLED are minima."""
+
+    CONVERGED = 0
+    AT_BOUND = 1
+    """Converged, with a free parameter held by a bound."""
+    AT_EDGE = 2
+    """Converged where the rate of a bin without events reaches zero."""
+    STALLED = 3
+    """No decrease beyond rounding is left, though steps are: parameters are degenerate."""
+    NEGATIVE_RATE = 4
+    """A rate is negative at the start, or zero in a bin with events."""
+    ITERATIONS = 5
+    """The limit on iterations was reached."""
+    GIVEN_UP = 6
+    """Another start of the same fit converged in a fraction of the iterations."""
+    NOT_TRIED = 7
 
 
 class Minima(NamedTuple):
@@ -51,6 +87,8 @@ class Minima(NamedTuple):
     rates: Float[Array, "L B"]
     evaluations: Int[Array, " L"]
     """Evaluations of the model, each with gradient and Hessian."""
+    reason: Int[Array, " L"]
+    """A :class:`Reason`."""
 
 
 class _State(NamedTuple):
@@ -60,6 +98,8 @@ class _State(NamedTuple):
     at: Expansion
     trial: Float[Array, "L P"]
     decrease: Float[Array, " L"]
+    scored: Bool[Array, " L"]
+    """Whether the trial step is one of Fisher scoring."""
     damping: Float[Array, " L"]
     good_damping: Float[Array, " L"]
     """Of the last step that was accepted."""
@@ -73,12 +113,16 @@ class _State(NamedTuple):
     converged: Bool[Array, " L"]
     hopeless: Bool[Array, " L"]
     """The start is not allowed, as a rate is negative there, or not wanted."""
+    reason: Int[Array, " L"]
     stalled: Int[Array, " L"]
     """Consecutive undamped steps with an expected decrease far below rounding."""
     idle: Int[Array, " L"]
     """Consecutive accepted steps with an expected decrease below rounding, with any damping."""
     evaluations: Int[Array, " L"]
-    iteration: Array
+    iteration: Int[Array, " L"]
+
+    def under_way(self) -> Bool[Array, " L"]:
+        return ~(self.converged | self.hopeless) & (self.iteration < _MAX_ITERATIONS)
 
 
 def descend(
@@ -89,11 +133,12 @@ def descend(
     upper: Float[Array, " P"],
     free: Float[Array, "L P"],
     wanted: Bool[Array, " L"] | None = None,
+    starts: int = 1,
 ) -> Minima:
     """Minimise -ln L from each start.
 
-    Fits of few parameters run side by side, until the last has ended. Those of many run one after
-    the other: each evaluation keeps the processor busy alone, and a long fit holds no other.
+    Fits of few parameters run side by side. Those of many run one after the other: each evaluation
+    keeps the processor busy alone.
 
     Negative rates are not allowed: if a bin without events pulls its rate to zero, the minimum is
     at that boundary, which is approached with a barrier that is lowered in stages (see
@@ -101,164 +146,245 @@ def descend(
     until it is exactly zero; there it changes side, or stays if -ln L rises on both.
 
     Args:
-        likelihood: a prepared model.
+        likelihood: a prepared model, or one of each fit, stacked (by NumPy).
         data: bins and auxiliary data of each fit.
         start: start values inside the bounds; fixed parameters stay there.
         lower: lower bounds.
         upper: upper bounds.
         free: 1 for parameters that float, 0 for fixed ones.
         wanted: fits to make, all by default; others count as not converged.
+        starts: how many neighbouring fits are starts of one.
     """
-    wanted = jnp.ones(len(start), dtype=bool) if wanted is None else wanted
+    xp = namespace(likelihood, data, start, free)
+    wanted = xp.ones(len(start), dtype=bool) if wanted is None else wanted
 
-    def of(data: Array, start: Array, free: Array, wanted: Array) -> Minima:
-        return _side_by_side(likelihood, data, start, lower, upper, free, wanted)
+    def of(one: Likelihood, *fits: Array) -> Minima:
+        return _side_by_side(one, lower, upper, starts, *fits)
 
+    every = data, start, free, xp.asarray(wanted)
     if likelihood.layout.npars <= _MANY or len(start) == 1:
-        return of(data, start, free, wanted)
-    alone = jax.tree.map(lambda x: x[:, None], (data, start, free, wanted))
-    found = jax.lax.map(lambda one: of(*one), alone)
+        return of(likelihood, *every)
+    if xp is np:
+        places = (slice(k, k + starts) for k in range(0, len(start), starts))
+        each = (of(likelihood.of_fits(k), *(x[k] for x in every)) for k in places)
+        return jax.tree.map(lambda *x: np.concatenate(x), *each)
+    found = jax.lax.map(lambda one: of(likelihood, *one), tuple(x[:, None] for x in every))
     return jax.tree.map(lambda x: x[:, 0], found)
 
 
 def _side_by_side(
     likelihood: Likelihood,
-    data: Float[Array, "L D"],
-    start: Float[Array, "L P"],
     lower: Float[Array, " P"],
     upper: Float[Array, " P"],
+    starts: int,
+    data: Float[Array, "L D"],
+    start: Float[Array, "L P"],
     free: Float[Array, "L P"],
     wanted: Bool[Array, " L"],
 ) -> Minima:
-    main = data[:, : likelihood.nominal.shape[-1]]
-    empty, events = main < EMPTY, main.sum(axis=1)
-    expand = jax.vmap(likelihood.expansion)
-    step_of = jax.vmap(_newton_step)
-    kinked = likelihood.layout.kinked
+    xp = namespace(likelihood, data, start, free)
+    kinked, bins = likelihood.layout.kinked, likelihood.nominal.shape[-1]
 
-    def body(state: _State) -> _State:
-        new = expand(state.trial, data, state.barrier, state.side)
+    def body(state: _State, likelihood: Likelihood, data: Array, free: Array) -> _State:
+        main = data[:, :bins]
+        empty, events = main < EMPTY, main.sum(axis=1)
+        new = likelihood.expansion(state.trial, data, state.barrier, state.side)
         # Fits that have ended do not change.
-        under_way = ~(state.converged | state.hopeless)
-        noise = 1 + jnp.abs(state.at.value) + 0.1 * jnp.sqrt(events)
+        under_way = state.under_way()
+        noise = 1 + xp.abs(state.at.value) + 0.1 * xp.sqrt(events)
         better = under_way & (new.value <= state.at.value + _ROUNDING * noise)
-        better &= jnp.isfinite(new.value + new.gradient.sum(1))
+        better &= xp.isfinite(new.value + new.gradient.sum(1))
         for part in jax.tree.leaves(new.hessian):
-            better &= jnp.isfinite(part.reshape(len(part), -1).sum(1))
-        careful = better & (state.damping <= 1e-2)
+            better &= xp.isfinite(part.reshape(len(part), -1).sum(1))
+        careful = better & (state.damping <= 1e-2) & ~state.scored
         small = careful & (state.decrease < _STALLED * noise)
-        stalled = jnp.where(small, state.stalled + 1, 0)
+        stalled = xp.where(small, state.stalled + 1, 0)
         promising = state.decrease >= _ROUNDING * noise
-        idle = jnp.where(better, jnp.where(promising, 0, state.idle + 1), state.idle)
-        enough = jnp.where(state.barrier > BARRIER, 1e-3 * state.barrier, _TOLERANCE)
+        idle = xp.where(better, xp.where(promising, 0, state.idle + 1), state.idle)
+        enough = xp.where(state.barrier > BARRIER, 1e-3 * state.barrier, _TOLERANCE)
         settled = careful & ((state.decrease < enough) | (stalled >= _PATIENCE))
         settled |= under_way & (idle >= _LONG_PATIENCE)
-        eased = jnp.where(state.damping > _LEAST_DAMPING, state.damping / 10, 0.0)
+        ended_by = xp.where(state.decrease >= enough, int(Reason.STALLED), 0)
+        reason = xp.where(settled, ended_by, state.reason)
+        eased = xp.where(state.damping > _LEAST_DAMPING, state.damping / 10, 0.0)
+        # Where -ln L fell by far less than expected, the damping stays.
+        poor = promising & (state.at.value - new.value < 0.75 * state.decrease)
+        eased = xp.where(poor & xp.isfinite(state.decrease), state.damping, eased)
         # A step that was clipped at bounds, parameter by parameter, has lost its direction: if it
         # fails, it is retried as a whole, up to the first bound, before damping.
         whole = under_way & ~better & state.cut
         # A step that failed with less damping than the last good one had goes back to that.
-        harder = jnp.maximum(10 * state.damping, 1e-3)
-        harder = jnp.where(state.good_damping > state.damping, state.good_damping, harder)
-        damping = jnp.where(better, eased, jnp.where(whole, state.damping, harder))
+        harder = xp.maximum(10 * state.damping, 1e-3)
+        harder = xp.where(state.good_damping > state.damping, state.good_damping, harder)
+        damping = xp.where(better, eased, xp.where(whole, state.damping, harder))
         x = _choose(better, state.trial, state.x)
         at = jax.tree.map(lambda a, b: _choose(better, a, b), new, state.at)
 
         # At a kink a parameter stays if -ln L rises on both sides, else it moves to where it falls.
         outward = at.gradient * state.side > 0
         over = kinked & (x == 0) & (free > 0) & outward & (at.across * state.side > 0)
-        side = jnp.where(over, -state.side, state.side)
+        side = xp.where(over, -state.side, state.side)
         over = over.any(axis=1)
-        low = jnp.where(kinked & (side > 0), jnp.maximum(lower, 0.0), lower)
-        high = jnp.where(kinked & (side < 0), jnp.minimum(upper, 0.0), upper)
+        low = xp.where(kinked & (side > 0), xp.maximum(lower, 0.0), lower)
+        high = xp.where(kinked & (side < 0), xp.minimum(upper, 0.0), upper)
 
         moving = _moving(x, at.gradient, low, high, free)
-        step, decrease = step_of(at.gradient, at.hessian, damping, moving)
+        step, decrease = _newton_step(at.gradient, at.hessian, damping, moving)
+        scored = ~(decrease >= 0)
+
+        def scoring() -> tuple[Array, Array]:
+            information = likelihood.information(x, data, at)
+            other, its_decrease = _newton_step(at.gradient, information, damping, moving)
+            return _choose(scored, other, step), xp.where(scored, its_decrease, decrease)
+
+        step, decrease = cond(xp, scored.any(), scoring, lambda: (step, decrease))
         # Rates of empty bins shrink to a tenth per step at most: negative rates are not allowed,
         # and close to zero the barrier would make the next step too large.
-        change = jax.vmap(Rows.change)(at.jacobian, step)
+        change = at.jacobian.change(step)
         shrinking = empty & (at.rates > 0) & (change < 0)
-        reach = jnp.where(shrinking, -0.9 * at.rates / jnp.where(shrinking, change, 1.0), 1.0)
+        reach = xp.where(shrinking, -0.9 * at.rates / xp.where(shrinking, change, 1.0), 1.0)
         reach = reach.min(axis=1, initial=1.0)
         step = step * reach[:, None]
-        room = jnp.where(step < 0, low - x, high - x) / jnp.where(step == 0, 1.0, step)
-        room = jnp.where(moving & (step != 0), room, 1.0)
-        first = jnp.clip(room.min(axis=1), 0.0, 1.0)
-        bound = jnp.where(step < 0, low, high)
-        up_to_bound = jnp.where(room <= first[:, None], bound, x + first[:, None] * step)
-        up_to_bound = jnp.where((first < 1)[:, None], up_to_bound, x + step)
-        trial = _choose(whole, up_to_bound, jnp.clip(x + step, low, high))
-        trial = jnp.where(moving, trial, x)
+        room = xp.where(step < 0, low - x, high - x) / xp.where(step == 0, 1.0, step)
+        room = xp.where(moving & (step != 0), room, 1.0)
+        first = xp.clip(room.min(axis=1), 0.0, 1.0)
+        bound = xp.where(step < 0, low, high)
+        up_to_bound = xp.where(room <= first[:, None], bound, x + first[:, None] * step)
+        up_to_bound = xp.where((first < 1)[:, None], up_to_bound, x + step)
+        trial = _choose(whole, up_to_bound, xp.clip(x + step, low, high))
+        trial = xp.where(moving, trial, x)
 
         # A vanishing rate raises the barrier, once; after convergence at a high barrier, the fit
         # continues at the same point with a lower one.
         raised = (reach < 1) & ~state.staged & better
         lowered = settled & (state.barrier > BARRIER) & ~raised
         moved = raised | lowered | over
-        barrier = jnp.where(lowered, jnp.maximum(state.barrier / 30, BARRIER), state.barrier)
-        at = at._replace(value=jnp.where(moved, jnp.inf, at.value))
+        barrier = xp.where(lowered, xp.maximum(state.barrier / 30, BARRIER), state.barrier)
+        at = at._replace(value=xp.where(moved, xp.inf, at.value))
         return _State(
             x=x,
             at=at,
             trial=_choose(moved, x, trial),
-            decrease=jnp.where(moved, jnp.inf, decrease),
+            decrease=xp.where(moved, xp.inf, decrease),
+            scored=scored,
             damping=damping,
-            good_damping=jnp.where(better, state.damping, state.good_damping),
+            good_damping=xp.where(better, state.damping, state.good_damping),
             cut=(first < 1) & (first > 1e-3) & ~whole,
-            barrier=jnp.where(raised, 0.1, barrier),
+            barrier=xp.where(raised, 0.1, barrier),
             staged=state.staged | raised,
             side=side,
             converged=state.converged | (settled & ~moved),
             hopeless=state.hopeless | ((state.iteration == 0) & ~better),
+            reason=reason,
             stalled=stalled,
             idle=idle,
             evaluations=state.evaluations + under_way,
             iteration=state.iteration + 1,
         )
 
-    def going_on(state: _State) -> Bool[Array, ""]:
-        under_way = ~(state.converged | state.hopeless)
-        return under_way.any() & (state.iteration < _MAX_ITERATIONS)
-
-    fits, bins = empty.shape
-    shapes = jax.eval_shape(expand, start, data, jnp.zeros(fits), start)
-    unknown = jax.tree.map(lambda x: jnp.zeros(x.shape), shapes)
-    no, full = jnp.zeros(fits, dtype=bool), jnp.ones(fits)
+    fits = len(start)
+    no, full = xp.zeros(fits, dtype=bool), xp.ones(fits)
+    none = xp.zeros(fits, dtype=int)
+    unknown = Expansion.zero(likelihood.layout, fits, xp)
     first = _State(
         x=start,
-        at=unknown._replace(value=jnp.inf * full, rates=jnp.ones((fits, bins))),
+        at=unknown._replace(value=xp.inf * full, rates=xp.ones((fits, bins))),
         trial=start,
-        decrease=jnp.inf * full,
+        decrease=xp.inf * full,
+        scored=no,
         damping=0 * full,
         good_damping=0 * full,
         cut=no,
         barrier=BARRIER * full,
         staged=no,
-        side=jnp.where(start >= 0, 1.0, -1.0),
+        side=xp.where(start >= 0, 1.0, -1.0),
         converged=no,
-        hopeless=~wanted,
-        stalled=jnp.zeros(fits, dtype=int),
-        idle=jnp.zeros(fits, dtype=int),
-        evaluations=jnp.zeros(fits, dtype=int),
-        iteration=jnp.array(0),
+        hopeless=~xp.asarray(wanted),
+        reason=none,
+        stalled=none,
+        idle=none,
+        evaluations=none,
+        iteration=none,
     )
-    last = jax.lax.while_loop(going_on, body, first)
+    if xp is np:
+        last = _until_all_end(body, first, likelihood, data, free, starts)
+    else:
+        last = jax.lax.while_loop(
+            lambda state: state.under_way().any(),
+            lambda state: body(state, likelihood, data, free),
+            first,
+        )
     return Minima(
-        _choose(last.converged, last.x, jnp.nan),
-        jnp.where(last.converged, last.at.value, jnp.inf),
+        _choose(last.converged, last.x, xp.nan),
+        xp.where(last.converged, last.at.value, xp.inf),
         last.at.gradient,
         last.at.rates,
         last.evaluations,
+        _reasons(last, data, lower, upper, free),
     )
 
 
-@jax.custom_jvp
+def _reasons(
+    last: _State,
+    data: Float[Array, "L D"],
+    lower: Float[Array, " P"],
+    upper: Float[Array, " P"],
+    free: Float[Array, "L P"],
+) -> Int[Array, " L"]:
+    """Why each fit ended."""
+    xp, bins = namespace(last.x, data), last.at.rates.shape[-1]
+    edge = ((data[:, :bins] < EMPTY) & (last.at.rates < EMPTY)).any(axis=1)
+    bound = ((free > 0) & ~_moving(last.x, last.at.gradient, lower, upper, free)).any(axis=1)
+    minimum = xp.where(edge, int(Reason.AT_EDGE), xp.where(bound, int(Reason.AT_BOUND), 0))
+    minimum = xp.where(last.reason == Reason.STALLED, int(Reason.STALLED), minimum)
+    early = last.iteration < _MAX_ITERATIONS
+    tried = xp.where(early, int(Reason.GIVEN_UP), int(Reason.ITERATIONS))
+    tried = xp.where(last.hopeless, int(Reason.NEGATIVE_RATE), tried)
+    tried = xp.where(last.evaluations == 0, int(Reason.NOT_TRIED), tried)
+    return xp.where(last.converged, minimum, tried)
+
+
+def _until_all_end(
+    body: Callable[[_State, Likelihood, Array, Array], _State],
+    state: _State,
+    likelihood: Likelihood,
+    data: Array,
+    free: Array,
+    starts: int,
+) -> _State:
+    """Iterate by NumPy; fits that have ended leave."""
+    fits, (leaves, tree) = np.arange(len(data)), jax.tree.flatten(state)
+    ended = [x.copy() for x in leaves]
+    first = np.full(len(data), _MAX_ITERATIONS)
+    while len(fits):
+        ended_at = np.where(state.converged, state.iteration, _MAX_ITERATIONS)
+        np.minimum.at(first, fits // starts, ended_at)
+        given_up = state.iteration >= np.maximum(_LONG * first[fits // starts], _FEW)
+        under_way = state.under_way() & ~given_up
+        if not under_way.all():
+            for whole, x in zip(ended, jax.tree.leaves(state), strict=True):
+                whole[fits] = x
+            state = jax.tree.map(lambda x, here=under_way: x[here], state)
+            fits, data, free = fits[under_way], data[under_way], free[under_way]
+            likelihood = likelihood.of_fits(under_way)
+        if len(fits):
+            state = body(state, likelihood, data, free)
+    return jax.tree.unflatten(tree, ended)
+
+
+def best_start(found: Minima, starts: int) -> Minima:
+    """The lowest of each ``starts`` neighbouring fits."""
+    values = found.value.reshape(-1, starts)
+    place = values.argmin(axis=1) + starts * np.arange(len(values))
+    return Minima(*(leaf[place] for leaf in found))
+
+
 def attach(
-    likelihood: Likelihood,  # noqa: ARG001 -- this and what follows is for the derivative
-    data: Float[Array, " D"],  # noqa: ARG001
+    likelihood: Likelihood,
+    data: Float[Array, " D"],
     pars: Float[Array, " P"],
-    lower: Float[Array, " P"],  # noqa: ARG001
-    upper: Float[Array, " P"],  # noqa: ARG001
+    lower: Float[Array, " P"],
+    upper: Float[Array, " P"],
     free: Float[Array, " P"],
     held: Float[Array, " P"],
 ) -> Float[Array, " P"]:
@@ -275,14 +401,22 @@ def attach(
         free: 1 for parameters that float, 0 for fixed ones.
         held: values of the fixed parameters (other entries are ignored).
     """
+    if namespace(likelihood, data, pars, free, held) is np:
+        found: Any = np.where(free > 0, pars, held)
+        return found
+    return _attached(likelihood, data, pars, lower, upper, free, held)
+
+
+@jax.custom_jvp
+def _attached(likelihood, data, pars, lower, upper, free, held):  # type: ignore[no-untyped-def]  # noqa: ARG001
     return jnp.where(free > 0, pars, held)
 
 
-@attach.defjvp
+@_attached.defjvp
 def _attach_jvp(primals, tangents):  # type: ignore[no-untyped-def]
     likelihood, data, _, lower, upper, free, _ = primals
     likelihood_dot, data_dot, _, lower_dot, upper_dot, _, fixed_dot = tangents
-    x = attach(*primals)
+    x = _attached(*primals)
     gradient, hessian = derivatives(likelihood, x, data)
     moving = _moving(x, gradient, lower, upper, free)
     # At a kink where -ln L rises on both sides, a parameter stays.
@@ -339,27 +473,28 @@ def covariance(
     Without the barrier that the search needs near empty bins. NaN if the Hessian is not positive
     definite within rounding.
     """
+    xp = namespace(likelihood, pars, data, free)
     hessian = likelihood.expansion(pars, data, barrier=0.0).hessian.dense()
-    diagonal = jnp.where(free, jnp.diagonal(hessian), 1.0)
-    scale = 1 / jnp.sqrt(jnp.where(diagonal > 0, diagonal, jnp.nan))
+    diagonal = xp.where(free, xp.diagonal(hessian), 1.0)
+    scale = 1 / xp.sqrt(xp.where(diagonal > 0, diagonal, xp.nan))
     both = free[:, None] & free[None, :]
-    unit = jnp.eye(free.size)
-    factor = jnp.linalg.cholesky(jnp.where(both, hessian * scale[:, None] * scale, unit))
-    pivots = jnp.diagonal(factor)
-    factor = jnp.where(pivots.min() > _SINGULAR, factor, jnp.nan)
-    half = jax.scipy.linalg.solve_triangular(factor, unit, lower=True)
-    return jnp.where(both, (half.T @ half) * scale[:, None] * scale, 0.0), hessian
+    unit = xp.eye(free.size)
+    factor = cholesky(xp.where(both, hessian * scale[:, None] * scale, unit))
+    pivots = xp.diagonal(factor)
+    factor = xp.where(pivots.min() > _SINGULAR, factor, xp.nan)
+    half = scipy_of(xp).linalg.solve_triangular(factor, unit, lower=True, check_finite=False)
+    return xp.where(both, (half.T @ half) * scale[:, None] * scale, 0.0), hessian
 
 
 def _newton_step(
-    gradient: Float[Array, " P"],
+    gradient: Float[Array, "L P"],
     hessian: Arrow,
-    damping: Float[Array, ""],
-    moving: Bool[Array, " P"],
-) -> tuple[Float[Array, " P"], Float[Array, ""]]:
+    damping: Float[Array, " L"],
+    moving: Bool[Array, "L P"],
+) -> tuple[Float[Array, "L P"], Float[Array, " L"]]:
     """Damped step in the moving parameters, and the expected decrease of -ln L."""
     step = -hessian.solve(gradient, moving, damping)
-    return step, -0.5 * gradient @ step
+    return step, -0.5 * (gradient * step).sum(axis=1)
 
 
 def _moving(
@@ -376,4 +511,4 @@ def _moving(
 
 def _choose(condition: Bool[Array, " L"], yes: Array, no: Array | float) -> Array:
     """``where`` over the fits, the first axis of all arrays."""
-    return jnp.where(condition.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)
+    return namespace(condition, yes).where(condition.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)

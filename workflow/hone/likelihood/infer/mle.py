@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pyhf
 from jaxtyping import Array, Float
@@ -12,11 +11,12 @@ from numpy.typing import ArrayLike
 from scipy.optimize import OptimizeResult
 
 from hone.errors import InputError
+from hone.likelihood.arrays import compiled_if_traced, constant, is_traced, namespace
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.histfactory.likelihood import Likelihood
 from hone.likelihood.histfactory.model import as_floats
 from hone.likelihood.infer.failures import failed_fit, no_uncertainties
-from hone.likelihood.infer.minimum import attach, covariance, descend
+from hone.likelihood.infer.minimum import Minima, Reason, attach, covariance, descend
 
 __all__ = [
     "FitSetup",
@@ -25,7 +25,6 @@ __all__ = [
     "fit",
     "fits",
     "fixed_poi_fit",
-    "is_traced",
     "require_poi",
     "starts_of",
     "twice_nll",
@@ -92,47 +91,50 @@ class FitSetup:
 
     def fixing(self, index: int, value: Any) -> "FitSetup":
         """The same with one parameter fixed at ``value``."""
-        at = np.arange(len(self.lower)) == index
+        at, xp = np.arange(len(self.lower)) == index, namespace(self, value)
         return FitSetup(
-            jnp.where(at, value, self.start), self.lower, self.upper, jnp.where(at, 0.0, self.free)
+            xp.where(at, value, self.start), self.lower, self.upper, xp.where(at, 0.0, self.free)
         )
 
     def not_below(self, index: int, value: float) -> "FitSetup":
         """The same with one parameter bounded from below, its start within."""
-        at = np.arange(len(self.lower)) == index
-        module: Any = jnp if is_traced(self.start, self.lower) else np
-        lower, start = (
-            module.where(at, module.maximum(x, value), x) for x in (self.lower, self.start)
-        )
+        at, xp = np.arange(len(self.lower)) == index, namespace(self)
+        lower, start = (xp.where(at, xp.maximum(x, value), x) for x in (self.lower, self.start))
         return FitSetup(start, lower, self.upper, self.free)
 
     def held_at(self, pars: Float[Array, "*K P"]) -> Float[Array, "*K P"]:
         """``pars`` with the fixed parameters at their values."""
-        return jnp.where(self.free > 0, pars, self.start)
+        return namespace(self, pars).where(self.free > 0, pars, self.start)
 
-    def starts(self, likelihood: Likelihood) -> Float[Array, "4 P"]:
+    def starts(self, likelihood: Likelihood) -> Float[Array, "*M 4 P"]:
         """Starts of fits; several, because interpolated templates can lead to several minima.
 
         The given start, and all normally constrained parameters at +1 sigma of their constraints,
         at -1 sigma, and at these alternately; fixed parameters stay.
         """
-        variance = likelihood.inverse_variance
-        sigma = jnp.where(variance > 0, 1 / jnp.sqrt(jnp.where(variance > 0, variance, 1.0)), 0.0)
-        turns = sigma * (-1.0) ** np.arange(sigma.size)
-        shifts = jnp.stack([jnp.zeros_like(sigma), sigma, -sigma, turns])
+        variance, xp = likelihood.inverse_variance, namespace(self, likelihood)
+        sigma = xp.where(variance > 0, 1 / xp.sqrt(xp.where(variance > 0, variance, 1.0)), 0.0)
+        turns = sigma * (-1.0) ** np.arange(sigma.shape[-1])
+        shifts = xp.stack([xp.zeros_like(sigma), sigma, -sigma, turns], axis=-2)
         starts = self.start + shifts
-        return self.held_at(jnp.clip(starts, self.lower, self.upper))
+        return self.held_at(xp.clip(starts, self.lower, self.upper))
 
-    def minimise(self, likelihood: Likelihood, data: Float[Array, " D"]) -> Float[Array, " P"]:
-        """Parameters of the best fit, differentiable; NaN where it did not converge."""
-        frozen, d, setup = jax.lax.stop_gradient((likelihood, data, self))
+    def minimise(
+        self, likelihood: Likelihood, data: Float[Array, " D"]
+    ) -> tuple[Float[Array, " P"], Minima]:
+        """Parameters of the best fit, differentiable; NaN if none converged. And all fits."""
+        xp = namespace(likelihood, data, self)
+        frozen, d, setup = constant((likelihood, data, self))
         starts = setup.starts(frozen)
         shape = (len(starts), 1)
-        free = jnp.tile(setup.free, shape)
-        found = descend(frozen, jnp.tile(d, shape), starts, setup.lower, setup.upper, free)
-        best = jnp.argmin(found.value)
+        free = xp.tile(setup.free, shape)
+        found = descend(
+            frozen, xp.tile(d, shape), starts, setup.lower, setup.upper, free, starts=len(starts)
+        )
+        best = xp.argmin(found.value)
         bounds = self.lower, self.upper
-        return attach(likelihood, data, found.pars[best], *bounds, self.free, self.start)
+        pars = attach(likelihood, data, found.pars[best], *bounds, self.free, self.start)
+        return pars, found
 
 
 @overload
@@ -171,7 +173,8 @@ def fit(
         kwargs: what else to return, each False by default: ``return_uncertainties`` (turns the
             parameters into pairs (P, 2) with their uncertainties, from the inverse Hessian at the
             minimum, 0 for fixed ones), ``return_correlations`` (P, P), ``return_fitted_val`` (the
-            minimum of -2 ln L) and ``return_result_obj`` (a ``scipy.optimize.OptimizeResult``).
+            minimum of -2 ln L) and ``return_result_obj`` (a ``scipy.optimize.OptimizeResult``,
+            whose ``status`` is a :class:`.minimum.Reason`).
 
     Returns:
         Fitted parameters, float64 (P,), or a tuple of them and the requested extras, in pyhf's
@@ -254,23 +257,31 @@ def _checked_fit(what: str, data: ArrayLike, model: Model, setup: FitSetup, **op
         )
     uncertainties, correlations, value, result = (options.get(o, False) for o in _FIT_OPTIONS)
     data = model.checked_data(data)
-    pars, minimum = _fit(model, data, setup)
+    pars, minimum, found = _fit(model, data, setup)
     if not is_traced(minimum) and not bool(np.isfinite(minimum)):
-        raise failed_fit(what, model, data, setup)
+        raise failed_fit(what, model, data, setup, found)
     errors: Any = None
     matrix: Any = None
     if uncertainties or correlations or result:
         errors, matrix, hessian = _uncertainties(model, data, setup, pars)
         if not is_traced(errors) and not np.isfinite(errors).all():
             raise no_uncertainties(model, hessian, setup.free)
-    if not is_traced(pars):
-        # As pyhf's NumPy backend; operations on them would not be compiled one by one.
-        pars, errors, matrix, minimum = jax.tree.map(np.asarray, (pars, errors, matrix, minimum))
-    module: Any = jnp if is_traced(pars) else np
-    shown = module.stack([pars, errors], axis=1) if uncertainties else pars
+    shown = namespace(pars).stack([pars, errors], axis=1) if uncertainties else pars
     returns = [shown] + [matrix] * correlations + [minimum] * value
     if result:
-        returns += [OptimizeResult(x=shown, fun=minimum, success=True, unc=errors, corr=matrix)]
+        reason = found.reason[found.value.argmin()]
+        returns += [
+            OptimizeResult(
+                x=shown,
+                fun=minimum,
+                success=True,
+                unc=errors,
+                corr=matrix,
+                status=reason,
+                message=None if is_traced(reason) else Reason(int(reason)).name,
+                nfev=found.evaluations.sum(),
+            )
+        ]
     return tuple(returns) if len(returns) > 1 else returns[0]
 
 
@@ -279,7 +290,7 @@ def fits(model: Model, data: Float[Array, " D"], setup: FitSetup) -> bool:
     return bool(np.isfinite(_fit(model, data, setup)[1]))
 
 
-@jax.jit
+@compiled_if_traced()
 def starts_of(model: Model, setup: FitSetup) -> Float[Array, "4 P"]:
     """Where fits of the model begin, see :meth:`FitSetup.starts`."""
     return setup.starts(model.prepare())
@@ -293,21 +304,22 @@ _FIT_OPTIONS = (
 )
 
 
-@jax.jit
-def _fit(model: Model, data: Float[Array, " D"], setup: FitSetup) -> tuple[Array, Array]:
+@compiled_if_traced()
+def _fit(model: Model, data: Float[Array, " D"], setup: FitSetup) -> tuple[Array, Array, Minima]:
     likelihood = model.prepare()
-    pars = setup.minimise(likelihood, data)
-    return pars, -2 * likelihood.logpdf(pars, data)
+    pars, found = setup.minimise(likelihood, data)
+    return pars, -2 * likelihood.logpdf(pars, data), found
 
 
-@jax.jit
+@compiled_if_traced()
 def _uncertainties(
     model: Model, data: Float[Array, " D"], setup: FitSetup, pars: Float[Array, " P"]
 ) -> tuple[Float[Array, " P"], Float[Array, "P P"], Float[Array, "P P"]]:
     """Uncertainties and correlations of the free parameters, and the Hessian."""
     inverse, hessian = covariance(model.prepare(), pars, data, setup.free > 0)
-    errors = jnp.sqrt(jnp.diagonal(inverse))
-    scale = jnp.where(errors > 0, errors, 1.0)
+    xp = namespace(inverse)
+    errors = xp.sqrt(xp.diagonal(inverse))
+    scale = xp.where(errors > 0, errors, 1.0)
     return errors, inverse / (scale[:, None] * scale[None, :]), hessian
 
 
@@ -353,8 +365,3 @@ def checked_setup(
             "inference impossible. Please unfix the POI to continue."
         )
     return setup
-
-
-def is_traced(*arrays: Any) -> bool:
-    """True inside a JAX transformation, where values are not known."""
-    return any(isinstance(array, jax.core.Tracer) for array in arrays)

@@ -4,21 +4,19 @@ Nominal Asimov data is the expectation of the model at its suggested parameters,
 for exclusion and at 1 for discovery and for sigma_mu.
 """
 
-from functools import partial
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pyhf
-from jax.scipy.special import ndtri
 from jaxtyping import Array, Bool, Float, Int
+from scipy.special import ndtri
 
+from hone.likelihood.arrays import compiled_if_traced, constant, loop, namespace
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.model import as_floats
 from hone.likelihood.infer.asymptotics import TestStatistic, safe_sqrt
 from hone.likelihood.infer.hypotest import hypotest
-from hone.likelihood.infer.minimum import descend, solve_moving
+from hone.likelihood.infer.minimum import best_start, descend, solve_moving
 from hone.likelihood.infer.mle import FitSetup, as_model, checked_setup, require_poi
 
 __all__ = [
@@ -83,15 +81,15 @@ def sigma_mu(model: Model | pyhf.Model) -> Float[Array, ""]:
     return _sigma_mu(as_model(model))
 
 
-@jax.jit
+@compiled_if_traced()
 def _sigma_mu(model: Model) -> Float[Array, ""]:
     hessian, free = nominal_hessian(model)
     poi = require_poi(model)
-    unit = jnp.zeros(free.size).at[poi].set(1.0)
-    return jnp.sqrt(solve_moving(hessian, unit, free, model.layout)[poi])
+    unit = (np.arange(free.size) == poi).astype(float)
+    return namespace(hessian).sqrt(solve_moving(hessian, unit, free, model.layout)[..., poi])
 
 
-@jax.jit
+@compiled_if_traced()
 def nominal_hessian(model: Model) -> tuple[Float[Array, "P P"], Bool[Array, " P"]]:
     """Hessian of -ln L at POI = 1 on nominal Asimov data, and which parameters are free.
 
@@ -102,8 +100,9 @@ def nominal_hessian(model: Model) -> tuple[Float[Array, "P P"], Bool[Array, " P"
     setup = _nominal_setup(model, 1.0)
     likelihood = model.prepare()
     data = likelihood.expected_data(setup.start)
-    free = jnp.asarray(model.config.suggested_fixed()) == 0
-    return likelihood.expansion(setup.start, data).hessian.dense(), free
+    free = np.asarray(model.config.suggested_fixed()) == 0
+    pars = namespace(likelihood).broadcast_to(setup.start, (*data.shape[:-1], len(free)))
+    return likelihood.expansion(pars, data).hessian.dense(), free
 
 
 def asimov_qmu(
@@ -126,24 +125,26 @@ def asimov_qmu(
     return _asimov_qmu(model, as_floats(mu), test_stat)
 
 
-@partial(jax.jit, static_argnames="test_stat")
-def _asimov_qmu(model: Model, mu: Float[Array, ""], test_stat: TestStatistic) -> Float[Array, ""]:
+@compiled_if_traced(2)
+def _asimov_qmu(model: Model, mu: Float[Array, ""], test_stat: TestStatistic) -> Float[Array, "*M"]:
     true_poi, tested = (mu, 0.0) if test_stat == "q0" else (0.0, mu)
     setup = _nominal_setup(model, tested)
     likelihood = model.prepare()
     data = likelihood.expected_data(_nominal_setup(model, true_poi).start)
-    frozen, fixed_data, start = jax.lax.stop_gradient((likelihood, data, setup.start))
+    xp, bins = namespace(likelihood, data, setup), data.shape[-1]
+    frozen, fixed_data, start = constant((likelihood, data, setup.start))
     starts = setup.starts(frozen) if test_stat == "q0" else start[None]
-    shape = (len(starts), 1)
+    count, models = starts.shape[-2], fixed_data.size // bins
+    starts = xp.broadcast_to(starts, (models, count, starts.shape[-1]))
     found = descend(
-        frozen, jnp.tile(fixed_data, shape), starts, setup.lower, setup.upper,
-        jnp.tile(setup.free, shape),
+        frozen.repeated(count), xp.repeat(fixed_data.reshape(-1, bins), count, axis=0),
+        starts.reshape(models * count, -1), setup.lower, setup.upper,
+        xp.tile(setup.free, (models * count, 1)), starts=count,
     )  # fmt: skip
-    pars = jax.lax.stop_gradient(found.pars[jnp.argmin(found.value)])
-    return 2 * likelihood.nll(setup.held_at(pars), data)
+    best = constant(best_start(found, count).pars).reshape(*data.shape[:-1], -1)
+    return 2 * likelihood.nll(setup.held_at(best), data)
 
 
-@partial(jax.jit, static_argnames="level")
 def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
     """Median expected upper limit on nominal Asimov data, for use in training.
 
@@ -156,50 +157,64 @@ def asimov_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
     >>> round(float(infer.asimov_limit(model)), 4)
     1.0688
     """
+    return _asimov_limit(model, level)
+
+
+@compiled_if_traced(1)
+def _asimov_limit(model: Model, level: float) -> Float[Array, "*M"]:
     poi = require_poi(model)
     setup = _nominal_setup(model, 0.0)
     likelihood = model.prepare()
     data = likelihood.expected_data(setup.start)
-    frozen = jax.lax.stop_gradient((likelihood, data))
-    start = jax.lax.stop_gradient(setup.start)
-    wanted = -ndtri(level / 2)
-    upper = jnp.asarray(setup.upper).at[poi].set(jnp.inf)
+    xp, is_poi = namespace(likelihood), np.arange(model.config.npars) == poi
+    frozen, fixed_data, start = constant((likelihood.repeated(2), data, setup.start))
+    fixed_data = fixed_data.reshape(-1, data.shape[-1])
+    models, wanted = len(fixed_data), -ndtri(level / 2)
+    upper = xp.where(is_poi, np.inf, setup.upper)
 
     def going_on(state: _Search) -> Bool[Array, ""]:
-        return ~state.settled & (state.rounds < _MAX_ROUNDS)
+        return ~state.settled.all() & (state.rounds < _MAX_ROUNDS)
 
     def step(state: _Search) -> _Search:
-        starts = jnp.stack([state.pars, start]).at[:, poi].set(state.mu)
+        starts = xp.stack([state.pars, xp.tile(start, (models, 1))], axis=1)
+        starts = xp.where(is_poi, state.mu[:, None, None], starts)
         found = descend(
-            frozen[0], jnp.stack([frozen[1]] * 2), starts, setup.lower, upper,
-            jnp.stack([setup.free] * 2),
+            frozen, xp.repeat(fixed_data, 2, axis=0), starts.reshape(2 * models, -1), setup.lower,
+            upper, xp.tile(setup.free, (2 * models, 1)), xp.repeat(~state.settled, 2), starts=2,
         )  # fmt: skip
-        best = jnp.argmin(found.value)
-        root = safe_sqrt(2 * found.value[best])
+        best = best_start(found, 2)
+        root = safe_sqrt(2 * best.value)
         # d sqrt(q) / d mu with the other parameters following, by the envelope theorem
-        slope = found.gradient[best, poi] / root
-        newer = state.mu + (wanted - root) / slope
-        newer = jnp.clip(newer, state.mu / 4, 4 * state.mu)
-        settled = (jnp.abs(newer - state.mu) < _SETTLED * state.mu) | ~jnp.isfinite(root)
-        pars, gradient = found.pars[best], found.gradient[best, poi]
-        return _Search(newer, pars, gradient, settled, state.rounds + 1)
+        gradient = best.gradient[:, poi]
+        newer = state.mu + (wanted - root) / (gradient / root)
+        newer = xp.clip(newer, state.mu / 4, 4 * state.mu)
+        close = xp.abs(newer - state.mu) < _SETTLED * state.mu
+        new = _Search(newer, best.pars, gradient, close | ~xp.isfinite(root), state.rounds + 1)
+        known = state.settled
+        return _Search(
+            xp.where(known, state.mu, new.mu),
+            xp.where(known[:, None], state.pars, new.pars),
+            xp.where(known, state.slope, new.slope),
+            known | new.settled,
+            new.rounds,
+        )
 
-    nothing = jnp.zeros(())
-    last = jax.lax.while_loop(
-        going_on, step, _Search(jnp.ones(()), start, nothing, jnp.array(False), jnp.array(0))
-    )
-    mu = jnp.where(last.settled, last.mu, jnp.nan)
-    value = likelihood.nll(last.pars.at[poi].set(mu), data)
-    return mu - (value - jax.lax.stop_gradient(value)) / last.slope
+    one = xp.ones(models)
+    begun = _Search(one, xp.tile(start, (models, 1)), 0 * one, one < 0, xp.array(0))
+    last = loop(xp, going_on, step, begun)
+    mu = xp.where(last.settled, last.mu, xp.nan)
+    pars, shape = xp.where(is_poi, mu[:, None], last.pars), data.shape[:-1]
+    value = likelihood.nll(pars.reshape(*shape, -1), data)
+    return mu.reshape(shape) - (value - constant(value)) / last.slope.reshape(shape)
 
 
 class _Search(NamedTuple):
-    """State of the search for a limit."""
+    """State of the search for limits of M models."""
 
-    mu: Float[Array, ""]
-    pars: Float[Array, " P"]
-    slope: Float[Array, ""]
-    settled: Bool[Array, ""]
+    mu: Float[Array, " M"]
+    pars: Float[Array, "M P"]
+    slope: Float[Array, " M"]
+    settled: Bool[Array, " M"]
     rounds: Int[Array, ""]
 
 

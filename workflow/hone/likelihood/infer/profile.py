@@ -1,14 +1,14 @@
 """The fits behind a hypothesis test, and the test statistics that follow from them."""
 
 import logging
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from hone.errors import FitError
+from hone.likelihood.arrays import compiled_if_traced, constant, is_traced, loop, namespace
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.likelihood import Likelihood
 from hone.likelihood.histfactory.model import as_floats
@@ -19,15 +19,15 @@ from hone.likelihood.infer.asymptotics import (
     normal_quantiles,
 )
 from hone.likelihood.infer.failures import failed_fit
-from hone.likelihood.infer.minimum import Minima, attach, descend
-from hone.likelihood.infer.mle import FitSetup, checked_setup, fits, is_traced, require_poi
+from hone.likelihood.infer.minimum import Minima, attach, best_start, descend
+from hone.likelihood.infer.mle import FitSetup, checked_setup, fits, require_poi
 
 __all__ = [
     "Fitted",
     "asimov_poi",
-    "best_start",
     "failed_test",
     "log_hypotest",
+    "off_zero",
     "setup_for_test",
     "test_statistic",
     "test_statistics",
@@ -69,7 +69,7 @@ def log_hypotest(
     return _log_hypotest(as_floats(mu), data, model, setup, test_stat, calc_base_dist)
 
 
-@partial(jax.jit, static_argnums=(4, 5))
+@compiled_if_traced(4, 5)
 def _log_hypotest(
     mu: Float[Array, ""],
     data: Float[Array, " D"],
@@ -78,12 +78,12 @@ def _log_hypotest(
     test_stat: TestStatistic,
     calc_base_dist: str,
 ) -> LogPValues:
-    near = _off_zero(mu, test_stat)
+    near = off_zero(mu, test_stat)
     q, q_asimov, _ = _test(near, data, model, setup, test_stat)
     return log_pvalues(q, q_asimov, test_stat, calc_base_dist, _ratio(mu, near))
 
 
-@partial(jax.jit, static_argnames="test_stat")
+@compiled_if_traced(4)
 def test_statistic(
     mu: Float[Array, ""] | float,
     data: Float[Array, " D"],
@@ -92,38 +92,39 @@ def test_statistic(
     test_stat: TestStatistic,
 ) -> tuple[Float[Array, ""], Float[Array, ""], Fitted]:
     """The statistic as pyhf's calculator gives it (in units of -mu-hat / sigma), q_A, the fits."""
-    near = _off_zero(mu, test_stat)
+    near = off_zero(mu, test_stat)
     q, q_asimov, fitted = _test(near, data, model, setup, test_stat)
-    _, clb = normal_quantiles(q, jnp.full(6, q_asimov), test_stat)
+    _, clb = normal_quantiles(q, q_asimov[..., None] * np.ones(6), test_stat)
     # At the lower bound of q-tilde both statistics are zero by definition.
-    value = jnp.where(jnp.asarray(mu) == 0, 0.0, -clb[0]) if test_stat == "qtilde" else -clb[0]
+    value = namespace(clb, mu).where(mu == 0, 0.0, -clb[0]) if test_stat == "qtilde" else -clb[0]
     return value, q_asimov * _ratio(mu, near) ** 2, fitted
 
 
-def _off_zero(mu: Float[Array, ""] | float, test_stat: TestStatistic) -> Float[Array, ""]:
-    """POI value at which the statistics of a test of ``mu`` are computed.
+def off_zero(mu: Any, test_stat: TestStatistic) -> Any:
+    """POI values at which the statistics of tests of ``mu``, one or an array, are computed.
 
     At 0 the q_A of an exclusion and its derivative are dominated by rounding: a value slightly
     above is used.
     """
-    mu = jnp.asarray(mu, dtype=float)
-    return mu if test_stat == "q0" else jnp.where(jnp.abs(mu) < _CLOSE, _CLOSE, mu)
+    xp = namespace(mu)
+    mu = xp.asarray(mu, dtype=float)
+    return mu if test_stat == "q0" else xp.where(xp.abs(mu) < _CLOSE, _CLOSE, mu)
 
 
 def _ratio(mu: Float[Array, ""] | float, near: Float[Array, ""]) -> Float[Array, ""]:
-    return mu / jnp.where(near == 0, 1.0, near) + (near == 0)
+    found: Any = mu / namespace(near).where(near == 0, 1.0, near) + (near == 0)
+    return found
 
 
 def _test(
-    mu: Float[Array, ""] | float,
+    mu: Float[Array, ""],
     data: Float[Array, " D"],
     model: Model,
     setup: FitSetup,
     test_stat: TestStatistic,
 ) -> tuple[Float[Array, ""], Float[Array, ""], Fitted]:
-    poi, mu = require_poi(model), jnp.asarray(mu, dtype=float)
-    likelihood = model.prepare()
-    frozen = jax.lax.stop_gradient((likelihood, data, setup, mu))
+    poi, likelihood = require_poi(model), model.prepare()
+    frozen = constant((likelihood, data, setup, mu))
     fitted = fit_for_test(*frozen[:3], poi, frozen[3], test_stat)
     q, q_asimov = test_statistics(likelihood, data, setup, poi, mu, mu[None], fitted, test_stat)
     return q, q_asimov[0], fitted
@@ -144,31 +145,32 @@ def fit_for_test(
     If the fit at the tested value is lower than the free fit, the latter had missed its minimum and
     is repeated from there.
     """
+    xp = namespace(likelihood, data, setup, mu)
     asimov = setup.fixing(poi, asimov_poi(test_stat))
     tested = setup.fixing(poi, mu)
-    starts = jnp.stack([s.starts(likelihood) for s in (setup, asimov, tested)])
+    starts = xp.stack([s.starts(likelihood) for s in (setup, asimov, tested)])
     count = starts.shape[1] + 1
-    of_data = jnp.repeat(jnp.array([True, False]), count)[:, None]
+    of_data = xp.repeat(xp.array([True, False]), count)[:, None]
 
     def found_in(turn: Array, known: _Known) -> Minima:
         first, again = turn == 0, turn == 2
-        free_data = jnp.where(again, known.fixed, known.free)
-        to_data = jnp.where(turn == 1, tested.held_at(known.free), setup.held_at(free_data))
-        to_asimov = jnp.where(first, asimov.start, tested.held_at(known.asimov))
-        others = jnp.where(turn == 1, starts[2], starts[0]), jnp.where(first, starts[1], starts[2])
-        begin = jnp.concatenate([to_data[None], others[0], to_asimov[None], others[1]])
+        free_data = xp.where(again, known.fixed, known.free)
+        to_data = xp.where(turn == 1, tested.held_at(known.free), setup.held_at(free_data))
+        to_asimov = xp.where(first, asimov.start, tested.held_at(known.asimov))
+        others = xp.where(turn == 1, starts[2], starts[0]), xp.where(first, starts[1], starts[2])
+        begin = xp.concatenate([to_data[None], others[0], to_asimov[None], others[1]])
         expected = likelihood.expected_data(known.asimov)
-        free = jnp.where(
+        free = xp.where(
             of_data,
-            jnp.where(turn == 1, tested.free, setup.free),
-            jnp.where(first, asimov.free, tested.free),
+            xp.where(turn == 1, tested.free, setup.free),
+            xp.where(first, asimov.free, tested.free),
         )
-        dataset = jnp.where(of_data | first, data, expected)
+        dataset = xp.where(of_data | first, data, expected)
         # At first nothing is known: the first start is the second.
-        wanted = ~first | (jnp.arange(2 * count) % count > 0)
-        return best_start(
-            descend(likelihood, dataset, begin, setup.lower, setup.upper, free, wanted), count
-        )
+        wanted = ~first | (xp.arange(2 * count) % count > 0)
+        bounds = setup.lower, setup.upper
+        found = descend(likelihood, dataset, begin, *bounds, free, wanted, starts=count)
+        return best_start(found, count)
 
     def body(state: tuple[Array, _Known]) -> tuple[Array, _Known]:
         turn, known = state
@@ -180,18 +182,18 @@ def fit_for_test(
             known._replace(fixed=one, fixed_value=value, fixed_asimov=two),
             known._replace(free=one, free_value=value),
         )
-        chosen = jax.tree.map(lambda *x: jnp.stack(x)[turn], *new)
+        chosen = jax.tree.map(lambda *x: xp.stack(x)[turn], *new)
         return turn + 1, chosen
 
     def going_on(state: tuple[Array, _Known]) -> Array:
         turn, known = state
-        missed = known.fixed_value < known.free_value - _ABOVE * (1 + jnp.abs(known.fixed_value))
+        missed = known.fixed_value < known.free_value - _ABOVE * (1 + xp.abs(known.fixed_value))
         return (turn < 2) | ((turn == 2) & missed)
 
-    zero = jnp.zeros(())
+    zero = xp.zeros(())
     start = setup.start
-    begun = (jnp.array(0), _Known(start, start, start, start, zero, zero))
-    _, known = jax.lax.while_loop(going_on, body, begun)
+    begun = (xp.array(0), _Known(start, start, start, start, zero, zero))
+    _, known = loop(xp, going_on, body, begun)
     return Fitted(known.free, known.asimov, known.fixed, known.fixed_asimov[None])
 
 
@@ -204,13 +206,6 @@ class _Known(NamedTuple):
     fixed_asimov: Float[Array, " P"]
     free_value: Float[Array, ""]
     fixed_value: Float[Array, ""]
-
-
-def best_start(found: Minima, starts: int) -> Minima:
-    """The lowest of each ``starts`` neighbouring fits."""
-    values = found.value.reshape(-1, starts)
-    place = jnp.argmin(values, axis=1) + starts * jnp.arange(len(values))
-    return Minima(*(leaf[place] for leaf in found))
 
 
 def test_statistics(
@@ -229,34 +224,40 @@ def test_statistics(
     itself a fit's (the Asimov data). The free fit to Asimov data needs no fit: the Asimov
     parameters reproduce every datum, so that -ln L relative to the saturated model is zero there.
     """
-    fitted = jax.lax.stop_gradient(fitted)
+    xp = namespace(likelihood, data, setup, mu)
+    fitted = constant(fitted)
     asimov = setup.fixing(poi, asimov_poi(test_stat))
 
     # As few calls as possible, each for several fits: every call is compiled separately.
-    @partial(jax.vmap, in_axes=(0, 0, 0, 0))
-    def attached(dataset: Array, pars: Array, free: Array, held: Array) -> Array:
-        return attach(likelihood, dataset, pars, setup.lower, setup.upper, free, held)
+    def attached(*fits: Array) -> Array:
+        def one(dataset: Array, pars: Array, free: Array, held: Array) -> Array:
+            return attach(likelihood, dataset, pars, setup.lower, setup.upper, free, held)
+
+        found: Array = one(*fits) if xp is np else jax.vmap(one)(*fits)
+        return found
 
     free_pars, asimov_pars = attached(
-        jnp.stack([data, data]),
-        jnp.stack([fitted.free, fitted.asimov]),
-        jnp.stack([setup.free, asimov.free]),
-        jnp.stack([setup.start, asimov.start]),
+        xp.stack([data, data]),
+        xp.stack([fitted.free, fitted.asimov]),
+        xp.stack([setup.free, asimov.free]),
+        xp.stack([setup.start, asimov.start]),
     )
     asimov_data = likelihood.expected_data(asimov_pars)
-    datasets = jnp.concatenate([data[None], jnp.tile(asimov_data, (len(mu_asimov), 1))])
-    pars = jnp.concatenate([fitted.fixed[None], fitted.fixed_asimov])
-    tested = jax.vmap(lambda at: setup.fixing(poi, at))(jnp.append(mu, mu_asimov))
-    pars = attached(datasets, pars, tested.free, tested.start)
-    values = jax.vmap(likelihood.nll)(
-        jnp.concatenate([free_pars[None], pars]), jnp.concatenate([data[None], datasets])
+    datasets = xp.concatenate([data[None], xp.tile(asimov_data, (len(mu_asimov), 1))])
+    pars = xp.concatenate([fitted.fixed[None], fitted.fixed_asimov])
+    tested = [setup.fixing(poi, at) for at in (mu, *mu_asimov)]
+    pars = attached(
+        datasets, pars, xp.stack([t.free for t in tested]), xp.stack([t.start for t in tested])
+    )
+    values = likelihood.nll(
+        xp.concatenate([free_pars[None], pars]), xp.concatenate([data[None], datasets])
     )
     q = 2 * _not_negative(values[1] - values[0])
     q_asimov = 2 * _not_negative(values[2:])
     mu_hat = free_pars[poi]
     if test_stat == "q0":
-        return jnp.where(mu_hat < 0, 0.0, q), q_asimov
-    return jnp.where(mu_hat > mu, 0.0, q), jnp.where(mu_asimov < 0, 0.0, q_asimov)
+        return xp.where(mu_hat < 0, 0.0, q), q_asimov
+    return xp.where(mu_hat > mu, 0.0, q), xp.where(mu_asimov < 0, 0.0, q_asimov)
 
 
 def setup_for_test(
@@ -330,4 +331,4 @@ def asimov_poi(test_stat: TestStatistic) -> float:
 
 def _not_negative(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Zero below zero; unlike ``maximum``, keeps NaN and does not halve the derivative at 0."""
-    return jnp.where(x < 0, 0.0, x)
+    return namespace(x).where(x < 0, 0.0, x)

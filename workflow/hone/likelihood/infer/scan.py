@@ -1,27 +1,19 @@
-"""Scans: fits at many values of some parameters, and the likelihood at given parameters.
-
-All fits of a scan use one compiled program, whatever is fixed and whatever the data.
-"""
+"""Scans: fits at many values of some parameters, and the likelihood at given parameters."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
+from hone.likelihood.arrays import compiled_if_traced, namespace
 from hone.likelihood.histfactory import Model
-from hone.likelihood.histfactory.likelihood import Likelihood
-from hone.likelihood.infer.batches import in_batches
+from hone.likelihood.infer.asymptotics import log_pvalues
 from hone.likelihood.infer.minimum import descend
-from hone.likelihood.infer.mle import FitSetup, starts_of
+from hone.likelihood.infer.mle import FitSetup, require_poi, starts_of
+from hone.likelihood.infer.profile import asimov_poi, off_zero
 
-__all__ = ["Local", "Scan", "around", "scan"]
-
-_BATCH = 128
-"""Fits in parallel; always this number, for a single compiled program."""
-_POINTS = 64
+__all__ = ["Local", "Scan", "around", "scan", "scan_tests"]
 
 
 class Scan(NamedTuple):
@@ -39,7 +31,7 @@ class Local(NamedTuple):
     value: np.ndarray
     """(N,), infinite where a rate is negative."""
     gradient: np.ndarray
-    """(N, P), by ``jax.grad``."""
+    """(N, P)"""
     hessian: np.ndarray
     """(N, P, P)"""
 
@@ -72,48 +64,73 @@ def scan(
     free = np.array(setup.free)
     free[list(fixed)] = 0
 
-    def fits(k: np.ndarray) -> tuple[Array, Array]:
-        # What fills up a batch is not fitted again.
-        wanted = np.arange(len(k)) < len(np.unique(k))
-        return _fits(model, data, rows[k], setup, free, wanted)
-
-    value, pars = in_batches(fits, len(rows), _BATCH)
+    value, pars = _fits(model, data, rows, setup, free, count)
     value = value.reshape(-1, count)
     pars = pars.reshape(*value.shape, -1)
     every, best = np.arange(len(value)), np.argmin(value, axis=1)
     return Scan(value[every, best], pars[every, best])
 
 
+def scan_tests(mus: Any, data: Any, model: Model, setup: FitSetup) -> np.ndarray:
+    """CLs of q-tilde at N signal strengths: observed, and expected at -2 to +2 sigma (N, 6).
+
+    As :func:`.hypotest` at each, with the fits that do not depend on the signal strength made once.
+    NaN where a fit did not converge.
+
+    Args:
+        mus: signal strengths (N,).
+        data: bins and auxiliary data (D,).
+        model: the model.
+        setup: from :func:`.profile.setup_for_test`.
+    """
+    poi, mus = require_poi(model), np.asarray(mus, dtype=float)
+    near = off_zero(mus, "qtilde")
+    free = scan(model, data, setup)
+    asimov = scan(model, data, setup, [poi], [[asimov_poi("qtilde")]])
+    fixed = scan(model, data, setup, [poi], near[:, None], free.pars[0])
+    lowest = int(np.argmin(fixed.value))
+    if fixed.value[lowest] < free.value[0]:
+        free = scan(model, data, setup, near=fixed.pars[lowest])
+    expected = np.asarray(model.expected_data(asimov.pars[0]))
+    fixed_asimov = scan(model, expected, setup, [poi], near[:, None], asimov.pars[0])
+    q = np.where(free.pars[0, poi] > mus, 0.0, 2 * np.maximum(fixed.value - free.value, 0.0))
+    q_asimov = 2 * np.maximum(fixed_asimov.value, 0.0)
+    ratio = mus / near
+    known = np.isfinite(q + q_asimov) & np.isfinite(asimov.value)
+    found = np.full((len(mus), 6), np.nan)
+    for k in np.flatnonzero(known):
+        logs = log_pvalues(q[k], q_asimov[k], "qtilde", ratio=ratio[k])
+        found[k] = np.exp([logs.cls, *logs.cls_expected])
+    return found
+
+
 def around(model: Model, data: Any, pars: Any) -> Local:
     """-ln L with its derivatives at each of ``pars`` (N, P), nothing fitted."""
     pars = np.asarray(pars, dtype=float)
-    return Local(*in_batches(lambda k: _local(model, data, pars[k]), len(pars), _POINTS))
+    return Local(*_local(model, data, pars))
 
 
-@jax.jit
+@compiled_if_traced(5)
 def _fits(
     model: Model,
     data: Float[Array, " D"],
     start: Float[Array, "L P"],
     setup: FitSetup,
     free: Float[Array, " P"],
-    wanted: Bool[Array, " L"],
+    starts: int,
 ) -> tuple[Float[Array, " L"], Float[Array, "L P"]]:
-    shape = (len(start), 1)
+    xp, shape = namespace(model, data, start, setup, free), (len(start), 1)
     found = descend(
-        model.prepare(), jnp.tile(data, shape), start, setup.lower, setup.upper,
-        jnp.tile(free, shape), wanted,
+        model.prepare(), xp.tile(data, shape), start, setup.lower, setup.upper,
+        xp.tile(free, shape), starts=starts,
     )  # fmt: skip
     return found.value, found.pars
 
 
-@jax.jit
+@compiled_if_traced()
 def _local(
     model: Model, data: Float[Array, " D"], pars: Float[Array, "N P"]
 ) -> tuple[Array, Array, Array]:
-    likelihood = model.prepare()
-    value, gradient = jax.vmap(
-        jax.value_and_grad(Likelihood.nll, argnums=1), in_axes=(None, 0, None)
-    )(likelihood, pars, data)
-    hessian = jax.vmap(lambda x: likelihood.expansion(x, data, barrier=0.0).hessian.dense())(pars)
-    return value, gradient, hessian
+    xp = namespace(model, data, pars)
+    found = model.prepare().expansion(pars, xp.tile(data, (len(pars), 1)), 0.0)
+    return found.value, found.gradient, found.hessian.dense()

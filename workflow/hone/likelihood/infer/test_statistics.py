@@ -14,14 +14,13 @@ All raise:
 import logging
 from typing import Any
 
-import jax.numpy as jnp
-import numpy as np
 import pyhf
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
+from hone.likelihood.arrays import is_traced, namespace
 from hone.likelihood.histfactory import Model
-from hone.likelihood.infer.mle import as_model, fit, fixed_poi_fit, is_traced
+from hone.likelihood.infer.mle import as_model, fit, fixed_poi_fit
 
 __all__ = ["q0", "qmu", "qmu_tilde", "tmu", "tmu_tilde"]
 
@@ -171,8 +170,8 @@ class _Statistic:
         if not traced and at_mu < lowest:
             # Of several minima the fit of all parameters missed the lowest.
             free, lowest = fit(data, self.model, fixed, *self.fit_options[1:], **options)
-        module: Any = jnp if traced else np
+        xp = namespace(at_mu, lowest, mu)
         mu_hat = free[self.poi]
         outside = (zero_above & (mu_hat > mu)) | (zero_below & (mu_hat < 0))
-        value = module.asarray(module.where(outside | (at_mu < lowest), 0.0, at_mu - lowest))
+        value = xp.asarray(xp.where(outside | (at_mu < lowest), 0.0, at_mu - lowest))
         return (value, (fixed, free)) if return_fitted_pars else value

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable
-from functools import partial
 from typing import Any, Literal, Unpack, overload
 
 import jax
@@ -15,12 +14,13 @@ from numpy.typing import ArrayLike
 from scipy.optimize import toms748
 
 from hone.errors import FitError, InputError
+from hone.likelihood.arrays import compiled_if_traced, is_traced, namespace
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.asymptotics import TestStatistic, normal_quantiles
 from hone.likelihood.infer.failures import failed_fit
 from hone.likelihood.infer.hypotest import TestOptions, check_options, hypotest
 from hone.likelihood.infer.limits import search_limits
-from hone.likelihood.infer.mle import FitSetup, as_model, fits, is_traced, require_poi
+from hone.likelihood.infer.mle import FitSetup, as_model, fits, require_poi
 from hone.likelihood.infer.patience import said_if_slow
 from hone.likelihood.infer.profile import Fitted, setup_for_test, test_statistics
 
@@ -131,9 +131,6 @@ def upper_limit(
         return _toy_limits(data, model, level, return_results, hypotest_kwargs)
     with said_if_slow(f"the limits of {model.config.npars} parameters"):
         limits: Any = all_limits(data, model, level, **hypotest_kwargs)
-        if not is_traced(limits):
-            # Unpacking a JAX array would compile a program for each element.
-            limits = np.asarray(limits)
     if not is_traced(limits):
         found = zip(LIMIT_NAMES, limits, strict=True)
         limits = _reported(
@@ -249,12 +246,11 @@ def all_limits(
     if test_stat == "q0":
         raise InputError("an upper limit needs test_stat 'q' or 'qtilde', not 'q0'")
     setup = setup_for_test(model, test_stat, init_pars, par_bounds, fixed_params)
-    log_level = jnp.log(level) if is_traced(level) else np.log(level)
+    log_level = namespace(level).log(level)
     return _limits(model, model.checked_data(data), setup, log_level, test_stat, calc_base_dist)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(4, 5))
-def _find_limits(
+def _limits_and_fits(
     model: Model,
     data: Float[Array, " D"],
     setup: FitSetup,
@@ -265,6 +261,9 @@ def _find_limits(
     poi = require_poi(model)
     likelihood = model.prepare()
     return search_limits(likelihood, data, setup, poi, log_level, test_stat, calc_base_dist)
+
+
+_find_limits = jax.custom_jvp(_limits_and_fits, nondiff_argnums=(4, 5))
 
 
 @_find_limits.defjvp
@@ -291,7 +290,7 @@ def _find_limits_jvp(test_stat, calc_base_dist, primals, tangents):  # type: ign
     return (limits, fitted), ((level_dot - explicit) / slope, nothing)
 
 
-@partial(jax.jit, static_argnums=(4, 5))
+@compiled_if_traced(4, 5)
 def _limits(
     model: Model,
     data: Float[Array, " D"],
@@ -300,7 +299,8 @@ def _limits(
     test_stat: TestStatistic,
     calc_base_dist: str,
 ) -> Float[Array, " 6"]:
-    return _find_limits(model, data, setup, log_level, test_stat, calc_base_dist)[0]
+    search = _limits_and_fits if namespace(model, data, setup, log_level) is np else _find_limits
+    return search(model, data, setup, log_level, test_stat, calc_base_dist)[0]
 
 
 def _bounds(model: Model, hypotest_kwargs: dict[str, Any]) -> list[float]:

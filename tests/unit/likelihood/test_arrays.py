@@ -1,0 +1,161 @@
+"""What NumPy computes at once is what JAX compiles, of one model or of many stacked ones."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from specs import MODELS, multimodal, pseudo_data, typical
+
+from hone.likelihood import infer
+from hone.likelihood.arrays import cholesky, index_of, solve_positive, take
+from hone.likelihood.histfactory import from_pyhf
+from hone.likelihood.infer.asymptotics import normal_quantiles, quantile_slopes
+from hone.likelihood.infer.minimum import Reason
+from hone.likelihood.infer.mle import FitSetup, starts_of
+from hone.likelihood.infer.profile import setup_for_test
+from hone.likelihood.infer.scan import scan_tests
+
+
+def everything_of(model, data):
+    observed, expected = infer.hypotest(1.0, data, model, return_expected_set=True)
+    limit, limits = infer.upper_limit(data, model)
+    return {
+        "fit": infer.fit(data, model),
+        "CLs": [observed, *expected],
+        "limits": [limit, *limits],
+        "p0": infer.expected_p0(model),
+        "sigma": infer.sigma_mu(model),
+        "asimov limit": infer.asimov_limit(model),
+        "ln L": model.logpdf(model.config.suggested_init(), data),
+    }
+
+
+def test_numpy_and_jax_agree():
+    oracle = typical()
+    model, data = from_pyhf(oracle), pseudo_data(oracle, seed=3, mu=0.5)
+    at_once = everything_of(model, data)
+    compiled = jax.jit(everything_of)(model, data)
+    assert not any(isinstance(x, jax.Array) for x in jax.tree.leaves(at_once))
+    for name, value in at_once.items():
+        np.testing.assert_allclose(value, compiled[name], rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_expansions_of_many_fits_are_those_of_each(name):
+    model = jax.tree.map(np.asarray, from_pyhf(MODELS[name]))
+    rng, init = np.random.default_rng(1), np.array(model.config.suggested_init())
+    pars = init + 0.1 * rng.normal(size=(3, init.size))
+    data = np.stack([pseudo_data(MODELS[name], seed=k) for k in range(3)])
+    likelihood = model.prepare()
+    together = likelihood.expansion(pars, data)
+    by_jax = jax.jit(jax.vmap(likelihood.expansion))(pars, data)
+    for k in range(3):
+        alone = likelihood.expansion(pars[k], data[k])
+        for one, both, compiled in zip(
+            *(jax.tree.leaves(x) for x in (alone, together, by_jax)), strict=True
+        ):
+            np.testing.assert_allclose(one, both[k], rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(one, compiled[k], rtol=1e-9, atol=1e-9)
+
+
+def test_stacked_models_are_fitted_as_each_alone():
+    model = jax.tree.map(np.asarray, from_pyhf(typical()))
+    rng = np.random.default_rng(5)
+    several = [
+        model.replace(nominal=model.nominal * rng.uniform(0.8, 1.2, model.nominal.shape))
+        for _ in range(4)
+    ]
+    stacked = jax.tree.map(lambda *x: np.stack(x), *several)
+    for merit in (
+        infer.asimov_limit,
+        infer.sigma_mu,
+        lambda model: infer.asimov_qmu(model, 1.0),
+        lambda model: infer.asimov_qmu(model, 1.0, "q0"),
+    ):
+        np.testing.assert_allclose(merit(stacked), [merit(one) for one in several], rtol=1e-12)
+
+
+@given(
+    q=st.floats(0, 30), q_asimov=st.floats(0.01, 30), slopes=st.tuples(*[st.floats(-5, 5)] * 2),
+    test_stat=st.sampled_from(["q", "qtilde", "q0"]),
+    distribution=st.sampled_from(["normal", "clipped_normal"]),
+)  # fmt: skip
+def test_slopes_of_quantiles_are_derivatives(q, q_asimov, slopes, test_stat, distribution):
+    at = (np.asarray(q), np.full(6, q_asimov))
+    along = (np.asarray(slopes[0]), np.full(6, slopes[1]))
+    found = quantile_slopes(*at, *along, test_stat, distribution)
+    _, wanted = jax.jvp(
+        lambda *x: normal_quantiles(*x, test_stat, distribution),
+        tuple(map(jnp.asarray, at)),
+        tuple(map(jnp.asarray, along)),
+    )
+    # At a kink (the statistic of the data is that of Asimov data) either side is right.
+    if abs(q - q_asimov) > 1e-9 and q > 1e-9:
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", [20, 81])
+def test_a_scan_of_tests_is_each_test(seed):
+    oracle, data = multimodal(seed)
+    model = from_pyhf(oracle)
+    mus = [0.0, 0.3, 1.0, 4.0]
+    found = scan_tests(mus, data, model, setup_for_test(model, "qtilde"))
+    for row, mu in zip(found, mus, strict=True):
+        observed, expected = infer.hypotest(mu, data, model, return_expected_set=True)
+        np.testing.assert_allclose(row, [observed, *expected], rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("counts", "reason"),
+    [
+        ([60.0, 32.0, 11.0, 12.0, 27.0], Reason.CONVERGED),
+        ([50.0, 25.0, 6.0, 1.0, 0.3], Reason.AT_BOUND),
+    ],
+)
+def test_a_fit_says_why_it_ended(counts, reason):
+    oracle = typical()
+    data = [*counts, *oracle.config.auxdata]
+    result = infer.fit(data, oracle, return_result_obj=True)[-1]
+    assert Reason(int(result.status)) == reason
+    assert result.message == Reason(int(result.status)).name
+    assert 4 <= result.nfev < 200
+
+
+def test_starts_at_negative_rates_are_named():
+    oracle, data = multimodal(20)
+    model = from_pyhf(oracle)
+    setup = FitSetup.of(model)
+    starts = starts_of(model, setup)
+    likelihood = jax.tree.map(np.asarray, model).prepare()
+    starts[1:] = setup.upper
+    with np.errstate(all="ignore"):
+        found = infer.minimum.descend(
+            likelihood, np.tile(data, (4, 1)), starts, setup.lower, setup.upper,
+            np.tile(setup.free, (4, 1)),
+        )  # fmt: skip
+    negative = (likelihood.rates(starts) < 0).any(axis=1)
+    assert ((found.reason == Reason.NEGATIVE_RATE) == negative).all()
+    assert negative.any()
+
+
+@given(places=st.lists(st.integers(0, 5), min_size=1, max_size=6))
+def test_places_are_taken_along_an_axis(places):
+    x = np.arange(36.0).reshape(6, 6)
+    for axis in (-1, -2):
+        wanted = np.take(x, places, axis=axis)
+        index = index_of(np.array(places))
+        np.testing.assert_array_equal(take(x, index, axis), wanted)
+        np.testing.assert_array_equal(take(jnp.asarray(x), index, axis), wanted)
+
+
+def test_matrices_that_are_not_positive_give_nan():
+    matrices = np.stack([np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([[1.0, 2.0], [2.0, 1.0]])])
+    for module in (np, jnp):
+        found = np.asarray(solve_positive(module.asarray(matrices), module.ones((2, 2))))
+        np.testing.assert_allclose(found[0], np.linalg.solve(matrices[0], np.ones(2)))
+        assert np.isnan(found[1]).all()
+        factors = np.asarray(cholesky(module.asarray(matrices)))
+        np.testing.assert_allclose(np.tril(factors[0]), np.linalg.cholesky(matrices[0]))
+        assert np.isnan(factors[1]).any()

@@ -1,0 +1,179 @@
+"""One code for NumPy and for JAX.
+
+Numbers that nothing is traced of are computed by NumPy, at once: a fit takes milliseconds, and
+nothing is compiled. Inside a transformation of JAX (``jit``, ``grad``, ``vmap``) the same functions
+are traced: compiled once, differentiable, on any device.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, wraps
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.linalg
+import jax.scipy.special
+import numpy as np
+import scipy.linalg.lapack
+import scipy.special
+
+__all__ = [
+    "Index",
+    "cholesky",
+    "compiled_if_traced",
+    "cond",
+    "constant",
+    "index_of",
+    "is_traced",
+    "loop",
+    "namespace",
+    "scipy_of",
+    "solve_positive",
+    "take",
+]
+
+State = TypeVar("State")
+Tree = TypeVar("Tree")
+
+
+def is_traced(*trees: Any) -> bool:
+    """True inside a JAX transformation, where values are not known."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
+
+
+def namespace(*trees: Any) -> Any:
+    """``jax.numpy`` if any of the arrays is JAX's, else ``numpy``."""
+    # Arrays alone are the usual case, and this is called often.
+    if all(type(tree) is np.ndarray for tree in trees):
+        return np
+    found = any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(trees))
+    return jnp if found else np
+
+
+def constant(trees: Tree) -> Tree:
+    """The same without derivatives."""
+    if namespace(trees) is np:
+        return trees
+    found: Tree = jax.lax.stop_gradient(trees)
+    return found
+
+
+def scipy_of(xp: Any) -> Any:
+    """SciPy's modules for arrays of a :func:`namespace`."""
+    return scipy if xp is np else jax.scipy
+
+
+def compiled_if_traced(*static: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A function by NumPy, or compiled by JAX where an argument is traced.
+
+    Args:
+        static: places of arguments that are not arrays; arguments are given by place.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        compiled = jax.jit(function, static_argnums=static)
+
+        @wraps(function)
+        def either(*args: Any) -> Any:
+            if is_traced(args):
+                return compiled(*args)
+            known = (
+                arg if i in static else jax.tree.map(np.asarray, arg) for i, arg in enumerate(args)
+            )
+            # What is not selected by ``where`` may be infinite or NaN.
+            with np.errstate(all="ignore"), _one_thread():
+                return jax.tree.map(np.asarray, function(*known))
+
+        return either
+
+    return decorate
+
+
+def _one_thread() -> AbstractContextManager[Any]:
+    """BLAS with one thread, if threadpoolctl is there: with more, small matrices take longer."""
+    controller = _threads()
+    return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
+
+
+@cache
+def _threads() -> Any:
+    try:
+        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+    except ImportError:
+        return None
+    return ThreadpoolController()
+
+
+def loop(
+    xp: Any, going_on: Callable[[State], Any], body: Callable[[State], State], state: State
+) -> State:
+    """Repeat ``body`` while ``going_on``."""
+    if xp is jnp:
+        found: State = jax.lax.while_loop(going_on, body, state)
+        return found
+    while going_on(state):
+        state = body(state)
+    return state
+
+
+Index = slice | np.ndarray
+
+
+def cond(xp: Any, condition: Any, yes: Callable[[], State], no: Callable[[], State]) -> State:
+    """One of two results, without computing the other."""
+    if xp is jnp:
+        found: State = jax.lax.cond(condition, yes, no)
+        return found
+    return yes() if condition else no()
+
+
+def index_of(places: np.ndarray) -> Index:
+    """Fixed places along an axis: a slice where they follow each other, as is usual.
+
+    JAX compiles that in a fraction of the time.
+    """
+    if len(places) and (np.diff(places) == 1).all():
+        return slice(int(places[0]), int(places[-1]) + 1)
+    return places
+
+
+def take(x: Any, index: Index, axis: int = -1) -> Any:
+    """Entries of ``x`` at an :func:`index_of` along an axis."""
+    if isinstance(x, np.ndarray):
+        return x[(..., index, *(slice(None),) * (-1 - axis))]
+    axis %= x.ndim
+    if isinstance(index, slice):
+        return jax.lax.slice_in_dim(x, index.start, index.stop, axis=axis)
+    return x.at[(slice(None),) * axis + (index,)].get(mode="promise_in_bounds")
+
+
+def cholesky(matrix: Any) -> Any:
+    """Lower Cholesky factors of (*L, G, G), from lower triangles; NaN if not positive definite."""
+    if namespace(matrix) is jnp:
+        return jax.lax.linalg.cholesky(matrix, symmetrize_input=False)
+    flat = matrix.reshape(-1, *matrix.shape[-2:])
+    found = np.full(flat.shape, np.nan)
+    for k, one in enumerate(flat):
+        factor, failed = scipy.linalg.lapack.dpotrf(one, lower=1, clean=1)
+        if not failed:
+            found[k] = factor
+    return found.reshape(matrix.shape)
+
+
+def solve_positive(matrix: Any, vector: Any) -> Any:
+    """Solve (*L, G, G) x = (*L, G); NaN where the matrix is not positive definite."""
+    if namespace(matrix, vector) is jnp:
+        factor = cholesky(matrix)
+        solve = jax.lax.linalg.triangular_solve
+        half = solve(factor, vector[..., None], left_side=True, lower=True)
+        return solve(factor, half, left_side=True, lower=True, transpose_a=True)[..., 0]
+    vector = np.broadcast_to(vector, matrix.shape[:-1])
+    size = vector.shape[-1]
+    found = np.full((vector.size // size, size), np.nan)
+    matrices = matrix.reshape(-1, size, size)
+    for k, (one, right) in enumerate(zip(matrices, vector.reshape(-1, size), strict=True)):
+        _, solution, failed = scipy.linalg.lapack.dposv(one, right, lower=1)
+        if not failed:
+            found[k] = solution
+    return found.reshape(vector.shape)
