@@ -1,14 +1,18 @@
 """Every public function of the likelihood has an example in its docstring, and the examples run."""
 
 import doctest
+import re
 from inspect import getdoc, ismodule
+from pathlib import Path
 
 import pytest
 
 from hone import likelihood
 from hone.likelihood import histfactory, hs3, infer
 
-MODULES = (histfactory, hs3, infer, infer.test_statistics, infer.utils)
+MODULES = (
+    histfactory, hs3, infer, infer.intervals.regions, infer.test_statistics, infer.utils,
+)  # fmt: skip
 NAMES = [(m, name) for m in MODULES for name in m.__all__ if not ismodule(getattr(m, name))]
 
 
@@ -31,3 +35,11 @@ def test_examples(module, name, names, capsys):
         examples = doctest.DocTestParser().get_doctest(text, dict(names), name, None, None)
         ran = doctest.DocTestRunner().run(examples)
         assert ran.failed == 0, capsys.readouterr().out
+
+
+def test_the_code_of_the_page_runs():
+    page = (Path(__file__).parents[2] / "docs" / "likelihood.md").read_text()
+    found = {}
+    exec("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), found)
+    assert 0 <= found["low"] < found["high"] < found["observed"]
+    assert found["points"].shape == (60, 2)

@@ -1,5 +1,5 @@
-"""Intervals on the POI, as ``pyhf.infer.intervals``."""
+"""Intervals on parameters: upper limits, as ``pyhf.infer.intervals``, and two-sided ones."""
 
-from hone.likelihood.infer.intervals import upper_limits
+from hone.likelihood.infer.intervals import regions, upper_limits
 
-__all__ = ["upper_limits"]
+__all__ = ["regions", "upper_limits"]
