@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from hone.likelihood.arrays import compiled_if_traced
 from hone.likelihood.histfactory import Model
 
 __all__ = ["envelope", "one_sigma", "yield_covariance"]
@@ -23,8 +22,10 @@ def one_sigma(model: Model, pars: Any, errors: Any) -> tuple[np.ndarray, np.ndar
     Returns:
         Rates (B,), and changes (P, B) by each parameter moved up, and moved down.
     """
-    rates, up, down = map(np.asarray, _rates(model, np.asarray(pars), np.asarray(errors)))
-    return rates, up - rates, down - rates
+    pars, steps = np.asarray(pars, dtype=float), np.diag(np.asarray(errors, dtype=float))
+    rows = np.concatenate([pars[None], pars + steps, pars - steps])
+    rates, up, down = np.split(_rates(model, rows), [1, 1 + len(pars)])
+    return rates[0], up - rates, down - rates
 
 
 def envelope(up: np.ndarray, down: np.ndarray) -> np.ndarray:
@@ -56,11 +57,6 @@ def yield_covariance(up: np.ndarray, down: np.ndarray, correlation: Any = None) 
     return np.asarray(found + found.T) / 2
 
 
-# Compiled as a whole: operation by operation would take seconds.
-@jax.jit
-def _rates(
-    model: Model, pars: Float[Array, " P"], errors: Float[Array, " P"]
-) -> tuple[Float[Array, " B"], Float[Array, "P B"], Float[Array, "P B"]]:
-    rates = jax.vmap(model.expected_actualdata)
-    steps = jnp.diag(errors)
-    return model.expected_actualdata(pars), rates(pars + steps), rates(pars - steps)
+@compiled_if_traced()
+def _rates(model: Model, pars: Float[Array, "N P"]) -> Float[Array, "N B"]:
+    return model.prepare().rates(pars)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Array, Float
 
 from hone.errors import FitError
 from hone.likelihood import infer
+from hone.likelihood.arrays import compiled_if_traced
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.likelihood import Expansion
 from hone.results.documents import StoredFit
@@ -130,7 +130,6 @@ def _without_effect(model: Model, data: np.ndarray, fixed: np.ndarray) -> np.nda
     ) & ~constrained
 
 
-# Compiled as a whole: operation by operation would take seconds.
-@jax.jit
+@compiled_if_traced()
 def _expansion(model: Model, pars: Float[Array, " P"], data: Float[Array, " D"]) -> Expansion:
     return model.prepare().expansion(pars, data)

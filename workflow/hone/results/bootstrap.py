@@ -10,18 +10,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pyhf
+from scipy.special import ndtr
 
 from hone.errors import FitError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model, from_pyhf
+from hone.likelihood.infer.asymptotics import TestStatistic
 from hone.likelihood.infer.mle import require_poi
 from hone.statmodel.filling import fill
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, Spec
-from hone.training.objectives import log_cls, log_p0
 
 __all__ = ["nominal_without_staterror", "replicas"]
 
@@ -61,16 +61,6 @@ def nominal_without_staterror(
     oracle = pyhf.Workspace(_stripped(workspace)).model()
     model = from_pyhf(oracle)
 
-    @jax.jit
-    def merits(histograms: Mapping[str, Histogram]) -> dict[str, jax.Array]:
-        filled = fill(model, samples, histograms)
-        return {
-            "expected_cls": jnp.exp(log_cls(filled)),
-            "expected_limit": infer.asimov_limit(filled, level),
-            "expected_p0": jnp.exp(log_p0(filled)),
-            "sigma_mu": infer.sigma_mu(filled),
-        }
-
     sample_of = {t.name: sample for sample in unpruned or samples for t in sample.templates()}
     totals = {
         name: sample_of[name].expected if scaled is None or name in scaled else None
@@ -80,9 +70,7 @@ def nominal_without_staterror(
     events = {name: name if name in own else sample_of[name].name for name in histograms}
     drawn = replicas(histograms, totals, _REPLICAS, events)
     nominal = {name: Histogram(*(np.asarray(x) for x in h)) for name, h in histograms.items()}
-    values = jax.jit(lambda all_of: jax.lax.map(merits, all_of))(
-        {name: _prepended(nominal[name], drawn[name]) for name in nominal}
-    )
+    values = _merits(model, samples, nominal, drawn, level)
     highest = model.config.suggested_bounds()[require_poi(model)][1]
     found: dict[str, float | None] = {}
     for name, array in values.items():
@@ -167,8 +155,33 @@ def _factors(
     return np.asarray(factor[:, :-1])
 
 
-def _prepended(first: Histogram, rest: Histogram) -> Histogram:
-    return Histogram(*(np.concatenate([a[None], b]) for a, b in zip(first, rest, strict=True)))
+def _merits(
+    model: Model,
+    samples: Sequence[Process],
+    nominal: Mapping[str, Histogram],
+    drawn: Mapping[str, Histogram],
+    level: float,
+) -> dict[str, np.ndarray]:
+    """Figures of merit with the nominal templates, and with each replica of these (1 + N,)."""
+    empty = jax.tree.map(np.asarray, model)
+    number = len(next(iter(drawn.values())).values)
+    replicas = (
+        {name: Histogram(*(x[k] for x in histogram)) for name, histogram in drawn.items()}
+        for k in range(number)
+    )
+    filled = [fill(empty, samples, histograms) for histograms in (nominal, *replicas)]
+    stacked = jax.tree.map(lambda *x: np.stack(x), *filled)
+
+    def root(test_stat: TestStatistic) -> np.ndarray:
+        return np.sqrt(np.maximum(infer.asimov_qmu(stacked, 1.0, test_stat), 0.0))
+
+    return {
+        # arXiv:1007.1727, eq. 52, 67 and 89
+        "expected_cls": 2 * ndtr(-root("qtilde")),
+        "expected_limit": np.asarray(infer.asimov_limit(stacked, level)),
+        "expected_p0": ndtr(-root("q0")),
+        "sigma_mu": np.asarray(infer.sigma_mu(stacked)),
+    }
 
 
 def _stripped(workspace: Spec) -> Spec:

@@ -11,7 +11,7 @@ from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.intervals.upper_limits import LIMIT_NAMES, all_limits, missing_limit
 from hone.likelihood.infer.mle import checked_setup
-from hone.likelihood.infer.profile import log_hypotest
+from hone.likelihood.infer.scan import scan_tests
 from hone.results.best_fit import empty_bins
 from hone.results.documents import ClsScan, Limits
 
@@ -112,15 +112,10 @@ def scan_cls(
 ) -> ClsScan:
     """CLs, observed (None if ``blind``) and expected after the fit, from 0 to ``largest``."""
     mus = np.linspace(0.0, largest, points)
-    setup = checked_setup(model)
-    data = model.checked_data(observed)
-    curves = []
-    for mu in mus.tolist():
-        logs = log_hypotest(mu, data, model, setup)
-        curves.append(np.exp([float(logs.cls), *np.asarray(logs.cls_expected)]))
+    curves = scan_tests(mus, model.checked_data(observed), model, checked_setup(model))
     # Tests whose fits did not converge are left out.
     known = np.isfinite(curves).all(axis=1)
-    mus, columns = mus[known], np.array(curves).reshape(points, 6)[known].T
+    mus, columns = mus[known], curves[known].T
     return {
         "mu": mus.tolist(),
         "observed": None if blind else columns[0].tolist(),

@@ -7,10 +7,10 @@ compiled form: what is trained on is what is fitted.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pyhf
 
+from hone.likelihood.arrays import namespace
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram
@@ -45,21 +45,28 @@ def template_model(
 
 
 def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Histogram]) -> Model:
-    """``model`` of :func:`template_model` with these histograms; differentiable."""
-    layout = model.layout
+    """``model`` of :func:`template_model` with these histograms; differentiable.
+
+    By NumPy, if model and histograms are arrays of NumPy.
+    """
+    layout, xp = model.layout, namespace(model, *histograms.values())
     filled: dict[str, Any] = {}
 
     def write(array: str, place: Any, values: Any) -> None:
-        before = filled.get(array, getattr(model, array))
-        filled[array] = before.at[place].set(values)
+        before = filled.get(array)
+        if before is None:
+            before = xp.array(getattr(model, array))
+        if xp is np:
+            before[place] = values
+        filled[array] = before if xp is np else before.at[place].set(values)
 
     for sample in samples:
         s = layout.samples.index(sample.name)
         write("nominal", s, histograms[sample.name].values)
         if layout.staterror:
-            variances = jnp.asarray(histograms[sample.name].variances)
+            variances = xp.asarray(histograms[sample.name].variances)
             positive = variances > 0
-            errors = jnp.where(positive, jnp.sqrt(jnp.where(positive, variances, 1.0)), 0.0)
+            errors = xp.where(positive, xp.sqrt(xp.where(positive, variances, 1.0)), 0.0)
             # One staterror per channel; bins of other channels are masked.
             write("staterror", (slice(None), s), errors)
         for modifier in sample.modifiers:

@@ -2,13 +2,13 @@
 
 from typing import NamedTuple
 
-import jax
 import numpy as np
 import pyhf
 from jaxtyping import Array, Float
 
 from hone.errors import FitError, InputError
 from hone.likelihood import infer
+from hone.likelihood.arrays import compiled_if_traced
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.results.bands import envelope, one_sigma, yield_covariance
 from hone.statmodel.patchset import background_only
@@ -153,8 +153,7 @@ def _constraints(model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.asarray(model.config.suggested_init()), widths, ~constrained & ~fixed
 
 
-# Compiled as a whole: operation by operation would take seconds.
-@jax.jit
+@compiled_if_traced()
 def _precision(model: Model) -> Float[Array, " P"]:
     """Inverse variances: 1 / sigma^2 of normal constraints, tau of Poisson ones (as in pyhf)."""
     likelihood = model.prepare()
