@@ -1,11 +1,12 @@
 """The pyhf models that the benchmarks fit, made from a fixed seed."""
 
+import json
 from typing import Any
 
 import numpy as np
 import pyhf
 
-__all__ = ["MODELS", "model", "observation"]
+__all__ = ["MODELS", "model", "observation", "workspace"]
 
 # channels, bins per channel, samples, normsys, histosys; each bin has a staterror parameter.
 MODELS = {
@@ -59,3 +60,17 @@ def observation(oracle: pyhf.Model) -> np.ndarray:
     rates = oracle.expected_data(pars, include_auxdata=False)
     counts = np.random.default_rng(2).poisson(rates).astype(float)
     return np.concatenate([counts, oracle.config.auxdata])
+
+
+def workspace(name: str) -> dict[str, Any]:
+    """The pyhf workspace of one of the models and its observation."""
+    oracle = model(*MODELS[name])
+    counts, slices = observation(oracle), oracle.config.channel_slices
+    observations = [{"name": c, "data": counts[slices[c]].tolist()} for c in oracle.config.channels]
+    measurement = {"name": "fit", "config": {"poi": "mu", "parameters": []}}
+    return {
+        "channels": json.loads(json.dumps(oracle.spec["channels"])),
+        "observations": observations,
+        "measurements": [measurement],
+        "version": "1.0.0",
+    }

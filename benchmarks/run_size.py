@@ -1,9 +1,11 @@
 """Measure fits of large models, and of the likelihoods in a folder, and write ``size.md`` here.
 
-``run_size.py [folder]``: of pyhf workspaces (``.json``, ``.json.gz``) with a parameter of interest.
-Every task is a fresh process with one thread, one after the other.
+``run_size.py [--likelihoods <folder>] [--root <python>]``: pyhf workspaces (``.json``,
+``.json.gz``) with a parameter of interest; the Python of an environment with ROOT. Every task is a
+fresh process with one thread, one after the other.
 """
 
+import argparse
 import datetime
 import gzip
 import json
@@ -12,11 +14,15 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from run import HERE, MIDDLE, duration, run, table
+from models import workspace
+from run import HERE, LARGE, MIDDLE, SMALL, duration, run, table
+
+from hone.likelihood.hs3 import to_hs3
 
 os.environ |= {"NPROC": "1", "OPENBLAS_NUM_THREADS": "1"}
 LARGEST = "401 parameters"
@@ -47,18 +53,36 @@ def ratio(ours: dict[str, Any] | None, theirs: dict[str, Any] | None, work: str)
     return f"**{theirs[work]['warm'] / ours[work]['warm']:.3g}**"
 
 
-def fits() -> list[list[str]]:
+def root_fit(python: str, name: str) -> dict[str, Any] | None:
+    """RooFit's fit of a model; None if there is no ROOT, or it failed."""
+    if not python:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "hs3.json")
+        path.write_text(json.dumps(to_hs3(workspace(name))))
+        try:
+            found = run(python, "task_root.py", str(path), limit=LIMIT)
+        except subprocess.SubprocessError as error:
+            print("    ", type(error).__name__)
+            return None
+    return {"fit": {**found, "cold": found["build"] + found["cold"]}}
+
+
+def fits(python: str) -> list[list[str]]:
     rows = []
-    for name in (MIDDLE, LARGEST):
+    for name in (SMALL, MIDDLE, LARGE, LARGEST):
         ours, jax, minuit = (task(who, name, "fit") for who in ("hone", JAX, MINUIT))
-        higher = [
-            f"{peer['fit']['result'][0] - ours['fit']['result'][0]:.0e}" if ours and peer else ""
-            for peer in (jax, minuit)
-        ]
-        rows.append([
-            name, times(ours, "fit"), times(jax, "fit"), ratio(ours, jax, "fit"), higher[0],
-            times(minuit, "fit"), ratio(ours, minuit, "fit"), higher[1],
-        ])  # fmt: skip
+        root = root_fit(python, name)
+        row = [name, times(ours, "fit")]
+        for peer in (jax, minuit):
+            difference = ""
+            if ours and peer:
+                difference = f"{peer['fit']['result'][0] - ours['fit']['result'][0]:.0e}"
+            row += [times(peer, "fit"), ratio(ours, peer, "fit"), difference]
+        first = ""
+        if root and ours:
+            first = f"**{root['fit']['cold'] / (ours['build'] + ours['fit']['cold']):.3g}**"
+        rows.append([*row, times(root, "fit"), first, ratio(ours, root, "fit")])
     return rows
 
 
@@ -98,11 +122,11 @@ def difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> st
     return f"{largest:.0e}"
 
 
-def main(folder: str = "") -> None:
+def main(folder: str, python: str) -> None:
     rows = table(
         ["free fit", "hone", "pyhf, jax", "ratio", "higher by", "pyhf, minuit", "ratio",
-         "higher by"],
-        fits(),
+         "higher by", "RooFit", "ratio, first", "ratio"],
+        fits(python),
     )  # fmt: skip
     others = "No folder was given."
     if folder:
@@ -128,4 +152,8 @@ def main(folder: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    options = argparse.ArgumentParser()
+    options.add_argument("--likelihoods", default="")
+    options.add_argument("--root", default="")
+    given = options.parse_args()
+    main(given.likelihoods, given.root)

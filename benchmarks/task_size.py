@@ -54,8 +54,10 @@ def timed(work: Callable[[], Any]) -> dict[str, Any]:
 
 
 def main(who: str, name: str, *works: str) -> None:
+    start = time.process_time()
     oracle, data = opened(name)
     its: Any = from_pyhf(oracle) if who == "hone" else oracle
+    build = time.process_time() - start
     library: Any = infer if who == "hone" else pyhf.infer
     fit = infer.fit if who == "hone" else pyhf.infer.mle.fit
     if who != "hone":
@@ -66,7 +68,7 @@ def main(who: str, name: str, *works: str) -> None:
         "limits": lambda: infer.upper_limit(data, its),
     }
     found = {work: timed(calls[work]) for work in works}
-    report(pars=oracle.config.npars, bins=oracle.config.nmaindata, **found)
+    report(pars=oracle.config.npars, bins=oracle.config.nmaindata, build=build, **found)
 
 
 main(*sys.argv[1:])
