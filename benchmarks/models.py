@@ -14,6 +14,7 @@ MODELS = {
     "91 parameters": (3, 20, 5, 15, 15),
     "200 parameters": (6, 20, 5, 40, 39),
     "401 parameters": (6, 50, 8, 50, 50),
+    "1101 parameters": (10, 100, 20, 50, 50),
 }
 
 

@@ -25,7 +25,7 @@ from run import HERE, LARGE, MIDDLE, SMALL, duration, run, table
 from hone.likelihood.hs3 import to_hs3
 
 os.environ |= {"NPROC": "1", "OPENBLAS_NUM_THREADS": "1"}
-LARGEST = "401 parameters"
+LARGEST, HUGE = "401 parameters", "1101 parameters"
 JAX, MINUIT = "jax-scipy", "numpy-minuit"
 LIMIT = 600.0
 """Seconds after which a task is given up."""
@@ -86,6 +86,15 @@ def fits(python: str) -> list[list[str]]:
     return rows
 
 
+def huge() -> list[list[str]]:
+    found = {work: task("hone", HUGE, work) for work in ("fit", "limits")}
+    return [
+        [work, f"{ours['pars']} / {ours['bins']}", times(ours, work), f"{ours['memory']:.0f} MiB"]
+        for work, ours in found.items()
+        if ours
+    ]
+
+
 def likelihoods(folder: Path) -> list[list[str]]:
     rows = []
     for path in sorted(p for p in folder.iterdir() if p.name.endswith((".json", ".json.gz"))):
@@ -138,6 +147,7 @@ def main(folder: str, python: str) -> None:
     text = (HERE / "template_size.md").read_text()
     for name, value in {
         "fits": rows,
+        "huge": table(["hone", "parameters / bins", "time", "memory"], huge()),
         "likelihoods": others,
         "date": datetime.date.today().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.system()}, "

@@ -7,6 +7,7 @@ ones; several works may be given.
 
 import gzip
 import json
+import resource
 import statistics
 import sys
 import time
@@ -68,7 +69,9 @@ def main(who: str, name: str, *works: str) -> None:
         "limits": lambda: infer.upper_limit(data, its),
     }
     found = {work: timed(calls[work]) for work in works}
-    report(pars=oracle.config.npars, bins=oracle.config.nmaindata, build=build, **found)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sizes = {"pars": oracle.config.npars, "bins": oracle.config.nmaindata}
+    report(**sizes, build=build, memory=memory, **found)
 
 
 main(*sys.argv[1:])

@@ -48,7 +48,9 @@ _LEAST_DAMPING = 1e-12
 """Relative to the diagonal of the Hessian. Where -ln L is almost flat and curves downwards, no step
 is possible without damping, and steps are short with much of it."""
 _MANY = 64
-"""Parameters above which fits run one after the other."""
+"""Parameters above which JAX's fits run one after the other."""
+_ELEMENTS = 250_000
+"""Size of the largest arrays in NumPy's fits, for the processor's cache."""
 _FEW, _LONG = 30, 3
 """A start is given up if another one of the same fit converged in a third of its iterations; never
 before the first number of iterations."""
@@ -137,8 +139,8 @@ def descend(
 ) -> Minima:
     """Minimise -ln L from each start.
 
-    Fits of few parameters run side by side. Those of many run one after the other: each evaluation
-    keeps the processor busy alone.
+    Many fits of few parameters run side by side, few of many: their evaluations keep the processor
+    busy.
 
     Negative rates are not allowed: if a bin without events pulls its rate to zero, the minimum is
     at that boundary, which is approached with a barrier that is lowered in stages (see
@@ -161,13 +163,15 @@ def descend(
     def of(one: Likelihood, *fits: Array) -> Minima:
         return _side_by_side(one, lower, upper, starts, *fits)
 
-    every = data, start, free, xp.asarray(wanted)
-    if likelihood.layout.npars <= _MANY or len(start) == 1:
-        return of(likelihood, *every)
+    every, split = (data, start, free, xp.asarray(wanted)), likelihood.layout.split
     if xp is np:
-        places = (slice(k, k + starts) for k in range(0, len(start), starts))
+        size = len(split.shared) * max(likelihood.layout.total_bins, split.power[0].size)
+        together = starts * max(_ELEMENTS // size // starts, 1)
+        places = (slice(k, k + together) for k in range(0, len(start), together))
         each = (of(likelihood.of_fits(k), *(x[k] for x in every)) for k in places)
         return jax.tree.map(lambda *x: np.concatenate(x), *each)
+    if likelihood.layout.npars <= _MANY or len(start) == 1:
+        return of(likelihood, *every)
     found = jax.lax.map(lambda one: of(likelihood, *one), tuple(x[:, None] for x in every))
     return jax.tree.map(lambda x: x[:, 0], found)
 
