@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pyhf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,6 +106,20 @@ def test_a_scan_of_tests_is_each_test(seed):
     for row, mu in zip(found, mus, strict=True):
         observed, expected = infer.hypotest(mu, data, model, return_expected_set=True)
         np.testing.assert_allclose(row, [observed, *expected], rtol=1e-7)
+
+
+@given(seed=st.integers(0, 20))
+def test_models_may_be_traced_in_part(seed):
+    oracle = pyhf.simplemodels.uncorrelated_background([5.0], [50.0 + seed], [7.0])
+    model = jax.tree.map(np.asarray, from_pyhf(oracle))
+
+    def total(shapesys):
+        return model.replace(shapesys=shapesys).prepare().expected_data(np.ones(2)).sum()
+
+    slope = jax.grad(total)(model.shapesys)
+    step = 1e-4
+    wanted = (total(model.shapesys + step) - total(model.shapesys - step)) / (2 * step)
+    assert float(slope.sum()) == pytest.approx(float(wanted), rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -119,3 +119,41 @@ def test_fixed_parameters_have_no_interval():
     fixed = [name == "mu" for name in oracle.config.par_names]
     with pytest.raises(InputError, match="'mu' is fixed"):
         regions.interval("mu", pseudo_data(oracle, seed=1), oracle, fixed_params=fixed)
+
+
+def counting(background=0.1):
+    """One bin, in which t = 2 (mu + b - n + n ln(n / (mu + b))) exactly."""
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    samples = [
+        {"name": "signal", "data": [1.0], "modifiers": [mu]},
+        {"name": "background", "data": [background], "modifiers": []},
+    ]
+    return pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
+
+
+@pytest.mark.parametrize("level", [0.6827, 0.9, 0.95, 0.9973])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 5])
+def test_intervals_of_few_events(count, level):
+    """t is far from a parabola, and without events the fit has no uncertainty."""
+    low, high = regions.interval("mu", [count], counting(), level)
+    rates = np.array([low, high]) + 0.1
+    n_log = count * np.log(count / rates) if count else 0.0
+    best = max(count, 0.1)
+    at_best = best - count + (count * np.log(count / best) if count else 0.0)
+    t = 2 * (rates - count + n_log - at_best)
+    for value, end, bound in zip(t, (low, high), (0.0, 10.0), strict=True):
+        if end == bound:
+            assert value <= chi2.ppf(level, 1)
+        else:
+            assert value == pytest.approx(chi2.ppf(level, 1), rel=1e-6)
+
+
+def test_a_contour_at_a_bound_reaches_its_corners():
+    oracle = pyhf.simplemodels.uncorrelated_background([1.0, 2.0], [5.0, 6.0], [1.0, 1.0])
+    data = [3.0, 3.0, *oracle.config.auxdata]
+    names = ["mu", "uncorr_bkguncrt[0]"]
+    points = regions.contour(names, data, oracle)
+    assert (points >= 0).all()
+    for corner in (points[:, 1].min(), points[:, 1].max()):
+        t = regions.profile(names, [[0.0, corner]], data, oracle).t[0]
+        assert t == pytest.approx(chi2.ppf(0.6827, 2), rel=1e-3)

@@ -6,8 +6,7 @@ are traced: compiled once, differentiable, on any device.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, TypeVar
 
 import jax
@@ -82,27 +81,12 @@ def compiled_if_traced(*static: int) -> Callable[[Callable[..., Any]], Callable[
                 arg if i in static else jax.tree.map(np.asarray, arg) for i, arg in enumerate(args)
             )
             # What is not selected by ``where`` may be infinite or NaN.
-            with np.errstate(all="ignore"), _one_thread():
+            with np.errstate(all="ignore"):
                 return jax.tree.map(np.asarray, function(*known))
 
         return either
 
     return decorate
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """BLAS with one thread, if threadpoolctl is there: with more, small matrices take longer."""
-    controller = _threads()
-    return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
-
-
-@cache
-def _threads() -> Any:
-    try:
-        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-    except ImportError:
-        return None
-    return ThreadpoolController()
 
 
 def loop(

@@ -10,7 +10,7 @@ from hone.errors import FitError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.intervals.upper_limits import LIMIT_NAMES, all_limits, missing_limit
-from hone.likelihood.infer.mle import checked_setup
+from hone.likelihood.infer.profile import setup_for_test
 from hone.likelihood.infer.scan import scan_tests
 from hone.results.best_fit import empty_bins
 from hone.results.documents import ClsScan, Limits
@@ -112,7 +112,7 @@ def scan_cls(
 ) -> ClsScan:
     """CLs, observed (None if ``blind``) and expected after the fit, from 0 to ``largest``."""
     mus = np.linspace(0.0, largest, points)
-    curves = scan_tests(mus, model.checked_data(observed), model, checked_setup(model))
+    curves = scan_tests(mus, model.checked_data(observed), model, setup_for_test(model, "qtilde"))
     # Tests whose fits did not converge are left out.
     known = np.isfinite(curves).all(axis=1)
     mus, columns = mus[known], curves[known].T

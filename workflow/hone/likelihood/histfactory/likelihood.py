@@ -109,7 +109,7 @@ class Likelihood:
     def expected_data(self, pars: Float[Array, "*L P"]) -> Float[Array, "*L D"]:
         """Rates and expected auxiliary measurements in one vector, as data is ordered."""
         rates, aux = self.rates(pars), self.expected_auxdata(pars)
-        xp = namespace(rates)
+        xp = namespace(rates, aux)
         aux = xp.broadcast_to(aux, (*rates.shape[:-1], aux.shape[-1]))
         return xp.concatenate([rates, aux], axis=-1)
 

@@ -43,6 +43,8 @@ class _State(NamedTuple):
     """How often a bracket closed without a root, because a lower minimum made CLs jump."""
     settled: Bool[Array, " 6"]
     missing: Bool[Array, " 6"]
+    seen: Bool[Array, ""]
+    """Whether any test was possible."""
     thorough: Bool[Array, ""]
     """Whether fits begin at all starts: first with each last result only, then to confirm."""
     pars: Float[Array, "7 P"]
@@ -171,11 +173,12 @@ def search_limits(
         mu = xp.where(settled | missing, state.mu, mu)
         converged = xp.isfinite(best.value)[:, None]
         # Confirm what is found, and look again for what is not.
-        known = settled | xp.isfinite(log_cls)
-        confirm = (settled | missing).all() & known.any() & ~state.thorough
+        seen = state.seen | xp.isfinite(log_cls).any()
+        confirm = (settled | missing).all() & seen & ~state.thorough
         settled, missing = settled & ~confirm, missing & ~confirm
         low, high = xp.where(confirm, lower, low), xp.where(confirm, upper, high)
         return state._replace(
+            seen=seen,
             thorough=state.thorough | confirm,
             mu=mu,
             low=low,
@@ -198,6 +201,7 @@ def search_limits(
         restarts=xp.zeros(6, dtype=int),
         settled=six < 0,
         missing=six < 0,
+        seen=xp.array(False),
         thorough=xp.array(False),
         pars=xp.tile(setup.start, (7, 1)),
         free=setup.start,
@@ -206,6 +210,7 @@ def search_limits(
         asimov_data=data,
     )
     last = loop(xp, going_on, body, first)
-    exists = last.settled & ~last.missing & xp.isfinite(last.free_value)
+    # The free fit is of the observed limit alone.
+    exists = last.settled & ~last.missing & (~of_data[:6] | xp.isfinite(last.free_value))
     limits = xp.where(exists, last.mu, xp.nan)
     return limits, Fitted(last.free, last.asimov, last.pars[0], last.pars[1:])

@@ -67,7 +67,8 @@ class Reason(IntEnum):
     AT_EDGE = 2
     """Converged where the rate of a bin without events reaches zero."""
     STALLED = 3
-    """No decrease beyond rounding is left, though steps are: parameters are degenerate."""
+    """No decrease beyond rounding is left, though steps are: parameters are degenerate; or -ln L
+    does not curve upwards there."""
     NEGATIVE_RATE = 4
     """A rate is negative at the start, or zero in a bin with events."""
     ITERATIONS = 5
@@ -208,7 +209,8 @@ def _side_by_side(
         enough = xp.where(state.barrier > BARRIER, 1e-3 * state.barrier, _TOLERANCE)
         settled = careful & ((state.decrease < enough) | (stalled >= _PATIENCE))
         settled |= under_way & (idle >= _LONG_PATIENCE)
-        ended_by = xp.where(state.decrease >= enough, int(Reason.STALLED), 0)
+        slow = (state.decrease >= enough) | state.scored
+        ended_by = xp.where(slow, int(Reason.STALLED), 0)
         reason = xp.where(settled, ended_by, state.reason)
         eased = xp.where(state.damping > _LEAST_DAMPING, state.damping / 10, 0.0)
         # Where -ln L fell by far less than expected, the damping stays.

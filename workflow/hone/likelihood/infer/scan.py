@@ -93,7 +93,9 @@ def scan_tests(mus: Any, data: Any, model: Model, setup: FitSetup) -> np.ndarray
         free = scan(model, data, setup, near=fixed.pars[lowest])
     expected = np.asarray(model.expected_data(asimov.pars[0]))
     fixed_asimov = scan(model, expected, setup, [poi], near[:, None], asimov.pars[0])
-    q = np.where(free.pars[0, poi] > mus, 0.0, 2 * np.maximum(fixed.value - free.value, 0.0))
+    with np.errstate(invalid="ignore"):  # where fits failed
+        q = 2 * np.maximum(fixed.value - free.value, 0.0)
+    q = np.where(free.pars[0, poi] > mus, 0.0, q)
     q_asimov = 2 * np.maximum(fixed_asimov.value, 0.0)
     ratio = mus / near
     known = np.isfinite(q + q_asimov) & np.isfinite(asimov.value)

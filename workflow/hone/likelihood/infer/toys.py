@@ -116,8 +116,10 @@ def _fitted(model: Model, toys: np.ndarray, setup: FitSetup, start: np.ndarray, 
     """Fits of n toys from one start each (n, P)."""
     many = model.config.npars > _LARGE and len(toys) > _MANY
     fits = _compiled_fits if many else fit_toys
-    size = _BATCH if many else min(_BATCH, len(toys))
-    return _Fits(*in_batches(lambda k: fits(model, toys[k], setup, start[k], mu), len(toys), size))
+    # A program is compiled for batches of one size only.
+    return _Fits(
+        *in_batches(lambda k: fits(model, toys[k], setup, start[k], mu), len(toys), _BATCH, many)
+    )
 
 
 def _fit_toys(

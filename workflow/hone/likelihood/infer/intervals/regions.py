@@ -67,7 +67,7 @@ def profile(
     setup = FitSetup.of(model, init_pars, par_bounds, fixed_params)
     places, data = _places(names, model), model.checked_data(data)
     at = np.asarray(values, dtype=float)
-    if at.ndim != 2 or at.shape[1] != len(places):
+    if at.ndim != 2 or at.shape[1] != len(places) or not len(at):
         raise InputError(f"values have shape {at.shape}, they must be (N, {len(places)})")
     for k, place in enumerate(places):
         for value in (at[:, k].min(), at[:, k].max()):
@@ -110,13 +110,13 @@ def contour(
 ) -> np.ndarray:
     """Points (N, 2) on the boundary of the confidence region of two parameters, counterclockwise.
 
-    Each lies on a ray from the best fit; a region that is not star-shaped around it is not followed
-    further. Points beyond a bound lie on it. Arguments and errors as :func:`profile`; ``level`` is
-    the joint coverage.
+    Each lies on a ray from the best fit, where the ray first leaves the region or meets a bound
+    within it; several coincide with a best fit that lies on a bound. Arguments and errors as
+    :func:`profile`; ``level`` is the joint coverage.
 
     >>> names = ["mu", "uncorr_bkguncrt[0]"]
     >>> infer.intervals.regions.contour(names, data, model, points=4).round(2).tolist()
-    [[1.32, 0.97], [0.48, 1.09], [0.0, 1.03], [0.48, 0.92]]
+    [[1.32, 0.97], [0.48, 1.09], [0.0, 1.02], [0.48, 0.92]]
     """
     if len(names) != 2:
         raise InputError(f"a contour is of two parameters, not {len(names)}")
@@ -131,9 +131,10 @@ def _boundary(
     points: int,
     options: tuple[Any, Any, Any],
 ) -> np.ndarray:
-    """Where rays from the best fit leave the region (N, K).
+    """Where rays from the best fit leave the region, or meet a bound within it (N, K).
 
-    Along a ray t is close to a square of the distance, so that a few corrections find its value.
+    The root of t along a ray is close to linear in the distance: its root is found by secants
+    within brackets, and bisection where these do not shrink.
     """
     if not 0 < level < 1:
         raise InputError(f"level is {level}, it must lie in (0, 1)")
@@ -143,34 +144,63 @@ def _boundary(
     for name, place in zip(names, places, strict=True):
         if setup.free[place] == 0:
             raise InputError(f"parameter {name!r} is fixed, it has no interval")
-    wanted = float(chdtri(len(places), 1 - level))
-    pairs, correlations = fit(
-        data, model, *options, return_uncertainties=True, return_correlations=True
-    )
-    best, errors = np.asarray(pairs).T
-    covariance = (errors[:, None] * correlations * errors)[np.ix_(places, places)]
+    wanted = np.sqrt(float(chdtri(len(places), 1 - level)))
+    best = np.asarray(fit(data, model, *options))
+    centre = best[places]
+    low, high = (np.asarray(x)[places] for x in (setup.lower, setup.upper))
     angle = 2 * np.pi * np.arange(points) / points
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)[:, : len(places)]
-    rays = circle @ np.linalg.cholesky(covariance).T
-    low, high = (x[places] for x in (setup.lower, setup.upper))
-    distance, found = np.full(points, np.sqrt(wanted)), np.empty((points, len(places)))
-    todo = np.arange(points)
-    for _ in range(_ROUNDS):
-        at = best[places] + distance[todo, None] * rays[todo]
-        found[todo] = np.clip(at, low, high)
-        # A point on a bound is within the region: the region ends there.
-        t = _profile(model, data, setup, places, found[todo], best).t
-        outside = (at != found[todo]).any(axis=1)
-        ended = (np.abs(t / wanted - 1) < _CLOSE) | (outside & (t < wanted))
-        factor = np.sqrt(wanted / np.where(np.isfinite(t) & (t > 0), t, 4 * wanted))
-        distance[todo] *= np.clip(factor, 0.5, 2.0)
+    # Sines and cosines of right angles are not exactly zero.
+    circle[np.abs(circle) < 1e-12] = 0.0
+    rays = circle @ _scale(model, data, options, places, high - low).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        room = np.where(rays > 0, (high - centre) / rays, (low - centre) / rays)
+    longest = np.where(rays == 0, np.inf, room).min(axis=1)
+    inner, root_inner = np.zeros(points), np.zeros(points)
+    outer, root_outer = np.full(points, np.inf), np.full(points, np.inf)
+    distance = np.minimum(wanted, longest)
+    todo = np.flatnonzero(longest > 0)
+    for turn in range(_ROUNDS):
+        d = distance[todo]
+        at = np.clip(centre + d[:, None] * rays[todo], low, high)
+        root = np.sqrt(_profile(model, data, setup, places, at, best).t)
+        inside = root < wanted
+        inner[todo] = np.where(inside, d, inner[todo])
+        root_inner[todo] = np.where(inside, root, root_inner[todo])
+        outer[todo] = np.where(inside, outer[todo], d)
+        root_outer[todo] = np.where(inside, root_outer[todo], root)
+        ended = (np.abs(root / wanted - 1) < _CLOSE) | (inside & (d >= longest[todo]))
         todo = todo[~ended]
         if not len(todo):
-            return found
+            return np.clip(centre + distance[:, None] * rays, low, high)
+        one, two, below, above = (x[todo] for x in (inner, outer, root_inner, root_outer))
+        with np.errstate(invalid="ignore"):
+            secant = one + (two - one) * (wanted - below) / (above - below)
+        # Within a bracket of one end the root is extrapolated from the centre.
+        grown = np.clip(wanted / np.maximum(below, 1e-3 * wanted), 1.1, 4.0) * one
+        between = np.isfinite(secant) & (secant > one) & (secant < two) & (turn % 3 != 2)
+        bracketed = np.where(between, secant, 0.5 * (one + two))
+        next_one = np.where(np.isfinite(two), bracketed, grown)
+        distance[todo] = np.minimum(next_one, longest[todo])
     raise FitError(
         f"the boundary of the region of {' and '.join(map(repr, names))} was not found in "
-        f"{len(todo)} of {points} directions: the likelihood ratio jumps across {wanted:.4g}"
+        f"{len(todo)} of {points} directions: the likelihood ratio jumps across its quantile, "
+        f"{wanted**2:.4g}"
     )
+
+
+def _scale(
+    model: Model, data: Any, options: tuple[Any, Any, Any], places: list[int], width: np.ndarray
+) -> np.ndarray:
+    """A root of the parameters' covariance (K, K), or a part of their range if there is none."""
+    try:
+        pairs, correlations = fit(
+            data, model, *options, return_uncertainties=True, return_correlations=True
+        )
+        errors = np.asarray(pairs)[places, 1]
+        return np.linalg.cholesky(errors[:, None] * correlations[np.ix_(places, places)] * errors)
+    except (FitError, np.linalg.LinAlgError):
+        return np.diag(np.where(np.isfinite(width), 0.05 * width, 1.0))
 
 
 def _profile(
