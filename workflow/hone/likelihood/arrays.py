@@ -32,6 +32,7 @@ __all__ = [
     "take",
 ]
 
+Index = slice | np.ndarray
 State = TypeVar("State")
 Tree = TypeVar("Tree")
 
@@ -99,9 +100,6 @@ def loop(
     while going_on(state):
         state = body(state)
     return state
-
-
-Index = slice | np.ndarray
 
 
 def cond(xp: Any, condition: Any, yes: Callable[[], State], no: Callable[[], State]) -> State:

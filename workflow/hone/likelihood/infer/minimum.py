@@ -59,7 +59,7 @@ _SINGULAR = 1e-7
 
 
 class Reason(IntEnum):
-    """Why a fit ended; those up to STALLED are minima."""
+    """Why a fit ended; it has a result up to STALLED."""
 
     CONVERGED = 0
     AT_BOUND = 1

@@ -17,7 +17,7 @@ from scipy.special import chdtri
 from hone.errors import FitError, InputError
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.mle import FitSetup, as_model, fit
-from hone.likelihood.infer.scan import scan
+from hone.likelihood.infer.scan import Scan, scan
 
 __all__ = ["contour", "interval", "profile"]
 
@@ -72,8 +72,8 @@ def profile(
     for k, place in enumerate(places):
         for value in (at[:, k].min(), at[:, k].max()):
             setup.check_value(place, value, names[k])
-    best = np.asarray(fit(data, model, init_pars, par_bounds, fixed_params))
-    return _profile(model, data, setup, places, at, best)
+    best = fit(data, model, init_pars, par_bounds, fixed_params)
+    return _profile(model, data, setup, places, at, scan(model, data, setup, near=best))
 
 
 def interval(
@@ -145,8 +145,8 @@ def _boundary(
         if setup.free[place] == 0:
             raise InputError(f"parameter {name!r} is fixed, it has no interval")
     wanted = np.sqrt(float(chdtri(len(places), 1 - level)))
-    best = np.asarray(fit(data, model, *options))
-    centre = best[places]
+    best = scan(model, data, setup, near=fit(data, model, *options))
+    centre = best.pars[0][places]
     low, high = (np.asarray(x)[places] for x in (setup.lower, setup.upper))
     angle = 2 * np.pi * np.arange(points) / points
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)[:, : len(places)]
@@ -209,16 +209,15 @@ def _profile(
     setup: FitSetup,
     places: list[int],
     at: np.ndarray,
-    best: np.ndarray,
+    best: Scan,
 ) -> Profile:
-    found = scan(model, data, setup, places, at, near=best)
-    lowest = scan(model, data, setup, near=best)
+    found = scan(model, data, setup, places, at, near=best.pars[0])
     # A conditional fit may find a minimum that the free one has missed.
     k = int(np.argmin(found.value))
-    if found.value[k] < lowest.value[0]:
-        lowest = scan(model, data, setup, near=found.pars[k])
-    t = 2 * np.maximum(found.value - lowest.value[0], 0.0)
-    return Profile(t, found.pars, lowest.pars[0])
+    if found.value[k] < best.value[0]:
+        best = scan(model, data, setup, near=found.pars[k])
+    t = 2 * np.maximum(found.value - best.value[0], 0.0)
+    return Profile(t, found.pars, best.pars[0])
 
 
 def _places(names: Sequence[str], model: Model) -> list[int]:
