@@ -14,49 +14,15 @@ from pathlib import Path
 
 import ROOT
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from hs3_in_root import likelihood
+
 REPEATS = 3
-ROOT.RooMsgService.instance().setGlobalKillBelow(ROOT.RooFit.ERROR)
-ROOT.EnableThreadSafety()
-
-
-def likelihood(path, keep):
-    document = json.loads(Path(path).read_text())
-    workspace = ROOT.RooWorkspace("workspace")
-    ROOT.RooJSONFactoryWSTool(workspace).importJSON(path)
-    config = workspace.obj(document["analyses"][0]["name"])
-    several = len(document["data"]) > 1
-    category = workspace.cat(config.GetPdf().indexCat().GetName()) if several else None
-    weight = ROOT.RooRealVar("event_weight", "", 1)
-    columns = ROOT.RooArgSet(config.GetObservables())
-    if several:
-        columns.remove(category, True, True)
-        columns.add(category)
-    columns.add(weight)
-    data = ROOT.RooDataSet("data", "", columns, ROOT.RooFit.WeightVar("event_weight"))
-    for channel in document["data"]:
-        name = channel["name"].removeprefix("observed_")
-        if several:
-            category.setLabel(f"model_{name}")
-        for k, count in enumerate(channel["contents"]):
-            workspace.var(f"obs_{name}").setVal(k + 0.5)
-            data.add(columns, count)
-    for pdf in workspace.allPdfs():
-        if pdf.InheritsFrom("RooRealSumPdf"):
-            # As HistFactory: a Poisson of each bin, without integrals.
-            pdf.setAttribute("BinnedLikelihood")
-    nll = config.GetPdf().createNLL(
-        data,
-        ROOT.RooFit.GlobalObservables(config.GetGlobalObservables()),
-        ROOT.RooFit.EvalBackend("cpu"),
-    )
-    keep += [workspace, config, category, weight, columns, data]
-    return nll
 
 
 def main(path):
-    keep = []
     start = time.process_time()
-    nll = likelihood(path, keep)
+    nll, _ = likelihood(path, ROOT.RooFit.EvalBackend("cpu"))
     build = time.process_time() - start
     parameters = nll.getParameters(ROOT.RooArgSet())
     begin = parameters.snapshot()

@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 
 POINTS = 10
+_KEPT = []
+"""Objects that ROOT's likelihood refers to."""
 
 
 def write(workspace, folder):
@@ -41,15 +43,14 @@ def write(workspace, folder):
     (folder / "points.json").write_text(json.dumps({"points": values, "nll": expected}))
 
 
-def compare(folder):
-    """With ROOT."""
+def likelihood(path, *options):
+    """ROOT's -ln L of an HS3 document, and its workspace; with options of ``createNLL``."""
     import ROOT
 
     ROOT.RooMsgService.instance().setGlobalKillBelow(ROOT.RooFit.ERROR)
-    document = json.loads(Path(folder, "hs3.json").read_text())
-    given = json.loads(Path(folder, "points.json").read_text())
+    document = json.loads(Path(path).read_text())
     workspace = ROOT.RooWorkspace("workspace")
-    ROOT.RooJSONFactoryWSTool(workspace).importJSON(str(Path(folder, "hs3.json")))
+    ROOT.RooJSONFactoryWSTool(workspace).importJSON(str(path))
     config = workspace.obj(document["analyses"][0]["name"])
     several = len(document["data"]) > 1
     category = workspace.cat(config.GetPdf().indexCat().GetName()) if several else None
@@ -67,9 +68,21 @@ def compare(folder):
         for k, count in enumerate(channel["contents"]):
             workspace.var(f"obs_{name}").setVal(k + 0.5)
             data.add(columns, count)
+    for pdf in workspace.allPdfs():
+        if pdf.InheritsFrom("RooRealSumPdf"):
+            # As HistFactory: a Poisson of each bin, without integrals.
+            pdf.setAttribute("BinnedLikelihood")
     nll = config.GetPdf().createNLL(
-        data, ROOT.RooFit.GlobalObservables(config.GetGlobalObservables())
+        data, ROOT.RooFit.GlobalObservables(config.GetGlobalObservables()), *options
     )
+    _KEPT.extend([workspace, config, category, weight, columns, data])
+    return nll, workspace
+
+
+def compare(folder):
+    """With ROOT."""
+    given = json.loads(Path(folder, "points.json").read_text())
+    nll, workspace = likelihood(Path(folder, "hs3.json"))
     found = []
     for point in given["points"]:
         for name, value in point.items():
