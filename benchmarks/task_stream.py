@@ -45,7 +45,7 @@ def fill() -> float:
     source = Source(Template("background"), (path,), "events", WEIGHTS, everything)
     sets = {name: {"events": 1, "weight": 1.0} for name in ("training", "validation", "evaluation")}
     surveys = {"background": {"sets": sets, "factor": 1.0}}
-    found = fill_histograms(observable, [source], [ONE_REGION], surveys, FEATURES)
+    found = fill_histograms([observable], [source], [ONE_REGION], surveys, FEATURES)
     return float(found["hard"]["background"].values.sum())
 
 

@@ -51,6 +51,8 @@ NEEDS = Needs(FILES, CONTENTS, ancient)
 TRAINED = ANALYSIS.of_kind(Trained)
 TOGETHER = [name for name in TRAINED if ANALYSIS.observable(name).together]
 RESULT = "<results>/{signal}/{observable}/seed{seed}"
+FOLD = "/fold{fold}" if ANALYSIS.split.folds else ""
+NETWORK = RESULT + FOLD
 SELECTED = "<results>/{signal}/{observable}/selected.json"
 FLOOR = "<results>/{signal}/floor.json" if ANALYSIS.has_floor else []
 share_resources(
@@ -72,6 +74,7 @@ wildcard_constraints:
     observable=any_of(FILES.observables),
     template=any_of(NEEDS.templates),
     seed="[1-9][0-9]*",
+    fold="[1-9][0-9]*",
     study=any_of(s.name for s in ANALYSIS.studies),
 
 

@@ -1,8 +1,8 @@
 rule rank_features:
     input:
-        unpack(NEEDS.events("validation")),
+        unpack(NEEDS.events(ANALYSIS.choosing_set)),
         selected=SELECTED,
-        models=NEEDS.seeds("model.safetensors"),
+        models=NEEDS.networks("model.safetensors"),
     output:
         "<results>/{signal}/{observable}/importance.json",
     log:
@@ -16,7 +16,7 @@ rule rank_features:
     resources:
         **growing(mem_mb=2000, runtime=20),
     params:
-        **NEEDS.reading(parts.of_training, "validation"),
+        **NEEDS.reading(parts.of_training, ANALYSIS.choosing_set),
         seed=ANALYSIS.seed,
         made_by=made_by("rank_features"),
     message:

@@ -1,6 +1,6 @@
 rule plot_training:
     input:
-        histories=NEEDS.seeds("history.csv"),
+        histories=NEEDS.networks("history.csv"),
     output:
         **figures("{signal}/{observable}", "training", "edges"),
     log:
@@ -26,9 +26,9 @@ rule animate_training:
     input:
         unpack(NEEDS.events("validation")),
         selected=SELECTED,
-        models=NEEDS.seeds("model.safetensors"),
-        snapshots=NEEDS.seeds("snapshots.safetensors"),
-        histories=NEEDS.seeds("history.csv"),
+        models=NEEDS.networks("model.safetensors"),
+        snapshots=NEEDS.networks("snapshots.safetensors"),
+        histories=NEEDS.networks("history.csv"),
     output:
         shown("animation", "<results>/figures/{signal}/{observable}/training.gif"),
     log:
@@ -57,7 +57,7 @@ rule plot_plane:
     input:
         unpack(NEEDS.events("evaluation")),
         selected=SELECTED,
-        models=NEEDS.seeds("model.safetensors"),
+        models=NEEDS.networks("model.safetensors"),
         importance="<results>/{signal}/{observable}/importance.json",
     output:
         **figures("{signal}/{observable}", "plane", "importance"),

@@ -1,7 +1,7 @@
 rule fill_histograms:
     input:
         unpack(NEEDS.histogram_events()),
-        model=f"{RESULT}/model.safetensors",
+        models=NEEDS.models(),
         observed=NEEDS.observed(),
     output:
         f"{RESULT}/histograms.root",

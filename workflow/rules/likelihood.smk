@@ -30,7 +30,7 @@ rule check_gradient:
     input:
         unpack(NEEDS.events("training")),
         selected=SELECTED,
-        models=NEEDS.seeds("model.safetensors"),
+        models=NEEDS.networks("model.safetensors"),
     output:
         "<results>/{signal}/{observable}/gradient.json",
     log:

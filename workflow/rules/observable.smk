@@ -2,13 +2,13 @@ rule train_observable:
     input:
         unpack(NEEDS.events("training", "validation")),
     output:
-        models=[f"{RESULT}/model.safetensors"],
-        histories=[f"{RESULT}/history.csv"],
-        snapshots=[f"{RESULT}/snapshots.safetensors"],
+        models=[f"{NETWORK}/model.safetensors"],
+        histories=[f"{NETWORK}/history.csv"],
+        snapshots=[f"{NETWORK}/snapshots.safetensors"],
     log:
-        "<logs>/train_observable/{signal}/{observable}/seed{seed}.log",
+        f"<logs>/train_observable/{{signal}}/{{observable}}/seed{{seed}}{FOLD}.log",
     benchmark:
-        "<benchmarks>/train_observable/{signal}/{observable}/seed{seed}.tsv"
+        f"<benchmarks>/train_observable/{{signal}}/{{observable}}/seed{{seed}}{FOLD}.tsv"
     wildcard_constraints:
         observable=any_of([name for name in TRAINED if name not in TOGETHER]),
     conda:
@@ -34,13 +34,13 @@ for name in TOGETHER:
         input:
             unpack(NEEDS.events("training", "validation")),
         output:
-            models=every(f"{RESULT}/model.safetensors"),
-            histories=every(f"{RESULT}/history.csv"),
-            snapshots=every(f"{RESULT}/snapshots.safetensors"),
+            models=every(f"{NETWORK}/model.safetensors"),
+            histories=every(f"{NETWORK}/history.csv"),
+            snapshots=every(f"{NETWORK}/snapshots.safetensors"),
         log:
-            "<logs>/train_observable/{signal}/{observable}.log",
+            f"<logs>/train_observable/{{signal}}/{{observable}}{FOLD}.log",
         benchmark:
-            "<benchmarks>/train_observable/{signal}/{observable}.tsv"
+            f"<benchmarks>/train_observable/{{signal}}/{{observable}}{FOLD}.tsv"
         wildcard_constraints:
             observable=any_of([name]),
         conda:
@@ -61,12 +61,12 @@ rule optimise_edges:
         unpack(NEEDS.events("validation")),
         model=NEEDS.source_model(),
     output:
-        models=[f"{RESULT}/model.safetensors"],
-        histories=[f"{RESULT}/history.csv"],
+        models=[f"{NETWORK}/model.safetensors"],
+        histories=[f"{NETWORK}/history.csv"],
     log:
-        "<logs>/optimise_edges/{signal}/{observable}/seed{seed}.log",
+        f"<logs>/optimise_edges/{{signal}}/{{observable}}/seed{{seed}}{FOLD}.log",
     benchmark:
-        "<benchmarks>/optimise_edges/{signal}/{observable}/seed{seed}.tsv"
+        f"<benchmarks>/optimise_edges/{{signal}}/{{observable}}/seed{{seed}}{FOLD}.tsv"
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(Rebinned)),
     group:
@@ -88,12 +88,12 @@ rule search_cuts:
     input:
         unpack(NEEDS.events("training")),
     output:
-        models=[f"{RESULT}/model.safetensors"],
-        histories=[f"{RESULT}/history.csv"],
+        models=[f"{NETWORK}/model.safetensors"],
+        histories=[f"{NETWORK}/history.csv"],
     log:
-        "<logs>/search_cuts/{signal}/{observable}/seed{seed}.log",
+        f"<logs>/search_cuts/{{signal}}/{{observable}}/seed{{seed}}{FOLD}.log",
     benchmark:
-        "<benchmarks>/search_cuts/{signal}/{observable}/seed{seed}.tsv"
+        f"<benchmarks>/search_cuts/{{signal}}/{{observable}}/seed{{seed}}{FOLD}.tsv"
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(GridCuts)),
     group:
@@ -138,7 +138,7 @@ rule bin_variable:
 
 rule select_seed:
     input:
-        histories=NEEDS.seeds("history.csv"),
+        histories=NEEDS.all_networks("history.csv"),
     output:
         SELECTED,
     log:

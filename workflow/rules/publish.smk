@@ -104,7 +104,7 @@ rule pack_publication:
         config="<results>/config.yaml",
         selected=FILES.of_observables("selected.json"),
         limits=FILES.of_seeds("limits.json"),
-        models=FILES.of_seeds("model.safetensors"),
+        models=FILES.of_first_networks("model.safetensors"),
         systematics=FILES.of_seeds("systematics.csv"),
         workspaces=FILES.of_seeds("workspace.json"),
         patchsets=FILES.patchsets("background_only.json") + FILES.patchsets(),

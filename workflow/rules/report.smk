@@ -102,8 +102,8 @@ rule describe_results:
 
 rule track_trainings:
     input:
-        models=FILES.of_seeds("model.safetensors"),
-        histories=FILES.of_seeds("history.csv"),
+        models=FILES.of_first_networks("model.safetensors"),
+        histories=FILES.of_first_networks("history.csv"),
         workspaces=FILES.of_seeds("workspace.json"),
         limits=FILES.of_seeds("limits.json"),
     output:

@@ -19,18 +19,20 @@ with job(snakemake) as provenance:
     analysis, others = (
         Analysis.model_validate(part) for part in (params.analysis, params.injected)
     )
-    observable, _ = load_observable(inputs.model)
+    observables = [load_observable(path)[0] for path in inputs.models]
     regions = analysis.channels
     surveys = read_surveys(inputs.surveys)
     check_inputs(surveys, analysis.simulated + others.samples, regions, {})
     simulated = sources(analysis, params.files["evaluation"])
     injected = sources(others, params.files["injected"])
-    groups = fill_histograms(observable, simulated, regions, surveys, observable.features)
+    features = observables[0].features
+    groups = fill_histograms(observables, simulated, regions, surveys, features)
     observed = observe(
-        analysis, snakemake.wildcards.signal, observable, simulated, injected, surveys,
+        analysis, snakemake.wildcards.signal, observables, simulated, injected, surveys,
         inputs.observed, groups["hard"],
     )  # fmt: skip
-    edges = np.asarray(observable.edges)
+    # With folds, each network has its own: the mean is where the figures draw the bins.
+    edges = np.mean([observable.edges for observable in observables], axis=0)
     write_histograms(
         snakemake.output[0],
         {**groups, "observed": {"data": observed}},

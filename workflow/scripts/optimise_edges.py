@@ -16,7 +16,9 @@ with job(snakemake) as provenance:
     observable, settings = load_observable(snakemake.input.model)
     analysis = Analysis.model_validate(params.analysis)
     (rebinned,) = analysis.observables
-    validation = load_set(analysis, params.files, "validation", snakemake.input.surveys)
+    validation = load_set(
+        analysis, params.files, "validation", snakemake.input.surveys, params.fold
+    )
     name, level = rebinned.objective or "cls", analysis.limits.level
     of_model = resolve_objective(name, level, params.own_objective.get("folder", ""))
     assert of_model is not None, "the config allows no objective of events here"

@@ -15,7 +15,8 @@ with job(snakemake) as provenance:
     path = selected(snakemake.input.selected, snakemake.input.models)
     observable, _ = load_observable(path)
     analysis = Analysis.model_validate(params.analysis)
-    validation = load_set(analysis, params.files, "validation", snakemake.input.surveys)
+    (events_set,) = params.files
+    validation = load_set(analysis, params.files, events_set, snakemake.input.surveys)
     samples = processes(analysis, snakemake.wildcards.signal)
     staterror = analysis.workspace.staterror
     found = rank_features(observable, validation, samples, staterror, params.seed)

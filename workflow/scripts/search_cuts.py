@@ -18,7 +18,7 @@ with job(snakemake) as provenance:
     analysis = Analysis.model_validate(params.analysis)
     (cuts,) = analysis.observables
     samples = processes(analysis, snakemake.wildcards.signal)
-    training = load_set(analysis, params.files, "training", snakemake.input.surveys)
+    training = load_set(analysis, params.files, "training", snakemake.input.surveys, params.fold)
     nominal = np.concatenate([training.features[sample.name] for sample in samples])
     found, objective = search_cuts(
         create_observable(cuts, analysis.features, nominal, jax.random.key(0)),

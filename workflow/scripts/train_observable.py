@@ -24,7 +24,7 @@ with job(snakemake) as provenance:
     batches = {observable.name: observable.batch}
     check_inputs(read_surveys(surveys), analysis.samples, analysis.channels, batches)
     training, validation = (
-        load_set(analysis, params.files, events_set, surveys)
+        load_set(analysis, params.files, events_set, surveys, params.fold)
         for events_set in ("training", "validation")
     )
     level = analysis.limits.level

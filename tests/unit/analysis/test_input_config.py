@@ -30,6 +30,19 @@ def region(**changes):
 
 
 DENSITY = [{"kind": "exponential", "variables": ["mass"], "rate": 1}]
+
+
+def generated(**changes):
+    def change(config):
+        config.update(regions=[], features=["mass"], systematics=[], normfactors=[], **changes)
+        config["samples"] = [
+            {"name": s["name"], "process": s["process"], "yield": 1, "distribution": DENSITY}
+            for s in config["samples"][:2]
+        ]
+
+    return change
+
+
 CASES = {
     "a missing file": (
         sample(files="nothing_*.root"),
@@ -136,6 +149,16 @@ CASES = {
         region(selection="mass > 90 and mass < 160"),
         r"regions\[0\].selection: .*write \(a\) & \(b\)",
     ),
+    "folds and a part": (
+        lambda c: c["split"].update(folds=5), "split.training: there are folds as well",
+    ),
+    "two folds": (lambda c: c.update(split={"folds": 2}), "split.folds: 2 must be at least 3"),
+    "nothing to train on": (
+        lambda c: c["split"].update(training=0), "split.training: 0 is of no use to neos, neos-edg",
+    ),
+    "folds of generated events": (
+        generated(split={"folds": 3}), "split.folds: generated events have a set for each purpose",
+    ),
     "a split without evaluation": (
         lambda c: c["split"].update(training=0.7), "leave no events for evaluation",
     ),
@@ -181,12 +204,7 @@ CASES = {
         r"systematics\[0\].up.normalise: .* is not allowed; allowed are nominal, own",
     ),
     "pseudo-data of generated events": (
-        lambda c: (
-            c.update(regions=[], features=["mass"], systematics=[], normfactors=[]),
-            c.update(observation={"pseudo_data": True}),
-            [(s.update({"yield": 1, "distribution": DENSITY}), s.pop("files"), s.pop("weight"),
-              s.pop("cross_section", None)) for s in c["samples"][:2]],
-        ),
+        generated(observation={"pseudo_data": True}),
         "observation.pseudo_data: generated events always have pseudo-data",
     ),
     "a tree without a name": (

@@ -121,6 +121,21 @@ def test_files_of_seeds_and_of_signals(needs):
     assert needs.source_model()(rebinned) == ("results/ntuples/signal/neos/seed2/model.safetensors")
 
 
+def test_with_folds_a_seed_has_a_network_for_each(config):
+    needs = needs_of({**config, "split": {"branch": "event", "folds": 3}})
+    place = "results/ntuples/signal/neos/seed{}/fold{}/model.safetensors"
+    assert needs.networks("model.safetensors")(wildcards()) == [
+        place.format(k, 1) for k in (1, 2, 3)
+    ]
+    assert needs.models()(wildcards(seed="2")) == [place.format(2, fold) for fold in (1, 2, 3)]
+    assert len(needs.all_networks("history.csv")(wildcards())) == 9
+    rebinned = wildcards(observable="neos-edges", seed="2", fold="3")
+    assert needs.source_model()(rebinned) == place.format(2, 3)
+    assert needs.training("training")["fold"](rebinned) == 3
+    # what is computed of the templates is one
+    assert len(needs.seeds("limits.json")(wildcards())) == 3
+
+
 def test_sets_of_events_with_weights_of_their_own(needs, blobs):
     assert set(needs.weighted) == {"signal", "background"}
     assert blobs.weighted == []

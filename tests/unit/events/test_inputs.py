@@ -1,5 +1,6 @@
 """Ntuples: sets without common events, yields that stay, messages that name the place."""
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -25,7 +26,7 @@ from hone.events.load import load_events
 from hone.events.observation import observe
 from hone.events.reader import Reader, ahead
 from hone.events.sources import Source, sources
-from hone.events.split import uniform
+from hone.events.split import fold_of, rotated, uniform
 from hone.events.stream import draw_data, fill_histograms
 from hone.events.survey import survey, survey_weights
 from hone.observable import create_observable
@@ -52,6 +53,27 @@ def test_an_event_is_in_one_set(numbers):
     split = Split(branch="event", training=0.4, validation=0.2)
     inside = [(place >= low) & (place < high) for low, high in map(split.range, SETS)]
     np.testing.assert_array_equal(np.sum(inside, axis=0), 1)
+
+
+@given(
+    st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=50),
+    st.integers(3, 50),
+)
+def test_an_event_is_in_one_fold_and_no_network_has_seen_it(numbers, folds):
+    place, split = np.array(numbers), Split(folds=folds)
+    scored = np.zeros(len(place), dtype=int)
+    for fold in range(1, folds + 1):
+        counted = rotated(place, folds, fold)
+        training, validation, evaluation = (
+            (counted >= low) & (counted < high) for low, high in map(split.range, SETS)
+        )
+        np.testing.assert_array_equal(1 * training + validation + evaluation, 1)
+        np.testing.assert_array_equal(evaluation, fold_of(counted, folds, fold) == fold)
+        np.testing.assert_array_equal(
+            validation, fold_of(counted, folds, fold) == (fold - 2) % folds + 1
+        )
+        scored += evaluation
+    np.testing.assert_array_equal(scored, 1)
 
 
 def test_the_hash_is_uniform():
@@ -137,12 +159,12 @@ def test_streamed_histograms_are_those_of_events_in_memory(analysis, monkeypatch
     )  # fmt: skip
     scores = {name: observable.score(x) for name, x in events.features.items()}
     in_memory = hard_histograms(observable, events, scores)
-    streamed = fill_histograms(observable, found, regions, surveys, FEATURES)
+    streamed = fill_histograms([observable], found, regions, surveys, FEATURES)
     assert set(streamed["hard"]) == set(in_memory)
     # pieces that no file of these fills, and none but the last is whole
     monkeypatch.setattr(stream, "_PIECE", 100)
     monkeypatch.setattr(ntuples_module, "_STEP", 333)
-    again = fill_histograms(observable, found, regions, surveys, FEATURES)
+    again = fill_histograms([observable], found, regions, surveys, FEATURES)
     for name, histogram in in_memory.items():
         for group in ("hard", "soft"):
             one, other = streamed[group][name], again[group][name]
@@ -159,6 +181,78 @@ def test_streamed_histograms_are_those_of_events_in_memory(analysis, monkeypatch
     assert nominal[3] / nominal.sum() == pytest.approx((masses >= 160).mean(), abs=0.03)
 
 
+@pytest.mark.parametrize("smoothing", ["annealed", "scott"])
+def test_with_folds_all_events_are_counted_each_by_the_network_of_its_fold(
+    tmp_path, monkeypatch, smoothing
+):
+    monkeypatch.chdir(tmp_path)
+    folds, settings = 3, settings_of(kind="network", bins=3, hidden=[8], smoothing=smoothing)
+    config = checked_config(
+        {**write_analysis(tmp_path), "split": {"branch": "event", "folds": folds}}
+    )
+    regions, files = config.channels, Files(config).ntuples
+    samples = {name: files[name] for name in ("signal", "background")}
+    found = sources(config, samples)
+    surveys = {s.name: survey(s, FEATURES, regions) for s in found}
+    networks = [
+        create_observable(settings, FEATURES, np.ones((5, 2)), jax.random.key(k))
+        for k in range(folds)
+    ]
+    streamed = fill_histograms(networks, found, regions, surveys, FEATURES)
+    hard = streamed["hard"]
+    for name, group in itertools.product(samples, ("hard", "soft")):
+        yields = surveys[name]["regions"].values()
+        expected = sum(templates[name]["yield"] for templates in yields)
+        assert streamed[group][name].values.sum() == pytest.approx(expected, rel=1e-9)
+    # the same from each fold in memory, which is scaled to the yield of all
+    total = dict.fromkeys(hard, 0.0)
+    for fold, network in enumerate(networks, 1):
+        of_fold = sources(config, samples, fold)
+        events = load_events(of_fold, FEATURES, regions, surveys, "evaluation", ALL)
+        scores = {name: network.score(x) for name, x in events.features.items()}
+        for source in of_fold:
+            low, high = config.split.range("evaluation")
+            kept = sum(b.nominal.sum() for b in Reader(source, [], regions).batches(low, high))
+            everything = sum(b.nominal.sum() for b in Reader(source, [], regions).batches())
+            for name in source.weights:
+                counted = hard_histograms(network, events, scores)[name].values
+                total[name] += np.asarray(counted) * kept / everything
+    for name, values in total.items():
+        np.testing.assert_allclose(hard[name].values, values, rtol=1e-9)
+    # pseudo-data of all events
+    nominal = [s for s in found if s.name == s.sample]
+    drawn = draw_data(networks, nominal, regions, surveys, FEATURES, {"signal": 0.0}, 1)
+    mean = hard["background"].values.sum()
+    assert abs(drawn.values.sum() - mean) < 5 * np.sqrt(mean)
+    counted = observe(
+        config.model_copy(update={"observation": Observation(unblind=True)}),
+        "signal", networks, found, [], surveys, ["data.root"], hard,
+    )  # fmt: skip
+    assert counted.values.sum() == 300
+
+
+def test_nothing_is_lost_where_nothing_is_trained(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = write_analysis(tmp_path, size=300)
+    config["observables"] = [
+        {"name": "v", "kind": "variable", "variable": "mass", "edges": [0, 125, 200]}
+    ]
+    checked = checked_config({**config, "split": {"branch": "event"}})
+    assert checked.split.sets == ["evaluation"]
+    assert checked.choosing_set == "evaluation"
+    (source, *_) = sources(checked, {"signal": Files(checked).ntuples["signal"]})
+    surveys = {"signal": survey(source, FEATURES, checked.channels)}
+    observable = create_observable(
+        checked.observables[0], FEATURES, np.ones((2, 2)), jax.random.key(0)
+    )
+    filled = fill_histograms([observable], [source], checked.channels, surveys, FEATURES)
+    weights = columns(300, 1, True)["w"]
+    factor = 30 / weights.sum()
+    variance = (factor**2 * weights**2).sum()
+    assert filled["hard"]["signal"].values.sum() == pytest.approx(30, rel=1e-9)
+    assert filled["hard"]["signal"].variances.sum() == pytest.approx(variance, rel=1e-9)
+
+
 def test_pseudo_data_are_poisson_counts_of_what_is_expected(analysis):
     config, found, surveys = analysis
     regions = config.channels
@@ -172,9 +266,9 @@ def test_pseudo_data_are_poisson_counts_of_what_is_expected(analysis):
 
     def draw(seed, strength=2.0, which=observable):
         arguments = (nominal, regions, surveys, FEATURES, {"signal": strength}, seed)
-        return draw_data(which, *arguments).values
+        return draw_data([which], *arguments).values
 
-    filled = fill_histograms(observable, nominal, regions, surveys, FEATURES)["hard"]
+    filled = fill_histograms([observable], nominal, regions, surveys, FEATURES)["hard"]
     expected = filled["background"].values + 2 * filled["signal"].values
     drawn = np.array([draw(seed) for seed in range(30)])
     np.testing.assert_array_equal(drawn, drawn.round())
@@ -196,13 +290,13 @@ def test_the_observation_is_what_the_config_says(analysis, state):
     )  # fmt: skip
     settings = Observation(mu=2.0, signal="signal", **({} if state == "blind" else {state: True}))
     config = config.model_copy(update={"observation": settings})
-    hard = fill_histograms(observable, found, config.channels, surveys, FEATURES)["hard"]
+    hard = fill_histograms([observable], found, config.channels, surveys, FEATURES)["hard"]
     of_signal = [source for source in found if source.name == "signal"]
     of_others = [source for source in found if source.sample != "signal"]
 
     def observed(signal, simulated, injected):
         return observe(
-            config, signal, observable, simulated, injected, surveys, ["data.root"], hard
+            config, signal, [observable], simulated, injected, surveys, ["data.root"], hard
         ).values
 
     counted = observed("signal", found, [])
@@ -244,7 +338,7 @@ def test_a_region_and_an_observable_bin_a_value_alike(tmp_path, precision):
     assert survey(source, [], binned, "training")["regions"]["r"]["s"]["bins"] == right.tolist()
     settings = settings_of(kind="variable", variable="v", edges=edges)
     observable = create_observable(settings, ["v"], np.ones((2, 1)), jax.random.key(0))
-    filled = fill_histograms(observable, [source], (region("r"),), {}, ["v"])
+    filled = fill_histograms([observable], [source], (region("r"),), {}, ["v"])
     np.testing.assert_array_equal(filled["hard"]["s"].values, right)
     np.testing.assert_array_equal(filled["soft"]["s"].values, right)
 
@@ -269,7 +363,7 @@ def test_an_event_without_a_score_is_named_with_its_file(tmp_path):
         match=rf"sample 's': .*huge.root, event {evaluated[5]} has a score that is not a number; "
         r"its most extreme features: pt = 1e\+300, mass = ",
     ):
-        fill_histograms(observable, [source], regions, known, ["mass", "pt"])
+        fill_histograms([observable], [source], regions, known, ["mass", "pt"])
     sets = load_events([source], ["mass", "pt"], regions, known, "evaluation", ALL)
     with pytest.raises(InputError, match="'s': event 5 has a score that is not a number"):
         scores_of(observable, sets)
@@ -297,7 +391,7 @@ def test_histograms_have_all_the_weight_of_their_events(analysis, kind):
     weights = sets.weights["background"]
     assert weights.min() < 0
     passing = sets.features["background"][:, 0] > 100 if kind != "network" else weights != 0
-    filled = fill_histograms(observable, [source], everything, known, FEATURES)
+    filled = fill_histograms([observable], [source], everything, known, FEATURES)
     total = math.fsum(weights[passing])
     assert filled["hard"]["background"].values.sum() == pytest.approx(total, rel=1e-9)
     counted = hard_histograms(observable, sets, scores_of(observable, sets))["background"]

@@ -37,6 +37,7 @@ def varied(normalisation, variations):
     config = checked_config(
         {
             "analysis": "a", "seed": 1, "features": ["mass"], "luminosity": 2.0,
+            "split": {"training": 0.4, "validation": 0.2},
             "samples": [
                 {"name": "s", "process": "signal", "files": "s.root", "yield": 1},
                 {"name": "b", "process": "background", "files": "b.root", "weight": "w",
@@ -86,7 +87,7 @@ def test_varied_events_have_the_factor_of_the_sample(tmp_path, monkeypatch, norm
     observable = create_observable(
         config.observables[0], ["mass"], np.ones((2, 1)), jax.random.key(0)
     )
-    filled = fill_histograms(observable, found, config.channels, surveys, ["mass"])
+    filled = fill_histograms([observable], found, config.channels, surveys, ["mass"])
     for events_set in SETS:
         sets = load_events(found, ["mass"], config.channels, surveys, events_set, ALL)
         for name, expected in right.items():

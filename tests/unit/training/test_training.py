@@ -223,7 +223,7 @@ def test_variances_of_the_training_are_those_of_the_evaluation(tmp_path, fitted)
         write(tmp_path / f"{name}.root", {"x": x, "y": y, "w": sets.weights[name]})
         path = str(tmp_path / f"{name}.root")
         sources.append(Source(Template(name), (path,), "events", {name: "w"}))
-    filled = fill_histograms(made, sources, [ONE_REGION], {}, ["x", "y"])
+    filled = fill_histograms([made], sources, [ONE_REGION], {}, ["x", "y"])
     for name in ("signal", "background"):
         total, found = sets.weights[name].sum(), np.asarray(trained[name].variances)
         if fitted == "soft":

@@ -3,16 +3,25 @@
 import glob
 import os
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from annotated_types import Ge, Gt, Len, Lt
-from pydantic import AfterValidator, Field
+from annotated_types import Ge, Gt, Le, Len, Lt
+from pydantic import AfterValidator, Field, model_validator
 
 from hone.analysis.fields import Name, several
 from hone.analysis.observables import ObservableSettings, Rebinned, Trained
 from hone.analysis.regions import ONE_REGION, Region
 from hone.analysis.samples import FileSample, NtupleSample, Sample
-from hone.analysis.settings import AsWhole, NonNegative, Positive, Settings, Text, one_of, unique
+from hone.analysis.settings import (
+    AsWhole,
+    NonNegative,
+    Positive,
+    Settings,
+    Text,
+    one_of,
+    refuse,
+    unique,
+)
 from hone.analysis.systematics import SIDES, Normfactor, ShapeVariation, Systematic, Variation
 from hone.analysis.templates import Template
 
@@ -22,26 +31,59 @@ __all__ = [
 
 SETS = ("training", "validation", "evaluation")
 """Of events: to train on, to choose on, and for limits."""
-_Fraction = Annotated[float, Gt(0), Lt(1)]
+_Fraction = Annotated[float, Ge(0), Lt(1)]
 _Events = Annotated[int, Ge(1), AsWhole]
 
 
 class Split(Settings):
-    """How events of `files` are divided into three sets that have none in common."""
+    """How events of `files` are divided into three sets that have none in common, or into folds."""
 
     branch: str = ""
     """Branch with an integer that tells events apart, the same for an event in the nominal and in
     the varied files; the event's place in its file if empty."""
-    training: _Fraction = 0.4
-    """Part of the events to train on."""
-    validation: _Fraction = 0.2
-    """Part of the events to choose on. What remains is for limits."""
+    training: _Fraction | None = None
+    """Part of the events to train on; 0.4 if not given, and 0 where nothing is trained."""
+    validation: _Fraction | None = None
+    """Part of the events to choose on; 0.2 if not given, and 0 where nothing is trained. What
+    remains is for limits."""
+    folds: Annotated[int, Ge(3), Le(50), AsWhole] | None = None
+    """Instead of `training` and `validation`: cross-fitting in so many folds, so that all events
+    are in the templates. Each seed has a network for each fold: that fold is scored by it, the one
+    before is for its validation, and it is trained on all others. Observed events are scored by the
+    network of their fold, too."""
+
+    @property
+    def ends(self) -> tuple[float, float, float, float]:
+        """Where the sets begin and end among the numbers from 0 to 1, one for each event; with
+        folds these are counted from the one after that of the network."""
+        if self.folds:
+            return 0.0, (self.folds - 2) / self.folds, (self.folds - 1) / self.folds, 1.0
+        training = 0.4 if self.training is None else self.training
+        validation = 0.2 if self.validation is None else self.validation
+        return 0.0, training, training + validation, 1.0
 
     def range(self, events_set: str) -> tuple[float, float]:
         """Which of the numbers from 0 to 1, one for each event, belong to a set."""
-        ends = (0.0, self.training, self.training + self.validation, 1.0)
         place = SETS.index(events_set)
-        return ends[place], ends[place + 1]
+        return self.ends[place], self.ends[place + 1]
+
+    @property
+    def sets(self) -> list[str]:
+        """The sets that have a part of the events."""
+        return [name for name in SETS if len(set(self.range(name))) > 1]
+
+    def without_training(self) -> Self:
+        """For observables that learn nothing: what is not given is for limits."""
+        return self.model_copy(
+            update={"training": self.training or 0.0, "validation": self.validation or 0.0}
+        )
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        for key in ("training", "validation"):
+            if self.folds and getattr(self, key) is not None:
+                raise refuse("there are folds as well; give one of both", key)
+        return self
 
 
 class Sizes(Settings):
@@ -128,7 +170,8 @@ class Analysis(Settings):
     split: Split = Split()
     """How events of `files` are divided into three sets that have none in common, by a hash of each
     event's number. The weights of each set are scaled to the yield of all. Observables are trained
-    on the first and chosen on the second; limits only ever see the third."""
+    on the first and chosen on the second; limits only ever see the third. With `folds`, limits see
+    all events, each scored by a network that has not seen it."""
     regions: list[Region] = Field([])
     """Selections of events that are fitted together, each a channel of the workspace. Without any,
     all events are in one region with the observable. An event must not be in two."""
@@ -258,6 +301,21 @@ class Analysis(Settings):
         """The first two that vary, if they tell signals apart: limits are drawn in their plane."""
         found = self._varied[:2]
         return found if len(found) > 1 and self._apart(found) else None
+
+    @property
+    def learning(self) -> list[str]:
+        """Names of the observables that events make what they are."""
+        return [o.name for o in self.observables if o.learns]
+
+    @property
+    def choosing_set(self) -> str:
+        """The set that features are ranked on: validation, or evaluation where nothing learns."""
+        return "validation" if self.learning or not self.has_ntuples else "evaluation"
+
+    def folds(self, observable: str) -> range:
+        """Numbers of the networks of each of its seeds: one for each fold, or only 1."""
+        number = self.split.folds if self.observable(observable).learns else None
+        return range(1, (number or 1) + 1)
 
     def sample(self, name: str) -> Sample:
         """The sample of a name."""

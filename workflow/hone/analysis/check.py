@@ -36,6 +36,8 @@ def checked_config(config: Any, file: str | Path = "config/config.yaml") -> Anal
         _refuse(file, dict.fromkeys(problems(error)))
         raise
     _refuse(file, [*name_problems(analysis), *contradictions(analysis)])
+    if not analysis.learning:
+        return analysis.model_copy(update={"split": analysis.split.without_training()})
     return analysis
 
 

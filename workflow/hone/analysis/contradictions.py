@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hone.analysis.analysis import Analysis, matching
+from hone.analysis.analysis import SETS, Analysis, matching
 from hone.analysis.distributions import WEIGHT, branches_of
 from hone.analysis.expressions import Expression
 from hone.analysis.fields import several
@@ -59,8 +59,20 @@ def _of_samples(analysis: Analysis) -> Iterator[str]:
         yield "samples: all signals must have the same parameters, or none"
     if any(points) and len(set(points)) < len(points):
         yield "samples: two signals have the same parameters"
-    if analysis.split.training + analysis.split.validation >= 1:
+    yield from _of_split(analysis)
+
+
+def _of_split(analysis: Analysis) -> Iterator[str]:
+    split = analysis.split
+    if split.ends[2] >= 1:
         yield "split: training and validation leave no events for evaluation; their sum must be < 1"
+    if split.folds and analysis.tracking != "none":
+        yield f"tracking: {analysis.tracking} knows one training a seed; remove it, or split.folds"
+    if split.folds and not analysis.has_ntuples:
+        yield "split.folds: generated events have a set for each purpose; remove it"
+    for name in set(SETS) - set(split.sets):
+        if analysis.has_ntuples and analysis.learning:
+            yield f"split.{name}: 0 is of no use to {', '.join(analysis.learning)}, which learn"
 
 
 def _of_files(patterns: str | list[str]) -> Iterator[str]:

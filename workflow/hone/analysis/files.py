@@ -105,6 +105,23 @@ class Files:
             for seed in self.analysis.seeds(observable)
         ]
 
+    def networks(self, name: str, signal: str, observable: str, seed: int | str) -> list[str]:
+        """A file of the network of each fold of a seed; without folds there is one."""
+        folder = f"{self.folder}/{signal}/{observable}/seed{seed}"
+        folds = self.analysis.folds(observable)
+        if len(folds) == 1:
+            return [f"{folder}/{name}"]
+        return [f"{folder}/fold{fold}/{name}" for fold in folds]
+
+    def of_first_networks(self, name: str) -> list[str]:
+        """A file of every seed of all signals and observables; with folds, of the first."""
+        return [
+            self.networks(name, signal, observable, seed)[0]
+            for signal in self.analysis.signals
+            for observable in self.observables
+            for seed in self.analysis.seeds(observable)
+        ]
+
     def of_observables(
         self, name: str, signals: Sequence[str] = (), observables: Sequence[str] = ()
     ) -> list[str]:
@@ -124,11 +141,11 @@ class Files:
         several = len(self.analysis.signals) > 1
         return [f"{self.folder}/patchset/{o}/{name}" for o in self.observables if several]
 
-    def source_model(self, signal: str, observable: str, seed: str) -> str:
+    def source_model(self, signal: str, observable: str, seed: str, fold: int) -> str:
         """The weights that a rebinned observable takes."""
         chosen = self.analysis.observable(observable)
         assert isinstance(chosen, Rebinned)
-        return f"{self.folder}/{signal}/{chosen.source}/seed{seed}/model.safetensors"
+        return self.networks("model.safetensors", signal, chosen.source, seed)[fold - 1]
 
     @property
     def observables(self) -> list[str]:

@@ -6,6 +6,7 @@ Such a function takes an object that has the wildcards as attributes; of Snakema
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from hone.analysis import parts
@@ -22,6 +23,11 @@ Function = Callable[[Any], Any]
 def any_of(names: Iterable[str]) -> str:
     """A regular expression for one of these names; it matches nothing if there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def _fold(wildcards: Any) -> int:
+    """The ``{fold}``; without folds 1."""
+    return int(getattr(wildcards, "fold", 1))
 
 
 class Needs:
@@ -81,6 +87,25 @@ class Needs:
             lambda signal, observable: self.files.of_seeds(name, [signal], [observable])
         )
 
+    def networks(self, name: str) -> Function:
+        """A file of every seed of ``{observable}``; with folds, of the first."""
+        return self.of_hypothesis(lambda *pair: [found[0] for found in self._networks(name, *pair)])
+
+    def all_networks(self, name: str) -> Function:
+        """A file of every seed and fold of ``{observable}``."""
+        networks = self._networks
+        return self.of_hypothesis(lambda *pair: list(chain.from_iterable(networks(name, *pair))))
+
+    def _networks(self, name: str, signal: str, observable: str) -> list[list[str]]:
+        seeds, of_seed = self.analysis.seeds(observable), self.files.networks
+        return [of_seed(name, signal, observable, seed) for seed in seeds]
+
+    def models(self) -> Function:
+        """The network of each fold of ``{seed}``."""
+        return lambda wildcards: self.files.networks(
+            "model.safetensors", wildcards.signal, wildcards.observable, wildcards.seed
+        )
+
     def signals(self, name: str) -> Function:
         """A file of ``{observable}`` for every signal."""
         found = self.files.of_observables
@@ -92,9 +117,11 @@ class Needs:
         return lambda wildcards: found(name, observables=[wildcards.observable])
 
     def source_model(self) -> Function:
-        """The weights that a rebinned ``{observable}`` takes, of the same ``{seed}``."""
+        """The weights that a rebinned ``{observable}`` takes, of the same ``{seed}`` and fold."""
         found = self.files.source_model
-        return lambda wildcards: found(wildcards.signal, wildcards.observable, wildcards.seed)
+        return lambda wildcards: found(
+            wildcards.signal, wildcards.observable, wildcards.seed, _fold(wildcards)
+        )
 
     def events(self, *sets: str) -> Function:
         """Inputs, to be unpacked: sets of events, and what is known about them."""
@@ -127,6 +154,7 @@ class Needs:
         return {
             **self.reading(parts.of_training, *sets),
             "own_objective": lambda wildcards: self._own_objective(wildcards.observable),
+            "fold": _fold,
         }
 
     def histogram_events(self) -> Function:

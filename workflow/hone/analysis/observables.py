@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Len
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
@@ -92,6 +92,8 @@ class ObservableSettings(Family):
     """What maps an event to a bin."""
 
     tag = "kind"
+    learns: ClassVar[bool] = True
+    """Whether training or validation events make it what it is."""
     name: Name
     """Name of the observable, as in file names."""
     kind: str
@@ -317,6 +319,7 @@ class GridCuts(_WithObjective, _WithCuts):
 class VariableBins(ObservableSettings):
     """One of the features in given bins, nothing trained."""
 
+    learns = False
     kind: Literal["variable"]
     variable: str
     """Which of `features`."""

@@ -26,15 +26,16 @@ class Tally:
         self.source, self.events_set = source, events_set
         # Files without events yield no batch.
         self.files = dict.fromkeys(map(str, source.files), 0)
-        self.events = dict.fromkeys(SETS, 0)
-        self.weights = {name: Sums(1) for name in SETS}
+        self.sets = source.split.sets if source.split else list(SETS)
+        self.events = dict.fromkeys(self.sets, 0)
+        self.weights = {name: Sums(1) for name in self.sets}
         self.all_weights = Sums(1)
 
     def add(self, batch: Batch) -> None:
         self.files[batch.path] += batch.size
         nominal = batch.nominal[None]
         self.all_weights.count(nominal)
-        for name in SETS:
+        for name in self.sets:
             weights = nominal[:, batch.of_set(self.source.split, name, self.events_set)]
             self.events[name] += weights.shape[1]
             self.weights[name].count(weights)

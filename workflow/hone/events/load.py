@@ -20,7 +20,10 @@ from hone.running.files import read_json
 from hone.statmodel.templates import Histogram, count
 from hone.sums import Sums
 
-__all__ = ["load_events", "load_set", "read_range", "read_surveys"]
+__all__ = [
+    "load_events", "load_set", "read_range", "read_surveys", "scale_of", "scored_range",
+    "scored_sets",
+]  # fmt: skip
 
 
 def load_set(
@@ -28,6 +31,7 @@ def load_set(
     files: Mapping[str, Mapping[str, Sequence[str]]],
     events_set: str,
     surveys: Sequence[str | Path],
+    fold: int = 1,
 ) -> EventSets:
     """Events of one set.
 
@@ -37,12 +41,13 @@ def load_set(
         files: by set and name of the template.
         events_set: ``training``, ``validation`` or ``evaluation``.
         surveys: files of the surveys, ``<name>.json``.
+        fold: (with folds) whose network the set is for.
 
     Raises:
         InputError: no event of a sample is in a region with the observable, or a file is bad.
     """
     return load_events(
-        sources_of(analysis, files[events_set]),
+        sources_of(analysis, files[events_set], fold),
         analysis.features,
         analysis.channels,
         read_surveys(surveys),
@@ -113,7 +118,8 @@ def load_events(
             found_place[name] = np.concatenate([b.place[b.trained] for b in batches])
         at_the_end = sizes.evaluation
         if source.split:
-            at_the_end = surveys[name]["sets"]["evaluation"]["events"]
+            sets = surveys[name]["sets"]
+            at_the_end = sum(sets[s]["events"] for s in scored_sets(source))
         evaluation[name] = at_the_end / events
         for k, template in enumerate(source.weights):
             found_fixed[template] = [
@@ -141,6 +147,20 @@ def read_range(
     if most is not None and there > most:
         high = low + (high - low) * most / there
     return low, high
+
+
+def scored_sets(source: Source) -> list[str]:
+    """The sets that the histograms are made of: with folds, all."""
+    if source.split is not None and source.split.folds:
+        return source.split.sets
+    return ["evaluation"]
+
+
+def scored_range(source: Source, surveys: Surveys) -> tuple[float, float]:
+    """Range of the uniform number that holds the sets of :func:`scored_sets`."""
+    if source.split is not None and source.split.folds:
+        return 0.0, 1.0
+    return read_range(source, "evaluation", surveys)
 
 
 def scale_of(source: Source, surveys: Surveys, kept: float) -> float:

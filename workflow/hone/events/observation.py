@@ -17,7 +17,7 @@ __all__ = ["observe"]
 def observe(
     analysis: Analysis,
     signal: str,
-    observable: Observable,
+    observables: Sequence[Observable],
     simulated: Sequence[Source],
     injected: Sequence[Source],
     surveys: Surveys,
@@ -30,7 +30,7 @@ def observe(
     Args:
         analysis: with the observation.
         signal: the hypothesis, which is not in the observation if it is not the injected one.
-        observable: defines the bins.
+        observables: the network of each fold, or the one observable of all events.
         simulated: sources of the hypothesis, variations too.
         injected: source of the injected signal where that is of another hypothesis.
         surveys: what :func:`hone.events.survey.survey` found, by source.
@@ -40,19 +40,19 @@ def observe(
     Raises:
         InputError: the files cannot be used; an event has no score.
     """
-    settings, regions, features = analysis.observation, analysis.channels, observable.features
+    settings, regions, features = analysis.observation, analysis.channels, observables[0].features
     nominal = [source for source in simulated if source.name == source.sample] + list(injected)
     strengths = {signal: 0.0}
     if settings.signal is not None:
         strengths[settings.signal] = settings.mu
     if analysis.is_blind:
-        of_injected = fill_histograms(observable, injected, regions, surveys, features)["hard"]
+        of_injected = fill_histograms(observables, injected, regions, surveys, features)["hard"]
         yields = {**hard, **of_injected}
         return expected_observation({s.name: yields[s.name] for s in nominal}, strengths)
     if settings.pseudo_data:
-        return draw_data(observable, nominal, regions, surveys, features, strengths, settings.seed)
+        return draw_data(observables, nominal, regions, surveys, features, strengths, settings.seed)
     if analysis.data:
-        source = data_source(analysis.data[0], paths)
+        source = data_source(analysis, paths)
     else:
         source = Source(Template("data"), tuple(paths), TREE, {"data": WEIGHT})
-    return count_data(observable, source, regions, features)
+    return count_data(observables, source, regions, features)

@@ -12,7 +12,7 @@ from hone.analysis.regions import Region
 from hone.errors import InputError
 from hone.events.ntuples import Piece, pieces
 from hone.events.sources import Source
-from hone.events.split import uniform
+from hone.events.split import fold_of, rotated, uniform
 
 __all__ = ["Batch", "Reader", "ahead"]
 
@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     raw_weights: tuple[np.ndarray, ...]
     """Of each template (n,), in the type of the file: they are most of the memory"""
     uniform: np.ndarray | None
-    """float64 (n,), decides on the set; None if the file does"""
+    """float64 (n,), decides on the set and the fold; None if the file does"""
     place: np.ndarray
     """int8 (n,), number of the region with the observable; -1 for none"""
     features: np.ndarray
@@ -67,6 +67,28 @@ class Batch(NamedTuple):
         low, high = split.range(name)
         found: np.ndarray = (self.uniform >= low) & (self.uniform < high)
         return found
+
+    def of_fold(self, fold: int) -> "Batch":
+        """The events of a fold."""
+        split = self.source.split
+        assert split is not None
+        assert split.folds is not None
+        assert self.uniform is not None
+        chosen = fold_of(self.uniform, split.folds, self.source.fold) == fold
+        places = np.flatnonzero(chosen)
+        kept = places if self.piece.kept is None else self.piece.kept[places]
+        return Batch(
+            self.source,
+            self.piece._replace(columns={}, size=len(places), kept=kept),
+            tuple(column[chosen] for column in self.raw_weights),
+            self.uniform[chosen],
+            self.place[chosen],
+            self.features[chosen[self.trained]],
+            {
+                name: (inside[chosen], values[chosen[inside]])
+                for name, (inside, values) in self.fixed.items()
+            },
+        )
 
     @property
     def trained(self) -> np.ndarray | slice:
@@ -191,14 +213,16 @@ class Reader:
         split = self.source.split
         if split is None:
             return None
-        if not split.branch:
-            return uniform(np.arange(piece.start, piece.start + piece.size))
+        numbers = np.arange(piece.start, piece.start + piece.size)
+        if split.branch:
+            numbers = piece.columns[split.branch]
         try:
-            return uniform(piece.columns[split.branch])
+            found = uniform(numbers)
         except InputError as error:
             raise InputError(
                 f"{self.source}: {piece.path}: branch {split.branch!r} of split.branch: {error}"
             ) from error
+        return rotated(found, split.folds, self.source.fold) if split.folds else found
 
     def _values(self, piece: Piece, what: str, expression: Expression) -> np.ndarray:
         """Values of an expression (n,)."""

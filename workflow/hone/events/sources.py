@@ -1,11 +1,11 @@
 """Sources of the events of an analysis, from its config."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hone.analysis import Analysis, Template
 from hone.analysis.analysis import Split
-from hone.analysis.samples import DimuonSample, FileSample, NtupleSample
+from hone.analysis.samples import DimuonSample, NtupleSample
 from hone.analysis.systematics import Variation
 from hone.events import TREE, WEIGHT
 
@@ -29,6 +29,8 @@ class Source:
     sample_factor: bool = False
     """Whether it is a variation scaled by the sample's factor from weights to yields, so that its
     yield may differ."""
+    fold: int = 1
+    """(with folds) Whose network the sets are for: that fold is its evaluation set."""
 
     @property
     def name(self) -> str:
@@ -45,20 +47,26 @@ class Source:
         return f"{kind} {self.name!r}"
 
 
-def sources(analysis: Analysis, files: Mapping[str, Sequence[str]]) -> list[Source]:
+def sources(analysis: Analysis, files: Mapping[str, Sequence[str]], fold: int = 1) -> list[Source]:
     """The sources of simulated events.
 
     Args:
         analysis: with their samples and systematics, the split and the luminosity.
         files: of each set of events that is wanted, by the name of its template.
+        fold: (with folds) whose network the events are for.
     """
     templates = {t.name: t for t in analysis.event_templates(analysis.simulated)}
-    return [_source(analysis, templates[name], paths) for name, paths in files.items()]
+    return [
+        replace(_source(analysis, templates[name], paths), fold=fold)
+        for name, paths in files.items()
+    ]
 
 
-def data_source(sample: FileSample, files: Sequence[str]) -> Source:
-    """The source of observed events: each counts once."""
-    return Source(Template(sample.name), tuple(files), sample.tree, {sample.name: "1"})
+def data_source(analysis: Analysis, files: Sequence[str]) -> Source:
+    """The source of observed events: each counts once, scored by the network of its fold."""
+    (sample,) = analysis.data
+    split = analysis.split if analysis.split.folds else None
+    return Source(Template(sample.name), tuple(files), sample.tree, {sample.name: "1"}, split)
 
 
 def _source(analysis: Analysis, template: Template, paths: Sequence[str]) -> Source:

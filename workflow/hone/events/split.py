@@ -4,7 +4,7 @@ import numpy as np
 
 from hone.errors import InputError
 
-__all__ = ["uniform"]
+__all__ = ["fold_of", "rotated", "uniform"]
 
 
 def uniform(numbers: np.ndarray) -> np.ndarray:
@@ -26,3 +26,24 @@ def uniform(numbers: np.ndarray) -> np.ndarray:
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     x = x ^ (x >> np.uint64(31))
     return (x >> np.uint64(11)).astype(float) / 2.0**53
+
+
+def rotated(numbers: np.ndarray, folds: int, fold: int) -> np.ndarray:
+    """Numbers (n,) of :func:`uniform`, counted from the end of a fold: its events are the last.
+
+    Args:
+        numbers: float64 in [0, 1).
+        folds: how many there are; fold k has the numbers from (k - 1) / folds to k / folds.
+        fold: from 1 to ``folds``.
+    """
+    scaled = numbers * folds
+    whole = np.floor(scaled)
+    # The sum may not round up into the next fold.
+    rest = np.minimum(scaled - whole, 1 - 1e-9)
+    return ((whole - fold) % folds + rest) / folds
+
+
+def fold_of(numbers: np.ndarray, folds: int, fold: int) -> np.ndarray:
+    """The folds, from 1, of numbers (n,) that are :func:`rotated` to ``fold``."""
+    place = np.searchsorted(np.arange(1, folds) / folds, numbers, side="right")
+    return (place + fold) % folds + 1

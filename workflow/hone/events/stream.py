@@ -13,7 +13,7 @@ from hone.analysis.regions import Region
 from hone.errors import InputError
 from hone.events.documents import Surveys
 from hone.events.generate import seed_of
-from hone.events.load import read_range, scale_of
+from hone.events.load import scale_of, scored_range, scored_sets
 from hone.events.reader import Batch, Reader
 from hone.events.sources import Source
 from hone.observable import Observable
@@ -30,7 +30,7 @@ into the processor's cache; larger pieces take twice the time."""
 
 
 def fill_histograms(
-    observable: Observable,
+    observables: Sequence[Observable],
     sources: Sequence[Source],
     regions: Sequence[Region],
     surveys: Surveys,
@@ -39,7 +39,8 @@ def fill_histograms(
     """Histograms of all templates in all channels (B,), ``hard`` and ``soft``.
 
     Args:
-        observable: defines the bins.
+        observables: the network of each fold, or the one observable of all events; in all of them
+            the same number of bins.
         sources: of every sample and variation.
         regions: of the analysis.
         surveys: what :func:`hone.events.survey.survey` found, by source.
@@ -48,20 +49,16 @@ def fill_histograms(
     Raises:
         InputError: the files cannot be used; an event has no score; a bin is not known to 1e-9.
     """
-    edges = np.asarray(_edges(observable))
-    channels = Channels(tuple(regions), len(edges) - 1)
     found: dict[str, dict[str, Histogram]] = {"hard": {}, "soft": {}}
     for source in sources:
-        filling = _Filling(observable, channels, edges, list(source.weights))
-        low, high = read_range(source, "evaluation", surveys)
+        low, high = scored_range(source, surveys)
         kept = Sums(1)
-        reader, place = Reader(source, features, regions), 0
-        widths = _widths(observable, reader.batches(low, high))
+        reader = Reader(source, features, regions)
+        filling = _Folds(observables, regions, list(source.weights))
+        filling.find_widths(reader.batches(low, high))
         for batch in reader.batches(low, high):
             kept.count(batch.nominal[None])
-            size = len(batch.features)
-            filling.add(batch, None if widths is None else widths[place : place + size])
-            place += size
+            filling.add(batch)
         scale = scale_of(source, surveys, kept.total(f"{source}, evaluation events"))
         for group, histograms in filling.result(scale).items():
             found[group] |= histograms
@@ -69,18 +66,21 @@ def fill_histograms(
 
 
 def count_data(
-    observable: Observable, source: Source, regions: Sequence[Region], features: Sequence[str]
+    observables: Sequence[Observable],
+    source: Source,
+    regions: Sequence[Region],
+    features: Sequence[str],
 ) -> Histogram:
     """Observed events in all channels (B,).
 
     Raises:
         InputError: the files cannot be used; an event has no score.
     """
-    return _count(observable, regions, Reader(source, features, regions).batches())
+    return _count(observables, regions, Reader(source, features, regions).batches())
 
 
 def draw_data(
-    observable: Observable,
+    observables: Sequence[Observable],
     sources: Sequence[Source],
     regions: Sequence[Region],
     surveys: Surveys,
@@ -93,7 +93,7 @@ def draw_data(
     The events are the same for every observable.
 
     Args:
-        observable: defines the bins.
+        observables: the network of each fold, or the one observable of all events.
         sources: of every sample.
         regions: of the analysis.
         surveys: what :func:`hone.events.survey.survey` found, by source.
@@ -107,11 +107,10 @@ def draw_data(
 
     def drawn(source: Source) -> Iterator[Batch]:
         generator = np.random.default_rng(seed_of(seed, "pseudo-data", source.name))
-        known = surveys[source.name]
-        scale = scale_of(source, surveys, known["sets"]["evaluation"]["weight"])
-        for batch in Reader(source, features, regions).batches(
-            *read_range(source, "evaluation", surveys)
-        ):
+        sets = surveys[source.name]["sets"]
+        scale = scale_of(source, surveys, sum(sets[s]["weight"] for s in scored_sets(source)))
+        reader = Reader(source, features, regions)
+        for batch in reader.batches(*scored_range(source, surveys)):
             mean = strengths.get(source.name, 1.0) * scale * batch.nominal
             if (mean < 0).any():
                 raise InputError(
@@ -120,34 +119,97 @@ def draw_data(
                 )
             yield batch._replace(raw_weights=(generator.poisson(mean),))
 
-    return _count(observable, regions, (batch for source in sources for batch in drawn(source)))
+    return _count(observables, regions, (batch for source in sources for batch in drawn(source)))
 
 
 def _count(
-    observable: Observable, regions: Sequence[Region], batches: Iterator[Batch]
+    observables: Sequence[Observable], regions: Sequence[Region], batches: Iterator[Batch]
 ) -> Histogram:
-    edges = np.asarray(_edges(observable))
-    filling = _Filling(observable, Channels(tuple(regions), len(edges) - 1), edges, ["data"])
+    filling = _Folds(observables, regions, ["data"])
     for batch in batches:
         filling.add(batch)
     return filling.result(1.0)["hard"]["data"]
 
 
-def _widths(observable: Observable, batches: Iterator[Batch]) -> np.ndarray | None:
-    """Softness of the bins for each event in a region with the observable, if it depends on all.
-
-    Only then memory grows with the number of events (by 20 bytes each).
-    """
-    if not observable.widths_follow_events:
-        return None
-    responses, weights = [], []
-    for batch in batches:
-        responses.append(in_pieces(_respond, observable, batch.features))
-        weights.append(batch.nominal[batch.trained])
+def _widths(
+    observable: Observable, responses: Sequence[Any], weights: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Softness of the bins for each event in a region with the observable."""
     everything = jax.tree.map(lambda *parts: jnp.concatenate(parts), *responses)
     together = jnp.concatenate(weights)
     found = observable.widths(everything, together, 1.0)
     return np.asarray(jnp.broadcast_to(found, together.shape))
+
+
+class _Folds:
+    """Histograms of all templates of the same events, each scored by the network of its fold."""
+
+    def __init__(
+        self, observables: Sequence[Observable], regions: Sequence[Region], templates: Sequence[str]
+    ) -> None:
+        self._observables = observables
+        edges = [np.asarray(_edges(observable)) for observable in observables]
+        channels = Channels(tuple(regions), len(edges[0]) - 1)
+        self._fillings = [
+            _Filling(*of_fold, channels=channels, templates=templates)
+            for of_fold in zip(observables, edges, strict=True)
+        ]
+        self._widths: list[np.ndarray | None] = [None] * len(observables)
+        self._places = [0] * len(observables)
+
+    def _parts(self, batch: Batch) -> list[Batch]:
+        """The events of each observable."""
+        if len(self._observables) == 1:
+            return [batch]
+        return [batch.of_fold(fold) for fold in range(1, len(self._observables) + 1)]
+
+    def find_widths(self, batches: Iterator[Batch]) -> None:
+        """Read all events once, if the softness of the bins depends on them.
+
+        Only then memory grows with the number of events (by 20 bytes each).
+        """
+        if not self._observables[0].widths_follow_events:
+            return
+        responses: list[list[Any]] = [[] for _ in self._observables]
+        weights: list[list[np.ndarray]] = [[] for _ in self._observables]
+        for batch in batches:
+            for k, part in enumerate(self._parts(batch)):
+                responses[k].append(in_pieces(_respond, self._observables[k], part.features))
+                weights[k].append(part.nominal[part.trained])
+        self._widths = list(map(_widths, self._observables, responses, weights))
+
+    def add(self, batch: Batch) -> None:
+        """Score events and add them.
+
+        Raises:
+            InputError: an event's score is not a number.
+        """
+        for k, part in enumerate(self._parts(batch)):
+            widths, place, size = self._widths[k], self._places[k], len(part.features)
+            of_part = None if widths is None else widths[place : place + size]
+            self._fillings[k].add(part, of_part)
+            self._places[k] += size
+
+    def result(self, scale: float) -> dict[str, dict[str, Histogram]]:
+        """Histograms ``hard`` and ``soft`` by template, all bins (B,), summed over the folds.
+
+        Args:
+            scale: factor on the weights.
+
+        Raises:
+            InputError: a bin is not known to 1e-9, or a histogram has lost events.
+        """
+        found = [filling.result(scale) for filling in self._fillings]
+        return {
+            group: {
+                name: Histogram(
+                    np.sum([of_fold[group][name].values for of_fold in found], axis=0),
+                    np.sum([of_fold[group][name].variances for of_fold in found], axis=0),
+                )
+                for name in histograms
+            }
+            for group, histograms in found[0].items()
+        }
 
 
 class _Filling:
@@ -156,8 +218,8 @@ class _Filling:
     def __init__(
         self,
         observable: Observable,
-        channels: Channels,
         edges: np.ndarray,
+        channels: Channels,
         templates: Sequence[str],
     ) -> None:
         self._observable, self._channels, self._edges = observable, channels, edges

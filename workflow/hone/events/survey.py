@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from hone.analysis.analysis import SETS
 from hone.analysis.regions import Region
 from hone.events.counting import Tally
 from hone.events.documents import RegionSums, Survey
@@ -36,7 +35,7 @@ def survey(
     reader = Reader(source, features, regions)
     tally = Tally(source, events_set)
     digests: dict[str, dict[str, Any]] = {}
-    scored = dict.fromkeys(SETS, 0)
+    scored = dict.fromkeys(tally.sets, 0)
     sums = {r.name: _OfRegion(r, source) for r in regions}
     for batch in reader.batches():
         tally.add(batch)
@@ -44,7 +43,7 @@ def survey(
         running = digests.setdefault(batch.path, {})
         for branch, values in batch.columns.items():
             running.setdefault(branch, hashlib.sha256()).update(values.tobytes())
-        for name in SETS:
+        for name in tally.sets:
             place = batch.place[batch.of_set(source.split, name, events_set)]
             scored[name] += int((place >= 0).sum())
         _add_regions(sums, regions, batch)

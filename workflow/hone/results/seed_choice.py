@@ -1,5 +1,6 @@
 """The seed that is published: the best in validation, never in evaluation."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ __all__ = ["choose_seed"]
 def choose_seed(histories: Iterable[str | Path]) -> dict[str, Any]:
     """The seed whose training reached the smallest validation objective; of equal ones the first.
 
+    With folds, the mean over these counts.
+
     Args:
-        histories: ``.../seed<K>/history.csv`` of every seed.
+        histories: ``.../seed<K>/[fold<J>/]history.csv`` of every seed and fold.
     """
-    objectives = {}
+    of_folds = defaultdict(list)
     for path in histories:
         values = [row["validation_objective"] for row in read_csv(path)]
-        objectives[place_of(path)[-1]] = min(value for value in values if value is not None)
+        of_folds[place_of(path)[-1]].append(min(value for value in values if value is not None))
+    objectives = {seed: sum(found) / len(found) for seed, found in of_folds.items()}
     return {
         "seed": min(objectives, key=lambda seed: objectives[seed]),
         "validation_objective": {f"seed{seed}": found for seed, found in objectives.items()},

@@ -43,8 +43,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def place_of(path: str | Path) -> tuple[str, str, int]:
-    """Signal, observable and seed of ``<signal>/<observable>/seed<seed>/<file>``."""
-    signal, observable, seed = Path(path).parts[-4:-1]
+    """Signal, observable and seed of ``<signal>/<observable>/seed<seed>[/fold<fold>]/<file>``."""
+    folder = Path(path).parent
+    if folder.name.startswith("fold"):
+        folder = folder.parent
+    signal, observable, seed = folder.parts[-3:]
     return signal, observable, int(seed.removeprefix("seed"))
 
 
