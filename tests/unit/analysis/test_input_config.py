@@ -149,6 +149,17 @@ CASES = {
         region(selection="mass > 90 and mass < 160"),
         r"regions\[0\].selection: .*write \(a\) & \(b\)",
     ),
+    "a feature of an observable alone": (
+        lambda c: c["observables"][0].update(features=["pt"]),
+        r"observables\[0\].features\[0\]: there is no feature 'pt'; features are mass, log\(pt\)",
+    ),
+    "features of a rebinned observable": (
+        lambda c: c["observables"][1].update(features=["mass"]),
+        r"observables\[1\].features: are those of its source",
+    ),
+    "neither observables nor a binned region": (
+        lambda c: c.update(observables=[]), "observables: there is none; without any, at least one",
+    ),
     "folds and a part": (
         lambda c: c["split"].update(folds=5), "split.training: there are folds as well",
     ),

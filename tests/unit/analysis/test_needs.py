@@ -121,6 +121,16 @@ def test_files_of_seeds_and_of_signals(needs):
     assert needs.source_model()(rebinned) == ("results/ntuples/signal/neos/seed2/model.safetensors")
 
 
+def test_an_observable_has_the_features_that_it_names(config):
+    config["observables"][0]["features"] = ["log(pt)"]
+    needs = needs_of(config)
+    for observable in ("neos", "neos-edges"):
+        made = needs.training("training")["analysis"](wildcards(observable=observable))
+        assert made["features"] == ["log(pt)"]
+    surveyed = needs.of_template(parts.of_survey)(wildcards(template="signal"))
+    assert surveyed["features"] == ["mass", "log(pt)"]
+
+
 def test_with_folds_a_seed_has_a_network_for_each(config):
     needs = needs_of({**config, "split": {"branch": "event", "folds": 3}})
     place = "results/ntuples/signal/neos/seed{}/fold{}/model.safetensors"

@@ -253,6 +253,31 @@ def test_nothing_is_lost_where_nothing_is_trained(tmp_path, monkeypatch):
     assert filled["hard"]["signal"].variances.sum() == pytest.approx(variance, rel=1e-9)
 
 
+def test_a_workspace_without_observables_counts_the_regions(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = write_analysis(tmp_path, size=300)
+    for key in ("features", "observables", "split"):
+        del config[key]
+    config["regions"][0] |= {"fit": "variable", "variable": "pt", "edges": [0, 40, 300]}
+    checked = checked_config(config)
+    assert [o.name for o in checked.observables] == ["regions"]
+    source = sources(checked, {"signal": Files(checked).ntuples["signal"]})[0]
+    regions, features = checked.channels, checked.features
+    surveys = {"signal": survey(source, features, regions)}
+    observable = create_observable(
+        checked.observables[0], features, np.ones((2, 1)), jax.random.key(0)
+    )
+    filled = fill_histograms([observable], [source], regions, surveys, features)
+    events = columns(300, 1, True)
+    inside = (events["mass"] > 90) & (events["mass"] < 160)
+    weights = 30 * events["w"] / events["w"].sum()
+    expected, _ = np.histogram(
+        np.clip(events["pt"], 0, 299)[inside], [0, 40, 300], weights=weights[inside]
+    )
+    # of control_region (3), high (1), signal_region (2)
+    np.testing.assert_allclose(filled["hard"]["signal"].values[4:], expected, rtol=1e-9)
+
+
 def test_pseudo_data_are_poisson_counts_of_what_is_expected(analysis):
     config, found, surveys = analysis
     regions = config.channels

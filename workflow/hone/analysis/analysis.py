@@ -179,9 +179,10 @@ class Analysis(Settings):
     """Uncertainties of the expectation. Entries of one name share one nuisance parameter."""
     normfactors: list[Normfactor] = Field([])
     """Free normalisations of backgrounds, without constraint: a control region measures them."""
-    features: Annotated[list[Text], AfterValidator(unique)]
+    features: Annotated[list[Text], AfterValidator(unique)] = Field([])
     """Variables of the events that the observables see, in this order: branches or expressions of
-    them, e.g. `log(pt)`. Their scaling is fitted on training events."""
+    them, e.g. `log(pt)`. Their scaling is fitted on training events. An observable may see only
+    some of them."""
     events: Sizes = Sizes()
     """Generated events per sample and variation in each of three independent sets. Observables are
     trained on the first and chosen on the second; limits only ever see the third. Of events of
@@ -190,9 +191,10 @@ class Analysis(Settings):
     """What is observed. Of generated events: pseudo-data, one set of events per analysis, scored by
     every observable. From `files`: what is expected (Asimov data), until `pseudo_data` or `unblind`
     says otherwise."""
-    observables: list[Annotated[ObservableSettings, one_of(ObservableSettings)]]
+    observables: list[Annotated[ObservableSettings, one_of(ObservableSettings)]] = Field([])
     """What maps an event to a bin. Each is trained, histogrammed and fitted on its own, and all are
-    compared in the end."""
+    compared in the end. Without any, the workspace is made of the regions as they are, `fit:
+    variable` and `count`; it is called `regions`, and needs no features."""
     workspace: Workspace = Workspace()
     """How histograms become a statistical model. Training uses the same model."""
     limits: Limits = Limits()
@@ -335,6 +337,13 @@ class Analysis(Settings):
         if isinstance(chosen, Rebinned):
             return self.seeds(chosen.source)
         return range(1, (chosen.seeds if isinstance(chosen, Trained) else 1) + 1)
+
+    def features_of(self, observable: str) -> list[str]:
+        """The features that an observable sees, in its order."""
+        chosen = self.observable(observable)
+        if isinstance(chosen, Rebinned):
+            return self.features_of(chosen.source)
+        return self.features if chosen.features is None else chosen.features
 
     def systematics_of(self, observable: str | None) -> list[Systematic]:
         """Those that an observable is trained and fitted with, in the config's order."""

@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from hone.analysis.analysis import Analysis
 from hone.analysis.contradictions import contradictions
 from hone.analysis.names import name_problems
+from hone.analysis.observables import VariableBins
+from hone.analysis.regions import Region
 from hone.analysis.settings import problems
 from hone.analysis.values import value_problems
 from hone.errors import ConfigError
@@ -35,10 +37,29 @@ def checked_config(config: Any, file: str | Path = "config/config.yaml") -> Anal
     except ValidationError as error:
         _refuse(file, dict.fromkeys(problems(error)))
         raise
+    if not analysis.observables:
+        analysis = _of_regions_only(analysis)
     _refuse(file, [*name_problems(analysis), *contradictions(analysis)])
     if not analysis.learning:
         return analysis.model_copy(update={"split": analysis.split.without_training()})
     return analysis
+
+
+def _of_regions_only(analysis: Analysis) -> Analysis:
+    """Without observables: the first region with a variable has it as the observable."""
+    first = next((r for r in analysis.regions if r.fit == "variable"), None)
+    if first is None or any(r.is_trained for r in analysis.regions):
+        return analysis
+    observable = VariableBins(
+        name="regions", kind="variable", variable=first.variable, edges=first.edges
+    )
+    regions = [
+        Region(name=r.name, selection=r.selection, fit="observable") if r is first else r
+        for r in analysis.regions
+    ]
+    return analysis.model_copy(
+        update={"features": [first.variable], "regions": regions, "observables": [observable]}
+    )
 
 
 def _refuse(file: str | Path, problems: Iterable[str]) -> None:

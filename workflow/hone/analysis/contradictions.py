@@ -109,7 +109,7 @@ def _of_observation(analysis: Analysis) -> Iterator[str]:
 
 def _of_features(analysis: Analysis) -> Iterator[str]:
     known = _known_branches(analysis)
-    if not analysis.features:
+    if not analysis.features and analysis.observables:
         yield "features: [] must have at least this many entries: 1"
     for i, text in enumerate(analysis.features):
         try:
@@ -149,8 +149,12 @@ def _missing_branches(
 
 
 def _of_regions(analysis: Analysis) -> Iterator[str]:
-    if analysis.regions and not any(r.is_trained for r in analysis.regions):
-        yield "regions: none has fit: observable, so that there is nothing to train for"
+    if (
+        analysis.regions
+        and analysis.observables
+        and not any(r.is_trained for r in analysis.regions)
+    ):
+        yield "regions: none has fit: observable; change one, or leave out all observables"
     known = _known_branches(analysis)
     for i, region in enumerate(analysis.regions):
         for key, text in (("selection", region.selection), ("variable", region.variable)):
@@ -264,7 +268,10 @@ def _of_observables(analysis: Analysis) -> Iterator[str]:
     networks = analysis.of_kind(Network)
     systematics = list(dict.fromkeys(s.name for s in analysis.systematics))
     if not analysis.observables:
-        yield "observables: [] must have at least this many entries: 1"
+        yield (
+            "observables: there is none; without any, at least one region needs fit: variable, and "
+            "none fit: observable"
+        )
     for i, observable in enumerate(analysis.observables):
         where = f"observables[{i}]"
         if isinstance(observable, Rebinned) and observable.source not in networks:
@@ -283,11 +290,13 @@ def _of_observables(analysis: Analysis) -> Iterator[str]:
                     f"{where}.systematics: there is no systematic {name!r}; systematics are "
                     f"{', '.join(systematics) or '(none)'}"
                 )
-        for key, name in observable.variables.items():
-            if name not in analysis.features:
+        chosen = observable.features or []
+        named = {f"features[{k}]": name for k, name in enumerate(chosen)}
+        for key, name in {**named, **observable.variables}.items():
+            known = analysis.features if key in named or not chosen else chosen
+            if name not in known:
                 yield (
-                    f"{where}.{key}: there is no feature {name!r}; features are "
-                    f"{', '.join(analysis.features)}"
+                    f"{where}.{key}: there is no feature {name!r}; features are {', '.join(known)}"
                 )
         if isinstance(observable, Trained) and observable.batch > analysis.events.training:
             yield (

@@ -16,6 +16,7 @@ from hone.analysis.settings import (
     NonNegative,
     Positive,
     Settings,
+    Text,
     either,
     refuse,
     refuse_all,
@@ -97,6 +98,9 @@ class ObservableSettings(Family):
     name: Name
     """Name of the observable, as in file names."""
     kind: str
+    features: Annotated[list[Text], Len(1), AfterValidator(unique)] | None = None
+    """Which of the analysis' `features` this observable sees; all if not given. A rebinned one sees
+    those of its source."""
     systematics: Annotated[list[str], AfterValidator(unique)] | None = None
     """The systematics that this observable is trained and fitted with, by name; all if not given.
     Observables with different ones answer different questions: each is compared with the floor of
@@ -344,5 +348,7 @@ class Rebinned(ObservableSettings):
     """Number of bins."""
 
     def _problems(self) -> Iterator[tuple[str, str]]:
+        if self.features is not None:
+            yield "features", "are those of its source; remove them"
         yield from _no_classifier(self.objective, "of kind rebinned")
         yield from super()._problems()

@@ -93,7 +93,11 @@ def of_injection(analysis: Analysis, signals: Sequence[str]) -> dict[str, Any]:
 
 def of_binning(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:  # noqa: ARG001
     """What an observable depends on that sees no events."""
-    return part(analysis, "features", observables=[analysis.observable(observable)])
+    return part(
+        analysis,
+        features=analysis.features_of(observable),
+        observables=[analysis.observable(observable)],
+    )
 
 
 def of_study(analysis: Analysis, name: str) -> dict[str, Any]:
@@ -152,12 +156,13 @@ def of_training(analysis: Analysis, signal: str, observable: str) -> dict[str, A
     """What an observable depends on; smoothing and pruning come after it."""
     chosen = analysis.observable(observable)
     return part(
-        analysis, *_READING, "normfactors", "events", "features", "limits",
+        analysis, *_READING, "normfactors", "events", "limits",
         workspace=Workspace(
             staterror=analysis.workspace.staterror,
             # Only a training looks at what it will be fitted with.
             histograms=analysis.workspace.histograms if chosen.is_trained else "hard",
         ),
+        features=analysis.features_of(observable),
         observables=[chosen],
         **_samples_and_systematics(
             analysis.hypothesis(signal), analysis.systematics_of(observable)
