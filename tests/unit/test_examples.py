@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from hone import likelihood
-from hone.likelihood import histfactory, hs3, infer
+from hone.likelihood import datacard, histfactory, hs3, infer
 
 MODULES = (
-    histfactory, hs3, infer, infer.intervals.regions, infer.test_statistics, infer.utils,
+    datacard, histfactory, hs3, infer, infer.intervals.regions, infer.test_statistics, infer.utils,
 )  # fmt: skip
 NAMES = [(m, name) for m in MODULES for name in m.__all__ if not ismodule(getattr(m, name))]
 
