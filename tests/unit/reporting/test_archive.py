@@ -70,6 +70,7 @@ def test_an_archive_has_no_way_out(name, tmp_path):
 
 def test_likelihoods_have_the_digests_of_pyhf(tmp_path):
     specs = {"zp-5": workspace(), "zp-7": workspace()}
+    specs["zp-7"]["channels"][0]["samples"][0]["modifiers"][1]["data"] = [0.0, 0.0]
     for name, spec in specs.items():
         for channel in spec["channels"]:
             channel["samples"][0]["name"] = name
@@ -94,6 +95,14 @@ def test_likelihoods_have_the_digests_of_pyhf(tmp_path):
     }  # fmt: skip
     readme = " ".join((folder / "README.md").read_text().split())
     assert "the analysis is blind" in readme
+    # An error of no events, which neither a datacard nor XML can hold.
+    reason = "channel 'control', sample 'zp-5'"
+    assert f"- neos/zp-5/combine: {reason} has uncertainties, but no events" in readme
+    assert f"- neos/zp-5/xml: {reason}: staterror 'stat_control', bin 1" in readme
+    assert not (folder / "neos/zp-5/xml").exists()
+    assert "neos/zp-7/xml:" not in readme
+    for name in ("combine/datacard.txt", "combine/shapes.root", "xml/FitConfig.xml"):
+        assert (folder / "neos/zp-7" / name).exists()
     run = CliRunner()
     for name, spec in specs.items():
         path = f"neos/{name}/workspace.json"

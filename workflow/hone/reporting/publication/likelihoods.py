@@ -1,14 +1,15 @@
 """Workspaces and patchsets for HEPData in one archive, with their digests."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import jsonpatch
 import pyhf
 from tabulate import tabulate
 
-from hone.errors import InputError
+from hone.errors import InputError, ModelError
 from hone.likelihood.hs3 import to_hs3
+from hone.reporting.publication.root_formats import datacard_files, xml_files
 from hone.running.files import as_json, read_json
 from hone.running.same_workspace import workspace_digest
 
@@ -26,7 +27,9 @@ def likelihood_files(
     patchsets: Mapping[str, tuple[Path, Path]],
     observed: str | None,
 ) -> dict[str, bytes | Path]:
-    """Contents of the archive: JSON files, ``digests.json`` and a README, by name.
+    """Contents of the archive by name: JSON, other formats, ``digests.json`` and a README.
+
+    What a format cannot say is left out; the README has the reason.
 
     Args:
         analysis: its name.
@@ -47,11 +50,22 @@ def likelihood_files(
         f"{o}/{s}/hs3.json": as_json(to_hs3(read_json(path))).encode()
         for (s, o), path in workspaces.items()
     }
+    others: dict[str, bytes] = {}
+    missing = []
+    for (s, o), path in workspaces.items():
+        for folder, write in (("combine", datacard_files), ("xml", xml_files)):
+            try:
+                files = write(read_json(path))
+            except ModelError as error:
+                missing.append(f"{o}/{s}/{folder}: {error}")
+            else:
+                others |= {f"{o}/{s}/{folder}/{name}": content for name, content in files.items()}
     digests = pyhf_digests(found)
-    readme = _readme(analysis, digests, bool(patchsets), observed)
+    readme = _readme(analysis, digests, bool(patchsets), observed, missing)
     return {
         **found,
         **hs3,
+        **others,
         "README.md": readme.encode(),
         "digests.json": as_json({"sha256": digests}).encode(),
     }
@@ -73,7 +87,11 @@ def _check_patches(background: Path, patchset: Path, workspaces: Iterable[Path])
 
 
 def _readme(
-    analysis: str, digests: Mapping[str, str], has_patches: bool, observed: str | None
+    analysis: str,
+    digests: Mapping[str, str],
+    has_patches: bool,
+    observed: str | None,
+    missing: Sequence[str],
 ) -> str:
     observation = {
         "data": "data",
@@ -89,12 +107,18 @@ def _readme(
         "The observation in them is " + observation + ".",
         "",
         "`hs3.json` is the same model in HS3 0.2, which ROOT reads (`RooJSONFactoryWSTool`).",
+        "`xml/` is the same in the XML of HistFactory (`cd xml; hist2workspace FitConfig.xml`).",
+        "`combine/` has a datacard of Combine: equal at each parameter's nominal value and one",
+        "standard deviation off, an approximation elsewhere; the card says what differs.",
         "",
         "```console",
         f"$ pyhf cls {example}",
         f"$ pyhf digest {example}",
         "```",
     ]
+    if missing:
+        lines += ["", "Not written, since the format cannot say it:", ""]
+        lines += [f"- {reason}" for reason in missing]
     if has_patches:
         lines += [
             "",
