@@ -1,10 +1,12 @@
 """Fits where rates vanish, at bounds and at kinks."""
 
+import copy
+
 import numpy as np
 import pyhf
 import pytest
 from scipy.stats import norm
-from specs import blobs_like
+from specs import blobs_like, typical
 
 from hone.errors import FitError
 from hone.likelihood import infer
@@ -189,3 +191,24 @@ def test_an_empty_model_bin_without_events_is_no_error():
     ours = infer.hypotest(1.0, [5.0, 0.0, *empty.config.auxdata], empty)
     theirs = infer.hypotest(1.0, [5.0, *without.config.auxdata], without)
     assert float(ours) == pytest.approx(float(theirs), rel=1e-9)
+
+
+def test_a_sample_of_negative_yields_is_fitted_as_by_pyhf():
+    """Interference: its bins are negative, the total rates are not."""
+    spec = copy.deepcopy(typical().spec)
+    negative = np.array([-9.0, -6.0, 0.5, -0.4, -0.2])
+    sides = {"hi_data": (1.3 * negative).tolist(), "lo_data": (0.8 * negative).tolist()}
+    modifiers = [
+        {"name": "scale", "type": "histosys", "data": sides},
+        {"name": "norm", "type": "normsys", "data": {"hi": 1.2, "lo": 0.9}},
+        {"name": "stat", "type": "staterror", "data": [0.2] * 5},
+    ]
+    interference = {"name": "interference", "data": negative.tolist(), "modifiers": modifiers}
+    spec["channels"][0]["samples"].append(interference)
+    oracle = pyhf.Model(spec, poi_name="mu")
+    data = np.array([55.0, 20.0, 9.0, 6.0, 18.0, *oracle.config.auxdata])
+    pars, value = infer.fit(data, oracle, return_fitted_val=True)
+    theirs, lowest = pyhf.infer.mle.fit(data, oracle, return_fitted_val=True)
+    assert value == pytest.approx(-2 * oracle.logpdf(pars, data)[0], abs=1e-9)
+    assert value == pytest.approx(float(lowest), abs=1e-6)
+    np.testing.assert_allclose(pars, theirs, atol=1e-3)

@@ -15,7 +15,10 @@ from hone.likelihood.histfactory import from_pyhf
     ("change", "message"),
     [
         (lambda s: s["samples"][0]["data"].__setitem__(2, float("nan")), "sample 'signal', bin 3"),
-        (lambda s: s["samples"][1]["data"].__setitem__(1, -40.0), "bin 2: the expected rate at"),
+        (
+            lambda s: s["samples"][1]["data"].__setitem__(1, -40.0),
+            "channel 'SR', bin 2: the expected rate at",
+        ),
         (
             lambda s: s["samples"][1]["modifiers"][0]["data"]["hi_data"].__setitem__(0, np.inf),
             "histosys 'shape', bin 1",
