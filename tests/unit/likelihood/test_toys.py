@@ -3,15 +3,15 @@
 import numpy as np
 import pyhf
 import pytest
-from specs import MODELS, everything, pseudo_data, typical
+from specs import MODELS, blobs_like, everything, pseudo_data, typical
 
 from hone.errors import FitError, InputError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer import toys as toys_module
 from hone.likelihood.infer.calculators import ToyCalculator
-from hone.likelihood.infer.mle import checked_setup
-from hone.likelihood.infer.toys import sample_toys, toy_statistics
+from hone.likelihood.infer.mle import checked_setup, starts_of
+from hone.likelihood.infer.toys import sample_toys, toy_ratios, toy_statistics
 
 STATISTICS = {
     "qtilde": pyhf.infer.test_statistics.qmu_tilde,
@@ -48,6 +48,51 @@ def test_statistics_equal_pyhfs(test_stat):
     init, fixed = oracle.config.suggested_init(), oracle.config.suggested_fixed()
     theirs = [STATISTICS[test_stat](mu, toy, oracle, init, bounds, fixed) for toy in toys]
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_toys_find_the_lowest_of_several_minima(monkeypatch):
+    """The shape is far from linear: either sign explains an excess, with or without a signal."""
+    model = from_pyhf(
+        blobs_like(
+            [0.6, 1.8, 3.0, 5.5, 9.1],
+            [83.0, 12.0, 3.7, 1.2, 0.2],
+            [48.0, 26.0, 15.0, 8.2, 2.9],
+            [11.0, 18.0, 22.0, 24.0, 25.0],
+        )
+    )
+    mu, setup = 0.25, checked_setup(model)
+    truth = np.array([mu if name == "mu" else 0.0 for name in model.config.par_names])
+    toys = sample_toys(model, truth, 120, np.random.default_rng(1))
+    starts = [truth, *starts_of(model, setup)]
+    values = [
+        toys_module.fit_toys(model, toys, setup, np.tile(start, (len(toys), 1)), mu)[0]
+        for start in starts
+    ]
+    free, fixed = np.min(values, axis=0).T
+    from_truth = values[0][:, 0] - free
+    assert (from_truth > 0.05).sum() >= 5
+    monkeypatch.setattr(toys_module, "_PILOT", 50)
+    t, _ = toy_ratios(model, toys, setup, mu, truth)
+    # A free fit that also starts at the end of the fixed one is lower at times.
+    assert (t > 2 * (fixed - free) - 1e-6).all()
+    assert np.isclose(t, 2 * (fixed - free), atol=1e-6).sum() >= len(toys) - 2
+    # data are fitted as a toy
+    worst = int(np.argmax(from_truth))
+    q = ToyCalculator(toys[worst], model).teststatistic(mu)
+    alone = infer.test_statistics.qmu_tilde(mu, toys[worst], model)
+    assert float(q) == pytest.approx(float(alone), abs=1e-6)
+
+
+def test_where_there_is_one_minimum_one_start_is_enough(monkeypatch):
+    """More would only take longer."""
+    model = from_pyhf(MODELS["simple"])
+    fitted, fit = [], toys_module.fit_toys
+    monkeypatch.setattr(toys_module, "fit_toys", lambda *a: fitted.append(len(a[1])) or fit(*a))
+    monkeypatch.setattr(toys_module, "_PILOT", 50)
+    truth = np.array(model.config.suggested_init())
+    toys = sample_toys(model, truth, 200, np.random.default_rng(1))
+    toy_statistics(model, toys, checked_setup(model), 1.0, truth, "qtilde")
+    assert sum(fitted) < 50 * 5 + 150 + 10
 
 
 def test_cls_from_toys_is_near_the_asymptotic_one():

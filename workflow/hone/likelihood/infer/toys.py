@@ -13,10 +13,12 @@ from hone.likelihood.infer.batches import in_batches
 from hone.likelihood.infer.minimum import descend
 from hone.likelihood.infer.mle import FitSetup, require_poi, starts_of
 
-__all__ = ["SAME", "fit_toys", "sample_toys", "toy_statistics"]
+__all__ = ["SAME", "fit_toys", "sample_toys", "toy_ratios", "toy_statistics"]
 
 _BATCH = 256
 """Toys fitted in parallel: enough to keep the processor busy, few enough for its cache."""
+_PILOT = 256
+"""Toys that are fitted from all starts, to know which ones the others need."""
 _LARGE, _MANY = 64, 500
 """Parameters and toys above which JAX's fits are faster than NumPy's, in spite of compiling."""
 SAME = 1e-7
@@ -50,10 +52,6 @@ def toy_statistics(
 ) -> np.ndarray:
     """Test statistic of each toy at POI ``mu``, float64 (ntoys,); NaN where a fit failed.
 
-    Fits start at the true parameters of the toys; if one fails, or the free fit ends above the
-    fixed one, also at the starts of :meth:`.mle.FitSetup.starts`, and the free fit where the fixed
-    one ended. A toy whose free fit is still above the fixed one has failed.
-
     Args:
         model: the model.
         toys: pseudo-data (ntoys, D).
@@ -62,22 +60,76 @@ def toy_statistics(
         truth: parameters that the toys were drawn at (P,).
         test_stat: ``"qtilde"``, ``"q"`` or ``"q0"``.
     """
-    best = _Fits.none(len(toys), len(truth))
-    todo = np.arange(len(toys))
-    for start in (np.asarray(truth), *np.asarray(starts_of(model, setup))):
-        if len(todo):
-            begin = np.broadcast_to(start, (len(todo), start.size))
-            best = best.with_lower(todo, _fitted(model, toys[todo], setup, begin, mu))
-            todo = np.flatnonzero(best.failed())
+    t, mu_hat = toy_ratios(model, toys, setup, mu, truth)
+    beyond = mu_hat < 0 if test_stat == "q0" else mu_hat > mu
+    return np.where(beyond & np.isfinite(t), 0.0, t)
+
+
+def toy_ratios(
+    model: Model, toys: np.ndarray, setup: FitSetup, mu: float, truth: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """t = -2 ln of the profile likelihood ratio at POI ``mu``, and the best-fit POI of each toy.
+
+    Both float64 (ntoys,); t is NaN where a fit failed. Arguments as for :func:`toy_statistics`.
+
+    A likelihood can have several minima, mostly because of interpolated templates; a fit that
+    misses the lowest makes t wrong. The first 256 toys are therefore fitted from the true
+    parameters and from all starts of :meth:`.mle.FitSetup.starts`; the others from the truth, and
+    from as few of these starts as find every minimum of the first toys. Where those have a single
+    minimum each, the truth is enough: with 95 % confidence fewer than 1.2 % of the toys have a
+    second minimum, and in fewer still is it the lower one.
+
+    If a fit fails, or the free fit ends above the fixed one, all starts are tried. Then, and where
+    there are several minima, the free fit also starts where the fixed one ended. A toy whose free
+    fit is still above the fixed one has failed.
+    """
+    starts = np.concatenate([np.asarray(truth)[None], np.asarray(starts_of(model, setup))])
+    # Without normal constraints they are the same.
+    starts = starts[np.sort(np.unique(starts, axis=0, return_index=True)[1])]
+    best = _Fits.none(len(toys), starts.shape[1])
+    many = model.config.npars > _LARGE and len(toys) > _MANY
+
+    def fitted(todo: np.ndarray, start: np.ndarray) -> np.ndarray:
+        """-ln L of fits of some toys (n, 2), and keeps what is lower."""
+        nonlocal best
+        if not len(todo):
+            return np.empty((0, 2))
+        begin = np.broadcast_to(start, (len(todo), starts.shape[1]))
+        found = _fitted(model, toys[todo], setup, begin, mu, many)
+        best = best.with_lower(todo, found)
+        return found.value
+
+    first, rest = np.split(np.arange(len(toys)), [_PILOT])
+    needed = _needed(np.stack([fitted(first, start) for start in starts]))
+    for start in starts[needed]:
+        fitted(rest, start)
+    for start in starts[~needed]:
+        fitted(rest[best.failed()[rest]], start)
     # At the end of the fixed fit the free one cannot be above it.
-    todo = todo[np.isfinite(best.value[todo, 1])]
-    if len(todo):
-        best = best.with_lower(todo, _fitted(model, toys[todo], setup, best.fixed[todo], mu))
+    doubtful = best.failed() | (needed.sum() > 1)
+    todo = np.flatnonzero(doubtful & np.isfinite(best.value[:, 1]))
+    fitted(todo, best.fixed[todo])
     failed = best.failed()
     free, fixed = np.where(failed[:, None], 0.0, best.value).T
-    beyond = best.mu_hat < 0 if test_stat == "q0" else best.mu_hat > mu
-    q = np.where(beyond, 0.0, 2 * np.maximum(fixed - free, 0.0))
-    return np.where(failed, np.nan, q)
+    return np.where(failed, np.nan, 2 * np.maximum(fixed - free, 0.0)), best.mu_hat
+
+
+def _needed(values: np.ndarray) -> np.ndarray:
+    """The starts (S,) from which every minimum is found: the first and, greedily, few others.
+
+    Args:
+        values: -ln L where n toys' two fits ended from each start (S, n, 2), infinite for failures.
+    """
+    with np.errstate(invalid="ignore"):  # where fits failed
+        same = np.abs(values[:, None] - values) < SAME
+    # What start s finds of what start k has found, [s, k]; nothing has to be found of a failure.
+    finds = same | ~np.isfinite(values)
+    needed, missing = np.arange(len(values)) == 0, ~finds[0]
+    while missing.any():
+        best = int(np.argmax((finds & missing).sum(axis=(1, 2, 3))))
+        needed[best] = True
+        missing &= ~finds[best]
+    return needed
 
 
 class _Fits(NamedTuple):
@@ -112,9 +164,10 @@ class _Fits(NamedTuple):
             return ~np.isfinite(gap) | (gap < -_ABOVE * (1 + np.abs(self.value[:, 0])))
 
 
-def _fitted(model: Model, toys: np.ndarray, setup: FitSetup, start: np.ndarray, mu: float) -> _Fits:
-    """Fits of n toys from one start each (n, P)."""
-    many = model.config.npars > _LARGE and len(toys) > _MANY
+def _fitted(
+    model: Model, toys: np.ndarray, setup: FitSetup, start: np.ndarray, mu: float, many: bool
+) -> _Fits:
+    """Fits of n toys from one start each (n, P); compiled for ``many``."""
     fits = _compiled_fits if many else fit_toys
     # A program is compiled for batches of one size only.
     return _Fits(
