@@ -11,7 +11,8 @@ from hone import likelihood
 from hone.likelihood import datacard, histfactory, hs3, infer
 
 MODULES = (
-    datacard, histfactory, hs3, infer, infer.intervals.regions, infer.test_statistics, infer.utils,
+    datacard, histfactory, hs3, infer, infer.intervals, infer.intervals.regions,
+    infer.test_statistics, infer.utils,
 )  # fmt: skip
 NAMES = [(m, name) for m in MODULES for name in m.__all__ if not ismodule(getattr(m, name))]
 

@@ -1,5 +1,6 @@
-"""Intervals on parameters: upper limits, as ``pyhf.infer.intervals``, and two-sided ones."""
+"""Intervals: upper limits, as ``pyhf.infer.intervals``, two-sided ones, and those from toys."""
 
 from hone.likelihood.infer.intervals import regions, upper_limits
+from hone.likelihood.infer.intervals.unified import feldman_cousins
 
-__all__ = ["regions", "upper_limits"]
+__all__ = ["feldman_cousins", "regions", "upper_limits"]
