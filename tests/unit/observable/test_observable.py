@@ -17,7 +17,7 @@ from hone.observable import (
     load_observable,
     save_observable,
 )
-from hone.observable.scaling import moments, standardised
+from hone.observable.scaling import limits, moments, standardised
 from hone.statmodel.templates import count
 
 EDGES = np.array([0.0, 0.15, 0.4, 0.85, 1.0])
@@ -245,6 +245,29 @@ def test_scaling_is_numpys_and_does_not_overflow():
         np.errstate(invalid="ignore"),
     ):
         moments(events, ["a", "b", "c"])
+
+
+def test_marks_for_missing_values_are_no_part_of_the_scaling():
+    """Nor do they drown what a network sees: it sees them just beyond all other values."""
+    rng = np.random.default_rng(4)
+    events = rng.normal([3, -2], [0.5, 20], (5000, 2))
+    missing = rng.random(5000) < 0.2
+    marked = events.copy()
+    marked[missing, 0] = -999
+    mean, scale = moments(marked, ["x", "y"])
+    others = events[~missing, 0]
+    np.testing.assert_allclose([mean[0], scale[0]], [others.mean(), others.std()], rtol=1e-12)
+    np.testing.assert_array_equal(
+        [mean[1], scale[1]], [x(axis=0)[1] for x in (events.mean, events.std)]
+    )
+    lowest, highest = limits(marked, scale)
+    assert lowest[0] == others.min() - others.std()
+    assert highest[0] == others.max() + others.std()
+    assert (lowest[1], highest[1]) == (-np.finfo(float).max, np.finfo(float).max)
+    made = create_observable(settings_of(**NETWORK), ("x", "y"), marked, jax.random.key(3))
+    beyond = marked.copy()
+    beyond[missing, 0] = lowest[0]
+    np.testing.assert_array_equal(made.score(marked), made.score(beyond))
 
 
 def test_a_network_sees_small_differences_of_large_numbers():

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from hone.analysis.observables import Network, Softmax
 from hone.observable.base import Observable
 from hone.observable.cuts import Cuts
-from hone.observable.scaling import moments, standardised
+from hone.observable.scaling import limits, moments, standardised
 from hone.observable.soft import Softness, kernel_shares
 
 __all__ = ["NetworkObservable", "SoftmaxObservable"]
@@ -29,6 +29,10 @@ class _Network(eqx.Module):
     """Subtracted from the features, float64 (F,); from training events, not trained."""
     scale: np.ndarray
     """Divides the features, float64 (F,)."""
+    lowest: np.ndarray
+    """Smallest value that is seen of a feature, float64 (F,); events below have it."""
+    highest: np.ndarray
+    """Largest value, float64 (F,)."""
     hidden: tuple[int, ...] = eqx.field(static=True)
     precision: str = eqx.field(static=True)
 
@@ -50,16 +54,20 @@ class _Network(eqx.Module):
         last = jax.random.fold_in(key, len(hidden))
         layers.append(eqx.nn.Linear(sizes[-1], outputs, dtype=dtype, key=last))
         mean, scale = moments(events, features)
+        lowest, highest = limits(events, scale)
         return cls(
             layers=eqx.nn.Sequential(layers),
             mean=mean,
             scale=scale,
+            lowest=lowest,
+            highest=highest,
             hidden=tuple(hidden),
             precision=settings.precision,
         )
 
     def __call__(self, events: Float[Array, "N F"]) -> Float[Array, "N outputs"]:
-        scaled = standardised(events, self.mean, self.scale).astype(self.precision)
+        seen = jnp.clip(events, self.lowest, self.highest)
+        scaled = standardised(seen, self.mean, self.scale).astype(self.precision)
         outputs: Float[Array, "N outputs"] = jax.vmap(self.layers)(scaled)
         return outputs
 

@@ -6,12 +6,17 @@ from typing import Any
 import numpy as np
 
 from hone.errors import InputError
+from hone.sentinels import find_sentinels
 
-__all__ = ["moments", "standardised"]
+__all__ = ["limits", "moments", "standardised"]
+
+_LARGEST = np.finfo(float).max
 
 
 def moments(events: np.ndarray, features: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each feature, float64 (F,); 1 for one that is constant.
+
+    Marks for missing values, :func:`~hone.sentinels.find_sentinels`, do not count.
 
     Args:
         events: features of events (n, F), of any size that a double holds.
@@ -31,7 +36,33 @@ def moments(events: np.ndarray, features: Sequence[str]) -> tuple[np.ndarray, np
                 f"feature {name!r} has mean {numbers[0]} and standard deviation {numbers[1]} over "
                 "the training events: exclude events where it is not finite"
             )
+    for column, values in enumerate(small.T):
+        sentinels = find_sentinels(values)
+        if sentinels.values:
+            others = values[sentinels.others(values)]
+            mean[column], deviation[column] = (
+                np.ldexp(x, powers[column]) for x in (others.mean(), others.std())
+            )
     return mean, np.where(deviation > 0, deviation, 1.0)
+
+
+def limits(events: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Between which values a network sees each feature, float64 (F,) and (F,).
+
+    The largest doubles, except where there are marks for missing values: these are seen one
+    standard deviation beyond all others, not thousands of them.
+
+    Args:
+        events: as for :func:`moments`.
+        scale: of it.
+    """
+    lowest, highest = np.full(events.shape[1], -_LARGEST), np.full(events.shape[1], _LARGEST)
+    for column, values in enumerate(np.asarray(events, dtype=float).T):
+        sentinels = find_sentinels(values)
+        if sentinels.values:
+            lowest[column] = max(sentinels.lowest - scale[column], -_LARGEST)
+            highest[column] = min(sentinels.highest + scale[column], _LARGEST)
+    return lowest, highest
 
 
 def standardised(events: Any, mean: np.ndarray, scale: np.ndarray) -> Any:

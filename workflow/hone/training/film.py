@@ -15,6 +15,7 @@ from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.mle import checked_setup, require_poi
 from hone.likelihood.infer.scan import scan
 from hone.observable import Observable
+from hone.sentinels import shown_range
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import count
 from hone.statmodel.workspace import Process
@@ -110,7 +111,7 @@ def make_film(
 
 def _axes(events: EventSets) -> tuple[np.ndarray, np.ndarray]:
     everything = np.concatenate(list(events.features.values()))
-    low, high = np.quantile(everything, [0.002, 0.998], axis=0)
+    low, high = shown_range(everything)
     return np.linspace(low[0], high[0], _GRID), np.linspace(low[1], high[1], _GRID)
 
 

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from hone.reporting.figures.style import SIGNAL, new_figure, panel_style
 from hone.reporting.markup import mathtext, words
+from hone.sentinels import shown_range
 
 __all__ = ["draw_plane"]
 
@@ -55,7 +56,7 @@ def draw_plane(
         chosen = [0, 1]
     everything = np.concatenate(list(events.values()))
     centre = np.median(everything, axis=0)
-    low, high = np.quantile(everything, [0.002, 0.998], axis=0)
+    low, high = shown_range(everything)
     low, high = np.where(high > low, low, low - 0.5), np.where(high > low, high, high + 0.5)
     size = len(chosen) - 1
     with plt.rc_context(panel_style(13 if size == 1 else 11)):
@@ -171,8 +172,8 @@ def _line(
     signal: str,
 ) -> Figure:
     """The score against the only feature, above the events of each sample."""
-    everything = np.concatenate(list(events.values()))[:, 0]
-    low, high = np.quantile(everything, [0.002, 0.998])
+    everything = np.concatenate(list(events.values()))
+    low, high = (float(end[0]) for end in shown_range(everything))
     low, high = (low, high) if high > low else (low - 0.5, high + 0.5)
     figure, (axes, where) = new_figure(rows=(3, 1))
     x = np.linspace(low, high, 1000)
