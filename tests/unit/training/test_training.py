@@ -188,6 +188,56 @@ def test_a_batch_has_the_yields_whatever_its_weights():
     )
 
 
+def test_a_batch_has_all_events_of_a_small_sample():
+    """And of others what it has without it."""
+    sets = events("training")
+    few = {**sets.features, "background": sets.features["background"][:14]}
+    weights = {**sets.weights, "background": np.linspace(-1, 5, 14)}
+    data, _ = on_device(EventSets(few, weights), SAMPLES)
+    usual, _ = on_device(sets, SAMPLES)
+    batch, other = (draw_batch(d, 500, jax.random.key(0)) for d in (data, usual))
+    np.testing.assert_array_equal(batch["background"].features, few["background"])
+    np.testing.assert_array_equal(batch["background"].weights[:, 0], weights["background"])
+    for name in set(data) - {"background"}:
+        for one, same in zip(batch[name][:2], other[name][:2], strict=True):
+            assert len(one) == 500
+            np.testing.assert_array_equal(one, same)
+
+
+def uneven(objective, accumulate=1):
+    sets = events("training")
+    sizes = {"background": 37, "background__shape_up": 500}
+    features = {name: x[: sizes.get(name)] for name, x in sets.features.items()}
+    weights = {
+        name: w[: sizes.get(name)] * len(w) / len(features[name])
+        for name, w in sets.weights.items()
+    }
+    edges = "learned" if objective == "cls" else "equal"
+    return problem_of(
+        EventSets(features, weights), objective=objective, edges=edges, accumulate=accumulate
+    )
+
+
+@pytest.mark.parametrize("objective", ["cls", "bce_augmented"])
+def test_samples_of_different_sizes_are_trained_on(objective):
+    """Histograms of a batch are those of each sample alone, and pieces add up to the whole."""
+    problem, data, observable = uneven(objective)
+    batch = draw_batch(data, problem.settings.batch, jax.random.key(9))
+    assert {name: len(e.features) for name, e in batch.items()} == {
+        "signal": 1000, "background": 37, "background__shape_up": 500,
+        "background__shape_down": 1000,
+    }  # fmt: skip
+    together = problem.histograms(observable, batch, 0.5)
+    for name, own in batch.items():
+        alone = problem.histograms(observable, {name: own}, 0.5)[name]
+        np.testing.assert_allclose(together[name].values, alone.values, rtol=1e-12)
+        total = with_trace(Histogram(np.zeros(4), np.zeros(4)), problem.yields[name]).values.sum()
+        assert together[name].values.sum() == pytest.approx(problem.yields[name] + total)
+    whole, pieces = (loss_and_gradient(*uneven(objective, k)) for k in (1, 4))
+    for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(pieces), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("part", [0.3, 0.45])
 def test_a_batch_of_weights_of_both_signs_is_bounded_and_right_on_average(part):
     """200 events of which 45 % are negative add up to nothing in 2 % of the batches."""

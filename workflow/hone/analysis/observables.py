@@ -170,8 +170,9 @@ class Trained(_WithObjective):
     steps: Count = 1500
     """Training steps."""
     batch: Count = 2000
-    """Events per sample and variation in each training step, scaled to the yields (with negative
-    weights on average); at most the number of training events."""
+    """Events per sample and variation in each training step, drawn anew and scaled to the yields
+    (with negative weights on average); at most `events.training`. Of a sample with fewer training
+    events each step has all of them."""
     accumulate: Count = 1
     """Pieces in which a batch passes the network, one after another; the gradient is that of the
     whole batch, the memory that of a piece. For yields that need more events than fit. The batch

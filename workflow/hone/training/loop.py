@@ -85,7 +85,7 @@ def train(
         checkpoint: to resume from, and to write.
 
     Raises:
-        InputError: fewer events than a batch.
+        InputError: an objective without a function.
         FitError: too many steps, or all, were not finite; or no validation objective was finite.
     """
     nominal = np.concatenate([training.features[sample.name] for sample in samples])

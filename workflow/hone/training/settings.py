@@ -17,7 +17,7 @@ class Settings:
     """Name of the objective: of events, of the likelihood, or ``module:function``."""
     steps: int
     batch: int
-    """Events of each set in a step."""
+    """Events of each set in a step; all of a set that has fewer."""
     learning_rate: float
     validate_every: int
     staterror: bool

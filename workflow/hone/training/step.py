@@ -1,5 +1,6 @@
 """A training step: batch, histograms, objective, update."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -94,14 +95,8 @@ class Problem(NamedTuple):
         """The problem of a training set, and its events on the device.
 
         Raises:
-            InputError: fewer events than a batch, or an objective without a function.
+            InputError: an objective without a function.
         """
-        for name, matrix in training.features.items():
-            if len(matrix) < settings.batch:
-                raise InputError(
-                    f"batch: a batch of {settings.batch} events is more than the {len(matrix)} "
-                    f"training events of {name!r}; use a smaller batch or more events"
-                )
         if settings.objective not in OF_EVENTS and of_model is None:
             raise InputError(f"objective: {settings.objective!r} needs a function of the model")
         data, templates = on_device(training, samples, nominal_only=settings.objective == "bce")
@@ -184,14 +179,17 @@ class Problem(NamedTuple):
         if pieces == 1:
             found = function(everything)
         else:
+            missing = -len(everything) % pieces
+            if missing:  # sets of different sizes
+                everything = jnp.pad(everything, ((0, missing), (0, 0)), mode="edge")
             split = everything.reshape(pieces, -1, everything.shape[1])
             # A lambda, because jax.checkpoint needs a hashable function, which modules are not.
             found = jax.lax.map(jax.checkpoint(lambda piece: function(piece)), split)
             found = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
-        size = len(events[0])
+        ends = list(itertools.accumulate(map(len, events)))
         return [
-            jax.tree.map(lambda x, i=i: x[i * size : (i + 1) * size], found)
-            for i in range(len(events))
+            jax.tree.map(lambda x, start=start, end=end: x[start:end], found)
+            for start, end in zip([0, *ends], ends, strict=False)
         ]
 
 
@@ -274,12 +272,16 @@ def on_device(
 def draw_batch(data: Data, size: int, key: PRNGKeyArray) -> dict[str, Events]:
     """``size`` events of each set, drawn with replacement, scaled to the yield.
 
-    Each set is scaled by a common factor: without negative weights, such that the nominal weights
-    of the batch add up to the yield; with negative weights, whose sum may be close to zero, by the
-    fraction of events drawn, so that they add up to the yield on average.
+    Of a set with fewer events the batch has all of them, as they are. Each other set is scaled by a
+    common factor: without negative weights, such that the nominal weights of the batch add up to
+    the yield; with negative weights, whose sum may be close to zero, by the fraction of events
+    drawn, so that they add up to the yield on average.
     """
     batch = {}
     for i, (name, (events, weights, place)) in enumerate(sorted(data.items())):
+        if len(events) < size:
+            batch[name] = data[name]
+            continue
         chosen = jax.random.randint(jax.random.fold_in(key, i), (size,), 0, len(events))
         drawn, nominal = weights[chosen], weights[:, 0]
         own = nominal.sum() / drawn[:, 0].sum()
