@@ -15,11 +15,18 @@ from pathlib import Path
 import jax
 import numpy as np
 import pyhf
+import scipy.stats
 import uproot
 
+from hone.analysis import Template
+from hone.analysis.analysis import Split
+from hone.analysis.regions import ONE_REGION
 from hone.errors import FitError, ModelError
+from hone.events.reader import Reader
+from hone.events.sources import Source
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
+from hone.observable import load_observable
 from hone.statmodel.templates import read_histograms
 
 jax.config.update("jax_enable_x64", True)
@@ -82,6 +89,69 @@ def normalisation(folder):
     return f"{effect:+.1%}"
 
 
+def merged(folder):
+    """Parts of a file by their weights, and by their selections: they add up to the file."""
+    with uproot.open(folder / "merged.root") as file:
+        heavy = int((file["events"]["truth"].array(library="np") == 5).sum())
+    text = (folder / "merged.yaml").read_text()
+    for part in ("truth != 5", "truth == 5"):
+        text = text.replace(f"weight: w * ({part})", f"weight: w, selection: {part}")
+    (folder / "selected.yaml").write_text(text.replace("analysis: merged", "analysis: selected"))
+    for name in ("merged", "selected"):
+        rows = first_look(folder, name)
+        for sample, events in (("light", 4000 - heavy), ("heavy", heavy)):
+            row = rows[sample, ""]
+            expect(int(row["events"]) == events, row)
+            expect(abs(float(row["yield"]) - events) < 1e-6, row)
+    (folder / "overlap.yaml").write_text(
+        text.replace("analysis: merged", "analysis: overlap").replace("truth != 5", "truth < 5.5")
+    )
+    code, output = snakemake(folder, "overlap", "check_inputs")
+    expect(code and f"and {heavy - 1} others are in both samples" in output, output[-2000:])
+    return f"{4000 - heavy} and {heavy} events"
+
+
+def rare(folder):
+    look = (folder / "results/rare/inputs/yields.txt").read_text
+    spec = workspace(folder, "rare")
+    sums = {s["name"]: sum(s["data"]) for s in spec["channels"][0]["samples"]}
+    expect(np.allclose([sums["s"], sums["b"], sums["c"]], [20, 1000, 5]), sums)
+    first_look(folder, "rare")
+    expect(look().count("fewer training events than a batch") == 1, look())
+    return f"yields {sums}"
+
+
+def separation(folder, name, features):
+    """Area under the ROC curve of a network, on the evaluation events."""
+    code, output = snakemake(folder, name, f"results/{name}/s/nn/seed1/model.safetensors")
+    expect(code == 0, output[-2000:])
+    observable, _ = load_observable(folder / f"results/{name}/s/nn/seed1/model.safetensors")
+    scores = []
+    for sample in "sb":
+        source = Source(Template(sample), (str(folder / f"sent_{sample}.root"),), "events",
+                        {sample: "1"}, Split())  # fmt: skip
+        batches = Reader(source, features, (ONE_REGION,)).batches(0.6, 1.0)
+        scores.append(np.concatenate([observable.score(b.features) for b in batches]))
+    ranks = scipy.stats.rankdata(np.concatenate(scores))[: len(scores[0])]
+    return (ranks.mean() - (len(ranks) + 1) / 2) / len(scores[1])
+
+
+def sentinel(folder):
+    """As with the sentinel replaced by hand; the first look says once how."""
+    text = (folder / "sentinel.yaml").read_text().replace("analysis: sentinel", "analysis: by-hand")
+    by_hand = ["where(x > -900, x, 0)", "x > -900", "y"]
+    text = text.replace("features: [x, y]", f"features: {json.dumps(by_hand)}")
+    (folder / "by-hand.yaml").write_text(text)
+    areas = [
+        separation(folder, "sentinel", ["x", "y"]), separation(folder, "by-hand", by_hand)
+    ]  # fmt: skip
+    expect(areas[0] > areas[1] - 0.005, areas)
+    first_look(folder, "sentinel")
+    said = (folder / "results/sentinel/inputs/yields.txt").read_text()
+    expect(said.count("where(x > -500, x, ") == 1, said)
+    return f"AUC {areas[0]:.4f}, by hand {areas[1]:.4f}"
+
+
 def edges(folder):
     """Of copies in another order: equal files would be refused."""
     with uproot.recreate(folder / "edge_b.root") as file:
@@ -93,6 +163,13 @@ def edges(folder):
     # A part of the events, weighted: each share is that of all within its error.
     np.testing.assert_allclose(values / 300, [3, 4, 1], rtol=0.25)
     return f"bins {np.round(values)}"
+
+
+def workspace(folder, name):
+    target = f"results/{name}/s/nn/seed1/workspace.json"
+    code, output = snakemake(folder, name, target)
+    expect(code == 0, output[-2000:])
+    return json.loads((folder / target).read_text())
 
 
 def huge(folder):
@@ -139,7 +216,7 @@ def likelihood(path):
 def checks(folder, made):
     for name in SELECTED:
         yield name, lambda name=name: selection(made, name)
-    for check in (normalisation, edges, huge):
+    for check in (normalisation, merged, rare, sentinel, edges, huge):
         yield check.__name__, lambda check=check: check(made)
     for path in sorted((folder / "likelihood").glob("*.json")):
         yield path.stem, lambda path=path: likelihood(path)

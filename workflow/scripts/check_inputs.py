@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hone.analysis import Analysis
 from hone.events.check import check_inputs
-from hone.events.first_look import format_table, yields_table
+from hone.events.first_look import format_table, notes, yields_table
 from hone.running.files import read_json, write_csv, write_text
 from hone.running.script import job, log
 
@@ -15,7 +15,8 @@ with job(snakemake):
         for region, templates in read_json(path)["regions"].items():
             surveys[Path(path).stem]["regions"][region] |= templates
     rows = yields_table(surveys)
-    table = format_table(rows)
+    remarks = notes(surveys, params.batches)
+    table = format_table(rows) + "".join(f"\n! {text}\n" for text in remarks)
     log.info("inputs:\n%s", table)
     analysis = Analysis.model_validate(params.analysis)
     check_inputs(surveys, analysis.samples, analysis.channels, params.batches)

@@ -142,7 +142,11 @@ def test_what_no_later_step_could_use_is_refused(tmp_path):
     same = columns(100, 1, True)
     assert "have the same events; remove one" in checked(tmp_path, (region("a"),), same, same)
     alike = columns(100, 1, True) | {"event": np.ones(100, dtype=int)}
-    assert "has no event in the" in checked(tmp_path, (region("a"),), signal=alike)
+    assert "has too few different values (1 of 'signal' in " in checked(
+        tmp_path, (region("a"),), signal=alike
+    )
+    few = {name: x[:1] for name, x in same.items()}
+    assert "'signal' has no event in the" in checked(tmp_path, (region("a"),), signal=few)
     negative = columns(1000, 2, False)
     negative["w"] = np.where(negative["pt"] > 60, -1.0, 1.0)
     binned = (region("a", "mass > 60"), region("b", "mass <= 60", "variable", "pt", (0, 60, 90)))

@@ -450,13 +450,6 @@ def test_weights_are_surveyed_apart(analysis):
             assert rows == {name: known["regions"][channel][name] for name in rows}
 
 
-def test_a_batch_needs_so_many_events(analysis):
-    config, _, surveys = analysis
-    batches = {"neos": 10_000}
-    with pytest.raises(InputError, match=r"'signal' has .* batch of 'neos' is 10000"):
-        check_inputs(surveys, config.samples, config.channels, batches)
-
-
 def test_reading_ahead_changes_nothing_but_the_time():
     assert list(ahead(iter([3, None, 4]))) == [3, None, 4]
     with pytest.raises(ZeroDivisionError):

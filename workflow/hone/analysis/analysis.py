@@ -40,7 +40,8 @@ class Split(Settings):
 
     branch: str = ""
     """Branch with an integer that tells events apart, the same for an event in the nominal and in
-    the varied files; the event's place in its file if empty."""
+    the varied files; the event's place in its file if empty. It must have so many different values
+    that the smallest part is known to a tenth of itself: 400 for parts of 40, 20 and 40 %."""
     training: _Fraction | None = None
     """Part of the events to train on; 0.4 if not given, and 0 where nothing is trained."""
     validation: _Fraction | None = None
@@ -181,8 +182,10 @@ class Analysis(Settings):
     """Free normalisations of backgrounds, without constraint: a control region measures them."""
     features: Annotated[list[Text], AfterValidator(unique)] = Field([])
     """Variables of the events that the observables see, in this order: branches or expressions of
-    them, e.g. `log(pt)`. Their scaling is fitted on training events. An observable may see only
-    some of them."""
+    them, e.g. `log(pt)`. Their scaling is fitted on training events. A mark for a missing value,
+    such as -999 far from all other values, does not count in it, and `check_inputs` names it;
+    better replace it, `where(pt > 0, pt, 30)`, and add `pt > 0`. An observable may see only some of
+    them."""
     events: Sizes = Sizes()
     """Generated events per sample and variation in each of three independent sets. Observables are
     trained on the first and chosen on the second; limits only ever see the third. Of events of

@@ -48,7 +48,8 @@ def _of_samples(analysis: Analysis) -> Iterator[str]:
             yield from (f"samples[{i}].files: {p}" for p in _of_files(sample.files))
         if isinstance(sample, DimuonSample):
             known = {f"samples[{i}]": sample.branches}
-            yield from _missing_branches(f"samples[{i}].weight", sample.weight, known)
+            for key, text in (("selection", sample.selection), ("weight", sample.weight)):
+                yield from _missing_branches(f"samples[{i}].{key}", text, known)
         if isinstance(sample, NtupleSample) and sample.cross_section and not analysis.luminosity:
             yield (
                 f"samples[{i}].cross_section: needs the luminosity of the analysis (luminosity, "

@@ -28,8 +28,8 @@ class Sample(Family):
     drawn against the first that varies, if it alone tells them apart, and with two that vary in
     their plane; the patchset has them as labels."""
     yield_: Positive | None = Field(None, alias="yield")
-    """Expected number of events, before selections. With `files` the weights of all generated
-    events are scaled to it."""
+    """Expected number of events, before any selection. With `files` it is that of all events in
+    them: their weights are scaled to it."""
 
     @property
     def is_signal(self) -> bool:
@@ -81,13 +81,21 @@ class NtupleSample(Sample):
 
     tree: Text = "events"
     """The TTree or RNTuple in each file."""
+    selection: ExpressionText | None = None
+    """Expression of branches that is true for the events of the sample; all if not given. Several
+    samples can be parts of one file, e.g. by truth label, `truth == 5` and `truth != 5`: two that
+    share an event are refused. Varied files have the same selection. `yield` and `cross_section`
+    are those of all events in the files, before the selection: given alike, parts of a file add up
+    to the whole."""
     weight: ExpressionText = "1"
     """Weight of an event, an expression of branches: numbers, arithmetic,
     comparisons, `& | ~` and uproot's functions, e.g. `w * sqrt(sf)`. Integers and truth values are
-    computed exactly, in 64 bits whatever their branches have, all else in doubles."""
+    computed exactly, in 64 bits whatever their branches have, all else in doubles. Events without
+    weight are not events of the sample: they are neither counted nor trained on."""
     cross_section: Positive | None = None
-    """Instead of `yield`, in pb: weights are multiplied by cross-section x
-    `luminosity` / sum of weights. With neither this nor `yield` they stay as they are."""
+    """Instead of `yield`, in pb: weights are multiplied by cross-section x `luminosity` / sum of
+    weights of all events in the files, also of those that `selection` leaves out. With neither this
+    nor `yield` they stay as they are."""
     sum_of_weights: Positive | None = None
     """Sum of the weights of all generated events, where the files do not have them
     all: what is divided by in the normalisation. Otherwise it is that of the files."""

@@ -1,11 +1,14 @@
 """Checks of the inputs before anything is trained."""
 
+import itertools
+import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from hone.analysis.regions import Region
 from hone.analysis.samples import Sample
 from hone.errors import InputError
-from hone.events.documents import Survey, Surveys
+from hone.events.documents import Survey, SurveyedFile, Surveys
+from hone.events.membership import common_events
 
 __all__ = ["check_inputs"]
 
@@ -22,7 +25,7 @@ def check_inputs(
         surveys: what :func:`hone.events.survey.survey` found, by source.
         samples: of the analysis.
         regions: of the analysis.
-        batches: events of each sample and variation in a batch, by observable.
+        batches: of the observables that are trained; empty if none is.
 
     Raises:
         InputError: every problem, with sample, region and file.
@@ -30,7 +33,7 @@ def check_inputs(
     kinds = {s.name: s.process for s in samples}
     nominal = {name: found for name, found in surveys.items() if name in kinds}
     misses = list(_regions(nominal, kinds, regions))
-    problems = [*_same_events(nominal), *misses]
+    problems = [*_shared_events(nominal), *_same_events(nominal), *_few_numbers(surveys), *misses]
     for name, found in surveys.items():
         for region, templates in found["regions"].items():
             for template, sums in templates.items():
@@ -42,21 +45,16 @@ def check_inputs(
                             f"{region!r} ({_files(found)}): use wider bins or more events"
                         )
         for events_set, entry in found["sets"].items():
-            if found["split"] and entry["events"] == 0:
+            if found["split"] and entry["events"] == 0 and "few_numbers" not in found:
                 problems.append(
-                    f"{name!r} has no event in the {events_set} set ({_files(found)}): change "
-                    "split, or split.branch if its numbers are all alike"
+                    f"{name!r} has no event in the {events_set} set ({_files(found)}): change split"
                 )
-    for observable, batch in batches.items():
-        for name, found in surveys.items():
-            there = found["scored"]["training"]
-            # Where no event passes a selection, the batch is not what is wrong.
-            if found["split"] and there < batch and (there or not misses):
-                problems.append(
-                    f"{name!r} has {there} training events in a region with the observable "
-                    f"({_files(found)}), the batch of {observable!r} is {batch}: set a smaller "
-                    "batch, or a larger split.training"
-                )
+        # Where no event passes a selection, the split is not what is wrong.
+        if found["split"] and batches and not misses and not found["scored"]["training"]:
+            problems.append(
+                f"{name!r} has no training event in a region with the observable "
+                f"({_files(found)}): set a larger split.training"
+            )
     if problems:
         raise InputError(
             "the inputs cannot be used:\n" + "\n".join(f"- {text}" for text in problems)
@@ -68,14 +66,58 @@ def _files(found: Survey) -> str:
 
 
 def _same_events(nominal: Surveys) -> Iterator[str]:
-    """Files with the same events, which would count twice."""
-    seen: dict[str, str] = {}
+    """Different files with the same events, which would count twice."""
+    seen: dict[str, tuple[tuple[str, str], str]] = {}
     for name, found in nominal.items():
         for entry in found["files"]:
-            digest, where = entry["digest"], f"{entry['path']} (sample {name!r})"
-            if digest and digest in seen:
-                yield f"{seen[digest]} and {where} have the same events; remove one"
-            seen.setdefault(digest, where)
+            digest, place = entry.get("digest"), (entry["path"], found["tree"])
+            if not digest:
+                continue
+            before, where = seen.setdefault(digest, (place, name))
+            if before != place:
+                yield (
+                    f"{before[0]} (sample {where!r}) and {place[0]} (sample {name!r}) have the "
+                    "same events; remove one"
+                )
+
+
+def _shared_events(nominal: Surveys) -> Iterator[str]:
+    """Samples that take the same events from the same files."""
+    users: dict[tuple[str, str], list[tuple[str, SurveyedFile]]] = {}
+    for name, found in nominal.items():
+        for entry in found["files"]:
+            users.setdefault((os.path.realpath(entry["path"]), found["tree"]), []).append(
+                (name, entry)
+            )
+    named = set()
+    for entries in users.values():
+        for (one, first), (other, second) in itertools.combinations(entries, 2):
+            texts = first.get("selected"), second.get("selected")
+            common = common_events(*texts, min(first["events"], second["events"]))
+            if len(common) and (one, other) not in named:
+                named.add((one, other))
+                more = f" and {len(common) - 1} others are" if len(common) > 1 else " is"
+                yield (
+                    f"event {common[0]} of {first['path']}{more} in both samples {one!r} and "
+                    f"{other!r}, and would count twice: make their selections exclude each other"
+                )
+
+
+def _few_numbers(surveys: Surveys) -> Iterator[str]:
+    """What is wrong with ``split.branch``, once."""
+    entries = [
+        (found, found["few_numbers"]) for found in surveys.values() if "few_numbers" in found
+    ]
+    if entries:
+        few = entries[0][1]
+        where = "; ".join(
+            f"{own['found']} of {found['source']!r} in {_files(found)}" for found, own in entries
+        )
+        yield (
+            f"split.branch: {few['branch']!r} has too few different values ({where}): the sets "
+            f"need {few['needed']}, or their parts are not those of split. Name a branch with the "
+            "number of each event, or leave it out: then the place in the file counts"
+        )
 
 
 def _regions(

@@ -1,12 +1,16 @@
 """Events and sums of weights of a source, and the factor from weights to yields."""
 
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from hone.analysis.analysis import SETS
+import numpy as np
+
+from hone.analysis.analysis import SETS, Split
 from hone.errors import InputError
-from hone.events.documents import Tallied
+from hone.events.documents import FewNumbers, Tallied
+from hone.events.membership import Membership
 from hone.events.reader import Batch
 from hone.events.sources import Source
 from hone.sums import Sums
@@ -14,8 +18,12 @@ from hone.sums import Sums
 __all__ = ["Tally"]
 
 
+_KNOWN = 0.1
+"""Relative error of the smallest set's part of the events that ``split.branch`` may have."""
+
+
 class Tally:
-    """Counts the events of a source.
+    """Counts the events of a source: those with a nominal weight.
 
     Args:
         source: of the events.
@@ -29,16 +37,23 @@ class Tally:
         self.sets = source.split.sets if source.split else list(SETS)
         self.events = dict.fromkeys(self.sets, 0)
         self.weights = {name: Sums(1) for name in self.sets}
-        self.all_weights = Sums(1)
+        self.all_weights, self.others = Sums(1), Sums(1)
+        self.members = {path: Membership() for path in self.files}
+        self._numbers: set[float] = set()
 
     def add(self, batch: Batch) -> None:
-        self.files[batch.path] += batch.size
         nominal = batch.nominal[None]
+        self.files[batch.path] += int(np.count_nonzero(nominal))
+        self.members[batch.path].add(batch.piece, nominal[0] != 0)
         self.all_weights.count(nominal)
+        self.others.count(batch.others[None])
         for name in self.sets:
             weights = nominal[:, batch.of_set(self.source.split, name, self.events_set)]
-            self.events[name] += weights.shape[1]
+            self.events[name] += int(np.count_nonzero(weights))
             self.weights[name].count(weights)
+        split = self.source.split
+        if split and batch.uniform is not None and len(self._numbers) < _needed(split):
+            self._numbers.update(np.unique(batch.uniform).tolist())
 
     def result(self) -> Tallied:
         """Events, sums of weights, and the factor from weights to yields.
@@ -47,16 +62,24 @@ class Tally:
             InputError: there is no event, or no yield; a sum of weights is not known to 1e-9.
         """
         source, names = self.source, ", ".join(str(Path(path)) for path in self.files)
-        if not any(self.files.values()):
+        if source.selection and not any(self.files.values()):
+            raise InputError(
+                f"{source}: no event with a weight in {names} passes the selection "
+                f"{source.selection!r} of the sample"
+            )
+        # Those without weight are left out, so that the others are not all.
+        if not any(self.files.values()) and not any(m.text() for m in self.members.values()):
             raise InputError(f"{source}: there is no event in {names}")
         total = self.all_weights.total(f"{source} ({names})")
+        generated = total + self.others.total(f"{source} ({names}), events that are not selected")
         if not total > 0:
             raise InputError(
                 f"{source}: the weights in {names} add up to {total:g}; a sample must have a "
                 "positive yield: look at its weight"
             )
-        return {
+        found: Tallied = {
             "source": source.name,
+            "tree": source.tree,
             "files": [{"path": path, "events": events} for path, events in self.files.items()],
             "sets": {
                 name: {
@@ -65,8 +88,35 @@ class Tally:
                 }
                 for name, sums in self.weights.items()
             },
-            "factor": _normalisation(source, total, names),
+            "factor": _normalisation(source, generated, names),
         }
+        for entry in found["files"]:
+            selected = self.members[entry["path"]].text()
+            if selected is not None:
+                entry["selected"] = selected
+        few = self._few_numbers()
+        if few is not None:
+            found["few_numbers"] = few
+        return found
+
+    def _few_numbers(self) -> FewNumbers | None:
+        """What is wrong with ``split.branch``: few events are no fault of it."""
+        split, found = self.source.split, len(self._numbers)
+        if not (split and split.branch):
+            return None
+        needed = _needed(split)
+        if found >= needed or 2 * found > sum(self.files.values()):
+            return None
+        return {"branch": split.branch, "found": found, "needed": needed}
+
+
+def _needed(split: Split) -> int:
+    """How many different numbers of events a split needs.
+
+    Of n numbers, a set with the part p has p n of them, with an error of sqrt(p (1 - p) n).
+    """
+    parts = [high - low for low, high in map(split.range, split.sets)]
+    return math.ceil(max((1 - part) / part for part in parts) / _KNOWN**2)
 
 
 def _normalisation(source: Source, total: float, names: str) -> float:
@@ -74,7 +124,7 @@ def _normalisation(source: Source, total: float, names: str) -> float:
 
     Args:
         source: of the events.
-        total: sum of the weights of all its events, before any selection.
+        total: sum of the weights of all events in its files, before any selection.
         names: of its files, for messages.
 
     Raises:

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
-__all__ = ["RegionSums", "SurveyedFile", "SurveyedSet", "Survey", "Surveys", "Tallied"]
+__all__ = [
+    "FewNumbers", "RegionSums", "Sentinel", "SurveyedFile", "SurveyedSet", "Survey", "Surveys",
+    "Tallied",
+]  # fmt: skip
 
 
 class SurveyedFile(TypedDict):
@@ -11,14 +14,17 @@ class SurveyedFile(TypedDict):
 
     path: str
     events: int
+    """That belong to the sample."""
+    selected: NotRequired[str]
+    """Which these are, :meth:`hone.events.membership.Membership.text`, if not all."""
     digest: NotRequired[str]
-    """Of its events, in the branches that were read."""
+    """Of these events, in the branches that were read."""
     contents: NotRequired[str]
     """Digest of the file, if it is the user's own."""
 
 
 class SurveyedSet(TypedDict):
-    """The training, validation or evaluation events of a source, before selections."""
+    """The training, validation or evaluation events of a source, before the regions' selections."""
 
     events: int
     weight: float
@@ -36,18 +42,43 @@ RegionSums = TypedDict(
         "bins": NotRequired[list[float]],
     },
 )
-"""A template in a region: raw events, yield and its MC error, the shares of the yield that the
-largest weight and negative ones have, and in regions with a binned variable the yield of each."""
+"""A template in a region: events with a weight, yield and its MC error, the shares of the yield
+that the largest weight and negative ones have, and in regions with a binned variable the yield of
+each."""
+
+
+class FewNumbers(TypedDict):
+    """A branch whose numbers are too few to divide the events of a source by."""
+
+    branch: str
+    found: int
+    """Different numbers."""
+    needed: int
+
+
+class Sentinel(TypedDict):
+    """Repeated values far from all others: marks for missing values."""
+
+    values: list[float]
+    part: float
+    """Of the events."""
+    lowest: float
+    """Of the other values."""
+    highest: float
+    median: float
 
 
 class Tallied(TypedDict):
     """Events, sums of weights, and the factor from weights to yields."""
 
     source: str
+    tree: str
     files: list[SurveyedFile]
     sets: dict[str, SurveyedSet]
     factor: float
     """Yield per unit of weight; 1 if it is the sample's."""
+    few_numbers: NotRequired[FewNumbers]
+    """If ``split.branch`` has too few."""
 
 
 class Survey(Tallied):
@@ -60,6 +91,8 @@ class Survey(Tallied):
     """Whether the factor is the sample's: here it is 1."""
     scored: dict[str, int]
     """Events of each set in a region with the observable."""
+    sentinels: dict[str, Sentinel]
+    """By feature that has any."""
     regions: dict[str, dict[str, RegionSums]]
     """By region and template."""
 

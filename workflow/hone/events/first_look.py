@@ -1,15 +1,15 @@
 """Yields of all inputs in a table, with warnings."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tabulate import tabulate
 
 from hone.errors import InputError
-from hone.events.documents import RegionSums, Surveys
+from hone.events.documents import RegionSums, Sentinel, Surveys
 
-__all__ = ["format_table", "yields_table"]
+__all__ = ["format_table", "notes", "yields_table"]
 
 _FEW_EVENTS = 100
 _LARGE_ERROR = 0.3
@@ -20,7 +20,8 @@ Row = dict[str, Any]
 
 
 def yields_table(surveys: Surveys) -> list[Row]:
-    """One row per region, sample and variation: raw events, yield, error, warnings.
+    """One row per region, sample and variation: raw events, yield, error, warnings (of a variation
+    those that its sample has not).
 
     Raises:
         InputError: a yield with its sample's factor is more than a double holds.
@@ -41,8 +42,10 @@ def yields_table(surveys: Surveys) -> list[Row]:
                         f"{template!r} in region {region!r}: a sum of weights of "
                         f"{unscaled['yield']:g}, times {scale:g}, is more than a double holds"
                     )
-                nominal = surveys[sample]["regions"][region][sample]["yield"]
+                of_sample = surveys[sample]["regions"][region][sample]
+                nominal, known = of_sample["yield"], list(_warnings(of_sample))
                 effect = sums["yield"] / nominal - 1 if template != sample and nominal > 0 else None
+                warnings = [w for w in _warnings(sums) if template == sample or w not in known]
                 rows.append(
                     {
                         "region": region,
@@ -52,7 +55,7 @@ def yields_table(surveys: Surveys) -> list[Row]:
                         "yield": sums["yield"],
                         "error": sums["error"],
                         "effect": effect,
-                        "warning": "; ".join(_warnings(sums)),
+                        "warning": "; ".join(warnings),
                     }
                 )
     order = list(dict.fromkeys(row["region"] for row in rows))
@@ -75,6 +78,64 @@ def _warnings(sums: RegionSums) -> Iterator[str]:
     empty = [str(k) for k, value in enumerate(sums.get("bins", []), 1) if value == 0]
     if empty:
         yield f"empty bins: {', '.join(empty)}"
+
+
+def notes(surveys: Surveys, batches: Mapping[str, int]) -> Iterator[str]:
+    """What training makes of the inputs that nobody may have meant, each once.
+
+    Args:
+        surveys: what :func:`hone.events.survey.survey` found, by source.
+        batches: events of each sample and variation in a batch, by observable.
+    """
+    marks: dict[tuple[str, tuple[float, ...]], list[tuple[str, Sentinel]]] = {}
+    for found in surveys.values():
+        for feature, sentinel in found["sentinels"].items():
+            key = feature, tuple(sentinel["values"])
+            marks.setdefault(key, []).append((found["sample"], sentinel))
+    for (feature, values), entries in marks.items():
+        samples = ", ".join(dict.fromkeys(repr(sample) for sample, _ in entries))
+        part = max(sentinel["part"] for _, sentinel in entries)
+        inside, cure = _cure(feature, values, [sentinel for _, sentinel in entries])
+        yield (
+            f"feature {feature!r} is {' or '.join(f'{v:g}' for v in values)} in up to {part:.0%} "
+            f"of the events ({samples}), far from all others: a mark for a missing value? Scaling "
+            "leaves it out, and networks see it one standard deviation beyond the others. Better "
+            f"say what is meant: {cure}, with {inside} as a feature of its own"
+        )
+    largest = max(batches.values(), default=0)
+    few = {
+        name: found["scored"]["training"]
+        for name, found in surveys.items()
+        if largest and found["split"] and found["scored"]["training"] < largest
+    }
+    if few:
+        larger = ", ".join(f"{o!r}: {n}" for o, n in batches.items() if n > min(few.values()))
+        error = min(few.values()) ** -0.5 if min(few.values()) else 1.0
+        yield (
+            "fewer training events than a batch has ("
+            f"{larger}): {', '.join(f'{name!r}: {n}' for name, n in few.items())}. Each batch has "
+            "all of them, with the yield of the sample. Their statistical error (up to "
+            f"{error:.0%} of a yield) is then in every step, and can be learned: more events help, "
+            "or a larger split.training"
+        )
+
+
+def _cure(feature: str, values: Sequence[float], found: Sequence[Sentinel]) -> tuple[str, str]:
+    """Expressions of whether a feature has a value, and of it with another in place of marks."""
+    lowest, highest = min(s["lowest"] for s in found), max(s["highest"] for s in found)
+    below, above = [v for v in values if v < lowest], [v for v in values if v > highest]
+    text = feature if feature.isidentifier() else f"({feature})"
+    parts = [f"{text} > {_between(max(below), lowest)}"] if below else []
+    parts += [f"{text} < {_between(highest, min(above))}"] if above else []
+    inside = parts[0] if len(parts) == 1 else " & ".join(f"({part})" for part in parts)
+    return inside, f"where({inside}, {text}, {found[0]['median']:.2g})"
+
+
+def _between(low: float, high: float) -> str:
+    """A number between two that is short to write."""
+    middle = 0.5 * low + 0.5 * high
+    short = (f"{float(f'{middle:.{digits}g}'):g}" for digits in range(1, 7))
+    return next((text for text in short if low < float(text) < high), repr(middle))
 
 
 def format_table(rows: Sequence[Row]) -> str:

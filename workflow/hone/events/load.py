@@ -102,7 +102,7 @@ def load_events(
         kept = Sums(1)
         for batch in batches:
             kept.count(batch.nominal[None])
-        events = sum(b.size for b in batches)
+        events = sum(int(np.count_nonzero(b.nominal)) for b in batches)
         scale = scale_of(source, surveys, kept.total(f"{source}, {events_set} events"))
         name = source.name
         found_features[name] = np.concatenate([b.features for b in batches])

@@ -33,6 +33,13 @@ class Piece(NamedTuple):
         """Number of an event in its file."""
         return self.start + (place if self.kept is None else int(self.kept[place]))
 
+    def take(self, where: np.ndarray) -> "Piece":
+        """Some of the events: bool (n,)."""
+        chosen = np.flatnonzero(where)
+        columns = {name: values[chosen] for name, values in self.columns.items()}
+        kept = chosen if self.kept is None else self.kept[chosen]
+        return Piece(self.path, self.start, columns, len(chosen), kept)
+
 
 def pieces(
     files: Sequence[str | Path], tree: str, branches: Mapping[str, str], where: str

@@ -20,11 +20,17 @@ T = TypeVar("T")
 
 
 class Batch(NamedTuple):
-    """Some consecutive events: n, of which m are in a region with the observable."""
+    """Some consecutive events: n, of which m are in a region with the observable.
+
+    Events that the sample's selection leaves out, or without weight in any template, are not here.
+    """
 
     source: Source
     piece: Piece
     """The columns that were read."""
+    others: np.ndarray
+    """Nominal weights of the events that the sample's selection leaves out, float64; empty where
+    the normalisation does not need them."""
     raw_weights: tuple[np.ndarray, ...]
     """Of each template (n,), in the type of the file: they are most of the memory"""
     uniform: np.ndarray | None
@@ -80,6 +86,7 @@ class Batch(NamedTuple):
         return Batch(
             self.source,
             self.piece._replace(columns={}, size=len(places), kept=kept),
+            self.others,
             tuple(column[chosen] for column in self.raw_weights),
             self.uniform[chosen],
             self.place[chosen],
@@ -116,18 +123,21 @@ class Reader:
             f"weight {text!r}" + (f" of {name!r}" if name != source.name else ""): Expression(text)
             for name, text in source.weights.items()
         }
+        self.selection = Expression(source.selection) if source.selection else None
         self.selections = {r.name: Expression(r.selection) for r in regions if r.selection}
         self.variables = {r.name: Expression(r.variable) for r in regions if r.variable}
         split = source.split
         users = {"split.branch": [split.branch]} if split and split.branch else {}
         users |= {f"the variable of region {k!r}": x.branches for k, x in self.variables.items()}
         users |= {f"the selection of region {k!r}": x.branches for k, x in self.selections.items()}
+        if self.selection:
+            users["the selection of the sample"] = list(self.selection.branches)
         users |= {k: x.branches for k, x in {**self.weights, **self.features}.items()}
         # If several need a branch, one is named: features before weights before regions.
         self.branches = {name: user for user, names in users.items() for name in names}
 
     def batches(self, low: float = 0.0, high: float = 1.0) -> Iterator[Batch]:
-        """The events whose uniform number is in [low, high); all if there is no split.
+        """The sample's events whose uniform number is in [low, high); all if there is no split.
 
         The next batch is read while the present one is processed.
 
@@ -138,22 +148,36 @@ class Reader:
 
     def _batches(self, low: float, high: float) -> Iterator[Batch]:
         for piece in pieces(self.source.files, self.source.tree, self.branches, str(self.source)):
-            numbers = self._uniform(piece)
+            numbers, others = self._uniform(piece), np.zeros(0)
+            wanted = np.ones(piece.size, dtype=bool)
             if numbers is not None and (low, high) != (0.0, 1.0):
-                kept = np.flatnonzero((numbers >= low) & (numbers < high))
-                columns = {name: values[kept] for name, values in piece.columns.items()}
-                # Messages count events in the file.
-                chosen = Piece(piece.path, piece.start, columns, len(kept), kept)
-                yield self._batch(chosen, numbers[kept])
-            else:
-                yield self._batch(piece, numbers)
+                wanted = (numbers >= low) & (numbers < high)
+            if self.selection:
+                what = f"selection {self.selection.text!r} of the sample"
+                selected = self._truth(piece, what, self.selection)
+                if self.source.is_divided_by_its_files:
+                    others = next(self._weights(piece.take(wanted & ~selected))).astype(float)
+                wanted &= selected
+            if not wanted.all():
+                piece = piece.take(wanted)
+                numbers = None if numbers is None else numbers[wanted]
+            yield self._batch(piece, numbers, others)
 
-    def _batch(self, piece: Piece, numbers: np.ndarray | None) -> Batch:
+    def _weights(self, piece: Piece) -> Iterator[np.ndarray]:
+        """Weights of each template (n,)."""
+        for what, expression in self.weights.items():
+            yield self._finite(piece, what, self._values(piece, what, expression))
+
+    def _batch(self, piece: Piece, numbers: np.ndarray | None, others: np.ndarray) -> Batch:
+        weights = tuple(self._weights(piece))
+        idle = weights[0] == 0
+        if idle.any():
+            weighted = ~idle
+            for varied in weights[1:]:
+                weighted |= varied != 0
+            weights = tuple(column[weighted] for column in weights)
+            piece, numbers = piece.take(weighted), None if numbers is None else numbers[weighted]
         size = piece.size
-        weights = tuple(
-            self._finite(piece, what, self._values(piece, what, expression))
-            for what, expression in self.weights.items()
-        )
         inside = self._inside(piece)
         place = np.full(size, -1, dtype=np.int8)
         for k, region in enumerate(r for r in self.regions if r.is_trained):
@@ -176,7 +200,7 @@ class Reader:
                 fixed[region.name] = (where, self._finite(piece, what, values, where))
             else:
                 fixed[region.name] = (where, values[where])
-        return Batch(self.source, piece, weights, numbers, place, features, fixed)
+        return Batch(self.source, piece, others, weights, numbers, place, features, fixed)
 
     def _inside(self, piece: Piece) -> dict[str, np.ndarray]:
         """Which events are in each region.
@@ -191,13 +215,7 @@ class Reader:
             passing = np.ones(size, dtype=bool)
             if region.selection:
                 what = f"selection {region.selection!r} of region {region.name!r}"
-                values = self._values(piece, what, self.selections[region.name])
-                if values.dtype.kind not in "bui" or (values < 0).any():
-                    raise InputError(
-                        f"{what} is a number, not true or false; compare it with one, as in "
-                        "flag == 0"
-                    )
-                passing = values.astype(bool)
+                passing = self._truth(piece, what, self.selections[region.name])
             inside[region.name] = passing
             times += passing
         if (times > 1).any():
@@ -223,6 +241,16 @@ class Reader:
                 f"{self.source}: {piece.path}: branch {split.branch!r} of split.branch: {error}"
             ) from error
         return rotated(found, split.folds, self.source.fold) if split.folds else found
+
+    def _truth(self, piece: Piece, what: str, expression: Expression) -> np.ndarray:
+        """For which events an expression is true, bool (n,)."""
+        values = self._values(piece, what, expression)
+        if values.dtype.kind not in "bui" or (values < 0).any():
+            raise InputError(
+                f"{self.source}: {piece.path}: {what} is a number, not true or false; compare it "
+                "with one, as in flag == 0"
+            )
+        return values.astype(bool)
 
     def _values(self, piece: Piece, what: str, expression: Expression) -> np.ndarray:
         """Values of an expression (n,)."""

@@ -31,6 +31,8 @@ class Source:
     yield may differ."""
     fold: int = 1
     """(with folds) Whose network the sets are for: that fold is its evaluation set."""
+    selection: str | None = None
+    """Expression that is true for those events in the files that are its own; None if all are."""
 
     @property
     def name(self) -> str:
@@ -41,6 +43,12 @@ class Source:
     def sample(self) -> str:
         """The sample that it belongs to."""
         return self.template.sample
+
+    @property
+    def is_divided_by_its_files(self) -> bool:
+        """Whether its normalisation takes the sum of the weights of all events in the files."""
+        wanted = self.normalisation.keys() & {"yield", "cross_section"}
+        return bool(wanted) and not (self.sample_factor or "sum_of_weights" in self.normalisation)
 
     def __str__(self) -> str:
         kind = "sample" if self.template == self.template.nominal else "variation"
@@ -66,7 +74,10 @@ def data_source(analysis: Analysis, files: Sequence[str]) -> Source:
     """The source of observed events: each counts once, scored by the network of its fold."""
     (sample,) = analysis.data
     split = analysis.split if analysis.split.folds else None
-    return Source(Template(sample.name), tuple(files), sample.tree, {sample.name: "1"}, split)
+    weights = {sample.name: "1"}
+    return Source(
+        Template(sample.name), tuple(files), sample.tree, weights, split, selection=sample.selection
+    )
 
 
 def _source(analysis: Analysis, template: Template, paths: Sequence[str]) -> Source:
@@ -85,6 +96,7 @@ def _source(analysis: Analysis, template: Template, paths: Sequence[str]) -> Sou
         analysis.split,
         _normalisation(analysis, sample, entry, is_nominal),
         not is_nominal and not entry.has_own_normalisation,
+        selection=sample.selection,
     )
 
 

@@ -9,12 +9,16 @@ import numpy as np
 
 from hone.analysis.regions import Region
 from hone.events.counting import Tally
-from hone.events.documents import RegionSums, Survey
+from hone.events.documents import RegionSums, Sentinel, Survey
 from hone.events.reader import Batch, Reader
 from hone.events.sources import Source
+from hone.sentinels import find_sentinels
 from hone.sums import Sums, bin_of, refuse_lost_events
 
 __all__ = ["survey", "survey_weights"]
+
+_MOST = 40_000
+"""Events in which marks for missing values are looked for."""
 
 
 def survey(
@@ -36,6 +40,7 @@ def survey(
     tally = Tally(source, events_set)
     digests: dict[str, dict[str, Any]] = {}
     scored = dict.fromkeys(tally.sets, 0)
+    sample = Thinned()
     sums = {r.name: _OfRegion(r, source) for r in regions}
     for batch in reader.batches():
         tally.add(batch)
@@ -44,18 +49,22 @@ def survey(
         for branch, values in batch.columns.items():
             running.setdefault(branch, hashlib.sha256()).update(values.tobytes())
         for name in tally.sets:
-            place = batch.place[batch.of_set(source.split, name, events_set)]
-            scored[name] += int((place >= 0).sum())
+            own = batch.of_set(source.split, name, events_set)
+            inside = (batch.place[own] >= 0) & (batch.nominal[own] != 0)
+            scored[name] += int(inside.sum())
+        sample.add(batch.features)
         _add_regions(sums, regions, batch)
     found = tally.result()
     for entry in found["files"]:
-        entry["digest"] = _digest(digests.get(entry["path"], {}))
+        if entry["events"]:
+            entry["digest"] = _digest(digests.get(entry["path"], {}))
     return {
         **found,
         "sample": source.sample,
         "split": source.split is not None,
         "sample_factor": source.sample_factor,
         "scored": scored,
+        "sentinels": _sentinels(features, sample.events()),
         "regions": {name: of_region.rows(found["factor"]) for name, of_region in sums.items()},
     }
 
@@ -97,9 +106,50 @@ def _add_regions(sums: Mapping[str, "_OfRegion"], regions: Sequence[Region], bat
             sums[region.name].add(batch.weights(inside), values)
 
 
+def _sentinels(features: Sequence[str], events: np.ndarray) -> dict[str, Sentinel]:
+    """What of each feature (F) is no value, from some events (n, F)."""
+    found: dict[str, Sentinel] = {}
+    for name, values in zip(features, events.T, strict=True) if len(events) else ():
+        sentinels = find_sentinels(values)
+        if sentinels.values:
+            others = sentinels.others(values)
+            found[name] = {
+                "values": list(sentinels.values),
+                "part": float(1 - others.mean()),
+                "lowest": sentinels.lowest,
+                "highest": sentinels.highest,
+                "median": float(np.median(values[others])),
+            }
+    return found
+
+
 def _digest(running: Mapping[str, Any]) -> str:
     joined = "".join(f"{branch}={running[branch].hexdigest()};" for branch in sorted(running))
     return hashlib.sha256(joined.encode()).hexdigest()[:16] if joined else ""
+
+
+class Thinned:
+    """Some of many events, evenly spread over them: at most 40,000, at least half as many."""
+
+    def __init__(self) -> None:
+        self._kept: list[np.ndarray] = []
+        self._stride, self._next = 1, 0
+
+    def add(self, events: np.ndarray) -> None:
+        """Add events (n, F)."""
+        chosen = events[self._next :: self._stride].copy()
+        self._kept.append(chosen)
+        self._next += len(chosen) * self._stride - len(events)
+        while sum(map(len, self._kept)) > _MOST:
+            together = np.concatenate(self._kept)
+            self._kept = [together[::2]]
+            # The event after the last one that is kept.
+            self._next += self._stride * (len(together) % 2)
+            self._stride *= 2
+
+    def events(self) -> np.ndarray:
+        """Those kept (m, F)."""
+        return np.concatenate(self._kept)
 
 
 class _OfRegion:
@@ -108,7 +158,7 @@ class _OfRegion:
     def __init__(self, region: Region, source: Source) -> None:
         self.region, self.source = region, source
         templates = len(source.weights)
-        self.events = 0
+        self.events = np.zeros(templates, dtype=int)
         self.all = Sums(templates)
         self.bins = (
             Sums(templates, len(region.fixed_edges) - 1) if region.fit == "variable" else None
@@ -116,7 +166,7 @@ class _OfRegion:
         self.negative, self.largest = np.zeros((2, templates))
 
     def add(self, weights: np.ndarray, values: np.ndarray | None) -> None:
-        self.events += weights.shape[1]
+        self.events += np.count_nonzero(weights, axis=1)
         self.all.count(weights)
         self.negative += np.minimum(weights, 0).sum(axis=1)
         if weights.shape[1]:
@@ -139,7 +189,7 @@ class _OfRegion:
             total = self.all.values[k, 0]
             share = abs(total) or 1.0
             row: RegionSums = {
-                "events": self.events,
+                "events": int(self.events[k]),
                 "yield": float(total * factor),
                 "error": float(math.sqrt(self.all.variances[k, 0]) * factor),
                 "largest": float(self.largest[k] / share),
