@@ -124,8 +124,3 @@ def test_a_sample_without_weight_is_named():
     sets = events("training")
     with pytest.raises(InputError, match="the weights of 'signal' add up to 0: a sample must have"):
         EventSets(sets.features, sets.weights | {"signal": np.zeros(3000)})
-
-
-def test_fewer_events_than_a_batch_are_named():
-    with pytest.raises(InputError, match=r"batch: a batch of 5000 events is more than the 3000"):
-        trained_with(batch=5000)
