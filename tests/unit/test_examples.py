@@ -44,3 +44,8 @@ def test_the_code_of_the_page_runs():
     exec("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), found)
     assert 0 <= found["low"] < found["high"] < found["observed"]
     assert found["points"].shape == (60, 2)
+    parts = found["parts"]
+    assert sum(float(x) ** 2 for x in (parts.data, parts.components["background"])) ** 0.5 == (
+        pytest.approx(float(parts.total))
+    )
+    assert found["goodness"].degrees_of_freedom == 1

@@ -2,6 +2,7 @@
 
 from hone.errors import InputError, ModelError
 from hone.likelihood.histfactory import from_pyhf
+from hone.results.best_fit import stored
 from hone.results.likelihood_scan import likelihood_of
 from hone.results.selection import selected
 from hone.results.toy_tests import toy_test_or_reason
@@ -39,7 +40,7 @@ with job(snakemake) as provenance:
         {
             "seed": read_json(choice)["seed"],
             "poi": model.config.poi_name,
-            "best_fit": {name: fit.stored() for name, fit in fits.items()},
+            "best_fit": {name: stored(fit) for name, fit in fits.items()},
             "profile": profile,
             "contour": contour,
             "toys": None if toys is None else {**toys, "at_limit": median is not None},

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from importlib import import_module
 
 import cabinetry
 import numpy as np
@@ -14,6 +15,7 @@ from hone.errors import FitError, ModelError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
 from hone.results.bands import envelope
+from hone.results.best_fit import stored
 from hone.results.fit_results import fit_results
 from hone.results.likelihood_scan import likelihood_of
 
@@ -121,6 +123,40 @@ def test_impacts_are_those_of_cabinetry(fitted):
         np.testing.assert_allclose(ranking[side], wanted, atol=2e-4)
 
 
+def test_the_breakdown_is_that_of_the_likelihood_in_the_fit_of_the_ranking(fitted):
+    model, data, content = fitted
+    parts, ranking = content["breakdown"], content["ranking"]
+    assert (parts["data"], parts["mu"]) == ("observation", None)
+    assert parts["total"] == ranking["poi_uncertainty"]
+    # What was pruned is in a group and not in the workspace.
+    groups = {"detector": ["shape", "pruned"]}
+    named = fit_results(workspace(model, data), groups=groups)["breakdown"]
+    assert {k: v["parameters"] for k, v in named["groups"].items()} == {
+        "detector": ["shape"], "MC statistics": [f"stat[{k}]" for k in range(5)]
+    }  # fmt: skip
+    assert named["groups"]["detector"]["uncertainty"] == pytest.approx(
+        abs(ranking["linear"][ranking["labels"].index("shape")])
+    )
+    components = [named["data_component"], *(g["component"] for g in named["groups"].values())]
+    assert np.sqrt(np.sum(np.square(components))) == pytest.approx(named["total"])
+    blind = fit_results(workspace(model, data), blind=True)["breakdown"]
+    assert (blind["data"], blind["mu"]) == ("expected", 1.0)
+    assert blind["total"] == pytest.approx(float(infer.sigma_mu(from_pyhf(model))), rel=1e-6)
+
+
+def test_the_goodness_of_fit_by_toys_is_stored_with_their_number(fitted):
+    model, data, content = fitted
+    assert content["fit"]["goodness_of_fit_toys"] is None
+    fit = fit_results(workspace(model, data), toys=200, seed=4)["fit"]
+    found = infer.goodness_of_fit(infer.best_fit(data, model), model, 200, rng=4)
+    assert fit["goodness_of_fit"] == pytest.approx(found.p_value)
+    assert fit["goodness_of_fit_toys"] == {
+        "p": found.p_value_toys, "error": found.p_value_toys_error, "toys": 200
+    }  # fmt: skip
+    blind = fit_results(workspace(model, data), blind=True, toys=200)
+    assert blind["fit"]["goodness_of_fit_toys"] is None
+
+
 def test_an_impact_is_the_shift_of_a_fit_with_the_parameter_fixed(fitted):
     model, data, content = fitted
     ranking, poi = content["ranking"], model.config.poi_index
@@ -197,7 +233,7 @@ def test_fit_profile_and_contour_have_one_best_fit():
         model, spec = from_pyhf(oracle), workspace(oracle, data)
         fits, profile, contour = likelihood_of(model, data, reasons := {})
         assert reasons == {}
-        fit = fit_results(spec, known=json.loads(json.dumps(fits["observed"].stored())))["fit"]
+        fit = fit_results(spec, known=json.loads(json.dumps(stored(fits["observed"]))))["fit"]
         poi = oracle.config.poi_index
         leading = fit["labels"].index(contour["parameter"])
         assert fit["bestfit"][poi] == profile["observed"]["best_fit"]
@@ -320,14 +356,15 @@ def test_what_is_held_takes_no_degree_of_freedom(spec, freedom, p):
 def test_without_uncertainties_there_is_still_a_best_fit(fitted, monkeypatch):
     model, data, content = fitted
     spec = workspace(model, data)
-    original = infer.fit
+    module = import_module("hone.likelihood.infer.best_fit")
+    original = module.fit
 
     def without(*arguments, **options):
         if options.get("return_uncertainties"):
             raise FitError("the fit has no uncertainties")
         return original(*arguments, **options)
 
-    monkeypatch.setattr(infer, "fit", without)
+    monkeypatch.setattr(module, "fit", without)
     bare = fit_results(spec)
     np.testing.assert_allclose(bare["fit"]["bestfit"], content["fit"]["bestfit"], atol=1e-6)
     assert bare["fit"]["uncertainty"] is bare["fit"]["correlation"] is bare["postfit"] is None
@@ -340,8 +377,9 @@ def test_without_uncertainties_there_is_still_a_best_fit(fitted, monkeypatch):
 def test_what_does_not_exist_has_a_reason():
     model = specs.everything(only="normfactor")
     content = fit_results(workspace(model, specs.pseudo_data(model, 1, 1.0)))
-    assert content["ranking"] is None
-    assert content["reasons"]["ranking"] == "no parameter but mu is free"
+    assert content["ranking"] is content["breakdown"] is None
+    for name in ("ranking", "breakdown"):
+        assert content["reasons"][name] == "no parameter but mu is free"
     impossible = specs.typical()
     spec = workspace(impossible, np.zeros(5))
     for sample in spec["channels"][0]["samples"]:

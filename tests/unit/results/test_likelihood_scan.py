@@ -19,7 +19,6 @@ from hone.likelihood.infer.mle import checked_setup
 from hone.likelihood.infer.scan import around, scan
 from hone.reporting.figures.likelihood import draw_contour, draw_profile, draw_toys
 from hone.results import likelihood_scan
-from hone.results.best_fit import find_best_fit
 from hone.results.likelihood_scan import leading_nuisance, likelihood_of
 from hone.results.toy_tests import binomial_errors, toy_test, toy_test_or_reason
 
@@ -185,7 +184,7 @@ def test_derivatives_around_a_point_are_those_of_finite_differences(found):
 def test_a_minimum_without_data_to_explain_it_is_zero(found):
     model, minima, _ = found
     assert minima["asimov"].value == pytest.approx(0, abs=1e-12)
-    assert find_best_fit(model, minima["asimov"].data).pars[model.config.poi_index] == (
+    assert infer.best_fit(minima["asimov"].data, model).pars[model.config.poi_index] == (
         pytest.approx(1, abs=1e-6)
     )
 
@@ -194,15 +193,15 @@ def test_a_deeper_minimum_that_a_scan_finds_becomes_the_best_fit(found, monkeypa
     """All scans are made again around it."""
     model, fits, content = found
 
-    def shallow(model, data, near=None):
-        best = find_best_fit(model, data, near)
+    def shallow(data, model, near=None):
+        best = infer.best_fit(data, model, near)
         if near is not None:
             return best
         poi, pars = model.config.poi_index, best.pars.copy()
         pars[poi] += 0.3
         return replace(best, pars=pars, value=float(around(model, data, pars[None]).value[0]))
 
-    monkeypatch.setattr(likelihood_scan, "find_best_fit", shallow)
+    monkeypatch.setattr(likelihood_scan, "best_fit", shallow)
     again, profile, contour = likelihood_of(model, fits["observed"].data, reasons := {})
     assert reasons == {}
     for name, fit in fits.items():
@@ -218,7 +217,7 @@ def test_a_deeper_minimum_that_a_scan_finds_becomes_the_best_fit(found, monkeypa
 def test_a_deeper_minimum_that_no_fit_finds_is_no_profile(found, monkeypatch):
     model, fits, _ = found
     wrong = replace(fits["asimov"], value=fits["asimov"].value + 1)
-    monkeypatch.setattr(likelihood_scan, "find_best_fit", lambda *_, **__: wrong)
+    monkeypatch.setattr(likelihood_scan, "best_fit", lambda *_, **__: wrong)
     _, profile, contour = likelihood_of(model, None, reasons := {})
     assert profile is contour is None
     assert "deeper minimum" in reasons["profile"]

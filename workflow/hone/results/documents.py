@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
 __all__ = [
-    "ClsScan", "Contour", "ContourData", "ContourScans", "DataSet", "Fit", "FitYields", "Floor",
-    "GradientField", "Impacts", "Likelihood", "Limits", "Numbers", "PValues", "ParameterValues",
-    "Parameters", "Profile", "ProfileCurve", "PyhfCheck", "Ranking", "Row", "StoredFit", "ToyData",
-    "ToyHistogram", "ToyTest", "Verdict",
+    "Breakdown", "ClsScan", "Contour", "ContourData", "ContourScans", "DataSet", "Fit", "FitYields",
+    "Floor", "GoodnessByToys", "GradientField", "Group", "Impacts", "Likelihood", "Limits",
+    "Numbers", "PValues", "ParameterValues", "Parameters", "Profile", "ProfileCurve", "PyhfCheck",
+    "Ranking", "Row", "StoredFit", "ToyData", "ToyHistogram", "ToyTest", "Verdict",
 ]  # fmt: skip
 
 Numbers = list[float | None]
@@ -103,6 +103,16 @@ class ParameterValues(TypedDict):
     """Width of the constraint; None without one."""
 
 
+class GoodnessByToys(TypedDict):
+    """p-value of the saturated goodness of fit, by toys drawn at the best fit."""
+
+    p: float
+    error: float | None
+    """Binomial standard deviation; None if no toy, or every toy, is as far from its best fit."""
+    toys: int
+    """Whose fits converged."""
+
+
 class Parameters(ParameterValues):
     """All parameters (P) of the unconditional fit."""
 
@@ -112,6 +122,8 @@ class Parameters(ParameterValues):
     deviance: float
     degrees_of_freedom: int
     goodness_of_fit: float | None
+    """Chi-squared probability of the deviance."""
+    goodness_of_fit_toys: GoodnessByToys | None
     bins: int
 
 
@@ -125,6 +137,8 @@ class Impacts(ParameterValues):
     prefit_down: Numbers
     postfit_up: Numbers
     postfit_down: Numbers
+    linear: list[float]
+    """By the covariance, for the post-fit width up."""
     cut_off: list[str]
     """Parameters whose shifts are limited by the bound of the POI."""
     parameters: int
@@ -138,6 +152,32 @@ class Ranking(Impacts):
 
     data: Literal["observation", "expected"]
     mu: float | None
+
+
+class Group(TypedDict):
+    """Uncertainty of the POI from a group, see :mod:`hone.likelihood.infer.impacts`."""
+
+    parameters: list[str]
+    uncertainty: float
+    """Difference in quadrature to a fit with the group fixed at its best fit."""
+    component: float
+    """From the auxiliary measurements of the group."""
+
+
+class Breakdown(TypedDict):
+    """Parts of the uncertainty of the POI, in the fit that the ranking is of."""
+
+    data: Literal["observation", "expected"]
+    mu: float | None
+    total: float
+    statistical: float
+    """With all other parameters fixed at their best fit."""
+    systematic: float
+    """The difference of these two in quadrature."""
+    data_component: float | None
+    """From the counts in the bins: with the groups' components it adds up to the total in
+    quadrature. None if these are larger."""
+    groups: dict[str, Group]
 
 
 class FitYields(TypedDict):
@@ -159,6 +199,7 @@ class Fit(TypedDict):
     """The observation is the expectation, and not shown."""
     fit: Parameters | None
     ranking: Ranking | None
+    breakdown: Breakdown | None
     observation: dict[str, list[float]] | None
     """Counts of each channel."""
     prefit: dict[str, FitYields]
@@ -168,7 +209,7 @@ class Fit(TypedDict):
 
 
 class StoredFit(TypedDict):
-    """A :class:`.best_fit.BestFit` without its data."""
+    """A :class:`hone.likelihood.infer.best_fit.BestFit` without its data."""
 
     value: float
     pars: list[float]

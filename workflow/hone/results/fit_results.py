@@ -1,30 +1,32 @@
-"""The best fit of a workspace: parameters, impacts, pre-fit and post-fit yields."""
+"""The best fit of a workspace: parameters, impacts, breakdown, pre-fit and post-fit yields."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyhf
 from cabinetry import model_utils
-from scipy.stats import chi2
 
-from hone.errors import FitError, ModelError
+from hone.errors import FitError, InputError, ModelError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model, from_pyhf
+from hone.likelihood.infer.best_fit import BestFit, constraints
 from hone.likelihood.infer.mle import require_poi
 from hone.results.bands import one_sigma, yield_covariance
-from hone.results.best_fit import BestFit, empty_bins, find_best_fit
+from hone.results.best_fit import empty_bins, restored
 from hone.results.documents import (
+    Breakdown,
     Fit,
     FitYields,
+    GoodnessByToys,
     Impacts,
     Numbers,
     Parameters,
     ParameterValues,
-    Ranking,
     StoredFit,
 )
+from hone.running.files import finite_or_none
 from hone.running.root_files import reason
 from hone.statmodel.workspace import Spec
 
@@ -34,13 +36,24 @@ RANKED = 20
 """Most parameters whose impact is computed, with four fits each."""
 
 
-def fit_results(spec: Spec, blind: bool = False, known: StoredFit | None = None) -> Fit:
+def fit_results(
+    spec: Spec,
+    blind: bool = False,
+    known: StoredFit | None = None,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    toys: int = 0,
+    seed: int = 0,
+) -> Fit:
     """The content of ``fit.json``.
 
     Args:
         spec: a pyhf workspace.
         blind: the observation is the expectation, and not shown.
         known: best fit to the observation; fitted if not given.
+        groups: names of parameters by group, for the breakdown; others as in
+            :func:`hone.likelihood.infer.breakdown`.
+        toys: number of toys for the goodness of fit.
+        seed: of the toys.
 
     Raises:
         ModelError: no model can be made of the workspace, or it has no parameter of interest.
@@ -60,10 +73,10 @@ def fit_results(spec: Spec, blind: bool = False, known: StoredFit | None = None)
         "blind": blind,
         "fit": None,
         "ranking": None,
+        "breakdown": None,
         "observation": None if blind else _by_channel(oracle, data),
         "prefit": _yields(
-            oracle, model, model_utils.asimov_parameters(oracle),
-            model_utils.prefit_uncertainties(oracle), None,
+            oracle, model, *constraints(model, data), None,
         ),
         "postfit": None,
         "reasons": reasons,
@@ -72,23 +85,22 @@ def fit_results(spec: Spec, blind: bool = False, known: StoredFit | None = None)
     if blind:
         reasons["observation"] = "not observed: the fit is to what is expected"
     try:
-        best = find_best_fit(model, data) if known is None else BestFit.of(data, known)
+        best = infer.best_fit(data, model) if known is None else restored(data, known)
     except FitError as error:
-        reasons |= dict.fromkeys(("fit", "ranking", "postfit"), str(error))
+        reasons |= dict.fromkeys(("fit", "ranking", "breakdown", "postfit"), str(error))
         return content
-    content["fit"] = described = _described(oracle, model, best, blind)
+    content["fit"] = _described(model, best, blind, 0 if blind else toys, seed, reasons)
     if best.errors is None:
         reasons |= dict.fromkeys(("uncertainty", "correlation", "postfit"), str(best.reason))
     else:
         content["postfit"] = _yields(oracle, model, best.pars, best.errors, best.correlation)
-    if described["goodness_of_fit"] is None:
-        reasons["goodness_of_fit"] = (
-            "nothing is observed" if blind else "no more bins than free parameters"
-        )
     try:
-        content["ranking"] = _ranking(oracle, model, best, blind)
+        mu, fit = _informative(model, best, blind)
     except FitError as error:
-        reasons["ranking"] = str(error)
+        reasons |= dict.fromkeys(("ranking", "breakdown"), str(error))
+    else:
+        content["ranking"] = {**_source(mu), **_impacts(model, fit)}  # type: ignore[typeddict-item]
+        content["breakdown"] = _breakdown(model, mu, fit, groups or {})
     content["notes"] = [
         *(
             f"{model.config.par_names[k]}-hat = {best.pars[k]:g} (at its bound)"
@@ -114,43 +126,52 @@ def _scaled_by(spec: Spec, poi: str) -> list[str]:
     return sorted(found)
 
 
-def _described(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> Parameters:
-    bins = sum(model.config.channel_nbins.values())
-    deviance = max(2 * best.value, 0.0)
-    # As cabinetry: fixed and constrained parameters do not reduce the degrees of freedom.
-    free = ~best.fixed & ~best.at_bound & (model_utils.prefit_uncertainties(oracle) == 0)
-    freedom = bins - int(free.sum())
-    known = freedom > 0 and not blind
+def _described(
+    model: Model, best: BestFit, blind: bool, toys: int, seed: int, reasons: dict[str, str]
+) -> Parameters:
+    goodness = infer.goodness_of_fit(best, model)
+    by_toys: GoodnessByToys | None = None
+    if toys:
+        try:
+            found = infer.goodness_of_fit(best, model, toys, seed)
+        except (FitError, InputError) as error:
+            reasons["goodness_of_fit_toys"] = str(error)
+        else:
+            (error_of_p,) = finite_or_none([found.p_value_toys_error])
+            by_toys = {"p": found.p_value_toys, "error": error_of_p, "toys": len(found.toys)}
+    known = goodness.degrees_of_freedom > 0 and not blind
+    if not known:
+        why = "nothing is observed" if blind else "no more bins than free parameters"
+        reasons["goodness_of_fit"] = why
     matrix = best.correlation
     return {
-        **_parameters(oracle, best, list(range(model.config.npars))),
+        **_parameters(model, best),
         "correlation": None if matrix is None else matrix.tolist(),
         "on_bound": [model.config.par_names[k] for k in np.flatnonzero(best.at_bound)],
         "twice_nll": -2 * float(model.logpdf(best.pars, best.data)),
-        "deviance": deviance,
-        "degrees_of_freedom": freedom,
-        "goodness_of_fit": float(chi2.sf(deviance, freedom)) if known else None,
-        "bins": bins,
+        "deviance": goodness.deviance,
+        "degrees_of_freedom": goodness.degrees_of_freedom,
+        "goodness_of_fit": goodness.p_value if known else None,
+        "goodness_of_fit_toys": by_toys,
+        "bins": model.layout.total_bins,
     }
 
 
-def _parameters(oracle: pyhf.Model, best: BestFit, chosen: Sequence[int]) -> ParameterValues:
-    widths, nominal = (
-        model_utils.prefit_uncertainties(oracle),
-        model_utils.asimov_parameters(oracle),
-    )
+def _parameters(model: Model, best: BestFit) -> ParameterValues:
+    centres, widths = constraints(model, best.data)
     return {
-        "labels": [oracle.config.par_names[k] for k in chosen],
-        "bestfit": [float(best.pars[k]) for k in chosen],
-        "uncertainty": None if best.errors is None else [float(best.errors[k]) for k in chosen],
-        "prefit_value": [float(nominal[k]) for k in chosen],
+        "labels": model.config.par_names,
+        "bestfit": best.pars.tolist(),
+        "uncertainty": None if best.errors is None else best.errors.tolist(),
+        "prefit_value": centres.tolist(),
         # Without a constraint there is no width.
-        "prefit_uncertainty": [float(widths[k]) if widths[k] > 0 else None for k in chosen],
+        "prefit_uncertainty": [float(width) if width > 0 else None for width in widths],
     }
 
 
-def _ranking(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> Ranking:
-    """Impacts on the POI in the fit to the observation, or to nominal Asimov data.
+def _informative(model: Model, best: BestFit, blind: bool) -> tuple[float | None, BestFit]:
+    """The fit that impacts and breakdown are of: None and that to the observation, or a POI and
+    that to nominal Asimov data.
 
     A POI within a standard deviation of its bound cannot follow shifts of other parameters. Then
     nominal Asimov data is used, at the first of mu = 1, 2, 4, ... that is further away.
@@ -160,7 +181,7 @@ def _ranking(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> Ra
     """
     index = require_poi(model)
     lower, upper = model.config.suggested_bounds()[index]
-    if np.delete(best.fixed | best.at_bound, index).all():
+    if not np.delete(best.moving, index).any():
         raise FitError(f"no parameter but {model.config.poi_name} is free")
 
     def inside(fit: BestFit) -> bool:
@@ -170,16 +191,16 @@ def _ranking(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> Ra
         return bool(sigma > 0 and lower < value - sigma and value + sigma < upper)
 
     if inside(best) and not blind:
-        return {"data": "observation", "mu": None, **_impacts(oracle, model, best)}
+        return None, best
     mu, start = 1.0, np.array(model.config.suggested_init())
     while lower < mu < upper:
         start[index] = mu
         try:
-            expected = find_best_fit(model, infer.nominal_asimov(model, mu), near=start)
+            expected = infer.best_fit(infer.nominal_asimov(model, mu), model, start)
         except FitError:
             expected = None
         if expected is not None and inside(expected):
-            return {"data": "expected", "mu": mu, **_impacts(oracle, model, expected)}
+            return mu, expected
         mu *= 2
     raise FitError(
         f"{model.config.poi_name} is within a standard deviation of its bounds ({lower:g} and "
@@ -187,50 +208,63 @@ def _ranking(oracle: pyhf.Model, model: Model, best: BestFit, blind: bool) -> Ra
     )
 
 
-def _impacts(oracle: pyhf.Model, model: Model, best: BestFit) -> Impacts:
+def _source(mu: float | None) -> dict[str, Any]:
+    """Which data a result is of."""
+    return {"data": "observation" if mu is None else "expected", "mu": mu}
+
+
+def _impacts(model: Model, best: BestFit) -> Impacts:
     """Of the parameters with the largest impacts by the covariance."""
     index = require_poi(model)
-    errors, matrix = np.asarray(best.errors), np.asarray(best.correlation)
-    estimate = np.abs(matrix[index]) * errors[index]
-    others = [int(k) for k in np.argsort(-estimate, kind="stable") if k != index and errors[k] > 0]
-    ranked = others[:RANKED]
-    bounds = model.config.suggested_bounds()
-    widths = model_utils.prefit_uncertainties(oracle)
-    cut_off: set[str] = set()
+    found = infer.impacts(best, model, RANKED)
+    moving = int(np.delete(best.moving, index).sum())
+    assert best.errors is not None
 
-    def shifts(sign: int, sizes: np.ndarray) -> Numbers:
-        found: Numbers = []
-        for k in ranked:
-            value = best.pars[k] + sign * sizes[k]
-            allowed = sizes[k] > 0 and bounds[k][0] <= value <= bounds[k][1]
-            poi = _shifted_poi(model, best, k, value) if allowed else None
-            found.append(None if poi is None else poi - float(best.pars[index]))
-            if poi is not None and np.isclose(poi, bounds[index], atol=1e-3, rtol=1e-3).any():
-                cut_off.add(model.config.par_names[k])
-        return found
+    def numbers(values: np.ndarray) -> Numbers:
+        return finite_or_none(values)
 
     return {
-        **_parameters(oracle, best, ranked),
-        "prefit_up": shifts(1, widths),
-        "prefit_down": shifts(-1, widths),
-        "postfit_up": shifts(1, errors),
-        "postfit_down": shifts(-1, errors),
-        "cut_off": sorted(cut_off),
-        "parameters": len(others),
+        "labels": found.names,
+        "bestfit": found.pars.tolist(),
+        "uncertainty": found.errors.tolist(),
+        "prefit_value": found.centres.tolist(),
+        "prefit_uncertainty": numbers(found.widths),
+        "prefit_up": numbers(found.prefit_up),
+        "prefit_down": numbers(found.prefit_down),
+        "postfit_up": numbers(found.postfit_up),
+        "postfit_down": numbers(found.postfit_down),
+        "linear": found.linear.tolist(),
+        "cut_off": sorted(np.array(found.names)[found.cut_off].tolist()),
+        "parameters": moving,
         "poi_value": float(best.pars[index]),
-        "poi_uncertainty": float(errors[index]),
+        "poi_uncertainty": float(best.errors[index]),
     }
 
 
-def _shifted_poi(model: Model, best: BestFit, index: int, value: float) -> float | None:
-    """The POI in the fit with a parameter fixed at ``value``; None if it does not converge."""
-    here = np.arange(len(best.pars)) == index
-    start = np.where(here, value, best.pars)
-    try:
-        found = infer.fit(best.data, model, start, fixed_params=best.fixed | here)
-    except FitError:
-        return None
-    return float(found[require_poi(model)])
+def _breakdown(
+    model: Model, mu: float | None, best: BestFit, groups: Mapping[str, Sequence[str]]
+) -> Breakdown:
+    """By group; what was pruned is in none."""
+    known = set(model.config.par_order)
+    kept = {name: [p for p in parameters if p in known] for name, parameters in groups.items()}
+    found = infer.breakdown(best, model, kept)
+    (data,) = finite_or_none([found.data])
+    return {
+        **_source(mu),  # type: ignore[typeddict-item]
+        "total": float(found.total),
+        "statistical": float(found.statistical),
+        "systematic": float(found.systematic),
+        "data_component": data,
+        "groups": {
+            name: {
+                "parameters": parameters,
+                "uncertainty": float(found.groups[name]),
+                "component": float(found.components[name]),
+            }
+            for name, parameters in found.members.items()
+            if parameters
+        },
+    }
 
 
 def _yields(

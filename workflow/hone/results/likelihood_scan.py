@@ -10,9 +10,9 @@ from scipy.stats import chi2
 from hone.errors import FitError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
+from hone.likelihood.infer.best_fit import DEEPER, BestFit, best_fit
 from hone.likelihood.infer.mle import FitSetup, checked_setup, require_poi
 from hone.likelihood.infer.scan import around, scan
-from hone.results.best_fit import DEEPER, BestFit, find_best_fit
 from hone.results.documents import Contour, ContourScans, DataSet, Profile
 from hone.running.files import finite_or_none
 
@@ -162,7 +162,7 @@ def likelihood_of(
             reasons[name] = "not observed: the data stands for what is expected"
             continue
         try:
-            fits[name] = find_best_fit(model, data)
+            fits[name] = best_fit(data, model)
         except FitError as error:
             reasons[name] = str(error)
     profile, contour, deeper = None, None, None
@@ -193,7 +193,7 @@ def _refitted(model: Model, fit: BestFit, pars: np.ndarray) -> BestFit:
     Raises:
         FitError: it is not lower.
     """
-    found = find_best_fit(model, fit.data, near=pars)
+    found = best_fit(fit.data, model, near=pars)
     if found.value > fit.value - DEEPER / 2:
         raise FitError("a scan came across a deeper minimum, but no fit of all parameters did")
     return found

@@ -283,7 +283,7 @@ class Likelihood:
         positive = at.rates > 0
         curvature = xp.where(positive, 1 / xp.where(positive, at.rates, 1.0), 0.0)
         own = split.with_own(curvature) * jacobian.own
-        of_shared, of_own = split.apart(self._constraint(pars, self._split(data)[1])[2])
+        of_shared, of_own = split.apart(self.constraint_curvature(pars, data))
         weighted = jacobian.shared * curvature[..., None, :]
         return Arrow(
             weighted @ xp.swapaxes(jacobian.shared, -1, -2)
@@ -292,6 +292,12 @@ class Likelihood:
             own * jacobian.own + of_own,
             self.layout,
         )
+
+    def constraint_curvature(
+        self, pars: Float[Array, "*L P"], data: Float[Array, "*L D"]
+    ) -> Float[Array, "*L P"]:
+        """Second derivative of -ln of the constraints, 0 for parameters without one."""
+        return self._constraint(pars, self._split(data)[1])[2]
 
     def _of_shared(self, x: Float[Array, "*L N S C"]) -> Float[Array, "*L G S K"]:
         """Values of each normsys at the shared parameters and blocks, zero where there is none."""

@@ -13,7 +13,9 @@ from hone.likelihood.infer.batches import in_batches
 from hone.likelihood.infer.minimum import descend
 from hone.likelihood.infer.mle import FitSetup, require_poi, starts_of
 
-__all__ = ["SAME", "fit_toys", "sample_toys", "toy_ratios", "toy_statistics"]
+__all__ = [
+    "SAME", "fit_toys", "sample_toys", "toy_deviances", "toy_ratios", "toy_statistics",
+]  # fmt: skip
 
 _BATCH = 256
 """Toys fitted in parallel: enough to keep the processor busy, few enough for its cache."""
@@ -132,6 +134,29 @@ def _needed(values: np.ndarray) -> np.ndarray:
     return needed
 
 
+def toy_deviances(model: Model, toys: np.ndarray, setup: FitSetup) -> np.ndarray:
+    """-2 ln L of the best fit of each toy, relative to the saturated model, float64 (ntoys,).
+
+    The lowest of the fits from all starts of :meth:`.mle.FitSetup.starts`, as there may be several
+    minima; NaN where none converged.
+
+    Args:
+        model: the model.
+        toys: pseudo-data (ntoys, D).
+        setup: start, where the toys were drawn, bounds and freedom of the parameters.
+    """
+    many = model.config.npars > _LARGE and len(toys) > _MANY
+    lowest = _compiled_lowest if many else _lowest_of_numbers
+    best = np.full(len(toys), np.inf)
+    # Without normal constraints the starts are the same.
+    for start in np.unique(setup.held_at(np.asarray(starts_of(model, setup))), axis=0):
+        (found,) = in_batches(
+            lambda k, s=start: (lowest(model, toys[k], setup, s),), len(toys), _BATCH, many
+        )
+        best = np.minimum(best, found)
+    return np.where(np.isfinite(best), 2 * np.maximum(best, 0.0), np.nan)
+
+
 class _Fits(NamedTuple):
     """The lowest fits of each toy so far."""
 
@@ -198,3 +223,19 @@ def _fit_toys(
 
 fit_toys = compiled_if_traced()(_fit_toys)
 _compiled_fits = jax.jit(_fit_toys)
+
+
+def _lowest(
+    model: Model, toys: Float[Array, "N D"], setup: FitSetup, start: Float[Array, " P"]
+) -> Float[Array, " N"]:
+    """-ln L of the free fits from one start, infinite where one failed."""
+    xp, shape = namespace(model, toys, setup, start), (len(toys), 1)
+    found = descend(
+        model.prepare(), toys, xp.tile(start, shape), setup.lower, setup.upper,
+        xp.tile(setup.free, shape),
+    )  # fmt: skip
+    return found.value
+
+
+_lowest_of_numbers = compiled_if_traced()(_lowest)
+_compiled_lowest = jax.jit(_lowest)
