@@ -114,6 +114,11 @@ def test_a_workspace_has_one_best_fit(name, run):
     best = found["bestfit"][found["labels"].index(fit["poi"])]
     assert likelihood["profile"]["observed"]["best_fit"] == best
     assert likelihood["contour"]["observed"]["best_fit"][0] == best
+    assert found["goodness_of_fit_toys"]["toys"] == 1000
+    parts = fit["breakdown"]
+    components = [parts["data_component"], *(g["component"] for g in parts["groups"].values())]
+    assert sum(x**2 for x in components) == pytest.approx(parts["total"] ** 2)
+    assert "MC statistics" in parts["groups"]
 
 
 def test_the_published_seed_is_the_best_in_validation(run):

@@ -17,6 +17,9 @@ rule fit_workspace:
         **growing(mem_mb=2000, runtime=30),
     params:
         blind=ANALYSIS.is_blind,
+        groups=NEEDS.groups(),
+        seed=ANALYSIS.seed,
+        toys=1000,
         made_by=made_by("fit_workspace"),
     message:
         "Fitting the workspace of {wildcards.observable} for {wildcards.signal}"
@@ -35,6 +38,7 @@ rule plot_fit:
             "pulls",
             "correlation",
             "impacts",
+            "breakdown",
         ),
     log:
         "<logs>/plot_fit/{signal}/{observable}.log",

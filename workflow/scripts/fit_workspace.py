@@ -1,4 +1,4 @@
-"""Best fit of the selected seed's workspace: pulls, impacts, pre-fit and post-fit yields."""
+"""Best fit of the selected seed's workspace: pulls, impacts, breakdown, yields."""
 
 import logging
 
@@ -13,7 +13,8 @@ with job(snakemake) as provenance:
     setup_jax()
     spec = read_json(selected(snakemake.input.selected, snakemake.input.workspaces))
     known = read_json(snakemake.input.likelihood)["best_fit"].get("observed")
-    content = fit_results(spec, snakemake.params.blind, known)
+    params = snakemake.params
+    content = fit_results(spec, params.blind, known, params.groups, params.toys, params.seed)
     for text in [*content["notes"], *(f"no {k}: {v}" for k, v in content["reasons"].items())]:
         logging.getLogger("hone").info(text)
     provenance["workspace"] = pyhf.utils.digest(spec)

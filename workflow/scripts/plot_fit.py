@@ -1,7 +1,7 @@
-"""Draw the fit of a workspace: predictions before and after it, pulls, correlations, impacts."""
+"""Draw the fit of a workspace: predictions before and after it, pulls, impacts, and so on."""
 
 from hone.reporting.figures import save
-from hone.reporting.figures.fits import draw_correlation, draw_impacts, draw_pulls
+from hone.reporting.figures.fits import draw_breakdown, draw_correlation, draw_impacts, draw_pulls
 from hone.reporting.figures.prediction import draw_prediction
 from hone.running.files import read_json
 from hone.running.script import job
@@ -14,5 +14,6 @@ with job(snakemake):
         "pulls": draw_pulls(content, name),
         "correlation": draw_correlation(content, name),
         "impacts": draw_impacts(content, name),
+        "breakdown": draw_breakdown(content, name),
     }.items():
         save(figure, [snakemake.output[f"{kind}_png"], snakemake.output[f"{kind}_pdf"]])

@@ -232,6 +232,14 @@ CASES = {
         lambda c: c["systematics"][2].update(smoothing=True),
         r"systematics\[2\]: 'smoothing' does not apply to 'normsys'; remove it",
     ),
+    "two groups of one parameter": (
+        lambda c: (c["systematics"].append({**c["systematics"][2], "sample": "signal"}),
+                   c["systematics"][2].update(group="theory")),
+        "entries of 'xsec' have different groups; they are one parameter",
+    ),
+    "a group without a name": (
+        systematic(group=""), r"systematics\[0\].group: must not be empty",
+    ),
     "nothing to unblind": (
         lambda c: (c["samples"].pop(2), c.update(observation={"unblind": True})),
         "observation.unblind: there is no sample of process data",

@@ -54,6 +54,31 @@ def test_constraints_match_the_names_and_nothing_else():
     assert not re.fullmatch(any_of([]), "")
 
 
+def test_a_group_is_of_the_breakdown_and_of_no_other_rule(config):
+    """Or an edit of it would train again."""
+
+    def found(given):
+        needs = needs_of(given)
+        pair = (needs.analysis, "signal", "neos")
+        of_pair = (parts.of_training, parts.of_histograms, parts.of_model, parts.of_reading)
+        template = next(iter(needs.templates.values()))
+        of_events = (parts.of_survey, parts.of_weights)
+        return needs.groups()(wildcards()), [
+            *(part(*pair) for part in of_pair),
+            *(part(needs.analysis, template) for part in of_events),
+            parts.of_floor(needs.analysis),
+        ]
+
+    groups, before = found(config)
+    assert groups == {}
+    for systematic in config["systematics"]:
+        systematic["group"] = "detector"
+    groups, after = found(config)
+    names = list(dict.fromkeys(s["name"] for s in config["systematics"]))
+    assert groups == {"detector": names}
+    assert after == before
+
+
 def test_of_the_users_own_files_the_contents_count_and_not_the_times(needs):
     found = needs.events("training")(wildcards())
     background = ["background_1.root", "background_2.root"]

@@ -8,7 +8,9 @@ import pytest
 
 from hone.reporting.figures.fits import (
     MOST_CORRELATED,
+    MOST_GROUPS,
     MOST_PULLS,
+    draw_breakdown,
     draw_correlation,
     draw_impacts,
     draw_pulls,
@@ -69,6 +71,18 @@ def result(systematics=3, regions=("SR",), bins=4, blind=False):
             "poi_value": 0.9,
             "poi_uncertainty": 0.4,
         },
+        "breakdown": {
+            "data": "expected" if blind else "observation",
+            "mu": 1.0 if blind else None,
+            "total": 0.4,
+            "statistical": 0.25,
+            "systematic": 0.312,
+            "data_component": 0.3,
+            "groups": {
+                name: {"parameters": [name], "uncertainty": 1.2 * x, "component": x}
+                for name, x in zip(names[1:], 0.16 / np.arange(1, n), strict=True)
+            },
+        },
         "observation": None if blind else {name: np.round(steps).tolist() for name in regions},
         "prefit": {name: copy.deepcopy(channel) for name in regions},
         "postfit": {name: copy.deepcopy(channel) for name in regions},
@@ -89,6 +103,11 @@ def test_correlation():
 @IMAGE
 def test_impacts():
     return draw_impacts(result(), "neos")
+
+
+@IMAGE
+def test_breakdown():
+    return draw_breakdown(result(), "neos")
 
 
 @IMAGE
@@ -126,6 +145,11 @@ def test_of_many_parameters_the_leading_ones_are_drawn():
     assert {"mu", "syst0"} <= set(shown)
     impacts = draw_impacts(content, "o").axes[0]
     assert len(impacts.get_yticklabels()) == 20
+    breakdown = draw_breakdown(content, "o").axes[0]
+    shown = [text.get_text() for text in breakdown.get_yticklabels()]
+    assert shown[:4] == ["total", "statistical", "systematic", "syst0"]
+    assert len(shown) == 3 + MOST_GROUPS
+    assert f"{MOST_GROUPS} of 61 groups" in breakdown.get_title(loc="left")
 
 
 def test_the_pull_is_in_widths_of_the_constraint():
@@ -140,12 +164,14 @@ def test_the_pull_is_in_widths_of_the_constraint():
 
 def test_what_does_not_exist_is_said():
     content = result()
-    content |= {"fit": None, "ranking": None, "postfit": None}
-    content["reasons"] = dict.fromkeys(("fit", "ranking", "postfit"), "no fit converged")
+    content |= {"fit": None, "ranking": None, "breakdown": None, "postfit": None}
+    names = ("fit", "ranking", "breakdown", "postfit")
+    content["reasons"] = dict.fromkeys(names, "no fit converged")
     for figure in (
         draw_pulls(content, "o"),
         draw_correlation(content, "o"),
         draw_impacts(content, "o"),
+        draw_breakdown(content, "o"),
         draw_prediction(content, "postfit", "o"),
     ):
         assert figure.axes[0].texts[0].get_text() == "no fit converged"

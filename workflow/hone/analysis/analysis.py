@@ -358,6 +358,15 @@ class Analysis(Settings):
         names = chosen.systematics
         return [s for s in self.systematics if names is None or s.name in names]
 
+    def groups_of(self, observable: str) -> dict[str, list[str]]:
+        """Names of an observable's systematics by ``group``, of those that have one."""
+        found: dict[str, list[str]] = {}
+        for systematic in self.systematics_of(observable):
+            if systematic.group is not None:
+                names = found.setdefault(systematic.group, [])
+                names += [systematic.name] if systematic.name not in names else []
+        return found
+
     def hypothesis(self, signal: str) -> list[Sample]:
         """The samples of a signal hypothesis: that signal, and all backgrounds."""
         return [s for s in self.simulated if not s.is_signal or s.name == signal]

@@ -205,7 +205,13 @@ def _of_systematics(analysis: Analysis) -> Iterator[str]:
     for name, entries in itertools.groupby(
         sorted(analysis.systematics, key=lambda s: s.name), key=lambda s: s.name
     ):
-        kinds = {s.type: s for s in entries}
+        of_name = list(entries)
+        if len({s.group for s in of_name}) > 1:
+            yield (
+                f"systematics: entries of {name!r} have different groups; they are one parameter, "
+                "in one group (give all of them the same)"
+            )
+        kinds = {s.type: s for s in of_name}
         if len(kinds) > 1 and not all(s.can_be_pruned for s in kinds.values()):
             yield (
                 f"systematics: {name!r} is of types {' and '.join(sorted(kinds))}; only a histosys "

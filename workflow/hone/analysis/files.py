@@ -13,6 +13,7 @@ __all__ = ["Files"]
 _OF_OBSERVABLES = (
     "templates", "soft_hard", "systematics", "cls_scan", "plane", "importance", "profile",
     "contour", "toys", "prefit", "postfit", "pulls", "correlation", "impacts",
+    "breakdown",
 )  # fmt: skip
 """Figures of every observable."""
 

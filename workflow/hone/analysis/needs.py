@@ -81,6 +81,10 @@ class Needs:
             lambda signal, observable: f"{observable}, {signal}" if several else observable
         )
 
+    def groups(self) -> Function:
+        """Names of parameters by group, of those that are in one."""
+        return self.of_hypothesis(lambda _, observable: self.analysis.groups_of(observable))
+
     def seeds(self, name: str) -> Function:
         """A file of every seed of ``{observable}`` for ``{signal}``."""
         return self.of_hypothesis(

@@ -115,7 +115,13 @@ def of_floor(analysis: Analysis) -> dict[str, Any]:
     names = [o.name for o in analysis.observables]
     found = {name: analysis.systematics_of(name) for name in names}
     return {
-        "analysis": part(analysis, "samples", "systematics", "features", "limits"),
+        "analysis": part(
+            analysis,
+            "samples",
+            "features",
+            "limits",
+            systematics=[s.model_copy(update={"group": None}) for s in analysis.systematics],
+        ),
         "bins": sorted({o.bins for o in analysis.observables if hasattr(o, "bins")}),
         "subsets": {
             name: [s.name for s in kept]
@@ -182,12 +188,12 @@ def _with_templates(analysis: Analysis, observable: str | None = None) -> list[S
 def _samples_and_systematics(
     samples: Sequence[Sample], systematics: Iterable[Systematic], smoothing: bool = False
 ) -> dict[str, Any]:
-    """Fields of :func:`part`: the samples, without labels, and what modifies them."""
+    """Fields of :func:`part`: the samples and what modifies them, without labels and groups."""
     names = {sample.name for sample in samples}
     kept = []
     for systematic in systematics:
         own = [name for name in systematic.samples if name in names]
-        update: dict[str, Any] = {"sample": own}
+        update: dict[str, Any] = {"sample": own, "group": None}
         if isinstance(systematic, Histosys) and not smoothing:
             update["smoothing"] = None
         if own:

@@ -34,6 +34,7 @@ ITEMS = {
     "pulls": Item("Fits", "pulls"),
     "correlation": Item("Fits", "correlations"),
     "impacts": Item("Fits", "impacts"),
+    "breakdown": Item("Fits", "breakdown of the uncertainty"),
     "profile": Item("Likelihood", "profile likelihood"),
     "contour": Item("Likelihood", "contours"),
     "toys": Item("Likelihood", "toys"),

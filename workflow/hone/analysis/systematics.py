@@ -191,6 +191,9 @@ class Systematic(Modifier, Family):
     type: str
     regions: Names | None = None
     """Regions where the uncertainty acts; all if not given."""
+    group: Text | None = None
+    """Name of the group that it counts in where the uncertainty of mu is broken down, e.g.
+    `jets`; a group of its own if not given. The MC statistical errors are `MC statistics`."""
 
     def acts_in(self, region: str) -> bool:
         return self.regions is None or region in self.regions

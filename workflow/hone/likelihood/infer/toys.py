@@ -149,7 +149,8 @@ def toy_deviances(model: Model, toys: np.ndarray, setup: FitSetup) -> np.ndarray
     lowest = _compiled_lowest if many else _lowest_of_numbers
     best = np.full(len(toys), np.inf)
     # Without normal constraints the starts are the same.
-    for start in np.unique(setup.held_at(np.asarray(starts_of(model, setup))), axis=0):
+    starts: Any = setup.held_at(starts_of(model, setup))
+    for start in np.unique(starts, axis=0):
         (found,) = in_batches(
             lambda k, s=start: (lowest(model, toys[k], setup, s),), len(toys), _BATCH, many
         )

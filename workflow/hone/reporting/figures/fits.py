@@ -1,4 +1,4 @@
-"""The best fit of a workspace in cabinetry's figures: pulls, correlations and impacts."""
+"""The best fit of a workspace: pulls, correlations, impacts (drawn by cabinetry), breakdown."""
 
 import warnings
 from collections.abc import Iterator
@@ -13,13 +13,22 @@ from cabinetry.visualize import plot_result
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hone.reporting.figures.style import note, panel_style
+from hone.reporting.figures.style import new_figure, note, panel_style
 from hone.results.documents import Fit, Parameters, ParameterValues
 
-__all__ = ["MOST_CORRELATED", "MOST_PULLS", "draw_correlation", "draw_impacts", "draw_pulls"]
+__all__ = [
+    "MOST_CORRELATED",
+    "MOST_GROUPS",
+    "MOST_PULLS",
+    "draw_breakdown",
+    "draw_correlation",
+    "draw_impacts",
+    "draw_pulls",
+]
 
 MOST_PULLS = 40
 MOST_CORRELATED = 15
+MOST_GROUPS = 15
 _PULL = r"$(\hat{\theta} - \theta_0) / \Delta\theta$"
 _SIDES: tuple[Literal["prefit_up", "prefit_down", "postfit_up", "postfit_down"], ...] = (
     "prefit_up", "prefit_down", "postfit_up", "postfit_down",
@@ -184,6 +193,62 @@ def draw_impacts(content: Fit, observable: str) -> Figure:
         handles=handles, labels=labels, loc="outside upper center", ncols=3, fontsize=11,
         frameon=False, title=title, title_fontsize=13,
     )  # fmt: skip
+    return figure
+
+
+def draw_breakdown(content: Fit, observable: str) -> Figure:
+    """The uncertainty of the POI: total, statistical, systematic, and of each group.
+
+    Bars are differences in quadrature to fits with the group fixed, diamonds components that add
+    up. Of more than ``MOST_GROUPS`` groups, those with the largest bars are shown.
+
+    Args:
+        content: of ``fit.json``.
+        observable: name for the title.
+    """
+    parts = content["breakdown"]
+    if parts is None:
+        return note(_title(content, observable), content["reasons"]["breakdown"])
+    title = observable
+    if parts["data"] == "expected":
+        title += f": expected, nominal, {content['poi']} = {parts['mu']:g}"
+    found = sorted(parts["groups"].items(), key=lambda item: -item[1]["uncertainty"])
+    shown = found[:MOST_GROUPS]
+    if len(shown) < len(found):
+        title += f"\n{len(shown)} of {len(found)} groups"
+    constrained = np.sqrt(sum(group["component"] ** 2 for _, group in found))
+    counts = np.nan if parts["data_component"] is None else parts["data_component"]
+    rows = [
+        ("total", parts["total"], np.nan),
+        ("statistical", parts["statistical"], counts),
+        ("systematic", parts["systematic"], constrained),
+        *((name, group["uncertainty"], group["component"]) for name, group in shown),
+    ]
+    names, bars, components = zip(*rows, strict=True)
+    places = np.arange(len(rows), dtype=float)
+    places[3:] += 0.4  # groups apart from the sums
+    figure, (axes,) = new_figure(height=2.5 + 0.38 * len(rows))
+    colours = ["#94a4a2", "#92dadd", "#92dadd", *["#3f90da"] * len(shown)]
+    axes.barh(
+        places, bars, height=0.7, color=colours, edgecolor="black", linewidth=0.6,
+        label="by fixing the group (numbers)",
+    )  # fmt: skip
+    label = "components, which add up"
+    axes.plot(components, places, "D", color="black", markerfacecolor="white", label=label)
+    for place, bar in zip(places, bars, strict=True):
+        # Two digits, zeros among them.
+        axes.text(
+            1.02, place, f"{bar:#.2g}".rstrip("."), va="center", fontsize=11,
+            transform=axes.get_yaxis_transform(),
+        )  # fmt: skip
+    axes.set_xlim(0, 1.05 * parts["total"])
+    axes.set_yticks(places, _short(list(names)))
+    axes.set_ylim(places[-1] + 0.7, -0.7)
+    axes.tick_params(axis="y", which="both", left=False, right=False)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.set_xlabel(f"uncertainty of {content['poi']}")
+    figure.legend(loc="outside lower center", ncols=2, fontsize=11, frameon=False)
+    _head(axes, title)
     return figure
 
 
