@@ -184,10 +184,12 @@ def test_pseudo_data_smoothing_and_pruning_train_nothing(analysis):
     modifiers = [m for c in spec["channels"] for s in c["samples"] for m in s["modifiers"]]
     assert "xsec" not in {m["name"] for m in modifiers}  # 10 %, of 50 % that are wanted
     rows = (place / "systematics.csv").read_text().splitlines()
-    assert rows[0] == "region,sample,systematic,type,largest_effect,smoothed,pruned"
+    assert rows[0] == (
+        "region,sample,systematic,type,largest_effect,norm_effect,shape_effect,smoothed,pruned"
+    )
     (xsec,) = (row for row in rows if ",xsec," in row)
     assert xsec.startswith("signal_region,background,xsec,normsys,0.1")
-    assert xsec.endswith("False,True")
+    assert xsec.endswith("0.0,False,all")
 
 
 @pytest.mark.parametrize("pseudo_data", [False, True])

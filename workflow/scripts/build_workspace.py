@@ -22,8 +22,9 @@ with job(snakemake):
         analysis.workspace.pruning,
     )
     for row in rows:
-        if row.pruned:
-            log.info("pruned: %s of %s in %s", row.systematic, row.sample, row.region)
+        if row.pruned != "no":
+            what = row.systematic if row.pruned == "all" else f"{row.pruned} of {row.systematic}"
+            log.info("pruned: %s of %s in %s", what, row.sample, row.region)
     # pyhf's schema allows no provenance: it is in histograms.root and in limits.json.
     write_json(
         snakemake.output.workspace,

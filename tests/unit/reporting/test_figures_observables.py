@@ -2,15 +2,18 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pyhf
 import pytest
 from settings import hypothesis, region
 
+from hone.analysis.analysis import Pruning
 from hone.reporting.figures.pages import save_pages
 from hone.reporting.figures.systematics import draw_systematics, variations
 from hone.reporting.figures.training import draw_edges, draw_training
 from hone.statmodel.channels import channel_sizes
 from hone.statmodel.postprocessing import postprocess
 from hone.statmodel.templates import Histogram
+from hone.statmodel.workspace import build_workspace
 
 picture = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
 
@@ -84,6 +87,40 @@ def test_many_variations_are_pages_and_the_picture_says_so(tmp_path):
     first = (tmp_path / "a.pdf").read_bytes()
     save_pages(draw_systematics(shown, fitted, edges, "o"), tmp_path / "a.png", tmp_path / "a.pdf")
     assert (tmp_path / "a.pdf").read_bytes() == first
+
+
+@pytest.mark.parametrize("kind", ["histosys", "normplusshape"])
+def test_sides_are_drawn_as_they_are_fitted(kind):
+    """Mirrored and symmetrised ones at +1 and -1 sigma, with what was done to them."""
+    edges = {"a": np.linspace(0, 1, 4), "c": np.linspace(0, 1, 4)}
+    histograms = falling()
+    for name in ("mirror", "two", "larger"):
+        histograms |= varied(name, 0.3, falling())
+    # Another size in the region c, and only a norm in a.
+    scale = np.r_[np.full(3, 1.2), 1.02, 1.0, 1.01]
+    for name in ("mirror", "two", "larger"):
+        up = histograms["b"].values * scale
+        histograms[f"b__{name}_up"] = Histogram(up, up)
+    del histograms["b__mirror_down"]
+    samples = model(
+        {"name": "mirror", "type": kind, "sample": "b", "down": None},
+        {"name": "two", "type": kind, "sample": "b", "symmetrise": "two-sided"},
+        {"name": "larger", "type": kind, "sample": "b", "symmetrise": "max"},
+    )
+    shown, fitted = found(samples, histograms, edges, threshold=Pruning(norm=0.04, shape=0.005))
+    notes = {v.systematic: v.notes for v in shown}
+    assert notes["mirror"] == ("mirrored", "norm pruned in c")
+    assert notes["two"][0] == "symmetrised: two-sided"
+    spec = build_workspace(samples, fitted, np.ones(6), False, {"a": 3, "c": 3})
+    pyhf_model = pyhf.Workspace(spec).model()
+    for variation in shown:
+        for alpha, side in ((1, variation.up), (-1, variation.down)):
+            pars = np.array(pyhf_model.config.suggested_init())
+            pars[pyhf_model.config.par_slice("mu")] = 0
+            pars[pyhf_model.config.par_slice(variation.systematic)] = alpha
+            rates = pyhf_model.expected_data(pars, include_auxdata=False)
+            np.testing.assert_allclose(side, rates, rtol=1e-12)
+    draw_systematics(shown, fitted, edges, "o")
 
 
 @picture

@@ -1,13 +1,15 @@
 """Smoothing and pruning of varied templates: what changes, what stays, what is written down."""
 
 import numpy as np
+import pyhf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from settings import hypothesis
 
+from hone.analysis.analysis import Pruning
 from hone.errors import InputError
-from hone.statmodel.postprocessing import effects, prune, smooth
+from hone.statmodel.postprocessing import effects, postprocess, prune, smooth
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import build_workspace
 
@@ -75,10 +77,10 @@ def test_small_effects_are_pruned_region_by_region_and_written_down():
     rows = effects(SAMPLES, before, CHANNELS, [], 0.005)
     found = {(r.region, r.type): (round(r.largest_effect, 9), r.pruned) for r in rows}
     assert found == {
-        ("high", "histosys"): (0.002, True),
-        ("low", "histosys"): (0.03, False),
-        ("high", "normsys"): (0.004, True),
-        ("low", "normsys"): (0.004, True),
+        ("high", "histosys"): (0.002, "all"),
+        ("low", "histosys"): (0.03, "no"),
+        ("high", "normsys"): (0.004, "all"),
+        ("low", "normsys"): (0.004, "all"),
     }
     spec = build_workspace(prune(SAMPLES, rows), before, NOMINAL, False, CHANNELS)
     modifiers = {
@@ -96,4 +98,72 @@ def test_nothing_is_pruned_unless_asked_for():
 def test_a_yield_from_nothing_is_not_small():
     nothing = {**templates(np.ones(8), np.ones(8)), "b": histogram(NOMINAL * (NOMINAL != 10))}
     rows = effects(SAMPLES, nothing, CHANNELS, [], 0.5)
-    assert next(r for r in rows if r.region == "high" and r.type == "histosys").pruned is False
+    assert next(r for r in rows if r.region == "high" and r.type == "histosys").pruned == "no"
+
+
+def one(kind):
+    """A shape of one sample, its norm and shape pruned apart below 1 and 2 %."""
+    return hypothesis({"name": "scale", "type": kind}, signal="s", background="b")
+
+
+RAMP = np.array([-1, -0.6, -0.2, 0.2, 0.6, 1.0])
+"""Of the region of six bins; times the yields it is scaled below, so that the sum is kept."""
+SCALE = {
+    "norm 3 %, shape 1 %": (0.03, 0.01, "shape"), "norm 0.5 %, shape 5 %": (0.005, 0.05, "norm"),
+    "norm 0.5 %, shape 1 %": (0.005, 0.01, "all"), "norm 3 %, shape 5 %": (0.03, 0.05, "no"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["histosys", "normplusshape"])
+@pytest.mark.parametrize("case", SCALE)
+def test_norm_and_shape_are_pruned_apart(kind, case):
+    norm, shape, expected = SCALE[case]
+    ramp = RAMP - (RAMP @ NOMINAL[:6]) / NOMINAL[:6].sum()
+    ramp /= abs(ramp).max()
+    up, down = ((1 + s * norm) * (1 + s * shape * ramp) for s in (1, -1))
+    before = templates(np.r_[up, 1.1, 1.1], np.r_[down, 0.9, 0.9])
+    pruning = Pruning(norm=0.01, shape=0.02)
+    samples, _, rows = postprocess(one(kind), before, CHANNELS, [], pruning)
+    high = next(row for row in rows if row.region == "high")
+    assert (high.norm_effect, high.shape_effect) == pytest.approx((norm, shape))
+    assert high.pruned == expected
+    # A factor alone has no shape to be left out; it is as large as it was.
+    assert next(row for row in rows if row.region == "low").pruned == "no"
+
+    spec = build_workspace(samples, before, NOMINAL, False, CHANNELS)
+    types = {c["name"]: [m["type"] for m in c["samples"][1]["modifiers"]] for c in spec["channels"]}
+    whole = {"histosys": ["histosys"], "normplusshape": ["normsys", "histosys"]}[kind]
+    kept = {"no": whole, "norm": ["histosys"], "shape": whole[:1], "all": []}[expected]
+    assert types == {"high": kept, "low": whole}
+    model = pyhf.Workspace(spec).model(poi_name=None)
+    for alpha, side in ((1, up), (-1, down)):
+        pars = np.array(model.config.suggested_init())
+        pars[model.config.par_slice("scale")] = alpha
+        pars[model.config.par_slice("mu")] = 0
+        left = {
+            "no": side, "norm": 1 + alpha * shape * ramp, "shape": np.full(6, 1 + alpha * norm),
+            "all": np.ones(6),
+        }[expected]  # fmt: skip
+        rates = model.expected_data(pars, include_auxdata=False)
+        np.testing.assert_allclose(rates[:6], NOMINAL[:6] * left, rtol=1e-9)
+        np.testing.assert_allclose(rates[6:], NOMINAL[6:] * (1 + 0.1 * alpha), rtol=1e-9)
+
+
+def test_only_what_is_asked_for_is_pruned_of_the_parts():
+    rows = effects(SAMPLES, templates(np.ones(8), np.ones(8)), CHANNELS, [], Pruning())
+    assert {row.pruned for row in rows} == {"no"}
+    shape = Pruning(shape=0.01)
+    rows = effects(SAMPLES, templates(np.full(8, 1.001), np.ones(8)), CHANNELS, [], shape)
+    # There is no shape: what is left is a norm, and that was not to be pruned.
+    assert {row.pruned for row in rows} == {"no"}
+    rows = effects(SAMPLES, templates(np.ones(8), np.ones(8)), CHANNELS, [], Pruning(norm=0.01))
+    assert {row.type: row.pruned for row in rows} == {"histosys": "all", "normsys": "all"}
+
+
+def test_a_yield_from_nothing_in_one_bin_is_not_small():
+    nothing = {**templates(np.ones(8), np.ones(8)), "b": histogram(np.r_[NOMINAL[:7], 0])}
+    channels = {"all": 7, "one": 1}
+    rows = effects(SAMPLES, nothing, channels, [], Pruning(norm=0.5, shape=0.5))
+    found = next(r for r in rows if r.region == "one" and r.type == "histosys")
+    assert found.pruned == "norm"  # there is none
+    assert found.shape_effect == np.inf

@@ -27,6 +27,11 @@ CHANNELS = Channels(REGIONS, 3)
 PROCESSES = hypothesis(
     {"name": "shape", "type": "histosys"},
     {"name": "one_sided", "type": "histosys", "down": None},
+    {"name": "half", "type": "histosys", "symmetrise": "two-sided"},
+    {"name": "larger", "type": "histosys", "symmetrise": "max"},
+    {"name": "split", "type": "normplusshape"},
+    {"name": "split_one_sided", "type": "normplusshape", "down": None},
+    {"name": "split_larger", "type": "normplusshape", "symmetrise": "max"},
     {"name": "rate", "type": "normsys", "up": 1.1, "down": 0.95, "regions": ["a", "d"]},
     {"name": "bins", "type": "shapesys", "regions": ["c"]},
     {"name": "lumi", "type": "lumi", "sample": ["background"], "uncertainty": 0.02},
@@ -36,8 +41,10 @@ PROCESSES = hypothesis(
 
 def histograms(seed=0):
     rng = np.random.default_rng(seed)
-    names = ["signal", "background", "background__one_sided_up"]
-    names += [f"background__{name}_{side}" for name in ("shape", "bins") for side in ("up", "down")]
+    names = ["signal", "background"]
+    names += [f"background__{name}_up" for name in ("one_sided", "split_one_sided")]
+    two_sided = ("shape", "bins", "half", "larger", "split", "split_larger")
+    names += [f"background__{name}_{side}" for name in two_sided for side in ("up", "down")]
     return {n: Histogram(rng.uniform(4, 9, 9), rng.uniform(0.1, 0.5, 9)) for n in names}
 
 

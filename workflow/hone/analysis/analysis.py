@@ -3,10 +3,10 @@
 import glob
 import os
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Len, Lt
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, WrapValidator, model_validator
 
 from hone.analysis.fields import Name, several
 from hone.analysis.observables import ObservableSettings, Rebinned, Trained
@@ -26,7 +26,8 @@ from hone.analysis.systematics import SIDES, Normfactor, ShapeVariation, Systema
 from hone.analysis.templates import Template
 
 __all__ = [
-    "SETS", "Analysis", "Observation", "Sizes", "Split", "Study", "Workspace", "matching",
+    "SETS", "Analysis", "Observation", "Pruning", "Sizes", "Split", "Study", "Workspace",
+    "matching",
 ]  # fmt: skip
 
 SETS = ("training", "validation", "evaluation")
@@ -115,6 +116,24 @@ class Observation(Settings):
     """Seed of the pseudo-data, used for nothing else."""
 
 
+class Pruning(Settings):
+    """Below which relative effects the parts of a systematic are left out of the workspace."""
+
+    norm: _Fraction = 0.0
+    """Of the yield of a region."""
+    shape: _Fraction = 0.0
+    """Of a bin, with the yield of the region kept."""
+
+
+def _one_or_two(value: Any, _: Any) -> Any:
+    """Errors are those of a mapping where there is one, and of a number elsewhere."""
+    kind = Pruning if isinstance(value, dict | Pruning) else _Fraction
+    return TypeAdapter(kind).validate_python(value, strict=True)
+
+
+Threshold = Annotated[Pruning | _Fraction, WrapValidator(_one_or_two)]
+
+
 class Workspace(Settings):
     """How histograms become a statistical model."""
 
@@ -125,10 +144,14 @@ class Workspace(Settings):
     counted."""
     staterror: bool = True
     """Whether the statistical error of the simulation is a staterror modifier."""
-    pruning: Annotated[float, Ge(0), Lt(1)] = 0.0
-    """A histosys or normsys is left out of the workspace for a sample in a region where it changes
-    no bin by more than this, relative to the nominal yield; `systematics.csv` beside the workspace
-    lists all effects and what was left out. Training sees all of them."""
+    pruning: Threshold = 0.0
+    """A histosys, normplusshape or normsys is left out of the workspace for a sample in a region
+    where it changes no bin by more than this, relative to the nominal yield. `{norm: 0.005, shape:
+    0.01}` looks at both parts apart, as experiments do: the norm is left out where it changes the
+    yield of the region by less than `norm`, and the shape where the variation, scaled to the
+    nominal yield, changes no bin by more than `shape`. What remains of a histosys is a histosys, of
+    a normplusshape one of its modifiers. `systematics.csv` beside the workspace lists all effects
+    and what was left out (`pruned`: no, norm, shape, all). Training sees all of them."""
 
 
 class Limits(Settings):

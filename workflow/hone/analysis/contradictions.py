@@ -180,13 +180,13 @@ def _of_systematics(analysis: Analysis) -> Iterator[str]:
                     f"{where}.sample: there is no sample {name!r}; samples are {', '.join(samples)}"
                 )
                 continue
-            key = (systematic.name, systematic.type, name)
-            if key in seen:
-                yield (
-                    f"{where}: the name {systematic.name!r} is used more than once for a "
-                    f"{systematic.type} of {name!r} (systematics[{seen[key]}])"
-                )
-            seen[key] = i
+            for kind in systematic.pyhf_types:
+                key = (systematic.name, kind, name)
+                if seen.setdefault(key, i) != i:
+                    yield (
+                        f"{where}: the name {systematic.name!r} is used more than once for a "
+                        f"{kind} of {name!r} (systematics[{seen[key]}])"
+                    )
             if isinstance(systematic, ShapeVariation):
                 yield from _of_variation(where, systematic, samples[name])
         if isinstance(systematic, Lumi):
@@ -214,8 +214,8 @@ def _of_systematics(analysis: Analysis) -> Iterator[str]:
         kinds = {s.type: s for s in of_name}
         if len(kinds) > 1 and not all(s.can_be_pruned for s in kinds.values()):
             yield (
-                f"systematics: {name!r} is of types {' and '.join(sorted(kinds))}; only a histosys "
-                "and a normsys can share a parameter"
+                f"systematics: {name!r} is of types {' and '.join(sorted(kinds))}; only a "
+                "histosys, a normplusshape and a normsys can share a parameter"
             )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from hone.analysis.analysis import Analysis, Workspace
 from hone.analysis.samples import DimuonSample, Sample
 from hone.analysis.settings import plain
-from hone.analysis.systematics import SIDES, Histosys, ShapeVariation, Systematic
+from hone.analysis.systematics import SIDES, Interpolated, ShapeVariation, Systematic
 from hone.analysis.templates import Template
 
 __all__ = [
@@ -194,7 +194,7 @@ def _samples_and_systematics(
     for systematic in systematics:
         own = [name for name in systematic.samples if name in names]
         update: dict[str, Any] = {"sample": own, "group": None}
-        if isinstance(systematic, Histosys) and not smoothing:
+        if isinstance(systematic, Interpolated) and not smoothing:
             update["smoothing"] = None
         if own:
             kept.append(systematic.model_copy(update=update))

@@ -6,7 +6,7 @@ yields. Yields are arrays (B,) of NumPy or JAX, float64, in any bins.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -24,18 +24,22 @@ if TYPE_CHECKING:  # it imports JAX
 __all__ = [
     "SIDES",
     "Histosys",
+    "Interpolated",
     "Leaf",
     "Lumi",
     "Modifier",
     "Normfactor",
+    "Normplusshape",
     "Normsys",
     "ShapeVariation",
     "Shapesys",
     "Systematic",
     "Variation",
+    "norm_factor",
 ]
 
 SIDES = ("up", "down")
+_ROUNDING = 1e-12
 
 
 class Variation(Settings):
@@ -95,11 +99,11 @@ Side = Annotated[Variation | Distribution, WrapValidator(_of_its_type)]
 
 
 class Leaf(NamedTuple):
-    """What training writes into the compiled likelihood: values (B,) at a place of an array."""
+    """What training writes into the compiled likelihood: values at a place of an array."""
 
     array: str
     """Attribute of :class:`hone.likelihood.histfactory.Model`."""
-    place: tuple[int, ...]
+    place: tuple[int | slice, ...]
     values: Any
 
 
@@ -186,6 +190,10 @@ class Systematic(Modifier, Family):
     tag = "type"
     can_be_pruned: ClassVar[bool] = False
     """Whether it is left out of the workspace where it changes little."""
+    has_parts: ClassVar[bool] = False
+    """Whether its effect on the yield and that on the shape can be left out apart."""
+    carriers: ClassVar[Mapping[str, str]] = {}
+    """Types of pyhf's modifiers that carry ``norm`` and ``shape``, where these are not one."""
     is_of_bins: ClassVar[bool] = False
     """Whether it means another thing in other bins."""
     type: str
@@ -198,19 +206,33 @@ class Systematic(Modifier, Family):
     def acts_in(self, region: str) -> bool:
         return self.regions is None or region in self.regions
 
+    @property
+    def pyhf_types(self) -> list[str]:
+        """Types of pyhf's modifiers that it becomes."""
+        return list(self.carriers.values()) or [self.type]
+
     def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:
         """Yields (B,) at +1 and at -1 sigma, from the nominal and the varied templates."""
         raise NotImplementedError
 
     def largest_effect(self, nominal: np.ndarray, up: np.ndarray, down: np.ndarray) -> float:
         """Largest relative change of a bin; infinite where a bin without yield changes."""
-        changes = [np.abs(np.asarray(y) - nominal) for y in self.shifted(nominal, up, down)]
-        relative = [
-            np.divide(c, nominal, out=np.full(len(c), np.inf), where=nominal > 0) for c in changes
-        ]
-        return max(
-            float(np.where(c == 0, 0.0, r).max()) for c, r in zip(changes, relative, strict=True)
-        )
+        return max(_largest_change(nominal, y) for y in self.shifted(nominal, up, down))
+
+    def effects_of_parts(
+        self, nominal: np.ndarray, up: np.ndarray, down: np.ndarray
+    ) -> tuple[float, float]:
+        """Relative change of the yield of a region, and the largest of a bin with that yield kept.
+
+        Each is the larger one of both sides. A single bin has no shape.
+        """
+        norms, shapes = [], []
+        for varied in self.shifted(nominal, up, down):
+            factor = norm_factor(nominal, varied)
+            norms.append(abs(float(factor) - 1))
+            shapes.append(_largest_change(nominal, np.asarray(varied) / factor))
+        norm, shape = (x if x > _ROUNDING else 0.0 for x in (max(norms), max(shapes)))
+        return norm, shape
 
     def notes(self) -> list[str]:
         """What a figure says about it, beside its name."""
@@ -236,6 +258,11 @@ class Normsys(Systematic):
     def largest_effect(self, nominal: np.ndarray, up: np.ndarray, down: np.ndarray) -> float:
         return max(abs(self.up - 1), abs(self.down - 1))
 
+    def effects_of_parts(
+        self, nominal: np.ndarray, up: np.ndarray, down: np.ndarray
+    ) -> tuple[float, float]:
+        return self.largest_effect(nominal, up, down), 0.0
+
 
 class ShapeVariation(Systematic):
     """A systematic with varied templates, up and (or its mirror image) down."""
@@ -249,6 +276,20 @@ class ShapeVariation(Systematic):
     weights, as with a `sum_of_weights` of their own. For `dimuons` a factor on the muons' momenta
     (`muon_scale`) or on their resolution (`muon_resolution`)."""
     down: Side | None = None
+
+    depends_on_regions: ClassVar[bool] = False
+    """Whether its yields at one sigma in a bin depend on the other bins of the region."""
+
+    def sides(self, nominal: Any, up: Any, down: Any | None) -> tuple[Any, Any]:
+        """Yields (B,) at +1 and at -1 sigma from the templates; in one region, if it matters.
+
+        Args:
+            nominal: yields.
+            up: the template up.
+            down: the template down; None if there is none.
+        """
+        assert down is not None, "it has both sides"
+        return up, down
 
     def side(self, name: str) -> Variation | list[Block] | None:
         """What is given for ``up`` or ``down``."""
@@ -273,18 +314,65 @@ class ShapeVariation(Systematic):
         return found
 
 
-class Histosys(ShapeVariation):
-    """An uncertainty of the distribution of events: the templates are interpolated."""
+class Interpolated(ShapeVariation):
+    """A systematic whose templates are interpolated by one parameter."""
 
-    type: Literal["histosys"]
     can_be_pruned = True
+    has_parts = True
     down: Side | None = None
     """At -1 sigma, as `up`. It can be left out: then it is the mirror image of the variation up,
-    bin by bin."""
+    bin by bin: 2 nominal - up, but not below zero (of a `normplusshape` the mirror images of its
+    norm and of its shape)."""
+    symmetrise: Literal["one-sided", "two-sided", "max"] | None = None
+    """Makes the variations up and down mirror images of each other in each bin, in training, in the
+    workspace and in figures: nominal + d and nominal - d, but not below zero. `one-sided`: there is
+    no `down`, and d = up - nominal; this is also what is done if nothing is said. `two-sided`: d =
+    (up - down) / 2. `max`: d = up - nominal where that is larger than down - nominal in size, else
+    d = nominal - down (TRExFitter's MAXIMUMKEEPSIGN: a bin keeps the direction of its variation).
+    If neither this nor a mirror image is wanted, give both sides. Smoothing comes first."""
     smoothing: bool | None = None
     """Whether the ratio of the variation to the nominal template is smoothed in the workspace
     (353QH, twice), in regions with three bins or more; for variations with few events of their own.
     Training sees them as they are."""
+
+    @model_validator(mode="after")
+    def _sides_to_symmetrise(self) -> Self:
+        if self.symmetrise == "one-sided" and self.down is not None:
+            raise refuse("one-sided takes the variation up alone; remove down", "symmetrise")
+        if self.symmetrise in ("two-sided", "max") and self.down is None:
+            raise refuse(f"{self.symmetrise} needs a variation down as well", "symmetrise")
+        return self
+
+    def sides(self, nominal: Any, up: Any, down: Any | None) -> tuple[Any, Any]:
+        if down is None:
+            return up, self.mirrored(nominal, up)
+        if self.symmetrise is None:
+            return up, down
+        if self.symmetrise == "two-sided":
+            shift = (up - down) / 2
+        else:
+            larger = abs(up - nominal) >= abs(down - nominal)
+            shift = larger * (up - nominal) + ~larger * (nominal - down)
+        return _not_below_zero(nominal + shift), _not_below_zero(nominal - shift)
+
+    def mirrored(self, nominal: Any, up: Any) -> Any:
+        """Yields at -1 sigma, where there is only a variation up."""
+        return _not_below_zero(2 * nominal - up)
+
+    def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:
+        return up, down
+
+    def notes(self) -> list[str]:
+        if self.down is None:
+            return ["mirrored"]
+        return [f"symmetrised: {self.symmetrise}"] if self.symmetrise else []
+
+
+class Histosys(Interpolated):
+    """An uncertainty of the distribution of events, yield and shape together, in one modifier: the
+    templates are interpolated, and the yield is linear in the parameter beyond one sigma."""
+
+    type: Literal["histosys"]
 
     def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
         high, low = (np.asarray(side, dtype=float).tolist() for side in (up, down))
@@ -297,11 +385,47 @@ class Histosys(ShapeVariation):
         yield Leaf("histosys_lo", place, down)
         yield Leaf("histosys_hi", place, up)
 
-    def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:
-        return up, down
 
-    def notes(self) -> list[str]:
-        return ["mirrored"] if self.down is None else []
+class Normplusshape(Interpolated):
+    """The same, as cabinetry (`NormPlusShape`) and TRExFitter write it: a normsys with the ratio of
+    the yields in a region, varied to nominal, which changes exponentially with the parameter, times
+    a histosys of the templates scaled to the nominal yield, both of one parameter. At one sigma it
+    is what a `histosys` of the same templates is, elsewhere not: limits may differ by per cents. A
+    region with one bin has the normsys alone; where a yield is zero, which no factor is, the
+    histosys has everything."""
+
+    type: Literal["normplusshape"]
+    carriers = {"norm": "normsys", "shape": "histosys"}  # noqa: RUF012 -- pydantic's ClassVar
+    depends_on_regions = True
+
+    def mirrored(self, nominal: Any, up: Any) -> Any:
+        # As cabinetry: mirror images of the norm and of the shape, not of their product.
+        factor = norm_factor(nominal, up)
+        positive = factor < 2
+        scaled = _not_below_zero(2 * nominal - up / factor) * (2 - factor)
+        return positive * scaled + ~positive * super().mirrored(nominal, up)
+
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
+        high, low = norm_factor(nominal, up), norm_factor(nominal, down)
+        yield {"type": "normsys", "data": {"hi": float(high), "lo": float(low)}}
+        shapes = [np.asarray(side, dtype=float) / f for side, f in ((up, high), (down, low))]
+        if len(nominal) > 1 or not all(np.allclose(s, nominal, rtol=1e-9) for s in shapes):
+            data = {key: s.tolist() for key, s in zip(("hi_data", "lo_data"), shapes, strict=True)}
+            yield {"type": "histosys", "data": data}
+
+    def leaves(
+        self, layout: "Layout", sample: int, nominal: Any, up: Any, down: Any
+    ) -> Iterator[Leaf]:
+        for number, channel in enumerate(layout.channels):
+            bins = layout.channel_slice(channel)
+            for end, side in (("hi", up), ("lo", down)):
+                factor = norm_factor(nominal[bins], side[bins])
+                if self.name in layout.normsys:
+                    place = layout.normsys.index(self.name), sample
+                    yield Leaf(f"normsys_{end}", (*place, number), factor)
+                if self.name in layout.histosys:
+                    place = layout.histosys.index(self.name), sample
+                    yield Leaf(f"histosys_{end}", (*place, bins), side[bins] / factor)
 
 
 class Shapesys(ShapeVariation):
@@ -351,5 +475,26 @@ class Lumi(Systematic):
         return nominal * (1 + self.uncertainty), nominal * (1 - self.uncertainty)
 
 
+def norm_factor(nominal: Any, varied: Any) -> Any:
+    """Ratio of the yields of a region, varied to nominal; 1 if one of these is not positive.
+
+    Differentiable, and the same for arrays (B,) of NumPy and of JAX.
+    """
+    before, after = nominal.sum(), varied.sum()
+    known = (before > 0) & (after > 0)
+    return (known * after + ~known) / (known * before + ~known)
+
+
 def _half_spread(up: Any, down: Any) -> Any:
     return abs(up - down) / 2
+
+
+def _not_below_zero(yields: Any) -> Any:
+    return (yields + abs(yields)) / 2
+
+
+def _largest_change(nominal: np.ndarray, varied: Any) -> float:
+    """Relative, of a bin; infinite where a bin without yield changes."""
+    change = np.abs(np.asarray(varied) - nominal)
+    relative = np.divide(change, nominal, out=np.full(len(change), np.inf), where=nominal > 0)
+    return float(np.where(change == 0, 0.0, relative).max())

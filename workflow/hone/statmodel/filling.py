@@ -50,6 +50,7 @@ def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Hist
     By NumPy, if model and histograms are arrays of NumPy.
     """
     layout, xp = model.layout, namespace(model, *histograms.values())
+    channels = dict(zip(layout.channels, layout.nbins, strict=True))
     filled: dict[str, Any] = {}
 
     def write(array: str, place: Any, values: Any) -> None:
@@ -70,7 +71,7 @@ def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Hist
             # One staterror per channel; bins of other channels are masked.
             write("staterror", (slice(None), s), errors)
         for modifier in sample.modifiers:
-            up, down = sides(histograms, sample.name, modifier)
+            up, down = sides(histograms, sample, modifier, channels)
             for leaf in modifier.leaves(layout, s, histograms[sample.name].values, up, down):
                 write(*leaf)
     return model.replace(**filled)

@@ -1,10 +1,11 @@
 """Smoothing and pruning of systematics before the fit, both optional."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
+from hone.analysis.analysis import Pruning
 from hone.analysis.systematics import Modifier, Systematic
 from hone.errors import InputError
 from hone.statmodel.channels import places
@@ -25,8 +26,13 @@ class Effect(NamedTuple):
     type: str
     largest_effect: float
     """Largest over bins and both sides, relative to the nominal yield; infinite if that is zero."""
+    norm_effect: float
+    """Of the yield of the region, the larger of both sides."""
+    shape_effect: float
+    """As ``largest_effect``, with the yield of the region kept."""
     smoothed: bool
-    pruned: bool
+    pruned: Literal["no", "norm", "shape", "all"]
+    """What of it is not in the workspace."""
 
     def is_of(self, sample: str, modifier: Modifier) -> bool:
         """Whether it is the effect of a modifier on a sample."""
@@ -39,7 +45,7 @@ def postprocess(
     histograms: Mapping[str, Histogram],
     channels: Mapping[str, int],
     smoothed: Collection[str],
-    threshold: float,
+    threshold: float | Pruning,
 ) -> tuple[list[Process], dict[str, Histogram], list[Effect]]:
     """Samples and histograms for the fit, and what was done.
 
@@ -48,7 +54,8 @@ def postprocess(
         histograms: by template name, bins of all channels concatenated (B,).
         channels: number of bins of each.
         smoothed: names of systematics to be smoothed.
-        threshold: systematics with smaller effects are pruned; 0 prunes nothing.
+        threshold: systematics with smaller effects are pruned, or those parts of them whose effects
+            are smaller than the thresholds of norm and shape; 0 prunes nothing.
 
     Raises:
         InputError: a variation would vanish.
@@ -102,7 +109,7 @@ def effects(
     histograms: Mapping[str, Histogram],
     channels: Mapping[str, int],
     smoothed: Collection[str],
-    threshold: float,
+    threshold: float | Pruning,
 ) -> list[Effect]:
     """Effect of each systematic on each sample in each channel, and whether it is pruned.
 
@@ -112,12 +119,14 @@ def effects(
     for sample in samples:
         nominal = np.asarray(histograms[sample.name].values)
         for systematic in _prunable(sample):
-            up, down = map(np.asarray, sides(histograms, sample.name, systematic))
+            up, down = map(np.asarray, sides(histograms, sample, systematic, channels))
             has_templates = bool(systematic.templates(sample.name))
             for channel, place in places(channels).items():
                 if not systematic.acts_in(channel):
                     continue
-                largest = systematic.largest_effect(nominal[place], up[place], down[place])
+                yields = nominal[place], up[place], down[place]
+                largest = systematic.largest_effect(*yields)
+                norm, shape = systematic.effects_of_parts(*yields)
                 several = channels[channel] >= _FEWEST_BINS
                 rows.append(
                     Effect(
@@ -126,26 +135,49 @@ def effects(
                         systematic.name,
                         systematic.type,
                         float(largest),
+                        norm,
+                        shape,
                         has_templates and systematic.name in smoothed and several,
-                        bool(largest < threshold),
+                        _pruned(systematic, threshold, largest, norm, shape),
                     )
                 )
     return rows
 
 
+def _pruned(
+    systematic: Systematic, threshold: float | Pruning, largest: float, norm: float, shape: float
+) -> Literal["no", "norm", "shape", "all"]:
+    if not isinstance(threshold, Pruning):
+        return "all" if largest < threshold else "no"
+    small_norm, small_shape = norm < threshold.norm, shape < threshold.shape
+    if (small_norm or small_shape) and (small_norm or not norm) and (small_shape or not shape):
+        return "all"
+    if systematic.has_parts and small_norm:
+        return "norm"
+    if systematic.has_parts and small_shape and shape:
+        return "shape"
+    return "no"
+
+
 def prune(samples: Sequence[Process], rows: Sequence[Effect]) -> list[Process]:
-    """The samples without the systematics that ``rows`` prunes, in some or all regions."""
+    """The samples without what ``rows`` prunes of their systematics, in some or all regions."""
     found = []
     for sample in samples:
         kept = []
+        left_out = {}
         for modifier in sample.modifiers:
             mine = [row for row in rows if row.is_of(sample.name, modifier)]
-            regions = [row.region for row in mine if not row.pruned]
+            regions = [row.region for row in mine if row.pruned != "all"]
             if len(regions) == len(mine):
                 kept.append(modifier)
             elif regions:
                 kept.append(modifier.model_copy(update={"regions": regions}))
-        found.append(sample._replace(modifiers=tuple(kept)))
+            left_out |= {
+                (row.systematic, row.type, row.region): row.pruned
+                for row in mine
+                if row.pruned in ("norm", "shape")
+            }
+        found.append(sample._replace(modifiers=tuple(kept), left_out=left_out))
     return found
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from hone.analysis.analysis import Analysis
 from hone.analysis.contradictions import POI
-from hone.analysis.systematics import Modifier
+from hone.analysis.systematics import Modifier, ShapeVariation, Systematic, norm_factor
 from hone.analysis.templates import Template
 from hone.errors import InputError
 from hone.running.files import read_json
@@ -47,11 +48,18 @@ class Process(NamedTuple):
     """Yield before selections; None if it is not a setting."""
     modifiers: tuple[Modifier, ...]
     """Its systematics, then free normalisations."""
+    left_out: Mapping[tuple[str, str, str], str] = MappingProxyType({})
+    """By name and type of a systematic and region, which part of its effect is pruned: ``norm`` or
+    ``shape``."""
 
     def templates(self) -> list[Template]:
         """Its own template, then the varied ones of each systematic."""
         varied = (t for modifier in self.modifiers for t in modifier.templates(self.name))
         return [Template(self.name), *varied]
+
+    def part_left_out(self, modifier: Modifier, region: str) -> str | None:
+        """``norm`` or ``shape``, if that part of a modifier's effect is pruned in a region."""
+        return self.left_out.get((modifier.name, getattr(modifier, "type", ""), region))
 
 
 def processes(analysis: Analysis, signal: str) -> list[Process]:
@@ -104,7 +112,7 @@ def build_workspace(
                         "name": sample.name,
                         "data": np.asarray(histograms[sample.name].values, float)[place].tolist(),
                         "modifiers": list(
-                            _modifiers(sample, histograms, staterror, channel, place)
+                            _modifiers(sample, histograms, staterror, channels, channel)
                         ),
                     }
                     for sample in samples
@@ -138,16 +146,21 @@ def _modifiers(
     sample: Process,
     histograms: Mapping[str, Histogram],
     staterror: bool,
+    channels: Mapping[str, int],
     channel: str,
-    place: slice,
 ) -> Iterator[Spec]:
     if sample.is_signal:
         yield {"name": POI, "type": "normfactor", "data": None}
+    place = places(channels)[channel]
     nominal = np.asarray(histograms[sample.name].values)
     for modifier in sample.modifiers:
-        if modifier.acts_in(channel):
-            up, down = map(np.asarray, sides(histograms, sample.name, modifier))
-            for found in modifier.modifiers(nominal[place], up[place], down[place]):
+        if not modifier.acts_in(channel):
+            continue
+        up, down = map(np.asarray, sides(histograms, sample, modifier, channels))
+        pruned = sample.part_left_out(modifier, channel)
+        left_out = modifier.carriers.get(pruned or "") if isinstance(modifier, Systematic) else None
+        for found in modifier.modifiers(nominal[place], up[place], down[place]):
+            if found["type"] != left_out:
                 yield {"name": modifier.name, **found}
     if staterror:
         errors = np.sqrt(np.asarray(histograms[sample.name].variances, dtype=float))
@@ -164,21 +177,48 @@ def _parameters(samples: Sequence[Process]) -> list[Spec]:
     return list(found.values())
 
 
-def sides(histograms: Mapping[str, Histogram], sample: str, modifier: Modifier) -> tuple[Any, Any]:
+def sides(
+    histograms: Mapping[str, Histogram],
+    sample: Process,
+    modifier: Modifier,
+    channels: Mapping[str, int],
+) -> tuple[Any, Any]:
     """Yields (B,) of a sample at +1 and -1 sigma of a systematic by its templates, NumPy or JAX.
 
-    Without a template down, that is the mirror image of the one up, clipped at zero; without any,
-    both are the nominal one.
+    Symmetrised, and without the parts that are pruned. Without templates both are the nominal ones.
+
+    Args:
+        histograms: by template name, bins of all channels concatenated (B,).
+        sample: with the systematic.
+        modifier: the systematic, or a free normalisation.
+        channels: number of bins of each.
     """
-    nominal = histograms[sample].values
-    templates = modifier.templates(sample)
+    nominal = histograms[sample.name].values
+    templates = modifier.templates(sample.name)
     if not templates:
         return nominal, nominal
-    up, *down = (histograms[template.name].values for template in templates)
-    if down:
-        return up, down[0]
-    mirrored = 2 * nominal - up
-    return up, (mirrored + abs(mirrored)) / 2
+    assert isinstance(modifier, ShapeVariation), "no other has templates"
+    up, *downs = (histograms[template.name].values for template in templates)
+    down = downs[0] if downs else None
+    parts = {name: sample.part_left_out(modifier, name) for name in channels}
+    if not (modifier.depends_on_regions or any(parts.values())):
+        return modifier.sides(nominal, up, down)
+
+    def of_region(name: str, place: slice) -> tuple[Any, Any]:
+        before = nominal[place]
+        found = modifier.sides(before, up[place], None if down is None else down[place])
+        if parts[name] == "norm":
+            return tuple(side / norm_factor(before, side) for side in found)
+        if parts[name] == "shape":
+            return tuple(before * norm_factor(before, side) for side in found)
+        return found
+
+    found = [of_region(name, place) for name, place in places(channels).items()]
+    module: Any = np
+    if not all(isinstance(side, np.ndarray) for pair in found for side in pair):
+        import jax.numpy as module  # a second, for jobs that need none
+    high, low = (module.concatenate(side) for side in zip(*found, strict=True))
+    return high, low
 
 
 def expected_observation(

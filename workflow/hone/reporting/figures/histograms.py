@@ -180,7 +180,7 @@ def _systematic_band(
         for systematic in sample.modifiers:
             if not isinstance(systematic, Systematic):
                 continue
-            up, down = map(np.asarray, sides(histograms, sample.name, systematic))
+            up, down = map(np.asarray, sides(histograms, sample, systematic, channels))
             sided = [x - nominal for x in systematic.shifted(nominal, up, down)]
             acting = [systematic.acts_in(region) for region in regions]
             # Samples and entries with a common parameter move coherently.

@@ -66,7 +66,7 @@ def variations(
                 continue
             mine = [effect for effect in effects if effect.is_of(sample.name, systematic)]
             acting = np.array([systematic.acts_in(region) for region in regions])
-            up, down, before = _sides(systematic, sample.name, filled, fitted, mine)
+            up, down, before = _sides(systematic, sample, filled, fitted, mine, channels)
             change = np.maximum(abs(up - nominal), abs(down - nominal))
             found.append(
                 Variation(
@@ -235,14 +235,15 @@ def _beyond(axes: Any, ratio: np.ndarray, low: float, high: float, colour: str) 
 
 def _sides(
     systematic: Systematic,
-    sample: str,
+    sample: Process,
     filled: Mapping[str, Histogram],
     fitted: Mapping[str, Histogram],
     effects: Sequence[Effect],
+    channels: Mapping[str, int],
 ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
     def shifted(histograms: Mapping[str, Histogram]) -> tuple[np.ndarray, np.ndarray]:
-        nominal = np.asarray(histograms[sample].values, dtype=float)
-        up, down = map(np.asarray, sides(histograms, sample, systematic))
+        nominal = np.asarray(histograms[sample.name].values, dtype=float)
+        up, down = map(np.asarray, sides(histograms, sample, systematic, channels))
         return systematic.shifted(nominal, up, down)
 
     smoothed = any(effect.smoothed for effect in effects)
@@ -253,8 +254,9 @@ def _notes(systematic: Systematic, effects: Sequence[Effect]) -> list[str]:
     notes = systematic.notes()
     if any(e.smoothed for e in effects):
         notes.append("smoothed")
-    pruned = [e.region for e in effects if e.pruned]
-    if pruned:
-        whole = len(pruned) == len(effects)
-        notes.append("pruned" if whole else f"pruned in {', '.join(pruned)}")
+    for kind, text in (("all", "pruned"), ("norm", "norm pruned"), ("shape", "shape pruned")):
+        pruned = [e.region for e in effects if e.pruned == kind]
+        if pruned:
+            whole = len(pruned) == len(effects)
+            notes.append(text if whole else f"{text} in {', '.join(pruned)}")
     return notes

@@ -1,0 +1,321 @@
+"""Symmetrised variations, and shapes with a norm of their own, against cabinetry's workspace."""
+
+import re
+from pathlib import Path
+
+import cabinetry
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyhf
+import pytest
+import uproot
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from settings import hypothesis, modifier
+
+from hone.analysis import checked_config
+from hone.likelihood.histfactory import from_pyhf
+from hone.statmodel.filling import fill, template_model
+from hone.statmodel.postprocessing import postprocess
+from hone.statmodel.templates import Histogram
+from hone.statmodel.workspace import build_workspace, processes, sides
+
+CHANNELS = {"control": 1, "signal_region": 4}
+SPLIT = hypothesis(
+    {"name": "both", "type": "normplusshape"},
+    {"name": "up_only", "type": "normplusshape", "down": None},
+    {"name": "rate", "type": "normsys", "up": 1.05, "down": 0.95},
+    {"name": "mu_b", "type": "normfactor"},
+)
+yields = st.lists(st.floats(0.5, 50), min_size=5, max_size=5).map(np.array)
+
+
+def histogram(values):
+    return Histogram(np.asarray(values, dtype=float), 0.1 * np.asarray(values, dtype=float))
+
+
+def varied(nominal, **templates):
+    found = {"signal": histogram(np.ones(5)), "background": histogram(nominal)}
+    return found | {f"background__{name}": histogram(values) for name, values in templates.items()}
+
+
+@given(yields, yields, yields)
+def test_symmetrised_sides_are_what_the_formulas_say(nominal, up, down):
+    def of(**settings):
+        samples = hypothesis({"name": "x", "type": "histosys"} | settings)
+        found = varied(nominal, x_up=up, x_down=down)
+        return sides(found, samples[1], samples[1].modifiers[0], CHANNELS)
+
+    np.testing.assert_array_equal(of(), (up, down))
+    np.testing.assert_allclose(of(down=None), (up, np.maximum(2 * nominal - up, 0)))
+    np.testing.assert_array_equal(of(down=None, symmetrise="one-sided"), of(down=None))
+    half = (up - down) / 2
+    expected = np.maximum((nominal + half, nominal - half), 0)
+    np.testing.assert_allclose(of(symmetrise="two-sided"), expected, atol=1e-12)
+    larger = [
+        u - n if abs(u - n) >= abs(d - n) else n - d
+        for n, u, d in zip(nominal, up, down, strict=True)
+    ]
+    expected = np.maximum((nominal + larger, nominal - larger), 0)
+    np.testing.assert_allclose(of(symmetrise="max"), expected, atol=1e-12)
+
+
+def test_symmetrised_sides_that_do_not_fit_are_refused():
+    for changes, message in (
+        ({"symmetrise": "one-sided"}, "takes the variation up alone; remove down"),
+        ({"symmetrise": "max", "down": None}, "max needs a variation down as well"),
+        ({"symmetrise": "mean"}, "allowed are one-sided, two-sided, max"),
+    ):
+        for kind in ("histosys", "normplusshape"):
+            with pytest.raises(ValueError, match=message):
+                modifier(name="x", type=kind, **changes)
+
+
+def cabinetrys(folder, histograms):
+    """cabinetry's workspace of the same histograms."""
+    names = {"": "", "both_up": "both_Up", "both_down": "both_Down", "up_only_up": "up_only_Up"}
+    (folder / "histograms").mkdir()
+    for region, place in (("control", slice(0, 1)), ("signal_region", slice(1, 5))):
+        for name, found in histograms.items():
+            sample, _, variation = name.partition("__")
+            edges = np.arange(len(found.values[place]) + 1.0)
+            made = cabinetry.histo.Histogram.from_arrays(
+                edges, found.values[place], np.sqrt(found.variances[place])
+            )
+            label = "_".join(filter(None, (region, sample, names[variation])))
+            made.save(folder / "histograms" / f"{label}_modified")
+    systematic = {"Type": "NormPlusShape", "Samples": "background"}
+    config = {
+        "General": {
+            "Measurement": "limit", "POI": "mu", "HistogramFolder": str(folder / "histograms"),
+            "InputPath": "",
+        },
+        "Regions": [
+            {"Name": "control", "Variable": "x", "Binning": [0, 1]},
+            {"Name": "signal_region", "Variable": "x", "Binning": [0, 1, 2, 3, 4]},
+        ],
+        "Samples": [
+            {"Name": "signal", "Tree": "t"}, {"Name": "background", "Tree": "t"},
+            {"Name": "data", "Tree": "t", "Data": True},
+        ],
+        "NormFactors": [
+            {"Name": "mu", "Samples": "signal"},
+            {"Name": "mu_b", "Samples": "background", "Nominal": 1, "Bounds": [0, 10]},
+        ],
+        "Systematics": [
+            {"Name": "both", "Up": {"Tree": "t"}, "Down": {"Tree": "t"}, **systematic},
+            {"Name": "up_only", "Up": {"Tree": "t"}, "Down": {"Symmetrize": True}, **systematic},
+            {"Name": "rate", "Up": {"Normalization": 0.05}, "Down": {"Normalization": -0.05},
+             "Type": "Normalization", "Samples": "background"},
+        ],
+    }  # fmt: skip
+    return cabinetry.workspace.build(config)
+
+
+def assert_same_modifiers(ours, theirs):
+    assert ours["observations"] == theirs["observations"]
+    for own, other in zip(ours["channels"], theirs["channels"], strict=True):
+        assert own["name"] == other["name"]
+        for mine, their in zip(own["samples"], other["samples"], strict=True):
+            assert (mine["name"], mine["data"]) == (their["name"], their["data"])
+            modifiers, expected = (
+                {(m["name"], m["type"]): m["data"] for m in s["modifiers"]} for s in (mine, their)
+            )
+            assert modifiers.keys() == expected.keys()
+            for key, content in modifiers.items():
+                if isinstance(content, dict):
+                    assert content.keys() == expected[key].keys()
+                    for side, numbers in content.items():
+                        np.testing.assert_allclose(numbers, expected[key][side], rtol=1e-12)
+                elif content is None:
+                    assert expected[key] is None
+                else:
+                    np.testing.assert_allclose(content, expected[key], rtol=1e-12)
+
+
+def test_the_workspace_is_cabinetrys(tmp_path):
+    rng = np.random.default_rng(4)
+    nominal = rng.uniform(20, 30, 5)
+    up, down, only = (nominal * rng.uniform(low, low + 0.4, 5) for low in (1, 0.6, 0.9))
+    found = varied(nominal, both_up=up, both_down=down, up_only_up=only)
+    data = np.arange(5.0)
+    theirs = cabinetrys(tmp_path, found | {"data": histogram(data)})
+    ours = build_workspace(SPLIT, found, data, True, CHANNELS)
+    assert_same_modifiers(ours, theirs)
+    likelihoods = []
+    for spec in (ours, theirs):
+        workspace = pyhf.Workspace(spec)
+        model = workspace.model()
+        pars = dict.fromkeys(model.config.par_names, 0.7)
+        likelihoods.append(float(model.logpdf(list(pars.values()), workspace.data(model))[0]))
+    assert likelihoods[0] == pytest.approx(likelihoods[1], rel=1e-12)
+
+
+def test_the_page_for_users_of_cabinetry_says_what_cabinetry_does(tmp_path, monkeypatch):
+    """The same templates, from the same files, become the same modifiers."""
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[3] / "docs" / "cabinetry.md").read_text()
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert len(text.splitlines()) <= 20
+    write_tutorial()
+    analysis = checked_config(yaml.safe_load(text))
+    config = {
+        "General": {
+            "Measurement": "limit", "POI": "mu", "HistogramFolder": "histograms/",
+            "InputPath": "{SamplePath}",
+        },
+        "Regions": [
+            {"Name": "Signal_region", "Filter": "lep_charge > 0", "Variable": "jet_pt",
+             "Binning": [200, 300, 400, 500, 600]},
+        ],
+        "Samples": [
+            {"Name": "Signal", "Tree": "signal", "SamplePath": "prediction.root",
+             "Weight": "weight"},
+            {"Name": "Background", "Tree": "background", "SamplePath": "prediction.root",
+             "Weight": "weight"},
+            {"Name": "Data", "Tree": "pseudodata", "SamplePath": "data.root", "Data": True},
+        ],
+        "NormFactors": [{"Name": "mu", "Samples": "Signal"}],
+        "Systematics": [
+            {"Name": "Luminosity", "Type": "Normalization", "Up": {"Normalization": 0.05},
+             "Down": {"Normalization": -0.05}},
+            {"Name": "Modeling", "Type": "NormPlusShape", "Samples": "Background",
+             "Up": {"Tree": "background_varied"}, "Down": {"Symmetrize": True},
+             "Smoothing": {"Algorithm": "353QH, twice"}},
+            {"Name": "WeightBasedModeling", "Type": "NormPlusShape", "Samples": "Background",
+             "Up": {"Weight": "weight_up"}, "Down": {"Weight": "0.7*weight"}},
+        ],
+    }  # fmt: skip
+    cabinetry.templates.build(config, method="uproot")
+    cabinetry.templates.postprocess(config)
+    theirs = cabinetry.workspace.build(config)
+    templates = {
+        template.name: "_".join(filter(None, (*template[:2], template.side.capitalize())))
+        for process in processes(analysis, "Signal")
+        for template in process.templates()
+    }
+    made = {
+        name: cabinetry.histo.Histogram.from_path(tmp_path / "histograms" / f"Signal_region_{file}")
+        for name, file in (templates | {"data": "Data"}).items()
+    }
+    found = {name: Histogram(h.yields, h.stdev**2) for name, h in made.items()}
+    bins = {"Signal_region": 4}
+    samples, fitted, _ = postprocess(
+        processes(analysis, "Signal"), found, bins, analysis.smoothed, analysis.workspace.pruning
+    )
+    assert_same_modifiers(
+        build_workspace(samples, fitted, found["data"].values, True, bins), theirs
+    )
+
+
+def write_tutorial():
+    """Files as those of cabinetry's tutorial, of fewer events."""
+    rng = np.random.default_rng(2)
+
+    def events(size, mean):
+        return {
+            "jet_pt": rng.exponential(mean, size) + 150, "lep_charge": rng.choice([-1.0, 1], size),
+            "weight": rng.uniform(0.5, 1.5, size), "weight_up": rng.uniform(0.9, 1.9, size),
+        }  # fmt: skip
+
+    trees = {"signal": (2000, 300), "background": (5000, 120), "background_varied": (5000, 140)}
+    for path, content in (("prediction.root", trees), ("data.root", {"pseudodata": (800, 130)})):
+        with uproot.recreate(path) as file:
+            for name, (size, mean) in content.items():
+                branches = events(size, mean)
+                file.mktree(name, {branch: x.dtype for branch, x in branches.items()})
+                file[name].extend(branches)
+
+
+def test_both_types_agree_at_one_sigma_and_not_beyond():
+    nominal = np.array([30.0, 10, 20, 30, 40])
+    templates = {"x_up": nominal * [1.2, 1.4, 1.3, 1.2, 1.1], "x_down": nominal * 0.8}
+    rates = {}
+    for kind in ("histosys", "normplusshape"):
+        samples = hypothesis({"name": "x", "type": kind})
+        spec = build_workspace(samples, varied(nominal, **templates), np.ones(5), False, CHANNELS)
+        model = pyhf.Workspace(spec).model()
+        at = model.config.par_slice("x").start
+        for alpha in (-3.0, -1.0, 0.0, 1.0, 3.0):
+            pars = np.array(model.config.suggested_init())
+            pars[model.config.poi_index], pars[at] = 0, alpha
+            rates[kind, alpha] = model.expected_data(pars, include_auxdata=False)
+    for alpha, expected in ((-1.0, templates["x_down"]), (0.0, nominal), (1.0, templates["x_up"])):
+        np.testing.assert_allclose(rates["histosys", alpha], expected)
+        np.testing.assert_allclose(rates["normplusshape", alpha], expected)
+    for alpha in (-3.0, 3.0):
+        assert (rates["normplusshape", alpha][1:] > 1.02 * rates["histosys", alpha][1:]).any()
+    assert rates["normplusshape", 3.0][0] == pytest.approx(30 * 1.2**3)
+    assert rates["histosys", 3.0][0] == pytest.approx(30 * 1.6)
+
+
+@pytest.mark.parametrize(
+    ("nominal", "up", "down"),
+    [
+        ([3, 0, 0, 0, 0], [4, 1, 1, 0, 0], [3, 0, 0, 0, 0]),
+        ([3, 1, 2, 3, 4], [4, 0, 0, 0, 0], [2, 2, 3, 4, 5]),
+        ([0, 1, 2, 3, 4], [1, 1, 2, 3, 5], [0, 1, 2, 3, 4]),
+        ([3, 1, 2, 3, 4], [7, 9, 9, 9, 9], None),  # mirrored, a factor would be negative
+    ],
+    ids=["no nominal yield", "no varied yield", "no yield in one bin", "more than twice the yield"],
+)
+def test_where_there_is_no_factor_the_histosys_has_everything(nominal, up, down):
+    """And the rates at one sigma are those of the templates, in the workspace."""
+    nominal, up = np.array(nominal, float), np.array(up, float)
+    found = varied(nominal, x_up=up, **({} if down is None else {"x_down": down}))
+    sided = {} if down else {"down": None}
+    samples = hypothesis({"name": "x", "type": "normplusshape"} | sided)
+    model = pyhf.Workspace(build_workspace(samples, found, np.ones(5), False, CHANNELS)).model()
+    expected = {1: up, -1: np.maximum(2 * nominal - up, 0) if down is None else down}
+    for alpha, side in expected.items():
+        pars = np.array(model.config.suggested_init())
+        pars[model.config.poi_index], pars[model.config.par_slice("x")] = 0, alpha
+        rates = model.expected_data(pars, include_auxdata=False)
+        np.testing.assert_allclose(rates, side, atol=1e-12)
+    filled = fill(template_model(samples, CHANNELS, False), samples, found)
+    assert np.isfinite(filled.expected_data(np.ones(filled.layout.npars))).all()
+
+
+def test_what_training_fills_is_differentiable():
+    samples = hypothesis(
+        {"name": "a", "type": "normplusshape", "down": None},
+        {"name": "b", "type": "normplusshape", "symmetrise": "max"},
+    )  # fmt: skip
+    rng = np.random.default_rng(3)
+    names = ("background__a_up", "background__b_up", "background__b_down")
+    start = {"signal": rng.uniform(1, 2, 5), "background": rng.uniform(20, 30, 5)}
+    start |= {name: rng.uniform(20, 30, 5) for name in names}
+    model = template_model(samples, CHANNELS, False)
+    pars = np.linspace(0.5, 0.8, model.layout.npars)
+    direction = {name: rng.normal(size=5) for name in start}
+
+    @jax.jit
+    @jax.value_and_grad
+    def rate(yields):
+        found = {name: Histogram(x, jnp.ones(5)) for name, x in yields.items()}
+        return (fill(model, samples, found).expected_data(pars) ** 2).sum()
+
+    def moved(step):
+        return rate({name: x + step * direction[name] for name, x in start.items()})[0]
+
+    gradient = rate(start)[1]
+    slope = (moved(1e-5) - moved(-1e-5)) / 2e-5
+    expected = sum(gradient[name] @ direction[name] for name in start)
+    assert float(slope) == pytest.approx(float(expected), rel=1e-6)
+    # A variation without events has no factor.
+    empty = rate(start | dict.fromkeys(names, np.zeros(5)))[1]
+    assert all(np.isfinite(x).all() for x in empty.values())
+
+
+def test_training_sees_the_same_model_in_pyhfs_order():
+    samples = SPLIT
+    rng = np.random.default_rng(8)
+    names = ("both_up", "both_down", "up_only_up")
+    found = varied(rng.uniform(20, 30, 5), **{n: rng.uniform(20, 30, 5) for n in names})
+    written = from_pyhf(pyhf.Workspace(build_workspace(samples, found, np.ones(5), True, CHANNELS)))
+    filled = fill(template_model(samples, CHANNELS, True), samples, found)
+    assert filled.layout == written.layout
+    pars = np.array(written.config.suggested_init()) + 0.1
+    np.testing.assert_allclose(filled.expected_data(pars), written.expected_data(pars), rtol=1e-13)
