@@ -123,7 +123,76 @@ CASES = {
         r"systematics\[0\].up: a distribution cannot vary the events of files",
     ),
     "varied files of two samples": (
-        systematic(sample=["signal", "background"]), "varied events belong to one sample",
+        systematic(sample=["signal", "background"]),
+        r"systematics\[0\].up.files: these belong to one sample; with {sample} in their names",
+    ),
+    "a sum of weights of two samples": (
+        systematic(
+            sample=["signal", "background"],
+            up={"files": "{sample}_*.root", "sum_of_weights": 1}, down={"tree": "events"},
+        ), r"systematics\[0\].up.sum_of_weights: belongs to one sample",
+    ),
+    "varied files of a sample that are not there": (
+        systematic(sample="all", up={"files": "{sample}_up.root"}, down={"tree": "events"}),
+        r"systematics\[0\].up.files: no file matches 'signal_up.root'",
+    ),
+    "unknown braces": (
+        systematic(up={"files": ["{sample}.root", "{name}_up.root"]}),
+        r"systematics\[0\].up.files: {name} is not allowed; {sample} is the sample's name",
+    ),
+    "half a brace": (
+        systematic(up={"tree": "{sample"}), r"systematics\[0\].up.tree: {sample is not allowed",
+    ),
+    "a replaced branch that nothing has": (
+        systematic(up={"replace": {"ptt": "pt_up"}}),
+        r"systematics\[0\].up.replace: 'ptt' is in no feature, .*; did you mean 'pt'\?",
+    ),
+    "a branch replaced by itself": (
+        systematic(up={"replace": {"pt": "pt"}}), r"up.replace: 'pt' is replaced by itself",
+    ),
+    "no branch to replace": (
+        systematic(up={"replace": {}}), r"up.replace: {} must have at least this many entries: 1",
+    ),
+    "a norm of replaced branches": (
+        systematic(up={"replace": {"pt": "m"}, "normalise": "own"}),
+        "up.normalise: only varied files or trees have a normalisation",
+    ),
+    "an exception of one sample": (
+        systematic(**{"except": ["signal"]}),
+        r"systematics\[0\].except: is of use with sample: all only",
+    ),
+    "an exception that is no sample": (
+        systematic(**{"sample": "all", "except": ["qcd"]}),
+        r"systematics\[0\].except: there is no sample 'qcd'; samples are signal, background",
+    ),
+    "an exception of all": (
+        systematic(**{"sample": "all", "except": ["signal", "background"]}),
+        r"systematics\[0\].except: leaves out all samples",
+    ),
+    "a norm of no background": (
+        lambda c: c["normfactors"][0].update({"sample": "all", "except": ["background"]}),
+        r"normfactors\[0\].except: leaves out all samples",
+    ),
+    "a sample called all": (
+        lambda c: (c["samples"][1].update(name="all"), c["systematics"].clear()),
+        r"samples\[1\].name: 'all' stands for every sample",
+    ),
+    "a norm and a norm with a shape": (
+        lambda c: c["systematics"].append(
+            {**c["systematics"][0], "name": "xsec", "type": "normplusshape"}
+        ), r"'xsec' is used more than once for a normsys of 'background' \(systematics\[2\]\)",
+    ),
+    "a pruning of something else": (
+        lambda c: c.update(workspace={"pruning": {"rate": 0.1}}),
+        r"workspace.pruning: unknown setting 'rate'; allowed are norm, shape",
+    ),
+    "a pruning of more than all": (
+        lambda c: c.update(workspace={"pruning": {"norm": 1.5}}),
+        r"workspace.pruning.norm: 1.5 must be below 1",
+    ),
+    "a pruning in words": (
+        lambda c: c.update(workspace={"pruning": "small"}),
+        r"workspace.pruning: \"small\" is not of type number",
     ),
     "an up without a down": (
         lambda c: c["systematics"][2].pop("down"), r"systematics\[2\]: 'down' is missing",

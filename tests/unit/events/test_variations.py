@@ -8,12 +8,16 @@ import pytest
 import uproot
 from ntuples import columns, write
 
-from hone.analysis import checked_config
+from hone.analysis import Analysis, Template, checked_config
 from hone.analysis.analysis import SETS, Sizes
 from hone.analysis.files import Files
+from hone.analysis.parts import of_survey
+from hone.analysis.settings import plain
+from hone.errors import InputError
 from hone.events.first_look import yields_table
 from hone.events.load import load_events
 from hone.events.sources import sources
+from hone.events.split import uniform
 from hone.events.stream import fill_histograms
 from hone.events.survey import survey
 from hone.observable import create_observable
@@ -123,3 +127,126 @@ def test_varied_events_may_have_a_normalisation_of_their_own(tmp_path, monkeypat
         assert sets.weights[name].sum() == pytest.approx(expected, rel=1e-9)
     scaled = Files(config).templates_scaled_to_yield("s", "o")
     assert scaled == ["s", "b", "b__own_up", "b__sum_up", "b__tree_up"]
+
+
+def test_replaced_branches_are_read_wherever_they_occur(tmp_path, monkeypatch):
+    """In features, weights, selections and variables; event by event in the same sets."""
+    monkeypatch.chdir(tmp_path)
+    events = columns(3000, 1, False)
+    events["pt_up"], events["w_up"] = 1.1 * events["pt"], 2 * events["w"]
+    for name in ("s", "b"):
+        write(f"{name}.root", events)
+    up = {"replace": {"pt": "pt_up", "w": "w_up", "event": "pt_up"}}
+    config = checked_config(
+        {
+            "analysis": "a", "seed": 1, "features": ["mass", "log(pt)", "event"],
+            "split": {"branch": "event"},
+            "samples": [
+                {"name": name, "process": process, "files": f"{name}.root", "weight": "w * pt"}
+                for name, process in (("s", "signal"), ("b", "background"))
+            ],
+            "regions": [
+                {"name": "low", "selection": "pt < 20", "fit": "variable", "variable": "pt + 1",
+                 "edges": [0, 10, 30]},
+                {"name": "high", "selection": "pt >= 20", "fit": "observable"},
+            ],
+            "systematics": [
+                {"name": "jes", "type": "histosys", "sample": "all", "up": up,
+                 "down": {"replace": {"pt": "pt_up", "event": "pt_up"}, "weight": "pt"}},
+            ],
+            "observables": [
+                {"name": "o", "kind": "network", "objective": "cls"}
+            ],
+        }
+    )  # fmt: skip
+    files = Files(config).ntuples
+    assert files["b__jes_up"] == files["b__jes_down"] == ["b.root"]
+    found = sources(config, {t.name: files[t.name] for t in config.templates_of("s")})
+    surveys = {s.name: survey(s, config.features, config.channels) for s in found}
+    seen = []
+    for events_set in SETS:
+        few = ALL.model_copy(update={"validation": 100})
+        sets = load_events(found, config.features, config.channels, surveys, events_set, few)
+        numbers = uniform(events["event"])
+        low, high = config.split.range(events_set)
+        if events_set == "validation":
+            there = surveys["b"]["sets"]["validation"]["events"]
+            high = low + (high - low) * 100 / there
+        mine = (numbers >= low) & (numbers < high)
+        chosen = mine & (events["pt_up"] >= 20)
+        expected = np.stack(
+            [events["mass"], np.log(events["pt_up"]), events["pt_up"]], axis=1
+        )[chosen]  # fmt: skip
+        np.testing.assert_array_equal(sets.features["b__jes_up"], expected)
+        nominal = events["pt"][mine & (events["pt"] >= 20)]
+        np.testing.assert_allclose(sets.features["b"][:, 1], np.log(nominal))
+        share = sets.weights["b__jes_up"] / (events["w_up"] * events["pt_up"])[chosen]
+        np.testing.assert_allclose(share, share[0])
+        share = sets.weights["b__jes_down"] / events["pt_up"][chosen]
+        np.testing.assert_allclose(share, share[0])
+        (fixed,) = sets.fixed["b__jes_up"]
+        below = mine & (events["pt_up"] < 20)
+        counted, _ = np.histogram(
+            np.minimum(events["pt_up"] + 1, 29)[below], [0, 10, 30],
+            weights=(events["w_up"] * events["pt_up"])[below],
+        )  # fmt: skip
+        np.testing.assert_allclose(fixed.values / fixed.values.sum(), counted / counted.sum())
+        seen.append(len(expected))
+    assert min(seen) > 0
+    # 2 * 1.1 of the sample's weights, by its factor from weights to yields.
+    rows = {r["variation"]: r for r in yields_table(surveys) if r["sample"] == "b"}
+    weight = (events["w_up"] * events["pt_up"])[events["pt_up"] >= 20].sum()
+    high = [r for r in yields_table(surveys) if r["sample"] == "b" and r["region"] == "high"]
+    assert {r["variation"] for r in rows.values()} == {"", "jes_up", "jes_down"}
+    assert next(r for r in high if r["variation"] == "jes_up")["yield"] == pytest.approx(weight)
+
+
+def test_a_missing_branch_that_replaces_another_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"variation 'b__x_up': b.root: .*no branch 'mass_up' .*"):
+        varied({"yield": 10}, {"x": {"replace": {"mass": "mass_up"}}})
+
+
+def test_one_line_varies_many_samples(tmp_path, monkeypatch):
+    """By a pattern of files, or by a tree; all but some samples."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("s", "b", "c", "qcd"):
+        write(f"{name}.root", columns(20, 1, False))
+        write(f"{name}_up.root", columns(20, 1, False), tree=f"{name}_up")
+    config = {
+        "analysis": "a", "seed": 1, "features": ["mass"],
+        "samples": [
+            {"name": name, "process": process, "files": f"{name}.root"}
+            for name, process in (
+                ("s", "signal"), ("b", "background"), ("c", "background"), ("qcd", "background"),
+                ("data", "data"),
+            )
+        ],
+        "systematics": [
+            {"name": "jes", "type": "normplusshape", "sample": "all", "except": ["qcd"],
+             "up": {"files": ["{sample}_up.root"], "tree": "{sample}_up"}},
+            {"name": "jer", "type": "histosys", "sample": ["s", "b"], "up": {"tree": "JER__1up"}},
+            {"name": "lumi", "type": "lumi", "sample": "all", "uncertainty": 0.02},
+        ],
+        "normfactors": [{"name": "k", "sample": "all", "except": ["c"]}],
+        "observables": [
+            {"name": "o", "kind": "variable", "variable": "mass", "edges": [0, 125, 200]}
+        ],
+    }  # fmt: skip
+    config["samples"][-1]["files"] = "b.root"
+    analysis = checked_config(config)
+    assert [s.samples for s in analysis.systematics] == [
+        ["s", "b", "c"], ["s", "b"], ["s", "b", "c", "qcd"],
+    ]  # fmt: skip
+    assert analysis.normfactors[0].samples == ["b", "qcd"]
+    files = Files(analysis).ntuples
+    found = sources(analysis, {t.name: files[t.name] for t in analysis.templates_of("s")})
+    assert {s.name: (*s.files, s.tree) for s in found if s.template.systematic} == {
+        **{f"{n}__jes_up": (f"{n}_up.root", f"{n}_up") for n in ("s", "b", "c")},
+        "s__jer_up": ("s.root", "JER__1up"), "b__jer_up": ("b.root", "JER__1up"),
+    }  # fmt: skip
+    # What is written down is the same analysis.
+    again = Analysis.model_validate(plain(analysis))
+    assert again.systematics == analysis.systematics
+    part = Analysis.model_validate(of_survey(analysis, Template("c", "jes", "up")))
+    assert [s.files for s in sources(part, {"c__jes_up": ["c_up.root"]})] == [("c_up.root",)]

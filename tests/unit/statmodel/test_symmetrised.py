@@ -16,7 +16,12 @@ from hypothesis import strategies as st
 from settings import hypothesis, modifier
 
 from hone.analysis import checked_config
+from hone.analysis.files import Files
+from hone.events.sources import sources
+from hone.events.stream import fill_histograms
+from hone.events.survey import survey
 from hone.likelihood.histfactory import from_pyhf
+from hone.observable import create_observable
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.postprocessing import postprocess
 from hone.statmodel.templates import Histogram
@@ -197,9 +202,21 @@ def test_the_page_for_users_of_cabinetry_says_what_cabinetry_does(tmp_path, monk
         for template in process.templates()
     }
     made = {
-        name: cabinetry.histo.Histogram.from_path(tmp_path / "histograms" / f"Signal_region_{file}")
+        name: cabinetry.histo.Histogram.from_path(
+            tmp_path / "histograms" / f"Signal_region_{file}", modified=False
+        )
         for name, file in (templates | {"data": "Data"}).items()
     }
+    names = [t.name for t in analysis.templates_of("Signal")]
+    read = sources(analysis, {name: Files(analysis).ntuples[name] for name in names})
+    surveys = {s.name: survey(s, analysis.features, analysis.channels) for s in read}
+    observable = create_observable(
+        analysis.observables[0], analysis.features, np.ones((2, 1)), jax.random.key(0)
+    )
+    how = (analysis.channels, surveys, analysis.features)
+    filled = fill_histograms([observable], read, *how)["hard"]
+    for name in templates:
+        np.testing.assert_allclose(filled[name].values, made[name].yields, rtol=1e-12)
     found = {name: Histogram(h.yields, h.stdev**2) for name, h in made.items()}
     bins = {"Signal_region": 4}
     samples, fitted, _ = postprocess(

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Len, Lt
-from pydantic import AfterValidator, Field, TypeAdapter, WrapValidator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WrapValidator,
+    model_validator,
+)
 
 from hone.analysis.fields import Name, several
 from hone.analysis.observables import ObservableSettings, Rebinned, Trained
@@ -22,7 +29,14 @@ from hone.analysis.settings import (
     refuse,
     unique,
 )
-from hone.analysis.systematics import SIDES, Normfactor, ShapeVariation, Systematic, Variation
+from hone.analysis.systematics import (
+    SIDES,
+    Modifier,
+    Normfactor,
+    ShapeVariation,
+    Systematic,
+    Variation,
+)
 from hone.analysis.templates import Template
 
 __all__ = [
@@ -232,6 +246,28 @@ class Analysis(Settings):
     tracking: Literal["none", "mlflow"] = "none"
     """`mlflow` also writes every training as a run, with parameters, metrics by step and artifacts,
     into a local store under `results/<analysis>/mlflow/` (needs the extra `mlflow`)."""
+
+    @model_validator(mode="after")
+    def _all_samples(self) -> Self:
+        """Names in the place of ``sample: all``."""
+        names = [s.name for s in self.simulated]
+        backgrounds = [s.name for s in self.simulated if not s.is_signal]
+
+        def named(key: str, modifiers: Sequence[Modifier], known: list[str]) -> list[Modifier]:
+            found = []
+            for i, modifier in enumerate(modifiers):
+                try:
+                    found.append(modifier.of_samples(known))
+                except ValidationError as error:
+                    (line,) = error.errors()
+                    raise refuse(line["msg"], key, i, *line["loc"]) from None
+            return found
+
+        update = {
+            "systematics": named("systematics", self.systematics, names),
+            "normfactors": named("normfactors", self.normfactors, backgrounds),
+        }
+        return self.model_copy(update=update)
 
     @property
     def folder(self) -> str:
@@ -445,7 +481,7 @@ class Analysis(Settings):
                 and template.sample in systematic.samples
             ):
                 side = systematic.side(template.side)
-                return side if isinstance(side, Variation) else None
+                return side.of(template.sample) if isinstance(side, Variation) else None
         return None
 
     def is_scaled_to_yield(self, template: Template) -> bool:

@@ -39,7 +39,7 @@ def checked_config(config: Any, file: str | Path = "config/config.yaml") -> Anal
         raise
     if not analysis.observables:
         analysis = _of_regions_only(analysis)
-    _refuse(file, [*name_problems(analysis), *contradictions(analysis)])
+    _refuse(file, dict.fromkeys([*name_problems(analysis), *contradictions(analysis)]))
     if not analysis.learning:
         return analysis.model_copy(update={"split": analysis.split.without_training()})
     return analysis

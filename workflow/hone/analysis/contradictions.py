@@ -1,9 +1,10 @@
 """What no setting can say on its own: objects of an analysis that do not fit together."""
 
+import contextlib
 import difflib
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hone.analysis.analysis import SETS, Analysis, matching
@@ -13,7 +14,15 @@ from hone.analysis.fields import several
 from hone.analysis.observables import Network, Rebinned, Trained
 from hone.analysis.own_objective import find_function
 from hone.analysis.samples import DimuonSample, FileSample, NtupleSample, Sample
-from hone.analysis.systematics import SIDES, Lumi, Shapesys, ShapeVariation, Variation
+from hone.analysis.systematics import (
+    ALL,
+    SAMPLE,
+    SIDES,
+    Lumi,
+    Shapesys,
+    ShapeVariation,
+    Variation,
+)
 from hone.errors import InputError
 
 __all__ = ["POI", "contradictions"]
@@ -40,6 +49,9 @@ def _of_samples(analysis: Analysis) -> Iterator[str]:
             yield f"samples: there is no sample of process {process!r}"
     if len({isinstance(s, NtupleSample) for s in analysis.simulated}) > 1:
         yield "samples: some have files and some a distribution; an analysis has either"
+    for i, sample in enumerate(analysis.samples):
+        if sample.name == ALL:
+            yield f"samples[{i}].name: {ALL!r} stands for every sample; choose another"
     data = [s.name for s in analysis.samples if s.is_data]
     if len(data) > 1:
         yield f"samples: {', '.join(data)} are all of process data; list all files in one sample"
@@ -189,6 +201,8 @@ def _of_systematics(analysis: Analysis) -> Iterator[str]:
                     )
             if isinstance(systematic, ShapeVariation):
                 yield from _of_variation(where, systematic, samples[name])
+        if isinstance(systematic, ShapeVariation):
+            yield from _of_replaced(where, systematic, analysis)
         if isinstance(systematic, Lumi):
             if systematic.name != "lumi":
                 yield f"{where}.name: pyhf wants a lumi to be named 'lumi', not {systematic.name!r}"
@@ -230,11 +244,9 @@ def _of_variation(where: str, systematic: ShapeVariation, sample: Sample) -> Ite
         here = f"{where}.{side}"
         if given is None:
             continue
-        if len(systematic.samples) > 1 and not (
-            isinstance(given, Variation) and not given.has_events
-        ):
-            yield f"{here}: varied events belong to one sample; use an entry for each"
         if not isinstance(given, Variation):
+            if len(systematic.samples) > 1:
+                yield f"{here}: a distribution belongs to one sample; use an entry for each"
             if isinstance(sample, NtupleSample):
                 yield (
                     f"{here}: a distribution cannot vary the events of files; give files, a tree "
@@ -244,10 +256,19 @@ def _of_variation(where: str, systematic: ShapeVariation, sample: Sample) -> Ite
         if given.muon_scale is not None or given.muon_resolution is not None:
             if not isinstance(sample, DimuonSample):
                 yield f"{here}: only dimuons have muons to be varied"
-        elif given.files is not None or given.tree is not None:
+        elif given.has_events:
             if not isinstance(sample, FileSample):
                 yield f"{here}: the events of {sample.name!r} are not in files"
-            yield from (f"{here}.files: {problem}" for problem in _of_files(given.files or []))
+            files = given.of(sample.name).files or []
+            yield from (f"{here}.files: {problem}" for problem in _of_files(files))
+        if len(systematic.samples) > 1:
+            if any(SAMPLE not in file for file in several(given.files or [])):
+                yield (
+                    f"{here}.files: these belong to one sample; with {SAMPLE} in their names (the "
+                    "sample's name) each has its own"
+                )
+            if given.sum_of_weights is not None:
+                yield f"{here}.sum_of_weights: belongs to one sample; use an entry for each"
         if not given.has_events and sample.branches is not None:
             known = {repr(sample.name): (*sample.branches, WEIGHT)}
             yield from _missing_branches(f"{here}.weight", given.weight, known)
@@ -255,6 +276,36 @@ def _of_variation(where: str, systematic: ShapeVariation, sample: Sample) -> Ite
             useful = isinstance(sample, NtupleSample) and sample.is_normalised
             if getattr(given, key) is not None and not useful:
                 yield f"{here}.{key}: is of no use: the sample has no yield or cross_section"
+
+
+def _of_replaced(where: str, systematic: ShapeVariation, analysis: Analysis) -> Iterator[str]:
+    """Whether branches that are replaced occur anywhere."""
+    samples = [s for s in analysis.simulated if s.name in systematic.samples]
+    for side in SIDES:
+        given = systematic.side(side)
+        if not isinstance(given, Variation) or given.replace is None:
+            continue
+        ntuples = [s for s in samples if isinstance(s, NtupleSample)]
+        texts = [text for s in ntuples for text in (given.weight or s.weight, s.selection)]
+        texts += [text for r in analysis.regions for text in (r.selection, r.variable)]
+        used = _branches([*analysis.features, *filter(None, texts)])
+        for branch in given.replace:
+            if branch not in used:
+                close = difflib.get_close_matches(branch, used, n=1)
+                hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(used)}"
+                yield (
+                    f"{where}.{side}.replace: {branch!r} is in no feature, weight, selection or "
+                    f"variable; {hint}"
+                )
+
+
+def _branches(expressions: Iterable[str]) -> list[str]:
+    """Branches in expressions, except in those that are none (another message says so)."""
+    found: dict[str, None] = {}
+    for text in expressions:
+        with contextlib.suppress(InputError):
+            found |= dict.fromkeys(Expression(text).branches)
+    return list(found)
 
 
 def _of_normfactors(analysis: Analysis) -> Iterator[str]:

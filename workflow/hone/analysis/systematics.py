@@ -6,7 +6,8 @@ yields. Yields are arrays (B,) of NumPy or JAX, float64, in any bins.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:  # it imports JAX
     from hone.likelihood.histfactory.layout import Layout
 
 __all__ = [
+    "ALL",
+    "SAMPLE",
     "SIDES",
     "Histosys",
     "Interpolated",
@@ -39,6 +42,10 @@ __all__ = [
 ]
 
 SIDES = ("up", "down")
+ALL = "all"
+"""As the sample of a modifier: all that there are."""
+SAMPLE = "{sample}"
+"""Stands for the sample's name."""
 _ROUNDING = 1e-12
 
 
@@ -48,6 +55,7 @@ class Variation(Settings):
     files: Files | None = None
     tree: Text | None = None
     weight: ExpressionText | None = None
+    replace: Annotated[dict[Text, Text], Len(1)] | None = None
     normalise: Literal["nominal", "own"] | None = None
     sum_of_weights: Positive | None = None
     muon_scale: Positive | None = None
@@ -57,7 +65,17 @@ class Variation(Settings):
     def _consistent(self) -> Self:
         given = {key for key, value in self if value is not None}
         if not given:
-            raise refuse("{} is not allowed: a variation has files, a tree or a weight")
+            raise refuse(
+                "{} is not allowed: a variation has files, a tree, a weight or branches to replace"
+            )
+        for key in ("files", "tree"):
+            texts = several(getattr(self, key) or [])
+            braces = {found for text in texts for found in re.findall(r"\{[^}]*\}?|\}", text)}
+            for unknown in sorted(braces - {SAMPLE}):
+                raise refuse(f"{unknown} is not allowed; {SAMPLE} is the sample's name", key)
+        for branch, other in (self.replace or {}).items():
+            if branch == other:
+                raise refuse(f"{branch!r} is replaced by itself", "replace")
         normalisation = given & {"normalise", "sum_of_weights"}
         if normalisation and not given & {"files", "tree"}:
             key = min(normalisation)
@@ -65,6 +83,16 @@ class Variation(Settings):
         if self.sum_of_weights is not None and self.normalise == "nominal":
             raise refuse("there is a sum_of_weights as well; give one of both", "normalise")
         return self
+
+    def of(self, sample: str) -> "Variation":
+        """The same, with the sample's name in files and tree."""
+        files, tree = self.files, self.tree
+        if isinstance(files, str):
+            files = files.replace(SAMPLE, sample)
+        elif files is not None:
+            files = [file.replace(SAMPLE, sample) for file in files]
+        tree = tree and tree.replace(SAMPLE, sample)
+        return self.model_copy(update={"files": files, "tree": tree})
 
     def muons(self) -> dict[str, float]:
         """What differs in the muons of dimuons."""
@@ -89,8 +117,8 @@ def _of_its_type(value: Any, _: Any) -> Any:
     if not isinstance(value, dict | Variation):
         raise refuse(
             f"{json.dumps(value, default=str)} is not allowed; allowed are a distribution (a list "
-            "of blocks), and a mapping with files, tree or weight (of dimuons muon_scale or "
-            "muon_resolution)"
+            "of blocks), and a mapping with files, tree, weight or replace (of dimuons muon_scale "
+            "or muon_resolution)"
         )
     return Variation.model_validate(value)
 
@@ -113,12 +141,42 @@ class Modifier(Settings):
     name: Name
     """Name of the parameter."""
     sample: Samples
-    """The sample that is changed, or a list of them."""
+    """The sample that is changed, a list of them, or `all`: every simulated sample (of a normfactor
+    every background)."""
+    except_: Names | None = Field(None, alias="except")
+    """Samples that `sample: all` leaves out."""
+
+    @model_validator(mode="after")
+    def _except_of_all(self) -> Self:
+        if self.except_ is not None and self.sample != ALL:
+            raise refuse("is of use with sample: all only; leave it out", "except")
+        return self
 
     @property
     def samples(self) -> list[str]:
         """Names of the samples that it changes."""
         return several(self.sample)
+
+    def of_samples(self, names: Sequence[str]) -> Self:
+        """The same, with the names of the samples that ``all`` stands for.
+
+        Args:
+            names: of all samples that there are.
+
+        Raises:
+            ValidationError: a sample that is left out is none of them, or none remains.
+        """
+        if self.sample != ALL:
+            return self
+        left_out = self.except_ or []
+        for name in left_out:
+            if name not in names:
+                known = ", ".join(names)
+                raise refuse(f"there is no sample {name!r}; samples are {known}", "except")
+        kept = [name for name in names if name not in left_out]
+        if not kept:
+            raise refuse("leaves out all samples", "except")
+        return self.model_copy(update={"sample": kept, "except_": None})
 
     def acts_in(self, region: str) -> bool:
         """Whether it acts in a region."""
@@ -269,8 +327,11 @@ class ShapeVariation(Systematic):
 
     up: Side
     """At +1 sigma: the varied `distribution`, or, for samples with `files`, a mapping with the
-    varied `files` or `tree` (varied events), or with only a `weight` (the same events, weighted
-    otherwise: for generated events too, where `weight` is a branch). Varied events have the
+    varied `files` or `tree` (varied events), with other branches of the same events (`replace: {pt:
+    pt_jes_up}`: wherever `pt` occurs in features, weights, selections and variables, `pt_jes_up` is
+    read instead), or with only a `weight` (the same events, weighted otherwise: for generated
+    events too, where `weight` is a branch). These go together. In files and trees `{sample}` is the
+    sample's name: `{files: "{sample}_jes_up.root"}` is for many samples. Varied events have the
     sample's factor from weights to yields, `normalise: nominal`: there may be more of them, or
     less. With `normalise: own` they are scaled to its `yield` or `cross_section` by their own
     weights, as with a `sum_of_weights` of their own. For `dimuons` a factor on the muons' momenta

@@ -128,11 +128,13 @@ class Reader:
         self.variables = {r.name: Expression(r.variable) for r in regions if r.variable}
         split = source.split
         users = {"split.branch": [split.branch]} if split and split.branch else {}
-        users |= {f"the variable of region {k!r}": x.branches for k, x in self.variables.items()}
-        users |= {f"the selection of region {k!r}": x.branches for k, x in self.selections.items()}
+        expressions = {f"the variable of region {k!r}": x for k, x in self.variables.items()}
+        expressions |= {f"the selection of region {k!r}": x for k, x in self.selections.items()}
         if self.selection:
-            users["the selection of the sample"] = list(self.selection.branches)
-        users |= {k: x.branches for k, x in {**self.weights, **self.features}.items()}
+            expressions["the selection of the sample"] = self.selection
+        expressions |= {**self.weights, **self.features}
+        replaced = source.replaced
+        users |= {k: [replaced.get(b, b) for b in x.branches] for k, x in expressions.items()}
         # If several need a branch, one is named: features before weights before regions.
         self.branches = {name: user for user, names in users.items() for name in names}
 
@@ -252,10 +254,15 @@ class Reader:
             )
         return values.astype(bool)
 
+    def _named(self, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The columns by their names in expressions."""
+        replaced = self.source.replaced.items()
+        return columns | {name: columns[read] for name, read in replaced if read in columns}
+
     def _values(self, piece: Piece, what: str, expression: Expression) -> np.ndarray:
         """Values of an expression (n,)."""
         try:
-            array = np.asarray(expression(piece.columns))
+            array = np.asarray(expression(self._named(piece.columns)))
         except InputError as error:
             raise InputError(f"{self.source}: {piece.path}: {what}: {error}") from error
         return np.broadcast_to(array, (piece.size,)) if array.ndim == 0 else array

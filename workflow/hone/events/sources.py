@@ -33,6 +33,8 @@ class Source:
     """(with folds) Whose network the sets are for: that fold is its evaluation set."""
     selection: str | None = None
     """Expression that is true for those events in the files that are its own; None if all are."""
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    """Branches that are read in the place of others, by the name of these in expressions."""
 
     @property
     def name(self) -> str:
@@ -97,6 +99,7 @@ def _source(analysis: Analysis, template: Template, paths: Sequence[str]) -> Sou
         _normalisation(analysis, sample, entry, is_nominal),
         not is_nominal and not entry.has_own_normalisation,
         selection=sample.selection,
+        replaced=entry.replace or {},
     )
 
 

@@ -164,7 +164,7 @@ def prune(samples: Sequence[Process], rows: Sequence[Effect]) -> list[Process]:
     found = []
     for sample in samples:
         kept = []
-        left_out = {}
+        left_out: dict[tuple[str, str, str], str] = {}
         for modifier in sample.modifiers:
             mine = [row for row in rows if row.is_of(sample.name, modifier)]
             regions = [row.region for row in mine if row.pruned != "all"]
