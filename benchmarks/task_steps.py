@@ -15,7 +15,7 @@ from blobs import BINS, NAMES, TOTALS, blobs
 from clock import report, seconds
 
 from hone.analysis.observables import Network
-from hone.analysis.systematics import Histosys, Variation
+from hone.analysis.systematics import Histosys, Strength, Variation
 from hone.events.event_sets import EventSets
 from hone.observable import create_observable
 from hone.statmodel.workspace import Process
@@ -42,7 +42,7 @@ def problem(objective: str, hidden: list[int], precision: str, weights: int = 0)
             yields[f"background__w{k}_{side}"] = varied
             weighted[f"background__w{k}_{side}"] = "background"
     samples = [
-        Process("signal", True, 20.0, ()),
+        Process("signal", True, 20.0, (Strength(name="mu", sample="signal"),)),
         Process("background", False, 100.0, tuple(systematics)),
     ]
     network = Network(

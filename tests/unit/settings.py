@@ -2,7 +2,7 @@
 
 from hone.analysis.observables import ObservableSettings
 from hone.analysis.regions import Region
-from hone.analysis.systematics import Normfactor, ShapeVariation, Systematic
+from hone.analysis.systematics import Normfactor, ShapeVariation, Strength, Systematic
 from hone.statmodel.workspace import Process
 
 __all__ = ["hypothesis", "modifier", "observable", "region"]
@@ -30,7 +30,10 @@ def modifier(**entry):
 
 def hypothesis(*entries, signal="signal", background="background"):
     """Processes of a signal and a background, and what modifies them."""
-    modifiers = [modifier(**{"sample": background} | entry) for entry in entries]
+    modifiers = [
+        Strength(name="mu", sample=signal),
+        *(modifier(**{"sample": background} | entry) for entry in entries),
+    ]
     return [
         Process(name, name == signal, None, tuple(m for m in modifiers if name in m.samples))
         for name in (signal, background)

@@ -249,6 +249,19 @@ CASES = {
     "a normfactor with the POI's name": (
         lambda c: c["normfactors"][0].update(name="mu"), "'mu' is the name of another parameter",
     ),
+    "a systematic with the name that the POI was given": (
+        lambda c: (c.update(poi={"name": "r"}), c["systematics"][0].update(name="r")),
+        r"systematics\[0\].name: 'r' is the name of another parameter",
+    ),
+    "a POI with the luminosity's name": (
+        lambda c: c.update(poi={"name": "lumi"}), "poi.name: 'lumi' is the name of another",
+    ),
+    "a negative signal strength": (
+        lambda c: c.update(poi={"bounds": [-5, 5]}), r"poi.bounds: \[-5.*must begin at 0",
+    ),
+    "bounds of the POI below its nominal value": (
+        lambda c: c.update(poi={"bounds": [0, 0.5]}), r"poi.bounds: .* and end above 1",
+    ),
     "a luminosity of another name": (
         lambda c: c["systematics"][3].update(name="luminosity"), "wants a lumi to be named 'lumi'",
     ),

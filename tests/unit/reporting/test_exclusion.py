@@ -25,6 +25,7 @@ def limits(points, observed=True, missing=(), scale=1.0):
             "expected_limits": [median * f if some else None for f in (0.5, 0.7, 1, 1.4, 2)],
             "observed_limit": 1.2 * median if observed and some else None,
             "level": 0.05,
+            "poi": "mu",
         }
     return found
 

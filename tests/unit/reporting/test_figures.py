@@ -218,6 +218,7 @@ def test_cls_scan(missing, blind, tmp_path):
             "expected": [np.exp(-k * mus).tolist() for k in (5, 4, 3, 2, 1)],
         },
         "level": 0.05,
+        "poi": "mu",
         "observed_limit": None if missing or blind else 1.5,
         "expected_limits": [None] * 5 if missing else [0.6, 0.7, 1.0, 1.5, 3.0],
         "expected_limits_postfit": [None] * 5 if missing else [0.6, 0.7, 1.0, 1.5, 3.0],
@@ -231,14 +232,14 @@ def test_cls_scan(missing, blind, tmp_path):
 def test_limits_against_a_parameter(observed, tmp_path):
     limits = {
         mass: {"expected_limits": [0.2, 0.3, None if mass == 600 else 0.5, 0.9, 1.4],
-               "observed_limit": observed, "level": 0.05}
+               "observed_limit": observed, "level": 0.05, "poi": "mu"}
         for mass in (1000, 600, 800)
     }  # fmt: skip
     figure = drawn(draw_limits(limits, "mass", "o"), tmp_path)
     lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
     np.testing.assert_array_equal(lines["median expected"].get_xdata(), [600, 800, 1000])
     assert ("observed" in lines) is (observed is not None)
-    empty = {1: {"expected_limits": [None] * 5, "observed_limit": None, "level": 0.05}}
+    empty = {1: {"expected_limits": [None] * 5, "observed_limit": None, "level": 0.05, "poi": "mu"}}
     drawn(draw_limits(empty, "mass", "o"), tmp_path)
 
 

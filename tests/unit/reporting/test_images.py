@@ -25,6 +25,7 @@ def limits_at(scale, observed):
     crossing = (np.log(20) / rates).tolist()
     return {
         "level": 0.05,
+        "poi": "mu",
         "scan": {
             "mu": mus.tolist(),
             "observed": np.exp(-2.5 * mus / scale).tolist() if observed else None,

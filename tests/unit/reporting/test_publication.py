@@ -33,7 +33,7 @@ LIMITS = {
     "observed_p0": None, "expected_p0": 7.4e-3, "sigma_mu": 0.258,
     "expected_limits_postfit": [0.08, 0.12, 0.2, 0.3, 0.5],
     "expected_cls_postfit": [3.5e-11, 4.2e-9, 4.1e-7, 2.9e-5, 1.1e-3],
-    "level": 0.05, "reasons": {"+2 sigma limit": "CLs does not cross 0.05"},
+    "level": 0.05, "poi": "mu", "reasons": {"+2 sigma limit": "CLs does not cross 0.05"},
     "scan": {
         "mu": [0.0, 0.1], "observed": [1.0, 0.2], "expected": [[1.0, 0.1 * k] for k in range(5)],
     },

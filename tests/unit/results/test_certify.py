@@ -106,4 +106,5 @@ def test_a_limit_that_does_not_exist_is_null_with_a_reason():
     limits, check = found_and_checked(oracle, np.array([50.0, 20.0, 0.0]))
     assert limits["expected_limits"] == [None] * 5
     assert check["expected_limits"] == [None] * 5
-    assert "does not cross 0.05" in limits["reasons"]["expected median limit"]
+    reason = limits["reasons"]["expected median limit"]
+    assert "at the largest mu allowed, 10; widen its bounds in the config (poi.bounds)" in reason

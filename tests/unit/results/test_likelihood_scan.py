@@ -42,8 +42,8 @@ def found(oracle):
     model, data, reasons = from_pyhf(oracle), pseudo_data(oracle, seed=2, mu=1.0), {}
     minima, profile, contour = likelihood_of(model, data, reasons)
     toys = toy_test(model, 1.0, data, 400, 1)
-    content = {"profile": profile, "contour": contour, "toys": {**toys, "at_limit": False},
-               "reasons": reasons}  # fmt: skip
+    content = {"poi": "mu", "profile": profile, "contour": contour,
+               "toys": {**toys, "at_limit": False}, "reasons": reasons}  # fmt: skip
     json.dumps(content, allow_nan=False)
     return model, minima, content
 
@@ -346,7 +346,7 @@ def test_toys_without_a_fit_are_counted(oracle, monkeypatch):
     toys = toy_test(from_pyhf(oracle), 1.0, None, 400, 1)
     expected = toys["expected"]
     assert [expected[k]["kept"] for k in ("signal_background", "background")] == [397, 400]
-    figure = draw_toys({"toys": {**toys, "at_limit": True}}, "o")
+    figure = draw_toys({"poi": "mu", "toys": {**toys, "at_limit": True}}, "o")
     assert "the fits of up to 3 failed" in figure.axes[0].get_title(loc="left")
 
 

@@ -34,13 +34,14 @@ from hone.analysis.systematics import (
     Modifier,
     Normfactor,
     ShapeVariation,
+    Strength,
     Systematic,
     Variation,
 )
 from hone.analysis.templates import Template
 
 __all__ = [
-    "SETS", "Analysis", "Observation", "Pruning", "Sizes", "Split", "Study", "Workspace",
+    "SETS", "Analysis", "Observation", "Poi", "Pruning", "Sizes", "Split", "Study", "Workspace",
     "matching",
 ]  # fmt: skip
 
@@ -168,6 +169,24 @@ class Workspace(Settings):
     and what was left out (`pruned`: no, norm, shape, all). Training sees all of them."""
 
 
+class Poi(Settings):
+    """The parameter of interest: the signal strength, a factor on the yield of the signal."""
+
+    name: Name = "mu"
+    """Its name in workspaces, results and figures."""
+    bounds: Annotated[list[float], Len(2, 2)] = Field(default=[0.0, 10.0])
+    """Smallest and largest value in fits, scans and limits. The smallest is 0, as the test
+    statistic of limits (q-tilde) wants; 1, where the signal has its yield, lies between them. A
+    limit above the largest does not exist."""
+
+    @model_validator(mode="after")
+    def _from_zero(self) -> Self:
+        low, high = self.bounds
+        if low != 0 or not high > 1:
+            raise refuse(f"{self.bounds} must begin at 0, and end above 1", "bounds")
+        return self
+
+
 class Limits(Settings):
     """What is computed from the workspace."""
 
@@ -217,6 +236,9 @@ class Analysis(Settings):
     """Uncertainties of the expectation. Entries of one name share one nuisance parameter."""
     normfactors: list[Normfactor] = Field([])
     """Free normalisations of backgrounds, without constraint: a control region measures them."""
+    poi: Poi = Poi()
+    """The parameter of interest: the signal strength. Expected CLs, p0 and sigma_mu are those of a
+    strength of 1; limits, fits and scans stay within the bounds."""
     features: Annotated[list[Text], AfterValidator(unique)] = Field([])
     """Variables of the events that the observables see, in this order: branches or expressions of
     them, e.g. `log(pt)`. Their scaling is fitted on training events. A mark for a missing value,
@@ -429,6 +451,10 @@ class Analysis(Settings):
     def hypothesis(self, signal: str) -> list[Sample]:
         """The samples of a signal hypothesis: that signal, and all backgrounds."""
         return [s for s in self.simulated if not s.is_signal or s.name == signal]
+
+    def strengths(self, signal: str) -> list[Strength]:
+        """The strengths that a signal hypothesis measures; the first is the POI."""
+        return [Strength(name=self.poi.name, sample=signal, bounds=self.poi.bounds)]
 
     def event_templates(
         self, samples: Sequence[Sample], observable: str | None = None

@@ -25,10 +25,7 @@ from hone.analysis.systematics import (
 )
 from hone.errors import InputError
 
-__all__ = ["POI", "contradictions"]
-
-POI = "mu"
-"""The signal strength, in every workspace."""
+__all__ = ["contradictions"]
 
 
 def contradictions(analysis: Analysis) -> Iterator[str]:
@@ -37,6 +34,8 @@ def contradictions(analysis: Analysis) -> Iterator[str]:
     yield from _of_observation(analysis)
     yield from _of_features(analysis)
     yield from _of_regions(analysis)
+    if _is_pyhfs(analysis.poi.name):
+        yield f"poi.name: {analysis.poi.name!r} is the name of another parameter"
     yield from _of_systematics(analysis)
     yield from _of_normfactors(analysis)
     yield from _of_observables(analysis)
@@ -206,7 +205,7 @@ def _of_systematics(analysis: Analysis) -> Iterator[str]:
         if isinstance(systematic, Lumi):
             if systematic.name != "lumi":
                 yield f"{where}.name: pyhf wants a lumi to be named 'lumi', not {systematic.name!r}"
-        elif _is_taken(systematic.name):
+        elif _is_taken(systematic.name, analysis):
             yield f"{where}.name: {systematic.name!r} is the name of another parameter"
         acting = systematic.regions or regions or [""]
         if isinstance(systematic, Shapesys) and max(len(systematic.samples), len(acting)) > 1:
@@ -233,8 +232,13 @@ def _of_systematics(analysis: Analysis) -> Iterator[str]:
             )
 
 
-def _is_taken(name: str) -> bool:
-    return name in (POI, "lumi") or name.startswith("staterror_")
+def _is_taken(name: str, analysis: Analysis) -> bool:
+    return name == analysis.poi.name or _is_pyhfs(name)
+
+
+def _is_pyhfs(name: str) -> bool:
+    """Whether parameters of this name have a meaning of their own."""
+    return name == "lumi" or name.startswith("staterror_")
 
 
 def _of_variation(where: str, systematic: ShapeVariation, sample: Sample) -> Iterator[str]:
@@ -312,7 +316,7 @@ def _of_normfactors(analysis: Analysis) -> Iterator[str]:
     taken = {s.name for s in analysis.systematics}
     backgrounds = [s.name for s in analysis.simulated if not s.is_signal]
     for i, factor in enumerate(analysis.normfactors):
-        if factor.name in taken or _is_taken(factor.name):
+        if factor.name in taken or _is_taken(factor.name, analysis):
             yield f"normfactors[{i}].name: {factor.name!r} is the name of another parameter"
         for name in factor.samples:
             if name not in backgrounds:

@@ -7,7 +7,7 @@ parameters of a rule: what is in it, and nothing else, makes the rule run again 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hone.analysis.analysis import Analysis, Workspace
+from hone.analysis.analysis import Analysis, Poi, Workspace
 from hone.analysis.samples import DimuonSample, Sample
 from hone.analysis.settings import plain
 from hone.analysis.systematics import SIDES, Interpolated, ShapeVariation, Systematic
@@ -151,7 +151,7 @@ def of_model(analysis: Analysis, signal: str, observable: str, *fields: str) -> 
         fields: of the analysis, that matter as well.
     """
     return part(
-        analysis, *_READING, "normfactors", "workspace", *fields,
+        analysis, *_READING, "poi", "normfactors", "workspace", *fields,
         **_samples_and_systematics(
             analysis.hypothesis(signal), analysis.systematics_of(observable), smoothing=True
         ),
@@ -161,6 +161,8 @@ def of_model(analysis: Analysis, signal: str, observable: str, *fields: str) -> 
 def of_training(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:
     """What an observable depends on; smoothing and pruning come after it."""
     chosen = analysis.observable(observable)
+    # hone's objectives do not depend on the bounds of the POI: wider ones train nothing again.
+    own = ":" in (getattr(chosen, "objective", None) or "")
     return part(
         analysis, *_READING, "normfactors", "events", "limits",
         workspace=Workspace(
@@ -170,6 +172,7 @@ def of_training(analysis: Analysis, signal: str, observable: str) -> dict[str, A
         ),
         features=analysis.features_of(observable),
         observables=[chosen],
+        poi=analysis.poi if own else Poi(),
         **_samples_and_systematics(
             analysis.hypothesis(signal), analysis.systematics_of(observable)
         ),

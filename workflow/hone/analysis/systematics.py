@@ -36,6 +36,7 @@ __all__ = [
     "Normsys",
     "ShapeVariation",
     "Shapesys",
+    "Strength",
     "Systematic",
     "Variation",
     "norm_factor",
@@ -240,6 +241,10 @@ class Normfactor(Modifier):
 
     def parameter(self) -> dict[str, Any]:
         return {"inits": [1.0], "bounds": [list(self.bounds)]}
+
+
+class Strength(Normfactor):
+    """The strength of a signal: a factor on its yield, which is measured."""
 
 
 class Systematic(Modifier, Family):

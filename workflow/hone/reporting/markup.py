@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from tabulate import DataRow, Line, TableFormat, tabulate
 
-__all__ = ["latex", "list_table", "mathtext", "rst", "words"]
+__all__ = ["latex", "list_table", "mathtext", "rst", "strength", "words"]
 
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 _LATEX = {
@@ -44,6 +44,19 @@ def latex(text: str) -> str:
 def words(name: str) -> str:
     """The name of a template or a figure, ``__`` between its parts, in words."""
     return name.replace("__", ", ").replace("_", " ")
+
+
+def strength(name: str) -> str:
+    """The symbol of a parameter within a formula, of a signal strength with a subscript.
+
+    >>> strength("mu"), strength("mu_VBF"), strength("r")
+    ('\\\\mu', '\\\\mu_{\\\\mathrm{VBF}}', '\\\\mathrm{r}')
+    """
+    first, _, rest = name.partition("_")
+    if first != "mu":
+        first, rest = "", name
+    upright = r"\mathrm{" + rest.replace("_", r"\_") + "}"
+    return r"\mu" + (f"_{{{upright}}}" if rest else "") if first else upright
 
 
 def mathtext(text: str, longest: int | None = None) -> str:

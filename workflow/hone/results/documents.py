@@ -66,7 +66,7 @@ class Limits(TypedDict):
     expected_p0_postfit: float | None
     level: float
     """CLs at a limit."""
-    poi: str | None
+    poi: str
     npars: int
     reasons: dict[str, str]
     notes: list[str]

@@ -10,6 +10,7 @@ from hone.errors import FitError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.intervals.upper_limits import LIMIT_NAMES, all_limits, missing_limit
+from hone.likelihood.infer.mle import require_poi
 from hone.likelihood.infer.profile import setup_for_test
 from hone.likelihood.infer.scan import scan_tests
 from hone.results.best_fit import empty_bins
@@ -20,17 +21,23 @@ __all__ = ["compute_limits", "scan_cls", "scan_range"]
 
 def compute_limits(model: Model, observed: Any, level: float, blind: bool = False) -> Limits:
     """The limits, p-values and sigma_mu of a model and its observation, if that is not blind."""
-    nominal = infer.nominal_asimov(model, 0.0)
+    nominal, poi = infer.nominal_asimov(model, 0.0), model.config.par_names[require_poi(model)]
     reasons: dict[str, str] = {}
 
     def limits(data: Any, suffix: str) -> list[float | None]:
-        found: list[float | None] = []
-        for name, limit in zip(
-            LIMIT_NAMES, np.asarray(all_limits(data, model, level)), strict=True
-        ):
-            found.append(float(limit) if np.isfinite(limit) else None)
-            if found[-1] is None:
-                reasons[f"{name} limit{suffix}"] = missing_limit(name, data, model, level)
+        six = np.asarray(all_limits(data, model, level))
+        found = [float(limit) if np.isfinite(limit) else None for limit in six]
+        missing = [k for k, limit in enumerate(found) if limit is None]
+        at_end = _cls_at_end(data, model) if missing else []
+        for k in missing:
+            name = LIMIT_NAMES[k]
+            reasons[f"{name} limit{suffix}"] = (
+                f"the {name} limit does not exist: CLs is {at_end[k]:.3g} at the largest "
+                f"{poi} allowed, {_largest(model):g}; widen its bounds in the "
+                "config (poi.bounds)"
+                if at_end and at_end[k] > level
+                else missing_limit(name, data, model, level)
+            )
         return found
 
     def p_values(name: str, found: Callable[[], Any], size: int = 1) -> list[float | None]:
@@ -76,7 +83,7 @@ def compute_limits(model: Model, observed: Any, level: float, blind: bool = Fals
         "expected_cls_postfit": postfit_cls,
         "expected_p0_postfit": postfit_p0,
         "level": level,
-        "poi": model.config.poi_name,
+        "poi": poi,
         "npars": model.config.npars,
         "reasons": reasons,
         "notes": notes,
@@ -99,11 +106,24 @@ def _without_observation(limits: Limits) -> Limits:
     }
 
 
+def _largest(model: Model) -> float:
+    """The upper bound of the POI."""
+    return model.config.suggested_bounds()[require_poi(model)][1]
+
+
+def _cls_at_end(data: Any, model: Model) -> list[float]:
+    """Observed and expected CLs at the upper bound of the POI; none if a fit did not converge."""
+    try:
+        tests = infer.hypotest(_largest(model), data, model, return_expected_set=True)
+    except FitError:
+        return []
+    return [float(cls) for cls in jax.tree.leaves(tests)]
+
+
 def scan_range(model: Model, limits: Limits) -> float:
     """The largest signal strength of a scan: beyond all limits, within the bounds of the model."""
     known = [x for x in (limits["observed_limit"], *limits["expected_limits_postfit"]) if x]
-    assert model.config.poi_index is not None
-    upper = model.config.suggested_bounds()[model.config.poi_index][1]
+    upper = _largest(model)
     return min(1.3 * max(known, default=upper), upper)
 
 

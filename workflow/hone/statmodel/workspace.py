@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hone.analysis.analysis import Analysis
-from hone.analysis.contradictions import POI
-from hone.analysis.systematics import Modifier, ShapeVariation, Systematic, norm_factor
+from hone.analysis.systematics import (
+    Modifier,
+    ShapeVariation,
+    Strength,
+    Systematic,
+    norm_factor,
+)
 from hone.analysis.templates import Template
 from hone.errors import InputError
 from hone.running.files import read_json
@@ -24,7 +29,6 @@ if TYPE_CHECKING:
     import pyhf
 
 __all__ = [
-    "POI",
     "Process",
     "Spec",
     "build_workspace",
@@ -47,7 +51,7 @@ class Process(NamedTuple):
     expected: float | None
     """Yield before selections; None if it is not a setting."""
     modifiers: tuple[Modifier, ...]
-    """Its systematics, then free normalisations."""
+    """Its strength if it is a signal, its systematics, then free normalisations."""
     left_out: Mapping[tuple[str, str, str], str] = MappingProxyType({})
     """By name and type of a systematic and region, which part of its effect is pruned: ``norm`` or
     ``shape``."""
@@ -64,7 +68,8 @@ class Process(NamedTuple):
 
 def processes(analysis: Analysis, signal: str) -> list[Process]:
     """The samples of a signal hypothesis: the signal and all backgrounds."""
-    modifiers = (*analysis.systematics, *analysis.normfactors)
+    strengths = analysis.strengths(signal)
+    modifiers = (*strengths, *analysis.systematics, *analysis.normfactors)
     return [
         Process(
             sample.name,
@@ -86,7 +91,7 @@ def build_workspace(
     """A workspace, valid against pyhf's schema.
 
     Args:
-        samples: the processes of the hypothesis.
+        samples: the processes of the hypothesis; the first strength of a signal is the POI.
         histograms: by template name, ``<sample>`` and ``<sample>__<systematic>_up`` / ``_down``,
             bins of all channels concatenated (B,).
         observed: counts per bin (B,).
@@ -100,6 +105,7 @@ def build_workspace(
 
     channels = channels or Channels(observable_bins=len(np.asarray(observed))).sizes
     of_channels = places(channels)
+    poi = next(m.name for sample in samples for m in sample.modifiers if isinstance(m, Strength))
     for name, histogram in histograms.items():
         _check_yields(name, np.asarray(histogram.values), channels)
     observed = np.asarray(observed, dtype=float).tolist()
@@ -124,7 +130,7 @@ def build_workspace(
             {"name": name, "data": observed[place]} for name, place in of_channels.items()
         ],
         "measurements": [
-            {"name": "limit", "config": {"poi": POI, "parameters": _parameters(samples)}}
+            {"name": "limit", "config": {"poi": poi, "parameters": _parameters(samples)}}
         ],
         "version": "1.0.0",
     }
@@ -149,8 +155,6 @@ def _modifiers(
     channels: Mapping[str, int],
     channel: str,
 ) -> Iterator[Spec]:
-    if sample.is_signal:
-        yield {"name": POI, "type": "normfactor", "data": None}
     place = places(channels)[channel]
     nominal = np.asarray(histograms[sample.name].values)
     for modifier in sample.modifiers:
@@ -168,7 +172,7 @@ def _modifiers(
 
 
 def _parameters(samples: Sequence[Process]) -> list[Spec]:
-    """Parameters of the measurement: luminosity and free normalisations."""
+    """Parameters of the measurement: strengths, luminosity and free normalisations."""
     found = {}
     for modifier in (m for sample in samples for m in sample.modifiers):
         settings = modifier.parameter()

@@ -27,7 +27,7 @@ __all__ = ["Film", "Frame", "make_film"]
 _EVENTS = 10_000
 _GRID = 80
 _SCORES = 40
-_STRENGTHS = np.linspace(0.0, 3.0, 31)
+_STRENGTHS = 31
 
 
 class Frame(NamedTuple):
@@ -82,6 +82,8 @@ def make_film(
     first = snapshots[0][1]
     model = template_model(samples, events.channels(first.bins).sizes, staterror)
     axes = _axes(events) if len(first.features) == 2 else None
+    largest = model.config.suggested_bounds()[require_poi(model)][1]
+    strengths = np.linspace(0.0, min(3.0, largest), _STRENGTHS)
     frames = []
     for step, observable in snapshots:
         scores = scores_of(observable, events)
@@ -102,11 +104,11 @@ def make_film(
                     / events.weights[n].sum()
                     for n in names
                 },
-                _rise(filled),
+                _rise(filled, strengths),
             )
         )
     signal = next(sample.name for sample in samples if sample.is_signal)
-    return Film(first.features, axes, _STRENGTHS, signal, frames)
+    return Film(first.features, axes, strengths, signal, frames)
 
 
 def _axes(events: EventSets) -> tuple[np.ndarray, np.ndarray]:
@@ -134,14 +136,14 @@ def _shares(
     return jnp.asarray(weights) @ observable.shares(response, widths)
 
 
-def _rise(model: Model) -> np.ndarray:
+def _rise(model: Model, strengths: np.ndarray) -> np.ndarray:
     """-2 delta ln L at the signal strengths, profiled over all other parameters."""
     try:
         setup, poi = checked_setup(model), require_poi(model)
         data = np.asarray(infer.nominal_asimov(model, 1.0))
         best = scan(model, data, setup)
-        at = scan(model, data, setup, [poi], _STRENGTHS[:, None], near=best.pars[0])
+        at = scan(model, data, setup, [poi], strengths[:, None], near=best.pars[0])
     except (FitError, InputError):
-        return np.full(len(_STRENGTHS), np.nan)
+        return np.full(len(strengths), np.nan)
     rise = 2 * (at.value - best.value[0])
     return np.where(np.isfinite(rise), np.maximum(rise, 0.0), np.nan)

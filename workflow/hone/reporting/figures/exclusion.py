@@ -12,6 +12,7 @@ from matplotlib.tri import LinearTriInterpolator, Triangulation
 from scipy.spatial import QhullError
 
 from hone.reporting.figures.style import SIGNAL, new_figure
+from hone.reporting.markup import strength
 from hone.results.documents import Limits
 
 __all__ = ["draw_exclusion"]
@@ -71,7 +72,8 @@ def draw_exclusion(
         else:
             missing.append(f"no {label} contour: {surface.why(values)}")
     seen = bool(np.isfinite(observed).any())
-    _points(figure, axes, points, observed if seen else median, "observed" if seen else "expected")
+    label = f"{'observed' if seen else 'expected'} upper limit on ${strength(contents[0]['poi'])}$"
+    _points(figure, axes, points, observed if seen else median, label)
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
     axes.set_ylim(low[1] - margin[1], high[1] + 3 * margin[1])
     axes.set(xlabel=parameters[0], ylabel=parameters[1])
@@ -128,7 +130,7 @@ class _Surface:
             return None
 
 
-def _points(figure: Figure, axes: Any, points: np.ndarray, shown: np.ndarray, which: str) -> None:
+def _points(figure: Figure, axes: Any, points: np.ndarray, shown: np.ndarray, label: str) -> None:
     """The hypotheses with their limits as colours, and as numbers if there is room."""
     known = np.isfinite(shown) & (shown > 0)
     if known.any():
@@ -138,7 +140,7 @@ def _points(figure: Figure, axes: Any, points: np.ndarray, shown: np.ndarray, wh
             *points[known].T, c=shown[known], cmap="viridis", norm=norm, edgecolors="black",
             s=60, zorder=3,
         )  # fmt: skip
-        bar = figure.colorbar(drawn, ax=axes, label=rf"{which} upper limit on $\mu$")
+        bar = figure.colorbar(drawn, ax=axes, label=label)
         bar.set_ticks(list(np.geomspace(lowest, max(highest, 1.1 * lowest), 5)))
         bar.ax.yaxis.set_major_formatter("{x:.2g}")
         bar.ax.minorticks_off()

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 
 from hone.reporting.figures.style import SIGNAL, count_errors, new_figure, note
+from hone.reporting.markup import strength
 from hone.results.documents import (
     ContourData,
     DataSet,
@@ -20,12 +21,10 @@ from hone.results.documents import (
 
 __all__ = ["draw_contour", "draw_profile", "draw_toys"]
 
-_LABELS: Mapping[DataSet, str] = {"asimov": r"expected at $\mu = 1$", "observed": "observed"}
 _STYLES: dict[DataSet, tuple[str, Any, Any]] = {
     "asimov": ("black", "-", ":"),
     "observed": (SIGNAL, "--", "-."),
 }
-_MU = r"signal strength $\mu$"
 _TOP = 9.5
 """A little more than three standard deviations."""
 
@@ -43,13 +42,14 @@ def draw_profile(likelihood: Likelihood, observable: str) -> Figure:
             observable, reasons.get("asimov", reasons.get("profile", "There is no profile."))
         )
     figure, (axes,) = new_figure(height=6.0)
-    for name, label in _LABELS.items():
+    mu = strength(likelihood["poi"])
+    for name, label in _labels(mu).items():
         if name not in profile:
             continue
         curve, (colour, line, thin) = profile[name], _STYLES[name]
         axes.plot(
             profile["mu"], _floats(curve["profiled"]), line, color=colour, linewidth=2,
-            label=f"{label}: {_interval(curve)}",
+            label=f"{label}: {_interval(curve, mu)}",
         )  # fmt: skip
         axes.plot(
             profile["mu"], _floats(curve["fixed"]), thin, color=colour, linewidth=1.5,
@@ -62,7 +62,7 @@ def draw_profile(likelihood: Likelihood, observable: str) -> Figure:
             high - 0.01 * (high - low), sigmas**2 + 0.08, rf"{sigmas} $\sigma$", ha="right",
             fontsize=10, color="0.35",
         )  # fmt: skip
-    axes.set(xlim=(low, high), ylim=(0, _TOP), xlabel=_MU)
+    axes.set(xlim=(low, high), ylim=(0, _TOP), xlabel=f"signal strength ${mu}$")
     axes.set_ylabel(r"$-2\,\Delta\ln L$")
     axes.set_title(f"{observable}: profile likelihood", loc="left")
     figure.legend(loc="outside lower center", ncols=2, fontsize=10)
@@ -83,17 +83,16 @@ def draw_contour(likelihood: Likelihood, observable: str) -> Figure:
         return note(observable, (known or ["There is no contour."])[0])
     figure, (axes,) = new_figure(height=6.0)
     mu, value, levels = contour["mu"], contour["value"], contour["levels"]
+    labels = _labels(strength(likelihood["poi"]))
     expected = np.ma.masked_invalid(_floats(contour["asimov"]["q"]))
     filled = axes.contourf(
         mu, value, expected, levels=[0, 1, *levels, 9, 12, 16, 25], cmap="Blues_r", alpha=0.75,
         extend="max",
     )  # fmt: skip
-    figure.colorbar(
-        filled, ax=axes, format="%.3g", label=r"$-2\,\Delta\ln L$, expected at $\mu = 1$"
-    )
+    figure.colorbar(filled, ax=axes, format="%.3g", label=rf"$-2\,\Delta\ln L$, {labels['asimov']}")
     handles: list[Any] = []
     title = f"{observable}: 68.3 % and 95.4 % regions"
-    for name, label in _LABELS.items():
+    for name, label in labels.items():
         if name not in contour:
             continue
         colour, line, _ = _STYLES[name]
@@ -116,7 +115,8 @@ def draw_contour(likelihood: Likelihood, observable: str) -> Figure:
         Line2D([], [], color="0.25", marker=r"$\rightarrow$", markersize=12, linestyle="none",
                label="descent, expected")
     )  # fmt: skip
-    axes.set(xlim=(mu[0], mu[-1]), ylim=(value[0], value[-1]), xlabel=_MU)
+    axes.set(xlim=(mu[0], mu[-1]), ylim=(value[0], value[-1]))
+    axes.set_xlabel(f"signal strength ${strength(likelihood['poi'])}$")
     axes.set_ylabel(contour["parameter"])
     axes.set_title(title, loc="left")
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=10)
@@ -146,7 +146,9 @@ def draw_toys(likelihood: Likelihood, observable: str) -> Figure:
             title_fontsize=10,
         )  # fmt: skip
     panels[-1].set_xlim(0, max(found["edges"][-1] for found in shown.values()))
-    panels[-1].set_xlabel(rf"$\tilde{{q}}_\mu$ at $\mu = {toys['mu']:.3g}$")
+    panels[-1].set_xlabel(
+        rf"$\tilde{{q}}_\mu$ at ${strength(likelihood['poi'])} = {toys['mu']:.3g}$"
+    )
     place = "at the median expected limit" if toys["at_limit"] else "no limit: at 1"
     title = f"{observable}: {toys['ntoys']} toys each, {place}"
     kept = min(found[name]["kept"] for found in shown.values() for name in _HYPOTHESES)
@@ -198,12 +200,17 @@ def _draw_toys(axes: Any, toys: ToyData) -> None:
     axes.set_ylabel("probability density")
 
 
-def _interval(curve: ProfileCurve) -> str:
-    """The best fit with its errors as text."""
+def _labels(mu: str) -> dict[DataSet, str]:
+    """Names of the data sets, with the symbol of the POI."""
+    return {"asimov": f"expected at ${mu} = 1$", "observed": "observed"}
+
+
+def _interval(curve: ProfileCurve, mu: str) -> str:
+    """The best fit with its errors as text; ``mu`` is the symbol of the POI."""
     best, (low, high) = curve["best_fit"], curve["interval"]
     up = "" if high is None else f"^{{+{high - best:.2g}}}"
     down = "" if low is None else f"_{{-{best - low:.2g}}}"
-    text = rf"$\hat\mu = {abs(best) if abs(best) < 5e-4 else best:.3g}{up}{down}$"
+    text = rf"$\hat{{{mu}}} = {abs(best) if abs(best) < 5e-4 else best:.3g}{up}{down}$"
     return f"{text} (at its bound)" if curve["at_bound"] else text
 
 

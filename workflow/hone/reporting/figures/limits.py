@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hone.reporting.figures.style import new_figure, note
+from hone.reporting.markup import strength
 from hone.results.documents import Limits
 
 __all__ = ["draw_cls_scan", "draw_limits"]
@@ -33,19 +34,19 @@ def draw_cls_scan(limits: Limits, observable: str) -> Figure:
     drawn = brazil.plot_results(scan["mu"], results, test_size=limits["level"], ax=axes)
     if blind:
         drawn.cls_obs.remove()
-    texts = []
+    texts, mu = [], strength(limits["poi"])
     if limits["observed_limit"] is not None:
-        texts.append(f"observed $\\mu <$ {limits['observed_limit']:.4g}")
+        texts.append(f"observed ${mu} <$ {limits['observed_limit']:.4g}")
     if limits["expected_limits_postfit"][2] is not None:
-        texts.append(f"expected, after the fit $\\mu <$ {limits['expected_limits_postfit'][2]:.4g}")
+        texts.append(f"expected, after the fit ${mu} <$ {limits['expected_limits_postfit'][2]:.4g}")
     if limits["expected_limits"][2] is not None:
-        texts.append(f"expected, nominal $\\mu <$ {limits['expected_limits'][2]:.4g}")
+        texts.append(f"expected, nominal ${mu} <$ {limits['expected_limits'][2]:.4g}")
     axes.text(
         0.97, 0.55, "\n".join(texts), transform=axes.transAxes, ha="right", fontsize=10,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )  # fmt: skip
     axes.set(xlim=(0, scan["mu"][-1]), ylim=(0, 1.05))
-    axes.set_xlabel(r"signal strength $\mu$")
+    axes.set_xlabel(f"signal strength ${mu}$")
     axes.set_ylabel(r"CL$_s$")
     axes.set_title(title, loc="left")
     axes.legend(loc="upper right", fontsize=10)
@@ -83,7 +84,7 @@ def draw_limits(limits: Mapping[float, Limits], parameter: str, observable: str)
         low, high = np.nanmin(expected), np.nanmax(expected)
         axes.set_ylim(0.4 * min(low, 1), 6 * max(high, 1))
     axes.margins(x=0.03)
-    axes.set(xlabel=parameter, ylabel=r"upper limit on $\mu$")
+    axes.set(xlabel=parameter, ylabel=f"upper limit on ${strength(limits[values[0]]['poi'])}$")
     level = limits[values[0]]["level"]
     axes.set_title(f"{observable}: limits at {1 - level:.0%} CL", loc="left")
     axes.legend()

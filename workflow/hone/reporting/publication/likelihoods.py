@@ -103,7 +103,7 @@ def _readme(
         f"# Likelihoods of the analysis {analysis}",
         "",
         "HistFactory models in the JSON format of pyhf (https://pyhf.readthedocs.io), in folders",
-        "by observable and signal. The POI `mu` scales the signal.",
+        "by observable and signal. The POI scales the signal.",
         "The observation in them is " + observation + ".",
         "",
         "`hs3.json` is the same model in HS3 0.2, which ROOT reads (`RooJSONFactoryWSTool`).",

@@ -56,10 +56,10 @@ def limit_table(results: Sequence[Result], observed: str | None) -> Table:
         observed: what the observation is, ``data`` or ``pseudo-data``; None in a blind analysis.
     """
     first = results[0]
-    level = 100 * (1 - first.limits["level"])
+    level, poi = 100 * (1 - first.limits["level"]), first.limits["poi"]
     table = _table(
         f"{first.observable} limits",
-        f"Upper limits on the signal strength mu at {level:.4g} % CL by the observable "
+        f"Upper limits on the signal strength {poi} at {level:.4g} % CL by the observable "
         f"{first.observable}: asymptotic CLs. Expected limits are nominal, for what the model "
         f"expects without a signal.{_says(observed)}",
         ["CLS"],
@@ -80,16 +80,16 @@ def limit_table(results: Sequence[Result], observed: str | None) -> Table:
 
 def scan_table(result: Result, observed: str | None) -> Table:
     """CLs against the signal strength."""
+    poi, scan = result.limits["poi"], result.limits["scan"]
     table = _table(
         f"{result.observable} {result.signal} CLs scan",
-        f"CLs against the signal strength mu of {result.signal}, by the observable "
+        f"CLs against the signal strength {poi} of {result.signal}, by the observable "
         f"{result.observable}: asymptotic"
         f"{', expected values after the fit to the observation' if observed else ''}."
         f"{_says(observed)}",
         ["CLS"],
     )
-    scan = result.limits["scan"]
-    table.add_variable(_variable("mu", scan["mu"], independent=True))
+    table.add_variable(_variable(poi, scan["mu"], independent=True))
     for band, values in zip(_EXPECTED, scan["expected"], strict=True):
         table.add_variable(_variable(f"Expected CLs, {band}", values))
     if observed:
@@ -112,7 +112,8 @@ def histogram_tables(result: Result, observed: str | None) -> list[Table]:
         axis = result.axes.get(channel, f"Observable {result.observable}")
         table = _table(
             f"{result.observable} {result.signal} histogram {channel}",
-            f"Events in {channel} in the fit for the signal {result.signal} (at mu = 1). "
+            f"Events in {channel} in the fit for the signal {result.signal} "
+            f"(at {result.limits['poi']} = 1). "
             "The outermost bins include underflow and overflow. "
             f"{_about(result.prediction, observed)}{_says(observed)}",
             ["N"],
