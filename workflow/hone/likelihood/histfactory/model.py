@@ -224,6 +224,47 @@ class Model:
             raise InputError(f"{name!r} has several values, a parameter of interest has one")
         return replace(self, layout=replace(self.layout, poi_name=name))
 
+    def without_constraint(self, *names: str) -> "Model":
+        """The same model with parameters that nothing but the bins measures.
+
+        Their constraint terms are left out of the likelihood, and their auxiliary measurements of
+        the data. Bounds stay as they are (from -5 to 5 for shapes, if nothing else is said):
+        ``par_bounds`` of a fit replaces them. A workspace of pyhf cannot say so.
+
+        Args:
+            names: of parameters with a constraint; those of all bins, of a parameter for each bin.
+
+        Raises:
+            InputError: there is no such parameter, or it has no constraint.
+
+        >>> free = model.without_constraint("uncorr_bkguncrt")
+        >>> free.config.nauxdata, free.config.param_set("uncorr_bkguncrt").constrained
+        (0, False)
+        """
+        layout = self.layout
+        constrained = [p.name for p in layout.parameters if p.constrained]
+        for name in names:
+            if name not in constrained:
+                raise InputError(
+                    f"there is no parameter {name!r} with a constraint, allowed: "
+                    f"{', '.join(constrained) or '(none)'}"
+                )
+        free = [np.arange(layout.npars)[layout.parameter(name).slice] for name in names]
+        kept = ~np.isin(layout.aux_par, np.concatenate([*free, np.zeros(0, dtype=int)]))
+        normal, poisson = kept[~layout.aux_poisson], kept[layout.aux_poisson]
+        without = replace(
+            layout,
+            parameters=tuple(
+                replace(p, pdf_type=None) if p.name in names else p for p in layout.parameters
+            ),
+            auxdata_order=tuple(name for name in layout.auxdata_order if name not in names),
+            aux_par=layout.aux_par[kept],
+            aux_poisson=layout.aux_poisson[kept],
+            aux_sigma_source=layout.aux_sigma_source[normal],
+            aux_tau_source=layout.aux_tau_source[poisson],
+        )
+        return replace(self, layout=without, normal_auxdata=self.normal_auxdata[..., normal])
+
     def checked_data(self, data: ArrayLike) -> Float[Array, " D"]:
         """``data`` as a float64 vector of bins and auxiliary data.
 
