@@ -17,6 +17,7 @@ rule scan_likelihood:
         **growing(mem_mb=2000, runtime=20),
     params:
         blind=ANALYSIS.is_blind,
+        beside=ANALYSIS.measured[1:],
         seed=ANALYSIS.seed,
         toys=2000,
         made_by=made_by("scan_likelihood"),

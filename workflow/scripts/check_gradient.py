@@ -29,7 +29,12 @@ with job(snakemake) as provenance:
         settings,
         processes(analysis, snakemake.wildcards.signal),
         training,
-        resolve_objective(name, analysis.limits.level, params.own_objective.get("folder", "")),
+        resolve_objective(
+            name,
+            analysis.limits.level,
+            params.own_objective.get("folder", ""),
+            analysis.measured,
+        ),
         trained.bins,
     )
     batch = draw_batch(data, settings.batch, jax.random.key(params.seed))

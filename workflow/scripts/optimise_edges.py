@@ -20,7 +20,8 @@ with job(snakemake) as provenance:
         analysis, params.files, "validation", snakemake.input.surveys, params.fold
     )
     name, level = rebinned.objective or "cls", analysis.limits.level
-    of_model = resolve_objective(name, level, params.own_objective.get("folder", ""))
+    folder = params.own_objective.get("folder", "")
+    of_model = resolve_objective(name, level, folder, analysis.measured)
     assert of_model is not None, "the config allows no objective of events here"
     edges, objective, history = optimise_edges(
         scores_of(observable, validation),

@@ -25,7 +25,7 @@ with job(snakemake) as provenance:
         raise InputError(f"{path}: {error}") from error
     observed = None if params.blind else data
     reasons = {}
-    fits, profile, contour = likelihood_of(model, observed, reasons)
+    fits, profile, contour = likelihood_of(model, observed, reasons, params.beside)
     median = limits["expected_limits"][2]
     toys = toy_test_or_reason(
         model,

@@ -26,7 +26,10 @@ with job(snakemake) as provenance:
         samples,
         analysis.workspace.staterror,
         resolve_objective(
-            cuts.objective, analysis.limits.level, params.own_objective.get("folder", "")
+            cuts.objective,
+            analysis.limits.level,
+            params.own_objective.get("folder", ""),
+            analysis.measured,
         ),
         cuts.points,
     )

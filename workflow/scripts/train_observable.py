@@ -46,7 +46,9 @@ with job(snakemake) as provenance:
         training,
         validation,
         [place_of(path)[-1] for path in models],
-        resolve_objective(observable.objective, level, params.own_objective.get("folder", "")),
+        resolve_objective(
+            observable.objective, level, params.own_objective.get("folder", ""), analysis.measured
+        ),
         level,
         checkpoint,
     )

@@ -124,7 +124,7 @@ class Observation(Settings):
     """(files) Whether the observation is drawn from the evaluation events, each as often as a
     Poisson number of its weight; the same events for every observable."""
     mu: NonNegative = 0.0
-    """True signal strength of the pseudo-data or Asimov data."""
+    """True signal strength of the pseudo-data or Asimov data; of the POI with `measure`."""
     signal: str | None = None
     """The signal sample that is injected if `mu` is above 0; the first one if not given."""
     seed: Annotated[int, Ge(0), AsWhole] = 1
@@ -239,6 +239,11 @@ class Analysis(Settings):
     poi: Poi = Poi()
     """The parameter of interest: the signal strength. Expected CLs, p0 and sigma_mu are those of a
     strength of 1; limits, fits and scans stay within the bounds."""
+    measure: list[Strength] = Field([])
+    """Signals with strengths of their own in one fit, e.g. `[{name: mu_ggH, sample: ggH}, {name:
+    mu_VBF, sample: [VBF, VH]}]`. All signals are then one hypothesis, called after the first sample
+    of the first entry. That entry's strength is the POI, instead of `poi`: limits and tests are of
+    it. The other strengths float freely; nominal data have them at 1."""
     features: Annotated[list[Text], AfterValidator(unique)] = Field([])
     """Variables of the events that the observables see, in this order: branches or expressions of
     them, e.g. `log(pt)`. Their scaling is fitted on training events. A mark for a missing value,
@@ -297,8 +302,15 @@ class Analysis(Settings):
         return f"results/{self.analysis}"
 
     @property
+    def measured(self) -> list[str]:
+        """Names of the signal strengths of a hypothesis, the POI first."""
+        return [strength.name for strength in self.measure] or [self.poi.name]
+
+    @property
     def signals(self) -> list[str]:
         """Names of the signal hypotheses."""
+        if self.measure:
+            return self.measure[0].samples[:1]
         return [s.name for s in self.samples if s.is_signal]
 
     @property
@@ -363,7 +375,7 @@ class Analysis(Settings):
     @property
     def points(self) -> dict[str, dict[str, float]]:
         """Parameters of each signal hypothesis."""
-        return {s.name: s.parameters for s in self.samples if s.is_signal}
+        return {name: self.sample(name).parameters for name in self.signals}
 
     @property
     def _varied(self) -> list[str]:
@@ -449,12 +461,25 @@ class Analysis(Settings):
         return found
 
     def hypothesis(self, signal: str) -> list[Sample]:
-        """The samples of a signal hypothesis: that signal, and all backgrounds."""
+        """The samples of a signal hypothesis: that signal, and all backgrounds.
+
+        With strengths that are measured together, all samples, that of the POI first.
+        """
+        if self.measure:
+            return sorted(self.simulated, key=lambda sample: sample.name != signal)
         return [s for s in self.simulated if not s.is_signal or s.name == signal]
+
+    @property
+    def true_strengths(self) -> dict[str, float]:
+        """Factors on the yields of the signals in pseudo-data or Asimov data, by sample."""
+        names, mu = [s.name for s in self.samples if s.is_signal], self.observation.mu
+        if self.measure:
+            return {name: mu if name in self.measure[0].samples else 1.0 for name in names}
+        return {**dict.fromkeys(names, 0.0), self.observation.signal or self.signals[0]: mu}
 
     def strengths(self, signal: str) -> list[Strength]:
         """The strengths that a signal hypothesis measures; the first is the POI."""
-        return [Strength(name=self.poi.name, sample=signal, bounds=self.poi.bounds)]
+        return self.measure or [Strength(name=self.poi.name, sample=signal, bounds=self.poi.bounds)]
 
     def event_templates(
         self, samples: Sequence[Sample], observable: str | None = None

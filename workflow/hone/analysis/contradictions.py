@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from hone.analysis.analysis import SETS, Analysis, matching
+from hone.analysis.analysis import SETS, Analysis, Poi, matching
 from hone.analysis.distributions import WEIGHT, branches_of
 from hone.analysis.expressions import Expression
 from hone.analysis.fields import several
@@ -34,8 +34,7 @@ def contradictions(analysis: Analysis) -> Iterator[str]:
     yield from _of_observation(analysis)
     yield from _of_features(analysis)
     yield from _of_regions(analysis)
-    if _is_pyhfs(analysis.poi.name):
-        yield f"poi.name: {analysis.poi.name!r} is the name of another parameter"
+    yield from _of_strengths(analysis)
     yield from _of_systematics(analysis)
     yield from _of_normfactors(analysis)
     yield from _of_observables(analysis)
@@ -66,7 +65,11 @@ def _of_samples(analysis: Analysis) -> Iterator[str]:
                 f"samples[{i}].cross_section: needs the luminosity of the analysis (luminosity, "
                 "in 1/fb)"
             )
-    points = [tuple(sorted(s.parameters.items())) for s in analysis.samples if s.is_signal]
+    points = [
+        tuple(sorted(s.parameters.items()))
+        for s in analysis.samples
+        if s.is_signal and not analysis.measure
+    ]
     if len({tuple(name for name, _ in point) for point in points}) > 1:
         yield "samples: all signals must have the same parameters, or none"
     if any(points) and len(set(points)) < len(points):
@@ -112,7 +115,9 @@ def _of_observation(analysis: Analysis) -> Iterator[str]:
             yield "observation.pseudo_data: generated events always have pseudo-data; remove it"
         if observation.unblind:
             yield "observation.pseudo_data: unblind counts the data; set one of both"
-    if observation.signal not in (None, *analysis.signals):
+    if analysis.measure and observation.signal is not None:
+        yield f"observation.signal: mu is the strength {analysis.measured[0]!r}; remove it"
+    elif observation.signal not in (None, *analysis.signals):
         yield (
             f"observation.signal: there is no signal {observation.signal!r}; "
             f"signals are {', '.join(analysis.signals)}"
@@ -233,7 +238,7 @@ def _of_systematics(analysis: Analysis) -> Iterator[str]:
 
 
 def _is_taken(name: str, analysis: Analysis) -> bool:
-    return name == analysis.poi.name or _is_pyhfs(name)
+    return name in analysis.measured or _is_pyhfs(name)
 
 
 def _is_pyhfs(name: str) -> bool:
@@ -310,6 +315,37 @@ def _branches(expressions: Iterable[str]) -> list[str]:
         with contextlib.suppress(InputError):
             found |= dict.fromkeys(Expression(text).branches)
     return list(found)
+
+
+def _of_strengths(analysis: Analysis) -> Iterator[str]:
+    if _is_pyhfs(analysis.poi.name):
+        yield f"poi.name: {analysis.poi.name!r} is the name of another parameter"
+    if not analysis.measure:
+        return
+    if analysis.poi != Poi():
+        yield "poi: the first entry of measure is the POI; give its name and bounds there"
+    if not analysis.measure[0].begins_at_zero:
+        yield (
+            f"measure[0].bounds: {analysis.measure[0].bounds} are those of the POI, and must begin "
+            "at 0, and end above 1"
+        )
+    signals = [s.name for s in analysis.samples if s.is_signal]
+    where: dict[str, str] = {}
+    for i, entry in enumerate(analysis.measure):
+        if _is_pyhfs(entry.name):
+            yield f"measure[{i}].name: {entry.name!r} is the name of another parameter"
+        for name in entry.samples:
+            if name not in signals:
+                yield (
+                    f"measure[{i}].sample: there is no signal {name!r}; signals are "
+                    f"{', '.join(signals)}"
+                )
+            if name in where:
+                yield f"measure[{i}].sample: {name!r} has a strength already, in {where[name]}"
+            where.setdefault(name, f"measure[{i}]")
+    for name in signals:
+        if name not in where:
+            yield f"measure: the signal {name!r} has no strength; add it to an entry"
 
 
 def _of_normfactors(analysis: Analysis) -> Iterator[str]:

@@ -67,6 +67,8 @@ class Files:
     def injected(self) -> str | None:
         """The signal in the observation of ntuples that are not data, if there is one."""
         observation = self.analysis.observation
+        if self.analysis.measure:  # all signals are in the hypothesis
+            return None
         if self.analysis.has_ntuples and not observation.unblind and observation.mu:
             return observation.signal or self.analysis.signals[0]
         return None

@@ -10,6 +10,9 @@ from hone.analysis.short_names import letters, underscored
 
 __all__ = ["name_problems"]
 
+_PARAMETERS = ("systematics", "normfactors", "measure")
+"""Lists of parameters of the fit."""
+
 
 def name_problems(analysis: Analysis) -> Iterator[str]:
     """Names that are equal, too much alike or reserved, each with what is wrong."""
@@ -18,6 +21,7 @@ def name_problems(analysis: Analysis) -> Iterator[str]:
         "regions": [r.name for r in analysis.regions],
         "systematics": [s.name for s in analysis.systematics],
         "normfactors": [f.name for f in analysis.normfactors],
+        "measure": [s.name for s in analysis.measure],
         "observables": [o.name for o in analysis.observables],
         "studies": [s.name for s in analysis.studies],
     }
@@ -28,11 +32,11 @@ def name_problems(analysis: Analysis) -> Iterator[str]:
                 yield f"{key}: the name {name!r} is used more than once"
             if name.casefold() in RESERVED:
                 yield f"{key}: {name!r} is reserved, whatever its capitals; choose another name"
-    parameters = [*names.pop("systematics"), *names.pop("normfactors")]
+    parameters = [name for key in _PARAMETERS for name in names.pop(key)]
     alike = [
         f"{where}: {one!r} and {other!r} differ in nothing but capitals or - and _; their files, "
         "rules or patches would have one name: rename one"
-        for where, of_list in {**names, "systematics and normfactors": parameters}.items()
+        for where, of_list in {**names, ", ".join(_PARAMETERS): parameters}.items()
         for one, other in _same(of_list, lambda name: underscored(name).casefold())
     ]
     yield from alike or _same_macros(analysis.signals, names["observables"])

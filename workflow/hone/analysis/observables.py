@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 OBJECTIVES = (
-    "cls", "limit", "p0", "sigma_mu", "generalised_variance", "z_a", "z_a_uncertain",
+    "cls", "limit", "p0", "sigma_mu", "generalised_variance", "trace", "z_a", "z_a_uncertain",
     "inverse_z_a", "inverse_z_a_uncertain", "bce", "bce_augmented",
 )  # fmt: skip
 CLASSIFIERS = ("bce", "bce_augmented")
@@ -136,8 +136,9 @@ class _WithObjective(ObservableSettings):
     """What training minimises. Of the workspace's likelihood, on nominal Asimov data: `cls`
     (logarithm of the median expected CLs at mu = 1), `limit` (of the median expected upper limit),
     `p0` (of the expected discovery p-value), `sigma_mu` (of the POI's uncertainty at mu = 1, the
-    loss of INFERNO), `generalised_variance` (of the determinant of the covariance). Of the counts:
-    `z_a` (Asimov significance), `z_a_uncertain` (the same with the uncertainty of the background),
+    loss of INFERNO), `generalised_variance` (of the determinant of the covariance, with `measure`
+    that of the strengths), `trace` (of the sum of the strengths' variances). Of the counts: `z_a`
+    (Asimov significance), `z_a_uncertain` (the same with the uncertainty of the background),
     `inverse_z_a`, `inverse_z_a_uncertain`. Of a classifier (network without cuts): `bce` (binary
     cross-entropy), `bce_augmented` (with the varied samples added to theirs). `module:function`: a
     function of one's own in `module.py` beside the config. What it imports from there is followed:

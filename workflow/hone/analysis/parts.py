@@ -120,6 +120,7 @@ def of_floor(analysis: Analysis) -> dict[str, Any]:
             "samples",
             "features",
             "limits",
+            "measure",
             systematics=[s.model_copy(update={"group": None}) for s in analysis.systematics],
         ),
         "bins": sorted({o.bins for o in analysis.observables if hasattr(o, "bins")}),
@@ -138,7 +139,7 @@ def of_histograms(analysis: Analysis, signal: str, observable: str) -> dict[str,
     found["samples"] += analysis.data
     injected = analysis.observation.signal or analysis.signals[0]
     observation = analysis.observation.model_copy(update={"signal": injected})
-    return part(analysis, *_READING, **found, observation=observation)
+    return part(analysis, *_READING, "measure", **found, observation=observation)
 
 
 def of_model(analysis: Analysis, signal: str, observable: str, *fields: str) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def of_model(analysis: Analysis, signal: str, observable: str, *fields: str) -> 
         fields: of the analysis, that matter as well.
     """
     return part(
-        analysis, *_READING, "poi", "normfactors", "workspace", *fields,
+        analysis, *_READING, "poi", "measure", "normfactors", "workspace", *fields,
         **_samples_and_systematics(
             analysis.hypothesis(signal), analysis.systematics_of(observable), smoothing=True
         ),
@@ -164,7 +165,7 @@ def of_training(analysis: Analysis, signal: str, observable: str) -> dict[str, A
     # hone's objectives do not depend on the bounds of the POI: wider ones train nothing again.
     own = ":" in (getattr(chosen, "objective", None) or "")
     return part(
-        analysis, *_READING, "normfactors", "events", "limits",
+        analysis, *_READING, "measure", "normfactors", "events", "limits",
         workspace=Workspace(
             staterror=analysis.workspace.staterror,
             # Only a training looks at what it will be fitted with.

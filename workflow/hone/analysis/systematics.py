@@ -244,7 +244,13 @@ class Normfactor(Modifier):
 
 
 class Strength(Normfactor):
-    """The strength of a signal: a factor on its yield, which is measured."""
+    """The strength of signals: a factor on their yields, which is measured."""
+
+    @property
+    def begins_at_zero(self) -> bool:
+        """Whether it can be the POI: q-tilde is for 0 and more, and tests are at 1."""
+        low, high = self.bounds
+        return low == 0 and high > 1
 
 
 class Systematic(Modifier, Family):

@@ -40,14 +40,11 @@ def generate(
 
 def pseudo_data(analysis: Analysis) -> dict[str, np.ndarray]:
     """The observation: a Poisson number of events of each sample, at the true signal strength."""
-    observation = analysis.observation
-    injected = observation.signal or analysis.signals[0]
+    observation, strengths = analysis.observation, analysis.true_strengths
     parts = []
     for sample in analysis.simulated:
         assert isinstance(sample, GeneratedSample)
-        expected = sample.yield_
-        if sample.is_signal:
-            expected *= observation.mu if sample.name == injected else 0
+        expected = sample.yield_ * strengths.get(sample.name, 1.0)
         rng = _generator(observation.seed, "observation", sample.name)
         parts.append(draw(sample.distribution, int(rng.poisson(expected)), rng))
     # All variables that every sample has: regions may use more than the features.

@@ -42,9 +42,7 @@ def observe(
     """
     settings, regions, features = analysis.observation, analysis.channels, observables[0].features
     nominal = [source for source in simulated if source.name == source.sample] + list(injected)
-    strengths = {signal: 0.0}
-    if settings.signal is not None:
-        strengths[settings.signal] = settings.mu
+    strengths = {signal: 0.0, **analysis.true_strengths}
     if analysis.is_blind:
         of_injected = fill_histograms(observables, injected, regions, surveys, features)["hard"]
         yields = {**hard, **of_injected}

@@ -23,6 +23,7 @@ _OBJECTIVES = {
     "cls": "the expected CLs", "limit": "the expected limit",
     "p0": "the expected discovery p-value", "sigma_mu": "the uncertainty of mu",
     "generalised_variance": "the generalised variance",
+    "trace": "the sum of variances",
     "bce": "cross-entropy", "bce_augmented": "cross-entropy with varied samples",
 }  # fmt: skip
 # Snakemake renders the page with Jinja, with the categories, to which it links.

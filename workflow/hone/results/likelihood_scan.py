@@ -1,6 +1,6 @@
 """Scans of the likelihood of a workspace: profile and contours."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,17 +32,22 @@ class _DeeperError(Exception):
         self.name, self.pars = name, pars
 
 
-def leading_nuisance(model: Model, fit: BestFit) -> tuple[int, float] | None:
+def leading_nuisance(
+    model: Model, fit: BestFit, among: Sequence[str] = ()
+) -> tuple[int, float] | None:
     """The nuisance parameter with the largest impact on the POI, and its correlation with it.
 
     By the covariance: a shift of a parameter by its uncertainty shifts the POI by the correlation
-    times the uncertainty of the POI. None if there is no such parameter, or no covariance.
+    times the uncertainty of the POI. None if there is no such parameter, or no covariance. Only of
+    the parameters ``among``, if there are any.
     """
     poi, covariance = require_poi(model), fit.covariance
     if covariance is None or not covariance[poi, poi] > 0:
         return None
     errors = np.sqrt(np.diagonal(covariance))
     known = (errors > 0) & (np.arange(len(errors)) != poi)
+    if among:
+        known &= np.isin(model.config.par_names, among)
     if not known.any():
         return None
     scale = np.where(known, errors, 1.0) * errors[poi]
@@ -83,29 +88,35 @@ def _profile_scan(model: Model, fits: Mapping[DataSet, BestFit], points: int = 6
 
 
 def _contour_scan(
-    model: Model, fits: Mapping[DataSet, BestFit], points: int = 25, arrows: int = 11
+    model: Model,
+    fits: Mapping[DataSet, BestFit],
+    beside: Sequence[str] = (),
+    points: int = 25,
+    arrows: int = 11,
 ) -> Contour | None:
-    """-2 delta ln L over the POI and the nuisance parameter with the largest impact on it.
+    """-2 delta ln L over the POI and the other parameter with the largest impact on it.
 
     All other parameters are profiled. The gradient with respect to the two is that of -2 ln L at
     the fitted parameters (envelope theorem), by ``jax.grad``.
 
     Args:
         model: the model.
-        fits: best fit to each data set, by name; the first determines the nuisance parameter and
+        fits: best fit to each data set, by name; the first determines the other parameter and
             the gradient.
+        beside: names of the strengths measured beside the POI, of which the other parameter is;
+            a nuisance parameter if there are none.
         points: of the grid in each parameter.
         arrows: of the gradient's grid in each parameter.
 
     Returns:
-        None if there is no nuisance parameter.
+        None if there is no other parameter.
 
     Raises:
         _DeeperError: a point lies below a best fit.
     """
     poi, setup = require_poi(model), checked_setup(model)
     first = next(iter(fits))
-    leading = leading_nuisance(model, fits[first])
+    leading = leading_nuisance(model, fits[first], beside)
     if leading is None:
         return None
     index, correlation = leading
@@ -142,7 +153,7 @@ def _contour_scan(
 
 
 def likelihood_of(
-    model: Model, observed: Any | None, reasons: dict[str, str]
+    model: Model, observed: Any | None, reasons: dict[str, str], beside: Sequence[str] = ()
 ) -> tuple[dict[DataSet, BestFit], Profile | None, Contour | None]:
     """Best fits, profile and contour on nominal Asimov data at POI 1, and on the observation.
 
@@ -153,6 +164,7 @@ def likelihood_of(
         model: the model.
         observed: bins and auxiliary data (D,); None if the analysis is blind.
         reasons: filled with why something is missing.
+        beside: names of the strengths measured beside the POI, for the contour.
     """
     fits: dict[DataSet, BestFit] = {}
     start = np.array(infer.nominal_asimov(model, 1.0))
@@ -172,7 +184,7 @@ def likelihood_of(
             if deeper is not None:
                 fits[deeper.name] = _refitted(model, fits[deeper.name], deeper.pars)
             profile = _profile_scan(model, fits)
-            contour = _contour_scan(model, fits)
+            contour = _contour_scan(model, fits, beside)
             if contour is None:
                 reasons["contour"] = (
                     "no nuisance parameter floats and moves the POI, or -ln L has no inverse "

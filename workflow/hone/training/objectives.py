@@ -4,13 +4,14 @@ All are smooth functions of a :class:`hone.Model` or of a classifier's logits; s
 minus sign. None uses observed data.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import log_ndtr
 from jaxtyping import Array, Float
 
@@ -32,6 +33,7 @@ __all__ = [
     "log_limit",
     "log_p0",
     "log_sigma_mu",
+    "log_trace",
     "resolve_objective",
 ]
 
@@ -67,18 +69,46 @@ def log_sigma_mu(model: Model) -> Float[Array, ""]:
     return jnp.log(sigma_mu(model))
 
 
-@jax.jit
-def log_generalised_variance(model: Model) -> Float[Array, ""]:
+@partial(jax.jit, static_argnames="of")
+def log_generalised_variance(model: Model, of: tuple[str, ...] = ()) -> Float[Array, ""]:
     """Natural logarithm of the determinant of the parameters' covariance (Wilks 1932).
 
     The covariance is the inverse Hessian of -ln L at POI = 1 on nominal Asimov data; parameters
     that the model fixes are left out.
+
+    Args:
+        model: the model.
+        of: names of the parameters whose covariance it is, with all others profiled; all if empty.
     """
+    factor = jnp.linalg.cholesky(_covariance(model, of) if of else _information(model))
+    logarithm = 2 * jnp.log(jnp.diagonal(factor)).sum()
+    return logarithm if of else -logarithm
+
+
+@partial(jax.jit, static_argnames="of")
+def log_trace(model: Model, of: tuple[str, ...] = ()) -> Float[Array, ""]:
+    """Natural logarithm of the sum of variances (A-optimality), with other parameters profiled.
+
+    Args:
+        model: the model.
+        of: names of the parameters; the POI alone if empty.
+    """
+    names = of or (model.config.par_names[require_poi(model)],)
+    return jnp.log(jnp.trace(_covariance(model, names)))
+
+
+def _information(model: Model) -> Float[Array, "P P"]:
+    """Hessian of -ln L at POI = 1 on nominal Asimov data, that of 1 where parameters are fixed."""
     hessian, free = nominal_hessian(model)
     both = free[:, None] & free[None, :]
-    matrix = jnp.where(both, hessian, jnp.eye(free.size))
-    factor = jnp.linalg.cholesky(matrix)
-    return -2 * jnp.log(jnp.diagonal(factor)).sum()
+    return jnp.where(both, hessian, jnp.eye(free.size))
+
+
+def _covariance(model: Model, names: Sequence[str]) -> Float[Array, "K K"]:
+    """Covariance of some parameters: of the inverse of :func:`_information`."""
+    places = np.array([model.config.par_names.index(name) for name in names])
+    matrix = _information(model)
+    return jnp.linalg.solve(matrix, jnp.eye(len(matrix))[:, places])[places]
 
 
 @partial(jax.jit, static_argnames="background_uncertainty")
@@ -137,6 +167,11 @@ def binary_cross_entropy(
 Objective = Callable[[Model], Float[Array, ""]]
 """A function of a model that is smaller for better observables."""
 
+_OF_STRENGTHS = MappingProxyType(
+    {"generalised_variance": log_generalised_variance, "trace": log_trace}
+)
+"""Objectives that can be of chosen parameters."""
+
 OF_MODEL: Mapping[str, Objective] = MappingProxyType(
     {
         "cls": log_cls,
@@ -144,6 +179,7 @@ OF_MODEL: Mapping[str, Objective] = MappingProxyType(
         "p0": log_p0,
         "sigma_mu": log_sigma_mu,
         "generalised_variance": log_generalised_variance,
+        "trace": log_trace,
         "z_a": lambda model: -asimov_significance(model),
         "z_a_uncertain": lambda model: -asimov_significance(model, True),
         "inverse_z_a": lambda model: 1 / asimov_significance(model),
@@ -152,20 +188,24 @@ OF_MODEL: Mapping[str, Objective] = MappingProxyType(
 )
 """Objectives of the likelihood by name in the config."""
 
-LOGARITHMS = frozenset({"cls", "limit", "p0", "sigma_mu", "generalised_variance"})
+LOGARITHMS = frozenset({"cls", "limit", "p0", "sigma_mu", "generalised_variance", "trace"})
 """Those that are the natural logarithm of the quantity that they are named after."""
 
 OF_EVENTS = ("bce", "bce_augmented")
 """Objectives of a classifier by name in the config."""
 
 
-def resolve_objective(name: str, level: float, folder: str | Path) -> Objective | None:
+def resolve_objective(
+    name: str, level: float, folder: str | Path, measured: Sequence[str] = ()
+) -> Objective | None:
     """The objective with this name in the config; None for objectives of events.
 
     Args:
         name: one of :data:`OF_MODEL` or :data:`OF_EVENTS`, or ``module:function``.
         level: CLs at the limit, for ``limit``.
         folder: of the user's modules.
+        measured: names of the signal strengths, the POI first. If there are several, the
+            generalised variance and the trace are of these.
 
     Raises:
         InputError: the user's function cannot be used.
@@ -174,4 +214,8 @@ def resolve_objective(name: str, level: float, folder: str | Path) -> Objective 
         return None
     if ":" in name:
         return load_objective(name, folder)
-    return partial(log_limit, level=level) if name == "limit" else OF_MODEL[name]
+    if name == "limit":
+        return partial(log_limit, level=level)
+    if name in _OF_STRENGTHS and len(measured) > 1:
+        return partial(_OF_STRENGTHS[name], of=tuple(measured))
+    return OF_MODEL[name]

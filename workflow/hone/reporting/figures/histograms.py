@@ -55,8 +55,8 @@ def draw_templates(
         InputError: a yield is negative or not finite.
     """
     backgrounds = [s.name for s in samples if not s.is_signal]
-    signal = next(s.name for s in samples if s.is_signal)
-    for name in (*backgrounds, signal):
+    signals = [s.name for s in samples if s.is_signal]
+    for name in (*backgrounds, *signals):
         _require_yields(name, histograms[name].values, channels)
     total = np.sum([histograms[name].values for name in backgrounds], axis=0)
     mc_error = np.sqrt(np.sum([histograms[name].variances for name in backgrounds], axis=0))
@@ -67,8 +67,10 @@ def draw_templates(
     # The small ones below, where a logarithmic axis shows them; the signal on top.
     order = sorted(backgrounds, key=lambda name: np.sum(histograms[name].values))
     stack = {name: np.asarray(histograms[name].values) for name in order}
-    stack[f"{signal} ($\\mu = 1$)"] = np.asarray(histograms[signal].values)
-    draw_stack(main, places, stack, [*(shade(backgrounds.index(n)) for n in order), SIGNAL])
+    colours = [*(shade(backgrounds.index(n)) for n in order), SIGNAL, *OBSERVABLE_COLOURS]
+    for signal in signals:
+        stack[f"{signal} ($\\mu = 1$)"] = np.asarray(histograms[signal].values)
+    draw_stack(main, places, stack, colours[: len(stack)])
     band(main, places, total - down, total + up, "systematic", hatch="////", facecolor="none")
     band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
     if not blind:
