@@ -28,10 +28,16 @@ include: "workflow/rules/publish.smk"
 include: "workflow/rules/run.smk"
 
 
+# Results that others are made of are named, too: Snakemake would not miss one that was deleted.
+# Smaller targets: `check_inputs`, `limits` (draws nothing), `results` (no report); and `publish`.
 rule all:
     default_target: True
     input:
-        "<results>/summary.txt",
+        FILES.of_all_seeds(),
+        FILES.of_selected_seeds(),
+        FILES.floors(*ANALYSIS.signals),
+        FILES.shown(),
+        "<results>/config.yaml",
         "<results>/report.html",
         "<results>/README.md",
         ["<results>/mlflow"] if ANALYSIS.tracking == "mlflow" else [],

@@ -51,3 +51,14 @@ def test_a_rule_has_what_its_script_asks_for(rules, kind):
         assert wanted <= set(found[kind]), name
         asked += len(wanted)
     assert asked > 30
+
+
+def test_no_figure_waits_for_another_or_for_a_text():
+    drawing = 0
+    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
+        for rule in re.split(r"^ *rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            needs, _, makes = rule.partition(" output:")
+            if re.search(r"\*\*figures\(|<results>/figures/", makes):
+                drawing += 1
+                assert not re.search(r"figures|summary|headline|README|report", needs), needs
+    assert drawing > 10

@@ -25,10 +25,16 @@ def planned(folder):
     """Rules that a run would start."""
     code, output = tiny.run(folder, "--dry-run")
     assert code == 0, output
+    jobs = jobs_in(output)
+    assert jobs or "Nothing to be done" in output
+    return set(jobs)
+
+
+def jobs_in(output):
+    """Number of jobs by rule in a plan."""
     table = re.search(r"Job stats:\n.*?\n-+.*?\n(.*?)\ntotal", output, re.DOTALL)
-    rules = {line.split()[0] for line in table.group(1).splitlines()} if table else set()
-    assert rules or "Nothing to be done" in output
-    return rules
+    lines = table.group(1).splitlines() if table else []
+    return {rule: int(count) for rule, count in map(str.split, lines)}
 
 
 EDITS = {
@@ -60,7 +66,6 @@ EDITS = {
         "workflow/scripts/select_seed.py", "**chosen", "**dict(chosen)",
         {"select_seed"},
     ),
-    "the batch": ("config/tiny.yaml", "batch: 500", "batch: 400", TRAINING),
     "the level of the limits": (
         "config/tiny.yaml", "seed: 1", "seed: 1\nlimits: {level: 0.1}", TRAINING,
     ),
@@ -115,7 +120,17 @@ def test_options_do_not_make_results_of_another_config_current(made, options, co
         assert found == code
         assert f"taken for up to date: {options[0]} wants it so" in output
         assert f"- other settings in train_observable: {tiny.SEED}/model.safetensors" in output
-        assert planned(made) == TRAINING
+        if "--dry-run" not in options:
+            assert planned(made) == TRAINING
+
+
+def test_another_seed_trains_that_seed_alone(made):
+    """And what looks at all seeds; nothing of the two that are there."""
+    with edited(made, ("config/tiny.yaml", "seeds: 2", "seeds: 3")):
+        code, output = tiny.run(made, "--dry-run")
+    assert code == 0
+    assert re.findall(r"Training neos for signal, seed (\d)", output) == ["3"]
+    assert jobs_in(output) == {"train_observable": 1, "select_seed": 1, "plot_training": 1}
 
 
 def test_nothing_runs_again_in_a_younger_clone_with_the_records(made, tmp_path):

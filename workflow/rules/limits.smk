@@ -75,3 +75,11 @@ rule compare_observables:
         "Comparing the observables"
     script:
         "../scripts/compare_observables.py"
+
+
+# `snakemake limits` is the result without its figures and report: nothing is drawn.
+rule limits:
+    input:
+        FILES.of_seeds("limits.json"),
+        "<results>/comparison.csv",
+        "<results>/summary.txt",

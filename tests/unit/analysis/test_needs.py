@@ -171,6 +171,16 @@ def test_with_folds_a_seed_has_a_network_for_each(config):
     assert len(needs.seeds("limits.json")(wildcards())) == 3
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_a_training_knows_of_other_seeds_only_if_they_share_its_program(config, together):
+    one, more = (
+        needs_of({**config, "observables": [{**config["observables"][0], **changes}]})
+        .training("training")["analysis"](wildcards())
+        for changes in ({"seeds": k, "together": together} for k in (2, 5))
+    )  # fmt: skip
+    assert (one == more) is not together
+
+
 def test_sets_of_events_with_weights_of_their_own(needs, blobs):
     assert set(needs.weighted) == {"signal", "background"}
     assert blobs.weighted == []

@@ -177,6 +177,27 @@ class Files:
             for name in self.analysis.of_kind(Trained)
         ]
 
+    def of_all_seeds(self) -> list[str]:
+        """The results of every seed, and of each of its folds."""
+        names = ("histograms.root", "workspace.json", "systematics.csv", "limits.json")
+        found = [path for name in names for path in self.of_seeds(name)]
+        trained = self.analysis.of_kind(Trained)
+        for observable in self.observables:
+            made = ["model.safetensors", "history.csv"]
+            made += ["snapshots.safetensors"] if observable in trained else []
+            for signal in self.analysis.signals:
+                for seed in self.analysis.seeds(observable):
+                    for name in made:
+                        found += self.networks(name, signal, observable, seed)
+        return found
+
+    def of_selected_seeds(self) -> list[str]:
+        """The results of the selected seed of every observable, and which it is."""
+        names = ("selected.json", "fit.json", "likelihood.json", "importance.json")
+        trained = self.analysis.of_kind(Trained)
+        checked = self.of_observables("gradient.json", observables=trained) if trained else []
+        return [path for name in names for path in self.of_observables(name)] + checked
+
     def shown(self) -> list[str]:
         """Everything that the report shows."""
         return [

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hone.analysis.analysis import Analysis, Poi, Workspace
+from hone.analysis.observables import ObservableSettings, Trained
 from hone.analysis.samples import DimuonSample, Sample
 from hone.analysis.settings import plain
 from hone.analysis.systematics import SIDES, Interpolated, ShapeVariation, Systematic
@@ -172,12 +173,19 @@ def of_training(analysis: Analysis, signal: str, observable: str) -> dict[str, A
             histograms=analysis.workspace.histograms if chosen.is_trained else "hard",
         ),
         features=analysis.features_of(observable),
-        observables=[chosen],
+        observables=[_of_one_seed(chosen)],
         poi=analysis.poi if own else Poi(),
         **_samples_and_systematics(
             analysis.hypothesis(signal), analysis.systematics_of(observable)
         ),
     )  # fmt: skip
+
+
+def _of_one_seed(observable: ObservableSettings) -> ObservableSettings:
+    """Settings of a training, which knows of no other seed unless they share a program."""
+    if not isinstance(observable, Trained) or observable.together:
+        return observable
+    return observable.model_copy(update={"seeds": Trained.model_fields["seeds"].default})
 
 
 def _of(analysis: Analysis, template: Template) -> list[Systematic]:
