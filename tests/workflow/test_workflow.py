@@ -294,6 +294,35 @@ def test_a_second_run_has_nothing_to_do_and_the_recorded_config_is_the_same_anal
     assert "Nothing to be done" in output
 
 
+def test_what_is_deleted_is_made_again(run, clone):
+    """A file that others were made of counts as well, though these are there."""
+    gone = [
+        run / path
+        for path in (
+            "signal/neos/seed1/limits.json", "signal/600/seed1/systematics.csv",
+            "signal/floor.json", "signal/neos/importance.json",
+            "figures/signal/neos-edges/templates.pdf",
+        )
+    ]  # fmt: skip
+    plans = {}
+    try:
+        for path in gone:
+            path.rename(path.with_suffix(".kept"))
+        for target in ("all", "limits"):
+            code, plans[target] = snakemake(clone, target, *SMALL, "--dry-run")
+            assert code == 0
+    finally:
+        for path in gone:
+            path.with_suffix(".kept").rename(path)
+    made = " ".join(re.findall(r"^ *output: (.*)", plans["all"], re.MULTILINE))
+    assert not [path for path in gone if str(path.relative_to(clone)) not in made]
+    assert "Training " not in plans["all"]
+    # the result without all that draws
+    assert set(re.findall(r"^(\w+) +\d+$", plans["limits"], re.MULTILINE)) == {
+        "compute_limits", "compute_floor", "compare_observables", "limits", "total",
+    }  # fmt: skip
+
+
 def test_provenance_says_all(run):
     for path in run.rglob("*.json"):
         if path.name in ("workspace.json", "background_only.json", "patchset.json"):
@@ -331,6 +360,10 @@ def test_another_caption_is_written_into_report_and_readme(clone):
         (
             ("--configfile", "config/config.yaml", "config/small.yaml"),
             "--configfile: 2 files are given, but a file describes a whole analysis; give one",
+        ),
+        (
+            ("--configfile=config/small.yaml", "nobody"),
+            "No rule to produce nobody",
         ),
     ],
 )
@@ -378,7 +411,9 @@ def test_broken_files_are_named_and_leave_nothing(run, clone, broken, edit, targ
         victim.write_bytes(edit(good))
         code, output = snakemake(clone, str((run / target).relative_to(clone)), *SMALL)
         assert code != 0
-        assert message in output
+        # the one sentence that says it is the last
+        assert output.count(message) == 1
+        assert message in output.splitlines()[-1]
         assert not result.exists()
         assert not list(result.parent.glob("*.partial*"))
     finally:

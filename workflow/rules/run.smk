@@ -8,8 +8,8 @@ plan_faster()
 RUN = Run(workflow, ANALYSIS.folder)
 if workflow.is_main_process:
     RUN.look_at_what_is_there()
-# For plans, and where there is nothing to be done.
-atexit.register(lambda: print(RUN.left_behind(), end="", file=sys.stderr))
+# After Snakemake's own lines; for plans, too, and where there is nothing to be done.
+atexit.register(lambda: print(RUN.last_words(), end="", file=sys.stderr))
 
 
 onstart:

@@ -189,3 +189,4 @@ def test_a_job_refuses_files_that_change_after_the_plan(file, tmp_path, when):
         assert "Traceback" not in done.stderr
     # only what a good job made has a record
     assert (tmp_path / "job.json").exists() == (when == "never")
+    assert (tmp_path / "job.error").exists() == (when != "never")

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from snakemake.cli import parse_config
 from snakemake.settings.types import ResourceSettings
 
 from hone.errors import ConfigError
@@ -18,15 +19,25 @@ def call(files=(), settings=()):
 def test_a_file_describes_a_whole_analysis():
     assert str(config_file(call(), {}, "config/config.yaml")) == "config/config.yaml"
     assert str(config_file(call(["mine.yaml"]), {}, "config/config.yaml")) == "mine.yaml"
-    with pytest.raises(ConfigError, match="2 files are given"):
+    with pytest.raises(ConfigError, match=r"2 files are given.* give one, with targets before it"):
         config_file(call(["a.yaml", "b.yaml"]), {}, "config/config.yaml")
 
 
 def test_numbers_within_a_setting_are_numbers():
     """As Snakemake leaves them: text."""
-    config = {"seed": 2, "limits": {"level": "0.1"}, "features": ["x"]}
-    config_file(call(settings=["seed=2", "limits={level: 0.1}", "features=[x, y]"]), config, "a")
-    assert config == {"seed": 2, "limits": {"level": 0.1}, "features": ["x", "y"]}
+    given = [
+        "seed=2", "luminosity=1.5", "limits={level: 0.1}", "features=[x, y]",
+        "samples=[{name: s, yield: 20, distribution: [{mean: [-1, 1.5]}]}]",
+        "observation={unblind: true}",
+    ]  # fmt: skip
+    config = parse_config(given)
+    assert config["limits"] == {"level": "0.1"}
+    config_file(call(settings=given), config, "a")
+    assert config == {
+        "seed": 2, "luminosity": 1.5, "limits": {"level": 0.1}, "features": ["x", "y"],
+        "samples": [{"name": "s", "yield": 20, "distribution": [{"mean": [-1, 1.5]}]}],
+        "observation": {"unblind": True},
+    }  # fmt: skip
 
 
 def test_a_profiles_resources_are_those_of_the_other_rules_too():

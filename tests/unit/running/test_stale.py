@@ -1,8 +1,16 @@
 """Results that another config, code or ntuples made are found by the records beside their logs."""
 
+import os
+
 import pytest
 
-from hone.running.job_records import job_digests, write_record
+from hone.running.job_records import (
+    errors_since,
+    forget,
+    job_digests,
+    write_error,
+    write_record,
+)
 from hone.running.stale_results import Difference, differences, explain
 
 PARAMS = {
@@ -71,3 +79,13 @@ def test_contents_are_not_settings():
     one, two = (job_digests({**PARAMS, "contents": {"a.root": k}}) for k in "12")
     assert {key for key in one if one[key] != two[key]} == {"ntuples"}
     assert "ntuples" not in job_digests({**PARAMS, "contents": {}})
+
+
+def test_why_jobs_of_this_run_failed_is_said_once(tmp_path):
+    logs = [tmp_path / "logs" / rule / "a.log" for rule in ("old", "survey", "fill", "again")]
+    for log, message in zip(logs, ("of old", "no branch", "no branch", "mended"), strict=True):
+        write_error(log, message)
+    os.utime(logs[0].with_suffix(".error"), (1e9, 1e9))
+    forget(logs[-1])
+    assert errors_since(tmp_path / "logs", 1e9 + 1) == ["no branch"]
+    assert errors_since(tmp_path / "nothing", 0.0) == []

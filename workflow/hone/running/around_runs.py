@@ -19,10 +19,10 @@ from snakemake.settings.enums import Quietness, RerunTrigger
 
 from hone.errors import HoneError
 from hone.running.files import write_json
-from hone.running.job_records import job_digests
+from hone.running.job_records import errors_since, job_digests
 from hone.running.run_lock import forget_run, note_run, release_stale_lock
 from hone.running.run_times import as_text, run_times
-from hone.running.script import QUIET
+from hone.running.script import ERRORS_LAST, QUIET
 from hone.running.stale_results import Difference, differences, explain
 
 __all__ = ["Run", "plan_faster"]
@@ -61,6 +61,7 @@ class Run:
         # With the parameters, or others could take their places in memory.
         self._digests: dict[Any, tuple[dict[str, Any], Mapping[str, Any]]] = {}
         self._behind: list[Difference] = []
+        self._errors: list[str] = []
 
     def look_at_what_is_there(self) -> None:
         """Before jobs are planned: nobody's lock stays, and no result of another config or code.
@@ -95,6 +96,7 @@ class Run:
             raise WorkflowError(message)
         write_json(plan, contents)
         note_run(_STATE)
+        os.environ[ERRORS_LAST] = "1"
 
     def end(self, well: bool) -> None:
         """After the last job: print what jobs took, by rule; the result and its paths.
@@ -103,6 +105,8 @@ class Run:
             well: whether all jobs ended well.
         """
         forget_run(_STATE)
+        if not well:
+            self._errors = errors_since(self.folder / "logs", self.started)
         if self.is_silent:
             return
         try:
@@ -116,6 +120,10 @@ class Run:
             for path in (self.folder / "headline.txt", self.folder / "summary.txt"):
                 if path.exists():
                     print(path.read_text())
+
+    def last_words(self) -> str:
+        """What is to be read when Snakemake has said all: why jobs failed, what was left behind."""
+        return "".join(f"{message}\n" for message in self._errors) + self.left_behind()
 
     def left_behind(self) -> str:
         """Say, once, what options leave as it is although another config or code made it.

@@ -27,7 +27,8 @@ def config_file(workflow: Any, config: dict[str, Any], default: str) -> Path:
     if len(files) > 1:
         raise ConfigError(
             f"--configfile: {len(files)} files are given, but a file describes a whole "
-            "analysis; give one, and change single settings with --config, e.g. --config seed=2"
+            "analysis; give one, with targets before it (--configfile takes all that follows), and "
+            "change single settings with --config, e.g. --config seed=2"
         )
     # Snakemake leaves numbers within a list or a mapping of --config as text.
     for entry in workflow.config_settings.config_args or []:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from hone.errors import HoneError
 from hone.running import job_records as records
 from hone.running.contents import refuse_changed
 
-__all__ = ["QUIET", "import_from", "job", "setup_jax"]
+__all__ = ["ERRORS_LAST", "QUIET", "import_from", "job", "setup_jax"]
 
 QUIET = "HONE_QUIET"
 """Environment variable: jobs print errors only."""
+ERRORS_LAST = "HONE_ERRORS_LAST"
+"""Environment variable: the run says in the end why jobs failed; they write it to their logs."""
 
 log = logging.getLogger("hone")
 
@@ -31,12 +33,13 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
     """Run the body of a script; yields the provenance of its outputs.
 
     Messages go to the rule's log and to the terminal. An error that hone raises deliberately ends
-    the job with its message, any other with a traceback; Snakemake then removes the outputs.
+    the job with its message, which the run repeats when all is over, any other with a traceback;
+    Snakemake then removes the outputs.
     """
     # XLA reads the size of its thread pool from NPROC at the first computation: results must not
     # depend on the number of cores of the run.
     os.environ["NPROC"] = str(snakemake.threads)
-    _start_logging(snakemake)
+    terminal = _start_logging(snakemake)
     _end_with_the_run()
     provenance = _provenance(snakemake)
     records.forget(snakemake.log[0])
@@ -47,7 +50,12 @@ def job(snakemake: Any) -> Iterator[dict[str, Any]]:
         refuse_changed(contents, "when this run was planned")
         records.write_record(snakemake.log[0], snakemake.output, provenance)
     except HoneError as error:
-        log.error("rule %s: %s", snakemake.rule, error)
+        message = f"rule {snakemake.rule}: {error}"
+        with suppress(OSError):
+            records.write_error(snakemake.log[0], message)
+            if os.environ.get(ERRORS_LAST):
+                log.removeHandler(terminal)
+        log.error(message)
         sys.exit(1)
     except Exception:
         log.exception("rule %s failed", snakemake.rule)
@@ -100,7 +108,7 @@ def _end_with_the_run() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _start_logging(snakemake: Any) -> None:
+def _start_logging(snakemake: Any) -> logging.Handler:
     path = snakemake.log[0]
     # Jobs that run in parallel share the terminal: each line there names its job.
     whose = " ".join([snakemake.rule, *snakemake.wildcards]).replace("%", "%%")
@@ -113,6 +121,7 @@ def _start_logging(snakemake: Any) -> None:
         log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
+    return terminal
 
 
 def _provenance(snakemake: Any) -> dict[str, Any]:
