@@ -21,6 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: run test test-slurm lint bench bench-training bench-streaming bench-overhead bench-size targets docs gallery lock clean
 run: .venv/.runtime
 	@test -f "$(CONFIG)" || { echo "there is no config file $(CONFIG)" >&2; exit 1; }
+	@$(BIN)/python workflow/check_config.py "$(CONFIG)"
 	$(BIN)/snakemake --cores $(CORES) --configfile "$(CONFIG)"
 	@$(BIN)/python workflow/print_result.py "$(CONFIG)"
 

@@ -26,6 +26,7 @@ from hone.running.contents import look_at, planned
 from hone.running.given import config_file, share_resources
 from hone.running.provenance import code_digest, versions
 from hone.running.script import import_from
+from hone.training.tracking import refuse_without_mlflow
 
 if LIBRARY.is_dir():
     import_from(LIBRARY)
@@ -38,6 +39,8 @@ try:
     if workflow.is_main_process:
         refuse_duplicates(CONFIGFILE)
     ANALYSIS = checked_config(config, CONFIGFILE)
+    if ANALYSIS.tracking == "mlflow" and workflow.is_main_process:
+        refuse_without_mlflow()
     FILES = Files(ANALYSIS)
     # What the jobs of a run go by, whatever happens to the files meanwhile.
     PLAN = Path(".snakemake", f"hone-plan-{ANALYSIS.analysis}.json")

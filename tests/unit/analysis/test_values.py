@@ -164,6 +164,30 @@ def test_too_deep_a_file_is_said_in_one_sentence(tmp_path):
         refuse_duplicates(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("seed: [1\nsamples: {\n", "line 2, column 8"),
+        ("a: 1\nb: c: d\n", "line 2, column 5"),
+        ("a: 'x\n", "line 2, column 1"),
+        ("a: 1\nb: \x01\n", "line 2, column 4"),
+        ("a: *nobody\n", "line 1, column 4"),
+    ],
+)
+def test_what_is_not_yaml_is_named_by_line_and_column(tmp_path, text, place):
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        refuse_duplicates(path)
+    assert str(error.value).startswith(f"{path}, {place}: this is not YAML (")
+    assert "\n" not in str(error.value)
+
+
+def test_a_config_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"none.yaml cannot be read \(No such file"):
+        refuse_duplicates(tmp_path / "none.yaml")
+
+
 def test_aliases_that_share_something_work(tmp_path):
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     block = config["samples"][0]["distribution"]

@@ -43,6 +43,15 @@ BAD = {
         {}, {"weights": {"s": "w * masss"}},
         r"no branch 'masss' in it, for weight 'w \* masss'; did you mean 'mass'",
     ),
+    "a branch whose name reads as a difference": (
+        {"w-mc": np.ones(50)}, {"weights": {"s": "wmc-mc"}},
+        r"no branch 'wmc' in it, for weight 'wmc-mc'; did you mean 'w-mc'",
+    ),
+    "the same without get": (
+        {"mu-mc": np.ones(50)}, {"weights": {"s": "mu-mc"}},
+        r"no branch 'mu' in it, for weight 'mu-mc'; without get, mu-mc is computed from mu and mc; "
+        r'the branch of that name is get\("mu-mc"\)',
+    ),
     "numbers of events that are not integers": (
         {"event": np.arange(50) + 0.5}, {}, r"branch 'event' of split.branch: .* must be integers",
     ),

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from settings import observable as settings_of
 
-from hone.errors import InputError
+from hone.errors import InputError, ModelError
 from hone.observable import (
     create_observable,
     load_observable,
@@ -208,6 +208,14 @@ def test_damaged_observables_are_refused_by_name(tmp_path):
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(InputError, match=r"model\.safetensors: not a trained observable"):
         load_observable(path)
+
+
+def test_without_64_bits_no_good_file_is_blamed(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_observable(path, observable(), settings_of(**NETWORK), {})
+    with jax.enable_x64(False), pytest.raises(ModelError, match="jax_enable_x64") as caught:
+        load_observable(path)
+    assert "delete" not in str(caught.value)
 
 
 def test_equal_observables_are_equal_files(tmp_path):

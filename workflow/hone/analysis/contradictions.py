@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hone.analysis.analysis import SETS, Analysis, Poi, matching
 from hone.analysis.distributions import WEIGHT, branches_of
-from hone.analysis.expressions import Expression
+from hone.analysis.expressions import Expression, meant
 from hone.analysis.fields import several
 from hone.analysis.observables import Network, Rebinned, Trained
 from hone.analysis.own_objective import find_function
@@ -158,10 +158,7 @@ def _missing_branches(
     for branch in Expression(expression).branches if expression else ():
         where = next((where for where, there in known.items() if branch not in there), None)
         if where is not None:
-            close = difflib.get_close_matches(branch, known[where], n=1)
-            hint = (
-                f"did you mean {close[0]!r}?" if close else f"they have {', '.join(known[where])}"
-            )
+            hint = meant(branch, known[where]) or f"they have {', '.join(known[where])}"
             yield f"{setting}: the events of {where} have no branch {branch!r}; {hint}"
 
 

@@ -8,9 +8,11 @@ they mean is :mod:`hone.analysis.arithmetic`'s: as uproot's for doubles, and no 
 
 import ast
 import difflib
+import json
 import operator
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -19,7 +21,7 @@ import numpy as np
 from hone.analysis.arithmetic import Beyond, bitwise, choose, compare, compute, doubles, negate
 from hone.errors import InputError
 
-__all__ = ["Expression"]
+__all__ = ["Expression", "meant"]
 
 _BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -88,6 +90,24 @@ class Expression:
             raise InputError(f"{self.text!r} cannot be computed ({error})") from error
         except InputError as error:
             raise InputError(f"{self.text!r} cannot be computed: {error}") from error
+
+
+def meant(branch: str, there: Sequence[str]) -> str:
+    """What may be meant by a branch that is not there; empty if nothing is close.
+
+    Args:
+        branch: in an expression.
+        there: the branches of the events.
+    """
+    for name in there:
+        with suppress(InputError):
+            if name != branch and branch in (parts := Expression(name).branches):
+                return (
+                    f"without get, {name} is computed from {' and '.join(parts)}; the branch of "
+                    f"that name is get({json.dumps(name)})"
+                )
+    close = difflib.get_close_matches(branch, there)
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 @cache

@@ -1,12 +1,12 @@
 """Columns of TTrees and RNTuples, piece by piece, with errors that name file and branch."""
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from hone.analysis.expressions import meant
 from hone.errors import InputError
 from hone.running.root_files import reason, root_file
 
@@ -85,8 +85,7 @@ def _of_tree(tree: Any, path: str, branches: Mapping[str, str], where: str) -> I
     there = tree.keys()
     for name, user in branches.items():
         if name not in there:
-            close = difflib.get_close_matches(name, there, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(there)}"
+            hint = meant(name, there) or f"it has {', '.join(there)}"
             raise InputError(
                 f"{where}: {path}: there is no branch {name!r} in it, for {user}; {hint}"
             )

@@ -14,6 +14,7 @@ from safetensors.numpy import save
 from hone.analysis.observables import ObservableSettings
 from hone.analysis.settings import plain
 from hone.errors import InputError
+from hone.likelihood.histfactory.model import require_x64
 from hone.observable.base import Observable
 from hone.observable.create import create_observable
 from hone.running.files import replacing
@@ -62,7 +63,9 @@ def load_observable(path: str | Path) -> tuple[Observable, ObservableSettings]:
     Raises:
         InputError: the file is damaged, is not an observable of hone, or has a number that is not
             finite.
+        ModelError: JAX's 64-bit mode is off, in which the file would not be what was trained.
     """
+    require_x64()
     try:
         with safe_open(path, framework="numpy") as file:
             description = json.loads(file.metadata()["observable"])

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hone.analysis.settings import plain
 from hone.errors import InputError
 from hone.running.files import read_csv, read_json
 
-__all__ = ["TrackedRun", "write_runs"]
+__all__ = ["TrackedRun", "refuse_without_mlflow", "write_runs"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,19 @@ class TrackedRun:
     settings: ObservableSettings
     folder: Path
     """With ``history.csv``, ``limits.json``, ``workspace.json`` and ``model.safetensors``."""
+
+
+def refuse_without_mlflow() -> None:
+    """Say so where MLflow is missing: the workflow does before its first job.
+
+    Raises:
+        InputError: MLflow is not installed.
+    """
+    if find_spec("mlflow") is None:
+        raise InputError(
+            "tracking: mlflow is set, but MLflow is not installed; install it with "
+            "make .venv/.dev, or do without: --config tracking=none"
+        )
 
 
 def write_runs(store: str | Path, analysis: str, runs: Sequence[TrackedRun]) -> None:
@@ -41,15 +55,12 @@ def write_runs(store: str | Path, analysis: str, runs: Sequence[TrackedRun]) -> 
     Raises:
         InputError: MLflow is not installed.
     """
+    refuse_without_mlflow()
     # No telemetry, no git.
     os.environ.update({"MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet"})
-    try:
-        from mlflow.entities import Metric, Param
-        from mlflow.tracking import MlflowClient
-    except ImportError as error:
-        raise InputError(
-            "tracking: mlflow is set, but MLflow is not installed; install it with make .venv/.dev"
-        ) from error
+    from mlflow.entities import Metric, Param
+    from mlflow.tracking import MlflowClient
+
     folder = Path(store).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")

@@ -20,14 +20,14 @@ __all__ = ["Model", "ModelConfig", "as_floats", "require_x64"]
 
 
 def require_x64() -> None:
-    """Refuse to compute a likelihood in 32 bits.
+    """Refuse to compute in 32 bits.
 
     Raises:
         ModelError: JAX's 64-bit mode is off.
     """
     if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
         raise ModelError(
-            "hone computes likelihoods in 64 bits, but JAX's 64-bit mode is off: call "
+            "hone computes in 64 bits, but JAX's 64-bit mode is off: call "
             'jax.config.update("jax_enable_x64", True) before anything else'
         )
 
