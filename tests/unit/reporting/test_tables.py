@@ -80,7 +80,7 @@ def test_summary_of_medians():
     assert line.endswith("to 1e-07")
     missing = next(text for text in table.splitlines() if " b " in text)
     assert missing.split()[3] == "none"
-    assert missing.endswith("not compared, notes on 1 of 1")
+    assert missing.endswith("not compared, its fit fails in 1 of 1")
     assert "(floor)" in table
     assert "5 equal bins, CLs 5.6e-06" in table
     assert "results/x/report.html" in table

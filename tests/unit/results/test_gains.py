@@ -139,7 +139,7 @@ def test_markdown_has_a_cell_for_everything():
     assert re.search(r"\| \+50\.0 ± 0\.\d \|", table)
     assert "(floor)" in table
     assert "none" in table
-    assert "notes on 1 of 3" in table
+    assert "its fit fails in 1 of 3" in table
     assert "bootstrap of seeds" in table
 
 
@@ -175,6 +175,11 @@ def test_the_headline_says_the_best_limit_its_gain_and_pyhfs_verdict():
     assert "no observable has an expected limit" in none
     own = {**FLOOR, "of_observables": {"neos": {**FLOOR, "expected_limit": 0.1}}}
     assert "below 0.1000." in headline(compared(rows(), "bce"), {"s": own})
+    # the next best is not hidden behind the baseline, and not said twice
+    assert "the next" not in text
+    better = headline(compared([*rows(), seed("cuts", 1, 0.25)], "bce"), {})
+    assert "per cent below bce (0.4040)" in better
+    assert ", and 19.2 per cent below the next, cuts (0.2500)." in better
 
 
 def test_what_pyhf_could_not_compare_is_no_agreement():
@@ -182,13 +187,13 @@ def test_what_pyhf_could_not_compare_is_no_agreement():
     none = {"pyhf_max_difference": None, "pyhf_agrees": False}
     some = compared([seed("a", 1, 0.2), seed("a", 2, 0.2) | none], None)
     assert (some[0]["pyhf_agrees"], some[0]["pyhf_max_difference"]) == (1, 2e-7)
-    assert "to 2e-07, notes on 1 of 2" in markdown(some, {})
+    assert "to 2e-07, its fit fails in 1 of 2" in markdown(some, {})
     words = "agrees to 2e-07 for 1 of 2 workspaces; in s/a (1 of 2 seeds) its own"
     assert words in headline(some, {})
     nothing = compared([seed("a", 1, 0.2) | none], None)
     assert nothing[0]["pyhf_max_difference"] is None
-    assert "not compared, notes on 1 of 1" in markdown(nothing, {})
-    assert "not compared, notes on 1 of 1" in latex(nothing, {})
+    assert "not compared, its fit fails in 1 of 1" in markdown(nothing, {})
+    assert "not compared, its fit fails in 1 of 1" in latex(nothing, {})
     assert "pyhf agrees for 0 of 1 workspaces; in s/a its own" in headline(nothing, {})
     many = compared([seed(f"o{k}", 1, 0.2) | none for k in range(9)], None)
     assert "s/o4, s/o5 and 3 more its own fit failed" in headline(many, {})
@@ -223,6 +228,15 @@ def test_the_comparison_draws_every_value_and_marks_what_is_missing():
     crosses = next(line.get_xdata() for line in p0.lines if line.get_marker() == "x")
     assert list(crosses) == [2, 3]
     assert all(math.isfinite(v) for v in p0.get_ylim())
+
+
+def test_a_floor_far_below_does_not_flatten_what_is_compared():
+    p0 = draw_comparison(rows(), FLOOR).axes[2]
+    assert p0.get_ylim()[0] > 1e-7
+    assert [text.get_text() for text in p0.texts] == ["floor 3.0e-21"]
+    near = draw_comparison(rows(), {**FLOOR, "expected_p0": 1e-7}).axes[2]
+    assert near.get_ylim()[0] < 1e-7
+    assert not near.texts
 
 
 @pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)

@@ -174,6 +174,12 @@ def _best_limit(signal: str, rows: Sequence[Row], floor: Floor) -> str:
         text += f"({base['expected_limit']:#.4g}), by nominal {of_what}"
     elif best["observable"] == best["baseline"]:
         text += ", the baseline"
+    others = [row for row in rows if row is not best]
+    second = min(others, key=lambda row: row["expected_limit"], default=None)
+    if second is not None and (gain is None or second["observable"] != best["baseline"]):
+        less = 100 * (1 - best["expected_limit"] / second["expected_limit"])
+        text += f", and {less:.1f} per cent below the next, {second['observable']} "
+        text += f"({second['expected_limit']:#.4g})"
     # Observables with a subset of the systematics have floors of their own.
     own = floor.get("of_observables", {}).get(best["observable"], floor).get("expected_limit")
     return f"{text}." + (f" No observable can be below {own:#.4g}." if own is not None else "")
@@ -229,12 +235,12 @@ def _gain(row: Row) -> str:
 
 
 def _verdict(row: Row) -> str:
-    """Difference to pyhf's CLs, and the number of seeds with notes on fits of pyhf."""
+    """Difference to pyhf's CLs, and for how many seeds a fit of pyhf went wrong."""
     if "pyhf_agrees" not in row:
         return ""
     noted, largest = row["seeds"] - row["pyhf_agrees"], row["pyhf_max_difference"]
     text = "not compared" if largest is None else f"to {largest:.0e}"
-    return text + (f", notes on {noted} of {row['seeds']}" if noted else "")
+    return text + (f", its fit fails in {noted} of {row['seeds']}" if noted else "")
 
 
 def _in_latex(column: str, cell: str) -> str:
@@ -260,8 +266,8 @@ def _legend(rows: Sequence[Row]) -> str:
             text += f", +- the standard error from a bootstrap of {' or '.join(sources)}"
         text += "."
     return (
-        f"{text} pyhf: the largest difference of its CLs (of ln CLs below 0.01), and for how many "
-        "seeds limits.json notes fits of pyhf that failed or ended above hone's."
+        f"{text} pyhf: the largest difference of its CLs (of ln CLs below 0.01), and in how many "
+        "seeds a fit of pyhf fails or ends above hone's (pyhf_check.notes in limits.json)."
     )
 
 

@@ -1,7 +1,7 @@
 """Observables side by side, and their gains over a baseline."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ _GAINS = (
 
 
 def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
-    """Figures of merit of every seed, with medians and the floor.
+    """Figures of merit of every seed, with medians and the floor, if that is not far below them.
 
     Args:
         rows: of ``comparison.csv``, of one signal.
@@ -43,7 +43,7 @@ def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
     for panel, (column, key, label, logarithmic) in zip(axes, _PANELS, strict=True):
         if logarithmic:
             panel.set_yscale("log")
-        missing = []
+        missing, drawn, floors = [], [], {}
         for index, name in enumerate(names):
             colour = OBSERVABLE_COLOURS[index % len(OBSERVABLE_COLOURS)]
             found = [r[column] for r in rows if r["observable"] == name]
@@ -55,12 +55,18 @@ def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
             panel.plot(index + np.array(spread)[: len(values)], values, "o", color=colour)
             if values:
                 panel.hlines(np.median(values), index - 0.25, index + 0.25, color=colour)
+            drawn += values
             known = own.get(name, floor).get(key)
             if known is not None and (known > 0 or not logarithmic):
+                floors[index] = known
+        far = {i: v for i, v in floors.items() if logarithmic and _is_far(v, drawn)}
+        for index, known in floors.items():
+            if index not in far:
                 floors_drawn = True
                 panel.hlines(
                     known, index - 0.5, index + 0.5, color="black", linestyle="--", linewidth=1.2
                 )
+        _point_to(panel, far)
         if not logarithmic:
             panel.set_ylim(0, 1.15 * panel.get_ylim()[1])
         missing_drawn = missing_drawn or bool(missing)
@@ -86,6 +92,26 @@ def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
     axes[-1].set_xlim(-0.5, len(names) - 0.5)
     figure.align_ylabels(axes)
     return figure
+
+
+def _is_far(floor: float, values: Sequence[float]) -> bool:
+    """Whether a logarithmic axis down to the floor would show no difference between the values."""
+    if not values:
+        return False
+    decades = np.log10([max(values) / min(values), min(values) / floor])
+    return bool(decades[1] > max(3.0, 2 * decades[0]))
+
+
+def _point_to(panel: Any, floors: Mapping[int, float]) -> None:
+    """Arrows to floors far below the panel, with their numbers; to one that all share, one."""
+    if len(set(floors.values())) == 1:
+        floors = {sum(floors) / len(floors): next(iter(floors.values()))}
+    for place, floor in floors.items():
+        panel.annotate(
+            f"floor {floor:.1e}", (place, 0.0), (place, 0.16), ha="center", va="bottom",
+            xycoords=panel.get_xaxis_transform(), textcoords=panel.get_xaxis_transform(),
+            fontsize="small", arrowprops={"arrowstyle": "->"},
+        )  # fmt: skip
 
 
 def draw_gain(table: Sequence[Row]) -> Figure:

@@ -125,7 +125,9 @@ def _scale(
     lowest = float(np.min(positive)) if len(positive) else highest
     if highest > 30 * lowest:
         axes.set_yscale("log")
-        axes.set_ylim(0.3 * max(min(lowest, 1.0), 1e-6 * highest), 30 * highest)
+        bottom = 0.3 * max(min(lowest, 1.0), 1e-6 * highest)
+        # the legend takes a quarter of the height, on a logarithmic axis too
+        axes.set_ylim(bottom, highest * (highest / bottom) ** (1 / 3))
     else:
         axes.set_ylim(0, 1.6 * highest)
 
@@ -133,6 +135,8 @@ def _scale(
 def _arrows(axes: Any, places: np.ndarray, values: np.ndarray, top: float) -> None:
     """Points above the panel as arrows at its edge."""
     high = values > top
+    if not high.any():
+        return  # without a point a line that may leave the axes would reach the figure's corner
     axes.plot(
         places[high], np.full(int(high.sum()), top - 0.05 * (top - 1)), "^", color="black",
         markersize=8, clip_on=False,
