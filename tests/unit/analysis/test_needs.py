@@ -169,6 +169,10 @@ def test_with_folds_a_seed_has_a_network_for_each(config):
     assert needs.training("training")["fold"](rebinned) == 3
     # what is computed of the templates is one
     assert len(needs.seeds("limits.json")(wildcards())) == 3
+    every = needs.files.of_all_seeds()
+    assert place.format(2, 3) in every
+    assert place.format(2, 1).replace("fold1/model.safetensors", "limits.json") in every
+    assert len(every) == len(set(every))
 
 
 @pytest.mark.parametrize("together", [False, True])
