@@ -43,7 +43,9 @@ def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
     for panel, (column, key, label, logarithmic) in zip(axes, _PANELS, strict=True):
         if logarithmic:
             panel.set_yscale("log")
-        missing, drawn, floors = [], [], {}
+        missing: list[int] = []
+        drawn: list[float] = []
+        floors: dict[int, float] = {}
         for index, name in enumerate(names):
             colour = OBSERVABLE_COLOURS[index % len(OBSERVABLE_COLOURS)]
             found = [r[column] for r in rows if r["observable"] == name]
