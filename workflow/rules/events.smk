@@ -137,7 +137,7 @@ rule check_inputs:
     resources:
         **growing(mem_mb=1000, runtime=10),
     params:
-        analysis=parts.part(ANALYSIS, "samples", "regions"),
+        analysis=parts.part(ANALYSIS, "samples", "regions", "measure"),
         batches={name: ANALYSIS.observable(name).batch for name in TRAINED},
         made_by=made_by("check_inputs"),
     message:

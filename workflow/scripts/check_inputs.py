@@ -19,6 +19,7 @@ with job(snakemake):
     table = format_table(rows) + "".join(f"\n! {text}\n" for text in remarks)
     log.info("inputs:\n%s", table)
     analysis = Analysis.model_validate(params.analysis)
-    check_inputs(surveys, analysis.samples, analysis.channels, params.batches)
+    one_fit = bool(analysis.measure)
+    check_inputs(surveys, analysis.samples, analysis.channels, params.batches, one_fit)
     write_csv(snakemake.output.csv, rows)
     write_text(snakemake.output.txt, table)

@@ -291,3 +291,16 @@ def test_a_trained_sample_has_a_training_event():
     config, _, surveys = surveyed(HEAVY, split={"branch": "event", "training": 0.01})
     with pytest.raises(InputError, match="'s' has no training event in a region with the observ"):
         check_inputs(surveys, config.samples, config.channels, {"neos": 10})
+
+
+@pytest.mark.usefixtures("events")
+def test_signals_of_fits_of_their_own_may_share_events():
+    """For example one sample with the weights of two hypotheses."""
+    config, _, surveys = surveyed(LIGHT, HEAVY, {"name": "other", "selection": "truth == 5"})
+    kinds = {"light": "background", "heavy": "signal", "other": "signal"}
+    samples = [
+        s.model_copy(update={"process": kinds.get(s.name, s.process)}) for s in config.samples
+    ]
+    check_inputs(surveys, samples, config.channels, {}, one_fit=False)
+    with pytest.raises(InputError, match="are in both samples 'heavy' and 'other'"):
+        check_inputs(surveys, samples, config.channels, {})

@@ -479,7 +479,10 @@ class Analysis(Settings):
 
     def strengths(self, signal: str) -> list[Strength]:
         """The strengths that a signal hypothesis measures; the first is the POI."""
-        return self.measure or [Strength(name=self.poi.name, sample=signal, bounds=self.poi.bounds)]
+        if self.measure:
+            return self.measure
+        entry = {"name": self.poi.name, "sample": signal, "bounds": self.poi.bounds}
+        return [Strength.model_validate(entry)]
 
     def event_templates(
         self, samples: Sequence[Sample], observable: str | None = None

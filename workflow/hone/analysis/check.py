@@ -50,8 +50,8 @@ def _of_regions_only(analysis: Analysis) -> Analysis:
     first = next((r for r in analysis.regions if r.fit == "variable"), None)
     if first is None or any(r.is_trained for r in analysis.regions):
         return analysis
-    observable = VariableBins(
-        name="regions", kind="variable", variable=first.variable, edges=first.edges
+    observable = VariableBins.model_validate(
+        {"name": "regions", "kind": "variable", "variable": first.variable, "edges": first.edges}
     )
     regions = [
         Region(name=r.name, selection=r.selection, fit="observable") if r is first else r

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from hone.analysis.regions import Region
 from hone.analysis.samples import Sample
@@ -18,6 +18,7 @@ def check_inputs(
     samples: Sequence[Sample],
     regions: Sequence[Region],
     batches: Mapping[str, int],
+    one_fit: bool = True,
 ) -> None:
     """Refuse inputs that no later step could use.
 
@@ -26,6 +27,7 @@ def check_inputs(
         samples: of the analysis.
         regions: of the analysis.
         batches: of the observables that are trained; empty if none is.
+        one_fit: whether all signals are in one fit; if not, two of them may share events.
 
     Raises:
         InputError: every problem, with sample, region and file.
@@ -33,7 +35,13 @@ def check_inputs(
     kinds = {s.name: s.process for s in samples}
     nominal = {name: found for name, found in surveys.items() if name in kinds}
     misses = list(_regions(nominal, kinds, regions))
-    problems = [*_shared_events(nominal), *_same_events(nominal), *_few_numbers(surveys), *misses]
+    apart = set() if one_fit else {name for name, kind in kinds.items() if kind == "signal"}
+    problems = [
+        *_shared_events(nominal, apart),
+        *_same_events(nominal, apart),
+        *_few_numbers(surveys),
+        *misses,
+    ]
     for name, found in surveys.items():
         for region, templates in found["regions"].items():
             for template, sums in templates.items():
@@ -65,7 +73,7 @@ def _files(found: Survey) -> str:
     return ", ".join(entry["path"] for entry in found["files"])
 
 
-def _same_events(nominal: Surveys) -> Iterator[str]:
+def _same_events(nominal: Surveys, apart: Set[str]) -> Iterator[str]:
     """Different files with the same events, which would count twice."""
     seen: dict[str, tuple[tuple[str, str], str]] = {}
     for name, found in nominal.items():
@@ -74,15 +82,15 @@ def _same_events(nominal: Surveys) -> Iterator[str]:
             if not digest:
                 continue
             before, where = seen.setdefault(digest, (place, name))
-            if before != place:
+            if before != place and not (name != where and {name, where} <= apart):
                 yield (
                     f"{before[0]} (sample {where!r}) and {place[0]} (sample {name!r}) have the "
                     "same events; remove one"
                 )
 
 
-def _shared_events(nominal: Surveys) -> Iterator[str]:
-    """Samples that take the same events from the same files."""
+def _shared_events(nominal: Surveys, apart: Set[str]) -> Iterator[str]:
+    """Samples that take the same events from the same files, of which two ``apart`` may."""
     users: dict[tuple[str, str], list[tuple[str, SurveyedFile]]] = {}
     for name, found in nominal.items():
         for entry in found["files"]:
@@ -92,6 +100,8 @@ def _shared_events(nominal: Surveys) -> Iterator[str]:
     named = set()
     for entries in users.values():
         for (one, first), (other, second) in itertools.combinations(entries, 2):
+            if {one, other} <= apart:
+                continue
             texts = first.get("selected"), second.get("selected")
             common = common_events(*texts, min(first["events"], second["events"]))
             if len(common) and (one, other) not in named:

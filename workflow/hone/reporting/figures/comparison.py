@@ -106,9 +106,10 @@ def _is_far(floor: float, values: Sequence[float]) -> bool:
 
 def _point_to(panel: Any, floors: Mapping[int, float]) -> None:
     """Arrows to floors far below the panel, with their numbers; to one that all share, one."""
+    places = dict[float, float](floors)
     if len(set(floors.values())) == 1:
-        floors = {sum(floors) / len(floors): next(iter(floors.values()))}
-    for place, floor in floors.items():
+        places = {sum(floors) / len(floors): next(iter(floors.values()))}
+    for place, floor in places.items():
         panel.annotate(
             f"floor {floor:.1e}", (place, 0.0), (place, 0.16), ha="center", va="bottom",
             xycoords=panel.get_xaxis_transform(), textcoords=panel.get_xaxis_transform(),
