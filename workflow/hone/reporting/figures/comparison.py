@@ -106,7 +106,7 @@ def _is_far(floor: float, values: Sequence[float]) -> bool:
 
 def _point_to(panel: Any, floors: Mapping[int, float]) -> None:
     """Arrows to floors far below the panel, with their numbers; to one that all share, one."""
-    places = dict[float, float](floors)
+    places = {float(place): floor for place, floor in floors.items()}
     if len(set(floors.values())) == 1:
         places = {sum(floors) / len(floors): next(iter(floors.values()))}
     for place, floor in places.items():
