@@ -78,7 +78,7 @@ UP = {"name": "jes", "type": "histosys", "sample": "heavy", "up": {"files": "up.
         ({"cross_section": 0.5}, lambda all_weights: 1000 / all_weights),
         ({"cross_section": 0.5, "sum_of_weights": 5000}, lambda _: 1000 / 5000),
     ],
-    ids=str,
+    ids=["none", "yield", "cross-section", "sum of weights"],
 )
 def test_parts_of_a_file_add_up_to_it(events, normalisation, factor):
     """In the table, in each set and in the histograms; varied files have the selection too."""
