@@ -38,10 +38,22 @@ def test_examples(module, name, names, capsys):
         assert ran.failed == 0, capsys.readouterr().out
 
 
-def test_the_code_of_the_page_runs():
-    page = (Path(__file__).parents[2] / "docs" / "likelihood.md").read_text()
+def run_page(name):
+    """The names that the code of a page defines."""
+    page = (Path(__file__).parents[2] / "docs" / name).read_text()
     found = {}
     exec("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), found)
+    return found
+
+
+def test_the_expressions_of_the_page():
+    found = run_page("expressions.md")
+    assert found["first"].tolist() == [50, -1, 40]
+    assert found["tight"].tolist() == [False, True, False]
+
+
+def test_the_code_of_the_page_runs():
+    found = run_page("likelihood.md")
     assert 0 <= found["low"] < found["high"] < found["observed"]
     assert found["points"].shape == (60, 2)
     parts = found["parts"]

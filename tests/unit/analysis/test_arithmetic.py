@@ -177,7 +177,7 @@ def test_flags_of_0_and_1_go_with_truth_values():
     flag, x = np.array([0, 1, 1], "u1"), np.array([5.0, 5.0, 1.0])
     np.testing.assert_array_equal(value("flag & (x > 2)", flag=flag, x=x), [False, True, False])
     np.testing.assert_array_equal(value("(x > 2) | ~flag", flag=flag, x=x), [True, True, False])
-    np.testing.assert_array_equal(value("(x > 2) ^ 1", x=x), [False, False, True])
+    np.testing.assert_array_equal(value("(x > 2) != 1", x=x), [False, False, True])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import uproot
 from ntuples import columns, write
 from settings import region
 
@@ -78,20 +77,6 @@ def test_bad_files_are_named(tmp_path):
     path.unlink()
     with pytest.raises(InputError, match=r"sample 's': there is no file .*a.root"):
         survey(source, ["mass"], (region("all"),))
-
-
-def test_jagged_branches_and_text_are_refused(tmp_path):
-    ak = pytest.importorskip("awkward")
-
-    with uproot.recreate(tmp_path / "j.root") as file:
-        file["events"] = {
-            "jets": ak.Array([[1.0, 2.0], [], [3.0]]),
-            "name": ak.Array(["a", "b", "c"]),
-        }
-    for name, kind in (("jets", "lists of different length"), ("name", "text")):
-        source = Source(Template("s"), (str(tmp_path / "j.root"),), "events", {"s": "1"}, Split())
-        with pytest.raises(InputError, match=f"branch '{name}' holds {kind}, not one number"):
-            survey(source, [name], (region("all"),))
 
 
 def test_regions_must_exclude_each_other(tmp_path):

@@ -246,10 +246,10 @@ class Analysis(Settings):
     it. The other strengths float freely; nominal data have them at 1."""
     features: Annotated[list[Text], AfterValidator(unique)] = Field([])
     """Variables of the events that the observables see, in this order: branches or expressions of
-    them, e.g. `log(pt)`. Their scaling is fitted on training events. A mark for a missing value,
-    such as -999 far from all other values, does not count in it, and `check_inputs` names it;
-    better replace it, `where(pt > 0, pt, 30)`, and add `pt > 0`. An observable may see only some of
-    them."""
+    them, e.g. `log(pt)` or `alt(jet_pt[0], 0)` ([docs/expressions.md](../docs/expressions.md)).
+    Their scaling is fitted on training events. A mark for a missing value, such as -999 far from
+    all other values, does not count in it, and `check_inputs` names it; better replace it,
+    `where(pt > 0, pt, 30)`, and add `pt > 0`. An observable may see only some of them."""
     events: Sizes = Sizes()
     """Generated events per sample and variation in each of three independent sets. Observables are
     trained on the first and chosen on the second; limits only ever see the third. Of events of

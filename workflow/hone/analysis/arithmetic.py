@@ -14,7 +14,9 @@ import numpy as np
 
 from hone.errors import InputError
 
-__all__ = ["Beyond", "bitwise", "choose", "compare", "compute", "doubles", "negate"]
+__all__ = [
+    "Beyond", "bitwise", "choose", "compare", "compute", "doubles", "fold", "negate", "truth",
+]  # fmt: skip
 
 _LARGEST = np.iinfo(np.int64).max
 
@@ -107,14 +109,55 @@ def negate(value: Any) -> Any:
 
 def choose(condition: Any, yes: Any, no: Any) -> Any:
     """``where(condition, yes, no)``; a condition that is a number holds where it is not 0."""
-    chosen = doubles(condition) != 0
-    if _is_truth(yes) and _is_truth(no):
+    chosen = truth(condition)
+    if _is_plain(yes, bool) and _is_plain(no, bool):
         return np.where(chosen, yes, no)
     a, b = _number(yes), _number(no)
     if not (_is_integer(a) and _is_integer(b)):
         return np.where(chosen, doubles(a), doubles(b))
     found = Beyond(*(np.where(chosen, x, y) for x, y in zip(_parts(a), _parts(b), strict=True)))
     return found.integers if found.inside.all() else found
+
+
+def fold(function: np.ufunc, values: Any, counts: np.ndarray) -> Any:
+    """One number of the values of each event.
+
+    Args:
+        function: ``np.add``, ``np.maximum`` or ``np.minimum``.
+        values: of all events one after another (N,).
+        counts: how many of them each event has, int64 (n,).
+
+    Returns:
+        int64, uint64 or float64 (n,), or :class:`Beyond`; 0 in an event without values.
+
+    Raises:
+        InputError: integers above 2^63 - 1 are to be added.
+    """
+    if function is not np.add and _is_plain(values, np.uint64):
+        return _folded(function, values, counts)
+    number = _number(values)
+    in_doubles = _folded(function, doubles(number), counts)
+    if not _is_integer(number):
+        return in_doubles
+    parts = _parts(number)
+    exact = _folded(function, parts.integers, counts)
+    inside = np.abs(in_doubles - exact) <= 2.0**62
+    if np.ndim(parts.inside):
+        inside &= _folded(np.logical_or, ~parts.inside, counts) == 0
+    return exact if inside.all() else Beyond(exact, np.where(inside, exact, in_doubles), inside)
+
+
+def _folded(function: np.ufunc, values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    found = np.zeros(len(counts), dtype=values.dtype)
+    some = counts > 0
+    # An event without values takes no place, so that each of the others ends where the next begins.
+    found[some] = function.reduceat(values, (np.cumsum(counts) - counts)[some])
+    return found
+
+
+def truth(value: Any) -> Any:
+    """Whether each number is not 0, as ``&&``, ``||`` and ``!`` ask."""
+    return value if _is_plain(value, bool) else doubles(value) != 0
 
 
 def doubles(value: Any) -> Any:
@@ -124,8 +167,8 @@ def doubles(value: Any) -> Any:
     return np.asarray(value).astype(np.float64, copy=False)[()]
 
 
-def _is_truth(value: Any) -> bool:
-    return not isinstance(value, Beyond) and np.asarray(value).dtype == bool
+def _is_plain(value: Any, kind: type) -> bool:
+    return not isinstance(value, Beyond) and np.asarray(value).dtype == kind
 
 
 def _is_integer(number: Any) -> bool:

@@ -1,15 +1,15 @@
-"""Expressions of branches, in uproot's language, without Python behind it.
+"""Expressions of branches, in uproot's language and ROOT's, without Python behind it.
 
 uproot evaluates its expressions with ``eval`` after exchanging the names in them; attributes of
 other things than names pass, and with them all of Python. Here only arithmetic, comparisons,
-``& | ~`` and uproot's functions are walked through, so that RNTuples have expressions too. What
-they mean is :mod:`hone.analysis.arithmetic`'s: as uproot's for doubles, and no integer wraps.
+logic, brackets, uproot's functions and a few more are walked through, so that RNTuples have
+expressions too. What they mean is :mod:`hone.analysis.arithmetic`'s: as uproot's for doubles, and
+no integer wraps.
 """
 
 import ast
 import difflib
 import json
-import operator
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,43 +18,39 @@ from typing import Any
 
 import numpy as np
 
-from hone.analysis.arithmetic import Beyond, bitwise, choose, compare, compute, doubles, negate
+from hone.analysis.arithmetic import Beyond, doubles
+from hone.analysis.draw_syntax import translated
+from hone.analysis.evaluation import (
+    BINARY,
+    BITS,
+    COMPARE,
+    OVER_VALUES,
+    UNARY,
+    Evaluation,
+    branch_of_get,
+    dotted,
+)  # fmt: skip
+from hone.analysis.jagged import Column, Jagged, NoValueError, Text
 from hone.errors import InputError
 
-__all__ = ["Expression", "meant"]
+__all__ = ["Expression", "NoValueError", "meant"]
 
-_BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
-    ast.BitXor: operator.xor,
-}
-_UNARY: Mapping[type, Callable[[Any], Any]] = {ast.USub: operator.neg, ast.UAdd: operator.pos}
-_COMPARE: Mapping[type, Callable[[Any, Any], Any]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-}
-_BITS = (ast.BitAnd, ast.BitOr, ast.BitXor)
-_OF_INTEGERS = ("abs", "absolute", "neg", "fmin", "fmax")
-"""Functions whose value for integers is one; all others see doubles."""
+_OWN = {**dict.fromkeys(OVER_VALUES, 1), "where": 3, "alt": 2, "pow": 2, "isin": 2}
+"""Functions that uproot does not have, or not so, and how many arguments they take."""
+_OR_MORE = ("isin", "max", "min")
+"""Functions that take further arguments."""
 _MAX_LENGTH = 10_000
 
 
 class Expression:
     """Branches and what is computed of them, such as ``sqrt(px**2 + py**2)``.
 
-    The syntax is that of uproot's expressions: numbers, branches (with dots in their names, or as
-    ``get("any name")``), arithmetic, comparisons, ``& | ~`` and uproot's functions.
+    The syntax is that of uproot's expressions and of ``TTree::Draw``: numbers, branches (with dots
+    in their names, or as ``get("any name")``), arithmetic, comparisons, ``& | ~``, ``&& || ! ?:``
+    (or Python's words for them) and uproot's functions. Of a branch with several values for each
+    event there are ``x[0]``, ``x[x > 30]``, ``len``, ``sum``, ``max``, ``min``, ``any`` and
+    ``all``; ``alt(x[0], -1)`` is -1 where there is no first. Text is compared with ``==``, ``!=``
+    and ``isin``.
 
     Raises:
         InputError: the text is no such expression, and why.
@@ -65,31 +61,51 @@ class Expression:
         try:
             if len(self.text) > _MAX_LENGTH:
                 raise InputError(f"it is longer than {_MAX_LENGTH} characters")
-            self._tree = ast.parse(self.text, mode="eval").body
+            self._tree = ast.parse(translated(self.text, _all_functions), mode="eval").body
             self.branches = tuple(dict.fromkeys(_names(self._tree)))
+        except InputError as error:
+            raise InputError(f"{self.text!r} is not an expression of branches: {error}") from error
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise InputError(
                 f"{self.text!r} is not an expression of branches ({error.args[0]})"
             ) from error
-        except InputError as error:
-            raise InputError(f"{self.text!r} is not an expression of branches: {error}") from error
 
-    def __call__(self, columns: Mapping[str, np.ndarray]) -> Any:
+    def __call__(self, columns: Mapping[str, Column], needed: np.ndarray | None = None) -> Any:
         """The value of each event (n,), or one number if no branch is in it.
 
         A branch alone keeps its type; what is computed is boolean, int64 or float64.
 
+        Args:
+            columns: its branches.
+            needed: events that must have a value, bool (n,); all if not given. The others may have
+                any.
+
         Raises:
+            NoValueError: an event that must have a value has none.
             InputError: the branches are of types, or have values, that the expression is not for.
         """
         try:
             with np.errstate(all="ignore"):  # what is not finite is looked for where it matters
-                found = _value(self._tree, columns)
-                return doubles(found) if isinstance(found, Beyond) else found
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{self.text!r} cannot be computed ({error})") from error
+                found = Evaluation(columns, _functions(), needed).value(self._tree)
+        except NoValueError as error:
+            raise NoValueError(f"{self.text!r} cannot be computed: {error}", error.event) from error
         except InputError as error:
             raise InputError(f"{self.text!r} cannot be computed: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{self.text!r} cannot be computed ({error})") from error
+        if isinstance(found, Jagged):
+            x = self.text if self.text in self.branches else "x"
+            raise InputError(
+                f"{self.text!r} has several values for each event, or none; say what of them, as "
+                f"{x}[0], alt({x}[0], -1), len({x}), sum({x}), max({x}), min({x}), any({x} > 0) or "
+                f"all({x} > 0)"
+            )
+        if isinstance(found, Text):
+            raise InputError(
+                f'{self.text!r} is text; compare it, as in {self.text} == "a" or '
+                f'isin({self.text}, "a", "b")'
+            )
+        return doubles(found) if isinstance(found, Beyond) else found
 
 
 def meant(branch: str, there: Sequence[str]) -> str:
@@ -119,42 +135,76 @@ def _functions() -> Mapping[str, Callable[..., Any]]:
     return found
 
 
+def _all_functions() -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*_functions(), *_OWN)))
+
+
 def _names(node: ast.AST) -> Iterator[str]:
     """Branches in an expression; refuses all that is not one."""
+    parts: tuple[ast.AST, ...] = ()
     if isinstance(node, ast.Constant):
-        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-            raise InputError(f"{node.value!r} is not a number")
-        if not abs(node.value) <= sys.float_info.max:
-            raise InputError("a number in it is too large")
+        _refuse_constant(node.value)
     elif isinstance(node, ast.Name | ast.Attribute):
-        name = _dotted(node)
+        name = dotted(node)
         if name is None:
             raise InputError("only branches may have dots in their names")
         yield name
     elif isinstance(node, ast.Call):
         yield from _names_in_call(node)
-    elif isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-        yield from _names(node.left)
-        yield from _names(node.right)
-    elif isinstance(node, ast.UnaryOp) and type(node.op) in (*_UNARY, ast.Invert):
-        yield from _names(node.operand)
-    elif isinstance(node, ast.Compare) and all(type(op) in _COMPARE for op in node.ops):
-        parts = (node.left, *node.comparators)
-        masked = any(isinstance(p, ast.BinOp) and isinstance(p.op, _BITS) for p in parts)
-        # A mask compared with a number, (flags & 4) == 4, is the one thing that makes sense.
-        if masked and not (len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq)):
+    elif isinstance(node, ast.BinOp) and type(node.op) in BINARY:
+        parts = (node.left, node.right)
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
+        raise InputError(
+            "^ is a power in ROOT and exclusive or in Python; write ** for a power, and "
+            "(a > 1) != (b < 2) where one of both is true"
+        )
+    elif isinstance(node, ast.UnaryOp) and type(node.op) in (*UNARY, ast.Invert, ast.Not):
+        parts = (node.operand,)
+    elif isinstance(node, ast.Compare) and all(type(op) in COMPARE for op in node.ops):
+        yield from _names_in_comparison(node)
+    elif isinstance(node, ast.BoolOp):
+        parts = tuple(node.values)
+    elif isinstance(node, ast.IfExp):
+        parts = (node.test, node.body, node.orelse)
+    elif isinstance(node, ast.Subscript):
+        if isinstance(node.slice, ast.Slice | ast.Tuple):
             raise InputError(
-                "& and | bind more tightly than comparisons; put each of these in parentheses, as "
-                "(a > 1) & (b < 2)"
+                "in brackets there is one number, as in x[0], or a condition on each value, as in "
+                "x[x > 30]"
             )
-        for part in parts:
-            yield from _names(part)
-    elif isinstance(node, ast.BoolOp) or (
-        isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
-    ):
-        raise InputError("write (a) & (b), (a) | (b) and ~(a) for and, or and not")
+        parts = (node.value, node.slice)
     else:
         raise InputError(f"{type(node).__name__} is not allowed")
+    for part in parts:
+        yield from _names(part)
+
+
+def _refuse_constant(value: object) -> None:
+    if isinstance(value, str):
+        raise InputError(f"{value!r} is not a number; text is compared with ==, != or isin")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{value!r} is not a number")
+    if not abs(value) <= sys.float_info.max:
+        raise InputError("a number in it is too large")
+
+
+def _names_in_comparison(node: ast.Compare) -> Iterator[str]:
+    parts = (node.left, *node.comparators)
+    equality = len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq)
+    masked = any(isinstance(p, ast.BinOp) and isinstance(p.op, BITS) for p in parts)
+    # A mask compared with a number, (flags & 4) == 4, is the one thing that makes sense.
+    if masked and not equality:
+        raise InputError(
+            "& and | bind more tightly than comparisons; put each of these in parentheses, as "
+            "(a > 1) & (b < 2)"
+        )
+    for part in parts:
+        if not (equality and _is_text(part)):
+            yield from _names(part)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _names_in_call(node: ast.Call) -> Iterator[str]:
@@ -162,79 +212,23 @@ def _names_in_call(node: ast.Call) -> Iterator[str]:
     if node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
         raise InputError("functions take plain arguments only")
     if name == "get":
-        yield _branch_of_get(node)
+        yield branch_of_get(node)
         return
-    if name not in _functions():
-        close = difflib.get_close_matches(str(name), _functions(), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(_functions())}"
+    if name not in _all_functions():
+        close = difflib.get_close_matches(str(name), _all_functions(), n=1)
+        hint = (
+            f"did you mean {close[0]!r}?" if close else f"there are {', '.join(_all_functions())}"
+        )
         raise InputError(f"there is no function {name or ast.unparse(node.func)!r}; {hint}")
-    wanted = _arguments(str(name))
-    if len(node.args) != wanted:
-        raise InputError(f"{name} takes {wanted} arguments, not {len(node.args)}")
+    wanted, given = _arguments(str(name)), len(node.args)
+    if given != wanted and not (name in _OR_MORE and given > wanted):
+        several = f"{wanted} or more" if name in _OR_MORE else str(wanted)
+        raise InputError(f"{name} takes {several} arguments, not {given}")
     for argument in node.args:
-        yield from _names(argument)
+        if not (name == "isin" and argument is not node.args[0] and _is_text(argument)):
+            yield from _names(argument)
 
 
 def _arguments(name: str) -> int:
     """How many arguments a function takes; further ones would be numpy's ``out``."""
-    if name == "where":
-        return 3
-    return int(getattr(_functions()[name], "nin", 1))
-
-
-def _branch_of_get(node: ast.Call) -> str:
-    if len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
-        name = node.args[0].value
-        if isinstance(name, str):
-            return name
-    raise InputError('get takes the name of a branch: get("my branch")')
-
-
-def _dotted(node: ast.AST) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        before = _dotted(node.value)
-        return None if before is None else f"{before}.{node.attr}"
-    return None
-
-
-def _value(node: ast.AST, columns: Mapping[str, np.ndarray]) -> Any:
-    """What :func:`_names` has allowed."""
-    match node:
-        case ast.Constant():
-            return _literal(node.value)
-        case ast.Name() | ast.Attribute():
-            return columns[_dotted(node) or ""]
-        case ast.BinOp():
-            left, right = _value(node.left, columns), _value(node.right, columns)
-            combine = bitwise if isinstance(node.op, _BITS) else compute
-            return combine(_BINARY[type(node.op)], left, right)
-        case ast.UnaryOp():
-            value = _value(node.operand, columns)
-            if isinstance(node.op, ast.Invert):
-                return negate(value)
-            return compute(_UNARY[type(node.op)], value)
-        case ast.Compare():
-            parts = [_value(part, columns) for part in (node.left, *node.comparators)]
-            found: Any = True
-            for op, left, right in zip(node.ops, parts[:-1], parts[1:], strict=True):
-                found = found & compare(_COMPARE[type(op)], left, right)
-            return found
-        case ast.Call(func=ast.Name(id="get")):
-            return columns[_branch_of_get(node)]
-        case ast.Call(func=ast.Name(id=name)):
-            arguments = [_value(argument, columns) for argument in node.args]
-            if name == "where":
-                return choose(*arguments)
-            if name in _OF_INTEGERS:
-                return compute(_functions()[name], *arguments)
-            return _functions()[name](*map(doubles, arguments))
-    raise AssertionError(ast.dump(node))
-
-
-def _literal(value: Any) -> Any:
-    """A number that was written down: numpy's, as Python's powers can take for ever."""
-    if isinstance(value, int) and value < 2**64:
-        return np.int64(value) if value < 2**63 else np.uint64(value)
-    return np.float64(value)
+    return _OWN[name] if name in _OWN else int(getattr(_functions()[name], "nin", 1))

@@ -18,8 +18,8 @@ class Region(Settings):
     """Name of the region, and of its channel in the workspace."""
     selection: ExpressionText | None = None
     """Expression of branches that is true for the region's events, e.g.
-    `(mass > 110) & (mass < 140)`; an integer is true where it is not 0, and `~flag` where a flag of
-    0 and 1 is 0. All events if not given."""
+    `mass > 110 && jet_pt[0] > 30` ([docs/expressions.md](../docs/expressions.md)); an integer is
+    true where it is not 0. All events if not given."""
     fit: Literal["observable", "variable", "count"]
     """What is fitted there: the observable (the training sees these events), a binned `variable`,
     or the number of events. Training sees the histograms of all regions."""

@@ -88,9 +88,8 @@ class NtupleSample(Sample):
     are those of all events in the files, before the selection: given alike, parts of a file add up
     to the whole."""
     weight: ExpressionText = "1"
-    """Weight of an event, an expression of branches: numbers, arithmetic,
-    comparisons, `& | ~` and uproot's functions, e.g. `w * sqrt(sf)`. Integers and truth values are
-    computed exactly, in 64 bits whatever their branches have, all else in doubles. Events without
+    """Weight of an event, an expression of branches, e.g. `w * sqrt(sf)` or
+    `len(jet_pt) > 0 ? w : 0`: see [docs/expressions.md](../docs/expressions.md). Events without
     weight are not events of the sample: they are neither counted nor trained on."""
     cross_section: Positive | None = None
     """Instead of `yield`, in pb: weights are multiplied by cross-section x `luminosity` / sum of

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import awkward as ak
 import numpy as np
 
 from hone.analysis.expressions import meant
+from hone.analysis.jagged import Column, Jagged, Text
 from hone.errors import InputError
 from hone.running.root_files import reason, root_file
 
@@ -22,8 +24,8 @@ class Piece(NamedTuple):
     path: str
     start: int
     """Number of the first event in the file."""
-    columns: dict[str, np.ndarray]
-    """Each branch (n,), numbers or truth values."""
+    columns: dict[str, Column]
+    """Each branch, of n events."""
     size: int
     """Number of events n."""
     kept: np.ndarray | None = None
@@ -53,8 +55,8 @@ def pieces(
         where: what the files are, for messages, e.g. ``sample 'signal'``.
 
     Raises:
-        InputError: a file is missing or damaged, has no such tree or branch, or a branch does not
-            hold one number for each event.
+        InputError: a file is missing or damaged, has no such tree or branch, or a branch holds
+            neither numbers nor text.
     """
     for path in map(str, files):
         if not Path(path).is_file():
@@ -91,22 +93,42 @@ def _of_tree(tree: Any, path: str, branches: Mapping[str, str], where: str) -> I
             )
     wanted, start = set(branches), 0
     for columns in tree.iterate(
-        filter_name=lambda name: name in wanted, step_size=_STEP, library="np"
+        filter_name=lambda name: name in wanted, step_size=_STEP, library="ak"
     ):
-        found = {name: np.asarray(columns[name]) for name in branches}
-        for name, values in found.items():
-            if values.ndim != 1 or values.dtype.kind not in "biuf":
-                raise InputError(
-                    f"{where}: {path}: branch {name!r} holds {_kind(values)}, not one number for "
-                    "each event; write what is needed of it into a branch of its own"
-                )
-        size = len(next(iter(found.values())))
-        yield Piece(path, start, found, size)
-        start += size
+        found = {}
+        for name in branches:
+            try:
+                found[name] = _column(columns[name])
+            except InputError as error:
+                raise InputError(f"{where}: {path}: branch {name!r} holds {error}") from error
+        yield Piece(path, start, found, len(columns))
+        start += len(columns)
 
 
-def _kind(values: np.ndarray) -> str:
-    if values.ndim > 1:
-        return f"arrays of shape {values.shape[1:]}"
-    first = values[0] if len(values) else None
-    return "text" if isinstance(first, str | bytes) else "lists of different length"
+def _column(values: Any) -> Column:
+    """Values of a branch as uproot reads them.
+
+    Raises:
+        InputError: they are something that no expression is for; the message says what.
+    """
+    of_event = values.type.content
+    if isinstance(of_event, ak.types.NumpyType):
+        return _numbers(values)
+    if isinstance(of_event, ak.types.ListType | ak.types.RegularType):
+        is_text = of_event.parameters.get("__array__") in ("string", "bytestring")
+        if isinstance(of_event.content, ak.types.NumpyType):
+            plain = ak.without_parameters(values)
+            counts = np.asarray(ak.num(plain, axis=1)).astype(np.int64, copy=False)
+            content = _numbers(ak.flatten(plain))
+            return Text(content, counts) if is_text else Jagged(content, counts)
+    raise InputError(
+        f"{of_event}; an expression takes numbers, lists of numbers and text: write what is needed "
+        "of it into a branch of its own"
+    )
+
+
+def _numbers(values: Any) -> np.ndarray:
+    found: np.ndarray = np.asarray(values)
+    if found.dtype.kind not in "biuf":
+        raise InputError(f"values of type {found.dtype}, not numbers")
+    return found

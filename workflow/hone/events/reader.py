@@ -7,7 +7,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from hone.analysis.analysis import Split
-from hone.analysis.expressions import Expression
+from hone.analysis.expressions import Expression, NoValueError
+from hone.analysis.jagged import Column
 from hone.analysis.regions import Region
 from hone.errors import InputError
 from hone.events.ntuples import Piece, pieces
@@ -48,8 +49,8 @@ class Batch(NamedTuple):
         return self.piece.path
 
     @property
-    def columns(self) -> dict[str, np.ndarray]:
-        """The branches that were read, (n,) each."""
+    def columns(self) -> dict[str, Column]:
+        """The branches that were read, of n events each."""
         return self.piece.columns
 
     @property
@@ -188,8 +189,9 @@ class Reader:
         every = bool(trained.all())
         features = np.empty((int(trained.sum()), len(self.features)))
         for k, (what, expression) in enumerate(self.features.items()):
-            values = self._values(piece, what, expression)
-            features[:, k] = self._finite(piece, what, values, None if every else trained)
+            where = None if every else trained
+            values = self._values(piece, what, expression, where)
+            features[:, k] = self._finite(piece, what, values, where)
         fixed = {}
         for region in self.regions:
             if region.is_trained:
@@ -198,7 +200,7 @@ class Reader:
             values = np.full(size, 0.5)
             if region.fit == "variable":
                 what = f"variable {region.variable!r} of region {region.name!r}"
-                values = self._values(piece, what, self.variables[region.name])
+                values = self._values(piece, what, self.variables[region.name], where)
                 fixed[region.name] = (where, self._finite(piece, what, values, where))
             else:
                 fixed[region.name] = (where, values[where])
@@ -233,10 +235,12 @@ class Reader:
         split = self.source.split
         if split is None:
             return None
-        numbers = np.arange(piece.start, piece.start + piece.size)
+        numbers: Column = np.arange(piece.start, piece.start + piece.size)
         if split.branch:
             numbers = piece.columns[split.branch]
         try:
+            if not isinstance(numbers, np.ndarray):
+                raise InputError("it holds text or several values, not the number of an event")
             found = uniform(numbers)
         except InputError as error:
             raise InputError(
@@ -254,15 +258,21 @@ class Reader:
             )
         return values.astype(bool)
 
-    def _named(self, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _named(self, columns: dict[str, Column]) -> dict[str, Column]:
         """The columns by their names in expressions."""
         replaced = self.source.replaced.items()
         return columns | {name: columns[read] for name, read in replaced if read in columns}
 
-    def _values(self, piece: Piece, what: str, expression: Expression) -> np.ndarray:
-        """Values of an expression (n,)."""
+    def _values(
+        self, piece: Piece, what: str, expression: Expression, where: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Values of an expression (n,); those of events that are not in ``where`` may be any."""
         try:
-            array = np.asarray(expression(self._named(piece.columns)))
+            array = np.asarray(expression(self._named(piece.columns), where))
+        except NoValueError as error:
+            raise InputError(
+                f"{self.source}: {piece.path}, event {piece.number(error.event)}: {what}: {error}"
+            ) from error
         except InputError as error:
             raise InputError(f"{self.source}: {piece.path}: {what}: {error}") from error
         return np.broadcast_to(array, (piece.size,)) if array.ndim == 0 else array
