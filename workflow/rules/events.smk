@@ -81,6 +81,7 @@ rule survey_events:
         **growing(mem_mb=1000, runtime=20),
     params:
         analysis=NEEDS.of_template(parts.of_survey),
+        files=NEEDS.template_files(),
         contents=NEEDS.template_contents(),
         made_by=made_by("survey_events"),
     message:
@@ -110,6 +111,7 @@ rule survey_weights:
         **growing(mem_mb=1000, runtime=20),
     params:
         analysis=NEEDS.of_template(parts.of_weights),
+        files=NEEDS.template_files(),
         contents=NEEDS.template_contents(),
         made_by=made_by("survey_weights"),
     message:

@@ -29,7 +29,7 @@ with job(snakemake) as provenance:
     groups = fill_histograms(observables, simulated, regions, surveys, features)
     observed = observe(
         analysis, snakemake.wildcards.signal, observables, simulated, injected, surveys,
-        inputs.observed, groups["hard"],
+        params.observed, groups["hard"],
     )  # fmt: skip
     # With folds, each network has its own: the mean is where the figures draw the bins.
     edges = np.mean([observable.edges for observable in observables], axis=0)

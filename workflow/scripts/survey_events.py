@@ -7,9 +7,9 @@ from hone.running.files import write_json
 from hone.running.script import job
 
 with job(snakemake) as provenance:
-    params, name = snakemake.params, snakemake.wildcards.template
+    params = snakemake.params
     analysis = Analysis.model_validate(params.analysis)
-    (source,) = sources(analysis, {name: snakemake.input})
+    (source,) = sources(analysis, params.files)
     found = survey(source, analysis.features, analysis.channels, "evaluation")
     for entry in found["files"]:
         if entry["path"] in params.contents:

@@ -7,9 +7,9 @@ from hone.running.files import read_json, write_json
 from hone.running.script import job
 
 with job(snakemake) as provenance:
-    params, name = snakemake.params, snakemake.wildcards.template
+    params = snakemake.params
     analysis = Analysis.model_validate(params.analysis)
-    (source,) = sources(analysis, {name: snakemake.input.files})
+    (source,) = sources(analysis, params.files)
     factor = read_json(snakemake.input.survey)["factor"]
     found = survey_weights(source, analysis.channels, factor)
     write_json(snakemake.output[0], {"regions": found, "provenance": provenance})

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ from ntuples import columns, write, write_analysis
 
 from hone.analysis import Analysis, Template, checked_config, parts
 from hone.analysis.files import Files
+from hone.analysis.needs import Needs
 
 ROOT = Path(__file__).parents[3]
 
@@ -161,3 +163,17 @@ def test_own_files_are_followed_wherever_they_lie(config):
     Path("heavy.root").rename("results/ntuples/events/heavy.root")
     config["samples"][-1]["files"] = "results/ntuples/events/heavy.root"
     assert "results/ntuples/events/heavy.root" in Files(checked_config(config)).own
+
+
+def test_files_on_a_server_are_no_inputs_of_snakemake(config):
+    remote = "root://host//a.root"
+    Path("list.txt").write_text(f"{remote}\nheavy.root\n")
+    config["samples"][-1]["files"] = "list.txt"
+    files = Files(checked_config(config))
+    name = config["samples"][-1]["name"]
+    assert files.ntuples[name] == ["heavy.root", remote]
+    assert "heavy.root" in files.own
+    assert remote not in files.own
+    needs, wildcards = Needs(files, {}), SimpleNamespace(template=name)
+    assert needs.template_events()(wildcards) == ["heavy.root"]
+    assert needs.template_files()(wildcards) == {name: ["heavy.root", remote]}

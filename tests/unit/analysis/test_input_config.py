@@ -1,6 +1,7 @@
 """Contradictions in what a config says about events, each with the message it gives."""
 
 import copy
+from pathlib import Path
 
 import pytest
 from ntuples import columns, write, write_analysis
@@ -62,6 +63,29 @@ CASES = {
     "a file twice": (
         sample(files=["background_1.root", "background_*.root"]),
         r"samples\[1\].files: background_1.root is listed more than once: its events would count",
+    ),
+    "a list with a file that is missing": (
+        lambda c: (Path("list.txt").write_text("nothing.root"), sample(files="list.txt")(c)),
+        r"samples\[1\].files: no file matches 'nothing.root' in /",
+    ),
+    "an empty list": (
+        lambda c: (Path("list.txt").write_text("# none\n"), sample(files="list.txt")(c)),
+        r"samples\[1\].files: list.txt lists no file",
+    ),
+    "a file twice, in a list": (
+        lambda c: (
+            Path("list.txt").write_text("background_1.root"),
+            sample(files=["list.txt", "background_*.root"])(c),
+        ),
+        r"background_1.root is listed more than once: its events would count",
+    ),
+    "a pattern on a server": (
+        sample(files="root://host//b_*.root"),
+        r"root://host//b_\*.root: what is on a server has no patterns; list the files",
+    ),
+    "Parquet": (
+        lambda c: (Path("a.parquet").touch(), sample(files="*.parquet")(c)),
+        r"a.parquet: Parquet and Arrow files are not read; write a ROOT file of it",
     ),
     "no luminosity": (
         lambda c: c.pop("luminosity"), r"samples\[1\].cross_section: needs the luminosity",
@@ -214,9 +238,9 @@ CASES = {
     "a variable without edges": (
         lambda c: c["regions"][1].pop("edges"), r"regions\[1\]: 'edges' is missing",
     ),
-    "a selection in words": (
-        region(selection="mass > 90 and mass < 160"),
-        r"regions\[0\].selection: .*write \(a\) & \(b\)",
+    "a selection with ROOT's power": (
+        region(selection="mass ^ 2 > 90"),
+        r"regions\[0\].selection: .*write \*\* for a power",
     ),
     "a feature of an observable alone": (
         lambda c: c["observables"][0].update(features=["pt"]),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import uproot
 
-from hone.analysis.analysis import matching
+from hone.analysis.paths import matching
 from hone.events import write_events
 from hone.events.ntuples import pieces
 from hone.statmodel.templates import Histogram, read_histograms, write_histograms

@@ -1,7 +1,5 @@
 """The analysis that a config describes, as one object."""
 
-import glob
-import os
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
@@ -15,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from hone.analysis.fields import Name, several
+from hone.analysis.fields import Name
 from hone.analysis.observables import ObservableSettings, Rebinned, Trained
 from hone.analysis.regions import ONE_REGION, Region
 from hone.analysis.samples import FileSample, NtupleSample, Sample
@@ -42,7 +40,6 @@ from hone.analysis.templates import Template
 
 __all__ = [
     "SETS", "Analysis", "Observation", "Poi", "Pruning", "Sizes", "Split", "Study", "Workspace",
-    "matching",
 ]  # fmt: skip
 
 SETS = ("training", "validation", "evaluation")
@@ -544,12 +541,3 @@ class Analysis(Settings):
         if template == template.nominal or variation is None:
             return True
         return variation.has_own_normalisation
-
-
-def matching(patterns: str | list[str]) -> list[str]:
-    """Files that match a pattern, or several; a file may also be called as a pattern."""
-    found = (
-        [pattern] if os.path.exists(pattern) else glob.glob(pattern, recursive=True)
-        for pattern in several(patterns)
-    )
-    return sorted({path for paths in found for path in paths})

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from hone.analysis.analysis import SETS, Analysis, Poi, matching
+from hone.analysis.analysis import SETS, Analysis, Poi
 from hone.analysis.distributions import WEIGHT, branches_of
 from hone.analysis.expressions import Expression, meant
 from hone.analysis.fields import several
 from hone.analysis.observables import Network, Rebinned, Trained
 from hone.analysis.own_objective import find_function
+from hone.analysis.paths import is_remote, listed, matching
 from hone.analysis.samples import DimuonSample, FileSample, NtupleSample, Sample
 from hone.analysis.systematics import (
     ALL,
@@ -26,6 +27,8 @@ from hone.analysis.systematics import (
 from hone.errors import InputError
 
 __all__ = ["contradictions"]
+
+_NOT_READ = (".parquet", ".pq", ".feather", ".arrow")
 
 
 def contradictions(analysis: Analysis) -> Iterator[str]:
@@ -92,7 +95,12 @@ def _of_split(analysis: Analysis) -> Iterator[str]:
 
 def _of_files(patterns: str | list[str]) -> Iterator[str]:
     for pattern in several(patterns):
-        if not matching(pattern):
+        if matching(pattern) == [] == listed(pattern):
+            yield f"{pattern} lists no file"
+    for pattern in listed(patterns):
+        if is_remote(pattern) and set("*?[") & set(pattern):
+            yield f"{pattern}: what is on a server has no patterns; list the files, or name a .txt"
+        elif not matching(pattern):
             where = "" if Path(pattern).is_absolute() else f" in {Path.cwd()}"
             file, _, tree = pattern.rpartition(":")
             hint = f"; the tree of a file is named apart, tree: {tree}" if matching(file) else ""
@@ -100,7 +108,12 @@ def _of_files(patterns: str | list[str]) -> Iterator[str]:
     for path in matching(patterns):
         if "{" in path or "}" in path:
             yield f"{path}: Snakemake takes braces for something else; rename the file"
-    times = Counter(p for pattern in several(patterns) for p in matching(pattern))
+        if path.endswith(_NOT_READ):
+            yield (
+                f"{path}: Parquet and Arrow files are not read; write a ROOT file of it, as in "
+                "docs/expressions.md"
+            )
+    times = Counter(p for pattern in listed(patterns) for p in matching(pattern))
     for path, number in times.items():
         if number > 1:
             yield f"{path} is listed more than once: its events would count twice"

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from hone.analysis.analysis import Analysis, matching
+from hone.analysis.analysis import Analysis
 from hone.analysis.observables import Rebinned, Trained
+from hone.analysis.paths import is_remote, matching
 from hone.analysis.samples import DimuonSample, FileSample, NtupleSample
 from hone.analysis.templates import Template
 
@@ -55,13 +56,13 @@ class Files:
 
     @cached_property
     def own(self) -> list[str]:
-        """The user's own files that may be read."""
+        """The user's own files on this machine that may be read."""
         paths: set[str] = set()
         for sample in self.analysis.samples:
             if isinstance(sample, FileSample) and (self.observed or not sample.is_data):
                 for template in self.analysis.event_templates([sample]):
                     paths.update(self.ntuples[template.name])
-        return sorted(paths)
+        return sorted(path for path in paths if not is_remote(path))
 
     @property
     def injected(self) -> str | None:

@@ -53,9 +53,10 @@ class Jagged:
         kept[events] = True
         return type(self)(_taken(self.content, np.repeat(kept, self.counts)), self.counts[kept])
 
-    def tobytes(self) -> bytes:
-        """All that it holds, for digests."""
-        return self.counts.tobytes() + bytes(self.content.tobytes())
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """All that it holds."""
+        return self.counts, self.content
 
     def passing(self, mask: "Jagged") -> "Jagged":
         """The values at which a mask of as many truth values is true."""
@@ -94,9 +95,10 @@ class Text:
         chosen = self._jagged[events]
         return Text(chosen.content, chosen.counts)
 
-    def tobytes(self) -> bytes:
-        """All that it holds, for digests."""
-        return self._jagged.tobytes()
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """All that it holds."""
+        return self._jagged.arrays
 
     def equals(self, text: str) -> np.ndarray:
         """Which events have this text, bool (n,)."""

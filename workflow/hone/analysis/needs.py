@@ -12,6 +12,7 @@ from typing import Any
 from hone.analysis import parts
 from hone.analysis.files import Files
 from hone.analysis.own_objective import source_file
+from hone.analysis.paths import is_remote
 from hone.running.provenance import code_digest
 
 __all__ = ["Needs", "any_of"]
@@ -175,7 +176,7 @@ class Needs:
 
         return self.of_hypothesis(found)
 
-    def histograms(self) -> dict[str, Function]:
+    def histograms(self) -> dict[str, Any]:
         """Parameters of the rule that fills histograms: also of an injected signal, and of data."""
 
         def injected(signal: str, observable: str) -> Any:  # noqa: ARG001
@@ -197,6 +198,7 @@ class Needs:
             "analysis": self.part(parts.of_histograms),
             "injected": self.of_hypothesis(injected),
             "files": self.of_hypothesis(files),
+            "observed": self.files.observed,
             "contents": self.of_hypothesis(contents),
         }
 
@@ -213,6 +215,11 @@ class Needs:
         found = self.files.events_of
         return lambda wildcards: self._inputs(found([wildcards.template], "evaluation"))
 
+    def template_files(self) -> Function:
+        """Files with the events ``{template}``, by its name."""
+        found = self.files.events_of
+        return lambda wildcards: found([wildcards.template], "evaluation")
+
     def template_contents(self) -> Function:
         """Digests of the user's own files with the events ``{template}``."""
         return lambda wildcards: self._digests([wildcards.template])
@@ -221,8 +228,12 @@ class Needs:
         return self._marked(path for paths in files.values() for path in paths)
 
     def _marked(self, paths: Iterable[str]) -> list[str]:
-        """Of the user's own files the contents count, not the times."""
-        return [self._ancient(path) if path in self._contents else path for path in paths]
+        """Of the user's own files the contents count, not the times; of remote ones the names."""
+        return [
+            self._ancient(path) if path in self._contents else path
+            for path in paths
+            if not is_remote(path)
+        ]
 
     def _digests(self, templates: Iterable[str]) -> dict[str, str]:
         """Digests of the user's own files; none of what is generated."""

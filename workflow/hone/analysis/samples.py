@@ -80,7 +80,7 @@ class NtupleSample(Sample):
     """Events in ntuples."""
 
     tree: Text = "events"
-    """The TTree or RNTuple in each file."""
+    """The TTree, TNtuple or RNTuple in each file; `events;2` is a cycle of it."""
     selection: ExpressionText | None = None
     """Expression of branches that is true for the events of the sample; all if not given. Several
     samples can be parts of one file, e.g. by truth label, `truth == 5` and `truth != 5`: two that
@@ -127,8 +127,10 @@ class FileSample(NtupleSample):
 
     told_by = "files"
     files: Files
-    """ROOT files with the events: a path or several, `*` and `?` stand for any characters.
-    Relative to the folder in which the workflow runs. They are read where they lie."""
+    """ROOT files with the events: a path or several, `*` and `?` stand for any characters; a `.txt`
+    file with a path a line; or addresses, as `root://` and `https://`
+    ([docs/expressions.md](../docs/expressions.md#files)). Relative to the folder in which the
+    workflow runs. They are read where they lie."""
 
     @classmethod
     def called(cls) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from hone.analysis.expressions import meant
 from hone.analysis.jagged import Column, Jagged, Text
+from hone.analysis.paths import is_remote
 from hone.errors import InputError
 from hone.running.root_files import reason, root_file
 
@@ -16,6 +17,7 @@ __all__ = ["Piece", "pieces"]
 
 _STEP = "32 MB"
 """Uncompressed columns in memory at a time."""
+_TREES = ("TTree", "TNtuple", "TNtupleD")
 
 
 class Piece(NamedTuple):
@@ -59,13 +61,18 @@ def pieces(
             neither numbers nor text.
     """
     for path in map(str, files):
-        if not Path(path).is_file():
+        if not (is_remote(path) or Path(path).is_file()):
             raise InputError(f"{where}: there is no file {path}")
         try:
             with root_file(path) as file:
                 yield from _of_tree(_tree(file, path, tree, where), path, branches, where)
         except InputError:
             raise
+        except ImportError as error:
+            raise InputError(
+                f"{where}: {path}: {reason(error)}; install what reads such an address into hone's "
+                "environment (fsspec-xrootd for root://), or copy the file"
+            ) from error
         except Exception as error:  # uproot raises many kinds for a damaged file
             raise InputError(
                 f"{where}: {path} cannot be read ({reason(error)}): it is not complete, or no ROOT "
@@ -74,13 +81,23 @@ def pieces(
 
 
 def _tree(file: Any, path: str, tree: str, where: str) -> Any:
-    kinds = file.classnames(cycle=False)
-    trees = [name for name, kind in kinds.items() if kind == "TTree" or "RNTuple" in kind]
-    if tree not in trees:
-        raise InputError(
-            f"{where}: {path} has no tree {tree!r}; it has {', '.join(trees) or 'no tree at all'}"
+    kinds = file.classnames()  # with their cycles, as events;2
+    trees = [name for name, kind in kinds.items() if kind in _TREES or "RNTuple" in kind]
+    names = list(dict.fromkeys(name.rpartition(";")[0] for name in trees))
+    if tree in names or tree in trees:
+        return file[tree]
+    if not trees:
+        others = ", ".join(
+            f"{name.rpartition(';')[0]} ({kind})"
+            for name, kind in kinds.items()
+            if not kind.startswith("TDirectory")
         )
-    return file[tree]
+        raise InputError(
+            f"{where}: {path} has no tree {tree!r}, and no other: it has {others or 'nothing'}; "
+            "events are read from trees, so give the file that histograms were filled from"
+        )
+    there = ", ".join(trees if tree.rpartition(";")[0] in names else names)
+    raise InputError(f"{where}: {path} has no tree {tree!r}; it has {there}")
 
 
 def _of_tree(tree: Any, path: str, branches: Mapping[str, str], where: str) -> Iterator[Piece]:

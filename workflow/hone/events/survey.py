@@ -47,7 +47,8 @@ def survey(
         # By branch: independent of the pieces in which a file is read.
         running = digests.setdefault(batch.path, {})
         for branch, values in batch.columns.items():
-            running.setdefault(branch, hashlib.sha256()).update(values.tobytes())
+            for k, array in enumerate(getattr(values, "arrays", [values])):
+                running.setdefault(f"{branch}{k or ''}", hashlib.sha256()).update(array.tobytes())
         for name in tally.sets:
             own = batch.of_set(source.split, name, events_set)
             inside = (batch.place[own] >= 0) & (batch.nominal[own] != 0)

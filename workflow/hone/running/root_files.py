@@ -18,9 +18,19 @@ __all__ = ["new_root_file", "reason", "root_file"]
 
 @contextmanager
 def root_file(path: str | Path) -> Iterator[Any]:
-    """A ROOT file to read, whatever its name."""
-    with open(path, "rb") as raw, uproot.open(raw) as file:
-        yield file
+    """A ROOT file to read, whatever its name; or one on a server, by its address.
+
+    Raises:
+        ImportError: what reads such an address is not installed.
+    """
+    if "://" in str(path) and not Path(path).exists():
+        # uproot's own reader of https needs no further packages.
+        web = {"handler": uproot.HTTPSource} if str(path).startswith("http") else {}
+        with uproot.open({str(path): None}, **web) as file:
+            yield file
+    else:
+        with open(path, "rb") as raw, uproot.open(raw) as file:
+            yield file
 
 
 @contextmanager
