@@ -1,6 +1,7 @@
-"""Reading, scoring and histogramming of ntuples: ``task_stream.py (iterate|fill) <file>``.
+"""Reading, scoring and histogramming of ntuples: ``task_stream.py (iterate|fill) <file> [jets]``.
 
-``iterate`` is uproot alone over the same branches. Both report the time and the peak memory.
+``iterate`` is uproot alone over the same branches. With ``jets`` two of the four features are of a
+branch with several values for each event. Both report the time and the peak memory.
 """
 
 import resource
@@ -10,10 +11,11 @@ import jax
 import numpy as np
 import uproot
 from clock import report, seconds
-from ntuples import FEATURES, SYSTEMATICS
+from ntuples import FEATURES, OF_JETS, SYSTEMATICS
 
 from hone.analysis import Template
 from hone.analysis.analysis import Split
+from hone.analysis.expressions import Expression
 from hone.analysis.observables import Network
 from hone.analysis.regions import ONE_REGION
 from hone.events.sources import Source
@@ -22,19 +24,21 @@ from hone.observable import create_observable
 
 jax.config.update("jax_enable_x64", True)
 
-what, path = sys.argv[1:]
+what, path, *rest = sys.argv[1:]
+features, library = (OF_JETS, "ak") if rest == ["jets"] else (FEATURES, "np")
 VARIED = [f"{k}_{side}" for k in range(SYSTEMATICS) for side in ("up", "down")]
 WEIGHTS = {"background": "w"} | {f"background__s{name}": f"w{name}" for name in VARIED}
 
 
 def iterate() -> int:
     """All branches, converted to arrays and let go."""
-    wanted = {*FEATURES, *WEIGHTS.values()}
+    read = {name for text in features for name in Expression(text).branches}
+    wanted = {*read, *WEIGHTS.values()}
     with uproot.open({path: "events"}) as tree:
         return sum(
             len(columns["w"])
             for columns in tree.iterate(
-                filter_name=lambda name: name in wanted, step_size="32 MB", library="np"
+                filter_name=lambda name: name in wanted, step_size="32 MB", library=library
             )
         )
 
@@ -45,12 +49,12 @@ def fill() -> float:
     source = Source(Template("background"), (path,), "events", WEIGHTS, everything)
     sets = {name: {"events": 1, "weight": 1.0} for name in ("training", "validation", "evaluation")}
     surveys = {"background": {"sets": sets, "factor": 1.0}}
-    found = fill_histograms([observable], [source], [ONE_REGION], surveys, FEATURES)
+    found = fill_histograms([observable], [source], [ONE_REGION], surveys, features)
     return float(found["hard"]["background"].values.sum())
 
 
 observable = create_observable(
-    Network(name="network", kind="network", objective="cls", bins=5, hidden=[64, 64]), FEATURES,
+    Network(name="network", kind="network", objective="cls", bins=5, hidden=[64, 64]), features,
     np.random.default_rng(0).normal(size=(1000, 4)), jax.random.key(0),
 )  # fmt: skip
 took, result = seconds({"iterate": iterate, "fill": fill}[what])
