@@ -54,8 +54,11 @@ NEEDS = Needs(FILES, CONTENTS, ancient)
 TRAINED = ANALYSIS.of_kind(Trained)
 TOGETHER = [name for name in TRAINED if ANALYSIS.observable(name).together]
 RESULT = "<results>/{signal}/{observable}/seed{seed}"
-FOLD = "/fold{fold}" if ANALYSIS.split.folds else ""
-NETWORK = RESULT + FOLD
+# With folds, a seed has several networks.
+OF_SEED, OF_ALL = "seed{seed}", "{observable}"
+if ANALYSIS.split.folds:
+    OF_SEED, OF_ALL = "seed{seed}/fold{fold}", "{observable}/fold{fold}"
+NETWORK = f"<results>/{{signal}}/{{observable}}/{OF_SEED}"
 SELECTED = "<results>/{signal}/{observable}/selected.json"
 FLOOR = "<results>/{signal}/floor.json" if ANALYSIS.has_floor else []
 share_resources(

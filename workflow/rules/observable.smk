@@ -6,9 +6,9 @@ rule train_observable:
         histories=[f"{NETWORK}/history.csv"],
         snapshots=[f"{NETWORK}/snapshots.safetensors"],
     log:
-        f"<logs>/train_observable/{{signal}}/{{observable}}/seed{{seed}}{FOLD}.log",
+        f"<logs>/train_observable/{{signal}}/{{observable}}/{OF_SEED}.log",
     benchmark:
-        f"<benchmarks>/train_observable/{{signal}}/{{observable}}/seed{{seed}}{FOLD}.tsv"
+        f"<benchmarks>/train_observable/{{signal}}/{{observable}}/{OF_SEED}.tsv"
     wildcard_constraints:
         observable=any_of([name for name in TRAINED if name not in TOGETHER]),
     conda:
@@ -38,9 +38,9 @@ for name in TOGETHER:
             histories=every(f"{NETWORK}/history.csv"),
             snapshots=every(f"{NETWORK}/snapshots.safetensors"),
         log:
-            f"<logs>/train_observable/{{signal}}/{{observable}}{FOLD}.log",
+            f"<logs>/train_observable/{{signal}}/{OF_ALL}.log",
         benchmark:
-            f"<benchmarks>/train_observable/{{signal}}/{{observable}}{FOLD}.tsv"
+            f"<benchmarks>/train_observable/{{signal}}/{OF_ALL}.tsv"
         wildcard_constraints:
             observable=any_of([name]),
         conda:
@@ -64,9 +64,9 @@ rule optimise_edges:
         models=[f"{NETWORK}/model.safetensors"],
         histories=[f"{NETWORK}/history.csv"],
     log:
-        f"<logs>/optimise_edges/{{signal}}/{{observable}}/seed{{seed}}{FOLD}.log",
+        f"<logs>/optimise_edges/{{signal}}/{{observable}}/{OF_SEED}.log",
     benchmark:
-        f"<benchmarks>/optimise_edges/{{signal}}/{{observable}}/seed{{seed}}{FOLD}.tsv"
+        f"<benchmarks>/optimise_edges/{{signal}}/{{observable}}/{OF_SEED}.tsv"
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(Rebinned)),
     group:
@@ -91,9 +91,9 @@ rule search_cuts:
         models=[f"{NETWORK}/model.safetensors"],
         histories=[f"{NETWORK}/history.csv"],
     log:
-        f"<logs>/search_cuts/{{signal}}/{{observable}}/seed{{seed}}{FOLD}.log",
+        f"<logs>/search_cuts/{{signal}}/{{observable}}/{OF_SEED}.log",
     benchmark:
-        f"<benchmarks>/search_cuts/{{signal}}/{{observable}}/seed{{seed}}{FOLD}.tsv"
+        f"<benchmarks>/search_cuts/{{signal}}/{{observable}}/{OF_SEED}.tsv"
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(GridCuts)),
     group:
