@@ -53,10 +53,10 @@ def _of_regions_only(analysis: Analysis) -> Analysis:
     observable = VariableBins.model_validate(
         {"name": "regions", "kind": "variable", "variable": first.variable, "edges": first.edges}
     )
-    regions = [
-        Region(name=r.name, selection=r.selection, fit="observable") if r is first else r
-        for r in analysis.regions
-    ]
+    of_observable: Region = first.model_copy(
+        update={"fit": "observable", "variable": None, "edges": None}
+    )
+    regions = [of_observable if r is first else r for r in analysis.regions]
     return analysis.model_copy(
         update={"features": [first.variable], "regions": regions, "observables": [observable]}
     )
