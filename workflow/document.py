@@ -16,7 +16,12 @@ from hone.analysis.schema import json_schema
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "config" / "README.md"
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.json"
-_SAMPLES = {"FileSample": "files", "GeneratedSample": "distribution", "DimuonSample": "dimuons"}
+_SAMPLES = {
+    "FileSample": "files",
+    "HistogramSample": "histograms",
+    "GeneratedSample": "distribution",
+    "DimuonSample": "dimuons",
+}
 # What the library and the workflow import; the rest of the lock follows from these.
 DIRECT = (
     "annotated-types",

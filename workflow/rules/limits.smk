@@ -16,7 +16,7 @@ rule compute_limits:
         **growing(mem_mb=2000, runtime=30),
     params:
         analysis=NEEDS.part(parts.of_model, "limits"),
-        event_sets=NEEDS.of_hypothesis(FILES.templates),
+        event_sets=NEEDS.of_hypothesis(FILES.templates_that_fluctuate),
         scaled=NEEDS.of_hypothesis(FILES.templates_scaled_to_yield),
         blind=ANALYSIS.is_blind,
         made_by=made_by("compute_limits"),

@@ -355,7 +355,7 @@ CASES = {
             "name": "toy", "process": "background", "yield": 1, "distribution": [
                 {"kind": "exponential", "variables": ["mass", "pt"], "rate": 1}],
         }),
-        "some have files and some a distribution",
+        "some have files or histograms and some a distribution",
     ),
 }  # fmt: skip
 

@@ -261,7 +261,8 @@ def test_a_workspace_without_observables_counts_the_regions(tmp_path, monkeypatc
     config["regions"][0] |= {"fit": "variable", "variable": "pt", "edges": [0, 40, 300]}
     whole = {"name": "whole", "fit": "variable", "variable": "pt", "edges": [0, 300]}
     first = checked_config({**config, "regions": [whole, *config["regions"]]}).regions[0]
-    assert first.is_trained and first.selection is None
+    assert first.is_trained
+    assert first.selection is None
     checked = checked_config(config)
     assert [o.name for o in checked.observables] == ["regions"]
     source = sources(checked, {"signal": Files(checked).ntuples["signal"]})[0]

@@ -16,7 +16,7 @@ from pydantic import (
 from hone.analysis.fields import Name
 from hone.analysis.observables import ObservableSettings, Rebinned, Trained
 from hone.analysis.regions import ONE_REGION, Region
-from hone.analysis.samples import FileSample, NtupleSample, Sample
+from hone.analysis.samples import GeneratedSample, HistogramSample, Sample
 from hone.analysis.settings import (
     AsWhole,
     NonNegative,
@@ -316,14 +316,19 @@ class Analysis(Settings):
         return [s for s in self.samples if not s.is_data]
 
     @property
-    def data(self) -> list[FileSample]:
+    def data(self) -> list[Sample]:
         """The sample of observed events, if there is one."""
-        return [s for s in self.samples if s.is_data and isinstance(s, FileSample)]
+        return [s for s in self.samples if s.is_data]
 
     @property
     def has_ntuples(self) -> bool:
-        """Whether events are read from ntuples, not drawn from known densities."""
-        return any(isinstance(s, NtupleSample) for s in self.simulated)
+        """Whether samples are read from ntuples or histograms, not drawn from known densities."""
+        return any(not isinstance(s, GeneratedSample) for s in self.simulated)
+
+    @property
+    def has_histograms(self) -> bool:
+        """Whether there are samples without events, of which nothing but the bins is known."""
+        return any(isinstance(s, HistogramSample) for s in self.samples)
 
     @property
     def is_blind(self) -> bool:

@@ -10,11 +10,18 @@ from pathlib import Path
 from hone.analysis.analysis import SETS, Analysis, Poi
 from hone.analysis.distributions import WEIGHT, branches_of
 from hone.analysis.expressions import Expression, meant
-from hone.analysis.fields import several
-from hone.analysis.observables import Network, Rebinned, Trained
+from hone.analysis.fields import filled_in, several
+from hone.analysis.observables import Network, Rebinned, Trained, VariableBins
 from hone.analysis.own_objective import find_function
 from hone.analysis.paths import is_remote, listed, matching
-from hone.analysis.samples import DimuonSample, FileSample, NtupleSample, Sample
+from hone.analysis.samples import (
+    DimuonSample,
+    FileSample,
+    GeneratedSample,
+    HistogramSample,
+    NtupleSample,
+    Sample,
+)
 from hone.analysis.systematics import (
     ALL,
     SAMPLE,
@@ -34,6 +41,7 @@ _NOT_READ = (".parquet", ".pq", ".feather", ".arrow")
 def contradictions(analysis: Analysis) -> Iterator[str]:
     """Every contradiction, with the setting and what is allowed."""
     yield from _of_samples(analysis)
+    yield from _of_histograms(analysis)
     yield from _of_observation(analysis)
     yield from _of_features(analysis)
     yield from _of_regions(analysis)
@@ -48,8 +56,10 @@ def _of_samples(analysis: Analysis) -> Iterator[str]:
     for process in ("signal", "background"):
         if process not in {s.process for s in analysis.samples}:
             yield f"samples: there is no sample of process {process!r}"
-    if len({isinstance(s, NtupleSample) for s in analysis.simulated}) > 1:
-        yield "samples: some have files and some a distribution; an analysis has either"
+    if len({isinstance(s, GeneratedSample) for s in analysis.simulated}) > 1:
+        yield (
+            "samples: some have files or histograms and some a distribution; an analysis has either"
+        )
     for i, sample in enumerate(analysis.samples):
         if sample.name == ALL:
             yield f"samples[{i}].name: {ALL!r} stands for every sample; choose another"
@@ -57,8 +67,9 @@ def _of_samples(analysis: Analysis) -> Iterator[str]:
     if len(data) > 1:
         yield f"samples: {', '.join(data)} are all of process data; list all files in one sample"
     for i, sample in enumerate(analysis.samples):
-        if isinstance(sample, FileSample):
-            yield from (f"samples[{i}].files: {p}" for p in _of_files(sample.files))
+        if sample.own_files is not None:
+            key = "histograms.files" if isinstance(sample, HistogramSample) else "files"
+            yield from (f"samples[{i}].{key}: {p}" for p in _of_files(sample.own_files))
         if isinstance(sample, DimuonSample):
             known = {f"samples[{i}]": sample.branches}
             for key, text in (("selection", sample.selection), ("weight", sample.weight)):
@@ -78,6 +89,46 @@ def _of_samples(analysis: Analysis) -> Iterator[str]:
     if any(points) and len(set(points)) < len(points):
         yield "samples: two signals have the same parameters"
     yield from _of_split(analysis)
+
+
+def _of_histograms(analysis: Analysis) -> Iterator[str]:
+    """Samples without events can be neither trained on nor drawn from."""
+    places: dict[tuple[str, str], str] = {}
+    for i, sample in enumerate(analysis.samples):
+        if not isinstance(sample, HistogramSample):
+            continue
+        given = sample.histograms
+        where = f"samples[{i}].histograms"
+        for key in ("systematic", "side"):
+            if f"{{{key}}}" in given.path:
+                yield f"{where}.path: {{{key}}} has a name only in variations; remove it"
+        if len(analysis.regions) > 1 and "{region}" not in given.path:
+            yield f"{where}.path: needs {{region}}: each region has a histogram of its own"
+        for file in matching(given.files):
+            other = places.setdefault((file, filled_in(given.path, sample=sample.name)), where)
+            if other != where:
+                yield f"{where}.path: has the histograms of {other}, which would count twice"
+    if not analysis.has_histograms:
+        return
+    if len(analysis.observables) > 1 or analysis.of_kind(VariableBins) != [
+        o.name for o in analysis.observables
+    ]:
+        yield (
+            "observables: histograms have no events to be trained on: leave out all observables, "
+            "or keep one of kind variable"
+        )
+    if analysis.observation.pseudo_data:
+        yield (
+            "observation.pseudo_data: histograms have no events that can be drawn; remove it: the "
+            "observation is then what is expected"
+        )
+    if all(isinstance(s, HistogramSample) for s in analysis.samples):
+        for i, region in enumerate(analysis.regions):
+            if region.selection is not None:
+                yield (
+                    f"regions[{i}].selection: all samples have histograms, which nothing can be "
+                    "selected from; remove it"
+                )
 
 
 def _of_split(analysis: Analysis) -> Iterator[str]:
@@ -214,7 +265,7 @@ def _of_systematics(analysis: Analysis) -> Iterator[str]:
                         f"{kind} of {name!r} (systematics[{seen[key]}])"
                     )
             if isinstance(systematic, ShapeVariation):
-                yield from _of_variation(where, systematic, samples[name])
+                yield from _of_variation(where, systematic, samples[name], analysis)
         if isinstance(systematic, ShapeVariation):
             yield from _of_replaced(where, systematic, analysis)
         if isinstance(systematic, Lumi):
@@ -256,7 +307,9 @@ def _is_pyhfs(name: str) -> bool:
     return name == "lumi" or name.startswith("staterror_")
 
 
-def _of_variation(where: str, systematic: ShapeVariation, sample: Sample) -> Iterator[str]:
+def _of_variation(
+    where: str, systematic: ShapeVariation, sample: Sample, analysis: Analysis
+) -> Iterator[str]:
     """Whether the sides of a systematic fit the sample."""
     for side in SIDES:
         given = systematic.side(side)
@@ -272,11 +325,21 @@ def _of_variation(where: str, systematic: ShapeVariation, sample: Sample) -> Ite
                     "or a weight"
                 )
             continue
+        if isinstance(sample, HistogramSample):
+            for key in ("tree", "weight", "replace"):
+                if getattr(given, key) is not None:
+                    yield (
+                        f"{here}.{key}: {sample.name!r} has histograms; give the path or the "
+                        "files of varied ones"
+                    )
+            yield from _of_varied_path(here, given, sample, analysis)
+        elif given.path is not None:
+            yield f"{here}.path: is of histograms, which {sample.name!r} has none of; remove it"
         if given.muon_scale is not None or given.muon_resolution is not None:
             if not isinstance(sample, DimuonSample):
                 yield f"{here}: only dimuons have muons to be varied"
         elif given.has_events:
-            if not isinstance(sample, FileSample):
+            if not isinstance(sample, FileSample | HistogramSample):
                 yield f"{here}: the events of {sample.name!r} are not in files"
             files = given.of(sample.name).files or []
             yield from (f"{here}.files: {problem}" for problem in _of_files(files))
@@ -295,6 +358,18 @@ def _of_variation(where: str, systematic: ShapeVariation, sample: Sample) -> Ite
             useful = isinstance(sample, NtupleSample) and sample.is_normalised
             if getattr(given, key) is not None and not useful:
                 yield f"{here}.{key}: is of no use: the sample has no yield or cross_section"
+
+
+def _of_varied_path(
+    here: str, given: Variation, sample: HistogramSample, analysis: Analysis
+) -> Iterator[str]:
+    path, own = given.path or sample.histograms.path, sample.histograms.path
+    if len(analysis.regions) > 1 and "{region}" not in path:
+        yield f"{here}.path: needs {{region}}: each region has a histogram of its own"
+    if given.files is None and filled_in(path, sample=sample.name) == filled_in(
+        own, sample=sample.name
+    ):
+        yield f"{here}.path: these are the nominal histograms of {sample.name!r}"
 
 
 def _of_replaced(where: str, systematic: ShapeVariation, analysis: Analysis) -> Iterator[str]:

@@ -18,10 +18,12 @@ __all__ = [
     "Edges",
     "ExpressionText",
     "Files",
+    "HistogramPath",
     "Name",
     "Names",
     "Samples",
     "Variable",
+    "filled_in",
     "rising",
     "several",
 ]
@@ -37,6 +39,7 @@ NAME_RULE = (
 )
 _LONGEST = 64
 _NAME = "[A-Za-z0-9][A-Za-z0-9-]*(_[A-Za-z0-9][A-Za-z0-9-]*)*"
+_PLACEHOLDERS = ("region", "sample", "systematic", "side")
 _VARIABLE = "[A-Za-z_][A-Za-z0-9_]*"
 
 
@@ -94,6 +97,30 @@ Name = Annotated[
 Variable = Annotated[
     str, AfterValidator(_variable), WithJsonSchema({"type": "string", "pattern": f"^{_VARIABLE}$"})
 ]
+
+
+def filled_in(pattern: str, **names: str) -> str:
+    """A pattern with names in the place of ``{region}`` and the like.
+
+    Args:
+        pattern: of the path of a histogram.
+        names: by what stands for them.
+    """
+    for key, name in names.items():
+        pattern = pattern.replace(f"{{{key}}}", name)
+    return pattern
+
+
+def _path(text: str) -> str:
+    for unknown in re.findall(r"\{[^}]*\}?|\}", text):
+        if unknown[1:-1] not in _PLACEHOLDERS:
+            allowed = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
+            raise refuse(f"{unknown} is not allowed; names that can stand here are {allowed}")
+    return text
+
+
+HistogramPath = Annotated[Text, AfterValidator(_path)]
+"""Of a histogram in a ROOT file, see :func:`filled_in`."""
 ExpressionText = Annotated[Text, AfterValidator(_expression)]
 """An expression of branches, see :mod:`hone.analysis.expressions`."""
 Names = Annotated[list[str], Len(1), AfterValidator(unique)]

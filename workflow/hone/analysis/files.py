@@ -6,7 +6,7 @@ from functools import cached_property
 from hone.analysis.analysis import Analysis
 from hone.analysis.observables import Rebinned, Trained
 from hone.analysis.paths import is_remote, matching
-from hone.analysis.samples import DimuonSample, FileSample, NtupleSample
+from hone.analysis.samples import GeneratedSample, HistogramSample, Sample
 from hone.analysis.templates import Template
 
 __all__ = ["Files"]
@@ -17,6 +17,8 @@ _OF_OBSERVABLES = (
     "breakdown",
 )  # fmt: skip
 """Figures of every observable."""
+_OF_EVENTS = ("plane", "importance")
+"""Those of them that need the events of all samples."""
 
 
 class Files:
@@ -28,21 +30,21 @@ class Files:
 
     @cached_property
     def ntuples(self) -> dict[str, list[str]]:
-        """Ntuples by name of the set of events; none where events are drawn from densities."""
+        """Files with ntuples or histograms, by name of the set of events; none where events are
+        drawn from densities."""
         found = {}
         for sample in self.analysis.samples:
-            if isinstance(sample, NtupleSample):
+            if not isinstance(sample, GeneratedSample):
                 for template in self.analysis.event_templates([sample]):
                     found[template.name] = self._ntuples_of(sample, template)
         return found
 
-    def _ntuples_of(self, sample: NtupleSample, template: Template) -> list[str]:
+    def _ntuples_of(self, sample: Sample, template: Template) -> list[str]:
         variation = self.analysis.variation(template)
         if variation is not None and variation.files is not None:
             return matching(variation.files)
-        if isinstance(sample, FileSample):
-            return matching(sample.files)
-        assert isinstance(sample, DimuonSample)
+        if sample.own_files is not None:
+            return matching(sample.own_files)
         return [f"{self.folder}/events/dimuons/{template.name}.root"]
 
     @cached_property
@@ -59,7 +61,7 @@ class Files:
         """The user's own files on this machine that may be read."""
         paths: set[str] = set()
         for sample in self.analysis.samples:
-            if isinstance(sample, FileSample) and (self.observed or not sample.is_data):
+            if sample.own_files is not None and (self.observed or not sample.is_data):
                 for template in self.analysis.event_templates([sample]):
                     paths.update(self.ntuples[template.name])
         return sorted(path for path in paths if not is_remote(path))
@@ -88,6 +90,17 @@ class Files:
     def templates(self, signal: str, observable: str) -> list[str]:
         """Names of the sets of events that a hypothesis and an observable need."""
         return [t.name for t in self.analysis.templates_of(signal, observable)]
+
+    def templates_that_fluctuate(self, signal: str, observable: str) -> list[str]:
+        """Those of :meth:`templates` whose events are their own.
+
+        Varied histograms are taken to be of the events of their sample.
+        """
+        return [
+            t.name
+            for t in self.analysis.templates_of(signal, observable)
+            if t == t.nominal or not isinstance(self.analysis.sample(t.sample), HistogramSample)
+        ]
 
     def templates_scaled_to_yield(self, signal: str, observable: str) -> list[str]:
         """Those of :meth:`templates` that are scaled to the yield of their sample."""
@@ -160,7 +173,8 @@ class Files:
         """Every figure of the analysis."""
         analysis = self.analysis
         trained, rebinned = analysis.of_kind(Trained), analysis.of_kind(Rebinned)
-        names = [f"{name}/{kind}" for name in self.observables for kind in _OF_OBSERVABLES]
+        kinds = [k for k in _OF_OBSERVABLES if k not in _OF_EVENTS or not analysis.has_histograms]
+        names = [f"{name}/{kind}" for name in self.observables for kind in kinds]
         names += [f"{o}/{kind}" for o in trained + rebinned for kind in ("training", "edges")]
         names += [f"{name}/gradient" for name in trained]
         names += ["comparison", *(["gain"] if analysis.baseline else [])]
@@ -194,7 +208,8 @@ class Files:
 
     def of_selected_seeds(self) -> list[str]:
         """The results of the selected seed of every observable, and which it is."""
-        names = ("selected.json", "fit.json", "likelihood.json", "importance.json")
+        names = ["selected.json", "fit.json", "likelihood.json"]
+        names += [] if self.analysis.has_histograms else ["importance.json"]
         trained = self.analysis.of_kind(Trained)
         checked = self.of_observables("gradient.json", observables=trained) if trained else []
         return [path for name in names for path in self.of_observables(name)] + checked

@@ -7,10 +7,13 @@ from annotated_types import Ge
 from pydantic import Field, model_validator
 
 from hone.analysis.distributions import Distribution, branches_of
-from hone.analysis.fields import ExpressionText, Files, Name
+from hone.analysis.fields import ExpressionText, Files, HistogramPath, Name
 from hone.analysis.settings import AsWhole, Family, Positive, Settings, Text, refuse, refuse_all
 
-__all__ = ["DimuonSample", "Dimuons", "FileSample", "GeneratedSample", "NtupleSample", "Sample"]
+__all__ = [
+    "DimuonSample", "Dimuons", "FileSample", "GeneratedSample", "HistogramSample", "Histograms",
+    "NtupleSample", "Sample",
+]  # fmt: skip
 
 
 class Sample(Family):
@@ -21,8 +24,8 @@ class Sample(Family):
     name: Name
     """Name of the sample, as in file names and in the workspace."""
     process: Literal["signal", "background", "data"]
-    """`signal` is scaled by the signal strength. `data` are the observed events (with `files`;
-    looked at only with `observation.unblind`)."""
+    """`signal` is scaled by the signal strength. `data` are the observed events (with `files` or
+    `histograms`; looked at only with `observation.unblind`)."""
     parameters: dict[Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")], float] = Field({})
     """(signal) What tells hypotheses apart, e.g. `{mass: 600}`: with several signals, limits are
     drawn against the first that varies, if it alone tells them apart, and with two that vary in
@@ -44,6 +47,11 @@ class Sample(Family):
     @property
     def branches(self) -> tuple[str, ...] | None:
         """Branches of its events, besides their weight; None if only its files know."""
+        return None
+
+    @property
+    def own_files(self) -> Files | None:
+        """The user's own files that it is read from, if there are any."""
         return None
 
     @classmethod
@@ -72,7 +80,7 @@ class GeneratedSample(Sample):
     @model_validator(mode="after")
     def _no_data(self) -> Self:
         if self.is_data:
-            raise refuse("observed events need files", "files")
+            raise refuse("observed events need files or histograms", "files")
         return self
 
 
@@ -132,9 +140,54 @@ class FileSample(NtupleSample):
     ([docs/expressions.md](../docs/expressions.md#files)). Relative to the folder in which the
     workflow runs. They are read where they lie."""
 
+    @property
+    def own_files(self) -> Files:
+        return self.files
+
     @classmethod
     def called(cls) -> str:
         return "a sample with files"
+
+
+class Histograms(Settings):
+    """Histograms in ROOT files (TH1), one for each region."""
+
+    files: Files
+    """ROOT files with the histograms: a path or several, `*` and `?` stand for any characters.
+    Histograms of one name in several files are added."""
+    path: HistogramPath = "{region}/{sample}"
+    """Where the histogram of a region is in each file; `{region}` and `{sample}` are their names.
+    Variations have a `path` of their own (systematics, `up`), where `{systematic}` and `{side}`
+    (`up` or `down`) stand for names, too."""
+    beyond: Literal["included", "dropped"] = "included"
+    """What happens to bins beyond the edges of a region, under- and overflow among them: they are
+    `included` in its outermost bins, as events beyond the edges are, or `dropped`."""
+
+
+class HistogramSample(Sample):
+    """Yields in histograms that exist already, where nothing is trained."""
+
+    told_by = "histograms"
+    histograms: Histograms
+    """Instead of events, where nothing is trained: histograms (TH1) in ROOT files. They have the
+    yields and the MC errors (Sumw2) as they are in the regions: no weight, selection or
+    normalisation is applied. The edges of a region must be among those of its histogram, whose bins
+    are merged where it has more; of a region with `fit: count` all bins are. A varied histogram is
+    taken to be of the events of its sample: its errors are not looked at."""
+
+    @property
+    def own_files(self) -> Files:
+        return self.histograms.files
+
+    @classmethod
+    def called(cls) -> str:
+        return "a sample with histograms"
+
+    @model_validator(mode="after")
+    def _has_its_yield(self) -> Self:
+        if self.yield_ is not None:
+            raise refuse("histograms have their own yields; remove it", "yield")
+        return self
 
 
 class Dimuons(Settings):
@@ -175,7 +228,7 @@ class DimuonSample(NtupleSample):
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         if self.is_data:
-            yield "files", "observed events need files"
+            yield "files", "observed events need files or histograms"
         if self.sum_of_weights is not None:
             yield "sum_of_weights", "is the number of collisions of dimuons; remove it"
         yield from super()._problems()

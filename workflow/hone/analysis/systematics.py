@@ -15,7 +15,15 @@ from annotated_types import Gt, Len, Lt
 from pydantic import Field, TypeAdapter, WrapValidator, model_validator
 
 from hone.analysis.distributions import Block, Distribution
-from hone.analysis.fields import ExpressionText, Files, Name, Names, Samples, several
+from hone.analysis.fields import (
+    ExpressionText,
+    Files,
+    HistogramPath,
+    Name,
+    Names,
+    Samples,
+    several,
+)
 from hone.analysis.settings import Family, NonNegative, Positive, Settings, Text, refuse
 from hone.analysis.templates import Template
 
@@ -51,9 +59,11 @@ _ROUNDING = 1e-12
 
 
 class Variation(Settings):
-    """One side of a systematic of a sample with ntuples: how its events or weights differ."""
+    """One side of a systematic of a sample with ntuples: how its events or weights differ; or of
+    one with histograms: where its varied histograms are."""
 
     files: Files | None = None
+    path: HistogramPath | None = None
     tree: Text | None = None
     weight: ExpressionText | None = None
     replace: Annotated[dict[Text, Text], Len(1)] | None = None
@@ -67,7 +77,8 @@ class Variation(Settings):
         given = {key for key, value in self if value is not None}
         if not given:
             raise refuse(
-                "{} is not allowed: a variation has files, a tree, a weight or branches to replace"
+                "{} is not allowed: a variation has files, a tree, a weight or branches to replace "
+                "(of histograms a path)"
             )
         for key in ("files", "tree"):
             texts = several(getattr(self, key) or [])
@@ -346,7 +357,9 @@ class ShapeVariation(Systematic):
     sample's factor from weights to yields, `normalise: nominal`: there may be more of them, or
     less. With `normalise: own` they are scaled to its `yield` or `cross_section` by their own
     weights, as with a `sum_of_weights` of their own. For `dimuons` a factor on the muons' momenta
-    (`muon_scale`) or on their resolution (`muon_resolution`)."""
+    (`muon_scale`) or on their resolution (`muon_resolution`). For samples with `histograms` the
+    `path` of the varied ones, `{path: "{region}/{sample}_{systematic}_{side}"}`, or other `files`,
+    or both."""
     down: Side | None = None
 
     depends_on_regions: ClassVar[bool] = False

@@ -94,7 +94,8 @@ def _tree(file: Any, path: str, tree: str, where: str) -> Any:
         )
         raise InputError(
             f"{where}: {path} has no tree {tree!r}, and no other: it has {others or 'nothing'}; "
-            "events are read from trees, so give the file that histograms were filled from"
+            "events are read from trees, so give the file that histograms were filled from (where "
+            "nothing is trained, a sample may have `histograms` instead of `files`)"
         )
     there = ", ".join(trees if tree.rpartition(";")[0] in names else names)
     raise InputError(f"{where}: {path} has no tree {tree!r}; it has {there}")

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 
 from hone.analysis import Analysis, Template
 from hone.analysis.analysis import Split
-from hone.analysis.samples import DimuonSample, NtupleSample
+from hone.analysis.fields import filled_in
+from hone.analysis.samples import DimuonSample, HistogramSample, NtupleSample
 from hone.analysis.systematics import Variation
 from hone.events import TREE, WEIGHT
 
-__all__ = ["Source", "data_source", "sources"]
+__all__ = ["BinnedSource", "Source", "data_source", "sources"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,25 @@ class Source:
         return f"{kind} {self.name!r}"
 
 
+@dataclass(frozen=True)
+class BinnedSource(Source):
+    """The files of histograms, which have no events; ``tree`` is where these are in them, with
+    ``{region}`` in the place of the region's name."""
+
+    drops_beyond: bool = False
+    """Whether bins beyond the edges of a region are left out, not added to its outermost ones."""
+    regions: frozenset[str] | None = None
+    """Those that have a histogram; others are as those of the sample. None if all have."""
+
+    def has(self, region: str) -> bool:
+        """Whether it has a histogram of its own in a region."""
+        return self.regions is None or region in self.regions
+
+    def path(self, region: str) -> str:
+        """Where the histogram of a region is in each file."""
+        return filled_in(self.tree, region=region)
+
+
 def sources(analysis: Analysis, files: Mapping[str, Sequence[str]], fold: int = 1) -> list[Source]:
     """The sources of simulated events.
 
@@ -75,6 +95,9 @@ def sources(analysis: Analysis, files: Mapping[str, Sequence[str]], fold: int = 
 def data_source(analysis: Analysis, files: Sequence[str]) -> Source:
     """The source of observed events: each counts once, scored by the network of its fold."""
     (sample,) = analysis.data
+    if isinstance(sample, HistogramSample):
+        return _histograms(analysis, sample, Template(sample.name), tuple(files))
+    assert isinstance(sample, NtupleSample)
     split = analysis.split if analysis.split.folds else None
     weights = {sample.name: "1"}
     return Source(
@@ -85,6 +108,8 @@ def data_source(analysis: Analysis, files: Sequence[str]) -> Source:
 def _source(analysis: Analysis, template: Template, paths: Sequence[str]) -> Source:
     sample, variation = analysis.sample(template.sample), analysis.variation(template)
     files, is_nominal = tuple(map(str, paths)), template == template.nominal
+    if isinstance(sample, HistogramSample):
+        return _histograms(analysis, sample, template, files)
     varied = analysis.weights(sample.name) if is_nominal else {}
     weights = {t.name: weight for t, weight in varied.items()}
     if not isinstance(sample, NtupleSample):
@@ -100,6 +125,29 @@ def _source(analysis: Analysis, template: Template, paths: Sequence[str]) -> Sou
         not is_nominal and not entry.has_own_normalisation,
         selection=sample.selection,
         replaced=entry.replace or {},
+    )
+
+
+def _histograms(
+    analysis: Analysis, sample: HistogramSample, template: Template, files: tuple[str, ...]
+) -> BinnedSource:
+    given, variation = sample.histograms, analysis.variation(template)
+    path = (variation and variation.path) or given.path
+    names = {"sample": sample.name, "systematic": template.systematic, "side": template.side}
+    acting = {
+        region.name
+        for region in analysis.channels
+        for systematic in analysis.systematics
+        if template in systematic.templates(sample.name) and sample.name in systematic.samples
+        if systematic.acts_in(region.name)
+    }
+    return BinnedSource(
+        template,
+        files,
+        filled_in(path, **names),
+        {template.name: "1"},
+        drops_beyond=given.beyond == "dropped",
+        regions=None if template == template.nominal else frozenset(acting),
     )
 
 

@@ -13,9 +13,10 @@ from hone.analysis.regions import Region
 from hone.errors import InputError
 from hone.events.documents import Surveys
 from hone.events.generate import seed_of
+from hone.events.histograms import read_template
 from hone.events.load import scale_of, scored_range, scored_sets
 from hone.events.reader import Batch, Reader
-from hone.events.sources import Source
+from hone.events.sources import BinnedSource, Source
 from hone.observable import Observable
 from hone.observable.base import finite, in_pieces, without_score
 from hone.statmodel.channels import Channels
@@ -41,7 +42,7 @@ def fill_histograms(
     Args:
         observables: the network of each fold, or the one observable of all events; in all of them
             the same number of bins.
-        sources: of every sample and variation.
+        sources: of every sample and variation, each sample before its variations.
         regions: of the analysis.
         surveys: what :func:`hone.events.survey.survey` found, by source.
         features: expressions, in the observable's order.
@@ -51,6 +52,12 @@ def fill_histograms(
     """
     found: dict[str, dict[str, Histogram]] = {"hard": {}, "soft": {}}
     for source in sources:
+        if isinstance(source, BinnedSource):
+            bins = _bins(observables, regions)
+            for histograms in found.values():  # nothing is known within a bin
+                nominal = histograms.get(source.sample)
+                histograms[source.name] = read_template(source, bins, nominal)
+            continue
         low, high = scored_range(source, surveys)
         kept = Sums(1)
         reader = Reader(source, features, regions)
@@ -76,6 +83,8 @@ def count_data(
     Raises:
         InputError: the files cannot be used; an event has no score.
     """
+    if isinstance(source, BinnedSource):
+        return read_template(source, _bins(observables, regions), counted=True)
     return _count(observables, regions, Reader(source, features, regions).batches())
 
 
@@ -139,6 +148,15 @@ def _widths(
     together = jnp.concatenate(weights)
     found = observable.widths(everything, together, 1.0)
     return np.asarray(jnp.broadcast_to(found, together.shape))
+
+
+def _bins(
+    observables: Sequence[Observable], regions: Sequence[Region]
+) -> dict[str, np.ndarray | None]:
+    """Bin edges of each region; None where events are only counted."""
+    edges = np.asarray(_edges(observables[0]))
+    found = Channels(tuple(regions), len(edges) - 1).edges(edges)
+    return {r.name: None if r.fit == "count" else found[r.name] for r in regions}
 
 
 class _Folds:

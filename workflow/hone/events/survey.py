@@ -10,8 +10,9 @@ import numpy as np
 from hone.analysis.regions import Region
 from hone.events.counting import Tally
 from hone.events.documents import RegionSums, Sentinel, Survey
+from hone.events.histograms import survey_histograms
 from hone.events.reader import Batch, Reader
-from hone.events.sources import Source
+from hone.events.sources import BinnedSource, Source
 from hone.sentinels import find_sentinels
 from hone.sums import Sums, bin_of, refuse_lost_events
 
@@ -36,6 +37,8 @@ def survey(
         InputError: the files cannot be used; the source has no event, or no yield; a sum is not
             known to 1e-9.
     """
+    if isinstance(source, BinnedSource):
+        return survey_histograms(source, regions, events_set)
     reader = Reader(source, features, regions)
     tally = Tally(source, events_set)
     digests: dict[str, dict[str, Any]] = {}

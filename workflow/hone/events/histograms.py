@@ -1,0 +1,193 @@
+"""Templates that are given as histograms: TH1s of ROOT files, in the bins of the regions."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hone.analysis.regions import Region
+from hone.errors import InputError
+from hone.events.documents import RegionSums, Survey
+from hone.events.sources import BinnedSource
+from hone.running.root_files import reason, root_file
+from hone.statmodel.templates import Histogram
+
+__all__ = ["read_template", "survey_histograms"]
+
+_CLOSE = 1e-9
+"""Relative to the width of a bin, for edges that are the same."""
+
+
+def read_template(
+    source: BinnedSource,
+    edges: Mapping[str, np.ndarray | None],
+    nominal: Histogram | None = None,
+    *,
+    counted: bool = False,
+) -> Histogram:
+    """Histograms of all regions side by side (B,).
+
+    Args:
+        source: of a sample, of a variation, or of the observed events.
+        edges: of each region (B + 1,); None where events are only counted.
+        nominal: histogram of the sample, which a variation has in regions without its own.
+        counted: whether these are observed events, whose errors do not matter.
+
+    Raises:
+        InputError: names file and histogram: it does not exist or is no TH1; edges of the region
+            are none of its edges; a yield is negative or not finite; a sample's has no error.
+    """
+    parts, start = [], 0
+    for region, of_region in edges.items():
+        bins = 1 if of_region is None else len(of_region) - 1
+        if source.has(region):
+            parts.append(_of_region(source, region, of_region, counted))
+        else:
+            assert nominal is not None, "each sample is before its variations"
+            parts.append(Histogram(*(part[start : start + bins] for part in nominal)))
+        start += bins
+    return Histogram(*(np.concatenate([part[k] for part in parts]) for k in (0, 1)))
+
+
+def survey_histograms(source: BinnedSource, regions: Sequence[Region], events_set: str) -> Survey:
+    """What :func:`hone.events.survey.survey` finds of events, of histograms.
+
+    The number of events is the effective one, yield^2 / variance.
+
+    Raises:
+        InputError: as :func:`read_template`; a sample has no yield in any region.
+    """
+    found: dict[str, dict[str, RegionSums]] = {}
+    for region in (r for r in regions if source.has(r.name)):
+        # The bins of an observable are not known yet.
+        edges = region.fixed_edges if region.fit == "variable" else None
+        values, variances = map(np.asarray, _of_region(source, region.name, edges, counted=False))
+        total, variance = float(values.sum()), float(variances.sum())
+        sums: RegionSums = {
+            "events": round(total**2 / variance) if variance else int(total > 0),
+            "yield": total,
+            "error": float(np.sqrt(variance)),
+            "largest": 0.0,
+            "negative": 0.0,
+        }
+        if edges is not None:
+            sums["bins"] = values.tolist()
+        found[region.name] = {source.name: sums}
+    rows = [row[source.name] for row in found.values()]
+    total, events = sum(row["yield"] for row in rows), sum(row["events"] for row in rows)
+    if rows and not total > 0:
+        raise InputError(f"{source} ({', '.join(source.files)}): its histograms have no yield")
+    return {
+        "source": source.name,
+        "tree": source.tree,
+        # No two samples have events in common that could be known.
+        "files": [{"path": path, "events": 0} for path in source.files],
+        "sets": {events_set: {"events": events, "weight": total}},
+        "factor": 1.0,
+        "sample": source.sample,
+        "split": False,
+        "sample_factor": False,
+        "scored": {events_set: events},
+        "sentinels": {},
+        "regions": found,
+    }
+
+
+class _Cells(NamedTuple):
+    """Contents with under- and overflow (n + 2,)."""
+
+    values: np.ndarray
+    variances: np.ndarray
+    edges: np.ndarray
+    """Of the n bins between (n + 1,)."""
+
+
+def _of_region(
+    source: BinnedSource, region: str, edges: np.ndarray | None, counted: bool
+) -> Histogram:
+    path, sums = source.path(region), []
+    is_nominal = source.template == source.template.nominal
+    for file in source.files:
+        where = f"{file}: histogram {path!r}"
+        cells = _read(file, path, has_errors=is_nominal and not counted)
+        starts, end = _starts(
+            cells.edges, edges, source.drops_beyond, f"{where}, region {region!r}"
+        )
+        sums.append([np.add.reduceat(x[:end], starts) for x in cells[:2]])
+    values, variances = np.sum(sums, axis=0)
+    files = ", ".join(source.files)
+    for k, (value, variance) in enumerate(zip(values, variances, strict=True), 1):
+        where = f"{files}: histogram {path!r}, bin {k} of region {region!r}"
+        if value < 0:
+            raise InputError(
+                f"{where}: the yield is {value:g}; yields must not be negative: use wider bins"
+            )
+        if is_nominal and not counted and value > 0 and variance == 0:
+            raise InputError(
+                f"{where}: the yield is {value:g} and its error 0; a histogram of simulated events "
+                "needs their errors (Sumw2)"
+            )
+    return Histogram(values, variances)
+
+
+def _starts(
+    found: np.ndarray, edges: np.ndarray | None, drops_beyond: bool, where: str
+) -> tuple[np.ndarray, int]:
+    """First cell of each bin of a region, and the end of the last one."""
+    if edges is None:
+        edges = found[[0, -1]]
+    nearest = np.abs(found[:, None] - edges).argmin(axis=0)
+    width = np.diff(found).min()
+    if (np.abs(found[nearest] - edges) > _CLOSE * width).any():
+        raise InputError(
+            f"{where}: its edges are {found.tolist()}; those of the region must be among them: "
+            f"{np.asarray(edges).tolist()}"
+        )
+    # Cell 0 is the underflow; the cell after the edge k is k + 1.
+    starts, end = nearest[:-1] + 1, int(nearest[-1]) + 1
+    if not drops_beyond:
+        starts[0], end = 0, len(found) + 1
+    return starts, end
+
+
+def _read(file: str, path: str, has_errors: bool) -> _Cells:
+    where = f"{file}: histogram {path!r}"
+    try:
+        with root_file(file) as opened:
+            kinds = opened.classnames(cycle=False)
+            kind = kinds.get(path, "")
+            if kind.startswith("TH1"):
+                histogram = opened[path]
+                values = np.asarray(histogram.values(flow=True), dtype=float)
+                weighted = histogram.weighted
+                # Without Sumw2 those of counts.
+                variances = np.asarray(histogram.variances(flow=True), dtype=float)
+                edges = np.asarray(histogram.axis().edges(), dtype=float)
+    except Exception as error:  # uproot raises many kinds for a damaged file
+        raise InputError(f"{file} cannot be read ({reason(error)})") from error
+    if not kind:
+        names = [name for name, found in kinds.items() if found.startswith("TH1")]
+        close = difflib.get_close_matches(path, names, n=3)
+        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else _some(names)
+        raise InputError(f"{file}: there is no histogram {path!r}; {hint}")
+    if not kind.startswith("TH1"):
+        raise InputError(f"{where}: it is a {kind}; a histogram of one dimension (TH1) is needed")
+    for what, numbers in (("yield", values), ("variance", variances)):
+        if not np.isfinite(numbers).all():
+            at = int(np.argmin(np.isfinite(numbers)))
+            name = {0: "the underflow", len(values) - 1: "the overflow"}.get(at, f"bin {at}")
+            raise InputError(f"{where}, {name}: the {what} is {numbers[at]:g}; it must be finite")
+    if has_errors and not weighted and (values != np.rint(values)).any():
+        raise InputError(
+            f"{where}: it has no errors (Sumw2), and its yields are no numbers of events; fill it "
+            "with TH1::Sumw2, or write its errors"
+        )
+    return _Cells(values, variances, edges)
+
+
+def _some(names: Sequence[str]) -> str:
+    if not names:
+        return "the file has no TH1 at all"
+    more = f" and {len(names) - 5} others" if len(names) > 5 else ""
+    return f"there are {', '.join(map(repr, names[:5]))}{more}"
