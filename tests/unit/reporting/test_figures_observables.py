@@ -135,7 +135,7 @@ def test_systematics_in_two_regions():
         {"name": "noisy", "type": "histosys", "sample": "b"},
         {"name": "lumi", "type": "lumi", "sample": "s", "uncertainty": 0.02},
     )
-    shown, fitted = found(samples, histograms, edges, smoothed=["noisy"])
+    shown, fitted = found(samples, histograms, edges, smoothed=[("b", "noisy")])
     assert [v.notes for v in shown if v.sample == "b"] == [("mirrored",), ("smoothed",)]
     return draw_systematics(shown, fitted, edges, "neos")[0]
 

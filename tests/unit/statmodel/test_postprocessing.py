@@ -41,7 +41,7 @@ relative = st.lists(st.floats(0.5, 1.5), min_size=8, max_size=8).map(np.array)
 @given(relative, relative)
 def test_smoothing_keeps_the_yield_of_a_region(up, down):
     before = templates(up, down)
-    after = smooth(SAMPLES, before, ["scale"], CHANNELS)
+    after = smooth(SAMPLES, before, [("b", "scale")], CHANNELS)
     for name, found in after.items():
         for place in (slice(6), slice(6, 8)):
             total = before[name].values[place].sum()
@@ -55,7 +55,7 @@ def test_smoothing_keeps_the_yield_of_a_region(up, down):
 def test_smoothing_takes_a_spike_away_and_leaves_a_constant_alone():
     spike = np.ones(8)
     spike[2] = 1.4
-    after = smooth(SAMPLES, templates(spike, np.full(8, 0.9)), ["scale"], CHANNELS)
+    after = smooth(SAMPLES, templates(spike, np.full(8, 0.9)), [("b", "scale")], CHANNELS)
     ratio = after["b__scale_up"].values[:6] / NOMINAL[:6]
     assert np.ptp(ratio) < 1e-9
     np.testing.assert_allclose(after["b__scale_down"].values, 0.9 * NOMINAL, rtol=1e-12)
@@ -63,12 +63,14 @@ def test_smoothing_takes_a_spike_away_and_leaves_a_constant_alone():
 
 def test_only_what_is_named_is_smoothed():
     rough = templates(1 + 0.1 * (-1.0) ** np.arange(8), np.ones(8))
-    assert smooth(SAMPLES, rough, ["norm"], CHANNELS) == rough
+    assert smooth(SAMPLES, rough, [("b", "norm")], CHANNELS) == rough
+    # one parameter of several samples, smoothed for another of them
+    assert smooth(SAMPLES, rough, [("s", "scale")], CHANNELS) == rough
 
 
 def test_what_has_no_yield_is_not_smoothed():
     with pytest.raises(InputError, match="'scale' of 'b' cannot be smoothed in region 'high'"):
-        smooth(SAMPLES, templates(np.zeros(8), np.ones(8)), ["scale"], CHANNELS)
+        smooth(SAMPLES, templates(np.zeros(8), np.ones(8)), [("b", "scale")], CHANNELS)
 
 
 def test_small_effects_are_pruned_region_by_region_and_written_down():

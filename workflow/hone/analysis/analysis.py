@@ -349,9 +349,14 @@ class Analysis(Settings):
         return tuple(sorted(self.regions, key=lambda region: region.name)) or (ONE_REGION,)
 
     @property
-    def smoothed(self) -> list[str]:
-        """Names of the systematics whose templates are smoothed."""
-        return [s.name for s in self.systematics if getattr(s, "smoothing", None)]
+    def smoothed(self) -> list[tuple[str, str]]:
+        """Samples and names of the systematics whose templates are smoothed."""
+        return [
+            (sample, s.name)
+            for s in self.systematics
+            if getattr(s, "smoothing", None)
+            for sample in s.samples
+        ]
 
     @property
     def baseline(self) -> str | None:

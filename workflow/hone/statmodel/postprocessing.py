@@ -44,7 +44,7 @@ def postprocess(
     samples: Sequence[Process],
     histograms: Mapping[str, Histogram],
     channels: Mapping[str, int],
-    smoothed: Collection[str],
+    smoothed: Collection[tuple[str, str]],
     threshold: float | Pruning,
 ) -> tuple[list[Process], dict[str, Histogram], list[Effect]]:
     """Samples and histograms for the fit, and what was done.
@@ -53,7 +53,7 @@ def postprocess(
         samples: the processes of the hypothesis.
         histograms: by template name, bins of all channels concatenated (B,).
         channels: number of bins of each.
-        smoothed: names of systematics to be smoothed.
+        smoothed: samples and names of their systematics to be smoothed.
         threshold: systematics with smaller effects are pruned, or those parts of them whose effects
             are smaller than the thresholds of norm and shape; 0 prunes nothing.
 
@@ -68,7 +68,7 @@ def postprocess(
 def smooth(
     samples: Sequence[Process],
     histograms: Mapping[str, Histogram],
-    smoothed: Collection[str],
+    smoothed: Collection[tuple[str, str]],
     channels: Mapping[str, int],
 ) -> dict[str, Histogram]:
     """Histograms with smoothed ratios of variations to nominal.
@@ -85,7 +85,7 @@ def smooth(
     found = dict(histograms)
     for sample in samples:
         nominal = np.asarray(histograms[sample.name].values)
-        for template in (t for t in sample.templates() if t.systematic in smoothed):
+        for template in (t for t in sample.templates() if (t.sample, t.systematic) in smoothed):
             values = np.array(histograms[template.name].values)
             for channel, place in places(channels).items():
                 before, expected = values[place], nominal[place]
@@ -108,7 +108,7 @@ def effects(
     samples: Sequence[Process],
     histograms: Mapping[str, Histogram],
     channels: Mapping[str, int],
-    smoothed: Collection[str],
+    smoothed: Collection[tuple[str, str]],
     threshold: float | Pruning,
 ) -> list[Effect]:
     """Effect of each systematic on each sample in each channel, and whether it is pruned.
@@ -137,7 +137,7 @@ def effects(
                         float(largest),
                         norm,
                         shape,
-                        has_templates and systematic.name in smoothed and several,
+                        has_templates and (sample.name, systematic.name) in smoothed and several,
                         _pruned(systematic, threshold, largest, norm, shape),
                     )
                 )
