@@ -338,6 +338,10 @@ CASES = {
         lambda c: c["systematics"][2].update(smoothing=True),
         r"systematics\[2\]: 'smoothing' does not apply to 'normsys'; remove it",
     ),
+    "a group with the name of another parameter": (
+        lambda c: c["systematics"][2].update(group="scale"),
+        r"systematics\[2\].group: 'scale' is the name of a parameter that is not in the group",
+    ),
     "two groups of one parameter": (
         lambda c: (c["systematics"].append({**c["systematics"][2], "sample": "signal"}),
                    c["systematics"][2].update(group="theory")),

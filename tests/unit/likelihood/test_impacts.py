@@ -162,6 +162,7 @@ def test_groups_are_named_or_by_kind():
         ({"a": ["shap"]}, "group 'a': there is no parameter 'shap'"),
         ({"a": ["shape"], "b": ["shape"]}, "group 'b': 'shape' is in group 'a' too"),
         ({"a": ["mu"]}, "'mu' is the parameter of interest"),
+        ({"norm": ["shape"]}, "group 'norm' has the name of a parameter that is not in it"),
     ):
         with pytest.raises(InputError, match=message):
             infer.breakdown(best, model, groups)

@@ -125,7 +125,7 @@ def test_a_seed_repeats_the_toys():
 def test_toy_limits_surround_the_asymptotic_ones():
     oracle = MODELS["simple"]
     data = pseudo_data(oracle, seed=8)
-    options = {"calctype": "toybased", "ntoys": 500, "rng": 3}
+    options = {"calctype": "toybased", "ntoys": 300, "rng": 3}
     observed, expected, (mus, tests) = infer.upper_limit(
         data, oracle, return_results=True, **options
     )
@@ -135,7 +135,7 @@ def test_toy_limits_surround_the_asymptotic_ones():
     assert len(mus) == len(tests)
     calculator = infer.hypotest(float(observed), data, oracle, return_calculator=True, **options)[1]
     assert isinstance(calculator, pyhf.infer.calculators.ToyCalculator)
-    assert calculator.ntoys == 500
+    assert calculator.ntoys == 300
 
 
 def test_bad_questions_are_refused():

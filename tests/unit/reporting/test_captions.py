@@ -13,7 +13,6 @@ from hypothesis import given
 
 from hone.analysis import Analysis
 from hone.analysis.report_items import ITEMS
-from hone.analysis.systematics import Normfactor
 from hone.reporting.describe import describe
 
 ROOT = Path(__file__).parents[3]
@@ -65,9 +64,11 @@ def test_captions_say_what_is_shown_and_are_valid(path):
 
 
 def test_the_readme_of_results_names_wildcards_in_words():
-    config = Analysis(
-        analysis="a", seed=1, samples=[], features=["x"], observables=[],
-        normfactors=[Normfactor(name="free", sample="b")],
+    config = Analysis.model_validate(
+        {
+            "analysis": "a", "seed": 1, "samples": [],
+            "normfactors": [{"name": "free", "sample": "b"}],
+        }
     )  # fmt: skip
     captions = {path.stem: path.read_text() for path in CAPTIONS}
     figures = [f"results/a/figures/s/neos/{name}.png" for name in captions]

@@ -281,6 +281,15 @@ def _of_systematics(analysis: Analysis) -> Iterator[str]:
             )
     if len({s.uncertainty for s in analysis.systematics if isinstance(s, Lumi)}) > 1:
         yield "systematics: entries of lumi have different uncertainties; there is one luminosity"
+    parameters = [*(s.name for s in analysis.systematics), *(n.name for n in analysis.normfactors)]
+    for i, systematic in enumerate(analysis.systematics):
+        group = systematic.group
+        members = [s.name for s in analysis.systematics if s.group == group]
+        if group in [*parameters, *analysis.measured] and group not in members:
+            yield (
+                f"systematics[{i}].group: {group!r} is the name of a parameter that is not in the "
+                "group; choose another"
+            )
     for name, entries in itertools.groupby(
         sorted(analysis.systematics, key=lambda s: s.name), key=lambda s: s.name
     ):

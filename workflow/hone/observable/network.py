@@ -114,7 +114,8 @@ class NetworkObservable(Observable):
     def edges(self) -> Float[Array, " B+1"]:
         """Bin edges from 0 to 1, rising by construction."""
         widths = jax.nn.softmax(self.edge_logits)
-        return jnp.concatenate([jnp.zeros(1), jnp.cumsum(widths)[:-1], jnp.ones(1)])
+        inner = jnp.minimum(jnp.cumsum(widths)[:-1], 1.0)  # it may round to more
+        return jnp.concatenate([jnp.zeros(1), inner, jnp.ones(1)])
 
     def with_edges(self, edges: np.ndarray) -> "NetworkObservable":
         """The same network with other edges from 0 to 1 (B + 1,), of any number."""

@@ -285,7 +285,8 @@ def _members(model: Model, groups: Mapping[str, Sequence[str]]) -> dict[str, lis
     """Places of the parameters in each group, the POI in none.
 
     Raises:
-        InputError: a name is unknown, in two groups, or the POI's.
+        InputError: a name is unknown, in two groups, or the POI's; a group has the name of a
+            parameter outside it.
     """
     config, poi = model.config, require_poi(model)
     places = {name: [k] for k, name in enumerate(config.par_names)}
@@ -313,5 +314,7 @@ def _members(model: Model, groups: Mapping[str, Sequence[str]]) -> dict[str, lis
         rest = [k for k in places[name] if k not in group_of]
         if rest:
             group = MC_STATISTICS if name in model.layout.staterror else name
+            if group == name and group in groups:
+                raise InputError(f"group {group!r} has the name of a parameter that is not in it")
             found.setdefault(group, []).extend(rest)
     return found
