@@ -88,6 +88,20 @@ def pseudo_data(oracle, seed, mu=0.0):
     return np.concatenate([counts, oracle.config.auxdata])
 
 
+def workspace_of(model, data):
+    """As ``pyhf.Workspace.build``, which in 0.7.6 loses the width of the luminosity."""
+    slices = model.config.channel_slices
+    config = {"poi": model.config.poi_name, "parameters": model.spec.get("parameters", [])}
+    return {
+        "channels": model.spec["channels"],
+        "observations": [
+            {"name": name, "data": np.asarray(data)[bins].tolist()} for name, bins in slices.items()
+        ],
+        "measurements": [{"name": "measurement", "config": config}],
+        "version": "1.0.0",
+    }
+
+
 def multimodal(seed):
     """A steep background with wide shape variations, and data of random parameters.
 

@@ -8,24 +8,10 @@ import pyhf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from specs import pseudo_data, typical, workspaces
+from specs import pseudo_data, typical, workspace_of, workspaces
 
 from hone.errors import ModelError
 from hone.likelihood.hs3 import from_hs3, to_hs3
-
-
-def workspace_of(model, data):
-    """As ``pyhf.Workspace.build``, which in 0.7.6 loses the width of the luminosity."""
-    slices = model.config.channel_slices
-    config = {"poi": model.config.poi_name, "parameters": model.spec.get("parameters", [])}
-    return {
-        "channels": model.spec["channels"],
-        "observations": [
-            {"name": name, "data": np.asarray(data)[bins].tolist()} for name, bins in slices.items()
-        ],
-        "measurements": [{"name": "measurement", "config": config}],
-        "version": "1.0.0",
-    }
 
 
 @given(model=workspaces(), seed=st.integers(0, 99))

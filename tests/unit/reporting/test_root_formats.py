@@ -11,24 +11,11 @@ import pytest
 import uproot
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from specs import everything, pseudo_data, typical, workspaces
+from specs import everything, pseudo_data, typical, workspace_of, workspaces
 
 from hone.errors import ModelError
 from hone.likelihood.datacard import to_datacard
 from hone.reporting.publication.root_formats import datacard_files, xml_files
-
-
-def workspace_of(model, data):
-    slices = model.config.channel_slices
-    config = {"poi": model.config.poi_name, "parameters": model.spec.get("parameters", [])}
-    return {
-        "channels": model.spec["channels"],
-        "observations": [
-            {"name": name, "data": np.asarray(data)[bins].tolist()} for name, bins in slices.items()
-        ],
-        "measurements": [{"name": "measurement", "config": config}],
-        "version": "1.0.0",
-    }
 
 
 class Card:
