@@ -43,7 +43,9 @@ with job(snakemake) as provenance:
         model = from_pyhf(oracle)
     except ModelError as error:
         raise InputError(f"{path}: {error}") from error
-    limits = compute_limits(model, observed, level, params.blind)
+    limits = compute_limits(
+        model, observed, level, params.blind, analysis.measured, analysis.bounds_setting
+    )
     nominal = np.asarray(infer.nominal_asimov(model, 0.0))
     check = certify(model, oracle, nominal, observed, limits, level)
     bare = nominal_without_staterror(

@@ -111,8 +111,9 @@ def test_the_workspace_scales_each_signal_by_its_strength(oracle, model):
     assert filled.layout == model.layout
 
 
-def test_objectives_are_of_the_strengths(oracle, model):
-    """Against the inverse Hessian of pyhf's likelihood, by central differences."""
+@pytest.fixture(scope="module")
+def covariance(oracle):
+    """Of the strengths, by central differences of pyhf's likelihood."""
     start = np.array(oracle.config.suggested_init())
     expected, step = np.asarray(oracle.expected_data(start)), 1e-3
     moves = step * np.eye(len(start))
@@ -130,7 +131,10 @@ def test_objectives_are_of_the_strengths(oracle, model):
         ]
     ) / (4 * step**2)
     places = [oracle.config.par_slice(name).start for name in NAMES]
-    covariance = np.linalg.inv(hessian)[np.ix_(places, places)]
+    return np.linalg.inv(hessian)[np.ix_(places, places)]
+
+
+def test_objectives_are_of_the_strengths(model, covariance):
     wanted = {
         "generalised_variance": np.log(np.linalg.det(covariance)),
         "trace": np.log(np.trace(covariance)),
@@ -152,14 +156,31 @@ def test_objectives_are_of_the_strengths(oracle, model):
     assert float(log_sigma_mu(model)) == pytest.approx(0.5 * np.log(covariance[0, 0]), abs=1e-4)
 
 
-def test_limits_and_discovery_profile_the_other_strength(oracle, model, data):
-    limits = compute_limits(model, data, 0.05)
+def test_limits_and_discovery_profile_the_other_strength(oracle, model, data, covariance):
+    limits = compute_limits(model, data, 0.05, strengths=NAMES)
     nominal = np.asarray(infer.nominal_asimov(model, 0.0))
     assert certify(model, oracle, nominal, data, limits, 0.05)["agrees"]
     assert limits["reasons"] == {}
+    assert limits["sigmas"]["mu_ggH"] == pytest.approx(limits["sigma_mu"], rel=1e-12)
+    for name, variance in zip(NAMES, np.diag(covariance), strict=True):
+        assert limits["sigmas"][name] == pytest.approx(np.sqrt(variance), rel=1e-4)
     alone = np.array(oracle.config.suggested_fixed()) | np.isin(model.config.par_names, NAMES[1:])
     fixed = infer.upper_limit(nominal, model, fixed_params=alone.tolist())[1][2]
     assert limits["expected_limits"][2] > 1.05 * float(fixed)
+
+
+def test_a_limit_beyond_the_bounds_names_the_setting_of_the_strength():
+    narrow = {**CONFIG["measure"][0], "bounds": [0, 2]}
+    whole = analysis(measure=[narrow, CONFIG["measure"][1]])
+    faint = HISTOGRAMS | {"ggH": Histogram(0.01 * HISTOGRAMS["ggH"].values, np.zeros(4))}
+    spec = build_workspace(processes(whole, "ggH"), faint, OBSERVED, staterror=True)
+    model = from_pyhf(spec)
+    data = np.append(OBSERVED, model.config.auxdata)
+    found = compute_limits(model, data, 0.05, bounds_setting=whole.bounds_setting)
+    assert found["expected_limits"] == [None] * 5
+    reason = found["reasons"]["observed limit, post-fit"]
+    assert reason.endswith("mu_ggH allowed, 2; widen its bounds in the config (measure[0].bounds)")
+    assert analysis(measure=[]).bounds_setting == "poi.bounds"
 
 
 def test_the_best_fit_has_both_strengths_and_a_contour(spec, oracle, model, data):

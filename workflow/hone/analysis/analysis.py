@@ -304,6 +304,11 @@ class Analysis(Settings):
         return [strength.name for strength in self.measure] or [self.poi.name]
 
     @property
+    def bounds_setting(self) -> str:
+        """The setting that has the bounds of the POI."""
+        return "measure[0].bounds" if self.measure else "poi.bounds"
+
+    @property
     def signals(self) -> list[str]:
         """Names of the signal hypotheses."""
         if self.measure:

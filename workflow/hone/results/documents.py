@@ -61,6 +61,8 @@ class Limits(TypedDict):
     observed_p0: float | None
     expected_p0: float | None
     sigma_mu: float
+    sigmas: NotRequired[dict[str, float]]
+    """With ``measure``: as ``sigma_mu``, of each strength by name, with all of them at 1."""
     expected_limits_postfit: Numbers
     expected_cls_postfit: Numbers
     expected_p0_postfit: float | None

@@ -1,6 +1,6 @@
 """Results of a workspace: limits, CLs, p0 and sigma_mu, nominal and post-fit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -19,8 +19,24 @@ from hone.results.documents import ClsScan, Limits
 __all__ = ["compute_limits", "scan_cls", "scan_range"]
 
 
-def compute_limits(model: Model, observed: Any, level: float, blind: bool = False) -> Limits:
-    """The limits, p-values and sigma_mu of a model and its observation, if that is not blind."""
+def compute_limits(
+    model: Model,
+    observed: Any,
+    level: float,
+    blind: bool = False,
+    strengths: Sequence[str] = (),
+    bounds_setting: str = "poi.bounds",
+) -> Limits:
+    """The limits, p-values and sigma_mu of a model and its observation, if that is not blind.
+
+    Args:
+        model: of the workspace.
+        observed: bins and auxiliary data (D,).
+        level: CLs at a limit.
+        blind: whether the observation stands for what is expected.
+        strengths: names of all strengths that are measured, where there are several.
+        bounds_setting: in the config, of the POI's bounds, for reasons.
+    """
     nominal, poi = infer.nominal_asimov(model, 0.0), model.config.par_names[require_poi(model)]
     reasons: dict[str, str] = {}
 
@@ -34,7 +50,7 @@ def compute_limits(model: Model, observed: Any, level: float, blind: bool = Fals
             reasons[f"{name} limit{suffix}"] = (
                 f"the {name} limit does not exist: CLs is {at_end[k]:.3g} at the largest "
                 f"{poi} allowed, {_largest(model):g}; widen its bounds in the "
-                "config (poi.bounds)"
+                f"config ({bounds_setting})"
                 if at_end and at_end[k] > level
                 else missing_limit(name, data, model, level)
             )
@@ -79,6 +95,7 @@ def compute_limits(model: Model, observed: Any, level: float, blind: bool = Fals
         "observed_p0": observed_p0,
         "expected_p0": p_values("expected p0", lambda: infer.expected_p0(model))[0],
         "sigma_mu": float(infer.sigma_mu(model)),
+        **_sigmas(model, strengths),
         "expected_limits_postfit": expected_limits_postfit,
         "expected_cls_postfit": postfit_cls,
         "expected_p0_postfit": postfit_p0,
@@ -89,6 +106,17 @@ def compute_limits(model: Model, observed: Any, level: float, blind: bool = Fals
         "notes": notes,
     }
     return _without_observation(found) if blind else found
+
+
+def _sigmas(model: Model, strengths: Sequence[str]) -> dict[str, dict[str, float]]:
+    """``sigmas`` of :class:`.Limits`, where there are several strengths."""
+    if len(strengths) < 2:
+        return {}
+    hessian, free = infer.nominal_hessian(model)
+    hessian = np.asarray(hessian)[np.ix_(free, free)]
+    errors = np.sqrt(np.diag(np.linalg.inv(hessian)))
+    found = dict(zip(np.array(model.config.par_names)[free].tolist(), errors.tolist(), strict=True))
+    return {"sigmas": {name: found[name] for name in strengths}}
 
 
 def _without_observation(limits: Limits) -> Limits:
