@@ -71,6 +71,7 @@ rule plot_limits:
         values={
             s: point.get(ANALYSIS.parameter) for s, point in ANALYSIS.points.items()
         },
+        label=ANALYSIS.label,
         made_by=made_by("plot_limits"),
     message:
         "Drawing the limits of {wildcards.observable}"
@@ -97,6 +98,7 @@ rule plot_exclusion:
     params:
         plane=ANALYSIS.plane,
         values=ANALYSIS.points,
+        label=ANALYSIS.label,
         made_by=made_by("plot_exclusion"),
     message:
         "Drawing the exclusion contours of {wildcards.observable}"

@@ -101,6 +101,7 @@ rule plot_histograms:
         analysis=NEEDS.part(parts.of_model),
         blind=ANALYSIS.is_blind,
         title=NEEDS.title(),
+        label=ANALYSIS.label,
         made_by=made_by("plot_histograms"),
     message:
         "Drawing the histograms of {wildcards.observable} for {wildcards.signal}"
@@ -126,6 +127,7 @@ rule plot_cls_scan:
         **growing(mem_mb=1000, runtime=10),
     params:
         title=NEEDS.title(),
+        label=ANALYSIS.label,
         made_by=made_by("plot_cls_scan"),
     message:
         "Drawing the CLs scan of {wildcards.observable} for {wildcards.signal}"

@@ -52,6 +52,7 @@ rule plot_fit:
         **growing(mem_mb=1000, runtime=10),
     params:
         title=NEEDS.title(),
+        label=ANALYSIS.label,
         made_by=made_by("plot_fit"),
     message:
         "Drawing the fit of {wildcards.observable} for {wildcards.signal}"

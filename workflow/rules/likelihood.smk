@@ -73,6 +73,7 @@ rule plot_likelihood:
         **growing(mem_mb=1000, runtime=10),
     params:
         title=NEEDS.title(),
+        label=ANALYSIS.label,
         made_by=made_by("plot_likelihood"),
     message:
         "Drawing the likelihood of {wildcards.observable} for {wildcards.signal}"

@@ -8,4 +8,5 @@ from hone.running.script import job
 
 with job(snakemake):
     limits = read_json(selected(snakemake.input.selected, snakemake.input.limits))
-    save(draw_cls_scan(limits, snakemake.params.title), snakemake.output)
+    params = snakemake.params
+    save(draw_cls_scan(limits, params.title, params.label), snakemake.output)

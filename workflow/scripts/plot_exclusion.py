@@ -14,5 +14,5 @@ with job(snakemake):
     for (signal, _), path in found.items():
         values = params.values[signal]
         limits[values[first], values[second]] = read_json(path)
-    figure = draw_exclusion(limits, (first, second), snakemake.wildcards.observable)
+    figure = draw_exclusion(limits, (first, second), snakemake.wildcards.observable, params.label)
     save(figure, snakemake.output)

@@ -8,9 +8,10 @@ from hone.running.script import job
 
 with job(snakemake):
     content, name = read_json(snakemake.input[0]), snakemake.params.title
+    label = snakemake.params.label
     for kind, figure in {
-        "prefit": draw_prediction(content, "prefit", name),
-        "postfit": draw_prediction(content, "postfit", name),
+        "prefit": draw_prediction(content, "prefit", name, label),
+        "postfit": draw_prediction(content, "postfit", name, label),
         "pulls": draw_pulls(content, name),
         "correlation": draw_correlation(content, name),
         "impacts": draw_impacts(content, name),

@@ -23,7 +23,7 @@ with job(snakemake):
     samples = processes(analysis, wildcards.signal)
     channels = channel_sizes(edges, analysis.channels)
     templates = draw_templates(
-        samples, hard, observed["data"].values, edges, channels, name, params.blind
+        samples, hard, observed["data"].values, edges, channels, name, params.blind, params.label
     )
     save(templates, [outputs.templates_png, outputs.templates_pdf])
     soft_hard = draw_soft_hard(soft, hard, edges, name)

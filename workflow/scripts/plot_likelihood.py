@@ -7,7 +7,7 @@ from hone.running.script import job
 
 with job(snakemake):
     likelihood, output = read_json(snakemake.input[0]), snakemake.output
-    name = snakemake.params.title
-    save(draw_profile(likelihood, name), [output.profile_png, output.profile_pdf])
-    save(draw_contour(likelihood, name), [output.contour_png, output.contour_pdf])
-    save(draw_toys(likelihood, name), [output.toys_png, output.toys_pdf])
+    shown = snakemake.params.title, snakemake.params.label
+    save(draw_profile(likelihood, *shown), [output.profile_png, output.profile_pdf])
+    save(draw_contour(likelihood, *shown), [output.contour_png, output.contour_pdf])
+    save(draw_toys(likelihood, *shown), [output.toys_png, output.toys_pdf])

@@ -10,4 +10,5 @@ with job(snakemake):
     params = snakemake.params
     found = selected_files(snakemake.input.selected, snakemake.input.limits)
     limits = {params.values[signal]: read_json(path) for (signal, _), path in found.items()}
-    save(draw_limits(limits, params.parameter, snakemake.wildcards.observable), snakemake.output)
+    observable = snakemake.wildcards.observable
+    save(draw_limits(limits, params.parameter, observable, params.label), snakemake.output)

@@ -65,6 +65,13 @@ def test_without_a_contour_the_figure_says_why(found, why):
     assert any(why in t.get_text() for t in figure.axes[0].texts)
 
 
+def test_the_observation_is_called_what_it_is():
+    figure = draw_exclusion(limits(GRID), ("mass", "coupling"), "o", "pseudo-data")
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert shown[-2:] == ["median expected", "pseudo-data"]
+    assert figure.axes[-1].get_ylabel() == r"pseudo-data upper limit on $\mu$"
+
+
 def test_no_limit_at_all_is_drawn_as_crosses():
     figure = draw_exclusion(limits(GRID, missing=range(12)), ("mass", "coupling"), "o")
     assert contours(figure) == []

@@ -64,6 +64,14 @@ def test_templates(bins, scale, tmp_path):
     assert figure.axes[0].get_ylim()[1] > 20
 
 
+def test_templates_call_the_observation_what_it_is():
+    edges = {"": np.linspace(0, 1, 4)}
+    figure = of_templates(histograms(3), np.ones(3), edges, label="pseudo-data")
+    shown = {text.get_text() for text in figure.axes[0].get_legend().get_texts()}
+    assert "pseudo-data" in shown
+    assert "observed" not in shown
+
+
 def test_empty_bins_are_drawn(tmp_path):
     empty = {n: Histogram(h.values * [1, 0, 1], h.variances * 0) for n, h in histograms(3).items()}
     edges = np.array([0, 0.1, 0.9, 1])
@@ -226,6 +234,10 @@ def test_cls_scan(missing, blind, tmp_path):
     figure = drawn(draw_cls_scan(limits, "o"), tmp_path)
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert (r"$\mathrm{CL}_{s}$" in labels) is not blind
+    axes = draw_cls_scan(limits, "o", "pseudo-data").axes[0]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert (r"pseudo-data CL$_s$" in labels) is not blind
+    assert "observed" not in axes.texts[0].get_text()
 
 
 @pytest.mark.parametrize("observed", [None, 0.8])
@@ -239,6 +251,9 @@ def test_limits_against_a_parameter(observed, tmp_path):
     lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
     np.testing.assert_array_equal(lines["median expected"].get_xdata(), [600, 800, 1000])
     assert ("observed" in lines) is (observed is not None)
+    shown = draw_limits(limits, "mass", "o", "pseudo-data").axes[0].get_legend_handles_labels()[1]
+    assert ("pseudo-data" in shown) is (observed is not None)
+    assert "observed" not in shown
     empty = {1: {"expected_limits": [None] * 5, "observed_limit": None, "level": 0.05, "poi": "mu"}}
     drawn(draw_limits(empty, "mass", "o"), tmp_path)
 

@@ -134,6 +134,13 @@ def test_nothing_observed_is_drawn_while_blind():
     assert "blind" in draw_pulls(result(blind=True), "o").axes[0].get_title(loc="left")
 
 
+def test_pseudo_data_are_not_called_observed():
+    for which in ("prefit", "postfit"):
+        shown = labels(draw_prediction(result(), which, "o", "pseudo-data").axes[0])
+        assert "pseudo-data" in shown
+        assert "observed" not in shown
+
+
 def test_of_many_parameters_the_leading_ones_are_drawn():
     content = result(systematics=60)
     pulls = draw_pulls(content, "o").axes[0]

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pyhf
 import pytest
+from matplotlib.text import Text
 from scipy.integrate import quad
 from specs import MODELS, pseudo_data, typical
 
@@ -414,6 +415,14 @@ def test_a_contour_says_where_fits_are_missing(found):
     content["contour"]["observed"]["q"][0][:2] = [None, None]
     title = draw_contour(content, "simple").axes[0].get_title(loc="left")
     assert title.endswith("\nobserved: the fit did not converge at 2 of 625 points")
+
+
+@pytest.mark.parametrize("draw", [draw_profile, draw_contour, draw_toys])
+def test_pseudo_data_are_not_called_observed(found, draw):
+    figure = draw(found[2], "simple", "pseudo-data")
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert any("pseudo-data" in text for text in texts)
+    assert not any("observed" in text for text in texts)
 
 
 @COMPARED

@@ -349,6 +349,11 @@ class Analysis(Settings):
         return "data" if self.observation.unblind else "pseudo-data"
 
     @property
+    def label(self) -> str:
+        """What figures call the observation."""
+        return "pseudo-data" if self.observed == "pseudo-data" else "observed"
+
+    @property
     def channels(self) -> tuple[Region, ...]:
         """The regions, sorted by name as pyhf sorts channels; one without a selection if none."""
         return tuple(sorted(self.regions, key=lambda region: region.name)) or (ONE_REGION,)

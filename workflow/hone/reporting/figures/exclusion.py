@@ -21,7 +21,10 @@ _GRID = 201
 
 
 def draw_exclusion(
-    limits: Mapping[tuple[float, float], Limits], parameters: tuple[str, str], observable: str
+    limits: Mapping[tuple[float, float], Limits],
+    parameters: tuple[str, str],
+    observable: str,
+    observed_label: str = "observed",
 ) -> Figure:
     """Contours of a limit of 1 on the signal strength: expected with +-1 sigma, and observed.
 
@@ -33,6 +36,7 @@ def draw_exclusion(
         limits: content of ``limits.json`` by the values of the two parameters.
         parameters: their names, for the axes.
         observable: name for the title.
+        observed_label: of the observation in the legend, ``observed`` or ``pseudo-data``.
     """
     points = np.array(sorted(limits), dtype=float)
     contents = [limits[x, y] for x, y in sorted(limits)]
@@ -56,7 +60,7 @@ def draw_exclusion(
         )
     curves: tuple[tuple[np.ndarray, str, Any, str], ...] = (
         (median, "black", "--", "median expected"),
-        (observed, SIGNAL, "-", "observed"),
+        (observed, SIGNAL, "-", observed_label),
     )
     missing = []
     for values, colour, line, label in curves:
@@ -72,7 +76,8 @@ def draw_exclusion(
         else:
             missing.append(f"no {label} contour: {surface.why(values)}")
     seen = bool(np.isfinite(observed).any())
-    label = f"{'observed' if seen else 'expected'} upper limit on ${strength(contents[0]['poi'])}$"
+    kind = observed_label if seen else "expected"
+    label = f"{kind} upper limit on ${strength(contents[0]['poi'])}$"
     _points(figure, axes, points, observed if seen else median, label)
     axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
     axes.set_ylim(low[1] - margin[1], high[1] + 3 * margin[1])

@@ -36,6 +36,7 @@ def draw_templates(
     channels: Mapping[str, int],
     observable: str,
     blind: bool = False,
+    label: str = "observed",
 ) -> Figure:
     """Stacked backgrounds and signal with uncertainty bands, the observation, and its ratio.
 
@@ -50,6 +51,7 @@ def draw_templates(
         channels: number of bins of each channel.
         observable: name for the title.
         blind: the observation is the expectation, and not drawn.
+        label: of the observation in the legend, ``observed`` or ``pseudo-data``.
 
     Raises:
         InputError: a yield is negative or not finite.
@@ -74,7 +76,7 @@ def draw_templates(
     band(main, places, total - down, total + up, "systematic", hatch="////", facecolor="none")
     band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
     if not blind:
-        draw_observed(main, places, observed)
+        draw_observed(main, places, observed, label)
     # Limits first: without a positive yield the axis could not be logarithmic.
     top = 30 * max(np.max(np.sum(list(stack.values()), axis=0)), np.max(observed), 1)
     main.set_ylim(0.3 * _smallest(list(stack.values())), top)

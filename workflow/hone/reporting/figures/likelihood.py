@@ -29,12 +29,13 @@ _TOP = 9.5
 """A little more than three standard deviations."""
 
 
-def draw_profile(likelihood: Likelihood, observable: str) -> Figure:
+def draw_profile(likelihood: Likelihood, observable: str, label: str = "observed") -> Figure:
     """-2 delta ln L against the signal strength, nuisance parameters profiled or fixed.
 
     Args:
         likelihood: content of ``likelihood.json``; what is missing is left out, or noted.
         observable: name for the title.
+        label: of the observation in the legend, ``observed`` or ``pseudo-data``.
     """
     profile, reasons = likelihood["profile"], likelihood["reasons"]
     if profile is None:
@@ -43,13 +44,13 @@ def draw_profile(likelihood: Likelihood, observable: str) -> Figure:
         )
     figure, (axes,) = new_figure(height=6.0)
     mu = strength(likelihood["poi"])
-    for name, label in _labels(mu).items():
+    for name, of_data in _labels(mu, label).items():
         if name not in profile:
             continue
         curve, (colour, line, thin) = profile[name], _STYLES[name]
         axes.plot(
             profile["mu"], _floats(curve["profiled"]), line, color=colour, linewidth=2,
-            label=f"{label}: {_interval(curve, mu)}",
+            label=f"{of_data}: {_interval(curve, mu)}",
         )  # fmt: skip
         axes.plot(
             profile["mu"], _floats(curve["fixed"]), thin, color=colour, linewidth=1.5,
@@ -69,12 +70,13 @@ def draw_profile(likelihood: Likelihood, observable: str) -> Figure:
     return figure
 
 
-def draw_contour(likelihood: Likelihood, observable: str) -> Figure:
+def draw_contour(likelihood: Likelihood, observable: str, label: str = "observed") -> Figure:
     """-2 delta ln L against signal strength and leading nuisance parameter, with its gradient.
 
     Args:
         likelihood: content of ``likelihood.json``; what is missing is left out, or noted.
         observable: name for the title.
+        label: of the observation in the legend, ``observed`` or ``pseudo-data``.
     """
     contour = likelihood["contour"]
     if contour is None:
@@ -83,7 +85,7 @@ def draw_contour(likelihood: Likelihood, observable: str) -> Figure:
         return note(observable, (known or ["There is no contour."])[0])
     figure, (axes,) = new_figure(height=6.0)
     mu, value, levels = contour["mu"], contour["value"], contour["levels"]
-    labels = _labels(strength(likelihood["poi"]))
+    labels = _labels(strength(likelihood["poi"]), label)
     expected = np.ma.masked_invalid(_floats(contour["asimov"]["q"]))
     filled = axes.contourf(
         mu, value, expected, levels=[0, 1, *levels, 9, 12, 16, 25], cmap="Blues_r", alpha=0.75,
@@ -92,18 +94,18 @@ def draw_contour(likelihood: Likelihood, observable: str) -> Figure:
     figure.colorbar(filled, ax=axes, format="%.3g", label=rf"$-2\,\Delta\ln L$, {labels['asimov']}")
     handles: list[Any] = []
     title = f"{observable}: 68.3 % and 95.4 % regions"
-    for name, label in labels.items():
+    for name, of_data in labels.items():
         if name not in contour:
             continue
         colour, line, _ = _STYLES[name]
         q = np.ma.masked_invalid(_floats(contour[name]["q"]))
         if (missing := int(np.ma.getmaskarray(q).sum())) > 0:
-            title += f"\n{label}: the fit did not converge at {missing} of {q.size} points"
+            title += f"\n{of_data}: the fit did not converge at {missing} of {q.size} points"
         if q.min() < levels[0] <= q.max():
             axes.contour(mu, value, q, levels=levels, colors=colour, linestyles=line, linewidths=2)
         marker = "o" if name == "asimov" else "X"
         axes.plot(*contour[name]["best_fit"], marker, color=colour, markersize=8, clip_on=False)
-        handles.append(Line2D([], [], color=colour, linestyle=line, marker=marker, label=label))
+        handles.append(Line2D([], [], color=colour, linestyle=line, marker=marker, label=of_data))
     if contour["asimov"]["covariance"] is not None:
         for level in levels:
             axes.add_patch(_ellipse(contour["asimov"], level))
@@ -123,7 +125,7 @@ def draw_contour(likelihood: Likelihood, observable: str) -> Figure:
     return figure
 
 
-def draw_toys(likelihood: Likelihood, observable: str) -> Figure:
+def draw_toys(likelihood: Likelihood, observable: str, label: str = "observed") -> Figure:
     """Distributions of the test statistic from toys, with the asymptotic densities.
 
     One panel for nominal Asimov data, and one for the observation unless the analysis is blind.
@@ -131,16 +133,17 @@ def draw_toys(likelihood: Likelihood, observable: str) -> Figure:
     Args:
         likelihood: content of ``likelihood.json``; what is missing is left out, or noted.
         observable: name for the title.
+        label: of the observation in the legend, ``observed`` or ``pseudo-data``.
     """
     toys = likelihood["toys"]
     if toys is None:
         return note(observable, likelihood["reasons"].get("toys", "There are no toys."))
     shown = {"expected": toys["expected"]}
     if toys["observed"] is not None:
-        shown["observed"] = toys["observed"]
+        shown[label] = toys["observed"]
     figure, panels = new_figure(rows=[1.0] * len(shown), height=1.4 + 4.6 * len(shown))
     for axes, (name, found) in zip(panels, shown.items(), strict=True):
-        _draw_toys(axes, found)
+        _draw_toys(axes, found, label)
         axes.legend(
             loc="upper right", fontsize=9, title=_cls_line(name, found, toys["ntoys"]),
             title_fontsize=10,
@@ -164,7 +167,7 @@ _HYPOTHESES: Mapping[Literal["signal_background", "background"], tuple[str, str,
 }
 
 
-def _draw_toys(axes: Any, toys: ToyData) -> None:
+def _draw_toys(axes: Any, toys: ToyData, observed: str) -> None:
     """Both hypotheses for one set of data, and its test statistic."""
     edges = np.array(toys["edges"])
     widths = np.diff(edges)
@@ -190,7 +193,7 @@ def _draw_toys(axes: Any, toys: ToyData) -> None:
         "q_asimov": ("Asimov data without signal", ":")
     }
     if "cls_expected" not in toys["cls"]["toys"]:
-        lines["q"] = ("observed", "-")
+        lines["q"] = (observed, "-")
     for key, (label, line) in lines.items():
         if toys[key] <= edges[-1]:
             axes.axvline(toys[key], color="black", linestyle=line, linewidth=1.3, label=label)
@@ -200,9 +203,9 @@ def _draw_toys(axes: Any, toys: ToyData) -> None:
     axes.set_ylabel("probability density")
 
 
-def _labels(mu: str) -> dict[DataSet, str]:
+def _labels(mu: str, observed: str) -> dict[DataSet, str]:
     """Names of the data sets, with the symbol of the POI."""
-    return {"asimov": f"expected at ${mu} = 1$", "observed": "observed"}
+    return {"asimov": f"expected at ${mu} = 1$", "observed": observed}
 
 
 def _interval(curve: ProfileCurve, mu: str) -> str:

@@ -12,12 +12,13 @@ from hone.results.documents import Limits
 __all__ = ["draw_cls_scan", "draw_limits"]
 
 
-def draw_cls_scan(limits: Limits, observable: str) -> Figure:
+def draw_cls_scan(limits: Limits, observable: str, label: str = "observed") -> Figure:
     """CLs against the signal strength with the expected bands, by pyhf's own plot.
 
     Args:
         limits: content of ``limits.json``.
         observable: name for the title.
+        label: of the observation in the legend, ``observed`` or ``pseudo-data``.
     """
     from pyhf.contrib.viz import brazil  # more than a second, for this figure alone
 
@@ -34,9 +35,11 @@ def draw_cls_scan(limits: Limits, observable: str) -> Figure:
     drawn = brazil.plot_results(scan["mu"], results, test_size=limits["level"], ax=axes)
     if blind:
         drawn.cls_obs.remove()
+    elif label != "observed":
+        drawn.cls_obs.set_label(rf"{label} CL$_s$")
     texts, mu = [], strength(limits["poi"])
     if limits["observed_limit"] is not None:
-        texts.append(f"observed ${mu} <$ {limits['observed_limit']:.4g}")
+        texts.append(f"{label} ${mu} <$ {limits['observed_limit']:.4g}")
     if limits["expected_limits_postfit"][2] is not None:
         texts.append(f"expected, after the fit ${mu} <$ {limits['expected_limits_postfit'][2]:.4g}")
     if limits["expected_limits"][2] is not None:
@@ -53,13 +56,19 @@ def draw_cls_scan(limits: Limits, observable: str) -> Figure:
     return figure
 
 
-def draw_limits(limits: Mapping[float, Limits], parameter: str, observable: str) -> Figure:
+def draw_limits(
+    limits: Mapping[float, Limits],
+    parameter: str,
+    observable: str,
+    observed_label: str = "observed",
+) -> Figure:
     """Limits on the signal strength against a parameter of the hypotheses, with bands.
 
     Args:
         limits: content of ``limits.json`` by the value of the parameter; limits may be missing.
         parameter: its name, for the axis.
         observable: name for the title.
+        observed_label: of the observation in the legend, ``observed`` or ``pseudo-data``.
     """
     values = sorted(limits)
     expected = np.array([limits[v]["expected_limits"] for v in values], dtype=float)
@@ -77,7 +86,7 @@ def draw_limits(limits: Mapping[float, Limits], parameter: str, observable: str)
         text = f"no expected limit at {', '.join(missing)}"
         axes.text(0.03, 0.04, text, transform=axes.transAxes, fontsize=10)
     if np.isfinite(observed).any():
-        axes.plot(values, observed, "o-", color="black", markersize=5, label="observed")
+        axes.plot(values, observed, "o-", color="black", markersize=5, label=observed_label)
     axes.axhline(1, color="0.4", linewidth=0.8)
     if np.isfinite(expected).any():
         axes.set_yscale("log")

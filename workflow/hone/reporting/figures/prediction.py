@@ -23,7 +23,12 @@ __all__ = ["draw_prediction"]
 _TITLES = {"prefit": "before the fit", "postfit": "after the fit"}
 
 
-def draw_prediction(content: Fit, which: Literal["prefit", "postfit"], observable: str) -> Figure:
+def draw_prediction(
+    content: Fit,
+    which: Literal["prefit", "postfit"],
+    observable: str,
+    label: str = "observed",
+) -> Figure:
     """Stacked yields with their total uncertainty, the observation, and their ratio, by regions.
 
     For all regions, also of blind analyses: cabinetry's own figure has one region and needs data.
@@ -32,6 +37,7 @@ def draw_prediction(content: Fit, which: Literal["prefit", "postfit"], observabl
         content: of ``fit.json``.
         which: ``prefit`` or ``postfit``.
         observable: name for the title.
+        label: of the observation in the legend, ``observed`` or ``pseudo-data``.
     """
     title = f"{observable}: {_TITLES[which]}"
     channels = content[which]
@@ -63,7 +69,7 @@ def draw_prediction(content: Fit, which: Literal["prefit", "postfit"], observabl
     draw_stack(main, edges, shown, colours)
     _draw_band(main, edges, total, band, label="uncertainty")
     if observed is not None:
-        draw_observed(main, edges, observed)
+        draw_observed(main, edges, observed, label)
     _scale(main, list(stack.values()), band, observed)
     main.set_ylabel("events")
     main.set_title(title, loc="left", pad=22 if len(sizes) > 1 else None)

@@ -92,10 +92,12 @@ def draw_stack(
     )  # fmt: skip
 
 
-def draw_observed(axes: Any, places: np.ndarray, counts: np.ndarray) -> None:
-    """Observed counts (B,) as points with their Poisson errors."""
+def draw_observed(
+    axes: Any, places: np.ndarray, counts: np.ndarray, label: str = "observed"
+) -> None:
+    """Observed counts (B,) as points with their Poisson errors; ``label`` in the legend."""
     mplhep.histplot(
-        counts, places, ax=axes, histtype="errorbar", color="black", label="observed",
+        counts, places, ax=axes, histtype="errorbar", color="black", label=label,
         yerr=count_errors(counts),
     )  # fmt: skip
 
