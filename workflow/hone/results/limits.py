@@ -95,7 +95,6 @@ def compute_limits(
         "observed_p0": observed_p0,
         "expected_p0": p_values("expected p0", lambda: infer.expected_p0(model))[0],
         "sigma_mu": float(infer.sigma_mu(model)),
-        **_sigmas(model, strengths),
         "expected_limits_postfit": expected_limits_postfit,
         "expected_cls_postfit": postfit_cls,
         "expected_p0_postfit": postfit_p0,
@@ -105,18 +104,18 @@ def compute_limits(
         "reasons": reasons,
         "notes": notes,
     }
+    if len(strengths) > 1:
+        found["sigmas"] = _sigmas(model, strengths)
     return _without_observation(found) if blind else found
 
 
-def _sigmas(model: Model, strengths: Sequence[str]) -> dict[str, dict[str, float]]:
-    """``sigmas`` of :class:`.Limits`, where there are several strengths."""
-    if len(strengths) < 2:
-        return {}
+def _sigmas(model: Model, strengths: Sequence[str]) -> dict[str, float]:
+    """Uncertainty of each strength, all of them at 1 in nominal Asimov data."""
     hessian, free = infer.nominal_hessian(model)
     hessian = np.asarray(hessian)[np.ix_(free, free)]
     errors = np.sqrt(np.diag(np.linalg.inv(hessian)))
     found = dict(zip(np.array(model.config.par_names)[free].tolist(), errors.tolist(), strict=True))
-    return {"sigmas": {name: found[name] for name in strengths}}
+    return {name: found[name] for name in strengths}
 
 
 def _without_observation(limits: Limits) -> Limits:
