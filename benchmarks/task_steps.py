@@ -21,7 +21,7 @@ from hone.observable import create_observable
 from hone.statmodel.workspace import Process
 from hone.training.objectives import OF_MODEL
 from hone.training.settings import Settings
-from hone.training.step import Problem, State, make_optimiser, make_step
+from hone.training.step import Problem, State, make_step
 
 jax.config.update("jax_enable_x64", True)
 
@@ -58,9 +58,7 @@ def problem(objective: str, hidden: list[int], precision: str, weights: int = 0)
     free, frozen = eqx.partition(observable, observable.trainable())
     events = EventSets(features, yields, weighted=weighted)
     chosen, data = Problem.of(settings, samples, events, OF_MODEL.get(objective), BINS)
-    state = State(
-        free, make_optimiser(settings).init(free), jax.numpy.array(0), jax.numpy.array(-1)
-    )
+    state = State.first(settings, free)
     return jax.jit(make_step(chosen, frozen)), state, data
 
 

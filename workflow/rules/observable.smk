@@ -1,6 +1,7 @@
 rule train_observable:
     input:
         unpack(NEEDS.events("training", "validation")),
+        start=NEEDS.start(),
     output:
         models=[f"{NETWORK}/model.safetensors"],
         histories=[f"{NETWORK}/history.csv"],
@@ -33,6 +34,7 @@ for name in TOGETHER:
             f"train_together_{underscored(name)}"
         input:
             unpack(NEEDS.events("training", "validation")),
+            start=NEEDS.start(),
         output:
             models=every(f"{NETWORK}/model.safetensors"),
             histories=every(f"{NETWORK}/history.csv"),

@@ -5,8 +5,9 @@ from pathlib import Path
 from hone.analysis import Analysis
 from hone.events.check import check_inputs
 from hone.events.load import load_set, read_surveys
-from hone.observable import save_observable
+from hone.observable import load_observable, save_observable
 from hone.running.files import place_of, write_csv
+from hone.running.provenance import digest
 from hone.running.script import job, setup_jax
 from hone.statmodel.workspace import processes
 from hone.training.checkpoint import Checkpoint
@@ -36,6 +37,7 @@ with job(snakemake) as provenance:
             "code": provenance["code"],
             "versions": str(provenance["versions"]),
             "events": training.digest() + validation.digest(),
+            "start": digest([Path(path).read_bytes().hex() for path in snakemake.input.start]),
         },
     )
     trained = train(
@@ -51,6 +53,7 @@ with job(snakemake) as provenance:
         ),
         level,
         checkpoint,
+        [load_observable(path)[0] for path in snakemake.input.start],
     )
     outputs = zip(
         models, snakemake.output.histories, snakemake.output.snapshots, trained, strict=True

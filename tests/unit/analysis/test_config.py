@@ -106,6 +106,26 @@ BAD = {
         lambda c: c["observables"][2].update(source="xgb"),
         r"observables\[2\].source: there is no network 'xgb'; networks are neos, bce",
     ),
+    "unknown start": (
+        lambda c: c["observables"][0].update(start_from="bce"),
+        r"observables\[0\].start_from: there is no network 'bce' above it; there are \(none\)",
+    ),
+    "start of other layers": (
+        lambda c: c["observables"][1].update(start_from="neos", hidden=[7]),
+        r"observables\[1\].start_from: neos has hidden \[.*\], not \[7\]",
+    ),
+    "frozen without a start": (
+        lambda c: c["observables"][0].update(frozen_layers=1),
+        r"observables\[0\].frozen_layers: needs start_from",
+    ),
+    "unknown optimiser": (
+        lambda c: c["observables"][0].update(optimiser="adamv"),
+        r'observables\[0\].optimiser: "adamv" is not allowed; allowed are adabelief, ',
+    ),
+    "unknown argument": (
+        lambda c: c["observables"][0].update(optimiser="sgd", optimiser_arguments={"b1": 0.5}),
+        r"observables\[0\].optimiser_arguments: sgd has no argument 'b1'; it has momentum,",
+    ),
     "unknown kind": (
         lambda c: c["observables"][0].update(kind="tree"),
         "allowed are network, softmax, cuts, variable, rebinned",

@@ -11,7 +11,7 @@ from blobs import events, problem_of, settings, trained_with
 from hone.errors import FitError, InputError
 from hone.events.event_sets import EventSets, hard_histograms, scores_of
 from hone.training.penalties import effective_events, penalty
-from hone.training.step import State, make_optimiser, make_step
+from hone.training.step import State, make_step
 
 
 def test_penalties_begin_where_the_safeguards_end():
@@ -48,8 +48,7 @@ def test_steps_that_are_not_finite_change_nothing():
     bad = dict(data)
     bad["signal"] = data["signal"]._replace(features=data["signal"].features * jnp.nan)
     free, frozen = eqx.partition(observable, observable.trainable())
-    optimiser = make_optimiser(problem.settings)
-    state = State(free, optimiser.init(free), jnp.array(0), jnp.array(-1, int))
+    state = State.first(problem.settings, free)
     step = jax.jit(make_step(problem, frozen))
     after, loss = step(state, jax.random.key(0), jnp.array(7), bad)
     assert not np.isfinite(loss)

@@ -30,7 +30,7 @@ from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram
 from hone.training.objectives import OF_MODEL, log_cls
 from hone.training.settings import Settings
-from hone.training.step import State, draw_batch, make_optimiser, make_step, on_device, with_trace
+from hone.training.step import State, draw_batch, make_step, on_device, with_trace
 
 
 @pytest.fixture(scope="module")
@@ -304,9 +304,7 @@ def test_the_training_step_lowers_for_cuda():
     """No GPU is needed to lower; nothing runs on one here."""
     problem, data, observable = problem_of(precision="float32")
     free, frozen = eqx.partition(observable, observable.trainable())
-    state = State(
-        free, make_optimiser(problem.settings).init(free), jnp.array(0), jnp.array(-1, int)
-    )
+    state = State.first(problem.settings, free)
     step = jax.jit(make_step(problem, frozen))
     for program, start in (
         (step, state),

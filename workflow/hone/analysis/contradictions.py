@@ -11,7 +11,7 @@ from hone.analysis.analysis import SETS, Analysis, Poi
 from hone.analysis.distributions import WEIGHT, branches_of
 from hone.analysis.expressions import Expression, meant
 from hone.analysis.fields import filled_in, several
-from hone.analysis.observables import Network, Rebinned, Trained, VariableBins
+from hone.analysis.observables import Network, Rebinned, Softmax, Trained, VariableBins
 from hone.analysis.own_objective import find_function
 from hone.analysis.paths import is_remote, listed, matching
 from hone.analysis.samples import (
@@ -471,6 +471,8 @@ def _of_observables(analysis: Analysis) -> Iterator[str]:
                 f"{where}.source: there is no network {observable.source!r}; "
                 f"networks are {', '.join(networks) or '(none)'}"
             )
+        if isinstance(observable, Network | Softmax) and observable.start_from is not None:
+            yield from _of_start(analysis, where, observable)
         objective = getattr(observable, "objective", None) or ""
         if ":" in objective:
             problem = find_function(objective, analysis.modules or "")
@@ -495,6 +497,36 @@ def _of_observables(analysis: Analysis) -> Iterator[str]:
                 f"{where}.batch: {observable.batch} events are more than the "
                 f"{analysis.events.training} of events.training"
             )
+
+
+def _of_start(analysis: Analysis, where: str, chosen: Network | Softmax) -> Iterator[str]:
+    """What is wrong with the observable whose weights another one starts from."""
+    key, name = f"{where}.start_from", chosen.start_from
+    kind = Network if isinstance(chosen, Network) else Softmax
+    allowed = analysis.of_kind(kind) + (analysis.of_kind(Rebinned) if kind is Network else [])
+    # Each starts from one further up, so that none starts from itself in the end.
+    above = analysis.observables[: analysis.observables.index(chosen)]
+    allowed = [o.name for o in above if o.name in allowed]
+    if name not in allowed:
+        yield (
+            f"{key}: there is no {chosen.kind} {name!r} above it; there are "
+            f"{', '.join(allowed) or '(none)'}"
+        )
+        return
+    source = analysis.observable(name)
+    bins = source.setting("bins")
+    if isinstance(source, Rebinned):
+        source = analysis.observable(source.source)
+    assert isinstance(source, Network | Softmax)
+    for setting, value in chosen.layers.items():
+        if value != source.layers[setting]:
+            yield f"{key}: {name} has {setting} {source.layers[setting]}, not {value}"
+    if bins != chosen.bins and (kind is Softmax or chosen.setting("edges") == "learned"):
+        yield f"{key}: {name} has {bins} bins, not {chosen.bins}"
+    if analysis.features_of(name) != analysis.features_of(chosen.name):
+        yield f"{key}: {name} sees other features"
+    if len(analysis.seeds(name)) < chosen.seeds:
+        yield f"{key}: {name} has {len(analysis.seeds(name))} seeds, not {chosen.seeds}"
 
 
 def _of_studies(analysis: Analysis) -> Iterator[str]:

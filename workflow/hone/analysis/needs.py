@@ -128,6 +128,23 @@ class Needs:
             wildcards.signal, wildcards.observable, wildcards.seed, _fold(wildcards)
         )
 
+    def start(self) -> Function:
+        """The weights that the training of ``{observable}`` starts from: of ``{seed}``, or all."""
+
+        def found(wildcards: Any) -> list[str]:
+            name = wildcards.observable
+            source = self.analysis.observable(name).setting("start_from")
+            if not source:
+                return []
+            seeds = getattr(wildcards, "seed", None)
+            of_seed = self.files.networks
+            return [
+                of_seed("model.safetensors", wildcards.signal, source, seed)[_fold(wildcards) - 1]
+                for seed in ([seeds] if seeds else self.analysis.seeds(name))
+            ]
+
+        return found
+
     def events(self, *sets: str) -> Function:
         """Inputs, to be unpacked: sets of events, and what is known about them."""
 

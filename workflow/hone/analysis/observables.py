@@ -4,12 +4,14 @@ import difflib
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from annotated_types import Ge, Gt, Le, Len
+from annotated_types import Ge, Gt, Le, Len, Lt
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from hone.analysis.fields import Edges, Name
+from hone.analysis.optimisation import Optimisation
 from hone.analysis.settings import (
     AsWhole,
     Family,
@@ -24,6 +26,7 @@ from hone.analysis.settings import (
 )
 
 __all__ = [
+    "ACTIVATIONS",
     "CLASSIFIERS",
     "OBJECTIVES",
     "Cut",
@@ -62,6 +65,7 @@ ObjectiveName = Annotated[
     AfterValidator(_objective),
     WithJsonSchema({"anyOf": [{"enum": list(OBJECTIVES)}, {"pattern": f"^{_OWN}$"}]}),
 ]
+ACTIVATIONS = ("relu", "elu", "selu", "gelu", "swish", "tanh", "softplus")
 _MOST_COMBINATIONS = 1_000_000
 Count = Annotated[int, Ge(1), AsWhole]
 
@@ -165,7 +169,7 @@ class _WithCuts(ObservableSettings):
         return {f"cuts[{i}].variable": cut.variable for i, cut in enumerate(self.cuts or [])}
 
 
-class Trained(_WithObjective):
+class Trained(_WithObjective, Optimisation):
     """An observable that gradients train."""
 
     steps: Count = 1500
@@ -178,12 +182,6 @@ class Trained(_WithObjective):
     """Pieces in which a batch passes the network, one after another; the gradient is that of the
     whole batch, the memory that of a piece. For yields that need more events than fit. The batch
     must be a multiple of it."""
-    learning_rate: Annotated[float, Gt(0), Le(1)] = 0.003
-    """Adam's learning rate at the first step."""
-    schedule: Literal["cosine", "constant"] = "cosine"
-    """The learning rate falls to zero on a cosine, or stays."""
-    gradient_clip: Positive = 1.0
-    """Largest norm of the gradient; longer ones are shortened."""
     validate_every: Count = 100
     """Steps between two validations on hard histograms of the validation set; the best weights are
     kept."""
@@ -210,6 +208,9 @@ class Trained(_WithObjective):
             yield "accumulate", f"the batch of {self.batch} is not a multiple of {self.accumulate}"
         if self.validate_every > self.steps:
             yield "validate_every", f"must be at most steps ({self.steps})"
+        if self.warmup >= self.steps:
+            yield "warmup", f"must be less than steps ({self.steps})"
+        yield from self.problems_of_optimiser()
         for key in ("minimum_background", "maximum_mc_error"):
             if self.objective in CLASSIFIERS and getattr(self, key):
                 yield key, f"{self.objective} does not see the bins; use another objective"
@@ -223,8 +224,43 @@ class _Soft(Trained):
     """Number of bins."""
     hidden: list[Count] = Field([64, 64])
     """Width of each hidden layer."""
+    activation: Literal[ACTIVATIONS] = "relu"  # type: ignore[valid-type]
+    """Function of each hidden layer."""
+    normalisation: Literal["none", "layer"] = "none"
+    """`layer` normalises the outputs of each hidden layer before the activation."""
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Fraction of the outputs of each hidden layer that a training step leaves out."""
+    residual: bool = False
+    """Adds the input of each hidden layer to its output, where both have the same width."""
     precision: Literal["float32", "float64"] = "float32"
     """Of the network; the likelihood is always float64."""
+    start_from: str | None = None
+    """A network or rebinned observable whose weights, seed by seed, this training starts from, e.g.
+    a classifier trained with `bce`. It must have the same layers, features and precision; learned
+    edges start from its edges. It is validated as step 0, so that what is kept is at least as good
+    on the validation set."""
+    frozen_layers: Annotated[int, Ge(0), AsWhole] = 0
+    """(`start_from`) Hidden layers, from the first, that are not trained."""
+
+    @property
+    def layers(self) -> dict[str, object]:
+        """What has to be the same for weights to be taken over."""
+        same = ("hidden", "activation", "normalisation", "residual", "precision")
+        return {name: getattr(self, name) for name in same}
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        if self.frozen_layers and self.start_from is None:
+            yield "frozen_layers", "needs start_from: fresh layers would stay random"
+        if self.frozen_layers and self.together:
+            yield (
+                "frozen_layers",
+                "needs together: false, for each seed has frozen layers of its own",
+            )
+        if self.frozen_layers > len(self.hidden):
+            yield "frozen_layers", f"there are {len(self.hidden)} hidden layers"
+        if self.residual and all(a != b for a, b in pairwise(self.hidden)):
+            yield "residual", "no two neighbouring hidden layers have the same width"
+        yield from super()._problems()
 
 
 def _room(smoothing: str, numbers: list[float], key: str) -> Iterator[tuple[str, str]]:

@@ -2,13 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from hone.errors import InputError
 
@@ -60,6 +60,22 @@ class Observable(eqx.Module):
     @abstractmethod
     def trainable(self) -> Any:
         """PyTree of the same structure: True for leaves that are trained."""
+
+    def in_training(self, key: PRNGKeyArray) -> Self:
+        """As it responds in a training step: with dropout drawn by a key, where it has any."""
+        return self
+
+    def started_from(self, other: "Observable") -> Self:
+        """With the weights of another one, and its edges where they are learned.
+
+        Raises:
+            TypeError: this kind takes none.
+        """
+        raise TypeError(f"a {type(self).__name__} does not start from a {type(other).__name__}")
+
+    def matrices(self) -> list[Array]:
+        """Trained matrices, which regularisation acts on."""
+        return []
 
     @property
     def has_cuts(self) -> bool:

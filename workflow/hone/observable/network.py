@@ -1,5 +1,6 @@
 """Neural networks as observables: with bins in a single output, or with one output per bin."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,13 +19,45 @@ from hone.observable.soft import Softness, kernel_shares
 __all__ = ["NetworkObservable", "SoftmaxObservable"]
 
 
+ACTIVATION = {
+    "relu": jax.nn.relu,
+    "elu": jax.nn.elu,
+    "selu": jax.nn.selu,
+    "gelu": jax.nn.gelu,
+    "swish": jax.nn.swish,
+    "tanh": jnp.tanh,
+    "softplus": jax.nn.softplus,
+}
+"""Activations by name; gelu in its approximation by tanh."""
+
+
+class _Hidden(eqx.Module):
+    """A fully connected layer, its normalisation, activation and dropout."""
+
+    linear: eqx.nn.Linear
+    norm: eqx.nn.LayerNorm | None
+    activation: str = eqx.field(static=True)
+    dropout: float = eqx.field(static=True)
+    residual: bool = eqx.field(static=True)
+
+    def __call__(self, x: Float[Array, " before"], key: PRNGKeyArray | None) -> Array:
+        y = self.linear(x)
+        if self.norm is not None:
+            y = self.norm(y)
+        y = ACTIVATION[self.activation](y)
+        if key is not None and self.dropout:
+            y = eqx.nn.Dropout(self.dropout)(y, key=key)
+        return x + y if self.residual else y
+
+
 class _Network(eqx.Module):
-    """Standardised features, then fully connected layers with ReLU.
+    """Standardised features, then fully connected layers.
 
     Features are standardised in float64 before they are cast to the network's precision.
     """
 
-    layers: eqx.nn.Sequential
+    layers: tuple[_Hidden, ...]
+    last: eqx.nn.Linear
     mean: np.ndarray
     """Subtracted from the features, float64 (F,); from training events, not trained."""
     scale: np.ndarray
@@ -33,8 +66,11 @@ class _Network(eqx.Module):
     """Smallest value that is seen of a feature, float64 (F,); events below have it."""
     highest: np.ndarray
     """Largest value, float64 (F,)."""
-    hidden: tuple[int, ...] = eqx.field(static=True)
+    key: PRNGKeyArray | None
+    """Of the dropout of a training step; None outside of training."""
     precision: str = eqx.field(static=True)
+    frozen: int = eqx.field(static=True)
+    """Number of hidden layers, from the first, that are not trained."""
 
     @classmethod
     def create(
@@ -47,35 +83,66 @@ class _Network(eqx.Module):
     ) -> "_Network":
         hidden, dtype = settings.hidden, np.dtype(settings.precision)
         sizes = [events.shape[1], *hidden]
-        layers: list[Any] = []
+        layers = []
         keys = jax.random.split(key, len(hidden))
         for k, before, after in zip(keys, sizes, hidden, strict=False):
-            layers += [eqx.nn.Linear(before, after, dtype=dtype, key=k), eqx.nn.Lambda(jax.nn.relu)]
+            normalised = settings.normalisation == "layer"
+            layers.append(
+                _Hidden(
+                    linear=eqx.nn.Linear(before, after, dtype=dtype, key=k),
+                    norm=eqx.nn.LayerNorm(after, dtype=dtype) if normalised else None,
+                    activation=settings.activation,
+                    dropout=settings.dropout,
+                    residual=settings.residual and before == after,
+                )
+            )
         last = jax.random.fold_in(key, len(hidden))
-        layers.append(eqx.nn.Linear(sizes[-1], outputs, dtype=dtype, key=last))
         mean, scale = moments(events, features)
         lowest, highest = limits(events, scale)
         return cls(
-            layers=eqx.nn.Sequential(layers),
+            layers=tuple(layers),
+            last=eqx.nn.Linear(sizes[-1], outputs, dtype=dtype, key=last),
             mean=mean,
             scale=scale,
             lowest=lowest,
             highest=highest,
-            hidden=tuple(hidden),
+            key=None,
             precision=settings.precision,
+            frozen=settings.frozen_layers,
         )
 
     def __call__(self, events: Float[Array, "N F"]) -> Float[Array, "N outputs"]:
         seen = jnp.clip(events, self.lowest, self.highest)
         scaled = standardised(seen, self.mean, self.scale).astype(self.precision)
-        outputs: Float[Array, "N outputs"] = jax.vmap(self.layers)(scaled)
+        keys = None if self.key is None else jax.random.split(self.key, len(events))
+        outputs: Float[Array, "N outputs"] = jax.vmap(self._of_event)(scaled, keys)
         return outputs
+
+    def _of_event(self, x: Float[Array, " F"], key: PRNGKeyArray | None) -> Array:
+        for number, layer in enumerate(self.layers):
+            x = layer(x, None if key is None else jax.random.fold_in(key, number))
+        return self.last(x)
+
+    def in_training(self, key: PRNGKeyArray) -> "_Network":
+        """With dropout, where there is any."""
+        drops = any(layer.dropout for layer in self.layers)
+        return dataclasses.replace(self, key=key) if drops else self
+
+    def started_from(self, other: "_Network") -> "_Network":
+        """With the weights and the scaling of a network of the same layers."""
+        # Their settings stay: dropout may differ.
+        layers = jax.tree.unflatten(jax.tree.structure(self.layers), jax.tree.leaves(other.layers))
+        return dataclasses.replace(other, layers=layers, frozen=self.frozen)
 
     def trainable(self) -> Any:
         marks = jax.tree.map(lambda _: False, self)
-        return eqx.tree_at(
-            lambda n: n.layers, marks, jax.tree.map(eqx.is_inexact_array, self.layers)
-        )
+        layers, last = jax.tree.map(eqx.is_inexact_array, (self.layers, self.last))
+        layers = marks.layers[: self.frozen] + layers[self.frozen :]
+        return eqx.tree_at(lambda n: (n.layers, n.last), marks, (layers, last))
+
+    def matrices(self) -> list[Array]:
+        """The weights of all layers, without biases."""
+        return [layer.linear.weight for layer in self.layers] + [self.last.weight]
 
 
 class NetworkObservable(Observable):
@@ -131,6 +198,19 @@ class NetworkObservable(Observable):
     def hard(self, response: Any) -> Float[Array, " N"]:
         score, margins = response
         return score if self.cuts is None else jnp.where(self.cuts.hard(margins), score, jnp.nan)
+
+    def in_training(self, key: PRNGKeyArray) -> "NetworkObservable":
+        return eqx.tree_at(lambda o: o.network, self, self.network.in_training(key))
+
+    def matrices(self) -> list[Array]:
+        return self.network.matrices()
+
+    def started_from(self, other: Observable) -> "NetworkObservable":
+        if not isinstance(other, NetworkObservable):
+            raise TypeError(f"a network cannot start from a {type(other).__name__}")
+        network = self.network.started_from(other.network)
+        edges = other.edge_logits if self.learn_edges else self.edge_logits
+        return dataclasses.replace(self, network=network, edge_logits=edges)
 
     def widths(
         self, response: Any, weights: Float[Array, " N"], progress: Float[Array, ""] | float
@@ -203,6 +283,17 @@ class SoftmaxObservable(Observable):
 
     def hard(self, response: Any) -> Float[Array, " N"]:
         return jnp.argmax(response, axis=1) + 0.5
+
+    def in_training(self, key: PRNGKeyArray) -> "SoftmaxObservable":
+        return eqx.tree_at(lambda o: o.network, self, self.network.in_training(key))
+
+    def matrices(self) -> list[Array]:
+        return self.network.matrices()
+
+    def started_from(self, other: Observable) -> "SoftmaxObservable":
+        if not isinstance(other, SoftmaxObservable):
+            raise TypeError(f"a softmax cannot start from a {type(other).__name__}")
+        return dataclasses.replace(self, network=self.network.started_from(other.network))
 
     def widths(
         self, response: Any, weights: Float[Array, " N"], progress: Float[Array, ""] | float

@@ -22,7 +22,7 @@ from hone.training.checkpoint import Checkpoint
 from hone.training.objectives import LOGARITHMS, Objective
 from hone.training.settings import Settings
 from hone.training.snapshots import Snapshots
-from hone.training.step import Data, Problem, State, draw_batch, make_optimiser, make_step
+from hone.training.step import Data, Problem, State, draw_batch, make_step
 from hone.training.validation import make_validation
 
 __all__ = ["Trained", "train"]
@@ -66,6 +66,7 @@ def train(
     of_model: Objective | None = None,
     level: float = 0.05,
     checkpoint: Checkpoint | None = None,
+    starts: Sequence[Observable] = (),
 ) -> list[Trained]:
     """Train an observable with each seed and keep the weights with the best validation objective.
 
@@ -83,6 +84,8 @@ def train(
         of_model: objective of the likelihood; None for objectives of events.
         level: CLs at the limit that the validation shows.
         checkpoint: to resume from, and to write.
+        starts: trained observables whose weights each seed starts from; they are validated as
+            step 0.
 
     Raises:
         InputError: an objective without a function.
@@ -91,16 +94,13 @@ def train(
     nominal = np.concatenate([training.features[sample.name] for sample in samples])
     keys = [jax.random.split(jax.random.key(seed)) for seed in seeds]
     fresh = [create_observable(observable, features, nominal, init) for init, _ in keys]
+    if starts:
+        fresh = [new.started_from(start) for new, start in zip(fresh, starts, strict=True)]
     problem, data = Problem.of(settings, samples, training, of_model, fresh[0].bins)
     parts = [eqx.partition(o, o.trainable()) for o in fresh]
     frozen = parts[0][1]
     batch_keys = [key for _, key in keys]
-    optimiser = make_optimiser(settings)
-    # Of the types that a step gives, or it would be compiled once more for the second call.
-    states = [
-        State(trainable, optimiser.init(trainable), jnp.array(0), jnp.array(-1, int))
-        for trainable, _ in parts
-    ]
+    states = [State.first(settings, trainable) for trainable, _ in parts]
     bests = [state.trainable for state in states]
     reels = [Snapshots.of(settings, state.trainable) for state in states]
     progress = [_Progress([]) for _ in seeds]
@@ -113,6 +113,10 @@ def train(
         (states, bests, reels), record = found
         done, spent = record["step"], record["seconds"]
         progress = [_Progress(**p) for p in record["progress"]]
+    elif starts:
+        for standing, new in zip(progress, fresh, strict=True):
+            row = {"step": 0, "training_objective": np.nan, **validate(new, 0.0)}
+            _settle(standing, row | {"skipped": 0, "seconds": 0.0}, settings.patience)
     state, key = _joined(states), _joined(batch_keys)
     started, said = time.monotonic(), [-np.inf] * len(seeds)
     while done < settings.steps and not all(p.stopped for p in progress):
@@ -124,7 +128,7 @@ def train(
             _refuse_skipped(problem, states[k], frozen, data, batch_keys[k], seeds[k], done)
             if standing.stopped:
                 continue
-            current = eqx.combine(states[k].trainable, frozen)
+            current = eqx.combine(states[k].averaged, frozen)
             finite = losses[k][np.isfinite(losses[k])]
             row = {
                 "step": done,
@@ -134,8 +138,8 @@ def train(
                 "seconds": spent + time.monotonic() - started,
             }
             if _settle(standing, row, settings.patience):
-                bests[k] = states[k].trainable
-            reels[k] = reels[k].with_state(done, states[k].trainable)
+                bests[k] = states[k].averaged
+            reels[k] = reels[k].with_state(done, states[k].averaged)
             seconds = row["seconds"]
             if seconds - said[k] >= _SECONDS_BETWEEN_LINES or done == settings.steps:
                 said[k] = seconds

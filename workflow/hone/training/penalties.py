@@ -1,4 +1,6 @@
-"""Penalties for bins with too little background, or with too large an MC error."""
+"""Penalties for bins with too little background or too large an MC error, and for large weights."""
+
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +8,7 @@ from jaxtyping import Array, Float
 
 from hone.training.settings import Settings
 
-__all__ = ["effective_events", "penalty"]
+__all__ = ["effective_events", "penalty", "regularisation"]
 
 _STRENGTH = 10.0
 """Large enough that the limits are exceeded by a few per cent at most."""
@@ -30,6 +32,17 @@ def penalty(
         enough = settings.maximum_mc_error**2 * effective_events(background, variance)
         total += (jax.nn.relu(1 - enough) ** 2).sum()
     return _STRENGTH * total
+
+
+def regularisation(settings: Settings, matrices: Sequence[Array]) -> Float[Array, ""]:
+    """``l1`` sum abs(w) + ``l2`` sum w^2 over the weights w of matrices of any shapes."""
+    total = jnp.zeros(())
+    for weights in (matrix.astype(total.dtype) for matrix in matrices):
+        if settings.l1:
+            total += settings.l1 * jnp.abs(weights).sum()
+        if settings.l2:
+            total += settings.l2 * (weights**2).sum()
+    return total
 
 
 def effective_events(

@@ -25,8 +25,15 @@ class Settings:
     """Events per sample in the evaluation set, for the statistical error of the model."""
     histograms: str = "hard"
     """Histograms of the evaluation events that will be fitted, ``hard`` or ``soft``."""
+    optimiser: str = "adam"
+    optimiser_arguments: tuple[tuple[str, float | bool], ...] = ()
     schedule: str = "cosine"
+    warmup: int = 0
     gradient_clip: float = 1.0
+    l1: float = 0.0
+    l2: float = 0.0
+    average: float = 0.0
+    """Decay of the average of what is trained; 0 for none."""
     accumulate: int = 1
     """Number of pieces in which a batch passes the network, to save memory."""
     patience: int = 0
@@ -42,8 +49,11 @@ class Settings:
     def of(cls, analysis: Analysis, observable: Trained) -> Self:
         """Those of an observable, with what the analysis says about the workspace."""
         names = [f.name for f in fields(cls) if f.name in type(observable).model_fields]
+        given = {name: getattr(observable, name) for name in names}
+        # Settings are hashed: programs are compiled for them.
+        given["optimiser_arguments"] = tuple(observable.optimiser_arguments.items())
         return cls(
-            **{name: getattr(observable, name) for name in names},
+            **given,
             staterror=analysis.workspace.staterror,
             histograms=analysis.workspace.histograms,
             evaluation_events=analysis.events.evaluation,

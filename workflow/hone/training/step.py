@@ -21,7 +21,8 @@ from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process
 from hone.sums import variances
 from hone.training.objectives import OF_EVENTS, Objective, binary_cross_entropy
-from hone.training.penalties import penalty
+from hone.training.optimiser import averaged, make_optimiser
+from hone.training.penalties import penalty, regularisation
 from hone.training.settings import Settings
 
 __all__ = [
@@ -30,7 +31,6 @@ __all__ = [
     "State",
     "draw_batch",
     "fittable_histograms",
-    "make_optimiser",
     "make_step",
     "on_device",
 ]
@@ -58,10 +58,18 @@ class State(NamedTuple):
 
     trainable: Any
     optimiser: Any
+    averaged: Any
+    """What is validated and kept: the average of ``trainable``, or the same."""
     skipped: Int[Array, ""]
     """Steps whose loss, gradient or update was not finite."""
     last_skipped: Int[Array, ""]
     """The last such step, -1 if there is none."""
+
+    @classmethod
+    def first(cls, settings: Settings, trainable: Any) -> "State":
+        """Before the first step; of the types that a step gives, or it would be compiled twice."""
+        memory = make_optimiser(settings).init(trainable)
+        return cls(trainable, memory, trainable, jnp.array(0), jnp.array(-1, int))
 
 
 class Problem(NamedTuple):
@@ -292,15 +300,6 @@ def draw_batch(data: Data, size: int, key: PRNGKeyArray) -> dict[str, Events]:
     return batch
 
 
-def make_optimiser(settings: Settings) -> optax.GradientTransformation:
-    """Adam on a schedule, with clipped gradients."""
-    if settings.schedule == "cosine":
-        rate: Any = optax.cosine_decay_schedule(settings.learning_rate, settings.steps)
-    else:
-        rate = optax.constant_schedule(settings.learning_rate)
-    return optax.chain(optax.clip_by_global_norm(settings.gradient_clip), optax.adam(rate))
-
-
 def make_step(
     problem: Problem, frozen: Any
 ) -> Callable[[State, PRNGKeyArray, Int[Array, ""], Data], tuple[State, Float[Array, ""]]]:
@@ -315,11 +314,16 @@ def make_step(
         state: State, key: PRNGKeyArray, number: Int[Array, ""], data: Data
     ) -> tuple[State, Float[Array, ""]]:
         # The batch depends on seed and step only: a training can resume at any step.
-        batch = draw_batch(data, settings.batch, jax.random.fold_in(key, number))
-        loss, gradient = eqx.filter_value_and_grad(
-            lambda t: problem.loss(eqx.combine(t, frozen), batch, number / settings.steps)
-        )(state.trainable)
-        updates, memory = optimiser.update(gradient, state.optimiser, state.trainable)
+        key = jax.random.fold_in(key, number)
+        batch = draw_batch(data, settings.batch, key)
+
+        def loss_of(trainable: Any) -> Float[Array, ""]:
+            observable = eqx.combine(trainable, frozen)
+            value = problem.loss(observable.in_training(key), batch, number / settings.steps)
+            return value + regularisation(settings, observable.matrices())
+
+        loss, gradient = eqx.filter_value_and_grad(loss_of)(state.trainable)
+        updates, memory = optimiser.update(gradient, state.optimiser, state.trainable, value=loss)
         norms = [optax.tree.norm(gradient), optax.tree.norm(updates)]
         finite = jnp.isfinite(jnp.stack([loss, *norms])).all()
         new = (eqx.apply_updates(state.trainable, updates), memory)
@@ -328,6 +332,7 @@ def make_step(
         )
         return State(
             *kept,
+            averaged=averaged(settings, state.averaged, kept[0], number),
             skipped=state.skipped + ~finite,
             last_skipped=jnp.where(finite, state.last_skipped, number),
         ), loss

@@ -1,0 +1,83 @@
+"""Layers of networks are what the settings say; weights pass from one network to another."""
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+from scipy.special import erf, expit
+from settings import observable as settings_of
+
+from hone.analysis.observables import ACTIVATIONS
+from hone.observable import create_observable
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+FORMULAS = {
+    "relu": lambda x: np.maximum(x, 0),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
+    "selu": lambda x: SELU_SCALE * np.where(x > 0, x, SELU_ALPHA * np.expm1(x)),
+    "gelu": lambda x: x * (1 + erf(x / np.sqrt(2))) / 2,
+    "swish": lambda x: x * expit(x),
+    "tanh": np.tanh,
+    "softplus": lambda x: np.log1p(np.exp(x)),
+}
+EVENTS = np.random.default_rng(0).normal([1, -2], [2, 3], (50, 2))
+
+
+def network(key=0, **changes):
+    settings = {"kind": "network", "bins": 4, "hidden": [8, 8], "precision": "float64"} | changes
+    return create_observable(settings_of(**settings), ("x", "y"), EVENTS, jax.random.key(key))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_network_is_its_formula(activation):
+    made = network(activation=activation, normalisation="layer", residual=True)
+    x = (EVENTS - EVENTS.mean(axis=0)) / EVENTS.std(axis=0)
+    for number, layer in enumerate(made.network.layers):
+        y = x @ np.asarray(layer.linear.weight).T + np.asarray(layer.linear.bias)
+        y = (y - y.mean(axis=1, keepdims=True)) / np.sqrt(y.var(axis=1, keepdims=True) + 1e-5)
+        y = FORMULAS[activation](y)
+        x = x + y if number else y  # the first layer has another width than the features
+    logits = (x @ np.asarray(made.network.last.weight).T + np.asarray(made.network.last.bias))[:, 0]
+    # gelu is approximated by tanh
+    tolerance = 5e-3 if activation == "gelu" else 1e-12
+    np.testing.assert_allclose(made.logits(EVENTS), logits, rtol=0, atol=tolerance)
+
+
+def test_dropout_is_of_training_only_and_keeps_the_mean():
+    plain, dropping = network(), network(dropout=0.5)
+    np.testing.assert_array_equal(plain.score(EVENTS), dropping.score(EVENTS))
+    keys = jax.random.split(jax.random.key(1), 2000)
+    of_layer = dropping.network.layers[0]
+    inputs = np.array([0.3, -0.7])
+    drawn = jax.vmap(lambda key: of_layer(inputs, key))(keys)
+    expected = np.asarray(of_layer(inputs, None))
+    kept = np.asarray(drawn != 0)[:, expected > 0]
+    assert abs(kept.mean() - 0.5) < 5 * 0.5 / np.sqrt(kept.size)
+    np.testing.assert_allclose(np.asarray(drawn)[:, expected > 0][kept[:, 0], 0],
+                               2 * expected[expected > 0][0])  # fmt: skip
+    first, again, other = (
+        dropping.in_training(jax.random.key(k)).respond(EVENTS)[0] for k in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.allclose(first, other)
+    assert eqx.tree_equal(plain.in_training(keys[0]), plain)
+
+
+@pytest.mark.parametrize("edges", ["learned", "equal"])
+def test_a_network_starts_as_another_ended(edges):
+    other = network(key=5).with_edges(np.array([0, 0.1, 0.2, 0.9, 1.0]))
+    started = network(edges=edges, dropout=0.2, start_from="o", frozen_layers=1).started_from(other)
+    np.testing.assert_array_equal(started.score(EVENTS), other.score(EVENTS))
+    expected = other.edges if edges == "learned" else np.linspace(0, 1, 5)
+    np.testing.assert_allclose(started.edges, expected, atol=1e-15)
+    marks = started.trainable().network
+    trained = [layer.linear.weight for layer in marks.layers] + [marks.last.weight]
+    assert trained == [False, True, True]
+    assert started.network.layers[0].dropout == 0.2
+    with pytest.raises(TypeError, match="cannot start from a VariableObservable"):
+        network().started_from(
+            create_observable(
+                settings_of(kind="variable", variable="x", edges=[0.0, 1.0]), ("x", "y"), EVENTS,
+                jax.random.key(0),
+            )
+        )  # fmt: skip
