@@ -10,6 +10,7 @@ from specs import MODELS, blobs_like, everything, pseudo_data, typical
 
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
+from hone.likelihood.infer.intervals import regions
 from hone.likelihood.infer.intervals.upper_limits import all_limits
 from hone.likelihood.infer.mle import checked_setup
 from hone.likelihood.infer.profile import log_hypotest
@@ -25,13 +26,17 @@ MERITS = {
     "sigma_mu": lambda m, _: infer.sigma_mu(m),
     "mu-hat": lambda m, data: infer.fit(data, m)[m.config.poi_index],
     "limits observed and expected": lambda m, data: all_limits(data, m),
+    "interval": lambda m, data: jnp.stack(regions.interval("mu", data, m)),
 }
 DATA = np.concatenate([[66.0, 33.0, 9.0, 3.0, 2.0], typical().config.auxdata])
 SOME_PARS = np.array([0.3, 0.8, 1.02, 0.99, 1.1, 0.95, 1.0])
 FEW = np.concatenate([[58.0, 27.0, 6.0, 1.0, 0.2], typical().config.auxdata])
 CASES = [
     *((name, DATA) for name in MERITS),
-    *((name, FEW) for name in ("CLs observed and expected", "limits observed and expected")),
+    *(
+        (name, FEW)
+        for name in ("CLs observed and expected", "limits observed and expected", "interval")
+    ),
 ]
 
 

@@ -9,12 +9,16 @@ dimension. With hone's model or pyhf's, which need no POI for it.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pyhf
+from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 from scipy.special import chdtri
 
 from hone.errors import FitError, InputError
+from hone.likelihood.arrays import is_traced
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.mle import FitSetup, as_model, fit
 from hone.likelihood.infer.scan import Scan, scan
@@ -22,7 +26,9 @@ from hone.likelihood.infer.scan import Scan, scan
 __all__ = ["contour", "interval", "profile"]
 
 _ROUNDS = 60
-_CLOSE = 1e-8
+_CLOSE = 1e-10
+_AT_END = 1e-6
+"""Relative difference of sqrt(t) to its quantile, below which an end is no bound."""
 
 
 class Profile(NamedTuple):
@@ -84,17 +90,23 @@ def interval(
     init_pars: ArrayLike | None = None,
     par_bounds: ArrayLike | None = None,
     fixed_params: ArrayLike | None = None,
-) -> tuple[float, float]:
+) -> tuple[Any, Any]:
     """The two ends of the confidence interval of a parameter, others profiled, as MINOS.
 
     An end beyond a bound of the parameter is that bound. Arguments and errors as :func:`profile`;
-    ``level`` is the coverage, in (0, 1), that of one standard deviation by default.
+    ``level`` is the coverage, in (0, 1), that of one standard deviation by default. The ends can be
+    differentiated once with respect to model and data (implicit function theorem; 0 at a bound);
+    inside a transformation of JAX they are NaN where a fit did not converge.
 
     >>> low, high = infer.intervals.regions.interval("mu", data, model)
     >>> round(low, 4), round(high, 4)
     (0.0, 1.0286)
     """
-    ends = _boundary([name], data, pdf, level, 2, (init_pars, par_bounds, fixed_params))
+    model, options = as_model(pdf), (init_pars, par_bounds, fixed_params)
+    if is_traced(model, data):
+        low, high = _traced_interval(name, model.checked_data(data), model, level, options)
+        return low, high
+    ends = _boundary([name], data, model, level, 2, options)
     return float(ends.min()), float(ends.max())
 
 
@@ -187,6 +199,68 @@ def _boundary(
         f"{len(todo)} of {points} directions: the likelihood ratio jumps across its quantile, "
         f"{wanted**2:.4g}"
     )
+
+
+class _Ends(NamedTuple):
+    """Ends of an interval, and the fits there; float64, NumPy's or JAX's."""
+
+    values: Any
+    """(2,)"""
+    inside: Any
+    """(2,): 1 where the likelihood ratio is the quantile, 0 at a bound."""
+    pars: Any
+    """Fits at the ends (2, P)."""
+    best: Any
+    """Fit of all parameters (P,)."""
+
+
+def _traced_interval(
+    name: str, data: Float[Array, " D"], model: Model, level: float, options: tuple[Any, Any, Any]
+) -> Float[Array, "2"]:
+    """Where t(theta; model, data) is constant, d theta = -(d t) / (d t / d theta), both by the
+    envelope theorem. The search itself is NumPy's, called from the compiled program."""
+    (place,), wanted = _places([name], model), np.sqrt(float(chdtri(1, 1 - level)))
+    count = model.config.npars
+
+    def search(model: Model, data: Any) -> _Ends:
+        model, data = jax.tree.map(np.asarray, (model, data))
+        try:
+            ends = np.sort(_boundary([name], data, model, level, 2, options), axis=0)
+            found = profile([name], ends, data, model, *options)
+        except FitError:
+            return _Ends(*(np.full(shape, np.nan) for shape in (2, 2, (2, count), count)))
+        inside = np.abs(np.sqrt(found.t) / wanted - 1) < _AT_END
+        return _Ends(ends[:, 0], inside.astype(float), found.pars, found.best)
+
+    def searched(model: Model, data: Any) -> _Ends:
+        if not is_traced(model, data):
+            return _Ends(*map(jnp.asarray, search(model, data)))
+        shapes = (jax.ShapeDtypeStruct(s, "float64") for s in ((2,), (2,), (2, count), (count,)))
+        found: _Ends = jax.pure_callback(
+            search, _Ends(*shapes), model, data, vmap_method="sequential"
+        )
+        return found
+
+    @jax.custom_jvp
+    def ends(model: Model, data: Array) -> Array:
+        found: Array = searched(model, data).values
+        return found
+
+    @ends.defjvp
+    def of_ends(primals: Any, tangents: Any) -> tuple[Array, Array]:
+        found = searched(*primals)
+
+        def ratio(pars: Array, model: Model, data: Array) -> Array:
+            likelihood = model.prepare()
+            of_best = likelihood.nll(found.best, data)
+            return likelihood.nll(pars, jnp.tile(data, (2, 1))) - of_best
+
+        unit = jnp.zeros_like(found.pars).at[:, place].set(1.0)
+        _, slope = jax.jvp(lambda pars: ratio(pars, *primals), (found.pars,), (unit,))
+        _, explicit = jax.jvp(lambda *moved: ratio(found.pars, *moved), primals, tangents)
+        return found.values, jnp.where(found.inside > 0, -explicit / slope, 0.0 * found.values)
+
+    return ends(model, data)
 
 
 def _scale(
