@@ -477,7 +477,7 @@ class Normplusshape(Interpolated):
     a histosys of the templates scaled to the nominal yield, both of one parameter. At one sigma it
     is what a `histosys` of the same templates is, elsewhere not: limits may differ by per cents. A
     region with one bin has the normsys alone; where a yield is zero, which no factor is, the
-    histosys has everything."""
+    histosys has everything, in training too."""
 
     type: Literal["normplusshape"]
     carriers = {"norm": "normsys", "shape": "histosys"}  # noqa: RUF012 -- pydantic's ClassVar

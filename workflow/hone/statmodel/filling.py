@@ -32,12 +32,14 @@ def template_model(
     if isinstance(channels, int):
         channels = Channels(observable_bins=channels).sizes
     bins = sum(channels.values())
+    alone = np.concatenate([np.full(size, size == 1) for size in channels.values()])
     histograms = {}
     for sample in samples:
         flat = Histogram(np.ones(bins), np.ones(bins))
         histograms[sample.name] = flat
-        # Without an uncertainty, a shapesys would have no parameters.
-        varied = Histogram(1.1 * flat.values, flat.variances)
+        # Without an uncertainty, a shapesys would have no parameters. A region with one bin has no
+        # varied events: so a normplusshape has its histosys there, for yields of zero.
+        varied = Histogram(np.where(alone, 0.0, 1.1), flat.variances)
         for template in sample.templates()[1:]:
             histograms[template.name] = varied if template.side == "up" else flat
     workspace = build_workspace(samples, histograms, np.zeros(bins), staterror, channels)
