@@ -19,16 +19,26 @@ def imports(script):
     return "\n".join(map(ast.unparse, found))
 
 
+def imported_by(scripts, *modules):
+    """Which of the modules the scripts import, by their names."""
+    heavy = f"print(*{set(modules)} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(["import sys", *scripts, heavy])],
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS.parent)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.split()
+
+
 def test_scripts_that_compute_nothing_start_without_jax_and_pyhf():
     light = {
         script.stem: text for script in SCRIPTS.glob("*.py")
         if not any(word in (text := imports(script)) for word in NEED_THEM)
     }  # fmt: skip
     assert {"plot_histograms", "build_workspace", "survey_events"} <= set(light)
-    heavy = "print(*{'jax', 'optax', 'pyhf'} & set(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(["import sys", *light.values(), heavy])],
-        env={**os.environ, "PYTHONPATH": str(SCRIPTS.parent)},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.split() == []
+    assert imported_by(light.values(), "jax", "optax", "pyhf", "scipy.stats") == []
+
+
+def test_scripts_that_only_score_events_start_without_pyhf():
+    scoring = (SCRIPTS / f"{name}.py" for name in ("bin_variable", "fill_histograms", "plot_plane"))
+    assert imported_by(map(imports, scoring), "pyhf", "scipy.stats", "optax") == []

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from hone.results.documents import Row
 
@@ -129,7 +129,7 @@ def _known(name: str, rows: Rows) -> _Known | None:
         return None
     p_value = float(np.median(values))
     if name in _P_VALUES:
-        values = norm.isf(values)
+        values = -ndtri(values)
     median = float(np.median(values))
     if not np.isfinite(median):
         return None
@@ -145,7 +145,8 @@ def _known(name: str, rows: Rows) -> _Known | None:
         # The relative error of p is that without staterror, where p differs.
         without = _values(rows, f"without_staterror_{name}")
         relative = error / without[0] if without and without[0] > 0 else np.inf
-        error = float(relative * p_value / norm.pdf(median))
+        density = np.exp(-(median**2) / 2) / np.sqrt(2 * np.pi)
+        error = float(relative * p_value / density)
     return _Known(median, error if np.isfinite(error) else None, "events")
 
 

@@ -1,18 +1,22 @@
 """From a validated ``pyhf.Model`` to a :class:`~hone.likelihood.histfactory.model.Model`."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-import pyhf
 
 from hone.errors import ModelError
 from hone.likelihood.histfactory.interpolation import HISTOSYS_CODES, NORMSYS_CODES
 from hone.likelihood.histfactory.layout import Layout, ParameterSet
 from hone.likelihood.histfactory.model import Model, require_x64
+
+if TYPE_CHECKING:
+    import pyhf
 
 __all__ = ["from_pyhf"]
 
@@ -57,6 +61,8 @@ def from_pyhf(model: pyhf.Model | pyhf.Workspace | Mapping[str, Any], **options:
 
 
 def _made_by_pyhf(model: Any, options: dict[str, Any]) -> pyhf.Model:
+    import pyhf  # two seconds, for jobs that only score events
+
     if isinstance(model, pyhf.Model):
         if options:
             raise ModelError(

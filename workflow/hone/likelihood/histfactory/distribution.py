@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from hone.errors import InputError
 from hone.likelihood.histfactory.layout import Layout
@@ -55,6 +54,8 @@ class Distribution:
 
     def log_prob(self, value: ArrayLike) -> Float[np.ndarray, "*sample"]:
         """ln of the likelihood of data (..., D), with whole counts in the bins."""
+        from scipy import stats  # more than a second, for this method alone
+
         data, counted = np.asarray(value, dtype=float), self._counted
         counts = stats.poisson.logpmf(data[..., counted], self.expected[counted])
         normal = stats.norm.logpdf(data[..., ~counted], self.expected[~counted], self.sigma)
