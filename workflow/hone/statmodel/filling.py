@@ -7,10 +7,11 @@ compiled form: what is trained on is what is fitted.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-import pyhf
 
-from hone.likelihood.arrays import namespace
+from hone.likelihood.arrays import is_traced
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram
@@ -43,15 +44,17 @@ def template_model(
         for template in sample.templates()[1:]:
             histograms[template.name] = varied if template.side == "up" else flat
     workspace = build_workspace(samples, histograms, np.zeros(bins), staterror, channels)
-    return from_pyhf(pyhf.Workspace(workspace).model())
+    return from_pyhf(workspace)
 
 
 def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Histogram]) -> Model:
     """``model`` of :func:`template_model` with these histograms; differentiable.
 
-    By NumPy, if model and histograms are arrays of NumPy.
+    By NumPy, if none of them is traced.
     """
-    layout, xp = model.layout, namespace(model, *histograms.values())
+    traced = is_traced(model, *histograms.values())
+    model = model if traced else jax.tree.map(np.asarray, model)
+    layout, xp = model.layout, jnp if traced else np
     channels = dict(zip(layout.channels, layout.nbins, strict=True))
     filled: dict[str, Any] = {}
 

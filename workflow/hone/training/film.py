@@ -88,7 +88,7 @@ def make_film(
     for step, observable in snapshots:
         scores = scores_of(observable, events)
         histograms = fittable_histograms(observable, events, scores)
-        filled = jax.tree.map(jnp.asarray, fill(model, samples, histograms))
+        filled = fill(model, samples, histograms)
         edges = np.asarray(observable.edges)
         intervals = np.linspace(edges[0], edges[-1], _SCORES + 1)
         names = [sample.name for sample in samples]

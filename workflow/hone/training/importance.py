@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from hone.events.event_sets import EventSets, scores_of
@@ -48,11 +46,10 @@ def rank_features(
     """
     events = thinned(events, _LARGEST)
     model = template_model(samples, events.channels(observable.bins).sizes, staterror)
-    of_model = jax.jit(lambda m: log_cls(m))
 
     def log_of(changed: EventSets) -> float:
         histograms = fittable_histograms(observable, changed, scores_of(observable, changed))
-        return float(of_model(jax.tree.map(jnp.asarray, fill(model, samples, histograms))))
+        return float(log_cls(fill(model, samples, histograms)))
 
     before = log_of(events)
     pool = _pool([events.features[sample.name] for sample in samples])

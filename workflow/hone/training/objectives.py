@@ -12,10 +12,10 @@ from types import MappingProxyType
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import log_ndtr
 from jaxtyping import Array, Float
 
 from hone.analysis.own_objective import load_objective
+from hone.likelihood.arrays import namespace, scipy_of
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer import asimov_limit, asimov_qmu, nominal_hessian, sigma_mu
 from hone.likelihood.infer.asymptotics import safe_sqrt
@@ -44,12 +44,13 @@ def log_cls(model: Model, mu: float = 1.0) -> Float[Array, ""]:
     CLs = 2 Phi(-sqrt(q_A)) (arXiv:1007.1727, eq. 67 and 89); in log space it neither underflows
     nor loses its gradient at small CLs. The gradient is exact and costs one fit.
     """
-    return log_ndtr(-safe_sqrt(asimov_qmu(model, mu))) + jnp.log(2.0)
+    return _log_p(asimov_qmu(model, mu)) + np.log(2.0)
 
 
 def log_limit(model: Model, level: float = 0.05) -> Float[Array, ""]:
     """Natural logarithm of the median expected upper limit, on nominal Asimov data."""
-    return jnp.log(asimov_limit(model, level))
+    limit = asimov_limit(model, level)
+    return namespace(limit).log(limit)
 
 
 def log_p0(model: Model) -> Float[Array, ""]:
@@ -57,7 +58,12 @@ def log_p0(model: Model) -> Float[Array, ""]:
 
     p0 = Phi(-sqrt(q_0)) (arXiv:1007.1727, eq. 52 and 53).
     """
-    return log_ndtr(-safe_sqrt(asimov_qmu(model, 1.0, "q0")))
+    return _log_p(asimov_qmu(model, 1.0, "q0"))
+
+
+def _log_p(q: Float[Array, ""]) -> Float[Array, ""]:
+    """ln Phi(-sqrt(q)), the logarithm of the p-value of a test statistic."""
+    return scipy_of(namespace(q)).special.log_ndtr(-safe_sqrt(q))
 
 
 def log_sigma_mu(model: Model) -> Float[Array, ""]:
@@ -66,7 +72,8 @@ def log_sigma_mu(model: Model) -> Float[Array, ""]:
     See ``hone.likelihood.infer.sigma_mu``. The logarithm has the same minimum and a gradient that
     does not depend on the unit of the POI.
     """
-    return jnp.log(sigma_mu(model))
+    found = sigma_mu(model)
+    return namespace(found).log(found)
 
 
 @partial(jax.jit, static_argnames="of")

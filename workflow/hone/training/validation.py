@@ -1,7 +1,6 @@
 """Figures of merit of an observable on hard histograms of the validation events."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -17,7 +16,7 @@ from hone.observable import Observable
 from hone.observable.base import in_pieces
 from hone.statmodel.filling import fill
 from hone.statmodel.templates import Histogram
-from hone.training.objectives import Objective, binary_cross_entropy, log_cls
+from hone.training.objectives import OF_MODEL, Objective, binary_cross_entropy, log_cls
 from hone.training.penalties import effective_events, penalty
 from hone.training.settings import Settings
 from hone.training.step import Events, Problem, classes, fittable_histograms
@@ -36,6 +35,10 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
         level: CLs at the limit.
     """
     settings = problem.settings
+    of_model = problem.of_model
+    if of_model is not None and settings.objective not in OF_MODEL:
+        # A user's function may ask for arrays of JAX, and is compiled as in training.
+        of_model = jax.jit(of_model)
 
     def cross_entropy(observable: Observable) -> float:
         data: Any = {
@@ -54,7 +57,7 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
         histograms = fittable_histograms(observable, events, scores_of(observable, events))
         background = Histogram(*map(np.asarray, problem.background(histograms)))
         model = fill(problem.model, problem.samples, histograms)
-        found = _merits(model, background, settings, problem.of_model, level)
+        found = _merits(model, background, settings, of_model, level)
         row = {name: float(value) for name, value in found.items()}
         objective = cross_entropy(observable) if problem.of_events else row["validation_objective"]
         row = {"validation_objective": objective, **row}
@@ -68,12 +71,11 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
     return validate
 
 
-@partial(jax.jit, static_argnames=("settings", "of_model", "level"))
 def _merits(
     model: Model, background: Any, settings: Settings, of_model: Objective | None, level: float
 ) -> dict[str, Array]:
     found = {
-        "validation_cls": jnp.exp(log_cls(model)),
+        "validation_cls": np.exp(log_cls(model)),
         "validation_limit": asimov_limit(model, level),
         "validation_sigma_mu": sigma_mu(model),
     }
