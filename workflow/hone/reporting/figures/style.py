@@ -134,4 +134,6 @@ def save(figure: Figure, paths: Sequence[str]) -> None:
         metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
         with replacing(path) as partial:
             figure.savefig(partial, dpi=150, metadata=metadata)
+        # The layout is found once, which takes as long as drawing.
+        figure.set_layout_engine("none")
     plt.close(figure)
