@@ -1,7 +1,7 @@
 """Trained observables as safetensors files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +71,26 @@ def load_observable(path: str | Path) -> tuple[Observable, ObservableSettings]:
             description = json.loads(file.metadata()["observable"])
         settings = ObservableSettings.checked(description["settings"])
         features = description["features"]
-        blank = create_observable(
-            settings, features, np.ones((2, len(features))), jax.random.key(0)
-        )
-        return load_tensors(path, blank)[0], settings
+        return load_tensors(path, _blank(settings, features))[0], settings
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: not a trained observable ({type(error).__name__}: {error}); "
             "delete it to train it again"
         ) from error
+
+
+def _blank(settings: ObservableSettings, features: Sequence[str]) -> Observable:
+    """An observable with shapes in place of JAX's arrays: no initial weights are drawn."""
+    rest = None
+
+    def arrays() -> Observable:
+        nonlocal rest
+        made = create_observable(settings, features, np.ones((2, len(features))), jax.random.key(0))
+        traced, rest = eqx.partition(made, lambda leaf: isinstance(leaf, jax.Array))
+        return traced
+
+    found: Observable = eqx.combine(jax.eval_shape(arrays), rest)
+    return found
 
 
 def save_tensors(path: str | Path, tree: Any, metadata: Mapping[str, str]) -> None:
@@ -98,7 +109,7 @@ def save_tensors(path: str | Path, tree: Any, metadata: Mapping[str, str]) -> No
 
 
 def load_tensors(path: str | Path, like: Any) -> tuple[Any, dict[str, str]]:
-    """``like`` with its arrays from a file, and the file's metadata.
+    """``like`` with its arrays, or their shapes, from a file, and the file's metadata.
 
     Raises:
         ValueError: a tensor has another shape or type, or is not finite.
@@ -108,7 +119,7 @@ def load_tensors(path: str | Path, like: Any) -> tuple[Any, dict[str, str]]:
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    arrays, rest = eqx.partition(like, eqx.is_array)
+    arrays, rest = eqx.partition(like, _has_shape)
     leaves, structure = jax.tree_util.tree_flatten_with_path(arrays)
     loaded = []
     for place, leaf in leaves:
@@ -119,6 +130,10 @@ def load_tensors(path: str | Path, like: Any) -> tuple[Any, dict[str, str]]:
             raise ValueError(f"tensor {_name(place)} is not finite")
         loaded.append(tensor if isinstance(leaf, np.ndarray) else jax.numpy.asarray(tensor))
     return eqx.combine(jax.tree_util.tree_unflatten(structure, loaded), rest), metadata
+
+
+def _has_shape(leaf: Any) -> bool:
+    return eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
 
 
 def _name(place: Any) -> str:
