@@ -1,6 +1,7 @@
 """Check of hone's results by pyhf, which tests each limit at the value found."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -53,13 +54,14 @@ def certify(
     differences: list[float] = []
     # The five expected CLs at mu = 1 are of one test.
     tests: dict[tuple[float, int], Any] = {}
+    optimisers = [_Remembering(tolerance=tolerance) for tolerance in (1e-10, None)]
 
     def test(name: str, mu: Any, data: Any, index: int, wanted: float) -> float | None:
         """pyhf's CLs: the observed one (index -1), or one of the expected set."""
         if mu is None:
             return None
         if (mu, id(data)) not in tests:
-            tests[mu, id(data)] = _pyhf_hypotest(mu, data, oracle)
+            tests[mu, id(data)] = _pyhf_hypotest(mu, data, oracle, optimisers)
         tested = tests[mu, id(data)]
         if tested is None:
             note(f"{name}: pyhf's own fit failed")
@@ -106,15 +108,39 @@ def certify(
     }
 
 
-def _pyhf_hypotest(mu: float, data: Any, oracle: pyhf.Model) -> Any:
-    """pyhf's hypothesis test with its calculator; None if its fits fail at either tolerance."""
+class _Remembering(pyhf.optimize.scipy_optimizer):  # type: ignore[misc]
+    """pyhf's optimiser, for one model; makes no fit twice.
+
+    Three of the five fits of a test do not depend on mu.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.known: dict[tuple[Any, ...], Any] = {}
+
+    def minimize(
+        self, objective: Any, data: Any, pdf: pyhf.Model, init_pars: Any, par_bounds: Any,
+        fixed_vals: Any = None, **options: Any,
+    ) -> Any:  # fmt: skip
+        asked = (np.asarray(data).tobytes(), *init_pars, *(fixed_vals or ()), *options.items())
+        if asked not in self.known:
+            self.known[asked] = super().minimize(
+                objective, data, pdf, init_pars, par_bounds, fixed_vals, **options
+            )
+        return self.known[asked]
+
+
+def _pyhf_hypotest(
+    mu: float, data: Any, oracle: pyhf.Model, optimisers: Sequence[_Remembering]
+) -> Any:
+    """pyhf's hypothesis test with its calculator; None if its fits fail with each optimiser."""
     logger = logging.getLogger("pyhf.optimize.mixins")
     level = logger.level
     # pyhf logs a traceback for each failed fit; failures are noted here instead.
     logger.setLevel(logging.CRITICAL)
     try:
-        for tolerance in (1e-10, None):
-            pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=tolerance))
+        for optimiser in optimisers:
+            pyhf.set_backend("numpy", optimiser)
             try:
                 with np.errstate(invalid="ignore", divide="ignore"):
                     return pyhf.infer.hypotest(
