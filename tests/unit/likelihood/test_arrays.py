@@ -174,3 +174,15 @@ def test_matrices_that_are_not_positive_give_nan():
         factors = np.asarray(cholesky(module.asarray(matrices)))
         np.testing.assert_allclose(np.tril(factors[0]), np.linalg.cholesky(matrices[0]))
         assert np.isnan(factors[1]).any()
+
+
+def test_many_systems_are_solved_as_one_by_one():
+    rng = np.random.default_rng(3)
+    for size in (1, 2, 5, 12, 13):
+        square = rng.normal(size=(200, size, size + 2))
+        matrices, vectors = square @ square.swapaxes(1, 2), rng.normal(size=(200, size))
+        matrices[7] *= -1
+        singly = [solve_positive(matrices[k : k + 1], vectors[k : k + 1])[0] for k in range(200)]
+        np.testing.assert_allclose(solve_positive(matrices, vectors), singly, rtol=1e-7, atol=1e-9)
+        assert np.isnan(singly[7]).all()
+        assert np.isnan(singly).sum() == size

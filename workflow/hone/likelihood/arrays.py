@@ -32,6 +32,9 @@ __all__ = [
     "take",
 ]
 
+_SMALL = 12
+"""Rows of matrices of which many are faster solved side by side than one by one by LAPACK."""
+
 Index = slice | np.ndarray
 State = TypeVar("State")
 Tree = TypeVar("Tree")
@@ -152,10 +155,26 @@ def solve_positive(matrix: Any, vector: Any) -> Any:
         return solve(factor, half, left_side=True, lower=True, transpose_a=True)[..., 0]
     vector = np.broadcast_to(vector, matrix.shape[:-1])
     size = vector.shape[-1]
-    found = np.full((vector.size // size, size), np.nan)
-    matrices = matrix.reshape(-1, size, size)
-    for k, (one, right) in enumerate(zip(matrices, vector.reshape(-1, size), strict=True)):
+    matrices, vectors = matrix.reshape(-1, size, size), vector.reshape(-1, size)
+    if size <= _SMALL and len(vectors) > 8 * size:
+        return _eliminated(matrices, vectors).reshape(vector.shape)
+    found = np.full(vectors.shape, np.nan)
+    for k, (one, right) in enumerate(zip(matrices, vectors, strict=True)):
         _, solution, failed = scipy.linalg.lapack.dposv(one, right, lower=1)
         if not failed:
             found[k] = solution
     return found.reshape(vector.shape)
+
+
+def _eliminated(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """Solve (L, G, G) x = (L, G) by elimination, all at once; NaN where a pivot is not positive."""
+    both = np.concatenate([matrix, vector[..., None]], axis=-1)
+    # Contiguous over the systems.
+    both = np.ascontiguousarray(both.transpose(1, 2, 0))
+    for k, row in enumerate(both):
+        row[k:] /= np.where(row[k] > 0, row[k], np.nan)
+        both[k + 1 :, k + 1 :] -= both[k + 1 :, k, None] * row[k + 1 :]
+    solution = both[:, -1]
+    for k in range(len(solution) - 1, 0, -1):
+        solution[:k] -= both[:k, k] * solution[k]
+    return solution.T

@@ -17,8 +17,9 @@ __all__ = [
     "SAME", "fit_toys", "sample_toys", "toy_deviances", "toy_ratios", "toy_statistics",
 ]  # fmt: skip
 
-_BATCH = 256
-"""Toys fitted in parallel: enough to keep the processor busy, few enough for its cache."""
+_BATCH, _COMPILED = 1024, 256
+"""Toys fitted in parallel, by NumPy and by JAX: enough to keep the processor busy, few enough for
+its cache."""
 _PILOT = 256
 """Toys that are fitted from all starts, to know which ones the others need."""
 _LARGE, _MANY = 64, 500
@@ -152,10 +153,14 @@ def toy_deviances(model: Model, toys: np.ndarray, setup: FitSetup) -> np.ndarray
     starts: Any = setup.held_at(starts_of(model, setup))
     for start in np.unique(starts, axis=0):
         (found,) = in_batches(
-            lambda k, s=start: (lowest(model, toys[k], setup, s),), len(toys), _BATCH, many
+            lambda k, s=start: (lowest(model, toys[k], setup, s),), len(toys), _size(many), many
         )
         best = np.minimum(best, found)
     return np.where(np.isfinite(best), 2 * np.maximum(best, 0.0), np.nan)
+
+
+def _size(many: bool) -> int:
+    return _COMPILED if many else _BATCH
 
 
 class _Fits(NamedTuple):
@@ -197,7 +202,9 @@ def _fitted(
     fits = _compiled_fits if many else fit_toys
     # A program is compiled for batches of one size only.
     return _Fits(
-        *in_batches(lambda k: fits(model, toys[k], setup, start[k], mu), len(toys), _BATCH, many)
+        *in_batches(
+            lambda k: fits(model, toys[k], setup, start[k], mu), len(toys), _size(many), many
+        )
     )
 
 
