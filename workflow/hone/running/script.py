@@ -78,7 +78,8 @@ def setup_jax(brief: bool = False) -> None:
         # A program compiled for one kind of processor must not be loaded on another.
         cache = Path(".snakemake", "jax-cache", _processor())
         jax.config.update("jax_compilation_cache_dir", str(cache.absolute()))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    # Also the small ones: a job has dozens of them.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     # Imported modules stay, and traces are many short-lived objects: to look for garbage less often
     # saves a short job a tenth of its time.
     gc.freeze()

@@ -1,7 +1,9 @@
 """The best bin edges of a given score for an objective."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -62,9 +64,10 @@ def optimise_edges(
     model = template_model(samples, channels.sizes, staterror)
     last = len(positions) - 1
 
+    # Their yields are an argument, not constants: other seeds have the same program.
     @jax.jit
-    @jax.vmap
-    def objective(inner: jax.Array) -> jax.Array:
+    @partial(jax.vmap, in_axes=(0, None))
+    def objectives(inner: jax.Array, fine: Any) -> jax.Array:
         cuts = jnp.concatenate([jnp.zeros(1, int), inner, jnp.full(1, last)])
         binned = {
             name: channels.joined(
@@ -76,6 +79,9 @@ def optimise_edges(
         value = of_model(fill(model, samples, binned))
         rising = (jnp.diff(cuts) > 0).all()
         return jnp.where(rising & jnp.isfinite(value), value, jnp.inf)
+
+    def objective(inner: np.ndarray) -> np.ndarray:
+        return np.asarray(objectives(jnp.asarray(inner), fine))
 
     results = []
     for name, start in _starts(passing, samples, positions, bins).items():
@@ -89,13 +95,13 @@ def optimise_edges(
 
 
 def _descend(
-    objective: jax.stages.Wrapped, inner: np.ndarray, positions: np.ndarray
+    objective: Callable[[np.ndarray], np.ndarray], inner: np.ndarray, positions: np.ndarray
 ) -> tuple[np.ndarray, float, list[dict[str, float]]]:
     """Coordinate descent over positions of the inner edges."""
     history: list[dict[str, float]] = []
     last = len(positions) - 1
     # Always the same number of candidates, for a single compiled program.
-    value = float(objective(jnp.asarray(np.repeat(inner[None], _CANDIDATES, axis=0)))[0])
+    value = float(objective(np.repeat(inner[None], _CANDIDATES, axis=0))[0])
     for sweep in range(1, _MAX_SWEEPS + 1):
         before = value
         for i in range(len(inner)):
@@ -105,7 +111,7 @@ def _descend(
             for _ in range(2):
                 candidates = np.repeat(inner[None], _CANDIDATES, axis=0)
                 candidates[:-1, i] = np.linspace(low, high, _CANDIDATES - 1).astype(int)
-                values = np.asarray(objective(jnp.asarray(candidates)))
+                values = objective(candidates)
                 best = int(np.argmin(values))
                 inner, value = candidates[best], float(values[best])
                 step = (high - low) // (_CANDIDATES - 2) + 1
