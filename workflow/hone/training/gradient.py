@@ -5,7 +5,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
@@ -53,7 +52,9 @@ def check_gradient(
     def loss(x: Any) -> Any:
         return problem.loss(eqx.combine(unravel(x), frozen), batch, 1.0)
 
-    value, gradient = jax.jit(jax.value_and_grad(loss))(centre)
+    # One program for everything: it takes longer to compile than to run.
+    evaluate = jax.jit(jax.value_and_grad(loss))
+    value, gradient = evaluate(centre)
     gradient = np.asarray(gradient, dtype=float)
     norm = float(np.linalg.norm(gradient))
     if not (np.isfinite(value) and np.isfinite(norm)):
@@ -63,9 +64,8 @@ def check_gradient(
     shifts = np.array(
         [side * h * v for v in vectors for h in steps for side in (1, -1)], dtype=centre.dtype
     )
-    # One after the other: a single batch fills the processor and its memory.
-    found = jax.jit(lambda every: jax.lax.map(loss, every))(centre + jnp.asarray(shifts))
-    values = np.asarray(found, dtype=float).reshape(directions, len(steps), 2)
+    found = [float(evaluate(centre + shift)[0]) for shift in shifts]
+    values = np.reshape(found, (directions, len(steps), 2))
     differences = (values[..., 0] - values[..., 1]) / (2 * np.asarray(steps))
     autodiff = vectors @ gradient
     size = np.maximum(abs(autodiff), norm / np.sqrt(centre.size))
@@ -91,19 +91,18 @@ def in_double_precision(observable: Observable, settings: ObservableSettings) ->
     if getattr(settings, "precision", "float64") == "float64":
         return observable
     features = observable.features
-    blank = create_observable(
-        settings.model_copy(update={"precision": "float64"}),
-        features,
-        np.ones((2, len(features))),
-        jax.random.key(0),
+    blank = eqx.filter_eval_shape(
+        lambda: create_observable(
+            settings.model_copy(update={"precision": "float64"}),
+            features,
+            np.ones((2, len(features))),
+            jax.random.key(0),
+        )
     )
-    arrays, rest = eqx.partition(blank, eqx.is_array)
-    places, structure = jax.tree.flatten(arrays)
-    numbers = jax.tree.leaves(eqx.filter(observable, eqx.is_array))
+    wanted, structure = jax.tree.flatten(blank)
     cast = [
-        np.asarray(new, like.dtype)
-        if isinstance(like, np.ndarray)
-        else jnp.asarray(new, like.dtype)
-        for new, like in zip(numbers, places, strict=True)
+        leaf.astype(like.dtype) if eqx.is_array(leaf) else leaf
+        for leaf, like in zip(jax.tree.leaves(observable), wanted, strict=True)
     ]
-    return eqx.combine(jax.tree.unflatten(structure, cast), rest)
+    found: Observable = jax.tree.unflatten(structure, cast)
+    return found
