@@ -135,3 +135,22 @@ def test_what_is_no_python_is_named(own):
     (own / "helper.py").write_text("def f(:\n")
     with pytest.raises(InputError, match=r"helper.py is not Python"):
         digest_of(own)
+
+
+def test_code_is_parsed_once_for_all_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    script, texts = tmp_path / "one.py", ("x = 1\n", "x = 2\n", "x = 1  # again\n")
+
+    def found(text):
+        script.write_text(text)
+        provenance._memory.cache_clear()
+        provenance.code_digest.cache_clear()
+        provenance._read.cache_clear()
+        return provenance.code_digest(script)
+
+    first = [found(text) for text in texts]
+    assert first[0] == first[2] != first[1]
+    monkeypatch.setattr(provenance.ast, "parse", lambda *_: pytest.fail("parsed again"))
+    assert [found(text) for text in texts] == first
+    monkeypatch.undo()
+    provenance._memory.cache_clear()

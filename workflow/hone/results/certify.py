@@ -108,7 +108,7 @@ def certify(
     }
 
 
-class _Remembering(pyhf.optimize.scipy_optimizer):  # type: ignore[misc]
+class _Remembering(pyhf.optimize.scipy_optimizer):
     """pyhf's optimiser, for one model; makes no fit twice.
 
     Three of the five fits of a test do not depend on mu.

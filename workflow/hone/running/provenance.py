@@ -1,9 +1,11 @@
 """Provenance of results: digests of config and code, versions of packages."""
 
 import ast
+import contextlib
 import hashlib
 import json
 import platform
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -12,10 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from hone.errors import InputError
+from hone.running.files import read_json, write_json
 
 __all__ = ["code_digest", "digest", "versions"]
 
 _LIBRARY = Path(__file__).parents[1]
+_MEMORY = Path(".snakemake", "hone-code.json")
+"""What files of code were found to be, by their contents: to parse all of hone takes a second."""
+_READER = hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode()).digest()
+"""Another reader of code, or another Python, remembers nothing of this one."""
 _PACKAGES = (
     "jax", "jaxlib", "equinox", "optax", "pyhf", "numpy", "scipy", "uproot", "hist", "cabinetry",
     "iminuit",
@@ -55,12 +62,17 @@ def code_digest(script: Path, folder: Path | None = None) -> str:
         InputError: a file is not Python.
     """
     seen: dict[Path, str] = {}
+    known = len(_memory())
     waiting = [(script, "")]
     while waiting:
         path, package = waiting.pop()
         if path not in seen:
             seen[path], imported = _read(path, package, folder)
             waiting += imported
+    if len(_memory()) > known:
+        # Without this file the next run starts later; nothing else.
+        with contextlib.suppress(OSError):
+            write_json(_MEMORY, _memory())
     ordered = sorted((path.name, content) for path, content in seen.items())
     return digest([content for _, content in ordered])
 
@@ -69,12 +81,23 @@ def code_digest(script: Path, folder: Path | None = None) -> str:
 def _read(path: Path, package: str, folder: Path | None) -> tuple[str, list[tuple[Path, str]]]:
     """Digest of a source file, and the files that it imports with their packages."""
     try:
-        tree = _without_docstrings(ast.parse(path.read_bytes(), path.name))
+        text = path.read_bytes()
+        key = hashlib.sha256(_READER + package.encode() + b"\0" + text).hexdigest()
+        if key not in _memory():
+            tree = _without_docstrings(ast.parse(text, path.name))
+            _memory()[key] = [digest(ast.dump(tree)), sorted(set(_imports(tree, package)))]
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path} is not Python ({error})") from error
-    names = set(_imports(tree, package))
+    code, names = _memory()[key]
     found = (file for name in names for file in _files(name, folder, _LIBRARY))
-    return digest(ast.dump(tree)), list(dict.fromkeys(found))
+    return code, list(dict.fromkeys(found))
+
+
+@cache
+def _memory() -> dict[str, Any]:
+    with contextlib.suppress(InputError):
+        return read_json(_MEMORY)
+    return {}
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
