@@ -1,11 +1,10 @@
 """Every public function of the likelihood has an example in its docstring, and the examples run."""
 
 import doctest
-import re
 from inspect import getdoc, ismodule
-from pathlib import Path
 
 import pytest
+from pages import run_page
 
 from hone import likelihood
 from hone.likelihood import datacard, histfactory, hs3, infer
@@ -36,14 +35,6 @@ def test_examples(module, name, names, capsys):
         examples = doctest.DocTestParser().get_doctest(text, dict(names), name, None, None)
         ran = doctest.DocTestRunner().run(examples)
         assert ran.failed == 0, capsys.readouterr().out
-
-
-def run_page(name):
-    """The names that the code of a page defines."""
-    page = (Path(__file__).parents[2] / "docs" / name).read_text()
-    found = {}
-    exec("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), found)
-    return found
 
 
 def test_the_expressions_of_the_page():

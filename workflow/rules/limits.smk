@@ -83,3 +83,4 @@ rule limits:
         FILES.of_seeds("limits.json"),
         "<results>/comparison.csv",
         "<results>/summary.txt",
+        "<results>/config.yaml",

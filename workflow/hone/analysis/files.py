@@ -22,11 +22,16 @@ _OF_EVENTS = ("plane", "importance")
 
 
 class Files:
-    """Paths of an analysis, relative to the folder in which the workflow runs."""
+    """Paths of an analysis, relative to the folder in which the workflow runs.
 
-    def __init__(self, analysis: Analysis) -> None:
+    Args:
+        analysis: whose files.
+        folder: with its results, if they are elsewhere.
+    """
+
+    def __init__(self, analysis: Analysis, folder: str | None = None) -> None:
         self.analysis = analysis
-        self.folder = analysis.folder
+        self.folder = folder or analysis.folder
 
     @cached_property
     def ntuples(self) -> dict[str, list[str]]:

@@ -21,8 +21,8 @@ from hone.statmodel.templates import Histogram, count
 from hone.sums import Sums
 
 __all__ = [
-    "load_events", "load_set", "read_range", "read_surveys", "scale_of", "scored_range",
-    "scored_sets",
+    "load_events", "load_set", "read_range", "read_surveys", "scale_of", "scale_of_set",
+    "scored_range", "scored_sets",
 ]  # fmt: skip
 
 
@@ -179,6 +179,24 @@ def scale_of(source: Source, surveys: Surveys, kept: float) -> float:
     total = sum(entry["weight"] for entry in surveys[source.name]["sets"].values())
     factor = surveys[source.sample if source.sample_factor else source.name]["factor"]
     return float(factor * total / kept)
+
+
+def scale_of_set(source: Source, surveys: Surveys, events_set: str) -> float:
+    """Factor on the weights of the events of a set, as :func:`scale_of`; 1 for data.
+
+    Args:
+        source: of the events.
+        surveys: by source; none for data.
+        events_set: ``training``, ``validation`` or ``evaluation``; with folds the last one has all.
+
+    Raises:
+        InputError: the weights of the set do not add up to a positive number.
+    """
+    if source.split is None or not surveys:
+        return 1.0
+    sets = surveys[source.name]["sets"]
+    names = scored_sets(source) if events_set == "evaluation" else [events_set]
+    return scale_of(source, surveys, sum(sets[name]["weight"] for name in names))
 
 
 def _fixed(batches: Sequence[Batch], region: Region, column: int, scale: float) -> Histogram:

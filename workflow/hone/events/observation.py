@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from hone.analysis import Analysis, Template
-from hone.events import TREE, WEIGHT
+from hone.analysis import Analysis
 from hone.events.documents import Surveys
-from hone.events.sources import Source, data_source
+from hone.events.sources import Source, observed_source
 from hone.events.stream import count_data, draw_data, fill_histograms
 from hone.observable import Observable
 from hone.statmodel.templates import Histogram
@@ -49,8 +48,4 @@ def observe(
         return expected_observation({s.name: yields[s.name] for s in nominal}, strengths)
     if settings.pseudo_data:
         return draw_data(observables, nominal, regions, surveys, features, strengths, settings.seed)
-    if analysis.data:
-        source = data_source(analysis, paths)
-    else:
-        source = Source(Template("data"), tuple(paths), TREE, {"data": WEIGHT})
-    return count_data(observables, source, regions, features)
+    return count_data(observables, observed_source(analysis, paths), regions, features)

@@ -10,7 +10,7 @@ from hone.analysis.samples import DimuonSample, HistogramSample, NtupleSample
 from hone.analysis.systematics import Variation
 from hone.events import TREE, WEIGHT
 
-__all__ = ["BinnedSource", "Source", "data_source", "sources"]
+__all__ = ["BinnedSource", "Source", "data_source", "observed_source", "sources"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,13 @@ def data_source(analysis: Analysis, files: Sequence[str]) -> Source:
     return Source(
         Template(sample.name), tuple(files), sample.tree, weights, split, selection=sample.selection
     )
+
+
+def observed_source(analysis: Analysis, files: Sequence[str]) -> Source:
+    """The source of the observation: data, or the pseudo-data of generated events."""
+    if analysis.data:
+        return data_source(analysis, files)
+    return Source(Template("data"), tuple(files), TREE, {"data": WEIGHT})
 
 
 def _source(analysis: Analysis, template: Template, paths: Sequence[str]) -> Source:

@@ -14,7 +14,7 @@ from hone.errors import InputError
 from hone.events.documents import Surveys
 from hone.events.generate import seed_of
 from hone.events.histograms import read_template
-from hone.events.load import scale_of, scored_range, scored_sets
+from hone.events.load import scale_of, scale_of_set, scored_range
 from hone.events.reader import Batch, Reader
 from hone.events.sources import BinnedSource, Source
 from hone.observable import Observable
@@ -116,8 +116,7 @@ def draw_data(
 
     def drawn(source: Source) -> Iterator[Batch]:
         generator = np.random.default_rng(seed_of(seed, "pseudo-data", source.name))
-        sets = surveys[source.name]["sets"]
-        scale = scale_of(source, surveys, sum(sets[s]["weight"] for s in scored_sets(source)))
+        scale = scale_of_set(source, surveys, "evaluation")
         reader = Reader(source, features, regions)
         for batch in reader.batches(*scored_range(source, surveys)):
             mean = strengths.get(source.name, 1.0) * scale * batch.nominal
