@@ -25,11 +25,13 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/comparisons.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/publish.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/run.smk"
 
 
 # Results that others are made of are named, too: Snakemake would not miss one that was deleted.
-# Smaller targets: `check_inputs`, `limits` (draws nothing), `results` (no report); and `publish`.
+# Smaller targets: `check_inputs`, `limits` (draws nothing), `results` (no report); and `publish`,
+# `export` (ONNX).
 rule all:
     default_target: True
     input:

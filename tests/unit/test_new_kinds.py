@@ -17,7 +17,7 @@ from hone.analysis import Analysis, checked_config
 from hone.analysis.observables import Trained
 from hone.analysis.parts import of_model, of_training
 from hone.analysis.systematics import Histosys, Leaf, Systematic
-from hone.errors import FitError
+from hone.errors import FitError, InputError
 from hone.events import generate
 from hone.events.event_sets import EventSets, hard_histograms, scores_of
 from hone.likelihood.histfactory import from_pyhf
@@ -28,6 +28,7 @@ from hone.observable import (
     load_observable,
     save_observable,
 )
+from hone.observable.onnx_model import onnx_model
 from hone.reporting.figures.histograms import draw_templates
 from hone.reporting.figures.systematics import draw_systematics, variations
 from hone.reporting.first_page import first_page
@@ -203,6 +204,8 @@ def test_a_new_kind_of_observable_is_trained_and_stored(analysis, trained, tmp_p
     loaded, found = load_observable(path)
     assert found == settings
     assert eqx.tree_equal(loaded, trained.observable)
+    with pytest.raises(InputError, match="kind 'line' is not exported: nothing says how a Line is"):
+        onnx_model([loaded], found.kind, {})
 
 
 def test_new_kinds_are_fitted_as_they_are_trained(samples, filled):

@@ -24,7 +24,7 @@ from hone.analysis.short_names import underscored
 from hone.errors import HoneError
 from hone.running.contents import look_at, planned
 from hone.running.given import config_file, share_resources
-from hone.running.provenance import code_digest, versions
+from hone.running.provenance import code_digest, digest, versions
 from hone.running.script import import_from
 from hone.training.tracking import refuse_without_mlflow
 

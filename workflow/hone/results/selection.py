@@ -6,13 +6,18 @@ from pathlib import Path
 from hone.errors import InputError
 from hone.running.files import place_of, read_json
 
-__all__ = ["selected", "selected_files"]
+__all__ = ["selected", "selected_files", "selected_networks"]
 
 
 def selected(choice: str | Path, paths: Sequence[str]) -> str:
     """The one of ``paths`` (``.../seed<K>/...``) whose seed ``selected.json`` names."""
+    return selected_networks(choice, paths)[0]
+
+
+def selected_networks(choice: str | Path, paths: Sequence[str]) -> list[str]:
+    """Those of ``paths`` (``.../seed<K>/[fold<J>/]...``) whose seed ``selected.json`` names."""
     seed = read_json(choice)["seed"]
-    return next(path for path in paths if place_of(path)[-1] == seed)
+    return [path for path in paths if place_of(path)[-1] == seed]
 
 
 def selected_files(
