@@ -31,7 +31,7 @@ include: "workflow/rules/run.smk"
 
 # Results that others are made of are named, too: Snakemake would not miss one that was deleted.
 # Smaller targets: `check_inputs`, `limits` (draws nothing), `results` (no report); and `publish`,
-# `export` (ONNX).
+# `export` (ONNX), `score` (friend trees).
 rule all:
     default_target: True
     input:

@@ -8,13 +8,16 @@ import sqlite3
 import tarfile
 
 import numpy as np
+import onnxruntime
 import pyhf
 import pytest
 import uproot
 import yaml
 from browser import open_report, opened
 from conftest import snakemake
+from pages import run_page
 
+import hone
 from hone.observable import load_observable
 from hone.reporting.publication.archive import check_archive
 from hone.reporting.publication.hepdata import validate
@@ -23,6 +26,7 @@ from hone.running.files import read_csv
 SMALL = ("--configfile", "config/small.yaml")
 TRAINED = [f"signal/{name}/seed{k}" for name in ("neos", "neos-edges") for k in (1, 2)]
 SEEDS = [*TRAINED, "signal/600/seed1"]
+SCORED = ["background", "background__shape_up"]
 
 
 def test_events_are_three_independent_sets(run):
@@ -213,9 +217,61 @@ def test_trainings_are_runs_of_mlflow(run):
     assert len(list((run / "mlflow" / "artifacts").glob("*/artifacts/history.csv"))) == len(SEEDS)
 
 
-def test_the_publication_holds_what_it_says(run, clone, tmp_path):
-    code, output = snakemake(clone, "publish", *SMALL)
+@pytest.fixture(scope="module")
+def outside(run, clone):
+    """With what is for use elsewhere."""
+    scores = [f"results/small/signal/neos/scores/{name}" for name in SCORED]
+    code, output = snakemake(clone, "publish", "export", *scores, *SMALL)
     assert code == 0, output[-4000:]
+    return run
+
+
+@pytest.mark.parametrize("name", ["neos", "neos-edges", "600"])
+def test_onnxruntime_scores_as_the_workflow_does(outside, name):
+    chosen = hone.load(outside)["signal"][name]
+    session = onnxruntime.InferenceSession(outside / "signal" / name / "observable.onnx")
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["features"]) == ["x", "y"]
+    assert (about["analysis"], about["signal"], about["observable"]) == ("small", "signal", name)
+    assert int(about["seed"]) == chosen.seed
+    assert json.loads(about["edges"]) == chosen.observable.edges[0].tolist()
+    with uproot.open(outside / "events" / "evaluation" / "background.root") as file:
+        events = file["events"].arrays(["x", "y"], library="np")
+    score, bins = session.run(["score", "bin"], events)
+    expected = chosen.observable(events)
+    np.testing.assert_allclose(score, expected.score, rtol=0, atol=1e-6)
+    assert np.count_nonzero(bins != expected.bin) < 3  # within 1e-6 of an edge
+
+
+@pytest.mark.parametrize("name", SCORED)
+def test_friends_have_the_histograms(outside, name):
+    chosen = hone.load(outside)["signal"]["neos"]
+    with uproot.open(outside / f"signal/neos/scores/{name}/{name}.root") as file:
+        friend = file["scores"].arrays(library="np")
+        assert json.loads(file["provenance"])["rule"] == "score_events"
+    assert len(friend["score"]) == 20_000
+    counted = np.bincount(friend["bin"], friend["weight"])
+    np.testing.assert_allclose(counted, chosen.histograms[name].values(), rtol=1e-9)
+
+
+def test_the_pages_run(outside, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = run_page("notebooks.md", {"results/blobs": str(outside)})
+    session = onnxruntime.InferenceSession(outside / "signal/neos/observable.onnx")
+    x, y = (np.asarray(found["events"][name]) for name in "xy")
+    code = {'onnxruntime.InferenceSession("observable.onnx")': "session"}
+    names = {"session": session, "x": x, "y": y}
+    scored = run_page("scores.md", code, names)["score"]
+    np.testing.assert_allclose(scored, found["neos"].observable(found["events"]).score, atol=1e-6)
+    np.testing.assert_allclose(
+        found["filled"].values(), found["neos"].histograms["background"].values(), rtol=1e-9
+    )
+    assert found["limits"]["expected_limits"][2] > 0
+    assert [path.name for path in found["friends"]] == ["background.root"]
+
+
+def test_the_publication_holds_what_it_says(outside, clone, tmp_path):
+    run = outside
     folder = run / "publication"
     archive = folder / "small.zip"
     manifest = check_archive(archive)

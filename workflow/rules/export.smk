@@ -1,10 +1,16 @@
-"""The selected observables for use elsewhere, as ONNX."""
+"""The selected observables for use elsewhere: as ONNX, and as scores of one's own ntuples."""
 
 
-# A separate target, not part of `all`.
+# Separate targets, not part of `all`.
 rule export:
     input:
         FILES.of_observables("observable.onnx"),
+        "<results>/config.yaml",
+
+
+rule score:
+    input:
+        FILES.scores(),
         "<results>/config.yaml",
 
 
@@ -30,3 +36,30 @@ rule export_onnx:
         "Writing {wildcards.observable} for {wildcards.signal} as ONNX"
     script:
         "../scripts/export_onnx.py"
+
+
+rule score_events:
+    input:
+        **NEEDS.scored(),
+        selected=SELECTED,
+    output:
+        directory("<results>/{signal}/{observable}/scores/{template}"),
+    log:
+        "<logs>/score_events/{signal}/{observable}/{template}.log",
+    benchmark:
+        "<benchmarks>/score_events/{signal}/{observable}/{template}.tsv"
+    wildcard_constraints:
+        template=any_of(
+            {**NEEDS.templates, **{sample.name: None for sample in ANALYSIS.data}}
+        ),
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **growing(mem_mb=2000, runtime=60),
+    params:
+        **NEEDS.scoring(),
+        made_by=made_by("score_events"),
+    message:
+        "Scoring the events of {wildcards.template} by {wildcards.observable} for {wildcards.signal}"
+    script:
+        "../scripts/score_events.py"

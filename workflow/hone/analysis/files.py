@@ -112,6 +112,24 @@ class Files:
         found = self.analysis.templates_of(signal, observable)
         return [t.name for t in found if self.analysis.is_scaled_to_yield(t)]
 
+    def scored(self, signal: str, observable: str) -> list[str]:
+        """Names of the sets of events that an observable scores event by event: those of the
+        hypothesis, and data once they may be looked at."""
+        sets = [self.analysis.template(name) for name in self.templates(signal, observable)]
+        names = [
+            t.name for t in sets if not isinstance(self.analysis.sample(t.sample), HistogramSample)
+        ]
+        return names + [sample.name for sample in self.analysis.data if self.observed]
+
+    def scores(self) -> list[str]:
+        """The folder with the scores of every set of events, by all observables."""
+        return [
+            f"{self.folder}/{signal}/{observable}/scores/{name}"
+            for signal in self.analysis.signals
+            for observable in self.observables
+            for name in self.scored(signal, observable)
+        ]
+
     def surveys(self, templates: Iterable[str]) -> list[str]:
         """What is known about sets of events."""
         return [f"{self.folder}/inputs/{name}.json" for name in templates]

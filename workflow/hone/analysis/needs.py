@@ -219,6 +219,34 @@ class Needs:
             "contents": self.of_hypothesis(contents),
         }
 
+    def scored(self) -> dict[str, Function]:
+        """Inputs of the rule that scores the events ``{template}``, which may be data."""
+
+        def events(wildcards: Any) -> list[str]:
+            return self._inputs(self.files.events_of([wildcards.template], "evaluation"))
+
+        def surveys(wildcards: Any) -> list[str]:
+            if wildcards.template not in self.templates:
+                return []  # data
+            return self.files.surveys(
+                {wildcards.template, self.templates[wildcards.template].sample}
+            )
+
+        return {
+            "events": events,
+            "surveys": surveys,
+            "models": self.all_networks("model.safetensors"),
+        }
+
+    def scoring(self) -> dict[str, Function]:
+        """Parameters of that rule."""
+        found = self.files.events_of
+        return {
+            "analysis": self.part(parts.of_scores),
+            "files": lambda wildcards: found([wildcards.template], "evaluation"),
+            "contents": self.template_contents(),
+        }
+
     def observed(self) -> list[str]:
         """Inputs: the observed events."""
         return self._marked(self.files.observed)

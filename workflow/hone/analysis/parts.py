@@ -23,6 +23,7 @@ __all__ = [
     "of_injection",
     "of_model",
     "of_reading",
+    "of_scores",
     "of_study",
     "of_survey",
     "of_training",
@@ -83,6 +84,14 @@ def of_reading(analysis: Analysis, signal: str, observable: str) -> dict[str, An
     """How the events of a hypothesis are read for an observable."""
     systematics = _with_templates(analysis, observable)
     found = _samples_and_systematics(analysis.hypothesis(signal), systematics)
+    return part(analysis, *_READING, **found)
+
+
+def of_scores(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:
+    """As :func:`of_reading`, and how data are read."""
+    systematics = _with_templates(analysis, observable)
+    found = _samples_and_systematics(analysis.hypothesis(signal), systematics)
+    found["samples"] += analysis.data
     return part(analysis, *_READING, **found)
 
 

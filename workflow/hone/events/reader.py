@@ -42,6 +42,8 @@ class Batch(NamedTuple):
     """float64 (m, F)"""
     fixed: dict[str, tuple[np.ndarray, np.ndarray]]
     """For each other region: bool (n,), which events are in it, and the variable of these."""
+    read: int
+    """Number of events of the file, from ``piece.start``, among which these are."""
 
     @property
     def path(self) -> str:
@@ -96,7 +98,13 @@ class Batch(NamedTuple):
                 name: (inside[chosen], values[chosen[inside]])
                 for name, (inside, values) in self.fixed.items()
             },
+            self.read,
         )
+
+    @property
+    def places(self) -> np.ndarray:
+        """Places of the events among those that were read, int (n,)."""
+        return np.arange(self.size) if self.piece.kept is None else self.piece.kept
 
     @property
     def trained(self) -> np.ndarray | slice:
@@ -151,7 +159,7 @@ class Reader:
 
     def _batches(self, low: float, high: float) -> Iterator[Batch]:
         for piece in pieces(self.source.files, self.source.tree, self.branches, str(self.source)):
-            numbers, others = self._uniform(piece), np.zeros(0)
+            numbers, others, read = self._uniform(piece), np.zeros(0), piece.size
             wanted = np.ones(piece.size, dtype=bool)
             if numbers is not None and (low, high) != (0.0, 1.0):
                 wanted = (numbers >= low) & (numbers < high)
@@ -164,14 +172,16 @@ class Reader:
             if not wanted.all():
                 piece = piece.take(wanted)
                 numbers = None if numbers is None else numbers[wanted]
-            yield self._batch(piece, numbers, others)
+            yield self._batch(piece, numbers, others, read)
 
     def _weights(self, piece: Piece) -> Iterator[np.ndarray]:
         """Weights of each template (n,)."""
         for what, expression in self.weights.items():
             yield self._finite(piece, what, self._values(piece, what, expression))
 
-    def _batch(self, piece: Piece, numbers: np.ndarray | None, others: np.ndarray) -> Batch:
+    def _batch(
+        self, piece: Piece, numbers: np.ndarray | None, others: np.ndarray, read: int
+    ) -> Batch:
         weights = tuple(self._weights(piece))
         idle = weights[0] == 0
         if idle.any():
@@ -204,7 +214,7 @@ class Reader:
                 fixed[region.name] = (where, self._finite(piece, what, values, where))
             else:
                 fixed[region.name] = (where, values[where])
-        return Batch(self.source, piece, others, weights, numbers, place, features, fixed)
+        return Batch(self.source, piece, others, weights, numbers, place, features, fixed, read)
 
     def _inside(self, piece: Piece) -> dict[str, np.ndarray]:
         """Which events are in each region.

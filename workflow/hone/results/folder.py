@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import chdir
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -16,10 +17,11 @@ import numpy as np
 import yaml
 from pydantic import ValidationError
 
-from hone.analysis import Analysis, Template
+from hone.analysis import Analysis, Template, parts
 from hone.analysis.analysis import SETS
 from hone.analysis.expressions import Expression
 from hone.analysis.files import Files
+from hone.analysis.paths import is_remote
 from hone.analysis.settings import problems
 from hone.errors import InputError
 from hone.results.documents import Limits
@@ -250,6 +252,63 @@ class ResultsOfSeed:
         """What maps events to scores and bins, to be called."""
         return TrainedObservable(self._networks("model.safetensors"))
 
+    def write_scores(
+        self,
+        folder: str | Path,
+        template: str | tuple[str, ...],
+        files: Iterable[str | Path] | None = None,
+    ) -> list[Path]:
+        """Write scores, bins and weights of ntuples as friends of their trees, piece by piece.
+
+        What is in them: :func:`hone.events.friends.write_friends`.
+
+        Args:
+            folder: of the new files.
+            template: sample, or variation with events of its own, as whose the events are read.
+            files: to read instead of those of the template; without weights then, which are those
+                of all its files together.
+
+        Returns:
+            Paths of the new files, one for each file that is read.
+
+        Raises:
+            InputError: there is no such template, or the files cannot be used.
+        """
+        results = self._results
+        place = Path(folder).absolute()
+        others = None if files is None else [_absolute(path) for path in files]
+        with chdir(results._root):
+            names = results._files.scored(self.signal, self.name)
+            return Named(
+                f"the events for {self}", names, lambda name: self._write(place, name, others)
+            )[template]
+
+    def _write(self, folder: Path, name: str, files: list[str] | None) -> list[Path]:
+        import jax
+
+        from hone.events.friends import write_friends
+        from hone.events.load import read_surveys
+        from hone.events.sources import data_source, sources
+
+        known = self._results._files
+        analysis = Analysis.model_validate(
+            parts.of_scores(self._results.analysis, self.signal, self.name)
+        )
+        paths = known.events_of([name], "evaluation")
+        if name in [sample.name for sample in analysis.data]:
+            source, surveys = data_source(analysis, paths[name]), {}
+        else:
+            (source,) = sources(analysis, paths)
+            surveys = read_surveys(known.surveys({name, source.sample}))
+        if files is not None:
+            source = replace(source, files=tuple(files), weights={name: "1"})
+        networks = self.observable.networks
+        made_by = {"observable": self.name, "signal": self.signal, "seed": self.seed}
+        with jax.enable_x64(True):
+            return write_friends(
+                networks, source, analysis.channels, surveys, folder, made_by, files is None
+            )
+
     def _selected(self) -> int:
         choice = self._results.folder / self.signal / self.name / "selected.json"
         if choice.exists():
@@ -360,6 +419,10 @@ class TrainedObservable:
             branches = {name: _column(events, name) for name in expression.branches}
             columns.append(np.asarray(expression(branches)))
         return np.stack([np.asarray(column, dtype=float) for column in columns], axis=1)
+
+
+def _absolute(path: str | Path) -> str:
+    return str(path) if is_remote(str(path)) else str(Path(path).absolute())
 
 
 def _names(events: Any) -> list[str]:
