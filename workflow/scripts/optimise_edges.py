@@ -30,6 +30,7 @@ with job(snakemake) as provenance:
         rebinned.bins,
         analysis.workspace.staterror,
         of_model,
+        rebinned,
     )
     write_csv(snakemake.output.histories[0], history)
     save_observable(

@@ -5,6 +5,7 @@ import jax
 import numpy as np
 import pytest
 from blobs import CONFIG, CUTS, SAMPLES, chosen, events, trained_with
+from settings import observable
 
 from hone.events.event_sets import hard_histograms
 from hone.observable import create_observable
@@ -55,6 +56,16 @@ def test_optimised_edges_are_better_than_equal_ones():
 
     assert at(edges) == pytest.approx(value, rel=1e-9)
     assert value < at(np.linspace(0, 1, 5)) - 0.5
+
+    def least(edges):
+        return count(scores["background"], validation.weights["background"], edges).values.min()
+
+    # the same safeguard as of a training
+    wanted = 2 * least(edges)
+    safe = observable(kind="rebinned", source="bce", minimum_background=wanted)
+    guarded, worse, _ = optimise_edges(scores, validation, SAMPLES, 4, True, safeguards=safe)
+    assert least(guarded) > 0.9 * wanted
+    assert worse > value
 
 
 def test_floor_of_the_benchmark():

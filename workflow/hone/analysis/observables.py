@@ -35,6 +35,7 @@ __all__ = [
     "Network",
     "ObservableSettings",
     "Rebinned",
+    "Safeguards",
     "Softmax",
     "Trained",
     "VariableBins",
@@ -169,7 +170,18 @@ class _WithCuts(ObservableSettings):
         return {f"cuts[{i}].variable": cut.variable for i, cut in enumerate(self.cuts or [])}
 
 
-class Trained(_WithObjective, Optimisation):
+class Safeguards(Settings):
+    """Bins that an observable shall not have."""
+
+    minimum_background: NonNegative = 0.0
+    """(objectives of the likelihood or of counts) Expected background that every bin shall have, in
+    events; what is missing is added to the objective as a penalty."""
+    maximum_mc_error: NonNegative = 0.0
+    """(objectives of the likelihood or of counts) Relative statistical error of the simulated
+    background that no bin shall exceed, as a penalty; 0 for no limit."""
+
+
+class Trained(Optimisation, Safeguards, _WithObjective):
     """An observable that gradients train."""
 
     steps: Count = 1500
@@ -190,12 +202,6 @@ class Trained(_WithObjective, Optimisation):
     max_skipped: Annotated[int, Ge(0), AsWhole] = 100
     """A step whose loss or gradient is not finite is skipped and counted; more than this many, or
     every step so far, end the training with an error that says why."""
-    minimum_background: NonNegative = 0.0
-    """(objectives of the likelihood or of counts) Expected background that every bin shall have, in
-    events; what is missing is added to the objective as a penalty."""
-    maximum_mc_error: NonNegative = 0.0
-    """(objectives of the likelihood or of counts) Relative statistical error of the simulated
-    background that no bin shall exceed, as a penalty; 0 for no limit."""
     seeds: Annotated[int, Ge(1), Le(1000), AsWhole] = 3
     """Number of independent trainings, `seed1` to `seed<n>`. A rebinned observable has the seeds of
     its source; what is not trained has one."""
@@ -373,7 +379,7 @@ class VariableBins(ObservableSettings):
         return {"variable": self.variable}
 
 
-class Rebinned(ObservableSettings):
+class Rebinned(Safeguards, ObservableSettings):
     """The weights of another network, seed by seed, with the best bin edges for its objective on
     the validation set."""
 

@@ -15,6 +15,7 @@ from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram, count
 from hone.statmodel.workspace import Process
 from hone.training.objectives import Objective, log_cls
+from hone.training.penalties import Safeguards, penalty
 
 __all__ = ["optimise_edges"]
 
@@ -32,6 +33,7 @@ def optimise_edges(
     bins: int,
     staterror: bool,
     of_model: Objective = log_cls,
+    safeguards: Safeguards | None = None,
 ) -> tuple[np.ndarray, float, list[dict[str, float]]]:
     """Edges with the smallest objective on hard histograms, by coordinate search.
 
@@ -46,6 +48,7 @@ def optimise_edges(
         bins: number of bins.
         staterror: whether the model has a staterror.
         of_model: objective of the likelihood.
+        safeguards: limits of what bins may have, as penalties.
 
     Returns:
         Edges from 0 to 1 (bins + 1,), the objective there, and the history of the best start.
@@ -77,6 +80,9 @@ def optimise_edges(
             for name, pairs in fine.items()
         }
         value = of_model(fill(model, samples, binned))
+        if safeguards is not None:
+            background = [binned[s.name] for s in samples if not s.is_signal]
+            value += penalty(safeguards, *(sum(parts) for parts in zip(*background, strict=True)))
         rising = (jnp.diff(cuts) > 0).all()
         return jnp.where(rising & jnp.isfinite(value), value, jnp.inf)
 

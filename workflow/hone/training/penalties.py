@@ -1,6 +1,7 @@
 """Penalties for bins with too little background or too large an MC error, and for large weights."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -8,14 +9,26 @@ from jaxtyping import Array, Float
 
 from hone.training.settings import Settings
 
-__all__ = ["effective_events", "penalty", "regularisation"]
+__all__ = ["Safeguards", "effective_events", "penalty", "regularisation"]
 
 _STRENGTH = 10.0
 """Large enough that the limits are exceeded by a few per cent at most."""
 
 
+class Safeguards(Protocol):
+    """Limits of what bins may have."""
+
+    @property
+    def minimum_background(self) -> float:
+        """Background that each bin should have, in events."""
+
+    @property
+    def maximum_mc_error(self) -> float:
+        """Relative error of the background that no bin should exceed; 0 for no limit."""
+
+
 def penalty(
-    settings: Settings, background: Float[Array, " B"], variance: Float[Array, " B"]
+    settings: Safeguards, background: Float[Array, " B"], variance: Float[Array, " B"]
 ) -> Float[Array, ""]:
     """Zero if every bin has enough background with a small enough error, else quadratic.
 
