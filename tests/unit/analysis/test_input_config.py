@@ -83,10 +83,6 @@ CASES = {
         sample(files="root://host//b_*.root"),
         r"root://host//b_\*.root: what is on a server has no patterns; list the files",
     ),
-    "Parquet": (
-        lambda c: (Path("a.parquet").touch(), sample(files="*.parquet")(c)),
-        r"a.parquet: Parquet and Arrow files are not read; write a ROOT file of it",
-    ),
     "no luminosity": (
         lambda c: c.pop("luminosity"), r"samples\[1\].cross_section: needs the luminosity",
     ),

@@ -17,8 +17,8 @@ from hone.analysis import Template, checked_config
 from hone.analysis.analysis import SETS, Observation, Sizes, Split
 from hone.analysis.files import Files
 from hone.errors import InputError
-from hone.events import ntuples as ntuples_module
 from hone.events import stream
+from hone.events import trees as trees_module
 from hone.events.check import check_inputs
 from hone.events.event_sets import hard_histograms, scores_of
 from hone.events.first_look import format_table, yields_table
@@ -163,7 +163,7 @@ def test_streamed_histograms_are_those_of_events_in_memory(analysis, monkeypatch
     assert set(streamed["hard"]) == set(in_memory)
     # pieces that no file of these fills, and none but the last is whole
     monkeypatch.setattr(stream, "_PIECE", 100)
-    monkeypatch.setattr(ntuples_module, "_STEP", 333)
+    monkeypatch.setattr(trees_module, "_STEP", 333)
     again = fill_histograms([observable], found, regions, surveys, FEATURES)
     for name, histogram in in_memory.items():
         for group in ("hard", "soft"):

@@ -13,7 +13,7 @@ from hone.analysis.expressions import Expression, meant
 from hone.analysis.fields import filled_in, several
 from hone.analysis.observables import Network, Rebinned, Softmax, Trained, VariableBins
 from hone.analysis.own_objective import find_function
-from hone.analysis.paths import is_remote, listed, matching
+from hone.analysis.paths import is_remote, is_table, listed, matching
 from hone.analysis.samples import (
     DimuonSample,
     FileSample,
@@ -34,8 +34,6 @@ from hone.analysis.systematics import (
 from hone.errors import InputError
 
 __all__ = ["contradictions"]
-
-_NOT_READ = (".parquet", ".pq", ".feather", ".arrow")
 
 
 def contradictions(analysis: Analysis) -> Iterator[str]:
@@ -70,6 +68,14 @@ def _of_samples(analysis: Analysis) -> Iterator[str]:
         if sample.own_files is not None:
             key = "histograms.files" if isinstance(sample, HistogramSample) else "files"
             yield from (f"samples[{i}].{key}: {p}" for p in _of_files(sample.own_files))
+            if isinstance(sample, HistogramSample):
+                for path in filter(is_table, matching(sample.own_files)):
+                    yield f"samples[{i}].{key}: {path} has events, no histograms; give it as files"
+        if (
+            isinstance(sample, FileSample)
+            and sample.tree != NtupleSample.model_fields["tree"].default
+        ):
+            yield from _with_trees(f"samples[{i}].tree", sample.files)
         if isinstance(sample, DimuonSample):
             known = {f"samples[{i}]": sample.branches}
             for key, text in (("selection", sample.selection), ("weight", sample.weight)):
@@ -151,6 +157,8 @@ def _of_files(patterns: str | list[str]) -> Iterator[str]:
     for pattern in listed(patterns):
         if is_remote(pattern) and set("*?[") & set(pattern):
             yield f"{pattern}: what is on a server has no patterns; list the files, or name a .txt"
+        elif is_remote(pattern) and is_table(pattern):
+            yield f"{pattern}: only ROOT files are read from servers; copy it"
         elif not matching(pattern):
             where = "" if Path(pattern).is_absolute() else f" in {Path.cwd()}"
             file, _, tree = pattern.rpartition(":")
@@ -159,15 +167,16 @@ def _of_files(patterns: str | list[str]) -> Iterator[str]:
     for path in matching(patterns):
         if "{" in path or "}" in path:
             yield f"{path}: Snakemake takes braces for something else; rename the file"
-        if path.endswith(_NOT_READ):
-            yield (
-                f"{path}: Parquet and Arrow files are not read; write a ROOT file of it, as in "
-                "docs/expressions.md"
-            )
     times = Counter(p for pattern in listed(patterns) for p in matching(pattern))
     for path, number in times.items():
         if number > 1:
             yield f"{path} is listed more than once: its events would count twice"
+
+
+def _with_trees(setting: str, files: str | list[str]) -> Iterator[str]:
+    """Files that a tree is named for and that have none: all their events would be read."""
+    for path in filter(is_table, matching(files)):
+        yield f"{setting}: {path} has no trees; remove it (what is varied is in files of its own)"
 
 
 def _of_observation(analysis: Analysis) -> Iterator[str]:
@@ -352,6 +361,8 @@ def _of_variation(
                 yield f"{here}: the events of {sample.name!r} are not in files"
             files = given.of(sample.name).files or []
             yield from (f"{here}.files: {problem}" for problem in _of_files(files))
+            if given.tree is not None:
+                yield from _with_trees(f"{here}.tree", files or sample.own_files or [])
         if len(systematic.samples) > 1:
             if any(SAMPLE not in file for file in several(given.files or [])):
                 yield (

@@ -7,12 +7,19 @@ from pathlib import Path
 
 from hone.analysis.fields import several
 
-__all__ = ["is_remote", "listed", "matching"]
+__all__ = ["is_remote", "is_table", "listed", "matching"]
+
+_TABLES = (".parquet", ".pq", ".feather", ".arrow")
 
 
 def is_remote(path: str) -> bool:
     """Whether it is an address, as ``root://`` or ``https://``: nothing for Snakemake."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", path) is not None
+
+
+def is_table(path: str) -> bool:
+    """Whether it is a file of Parquet or Arrow, by its ending: events without a tree."""
+    return path.endswith(_TABLES)
 
 
 def listed(patterns: str | list[str]) -> list[str]:

@@ -88,7 +88,7 @@ class NtupleSample(Sample):
     """Events in ntuples."""
 
     tree: Text = "events"
-    """The TTree, TNtuple or RNTuple in each file; `events;2` is a cycle of it."""
+    """The TTree, TNtuple or RNTuple in each ROOT file; `events;2` is a cycle of it."""
     selection: ExpressionText | None = None
     """Expression of branches that is true for the events of the sample; all if not given. Several
     samples can be parts of one file, e.g. by truth label, `truth == 5` and `truth != 5`: two that
@@ -135,8 +135,9 @@ class FileSample(NtupleSample):
 
     told_by = "files"
     files: Files
-    """ROOT files with the events: a path or several, `*` and `?` stand for any characters; a `.txt`
-    file with a path a line; or addresses, as `root://` and `https://`
+    """Files with the events, of ROOT, Parquet (`.parquet`) or Arrow (`.arrow`, `.feather`): a path
+    or several, `*` and `?` stand for any characters; a `.txt` file with a path a line; or
+    addresses of ROOT files, as `root://` and `https://`
     ([docs/expressions.md](../docs/expressions.md#files)). Relative to the folder in which the
     workflow runs. They are read where they lie."""
 

@@ -1,23 +1,19 @@
-"""Columns of TTrees and RNTuples, piece by piece, with errors that name file and branch."""
+"""Columns of events, piece by piece, whatever their files are; errors name file and branch."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-import awkward as ak
 import numpy as np
 
 from hone.analysis.expressions import meant
-from hone.analysis.jagged import Column, Jagged, Text
-from hone.analysis.paths import is_remote
+from hone.analysis.jagged import Column, NoValueError
+from hone.analysis.paths import is_remote, is_table
 from hone.errors import InputError
-from hone.running.root_files import reason, root_file
+from hone.running.root_files import reason
 
-__all__ = ["Piece", "pieces"]
-
-_STEP = "32 MB"
-"""Uncompressed columns in memory at a time."""
-_TREES = ("TTree", "TNtuple", "TNtupleD")
+__all__ = ["Events", "Piece", "pieces"]
 
 
 class Piece(NamedTuple):
@@ -45,6 +41,25 @@ class Piece(NamedTuple):
         return Piece(self.path, self.start, columns, len(chosen), kept)
 
 
+class Events(Protocol):
+    """The events of an open file, in whatever format."""
+
+    @property
+    def branches(self) -> Sequence[str]:
+        """Names of all columns."""
+
+    def read(self, names: Collection[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """Consecutive events: how many they are, and columns as the format has them."""
+
+    def column(self, values: Any) -> Column:
+        """A column as expressions take it.
+
+        Raises:
+            NoValueError: an event has no value.
+            InputError: it holds something that no expression is for; the message says what.
+        """
+
+
 def pieces(
     files: Sequence[str | Path], tree: str, branches: Mapping[str, str], where: str
 ) -> Iterator[Piece]:
@@ -52,7 +67,7 @@ def pieces(
 
     Args:
         files: to read, one after another.
-        tree: name of a TTree or RNTuple in each.
+        tree: name of a TTree or RNTuple in each ROOT file.
         branches: names (at least one), and what needs each, for messages.
         where: what the files are, for messages, e.g. ``sample 'signal'``.
 
@@ -64,89 +79,52 @@ def pieces(
         if not (is_remote(path) or Path(path).is_file()):
             raise InputError(f"{where}: there is no file {path}")
         try:
-            with root_file(path) as file:
-                yield from _of_tree(_tree(file, path, tree, where), path, branches, where)
-        except InputError:
-            raise
+            with _opened(path, tree) as events:
+                yield from _of_file(events, path, branches)
+        except InputError as error:
+            raise InputError(f"{where}: {path}{error}") from error
         except ImportError as error:
             raise InputError(
                 f"{where}: {path}: {reason(error)}; install what reads such an address into hone's "
                 "environment (fsspec-xrootd for root://), or copy the file"
             ) from error
-        except Exception as error:  # uproot raises many kinds for a damaged file
+        except Exception as error:  # uproot and pyarrow raise many kinds for a damaged file
+            kind = "file of its ending" if is_table(path) else "ROOT file"
             raise InputError(
-                f"{where}: {path} cannot be read ({reason(error)}): it is not complete, or no ROOT "
-                "file; copy it again, or delete it if the workflow made it"
+                f"{where}: {path} cannot be read ({reason(error)}): it is not complete, or no "
+                f"{kind}; copy it again, or delete it if the workflow made it"
             ) from error
 
 
-def _tree(file: Any, path: str, tree: str, where: str) -> Any:
-    kinds = file.classnames()  # with their cycles, as events;2
-    trees = [name for name, kind in kinds.items() if kind in _TREES or "RNTuple" in kind]
-    names = list(dict.fromkeys(name.rpartition(";")[0] for name in trees))
-    if tree in names or tree in trees:
-        return file[tree]
-    if not trees:
-        others = ", ".join(
-            f"{name.rpartition(';')[0]} ({kind})"
-            for name, kind in kinds.items()
-            if not kind.startswith("TDirectory")
-        )
-        raise InputError(
-            f"{where}: {path} has no tree {tree!r}, and no other: it has {others or 'nothing'}; "
-            "events are read from trees, so give the file that histograms were filled from (where "
-            "nothing is trained, a sample may have `histograms` instead of `files`)"
-        )
-    there = ", ".join(trees if tree.rpartition(";")[0] in names else names)
-    raise InputError(f"{where}: {path} has no tree {tree!r}; it has {there}")
+def _opened(path: str, tree: str) -> AbstractContextManager[Events]:
+    """Imports what reads the file's format, and nothing else."""
+    if is_table(path):
+        from hone.events.tables import opened_table
+
+        return opened_table(path)
+    from hone.events.trees import opened_tree
+
+    return opened_tree(path, tree)
 
 
-def _of_tree(tree: Any, path: str, branches: Mapping[str, str], where: str) -> Iterator[Piece]:
-    there = tree.keys()
+def _of_file(events: Events, path: str, branches: Mapping[str, str]) -> Iterator[Piece]:
+    """Errors begin with what follows the file's name."""
+    there = events.branches
     for name, user in branches.items():
         if name not in there:
             hint = meant(name, there) or f"it has {', '.join(there)}"
-            raise InputError(
-                f"{where}: {path}: there is no branch {name!r} in it, for {user}; {hint}"
-            )
-    wanted, start = set(branches), 0
-    for columns in tree.iterate(
-        filter_name=lambda name: name in wanted, step_size=_STEP, library="ak"
-    ):
+            raise InputError(f": there is no branch {name!r} in it, for {user}; {hint}")
+    start = 0
+    for size, columns in events.read(branches):
         found = {}
         for name in branches:
             try:
-                found[name] = _column(columns[name])
+                found[name] = events.column(columns[name])
+            except NoValueError as error:
+                raise InputError(
+                    f", event {start + error.event}: branch {name!r} {error}"
+                ) from error
             except InputError as error:
-                raise InputError(f"{where}: {path}: branch {name!r} holds {error}") from error
-        yield Piece(path, start, found, len(columns))
-        start += len(columns)
-
-
-def _column(values: Any) -> Column:
-    """Values of a branch as uproot reads them.
-
-    Raises:
-        InputError: they are something that no expression is for; the message says what.
-    """
-    of_event = values.type.content
-    if isinstance(of_event, ak.types.NumpyType):
-        return _numbers(values)
-    if isinstance(of_event, ak.types.ListType | ak.types.RegularType):
-        is_text = of_event.parameters.get("__array__") in ("string", "bytestring")
-        if isinstance(of_event.content, ak.types.NumpyType):
-            plain = ak.without_parameters(values)
-            counts = np.asarray(ak.num(plain, axis=1)).astype(np.int64, copy=False)
-            content = _numbers(ak.flatten(plain))
-            return Text(content, counts) if is_text else Jagged(content, counts)
-    raise InputError(
-        f"{of_event}; an expression takes numbers, lists of numbers and text: write what is needed "
-        "of it into a branch of its own"
-    )
-
-
-def _numbers(values: Any) -> np.ndarray:
-    found: np.ndarray = np.asarray(values)
-    if found.dtype.kind not in "biuf":
-        raise InputError(f"values of type {found.dtype}, not numbers")
-    return found
+                raise InputError(f": branch {name!r} holds {error}") from error
+        yield Piece(path, start, found, size)
+        start += size

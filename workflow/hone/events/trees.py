@@ -1,0 +1,85 @@
+"""Columns of TTrees, TNtuples and RNTuples of ROOT files."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from hone.analysis.jagged import Column, Jagged, Text
+from hone.errors import InputError
+from hone.running.root_files import root_file
+
+__all__ = ["opened_tree"]
+
+_STEP = "32 MB"
+"""Uncompressed columns in memory at a time."""
+_TREES = ("TTree", "TNtuple", "TNtupleD")
+
+
+@contextmanager
+def opened_tree(path: str, tree: str) -> Iterator["_Tree"]:
+    """A tree of a ROOT file, :class:`hone.events.ntuples.Events`.
+
+    Raises:
+        InputError: there is no such tree; the message follows the file's name.
+    """
+    with root_file(path) as file:
+        yield _Tree(_tree(file, tree))
+
+
+class _Tree:
+    def __init__(self, tree: Any) -> None:
+        self._tree = tree
+        self.branches: list[str] = tree.keys()
+
+    def read(self, names: Collection[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        for columns in self._tree.iterate(
+            filter_name=lambda name: name in names, step_size=_STEP, library="ak"
+        ):
+            yield len(columns), columns
+
+    def column(self, values: Any) -> Column:
+        of_event = values.type.content
+        if isinstance(of_event, ak.types.NumpyType):
+            return _numbers(values)
+        if isinstance(of_event, ak.types.ListType | ak.types.RegularType):
+            is_text = of_event.parameters.get("__array__") in ("string", "bytestring")
+            if isinstance(of_event.content, ak.types.NumpyType):
+                plain = ak.without_parameters(values)
+                counts = np.asarray(ak.num(plain, axis=1)).astype(np.int64, copy=False)
+                content = _numbers(ak.flatten(plain))
+                return Text(content, counts) if is_text else Jagged(content, counts)
+        raise InputError(
+            f"{of_event}; an expression takes numbers, lists of numbers and text: write what is "
+            "needed of it into a branch of its own"
+        )
+
+
+def _tree(file: Any, tree: str) -> Any:
+    kinds = file.classnames()  # with their cycles, as events;2
+    trees = [name for name, kind in kinds.items() if kind in _TREES or "RNTuple" in kind]
+    names = list(dict.fromkeys(name.rpartition(";")[0] for name in trees))
+    if tree in names or tree in trees:
+        return file[tree]
+    if not trees:
+        others = ", ".join(
+            f"{name.rpartition(';')[0]} ({kind})"
+            for name, kind in kinds.items()
+            if not kind.startswith("TDirectory")
+        )
+        raise InputError(
+            f" has no tree {tree!r}, and no other: it has {others or 'nothing'}; "
+            "events are read from trees, so give the file that histograms were filled from (where "
+            "nothing is trained, a sample may have `histograms` instead of `files`)"
+        )
+    there = ", ".join(trees if tree.rpartition(";")[0] in names else names)
+    raise InputError(f" has no tree {tree!r}; it has {there}")
+
+
+def _numbers(values: Any) -> np.ndarray:
+    found: np.ndarray = np.asarray(values)
+    if found.dtype.kind not in "biuf":
+        raise InputError(f"values of type {found.dtype}, not numbers")
+    return found
