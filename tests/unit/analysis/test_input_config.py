@@ -214,8 +214,9 @@ CASES = {
         lambda c: c.update(workspace={"pruning": "small"}),
         r"workspace.pruning: \"small\" is not of type number",
     ),
-    "an up without a down": (
-        lambda c: c["systematics"][2].pop("down"), r"systematics\[2\]: 'down' is missing",
+    "an up without a mirror image": (
+        lambda c: (c["systematics"][2].pop("down"), c["systematics"][2].update(up=2.5)),
+        r"systematics\[2\].down: has no mirror image above 0 of an up of 2.5; give it",
     ),
     "a shapesys without a down": (
         lambda c: (c["systematics"][0].update(type="shapesys"), c["systematics"][0].pop("down")),

@@ -326,17 +326,31 @@ class Normsys(Systematic):
     can_be_pruned = True
     up: Positive
     """Factor on the yield at +1 sigma."""
-    down: Positive
-    """Factor on the yield at -1 sigma."""
+    down: Positive | None = None
+    """Factor on the yield at -1 sigma. It can be left out: then it is the mirror image, 2 - up, as
+    0.9 of an `up` of 1.1."""
+
+    @model_validator(mode="after")
+    def _mirrored_above_zero(self) -> Self:
+        if self.down is None and self.up >= 2:
+            raise refuse(f"has no mirror image above 0 of an up of {self.up:g}; give it", "down")
+        return self
+
+    @property
+    def factors(self) -> tuple[float, float]:
+        """On the yield, at +1 and at -1 sigma."""
+        return self.up, 2 - self.up if self.down is None else self.down
 
     def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
-        yield {"type": "normsys", "data": {"hi": self.up, "lo": self.down}}
+        high, low = self.factors
+        yield {"type": "normsys", "data": {"hi": high, "lo": low}}
 
     def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:
-        return nominal * self.up, nominal * self.down
+        high, low = self.factors
+        return nominal * high, nominal * low
 
     def largest_effect(self, nominal: np.ndarray, up: np.ndarray, down: np.ndarray) -> float:
-        return max(abs(self.up - 1), abs(self.down - 1))
+        return max(abs(factor - 1) for factor in self.factors)
 
     def effects_of_parts(
         self, nominal: np.ndarray, up: np.ndarray, down: np.ndarray
