@@ -1,6 +1,7 @@
 """Histograms as inputs: the workspace that their events have, and what is refused."""
 
 import copy
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import hist
 import jax
 import numpy as np
 import pytest
+import uhi.io.json
 import uproot
 import yaml
 from ntuples import columns, write, write_analysis
@@ -202,7 +204,6 @@ def given(values, variances=None, name="sr/fakes", beyond=False):
     histogram.view(flow=True).variance = np.abs(values) if variances is None else variances
     with uproot.recreate("one.root") as file:
         file[name] = histogram
-        file["sr/plane"] = hist.Hist.new.Reg(2, 0, 1).Reg(2, 0, 1).Double()
     how = Template("fakes"), ("one.root",), "{region}/fakes", {"fakes": "1"}
     return BinnedSource(*how, drops_beyond=beyond)
 
@@ -260,15 +261,102 @@ def test_bad_histograms_are_named(tmp_path, monkeypatch, source, arguments, mess
 def test_other_objects_and_missing_errors_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source = given(VALUES)
-    with pytest.raises(InputError, match="'sr/plane': it is a TH2D"):
-        read(replace(source, tree="sr/plane"))
     with uproot.recreate("one.root") as file:
+        file["sr/tree"] = {"x": np.ones(2)}
         file["sr/fakes"] = hist.Hist.new.Var([0, 1, 2, 3]).Double().fill([0.5, 1.5], weight=0.3)
         file["sr/counts"] = hist.Hist.new.Var([0, 1, 2, 3]).Double().fill([0.5, 0.5, 1.5])
+    with pytest.raises(InputError, match=r"'sr/tree': it is a .*(TTree|RNTuple)"):
+        read(replace(source, tree="sr/tree"))
     with pytest.raises(InputError, match=r"it has no errors \(Sumw2\)"):
         read(source)
     counts = read(replace(source, tree="sr/counts"))
     np.testing.assert_array_equal(counts.variances, [2, 1])
+
+
+@pytest.mark.parametrize("ending", ["root", "json"])
+@pytest.mark.parametrize("flow", [True, False])
+def test_bins_of_two_axes_are_numbered_the_first_fastest(tmp_path, monkeypatch, ending, flow):
+    monkeypatch.chdir(tmp_path)
+    axes = (
+        hist.axis.Variable([0, 1, 2, 4], underflow=flow, overflow=flow),
+        hist.axis.Regular(2, 0, 2, underflow=flow, overflow=flow),
+    )
+    rng = np.random.default_rng(3)
+    (x, y), weight = rng.uniform(-1, 5, (2, 500)), rng.uniform(0.5, 1.5, 500)
+    plane = hist.Hist(*axes, storage=hist.storage.Weight()).fill(x, y, weight=weight)
+    if ending == "json":
+        Path("one.json").write_text(json.dumps({"sr/fakes": plane}, default=uhi.io.json.default))
+    else:
+        with uproot.recreate("one.root") as file:
+            file["sr/fakes"] = plane
+    number = np.digitize(x, [1, 2]) + 3 * np.digitize(y, [1])
+    inside = (x >= 0) & (x < 4) & (y >= 0) & (y < 2)
+    how = Template("fakes"), (f"one.{ending}",), "{region}/fakes", {"fakes": "1"}
+    for drops in (True, False):
+        kept = inside if drops or not flow else np.full(500, True)
+        right = [np.bincount(number[kept], weight[kept] ** power) for power in (1, 2)]
+        source = BinnedSource(*how, drops_beyond=drops)
+        np.testing.assert_allclose(read(source, np.arange(7.0)), right, rtol=1e-12)
+        for edges in ((0.0, 3.0, 6.0), None):  # by the second axis, and all
+            merged = np.reshape(right, (2, 2 if edges else 1, -1)).sum(axis=-1)
+            np.testing.assert_allclose(read(source, edges), merged, rtol=1e-12)
+
+
+def test_histograms_of_hist_in_json(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    of_root = given(VALUES, np.array(VALUES) / 4)
+    with uproot.open("one.root") as file:
+        weighted = file["sr/fakes"].to_hist()
+    edges = hist.axis.Variable([0, 1, 2, 3])
+    histograms = {
+        "sr/fakes": weighted,
+        "sr/counts": hist.Hist(edges, storage=hist.storage.Int64()).fill([0.5, 0.5, 1.5, 7]),
+        "sr/sums": hist.Hist(edges).fill([0.5, 1.5], weight=0.3),
+        "sr/mean": hist.Hist(edges, storage=hist.storage.Mean()).fill([0.5], sample=[1.0]),
+        "sparse/fakes": uhi.io.to_sparse(weighted._to_uhi_()),
+    }
+    Path("one.json").write_text(json.dumps(histograms, default=uhi.io.json.default))
+    source = replace(of_root, files=("one.json",))
+    for region in ("sr", "sparse"):
+        for one, other in zip(read(source, region=region), read(of_root), strict=True):
+            np.testing.assert_array_equal(one, other)
+    counts = read(replace(source, tree="sr/counts"))
+    np.testing.assert_array_equal([*counts.values, *counts.variances], [2, 2, 2, 2])
+    for name, message in {
+        "sums": r"it has no errors \(Sumw2\).*storage Weight",
+        "mean": "it is a mean; needed are",
+        "fake": "there is no histogram 'sr/fake'; did you mean 'sr/fakes'",
+    }.items():
+        with pytest.raises(InputError, match=f"one.json: .*{message}"):
+            read(replace(source, tree=f"sr/{name}"))
+    Path("one.json").write_text("{")
+    with pytest.raises(InputError, match=r"one.json cannot be read"):
+        read(source)
+
+
+def test_edges_that_are_left_out_are_those_of_the_histograms(config):
+    for samples in (["signal", "background", "data"], ["background"]):
+        found = of_histograms(config, *samples)
+        of_sample = copy.deepcopy(found)
+        for region in found["regions"]:
+            region.pop("edges", None)
+        analysis = checked_config(found)
+        for region in of_sample["regions"]:
+            if region["fit"] == "variable":
+                region["edges"] = list(REGIONS[region["name"]][2])
+        assert analysis == checked_config(of_sample)
+    missing = of_histograms(config, "background")
+    del missing["regions"][0]["edges"], missing["regions"][1]["edges"]
+    background = missing["samples"][1]["histograms"]
+    background["path"] = "{region}/none"
+    with pytest.raises(
+        ConfigError,
+        match=r"regions\[0\].edges: there are none, and .* no histogram 'signal_region/n",
+    ):
+        checked_config(missing)
+    background["files"] = "no.root"
+    with pytest.raises(ConfigError, match=r"cannot be used:\n- samples\[1\].*no file matches"):
+        checked_config(missing)
 
 
 @pytest.mark.parametrize(

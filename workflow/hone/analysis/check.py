@@ -8,12 +8,13 @@ from pydantic import ValidationError
 
 from hone.analysis.analysis import Analysis
 from hone.analysis.contradictions import contradictions
+from hone.analysis.histogram_edges import with_edges, without_edges
 from hone.analysis.names import name_problems
 from hone.analysis.observables import VariableBins
 from hone.analysis.regions import Region
 from hone.analysis.settings import problems
 from hone.analysis.values import value_problems
-from hone.errors import ConfigError
+from hone.errors import ConfigError, InputError
 
 __all__ = ["checked_config"]
 
@@ -33,13 +34,20 @@ def checked_config(config: Any, file: str | Path = "config/config.yaml") -> Anal
     _refuse(file, value_problems(config))
     try:
         # Written down, so that the record of a config means the same in another place.
-        analysis = Analysis.model_validate({"modules": str(Path(file).parent), **config})
+        analysis = with_edges(
+            Analysis.model_validate({"modules": str(Path(file).parent), **config})
+        )
     except ValidationError as error:
         _refuse(file, dict.fromkeys(problems(error)))
         raise
+    except InputError as error:
+        _refuse(file, [str(error)])
+        raise
+    missing = [text for _, text in without_edges(analysis)]
     if not analysis.observables:
         analysis = _of_regions_only(analysis)
-    _refuse(file, dict.fromkeys([*name_problems(analysis), *contradictions(analysis)]))
+    found = [*missing, *name_problems(analysis), *contradictions(analysis)]
+    _refuse(file, dict.fromkeys(found))
     if not analysis.learning:
         return analysis.model_copy(update={"split": analysis.split.without_training()})
     return analysis
@@ -51,7 +59,12 @@ def _of_regions_only(analysis: Analysis) -> Analysis:
     if first is None or any(r.is_trained for r in analysis.regions):
         return analysis
     observable = VariableBins.model_validate(
-        {"name": "regions", "kind": "variable", "variable": first.variable, "edges": first.edges}
+        {
+            "name": "regions",
+            "kind": "variable",
+            "variable": first.variable,
+            "edges": first.edges or [0.0, 1.0],  # refused afterwards, with all else
+        }
     )
     of_observable: Region = first.model_copy(
         update={"fit": "observable", "variable": None, "edges": None}

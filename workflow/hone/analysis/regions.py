@@ -26,15 +26,15 @@ class Region(Settings):
     variable: ExpressionText | None = None
     """(fit variable) Expression of branches."""
     edges: Edges | None = None
-    """(fit variable) Rising bin edges; the outermost bins take what lies beyond."""
+    """(fit variable) Rising bin edges; the outermost bins take what lies beyond. If not given,
+    those of the region's histogram of the first simulated sample with `histograms`."""
 
     @model_validator(mode="after")
     def _of_a_variable(self) -> Self:
+        if self.fit == "variable" and self.variable is None:
+            raise refuse("'variable' is missing")
         for key in ("variable", "edges"):
-            given = getattr(self, key) is not None
-            if self.fit == "variable" and not given:
-                raise refuse(f"{key!r} is missing")
-            if self.fit != "variable" and given:
+            if self.fit != "variable" and getattr(self, key) is not None:
                 raise refuse(f"{key!r} does not apply to fit: {self.fit}; remove it")
         return self
 

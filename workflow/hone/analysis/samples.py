@@ -151,11 +151,12 @@ class FileSample(NtupleSample):
 
 
 class Histograms(Settings):
-    """Histograms in ROOT files (TH1), one for each region."""
+    """Histograms in files, one for each region."""
 
     files: Files
-    """ROOT files with the histograms: a path or several, `*` and `?` stand for any characters.
-    Histograms of one name in several files are added."""
+    """Files with the histograms, of ROOT (TH1, TH2, TH3) or JSON (`.json`, histograms of `hist` by
+    name): a path or several, `*` and `?` stand for any characters. Histograms of one name in
+    several files are added."""
     path: HistogramPath = "{region}/{sample}"
     """Where the histogram of a region is in each file; `{region}` and `{sample}` are their names.
     Variations have a `path` of their own (systematics, `up`), where `{systematic}` and `{side}`
@@ -170,11 +171,12 @@ class HistogramSample(Sample):
 
     told_by = "histograms"
     histograms: Histograms
-    """Instead of events, where nothing is trained: histograms (TH1) in ROOT files. They have the
-    yields and the MC errors (Sumw2) as they are in the regions: no weight, selection or
+    """Instead of events, where nothing is trained: histograms in files of ROOT or JSON. They have
+    the yields and the MC errors (Sumw2) as they are in the regions: no weight, selection or
     normalisation is applied. The edges of a region must be among those of its histogram, whose bins
-    are merged where it has more; of a region with `fit: count` all bins are. A varied histogram is
-    taken to be of the events of its sample: its errors are not looked at."""
+    are merged where it has more; of a region with `fit: count` all bins are. Bins of two or three
+    axes are numbered from 0, the first axis fastest, and these numbers are the region's variable. A
+    varied histogram is taken to be of the events of its sample: its errors are not looked at."""
 
     @property
     def own_files(self) -> Files:

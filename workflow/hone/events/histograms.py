@@ -1,8 +1,6 @@
-"""Templates that are given as histograms: TH1s of ROOT files, in the bins of the regions."""
+"""Templates that are given as histograms, in the bins of the regions."""
 
-import difflib
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +8,7 @@ from hone.analysis.regions import Region
 from hone.errors import InputError
 from hone.events.documents import RegionSums, Survey
 from hone.events.sources import BinnedSource
-from hone.running.root_files import reason, root_file
+from hone.running.histogram_files import GivenHistogram, read_histogram
 from hone.statmodel.templates import Histogram
 
 __all__ = ["read_template", "survey_histograms"]
@@ -35,7 +33,7 @@ def read_template(
         counted: whether these are observed events, whose errors do not matter.
 
     Raises:
-        InputError: names file and histogram: it does not exist or is no TH1; edges of the region
+        InputError: names file and histogram: it does not exist or is none; edges of the region
             are none of its edges; a yield is negative or not finite; a sample's has no error.
     """
     parts, start = [], 0
@@ -94,15 +92,6 @@ def survey_histograms(source: BinnedSource, regions: Sequence[Region], events_se
     }
 
 
-class _Cells(NamedTuple):
-    """Contents with under- and overflow (n + 2,)."""
-
-    values: np.ndarray
-    variances: np.ndarray
-    edges: np.ndarray
-    """Of the n bins between (n + 1,)."""
-
-
 def _of_region(
     source: BinnedSource, region: str, edges: np.ndarray | None, counted: bool
 ) -> Histogram:
@@ -110,10 +99,9 @@ def _of_region(
     is_nominal = source.template == source.template.nominal
     for file in source.files:
         where = f"{file}: histogram {path!r}"
-        cells = _read(file, path, has_errors=is_nominal and not counted)
-        starts, end = _starts(
-            cells.edges, edges, source.drops_beyond, f"{where}, region {region!r}"
-        )
+        cells = _read(file, path, is_nominal and not counted, source.drops_beyond)
+        (found,) = cells.edges
+        starts, end = _starts(found, edges, source.drops_beyond, f"{where}, region {region!r}")
         sums.append([np.add.reduceat(x[:end], starts) for x in cells[:2]])
     values, variances = np.sum(sums, axis=0)
     files = ", ".join(source.files)
@@ -151,43 +139,11 @@ def _starts(
     return starts, end
 
 
-def _read(file: str, path: str, has_errors: bool) -> _Cells:
-    where = f"{file}: histogram {path!r}"
-    try:
-        with root_file(file) as opened:
-            kinds = opened.classnames(cycle=False)
-            kind = kinds.get(path, "")
-            if kind.startswith("TH1"):
-                histogram = opened[path]
-                values = np.asarray(histogram.values(flow=True), dtype=float)
-                weighted = histogram.weighted
-                # Without Sumw2 those of counts.
-                variances = np.asarray(histogram.variances(flow=True), dtype=float)
-                edges = np.asarray(histogram.axis().edges(), dtype=float)
-    except Exception as error:  # uproot raises many kinds for a damaged file
-        raise InputError(f"{file} cannot be read ({reason(error)})") from error
-    if not kind:
-        names = [name for name, found in kinds.items() if found.startswith("TH1")]
-        close = difflib.get_close_matches(path, names, n=3)
-        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else _some(names)
-        raise InputError(f"{file}: there is no histogram {path!r}; {hint}")
-    if not kind.startswith("TH1"):
-        raise InputError(f"{where}: it is a {kind}; a histogram of one dimension (TH1) is needed")
-    for what, numbers in (("yield", values), ("variance", variances)):
-        if not np.isfinite(numbers).all():
-            at = int(np.argmin(np.isfinite(numbers)))
-            name = {0: "the underflow", len(values) - 1: "the overflow"}.get(at, f"bin {at}")
-            raise InputError(f"{where}, {name}: the {what} is {numbers[at]:g}; it must be finite")
-    if has_errors and not weighted and (values != np.rint(values)).any():
+def _read(file: str, path: str, has_errors: bool, drops_beyond: bool) -> GivenHistogram:
+    found = read_histogram(file, path)
+    if has_errors and not found.has_errors and (found.values != np.rint(found.values)).any():
         raise InputError(
-            f"{where}: it has no errors (Sumw2), and its yields are no numbers of events; fill it "
-            "with TH1::Sumw2, or write its errors"
+            f"{file}: histogram {path!r}: it has no errors (Sumw2), and its yields are no numbers "
+            "of events; fill it with TH1::Sumw2 (hist: storage Weight), or write its errors"
         )
-    return _Cells(values, variances, edges)
-
-
-def _some(names: Sequence[str]) -> str:
-    if not names:
-        return "the file has no TH1 at all"
-    more = f" and {len(names) - 5} others" if len(names) > 5 else ""
-    return f"there are {', '.join(map(repr, names[:5]))}{more}"
+    return found.unrolled(drops_beyond)
