@@ -3,14 +3,17 @@
 import ast
 import dataclasses
 import importlib
+import io
 import os
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import yaml
+import yte
 
 ROOT = Path(__file__).parents[2]
 # Plugins of clusters are apart: Snakemake would import them at the start of every job.
@@ -47,7 +50,8 @@ def _uncommented(match):
 
 @pytest.fixture(scope="module", params=PROFILES)
 def profile(request):
-    return request.param, yaml.safe_load(with_choices(request.param))
+    text = io.StringIO(with_choices(request.param))
+    return request.param, yte.process_yaml(text, require_use_yte=True)
 
 
 @pytest.fixture
@@ -112,6 +116,23 @@ def test_profiles_name_rules_and_groups_that_exist(profile):
     assert set(settings.get("set-resources", {})) <= set(RULES)
     if "executor" in settings:
         assert set(settings["group-components"]) == GROUPS
+
+
+def test_the_default_looks_at_config_files_before_snakemake_does(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    Path("a.yaml").write_text("analysis: a\nseed: [1\nsamples: 3\n")
+    Path("b.yaml").write_text('{\n\t"analysis": "b"\n}')
+    target = r"--configfile: limits cannot be read \(No such file.* targets come before it.* {}$"
+    for arguments, message in {
+        ("--configfile", "a.yaml", "-n"): r"a.yaml, line 3, column 8: this is not YAML \(expected",
+        ("-n", "--configfile", "b.yaml", "limits"): target.format("b.yaml"),
+        ("limits", "--configfiles", "b.yaml", "--cores", "1"): None,
+        ("--mode", "subprocess", "--configfiles", "a.yaml"): None,
+        ("--cores", "1"): None,
+    }.items():
+        monkeypatch.setattr(sys, "argv", ["snakemake", *arguments])
+        with pytest.raises(SystemExit, match=message) if message else nullcontext():
+            yte.process_yaml(io.StringIO(text_of("default")), require_use_yte=True)
 
 
 @pytest.mark.parametrize("name", PROFILES)
