@@ -54,6 +54,10 @@ BAD = {
     "numbers of events that are not integers": (
         {"event": np.arange(50) + 0.5}, {}, r"branch 'event' of split.branch: .* must be integers",
     ),
+    "event numbers that float32 rounds": (
+        {"event": (np.arange(50) + 2**24).astype("f4")}, {},
+        r"branch 'event' of split.branch: float32 holds integers up to 16777216 only",
+    ),
 }  # fmt: skip
 
 

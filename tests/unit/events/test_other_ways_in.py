@@ -13,6 +13,7 @@ from ntuples import columns, write
 
 from hone.analysis.expressions import Expression
 from hone.analysis.paths import matching
+from hone.analysis.systematics import Variation
 from hone.errors import InputError
 from hone.events.ntuples import pieces
 
@@ -56,6 +57,26 @@ def test_a_tntuple_and_the_cycles_of_a_tree():
 def test_vectors_of_vectors_are_refused():
     with pytest.raises(InputError, match=r"branch 'nested' holds var \* var \* float32; "):
         value(OF_ROOT, "events", "len(nested)")
+
+
+def test_names_that_look_alike_are_one_branch(tmp_path):
+    """Python's parser spells the micro sign (U+00B5) as a Greek mu (U+03BC)."""
+    path, right = tmp_path / "a.root", np.arange(5.0)
+    for in_file in ("\u00b5_pt", "\u03bc_pt"):
+        with uproot.recreate(path) as file:
+            file.mkrntuple("events", {in_file: right, "other": -right})
+        for text in ("\u00b5_pt", "\u03bc_pt", 'get("\u00b5_pt")'):
+            np.testing.assert_array_equal(value(path, "events", text), right)
+    varied = Variation(replace={"\u00b5_pt": "other"})
+    assert list(varied.replace) == list(Expression("\u00b5_pt").branches)
+
+
+def test_events_are_counted_without_any_branch(tmp_path):
+    events = columns(500, 1, True)
+    for rntuple in (False, True):
+        write(tmp_path / "a.root", events, rntuple=rntuple)
+        found = pieces([tmp_path / "a.root"], "events", {}, "sample 's'")
+        assert sum(piece.size for piece in found) == 500
 
 
 def test_a_file_of_histograms_says_what_it_has(tmp_path):

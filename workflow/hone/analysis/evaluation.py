@@ -5,6 +5,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial, reduce
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
@@ -237,7 +238,7 @@ def branch_of_get(node: ast.Call) -> str:
     if len(node.args) == 1 and isinstance(node.args[0], ast.Constant):
         name = node.args[0].value
         if isinstance(name, str):
-            return name
+            return normalize("NFKC", name)  # as Python does with names
     raise InputError('get takes the name of a branch: get("my branch")')
 
 

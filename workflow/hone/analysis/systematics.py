@@ -9,10 +9,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from unicodedata import normalize
 
 import numpy as np
 from annotated_types import Gt, Len, Lt
-from pydantic import Field, TypeAdapter, WrapValidator, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, WrapValidator, model_validator
 
 from hone.analysis.distributions import Block, Distribution
 from hone.analysis.fields import (
@@ -58,6 +59,11 @@ SAMPLE = "{sample}"
 _ROUNDING = 1e-12
 
 
+def _as_in_expressions(replaced: dict[str, str]) -> dict[str, str]:
+    """Names that are replaced, spelt as Python spells those in expressions."""
+    return {normalize("NFKC", name): other for name, other in replaced.items()}
+
+
 class Variation(Settings):
     """One side of a systematic of a sample with ntuples: how its events or weights differ; or of
     one with histograms: where its varied histograms are."""
@@ -66,7 +72,7 @@ class Variation(Settings):
     path: HistogramPath | None = None
     tree: Text | None = None
     weight: ExpressionText | None = None
-    replace: Annotated[dict[Text, Text], Len(1)] | None = None
+    replace: Annotated[dict[Text, Text], Len(1), AfterValidator(_as_in_expressions)] | None = None
     normalise: Literal["nominal", "own"] | None = None
     sum_of_weights: Positive | None = None
     muon_scale: Positive | None = None

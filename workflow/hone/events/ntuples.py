@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+from unicodedata import normalize
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def pieces(
     Args:
         files: to read, one after another.
         tree: name of a TTree or RNTuple in each ROOT file.
-        branches: names (at least one), and what needs each, for messages.
+        branches: names, and what needs each, for messages.
         where: what the files are, for messages, e.g. ``sample 'signal'``.
 
     Raises:
@@ -110,16 +111,19 @@ def _opened(path: str, tree: str) -> AbstractContextManager[Events]:
 def _of_file(events: Events, path: str, branches: Mapping[str, str]) -> Iterator[Piece]:
     """Errors begin with what follows the file's name."""
     there = events.branches
+    # As Python spells names: a micro sign and a small mu are one letter.
+    spelt = {normalize("NFKC", name): name for name in there}
+    read = {b: b if b in there else spelt.get(normalize("NFKC", b), "") for b in branches}
     for name, user in branches.items():
-        if name not in there:
+        if not read[name]:
             hint = meant(name, there) or f"it has {', '.join(there)}"
             raise InputError(f": there is no branch {name!r} in it, for {user}; {hint}")
     start = 0
-    for size, columns in events.read(branches):
+    for size, columns in events.read(set(read.values())):
         found = {}
         for name in branches:
             try:
-                found[name] = events.column(columns[name])
+                found[name] = events.column(columns[read[name]])
             except NoValueError as error:
                 raise InputError(
                     f", event {start + error.event}: branch {name!r} {error}"

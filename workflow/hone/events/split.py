@@ -13,9 +13,15 @@ def uniform(numbers: np.ndarray) -> np.ndarray:
     By splitmix64 (G. L. Steele et al., OOPSLA 2014): each input bit changes half of the bits.
 
     Raises:
-        InputError: the numbers are not integers.
+        InputError: the numbers are not integers, or too large for integers in their type.
     """
     if numbers.dtype.kind == "f":
+        largest = 2.0 ** (np.finfo(numbers.dtype).nmant + 1)
+        if (np.abs(numbers) > largest).any():
+            raise InputError(
+                f"{numbers.dtype} holds integers up to {largest:.0f} only; write the numbers of "
+                "events as integers"
+            )
         whole = numbers.astype(np.int64)
         if not (np.isfinite(numbers).all() and (whole == numbers).all()):
             raise InputError("the numbers of events must be integers")

@@ -35,6 +35,9 @@ class _Tree:
         self.branches: list[str] = tree.keys()
 
     def read(self, names: Collection[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        if not names:
+            yield self._tree.num_entries, {}
+            return
         for columns in self._tree.iterate(
             filter_name=lambda name: name in names, step_size=_STEP, library="ak"
         ):
