@@ -82,7 +82,10 @@ def optimise_edges(
         value = of_model(fill(model, samples, binned))
         if safeguards is not None:
             background = [binned[s.name] for s in samples if not s.is_signal]
-            value += penalty(safeguards, *(sum(parts) for parts in zip(*background, strict=True)))
+            values, variances = (
+                jnp.stack(parts).sum(axis=0) for parts in zip(*background, strict=True)
+            )
+            value += penalty(safeguards, values, variances)
         rising = (jnp.diff(cuts) > 0).all()
         return jnp.where(rising & jnp.isfinite(value), value, jnp.inf)
 
