@@ -2,6 +2,7 @@ rule compute_limits:
     input:
         workspace=f"{RESULT}/workspace.json",
         histograms=f"{RESULT}/histograms.root",
+        surveys=NEEDS.surveys(),
     output:
         f"{RESULT}/limits.json",
     log:
@@ -17,7 +18,6 @@ rule compute_limits:
     params:
         analysis=NEEDS.part(parts.of_model, "limits"),
         event_sets=NEEDS.of_hypothesis(FILES.templates_that_fluctuate),
-        scaled=NEEDS.of_hypothesis(FILES.templates_scaled_to_yield),
         blind=ANALYSIS.is_blind,
         made_by=made_by("compute_limits"),
     message:

@@ -1,5 +1,7 @@
 """Compute limits of a workspace, and check them with pyhf."""
 
+from pathlib import Path
+
 import numpy as np
 import pyhf
 
@@ -10,11 +12,12 @@ from hone.likelihood.histfactory import from_pyhf
 from hone.results.bootstrap import nominal_without_staterror
 from hone.results.certify import certify
 from hone.results.limits import compute_limits, scan_cls, scan_range
+from hone.results.replicas import normalisations
 from hone.running.files import read_json, write_json
 from hone.running.script import job, setup_jax
 from hone.statmodel.channels import channel_sizes
 from hone.statmodel.postprocessing import postprocess
-from hone.statmodel.templates import read_histograms
+from hone.statmodel.templates import read_histograms, read_subsamples
 from hone.statmodel.workspace import build_workspace, processes, read_workspace
 
 with job(snakemake) as provenance:
@@ -48,8 +51,16 @@ with job(snakemake) as provenance:
     )
     nominal = np.asarray(infer.nominal_asimov(model, 0.0))
     check = certify(model, oracle, nominal, observed, limits, level)
+    surveys = {Path(name).stem: read_json(name) for name in snakemake.input.surveys}
     bare = nominal_without_staterror(
-        spec, samples, templates, level, params.event_sets, params.scaled, unpruned
+        spec,
+        samples,
+        templates,
+        level,
+        params.event_sets,
+        normalisations(analysis, surveys),
+        unpruned,
+        read_subsamples(snakemake.input.histograms, analysis.workspace.histograms),
     )
     write_json(
         snakemake.output[0],

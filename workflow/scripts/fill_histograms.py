@@ -7,7 +7,7 @@ from hone.events.check import check_inputs
 from hone.events.load import read_surveys
 from hone.events.observation import observe
 from hone.events.sources import sources
-from hone.events.stream import fill_histograms
+from hone.events.stream import Subsamples, fill_histograms
 from hone.observable import load_observable
 from hone.running.script import job, setup_jax
 from hone.statmodel.channels import Channels
@@ -26,7 +26,8 @@ with job(snakemake) as provenance:
     simulated = sources(analysis, params.files["evaluation"])
     injected = sources(others, params.files["injected"])
     features = observables[0].features
-    groups = fill_histograms(observables, simulated, regions, surveys, features)
+    subsamples = Subsamples(simulated)
+    groups = fill_histograms(observables, simulated, regions, surveys, features, subsamples)
     observed = observe(
         analysis, snakemake.wildcards.signal, observables, simulated, injected, surveys,
         params.observed, groups["hard"],
@@ -38,4 +39,5 @@ with job(snakemake) as provenance:
         {**groups, "observed": {"data": observed}},
         Channels(regions, len(edges) - 1).edges(edges),
         provenance,
+        subsamples.yields,
     )

@@ -18,9 +18,11 @@ from hone.events.first_look import yields_table
 from hone.events.load import load_events
 from hone.events.sources import sources
 from hone.events.split import uniform
-from hone.events.stream import fill_histograms
+from hone.events.stream import Subsamples, fill_histograms
 from hone.events.survey import survey
 from hone.observable import create_observable
+from hone.results.replicas import normalisations
+from hone.statmodel.templates import read_subsamples, write_histograms
 
 ALL = Sizes.model_validate(dict.fromkeys(SETS, 10**9))
 
@@ -65,6 +67,11 @@ def varied(normalisation, variations):
     return config, found, surveys, weights
 
 
+def with_samples_factor(config, surveys):
+    known = normalisations(config, surveys)
+    return [name for name, of in known.items() if of.has_samples_factor]
+
+
 @pytest.mark.parametrize(
     "normalisation",
     [{"yield": 1000}, {"cross_section": 0.5}, {"yield": 500, "sum_of_weights": 4000}, {}],
@@ -102,7 +109,7 @@ def test_varied_events_have_the_factor_of_the_sample(tmp_path, monkeypatch, norm
         if name != "b":
             assert row["effect"] == pytest.approx(expected / right["b"] - 1, abs=1e-9)
         assert filled["hard"][name].values.sum() == pytest.approx(expected, rel=1e-9)
-    assert Files(config).templates_scaled_to_yield("s", "o") == ["s", "b"]
+    assert with_samples_factor(config, surveys) == ["b__more_up", "b__half_up", "b__tree_up"]
 
 
 def test_varied_events_may_have_a_normalisation_of_their_own(tmp_path, monkeypatch):
@@ -125,8 +132,7 @@ def test_varied_events_may_have_a_normalisation_of_their_own(tmp_path, monkeypat
         assert rows[variation]["yield"] == pytest.approx(expected, rel=1e-9)
         name = f"b__{variation}" if variation else "b"
         assert sets.weights[name].sum() == pytest.approx(expected, rel=1e-9)
-    scaled = Files(config).templates_scaled_to_yield("s", "o")
-    assert scaled == ["s", "b", "b__own_up", "b__sum_up", "b__tree_up"]
+    assert with_samples_factor(config, surveys) == ["b__nominal_up"]
 
 
 def test_replaced_branches_are_read_wherever_they_occur(tmp_path, monkeypatch):
@@ -250,3 +256,65 @@ def test_one_line_varies_many_samples(tmp_path, monkeypatch):
     assert again.systematics == analysis.systematics
     part = Analysis.model_validate(of_survey(analysis, Template("c", "jes", "up")))
     assert [s.files for s in sources(part, {"c__jes_up": ["c_up.root"]})] == [("c_up.root",)]
+
+
+@pytest.mark.parametrize(
+    "split",
+    [{"training": 0.4, "validation": 0.2}, {"folds": 3}],
+    ids=["sets", "folds"],
+)
+def test_variations_of_the_same_events_have_the_parts_of_their_sample(tmp_path, monkeypatch, split):
+    """Events are told by their number, whatever their order in the file, or are the very same."""
+    monkeypatch.chdir(tmp_path)
+    events = columns(2000, 1, False)
+    events["mass_up"] = 1.1 * events["mass"]
+    shuffled = np.random.default_rng(1).permutation(2000)
+    write("b.root", events)
+    write("s.root", events)
+    varied_events = events | {"mass": events["mass_up"]}
+    write("up.root", {name: x[shuffled] for name, x in varied_events.items()})
+    config = checked_config(
+        {
+            "analysis": "a", "seed": 1, "features": ["mass"], "split": {"branch": "event"} | split,
+            "samples": [
+                {"name": name, "process": process, "files": f"{name}.root", "weight": "w",
+                 "yield": 9}
+                for name, process in (("s", "signal"), ("b", "background"))
+            ],
+            "regions": [
+                {"name": "low", "selection": "mass < 90", "fit": "variable", "variable": "mass",
+                 "edges": [0, 70, 90]},
+                {"name": "high", "selection": "mass >= 90", "fit": "observable"},
+            ],
+            "systematics": [
+                {"name": "jes", "type": "histosys", "sample": "b",
+                 "up": {"replace": {"mass": "mass_up"}}, "down": {"files": "up.root"}},
+                {"name": "w", "type": "histosys", "sample": "b", "up": {"weight": "w * w"}},
+            ],
+            "observables": [
+                {"name": "o", "kind": "variable", "variable": "mass", "edges": [0, 125, 200]}
+            ],
+        }
+    )  # fmt: skip
+    files = Files(config).ntuples
+    found = sources(config, {t.name: files[t.name] for t in config.templates_of("s")})
+    surveys = {s.name: survey(s, ["mass"], config.channels) for s in found}
+    made = create_observable(config.observables[0], ["mass"], np.ones((2, 1)), jax.random.key(0))
+    parts = Subsamples(found)
+    filled = fill_histograms([made], found, config.channels, surveys, ["mass"], parts)
+    edges = {"high": np.arange(3.0), "low": np.arange(3.0)}
+    write_histograms("h.root", filled, edges, {}, parts.yields)
+    for group in ("hard", "soft"):
+        yields = read_subsamples("h.root", group)
+        assert set(yields) == {"b", "b__jes_up", "b__jes_down"}
+        for name, found_parts in yields.items():
+            sums = found_parts.sum(axis=0)
+            np.testing.assert_allclose(sums[:-1], filled[group][name].values, rtol=1e-9)
+            assert sums[-1] == pytest.approx(9)
+            np.testing.assert_allclose(found_parts[:, -1], yields["b"][:, -1], rtol=1e-9)
+        np.testing.assert_allclose(yields["b__jes_up"], yields["b__jes_down"], rtol=1e-9)
+        assert (yields["b"][:, -1] > 0).all()
+    only = normalisations(config, surveys)["s"]
+    assert only.total == pytest.approx(9)
+    assert only.rest == pytest.approx(0 if "folds" in split else 1.5, abs=0.3)
+    assert only.others == pytest.approx(0, abs=1e-12)

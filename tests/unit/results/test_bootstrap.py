@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from hone.analysis import checked_config
-from hone.results.bootstrap import nominal_without_staterror, replicas
+from hone.results.bootstrap import nominal_without_staterror
+from hone.results.replicas import Normalisation, replicas
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram, count
 from hone.statmodel.workspace import build_workspace, processes
@@ -81,12 +82,12 @@ def test_replicas_scatter_as_counts_do():
     """Multinomially: 100 events of weight 0.3 in three bins, some of them cut away or not."""
     values = 0.3 * np.array([20.0, 0.0, 60.0])
     once = {"a": Histogram(values, 0.3 * values)}
-    drawn = replicas(once, {"a": 30.0}, 4000)["a"]
+    drawn = replicas(once, {"a": Normalisation("a", 30.0)}, 4000)["a"]
     np.testing.assert_allclose(drawn.values.mean(axis=0), values, rtol=0.02)
     expected = 0.3 * values * (1 - values / 30)
     np.testing.assert_allclose(drawn.values.var(axis=0), expected, rtol=0.15)
     assert (drawn.values.sum(axis=1) < 30).mean() > 0.99
-    all_kept = replicas(once, {"a": 24.0}, 100)["a"]
+    all_kept = replicas(once, {"a": Normalisation("a", 24.0)}, 100)["a"]
     np.testing.assert_allclose(all_kept.values.sum(axis=1), 24.0)
 
 
@@ -107,7 +108,7 @@ def test_weights_of_the_same_events_fluctuate_together():
     varied = Histogram(1.1 * nominal.values, 1.21 * nominal.variances)
     histograms = {"b": nominal, "b__w_up": varied, "b__s_up": varied}
     drawn = replicas(
-        histograms, dict.fromkeys(histograms, 100.0), 50,
+        histograms, dict.fromkeys(histograms, Normalisation("b", 100.0)), 50,
         {"b": "b", "b__w_up": "b", "b__s_up": "b__s_up"},
     )  # fmt: skip
     np.testing.assert_allclose(drawn["b__w_up"].values, 1.1 * drawn["b"].values)
@@ -115,10 +116,74 @@ def test_weights_of_the_same_events_fluctuate_together():
     assert ratio.std() > 0.03
 
 
+EVENTS, EDGES_OF_X = 4000, np.array([0.0, 0.5, 1.0, 2.0, 4.0])
+NORMALISATIONS = {
+    "all events in the files": Normalisation("b", None, 1.0, 0.5),
+    "sum of weights of the config": Normalisation("b", None, 1.0, None),
+    "folds": Normalisation("b", None, 0.0, 0.5),
+    "none": Normalisation("b", None, 0.0, None),
+}
+
+
+def simulated_sample(rng, of, shift):
+    """Templates of a sample of some 4000 events and of a variation that has the same events, with
+    the factor of the sample: as the workflow makes them of the events in the files."""
+    size = rng.poisson(EVENTS)
+    x, weights, place = rng.exponential(1, size), rng.uniform(0.5, 1.5, size), rng.random(size)
+    outside = 1 + of.rest + (of.others or 0.0)
+    scored, selected = place < 1 / outside, place < (1 + of.rest) / outside
+    factor = 1000 / (EVENTS if of.others is None else weights.sum())
+    parts = (rng.random(size) * 100).astype(int)
+    histograms, subsamples = {}, {}
+    for name, values in (("b", x), ("b__s_up", x * (1 + shift))):
+        scale = factor * weights[selected].sum() / weights[scored].sum()
+        bins = np.digitize(values, EDGES_OF_X) - 1  # the last one fails a cut
+        inside = np.zeros((size, 5))
+        inside[np.arange(size), bins] = scale * weights * scored
+        histograms[name] = Histogram(inside[:, :4].sum(axis=0), (inside[:, :4] ** 2).sum(axis=0))
+        found = np.zeros((100, 5))
+        np.add.at(found, parts, np.column_stack([inside[:, :4], inside.sum(axis=1)]))
+        subsamples[name] = found
+    total = factor * weights[selected].sum()
+    return histograms, subsamples, total
+
+
+@pytest.mark.parametrize("case", NORMALISATIONS)
+def test_errors_are_those_of_independent_simulations(case):
+    """Of yields and of the ratio of a variation to its sample, which has the same events: against
+    hundreds of independent samples."""
+    of = NORMALISATIONS[case]
+    rng = np.random.default_rng(5)
+
+    def numbers(histograms):
+        nominal, varied = (histograms[name].values for name in ("b", "b__s_up"))
+        return np.stack([nominal, varied, varied / nominal])
+
+    expected = np.array(
+        [numbers(simulated_sample(rng, of, 0.1)[0]) for _ in range(500)]
+    ).std(axis=0)  # fmt: skip
+    together, apart = [], []
+    for _ in range(8):
+        histograms, subsamples, total = simulated_sample(rng, of, 0.1)
+        normalised = {
+            "b": of._replace(total=total),
+            "b__s_up": of._replace(total=total, has_samples_factor=True),
+        }
+        for errors, parts in ((together, subsamples), (apart, {})):
+            drawn = replicas(histograms, normalised, 200, subsamples=parts)
+            errors.append(numbers(drawn).std(axis=1))
+    found, alone = (np.mean(errors, axis=0) for errors in (together, apart))
+    np.testing.assert_allclose(found, expected, rtol=0.2)
+    # With events of their own ratios would scatter more.
+    np.testing.assert_allclose(alone[0], expected[0], rtol=0.2)
+    assert (alone[2] > 1.5 * expected[2]).all()
+
+
 def test_only_what_is_scaled_to_the_yield_has_it_in_each_replica():
-    """A variation with the sample's factor scatters as its counts do, 100 of weight 0.3."""
+    """With a sum of weights of the config counts scatter: 100 of weight 0.3."""
     values = 0.3 * np.array([40.0, 60.0])
-    both = {"b": Histogram(values, 0.3 * values), "b__s_up": Histogram(values, 0.3 * values)}
-    drawn = replicas(both, {"b": 30.0, "b__s_up": None}, 4000)
+    both = {"b": Histogram(values, 0.3 * values), "c": Histogram(values, 0.3 * values)}
+    normalised = {"b": Normalisation("b", 30.0), "c": Normalisation("c", 30.0, 0.0, None)}
+    drawn = replicas(both, normalised, 4000)
     np.testing.assert_allclose(drawn["b"].values.sum(axis=1), 30.0)
-    np.testing.assert_allclose(drawn["b__s_up"].values.var(axis=0), 0.3 * values, rtol=0.1)
+    np.testing.assert_allclose(drawn["c"].values.var(axis=0), 0.3 * values, rtol=0.1)

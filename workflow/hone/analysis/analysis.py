@@ -554,10 +554,3 @@ class Analysis(Settings):
                 side = systematic.side(template.side)
                 return side.of(template.sample) if isinstance(side, Variation) else None
         return None
-
-    def is_scaled_to_yield(self, template: Template) -> bool:
-        """Whether a set of events is scaled to the yield; others have their sample's factor."""
-        variation = self.variation(template)
-        if template == template.nominal or variation is None:
-            return True
-        return variation.has_own_normalisation

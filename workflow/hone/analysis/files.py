@@ -107,11 +107,6 @@ class Files:
             if t == t.nominal or not isinstance(self.analysis.sample(t.sample), HistogramSample)
         ]
 
-    def templates_scaled_to_yield(self, signal: str, observable: str) -> list[str]:
-        """Those of :meth:`templates` that are scaled to the yield of their sample."""
-        found = self.analysis.templates_of(signal, observable)
-        return [t.name for t in found if self.analysis.is_scaled_to_yield(t)]
-
     def scored(self, signal: str, observable: str) -> list[str]:
         """Names of the sets of events that an observable scores event by event: those of the
         hypothesis, and data once they may be looked at."""

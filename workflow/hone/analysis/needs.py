@@ -155,6 +155,10 @@ class Needs:
 
         return self.of_hypothesis(found)
 
+    def surveys(self) -> Function:
+        """Inputs: what is known about the sets of events."""
+        return self.of_hypothesis(lambda *pair: self.files.surveys(self.files.templates(*pair)))
+
     def reading(self, part: Callable[..., Any], *sets: str) -> dict[str, Function]:
         """Parameters of a rule that reads sets of events.
 

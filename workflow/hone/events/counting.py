@@ -89,6 +89,7 @@ class Tally:
                 for name, sums in self.weights.items()
             },
             "factor": _normalisation(source, generated, names),
+            "divided_by": generated if source.is_divided_by_its_files else None,
         }
         for entry in found["files"]:
             selected = self.members[entry["path"]].text()

@@ -77,6 +77,8 @@ class Tallied(TypedDict):
     sets: dict[str, SurveyedSet]
     factor: float
     """Yield per unit of weight; 1 if it is the sample's."""
+    divided_by: float | None
+    """Sum of the weights of all events in the files, if the factor is divided by that."""
     few_numbers: NotRequired[FewNumbers]
     """If ``split.branch`` has too few."""
 

@@ -83,6 +83,7 @@ def survey_histograms(source: BinnedSource, regions: Sequence[Region], events_se
         "files": [{"path": path, "events": 0} for path in source.files],
         "sets": {events_set: {"events": events, "weight": total}},
         "factor": 1.0,
+        "divided_by": None,
         "sample": source.sample,
         "split": False,
         "sample_factor": False,

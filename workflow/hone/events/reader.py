@@ -60,6 +60,13 @@ class Batch(NamedTuple):
         """Number of events n."""
         return len(self.place)
 
+    def subsample(self, number: int) -> np.ndarray:
+        """Which of so many random parts of the events each is in, int (n,): one and the same in all
+        sources that tell it by its number, independent of its set and fold."""
+        assert self.uniform is not None, "of files that are split"
+        # Digits after those that decide on sets and folds.
+        return (self.uniform * 2.0**20 % 1.0 * number).astype(np.int64)
+
     def weights(self, where: slice | np.ndarray = slice(None)) -> np.ndarray:
         """Weights of some of the events, float64 (T, m), one row per template."""
         return np.array([column[where] for column in self.raw_weights], dtype=float)

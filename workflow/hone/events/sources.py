@@ -36,6 +36,9 @@ class Source:
     """Expression that is true for those events in the files that are its own; None if all are."""
     replaced: Mapping[str, str] = field(default_factory=dict)
     """Branches that are read in the place of others, by the name of these in expressions."""
+    same_events: bool = False
+    """Whether it is a variation of its sample's own events: other branches of them, or events with
+    the same numbers in ``split.branch``."""
 
     @property
     def name(self) -> str:
@@ -132,7 +135,13 @@ def _source(analysis: Analysis, template: Template, paths: Sequence[str]) -> Sou
         not is_nominal and not entry.has_own_normalisation,
         selection=sample.selection,
         replaced=entry.replace or {},
+        same_events=not is_nominal and (_only_replaces(entry) or bool(analysis.split.branch)),
     )
+
+
+def _only_replaces(variation: Variation) -> bool:
+    """Whether it reads the sample's own events."""
+    return variation.replace is not None and variation.files is None and variation.tree is None
 
 
 def _histograms(

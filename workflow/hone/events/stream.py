@@ -23,11 +23,30 @@ from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram
 from hone.sums import Sums, bin_of, refuse_lost_events
 
-__all__ = ["count_data", "draw_data", "fill_histograms"]
+__all__ = ["Subsamples", "count_data", "draw_data", "fill_histograms"]
+
+_SUBSAMPLES = 100
 
 _PIECE = 8192
 """Events at a time, always this number, so that the observable is compiled once. Their shares fit
 into the processor's cache; larger pieces take twice the time."""
+
+
+class Subsamples:
+    """Yields in random parts of the events, the same parts in a sample and its variations of the
+    same events: from these, whatever they have in common is known.
+
+    Args:
+        sources: of every sample and variation.
+    """
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        varied = {source.sample for source in sources if source.same_events}
+        self.names = {s.name for s in sources if s.same_events or s.name in varied}
+        """Sources that have parts in common with others; their other weights are not counted."""
+        self.yields: dict[str, dict[str, np.ndarray]] = {"hard": {}, "soft": {}}
+        """By group and source: yields of each part in all bins, and of all its events (100, B + 1).
+        """
 
 
 def fill_histograms(
@@ -36,6 +55,7 @@ def fill_histograms(
     regions: Sequence[Region],
     surveys: Surveys,
     features: Sequence[str],
+    subsamples: Subsamples | None = None,
 ) -> dict[str, dict[str, Histogram]]:
     """Histograms of all templates in all channels (B,), ``hard`` and ``soft``.
 
@@ -46,6 +66,7 @@ def fill_histograms(
         regions: of the analysis.
         surveys: what :func:`hone.events.survey.survey` found, by source.
         features: expressions, in the observable's order.
+        subsamples: what is to be filled as well.
 
     Raises:
         InputError: the files cannot be used; an event has no score; a bin is not known to 1e-9.
@@ -61,7 +82,8 @@ def fill_histograms(
         low, high = scored_range(source, surveys)
         kept = Sums(1)
         reader = Reader(source, features, regions)
-        filling = _Folds(observables, regions, list(source.weights))
+        has_parts = subsamples is not None and source.name in subsamples.names
+        filling = _Folds(observables, regions, list(source.weights), has_parts)
         filling.find_widths(reader.batches(low, high))
         for batch in reader.batches(low, high):
             kept.count(batch.nominal[None])
@@ -69,6 +91,9 @@ def fill_histograms(
         scale = scale_of(source, surveys, kept.total(f"{source}, evaluation events"))
         for group, histograms in filling.result(scale).items():
             found[group] |= histograms
+        if subsamples is not None and has_parts:
+            for group, yields in filling.parts(scale).items():
+                subsamples.yields[group][source.name] = yields
     return found
 
 
@@ -162,13 +187,17 @@ class _Folds:
     """Histograms of all templates of the same events, each scored by the network of its fold."""
 
     def __init__(
-        self, observables: Sequence[Observable], regions: Sequence[Region], templates: Sequence[str]
+        self,
+        observables: Sequence[Observable],
+        regions: Sequence[Region],
+        templates: Sequence[str],
+        has_parts: bool = False,
     ) -> None:
         self._observables = observables
         edges = [np.asarray(_edges(observable)) for observable in observables]
         channels = Channels(tuple(regions), len(edges[0]) - 1)
         self._fillings = [
-            _Filling(*of_fold, channels=channels, templates=templates)
+            _Filling(*of_fold, channels=channels, templates=templates, has_parts=has_parts)
             for of_fold in zip(observables, edges, strict=True)
         ]
         self._widths: list[np.ndarray | None] = [None] * len(observables)
@@ -207,6 +236,14 @@ class _Folds:
             self._fillings[k].add(part, of_part)
             self._places[k] += size
 
+    def parts(self, scale: float) -> dict[str, np.ndarray]:
+        """As :attr:`Subsamples.yields`, of one source."""
+        found = [filling.parts() for filling in self._fillings]
+        return {
+            group: scale * np.sum([of_fold[group] for of_fold in found], axis=0)
+            for group in found[0]
+        }
+
     def result(self, scale: float) -> dict[str, dict[str, Histogram]]:
         """Histograms ``hard`` and ``soft`` by template, all bins (B,), summed over the folds.
 
@@ -238,6 +275,7 @@ class _Filling:
         edges: np.ndarray,
         channels: Channels,
         templates: Sequence[str],
+        has_parts: bool = False,
     ) -> None:
         self._observable, self._channels, self._edges = observable, channels, edges
         self._templates, number = templates, len(templates)
@@ -246,6 +284,12 @@ class _Filling:
         self._trained = Sums(number, 2 * self._bins + 1)
         self._fixed = {r: Sums(number, len(r.fixed_edges) - 1) for r in channels.fixed}
         self._inside = {r: Sums(number) for r in channels.fixed}
+        # The same of the first template in parts of the events.
+        self._parts_of_all = np.zeros(_SUBSAMPLES) if has_parts else None
+        self._parts_trained = np.zeros((_SUBSAMPLES, 2 * self._bins))
+        self._parts_fixed = {
+            r: np.zeros((_SUBSAMPLES, len(r.fixed_edges) - 1)) for r in channels.fixed
+        }
 
     def add(self, batch: Batch, widths: np.ndarray | None = None) -> None:
         """Score events and add them.
@@ -258,11 +302,18 @@ class _Filling:
         Raises:
             InputError: an event's score is not a number.
         """
+        number = None
+        if self._parts_of_all is not None:
+            number = batch.subsample(_SUBSAMPLES)
+            self._parts_of_all += np.bincount(number, batch.nominal, _SUBSAMPLES)
         for region in self._channels.fixed:
             inside, values = batch.fixed[region.name]
             weights = batch.weights(inside)
-            self._fixed[region].count(weights, bin_of(values, region.fixed_edges))
+            bins = bin_of(values, region.fixed_edges)
+            self._fixed[region].count(weights, bins)
             self._inside[region].count(weights)
+            if number is not None:
+                np.add.at(self._parts_fixed[region], (number[inside], bins), weights[0])
         trained, place = batch.trained, batch.place[batch.trained]
         chosen = None if isinstance(trained, slice) else np.flatnonzero(trained)
         parts = [
@@ -301,8 +352,24 @@ class _Filling:
                     at,
                 )
             # NumPy's matrix products take half the time of XLA's here on a CPU.
-            weights = batch.weights(part if chosen is None else chosen[part])
+            these = part if chosen is None else chosen[part]
+            weights = batch.weights(these)
             self._trained.add(weights, found[:-1].T)
+            if number is not None:
+                in_parts = np.zeros((_SUBSAMPLES, weights.shape[1]))
+                in_parts[number[these], np.arange(weights.shape[1])] = weights[0]
+                self._parts_trained += in_parts @ found[:-2].T
+
+    def parts(self) -> dict[str, np.ndarray]:
+        """As :attr:`Subsamples.yields`, unscaled."""
+        fixed = [Histogram(x.T, x.T) for x in self._parts_fixed.values()]
+        found = {}
+        for group, start in (("hard", 0), ("soft", self._bins)):
+            counted = self._parts_trained[:, start : start + self._bins].T
+            joined = self._channels.joined(Histogram(counted, counted), fixed)
+            assert self._parts_of_all is not None
+            found[group] = np.column_stack([np.asarray(joined.values).T, self._parts_of_all])
+        return found
 
     def result(self, scale: float) -> dict[str, dict[str, Histogram]]:
         """Histograms ``hard`` and ``soft`` by template, all bins (B,).

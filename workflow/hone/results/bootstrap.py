@@ -7,6 +7,7 @@ do not depend on a simulation.
 
 import copy
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -19,14 +20,14 @@ from hone.likelihood import infer
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.infer.asymptotics import TestStatistic
 from hone.likelihood.infer.mle import require_poi
+from hone.results.replicas import Normalisation, replicas
 from hone.statmodel.filling import fill
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, Spec
 
-__all__ = ["nominal_without_staterror", "replicas"]
+__all__ = ["nominal_without_staterror"]
 
 _REPLICAS = 100
-_SEED = 1
 
 
 def nominal_without_staterror(
@@ -35,8 +36,9 @@ def nominal_without_staterror(
     histograms: Mapping[str, Histogram],
     level: float,
     event_sets: Sequence[str] | None = None,
-    scaled: Sequence[str] | None = None,
+    normalised: Mapping[str, Normalisation] | None = None,
     unpruned: Sequence[Process] | None = None,
+    subsamples: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> dict[str, float | None]:
     """Nominal figures of merit without staterror, with bootstrap errors and pyhf's values.
 
@@ -47,10 +49,10 @@ def nominal_without_staterror(
         level: CLs at the limit.
         event_sets: templates with events of their own, all if not given; others are weighted events
             of their sample and fluctuate with it.
-        scaled: those that are scaled to their sample's yield, all if not given; others are scaled
-            by the sample's factor, and each of their bins fluctuates independently.
+        normalised: how each of these is normalised; to its sample's yield if not given.
         unpruned: processes with all the systematics that ``histograms`` have templates of; those of
             ``samples`` if not given.
+        subsamples: as for :func:`.replicas`.
 
     Returns:
         ``expected_cls`` (median, at mu = 1), ``expected_limit`` (median), ``expected_p0`` and
@@ -62,13 +64,13 @@ def nominal_without_staterror(
     model = from_pyhf(oracle)
 
     sample_of = {t.name: sample for sample in unpruned or samples for t in sample.templates()}
-    totals = {
-        name: sample_of[name].expected if scaled is None or name in scaled else None
-        for name in histograms
-    }
+    if normalised is None:
+        normalised = {
+            name: Normalisation(sample.name, sample.expected) for name, sample in sample_of.items()
+        }
     own = set(histograms if event_sets is None else event_sets)
     events = {name: name if name in own else sample_of[name].name for name in histograms}
-    drawn = replicas(histograms, totals, _REPLICAS, events)
+    drawn = replicas(histograms, normalised, _REPLICAS, events, subsamples)
     nominal = {name: Histogram(*(np.asarray(x) for x in h)) for name, h in histograms.items()}
     values = _merits(model, samples, nominal, drawn, level)
     highest = model.config.suggested_bounds()[require_poi(model)][1]
@@ -101,58 +103,6 @@ def _with_all_starts(name: str, model: Model, level: float) -> float:
     except FitError:
         pass
     return float("nan")
-
-
-def replicas(
-    histograms: Mapping[str, Histogram],
-    totals: Mapping[str, float | None],
-    number: int,
-    events: Mapping[str, str] | None = None,
-) -> dict[str, Histogram]:
-    """Bootstrap replicas of templates, values and variances of shape (number, B).
-
-    As if the events were drawn again with replacement and scaled to the same yield: a bin of
-    weighted events is replaced by a Poisson number with mean values^2 / variances, its effective
-    number of events; events that fail cuts fluctuate too, and the sum of all is the yield of the
-    sample.
-
-    Args:
-        histograms: templates with variances.
-        totals: yield of each template before cuts; None if the yield is not fixed, so that each
-            bin fluctuates independently.
-        number: of replicas.
-        events: template whose events each one uses, itself if not given; templates of the same
-            events fluctuate together.
-    """
-    factors = {}
-    for i, (name, histogram) in enumerate(sorted(histograms.items())):
-        if events is None or events[name] == name:
-            factors[name] = _factors(histogram, totals[name], number, [_SEED, i])
-    drawn = {}
-    for name, histogram in histograms.items():
-        values, variances = (np.asarray(x, dtype=float) for x in histogram)
-        factor = factors[name if events is None else events[name]]
-        # More events with the same weights.
-        drawn[name] = Histogram(values * factor, variances * factor)
-    return drawn
-
-
-def _factors(
-    histogram: Histogram, total: float | None, number: int, seed: Sequence[int]
-) -> np.ndarray:
-    """Factors on the bins of a template in each replica (number, B)."""
-    rng = np.random.default_rng(seed)
-    values, variances = (np.asarray(x, dtype=float) for x in histogram)
-    lost = 0.0 if total is None else max(total - values.sum(), 0.0)
-    variances = np.append(variances, lost * variances.sum() / values.sum())
-    values = np.append(values, lost)
-    known = (values != 0) & (variances > 0)
-    count = np.where(known, values**2 / np.where(known, variances, 1.0), 0.0)
-    factor = rng.poisson(count, size=(number, len(values))) / np.where(known, count, 1.0)
-    if total is not None:
-        sums = factor @ values
-        factor *= np.where(sums != 0, values.sum() / np.where(sums != 0, sums, 1.0), 0.0)[:, None]
-    return np.asarray(factor[:, :-1])
 
 
 def _merits(

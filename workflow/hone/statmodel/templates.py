@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,7 +17,10 @@ from hone.sums import bin_of, exact_parts
 if TYPE_CHECKING:  # it imports JAX: a second, for jobs that need none
     from jaxtyping import Array, Float
 
-__all__ = ["Histogram", "count", "read_histograms", "write_histograms"]
+__all__ = ["Histogram", "count", "read_histograms", "read_subsamples", "write_histograms"]
+
+
+_SUBSAMPLES = "subsamples"
 
 
 class Histogram(NamedTuple):
@@ -48,6 +52,7 @@ def write_histograms(
     groups: Mapping[str, Mapping[str, Histogram]],
     edges: Mapping[str, np.ndarray],
     provenance: Mapping[str, object],
+    subsamples: Mapping[str, Mapping[str, np.ndarray]] = MappingProxyType({}),
 ) -> None:
     """Write ROOT TH1s with errors.
 
@@ -57,6 +62,8 @@ def write_histograms(
         edges: of each region. A single region is written as ``<group>/<template>``, several as
             ``<group>/<region>/<template>``.
         provenance: how they were made.
+        subsamples: yields in parts of the events, by group and template (parts, B + 1): TH2s
+            ``subsamples/<group>/<template>`` of part and bin, where the last bin has all events.
     """
     import hist  # half a second, for few
 
@@ -73,6 +80,11 @@ def write_histograms(
                     histogram.view().value = np.asarray(template.values)[place]
                     histogram.view().variance = np.asarray(template.variances)[place]
                     file[f"{folder}/{name}"] = histogram
+        for group, yields in subsamples.items():
+            for name, array in yields.items():
+                file[f"{_SUBSAMPLES}/{group}/{name}"] = (
+                    array, *(np.arange(size + 1.0) for size in array.shape),
+                )  # fmt: skip
 
 
 def read_histograms(
@@ -109,3 +121,23 @@ def read_histograms(
         name: Histogram(*(np.concatenate([p[k] for p in several]) for k in (0, 1)))
         for name, several in parts.items()
     }, edges
+
+
+def read_subsamples(path: str | Path, group: str) -> dict[str, np.ndarray]:
+    """Yields in parts of the events by template (parts, B + 1), where the last bin has all events.
+
+    None where no variation has its sample's events.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        with root_file(path) as file:
+            folder = f"{_SUBSAMPLES}/{group}"
+            names = file[folder].keys(cycle=False) if _SUBSAMPLES in file else []
+            return {name: file[f"{folder}/{name}"].values() for name in names}
+    except Exception as error:  # uproot raises many kinds for a damaged file
+        raise InputError(
+            f"{path}: the {_SUBSAMPLES} {group!r} cannot be read ({reason(error)}); "
+            "delete the file to remake it"
+        ) from error
