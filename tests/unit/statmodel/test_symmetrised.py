@@ -21,6 +21,7 @@ from hone.analysis.files import Files
 from hone.events.sources import sources
 from hone.events.stream import fill_histograms
 from hone.events.survey import survey
+from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
 from hone.observable import create_observable
 from hone.statmodel.filling import fill, template_model
@@ -223,9 +224,25 @@ def test_the_page_for_users_of_cabinetry_says_what_cabinetry_does(tmp_path, monk
     samples, fitted, _ = postprocess(
         processes(analysis, "Signal"), found, bins, analysis.smoothed, analysis.workspace.pruning
     )
-    assert_same_modifiers(
-        build_workspace(samples, fitted, found["data"].values, True, bins), theirs
-    )
+    ours = build_workspace(samples, fitted, found["data"].values, True, bins)
+    assert_same_modifiers(ours, theirs)
+    assert_limits_are_pyhfs(ours, theirs)
+
+
+def assert_limits_are_pyhfs(ours, theirs):
+    """Observed and median to 1e-3: the CLs that cabinetry solves, pyhf's, are 5 % between."""
+    workspace = pyhf.Workspace(ours)
+    model = workspace.model()
+    observed, expected = infer.upper_limit(np.array(workspace.data(model)), from_pyhf(model))
+    workspace = pyhf.Workspace(theirs)
+    model = workspace.model()
+    data = workspace.data(model)
+    for limit, of in ((observed, lambda cls, _: cls), (expected[2], lambda _, band: band[2])):
+        below, above = (
+            of(*pyhf.infer.hypotest(factor * limit, data, model, return_expected_set=True))
+            for factor in (0.999, 1.001)
+        )
+        assert below > 0.05 > above
 
 
 def write_tutorial():
