@@ -180,6 +180,25 @@ def test_samples_that_share_events_are_refused(events):
     )
 
 
+@pytest.mark.usefixtures("events")
+def test_variations_that_share_events_are_refused():
+    """Two samples with files of their own, and one varied file for both."""
+    write("other.root", columns(SIZE, 7, False))
+    first = {"name": "heavy"}
+    config, _, surveys = surveyed(
+        first, {"name": "light", "files": "other.root"},
+        systematics=[UP, {**UP, "sample": "light"}],
+    )  # fmt: skip
+    with pytest.raises(InputError) as error:
+        check_inputs(surveys, config.samples, config.channels, {})
+    text = str(error.value)
+    assert text.count("\n") == 1
+    assert f"event 0 of up.root and {SIZE - 1} others are in both variations " in text
+    assert "'heavy__jes_up' and 'light__jes_up', and would count twice" in text
+    config, _, surveys = surveyed(HEAVY, LIGHT, systematics=[UP, {**UP, "sample": "light"}])
+    check_inputs(surveys, config.samples, config.channels, {})
+
+
 _BITS = st.integers(0, 2**12 - 1) | st.just(2**12 - 1)
 
 

@@ -37,7 +37,7 @@ def check_inputs(
     misses = list(_regions(nominal, kinds, regions))
     apart = set() if one_fit else {name for name, kind in kinds.items() if kind == "signal"}
     problems = [
-        *_shared_events(nominal, apart),
+        *_shared_events(surveys, apart),
         *_same_events(nominal, apart),
         *_few_numbers(surveys),
         *misses,
@@ -89,27 +89,33 @@ def _same_events(nominal: Surveys, apart: Set[str]) -> Iterator[str]:
                 )
 
 
-def _shared_events(nominal: Surveys, apart: Set[str]) -> Iterator[str]:
-    """Samples that take the same events from the same files, of which two ``apart`` may."""
-    users: dict[tuple[str, str], list[tuple[str, SurveyedFile]]] = {}
-    for name, found in nominal.items():
+def _shared_events(surveys: Surveys, apart: Set[str]) -> Iterator[str]:
+    """Samples, and variations of samples by the same systematic, that take the same events from the
+    same files; two samples ``apart`` may."""
+    users: dict[tuple[str, str, str], list[tuple[Survey, SurveyedFile]]] = {}
+    for found in surveys.values():
+        # "" of a sample: these come first, and what is wrong with them is said of them alone.
+        variation = found["source"].removeprefix(found["sample"])
         for entry in found["files"]:
-            users.setdefault((os.path.realpath(entry["path"]), found["tree"]), []).append(
-                (name, entry)
-            )
+            key = variation, os.path.realpath(entry["path"]), found["tree"]
+            users.setdefault(key, []).append((found, entry))
     named = set()
-    for entries in users.values():
+    for (variation, *_), entries in sorted(users.items(), key=lambda item: item[0][0]):
         for (one, first), (other, second) in itertools.combinations(entries, 2):
-            if {one, other} <= apart:
+            samples = one["sample"], other["sample"]
+            if set(samples) <= apart or samples in named:
                 continue
             texts = first.get("selected"), second.get("selected")
             common = common_events(*texts, min(first["events"], second["events"]))
-            if len(common) and (one, other) not in named:
-                named.add((one, other))
+            if len(common):
+                named.add(samples)
+                kind = "variations" if variation else "samples"
+                cure = ", or give each its own file" if variation else ""
                 more = f" and {len(common) - 1} others are" if len(common) > 1 else " is"
                 yield (
-                    f"event {common[0]} of {first['path']}{more} in both samples {one!r} and "
-                    f"{other!r}, and would count twice: make their selections exclude each other"
+                    f"event {common[0]} of {first['path']}{more} in both {kind} {one['source']!r} "
+                    f"and {other['source']!r}, and would count twice: make the selections of their "
+                    f"samples exclude each other{cure}"
                 )
 
 
