@@ -2,9 +2,18 @@ rule plot_comparison:
     input:
         comparison="<results>/comparison.csv",
         table="<results>/table.csv",
+        selected=lambda wildcards: FILES.of_observables(
+            "selected.json", [wildcards.signal]
+        ),
+        limits=lambda wildcards: FILES.of_seeds("limits.json", [wildcards.signal]),
         floor=FLOOR,
     output:
-        **figures("{signal}", *(["gain"] if ANALYSIS.baseline else []), "comparison"),
+        **figures(
+            "{signal}",
+            *(["gain"] if ANALYSIS.baseline else []),
+            "comparison",
+            "limit_summary",
+        ),
     log:
         "<logs>/plot_comparison/{signal}.log",
     benchmark:
@@ -17,6 +26,7 @@ rule plot_comparison:
         **growing(mem_mb=1000, runtime=10),
     params:
         gain=ANALYSIS.baseline is not None,
+        label=ANALYSIS.label,
         made_by=made_by("plot_comparison"),
     message:
         "Drawing the comparison of observables for {wildcards.signal}"

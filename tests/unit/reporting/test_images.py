@@ -9,7 +9,7 @@ from settings import hypothesis, observable, region
 from hone.analysis.analysis import Study
 from hone.errors import InputError
 from hone.reporting.figures.histograms import draw_soft_hard, draw_templates
-from hone.reporting.figures.limits import draw_cls_scan, draw_limits
+from hone.reporting.figures.limits import draw_cls_scan, draw_limit_summary, draw_limits
 from hone.reporting.figures.prediction import draw_prediction
 from hone.reporting.figures.study import draw_study
 from hone.statmodel.channels import channel_sizes
@@ -58,6 +58,23 @@ def test_limits_with_one_missing_and_without_observation():
     limits = {mass: limits_at((mass / 1000) ** 3, False) for mass in (600.0, 800.0, 1000.0)}
     limits[800.0]["expected_limits"] = [None] * 5
     return draw_limits(limits, "mass", "neos")
+
+
+@compared
+def test_limit_summary():
+    limits = {"neos": limits_at(0.5, True), "bce": limits_at(1.0, True)}
+    limits["missing"] = limits_at(1.0, False) | {"expected_limits": [None] * 5}
+    floor = {"expected_limit": 0.4, "of_observables": {"bce": {"expected_limit": 0.6}}}
+    return draw_limit_summary(limits, floor, "pseudo-data")
+
+
+def test_limits_that_differ_by_orders_are_on_a_logarithmic_axis():
+    limits = {name: limits_at(scale, False) for name, scale in (("a", 0.01), ("b", 1.0))}
+    (axes,) = draw_limit_summary(limits, {}).axes
+    assert axes.get_xscale() == "log"
+    medians = [limits[name]["expected_limits"][2] for name in limits]
+    lines = next(c for c in axes.collections if c.get_label() == "median expected")
+    np.testing.assert_allclose([path.vertices[0, 0] for path in lines.get_paths()], medians)
 
 
 @compared

@@ -195,7 +195,7 @@ class Files:
         names = [f"{name}/{kind}" for name in self.observables for kind in kinds]
         names += [f"{o}/{kind}" for o in trained + rebinned for kind in ("training", "edges")]
         names += [f"{name}/gradient" for name in trained]
-        names += ["comparison", *(["gain"] if analysis.baseline else [])]
+        names += ["limit_summary", "comparison", *(["gain"] if analysis.baseline else [])]
         names += [f"study_{study.name}" for study in analysis.studies]
         found = [f"{signal}/{name}" for signal in analysis.signals for name in names]
         for kind, wanted in (("limits", analysis.parameter), ("exclusion", analysis.plane)):

@@ -7,9 +7,14 @@ from matplotlib.figure import Figure
 
 from hone.reporting.figures.style import new_figure, note
 from hone.reporting.markup import strength
-from hone.results.documents import Limits
+from hone.results.documents import Floor, Limits
 
-__all__ = ["draw_cls_scan", "draw_limits"]
+__all__ = ["draw_cls_scan", "draw_limit_summary", "draw_limits"]
+
+_BANDS = ((0, 4, "#f5bb54", "95 % expected"), (1, 3, "#607641", "68 % expected"))
+"""Places in an expected set, and colours that differ in grey and for the colour-blind."""
+_WIDE = 30.0
+"""Ratio of limits from which on their axis is logarithmic."""
 
 
 def draw_cls_scan(limits: Limits, observable: str, label: str = "observed") -> Figure:
@@ -97,4 +102,55 @@ def draw_limits(
     level = limits[values[0]]["level"]
     axes.set_title(f"{observable}: limits at {1 - level:.0%} CL", loc="left")
     axes.legend()
+    return figure
+
+
+def draw_limit_summary(
+    limits: Mapping[str, Limits], floor: Floor, observed_label: str = "observed"
+) -> Figure:
+    """Limits of all observables for a signal: medians with their bands, observed, and the floor.
+
+    Args:
+        limits: content of ``limits.json`` by observable; limits may be missing.
+        floor: content of ``floor.json``; its numbers may be missing.
+        observed_label: of the observation in the legend, ``observed`` or ``pseudo-data``.
+    """
+    names = list(limits)
+    expected = np.array([limits[name]["expected_limits"] for name in names], dtype=float)
+    observed = np.array([limits[name]["observed_limit"] for name in names], dtype=float)
+    own = floor.get("of_observables", {})
+    floors = np.array([own.get(n, floor).get("expected_limit") for n in names], dtype=float)
+    figure, (axes,) = new_figure(height=2.0 + 0.55 * len(names))
+    places = np.arange(len(names))
+    for low, high, colour, label in _BANDS:
+        width = expected[:, high] - expected[:, low]
+        axes.barh(places, width, 0.64, left=expected[:, low], color=colour, label=label)
+    edges = places - 0.32, places + 0.32
+    axes.vlines(
+        expected[:, 2], *edges, color="black", linewidth=2, linestyle="--", label="median expected"
+    )
+    if np.isfinite(observed).any():
+        axes.plot(
+            observed, places, "o", color="black", markeredgecolor="white", markersize=8,
+            label=observed_label,
+        )  # fmt: skip
+    if np.isfinite(floors).any():
+        around = places - 0.45, places + 0.45
+        axes.vlines(floors, *around, color="#832db6", linewidth=2, linestyle=":", label="floor")
+    for place in np.flatnonzero(np.isnan(expected[:, 2])):
+        axes.text(0.03, place, "no expected limit", va="center", fontsize=11,
+                  transform=axes.get_yaxis_transform())  # fmt: skip
+    drawn = np.concatenate([expected.ravel(), observed, floors])
+    drawn = drawn[np.isfinite(drawn)]
+    if drawn.size and drawn.max() > _WIDE * drawn.min() > 0:
+        axes.set_xscale("log")
+    else:
+        axes.set_xlim(0, 1.06 * drawn.max() if drawn.size else 1)
+    axes.set_yticks(places, names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", which="both", left=False, right=False)
+    first = limits[names[0]]
+    mu, level = strength(first["poi"]), 1 - first["level"]
+    axes.set_xlabel(rf"upper limit on ${mu}$ at {100 * level:g} % CL")
+    figure.legend(ncols=3, loc="outside upper center", frameon=False)
     return figure
