@@ -51,7 +51,11 @@ def _close():
 def drawn(figure, tmp_path):
     save(figure, [tmp_path / "a.png", tmp_path / "a.pdf"])
     assert (tmp_path / "a.png").stat().st_size > 10_000
-    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+    content = (tmp_path / "a.pdf").read_bytes()
+    assert content.startswith(b"%PDF")
+    # fonts that a journal accepts, and that can be edited
+    assert b"/FontFile2" in content
+    assert b"/Type3" not in content
     return figure
 
 

@@ -85,6 +85,7 @@ def test_many_variations_are_pages_and_the_picture_says_so(tmp_path):
     save_pages(pages, tmp_path / "a.png", tmp_path / "a.pdf")
     assert (tmp_path / "a.pdf").read_bytes().count(b"/Type /Page ") == 2
     first = (tmp_path / "a.pdf").read_bytes()
+    assert b"/Type3" not in first
     save_pages(draw_systematics(shown, fitted, edges, "o"), tmp_path / "a.png", tmp_path / "a.pdf")
     assert (tmp_path / "a.pdf").read_bytes() == first
 

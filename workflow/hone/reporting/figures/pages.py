@@ -9,7 +9,7 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from PIL import Image
 
-from hone.reporting.figures.style import save
+from hone.reporting.figures.style import EMBEDDED, save
 from hone.running.files import replacing
 
 __all__ = ["Animation", "save_animation", "save_pages"]
@@ -26,7 +26,11 @@ class Animation(NamedTuple):
 
 def save_pages(figures: Sequence[Figure], png: str, pdf: str) -> None:
     """Write the first figure as PNG and all of them as pages of a PDF, and close them."""
-    with replacing(pdf) as partial, PdfPages(partial, metadata={"CreationDate": None}) as pages:
+    with (
+        replacing(pdf) as partial,
+        plt.rc_context(EMBEDDED),
+        PdfPages(partial, metadata={"CreationDate": None}) as pages,
+    ):
         for figure in figures:
             pages.savefig(figure)
     save(figures[0], [png])
