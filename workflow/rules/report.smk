@@ -76,7 +76,8 @@ rule make_report:
 
 rule describe_results:
     input:
-        summary="<results>/summary.txt",
+        headline="<results>/headline.txt",
+        table="<results>/table.md",
     output:
         "<results>/README.md",
     log:

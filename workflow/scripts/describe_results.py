@@ -16,7 +16,8 @@ with job(snakemake):
     }
     text = describe(
         Analysis.model_validate(params.config),
-        Path(snakemake.input.summary).read_text(),
+        Path(snakemake.input.headline).read_text(),
+        Path(snakemake.input.table).read_text(),
         params.figures,
         captions,
         params.made_by,

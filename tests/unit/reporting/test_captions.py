@@ -72,6 +72,16 @@ def test_the_readme_of_results_names_wildcards_in_words():
     )  # fmt: skip
     captions = {path.stem: path.read_text() for path in CAPTIONS}
     figures = [f"results/a/figures/s/neos/{name}.png" for name in captions]
-    text = describe(config, "table", figures, captions, {"versions": {}})
+    text = describe(config, "the result", "| table |", figures, captions, {"versions": {}})
     assert "{{" not in text
     assert "- free normalisations: free" in text
+    # the result first, then how to make it again
+    parts = (
+        "the result",
+        "![Upper limits",
+        "| table |",
+        "report.html",
+        "## Figures",
+        "$ snakemake",
+    )
+    assert sorted(parts, key=text.index) == list(parts)

@@ -12,6 +12,10 @@ from hone.running.provenance import digest
 __all__ = ["describe", "kind_of"]
 
 
+_FIRST = ("limits", "limit_summary", "comparison")
+"""Figures that show the result; the first of those that there are."""
+
+
 def kind_of(figure: str | Path) -> str:
     """What a figure shows, from its name: ``templates``, ``limits``, ``study``."""
     last = Path(figure).stem
@@ -20,59 +24,68 @@ def kind_of(figure: str | Path) -> str:
 
 def describe(
     analysis: Analysis,
-    summary: str,
+    headline: str,
+    table: str,
     figures: Iterable[str],
     captions: Mapping[str, str],
     made_by: Mapping[str, Any],
 ) -> str:
-    """The text of ``README.md`` in Markdown.
+    """The text of ``README.md`` in Markdown: the result first, commands last.
 
     Args:
         analysis: the whole.
-        summary: the table of all observables.
+        headline: the result in sentences.
+        table: of all observables, in Markdown.
         figures: paths of the pictures.
         captions: of the report, by kind of figure.
         made_by: digest of the code, and versions.
     """
-    name = analysis.analysis
     place = f"{analysis.folder}/config.yaml"
-    by_kind: dict[str, list[str]] = {}
-    for figure in figures:
+    shown = [Path(figure).relative_to(analysis.folder) for figure in figures]
+    by_kind: dict[str, list[Path]] = {}
+    for figure in shown:
         by_kind.setdefault(kind_of(figure), []).append(figure)
+    first = next((by_kind[kind][0] for kind in _FIRST if kind in by_kind), None)
     lines = [
-        f"# Analysis `{name}`",
+        f"# Analysis `{analysis.analysis}`",
         "",
-        "Made by the workflow hone, from events to limits. `report.html` shows everything.",
+        headline.strip(),
+        "",
+        *([f"![{_sentence(captions.get(kind_of(first), ''))}]({first})", ""] if first else []),
+        table.strip(),
+        "",
+        "[`report.html`](report.html) shows everything, [`provenance.html`](provenance.html) what "
+        "made it; every number of every seed is in [`comparison.csv`](comparison.csv).",
         "",
         *_contents(analysis),
-        "",
-        "```",
-        summary.rstrip(),
-        "```",
-        "",
-        "## How it was made",
-        "",
-        "- config, with all defaults: `config.yaml`, "
-        f"{digest(plain(analysis))}; seed {analysis.seed}",
-        "- versions: " + ", ".join(f"{k} {v}" for k, v in made_by["versions"].items()),
-        "- JSON and ROOT files and models have a `provenance`: digests of settings and code,",
-        "  versions, command; the JSON beside a log has that of every job",
-        "",
-        "Remake everything: `snakemake --cores 2 --forceall --configfile " + place + "`; one file:",
-        "",
-        "```console",
-        f"$ snakemake --cores 2 --force <file> --configfile {place}",
-        "```",
         "",
         "## Figures",
     ]
     for kind, several in sorted(by_kind.items()):
         lines += ["", f"### {kind.replace('_', ' ')}", "", _plain(captions.get(kind, "")), ""]
-        lines += [
-            f"- [`{shown}`]({shown}): "
-            f"`snakemake --cores 2 --force {analysis.folder}/{shown} --configfile {place}`"
-            for shown in (Path(figure).relative_to(analysis.folder) for figure in several)
-        ]
+        lines += [f"- [`{figure}`]({figure})" for figure in several]
+    lines += [
+        "",
+        "## How it was made",
+        "",
+        "Made by the workflow hone, from events to limits.",
+        "",
+        "- config, with all defaults: [`config.yaml`](config.yaml), "
+        f"{digest(plain(analysis))}; seed {analysis.seed}",
+        "- versions: " + ", ".join(f"{k} {v}" for k, v in made_by["versions"].items()),
+        "- JSON and ROOT files and models have a `provenance`: digests of settings and code,",
+        "  versions, command; the JSON beside a log has that of every job",
+        "",
+        "Remake everything, or one file:",
+        "",
+        "```console",
+        f"$ snakemake --cores 2 --forceall --configfile {place}",
+        *(
+            f"$ snakemake --cores 2 --force {analysis.folder}/{figure} --configfile {place}"
+            for figure in shown
+        ),
+        "```",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -92,6 +105,11 @@ def _contents(analysis: Analysis) -> list[str]:
         f"- free normalisations: {free}",
         f"- observables: {observables}",
     ]
+
+
+def _sentence(caption: str) -> str:
+    """The first of a caption, as a text in the place of the figure."""
+    return re.split(r"(?<=[.:;]) ", _plain(caption), maxsplit=1)[0].rstrip(".:;")
 
 
 def _plain(caption: str) -> str:
