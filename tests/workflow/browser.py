@@ -1,15 +1,15 @@
-"""The report as a reader opens it: a real browser without a network."""
+"""The reports as a reader opens them: a real browser without a network."""
 
 import shutil
 from contextlib import contextmanager
 
 import pytest
 
-__all__ = ["open_report", "opened"]
+__all__ = ["open_provenance", "open_report", "opened"]
 
 
 @contextmanager
-def open_report(path):
+def open_report(path, width=1400, warnings=True):
     """A page of headless Chromium with the report, and a list of all that went wrong on it."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     names = ("chromium", "chromium-browser", "google-chrome")
@@ -19,19 +19,28 @@ def open_report(path):
     wrong = []
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        context = browser.new_context(viewport={"width": width, "height": 900})
         context.set_offline(True)
         # a machine may be busy
         context.set_default_timeout(120_000)
         page = context.new_page()
-        page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+        page.on(
+            "console", lambda m: wrong.append(m.text) if warnings or m.type == "error" else None
+        )
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url[:200]}"))
         page.on("request", lambda request: _note_network(request.url, wrong))
         page.goto(path.absolute().as_uri())
-        page.locator("nav").first.wait_for()
         yield page, wrong
         browser.close()
+
+
+@contextmanager
+def open_provenance(path):
+    """The same with Snakemake's report, which is drawn after it is loaded and warns of itself."""
+    with open_report(path, 1440, warnings=False) as (page, wrong):
+        page.locator("nav").first.wait_for()
+        yield page, wrong
 
 
 def opened(page, result):

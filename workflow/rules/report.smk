@@ -8,7 +8,7 @@ REPORT = (
 )
 # Made by make_report.
 PAGE = f"{ANALYSIS.folder}/first_page.rst"
-# Reports do not include files or foreign HTML, whatever a name in them may look like.
+# Snakemake's reports do not include files or foreign HTML, whatever a name in them may look like.
 os.environ.update(DOCUTILSCONFIG=workflow.source_path("../report/docutils.conf"))
 
 # Out of a repository Snakemake takes all captions from there.
@@ -47,11 +47,15 @@ rule results:
 rule make_report:
     input:
         FILES.shown(),
+        FILES.of_all_seeds(),
+        FILES.of_selected_seeds(),
+        FILES.floors(*ANALYSIS.signals),
         config="<results>/config.yaml",
         headline="<results>/headline.txt",
         table="<results>/table.rst",
     output:
         report="<results>/report.html",
+        provenance="<results>/provenance.html",
         page=PAGE,
     log:
         "<logs>/make_report.log",
@@ -65,6 +69,7 @@ rule make_report:
     params:
         snakefile=os.path.relpath(workflow.main_snakefile),
         options=report_options(workflow, ANALYSIS.folder),
+        captions=os.path.relpath(REPORT),
         stylesheet=os.path.relpath(REPORT / "report.css"),
         texts=texts_digest(LIBRARY),
         made_by=made_by("make_report"),

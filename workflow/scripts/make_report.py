@@ -1,11 +1,10 @@
-"""Let Snakemake write its report of all existing results."""
+"""Write the report, and let Snakemake write its own, of all existing results."""
 
 from pathlib import Path
 
-import yaml
-
-from hone.analysis import Analysis
+from hone.analysis.report_items import ITEMS
 from hone.reporting.first_page import first_page, how_it_was_made
+from hone.reporting.page import Folder, page
 from hone.running.files import write_text
 from hone.running.nested_report import write_report
 from hone.running.run_times import run_times
@@ -13,13 +12,20 @@ from hone.running.script import job
 
 with job(snakemake):
     inputs, output, params = snakemake.input, snakemake.output, snakemake.params
-    page = first_page(
-        Analysis.model_validate(yaml.safe_load(Path(inputs.config).read_text())),
+    folder = Folder(Path(output.report).parent)
+    captions = {
+        kind: path.read_text()
+        for kind in ITEMS
+        if (path := Path(params.captions, f"{kind}.rst")).exists()
+    }
+    write_text(output.report, page(folder, captions))
+    text = first_page(
+        folder.analysis,
         Path(inputs.headline).read_text(),
         Path(inputs.table).read_text(),
-        how_it_was_made(run_times(Path(output.report).parent / "benchmarks")),
+        how_it_was_made(run_times(folder.path / "benchmarks")),
     )
-    write_text(output.page, page)
+    write_text(output.page, text)
     write_report(
-        output.report, params.snakefile, params.options, params.stylesheet, snakemake.log[0]
+        output.provenance, params.snakefile, params.options, params.stylesheet, snakemake.log[0]
     )

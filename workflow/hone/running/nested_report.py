@@ -30,14 +30,15 @@ def report_options(workflow: Any, folder: str | Path) -> list[str]:
 
 
 def texts_digest(library: Path) -> str:
-    """Digest of captions and style: they are no code, and decide what is written all the same.
+    """Digest of captions, style and templates: no code, but what is written depends on them.
 
     Args:
         library: folder of the workflow; the address of a repository, with its commit, stands for
             what is there.
     """
-    texts = sorted(library.joinpath("report").glob("*.[rc]s[ts]"))
-    return digest({p.name: p.read_text() for p in texts} if library.is_dir() else str(library))
+    texts = [*library.glob("report/*.[rc]s[ts]"), *library.glob("hone/reporting/page/page.*")]
+    found = {str(path.relative_to(library)): path.read_text() for path in sorted(texts)}
+    return digest(found if library.is_dir() else str(library))
 
 
 def write_report(

@@ -1,0 +1,297 @@
+"""The tables of the page."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from hone.analysis.samples import NtupleSample
+from hone.reporting.page.checks import Check
+from hone.reporting.page.folder import Folder
+from hone.running.run_times import run_times
+
+__all__ = ["Cell", "Table", "tables"]
+
+
+class Cell(NamedTuple):
+    """A cell: its text, what it is sorted by (None: the text), and where it links to."""
+
+    text: str
+    value: float | None = None
+    link: str = ""
+
+
+_NONE = Cell("–")
+
+
+class Table(NamedTuple):
+    """A table that the reader can sort."""
+
+    tab: str
+    title: str
+    caption: str
+    columns: list[str]
+    rows: list[list[Cell]]
+    links: list[tuple[str, str]]
+    """Texts and addresses of files with its numbers."""
+    anchors: list[str]
+    """Of each row; empty if nothing links to them."""
+    leads: bool = False
+    """Whether it stands above the figures of its tab."""
+
+
+def tables(folder: Folder, checks: Iterable[Check]) -> list[Table]:
+    """All tables that have rows."""
+    found = [
+        _result(folder), _seeds(folder), *_yields(folder), *_parameters(folder), _samples(folder),
+        _systematics(folder), _inputs(folder), _checks(checks), _times(folder), _files(folder),
+    ]  # fmt: skip
+    return [table for table in found if table.rows]
+
+
+def _number(value: Any, form: str = "#.4g") -> Cell:
+    return _NONE if value is None else Cell(f"{value:{form}}", float(value))
+
+
+def _range(low: float | None, high: float | None) -> Cell:
+    return _NONE if low is None or high is None else Cell(f"{low:#.3g} to {high:#.3g}")
+
+
+def _links(folder: Folder, *names: str) -> list[tuple[str, str]]:
+    return [(name, name) for name in names if folder.has(name)]
+
+
+def _result(folder: Folder) -> Table:
+    is_blind, with_gain = folder.analysis.is_blind, folder.analysis.baseline is not None
+    observed = folder.analysis.label.capitalize()
+    columns = ["Signal", "Observable", "Expected limit", "Over seeds"]
+    columns += ["Gain [%]"] if with_gain else []
+    columns += ["CLs at μ = 1", "p0", "σ(μ)", "Published seed", "Its limit", "At 68 %"]
+    columns += [] if is_blind else [observed]
+    rows = []
+    for row in folder.table:
+        published = folder.published(row["signal"], row["observable"])
+        five = published.limits.get("expected_limits") or [None] * 5
+        cells = [Cell(row["signal"]), Cell(row["observable"])]
+        cells.append(_number(row["expected_limit"]))
+        cells.append(_range(row["expected_limit_lowest"], row["expected_limit_highest"]))
+        if with_gain:
+            gain, error = row["gain_expected_limit"], row["gain_expected_limit_error"]
+            known = f" ± {error:.1f}" if error is not None else ""
+            cells.append(_NONE if gain is None else Cell(f"{gain:+.1f}{known}", gain))
+        cells += [_number(row[x], "#.3g") for x in ("expected_cls", "expected_p0")]
+        cells += [_number(row["sigma_mu"]), Cell(str(published.seed), published.seed)]
+        cells += [_number(five[2], "#.3g"), _range(five[1], five[3])]
+        if not is_blind:
+            cells.append(_number(published.limits.get("observed_limit"), "#.3g"))
+        rows.append(cells)
+    rows += list(_floors(folder, columns))
+    links = _links(folder, "table.csv", "table.tex", "table.md", "summary.txt")
+    caption = (
+        "Medians over the seeds on nominal Asimov data; lower is better. The floor is what no "
+        "observable can be below. The published seed is the best in validation."
+    )
+    if with_gain:
+        caption += (
+            f" Gain: by how much the median limit is below that of {folder.analysis.baseline}, "
+            "trained on cross-entropy, with standard error."
+        )
+    return Table("Result", "Limits", caption, columns, rows, links, [], leads=True)
+
+
+def _floors(folder: Folder, columns: list[str]) -> Iterator[list[Cell]]:
+    for signal in folder.analysis.signals:
+        floor = folder.json(f"{signal}/floor.json")
+        own = {f"(floor of {name})": x for name, x in floor.get("of_observables", {}).items()}
+        for name, values in {"(floor)": floor, **own}.items():
+            if values.get("expected_limit") is None:
+                continue
+            known = {
+                "Signal": Cell(signal), "Observable": Cell(name),
+                "Expected limit": _number(values["expected_limit"]),
+                "CLs at μ = 1": _number(values.get("expected_cls"), ".3g"),
+                "p0": _number(values.get("expected_p0"), ".3g"),
+                "σ(μ)": _number(values.get("sigma_mu")),
+            }  # fmt: skip
+            yield [known.get(column, _NONE) for column in columns]
+
+
+def _seeds(folder: Folder) -> Table:
+    columns = {
+        "Expected limit": "expected_limits_2", "-2σ": "expected_limits_0",
+        "-1σ": "expected_limits_1", "+1σ": "expected_limits_3", "+2σ": "expected_limits_4",
+        "CLs at μ = 1": "expected_cls_2", "p0": "expected_p0", "σ(μ)": "sigma_mu",
+    }  # fmt: skip
+    if not folder.analysis.is_blind:
+        columns[folder.analysis.label.capitalize()] = "observed_limit"
+    rows = [
+        [
+            Cell(row["signal"]), Cell(row["observable"]), Cell(str(row["seed"]), row["seed"]),
+            *(_number(row.get(column)) for column in columns.values()),
+            Cell("yes" if str(row.get("pyhf_agrees")) == "True" else "no"),
+        ]
+        for row in folder.csv("comparison.csv")
+    ]  # fmt: skip
+    heads = ["Signal", "Observable", "Seed", *columns, "pyhf agrees"]
+    caption = "Every seed: limits on nominal Asimov data, and that of the observation."
+    links = _links(folder, "comparison.csv")
+    return Table("Result", "All seeds", caption, heads, rows, links, [])
+
+
+def _yields(folder: Folder) -> Iterator[Table]:
+    """Before and after the fit, summed over the bins of each region."""
+    rows = []
+    for published in folder.all_published():
+        fit = published.fit
+        for region, before in (fit.get("prefit") or {}).items():
+            after = (fit.get("postfit") or {}).get(region)
+            head = [Cell(published.signal), Cell(published.observable), Cell(region)]
+            for sample, yields in before["samples"].items():
+                fitted = [_number(sum(after["samples"][sample]))] if after else [_NONE]
+                rows.append([*head, Cell(sample), _number(sum(yields)), _NONE, *fitted, _NONE])
+            total = [_number(before["total"]), _number(before["total_uncertainty"], ".2g")]
+            fitted = [_NONE, _NONE]
+            if after:
+                fitted = [_number(after["total"]), _number(after["total_uncertainty"], ".2g")]
+            rows.append([*head, Cell("total"), *total, *fitted])
+            if fit.get("observation"):
+                counted = _number(sum(fit["observation"][region]), ".6g")
+                rows.append([*head, Cell(folder.analysis.label), counted, _NONE, counted, _NONE])
+    heads = ["Signal", "Observable", "Region", "Sample", "Before the fit", "±", "After it", "±"]
+    caption = (
+        "Expected events of the published seeds, summed over the bins: before the fit with the "
+        "signal at its nominal yield, and at the best fit. ± is the total uncertainty of the sum."
+    )
+    yield Table("Fit", "Yields", caption, heads, rows, [], [])
+
+
+def _parameters(folder: Folder) -> Iterator[Table]:
+    rows = []
+    for published in folder.all_published():
+        fit = published.fit.get("fit")
+        if not fit or folder.analysis.is_blind:
+            continue
+        errors = fit["uncertainty"] or [None] * len(fit["labels"])
+        for name, value, error, width in zip(
+            fit["labels"], fit["bestfit"], errors, fit["prefit_uncertainty"], strict=True
+        ):
+            note = "at its bound" if name in fit["on_bound"] else ""
+            rows.append([
+                Cell(published.signal), Cell(published.observable), Cell(name), _number(value),
+                _number(error), _number(width), Cell(note),
+            ])  # fmt: skip
+    heads = ["Signal", "Observable", "Parameter", "Best fit", "±", "± before", "Note"]
+    caption = "Best fit of the published seeds; ± before is the width of a constraint."
+    yield Table("Fit", "Parameters", caption, heads, rows, [], [])
+
+
+def _samples(folder: Folder) -> Table:
+    rows = []
+    for sample in folder.analysis.samples:
+        amount = _NONE
+        if sample.yield_ is not None:
+            amount = Cell(f"{sample.yield_:g} events", sample.yield_)
+        elif isinstance(sample, NtupleSample) and sample.cross_section is not None:
+            amount = Cell(f"{sample.cross_section:g} pb", sample.cross_section)
+        unseen = sample.is_data and not folder.analysis.observation.unblind
+        what = f"{sample.process} (blind)" if unseen else sample.process
+        rows.append([Cell(sample.name), Cell(what), amount])
+    features = ", ".join(folder.analysis.features) or "none"
+    return Table(
+        "Inputs", "Samples", f"Features: {features}.", ["Sample", "Process", "Expected"], rows,
+        _links(folder, "config.yaml"), [],
+    )  # fmt: skip
+
+
+def _systematics(folder: Folder) -> Table:
+    rows = [
+        [Cell(s.name), Cell(s.type), Cell(", ".join(s.samples))]
+        for s in folder.analysis.systematics
+    ]
+    rows += [
+        [Cell(n.name), Cell("free normalisation"), Cell(", ".join(n.samples))]
+        for n in folder.analysis.normfactors
+    ]
+    caption = "Uncertainties of the expectation."
+    if folder.analysis.workspace.staterror:
+        caption += " The statistical error of the simulation is one of them, bin by bin."
+    heads = ["Systematic", "Type", "Samples"]
+    return Table("Inputs", "Systematics", caption, heads, rows, [], [])
+
+
+def _inputs(folder: Folder) -> Table:
+    rows = [
+        [
+            Cell(row["region"]), Cell(row["sample"]), Cell(row["variation"] or "nominal"),
+            _number(row["events"], "d"), _number(row["yield"]), _number(row["error"], ".3g"),
+            _number(row["effect"] and 100 * row["effect"], "+.2f"), Cell(row["warning"] or ""),
+        ]
+        for row in folder.csv("inputs/yields.csv")
+    ]  # fmt: skip
+    heads = ["Region", "Sample", "Variation", "Events", "Yield", "± MC", "Effect [%]", "Warning"]
+    caption = "What enters, before any training."
+    return Table("Inputs", "Raw events and yields", caption, heads, rows,
+                 _links(folder, "inputs/yields.csv"), [])  # fmt: skip
+
+
+def _checks(found: Iterable[Check]) -> Table:
+    several = list(found)
+    rows = [
+        [Cell(c.outcome), Cell(c.name), Cell(c.signal), Cell(c.observable), Cell(c.text)]
+        for c in several
+    ]
+    heads = ["Outcome", "Check", "Signal", "Observable", "What was found"]
+    caption = "What did not pass is a reason to look, and not hidden; with σ, up to three pass."
+    return Table(
+        "Checks", "Outcomes", caption, heads, rows, [], [c.anchor for c in several], leads=True
+    )
+
+
+def _times(folder: Folder) -> Table:
+    times = run_times(folder.path / "benchmarks")
+    rows = [
+        [
+            Cell(t.rule),
+            Cell(str(t.jobs), t.jobs),
+            _number(t.seconds, ".1f"),
+            _number(t.longest, ".1f"),
+        ]
+        for t in times
+    ]
+    jobs, seconds = sum(t.jobs for t in times), sum(t.seconds for t in times)
+    caption = f"{jobs} jobs with a total wall time of {seconds:.0f} seconds."
+    return Table(
+        "Files", "Run times", caption, ["Rule", "Jobs", "Seconds", "Longest"], rows, [], []
+    )
+
+
+_LISTED = {
+    "README.md": "the result, captions, and the command that remakes each figure",
+    "provenance.html": "Snakemake's report: rules, code, run times and settings behind each file",
+    "summary.txt": "the table on screen",
+    "table.csv": "the table", "table.tex": "the same for LaTeX", "table.md": "the same in Markdown",
+    "comparison.csv": "every number of every seed",
+    "publication/numbers.tex": "LaTeX macros for a paper", "config.yaml": "all settings",
+    "inputs/yields.csv": "events and yields before training", "figures": "all figures, PNG and PDF",
+}  # fmt: skip
+_OF_SEEDS = {
+    "limits.json": "limits, CLs, p0, and pyhf's check", "workspace.json": "the pyhf workspace",
+    "histograms.root": "the templates", "model.safetensors": "the trained observable",
+}  # fmt: skip
+
+
+def _files(folder: Folder) -> Table:
+    found = {**_LISTED}
+    for published in folder.all_published():
+        of = f" of {published.observable} for {published.signal}, published seed"
+        found |= {f"{published.place}/{name}": what + of for name, what in _OF_SEEDS.items()}
+    # Made after the page, of the same results.
+    late = ("provenance.html", "README.md")
+    rows = [
+        [Cell(name, link=name), Cell(what)]
+        for name, what in found.items()
+        if folder.has(name) or name in late
+    ]
+    caption = (
+        "Links work while the page lies in the results folder. Without publication/numbers.tex: "
+        "snakemake publish makes it."
+    )
+    return Table("Files", "Files", caption, ["File", "What it holds"], rows, [], [])

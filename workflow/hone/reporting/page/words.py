@@ -1,0 +1,175 @@
+"""The result in sentences that a physicist outside the analysis reads."""
+
+from typing import NamedTuple
+
+from hone.reporting.page.folder import Folder, Published
+from hone.results.documents import Row
+
+__all__ = ["Result", "level", "observation", "result", "strength", "summary"]
+
+
+class Result(NamedTuple):
+    """What is said of a signal, without full stops."""
+
+    signal: str
+    line: str
+    """The limit."""
+    details: list[tuple[str, str]]
+    """What is asked next, and the answer."""
+
+
+def strength(name: str) -> str:
+    """The symbol of a signal strength in text."""
+    return f"μ{name[2:]}" if name == "mu" or name.startswith("mu_") else name
+
+
+def level(folder: Folder) -> str:
+    """Of confidence, of the limits."""
+    return f"{100 * (1 - folder.analysis.limits.level):g}\N{NO-BREAK SPACE}% CL"
+
+
+def observation(folder: Folder) -> str:
+    """What is observed, in a sentence."""
+    match folder.analysis.observed:
+        case None:
+            return "Blind: no data have been looked at; all numbers are expected ones."
+        case "pseudo-data":
+            return "No data: what is called observed is pseudo-data, drawn from simulated events."
+    return "Unblind: observed numbers are of the data."
+
+
+def summary(folder: Folder) -> str:
+    """The result of many signals in one line."""
+    best = {s: row for s in folder.analysis.signals if (row := folder.best(s))}
+    if not best:
+        return f"No expected limit exists for any of {len(folder.analysis.signals)} signals"
+    poi = strength(folder.analysis.measured[0])
+    lowest, highest = (
+        pick(best, key=lambda signal: best[signal]["expected_limit"]) for pick in (min, max)
+    )
+    return (
+        f"{len(best)} signals, expected upper limits on {poi} from "
+        f"{best[lowest]['expected_limit']:#.3g} ({lowest}) to "
+        f"{best[highest]['expected_limit']:#.3g} ({highest}) at {level(folder)}"
+    )
+
+
+def result(folder: Folder, signal: str) -> Result:
+    """The limit of a signal, what limits it, and where the number for a paper is."""
+    poi = strength(folder.analysis.measured[0])
+    best = folder.best(signal)
+    if best is None:
+        low, high = folder.analysis.strengths(signal)[0].bounds
+        return Result(signal, f"{poi}: no expected limit between {low:g} and {high:g}", [])
+    published = folder.published(signal, best["observable"])
+    line = f"{poi} < {best['expected_limit']:#.3g} expected at {level(folder)}"
+    line += _compared(folder, best)
+    details = [
+        ("Observable", _spread(best)),
+        (folder.analysis.label.capitalize(), _observed(folder, published, poi)),
+        ("What limits it", _breakdown(published)),
+        ("Best fit", _best_fit(folder, published)),
+        ("Other measures", _other_merits(folder, signal, best)),
+        ("Published", _published(published, poi)),
+    ]
+    return Result(signal, line, [(name, text) for name, text in details if text])
+
+
+def _compared(folder: Folder, best: Row) -> str:
+    text, rows = "", folder.of(best["signal"])
+    baseline = next((r for r in rows if r["observable"] == best["baseline"]), None)
+    if baseline is not None and baseline is not best and baseline["expected_limit"] is not None:
+        error = best["gain_expected_limit_error"]
+        distance = _distance(best["expected_limit"], baseline["expected_limit"], error)
+        text += f", {distance} cross-entropy"
+    floor = folder.floor(best["signal"], best["observable"]).get("expected_limit")
+    if floor:
+        text += f", {_distance(best['expected_limit'], floor)} the floor"
+    return text
+
+
+def _distance(value: float, other: float, error: float | None = None) -> str:
+    """In per cent, with its standard error if that is known."""
+    percent = 100 * abs(value / other - 1)
+    places = 0 if percent >= 1 else 1
+    known = f" ± {error:.{places}f}" if error else ""
+    shown = f"{percent:.{places}f}{known} %".replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{shown} {'below' if value < other else 'above'}"
+
+
+def _spread(best: Row) -> str:
+    text = f"{best['observable']}, on background-only Asimov data"
+    if best["seeds"] > 1:
+        low, high = best["expected_limit_lowest"], best["expected_limit_highest"]
+        text += f"; median of {best['seeds']} trainings from {low:#.3g} to {high:#.3g}"
+    return text
+
+
+def _observed(folder: Folder, published: Published, poi: str) -> str:
+    if folder.analysis.is_blind:
+        return ""
+    value = published.limits.get("observed_limit")
+    if value is None:
+        reasons = published.limits.get("reasons", {})
+        return f"no limit: {reasons.get('observed limit', 'see limits.json')}"
+    text = f"{poi} < {value:#.3g} with {published.observable}"
+    baseline = folder.analysis.baseline
+    if baseline and baseline != published.observable:
+        other = folder.published(published.signal, baseline).limits.get("observed_limit")
+        text += f", {_distance(value, other)} {baseline}" if other else ""
+    return text
+
+
+def _breakdown(published: Published) -> str:
+    found = published.fit.get("breakdown")
+    if not found:
+        return ""
+    groups = {name: group["uncertainty"] for name, group in found["groups"].items()}
+    largest = sorted(groups, key=lambda name: -groups[name])[:3]
+    parts = ", ".join(f"{name} {groups[name]:.2g}" for name in largest)
+    first = "statistics" if found["statistical"] >= found["systematic"] else "systematics"
+    poi, total = strength(published.fit["poi"]), found["total"]
+    text = f"{first}: the uncertainty of {poi} is {total:#.3g}, {found['statistical']:#.3g} of it "
+    return f"{text}statistical" + (f"; {parts}" if parts else "")
+
+
+def _best_fit(folder: Folder, published: Published) -> str:
+    found = published.fit.get("fit")
+    if not found or folder.analysis.is_blind:
+        return ""
+    texts = []
+    for name in folder.analysis.measured:
+        if name not in found["labels"]:
+            continue
+        place = found["labels"].index(name)
+        text = f"{strength(name)} = {found['bestfit'][place]:#.3g}"
+        if name in found["on_bound"]:
+            text += " (at its bound)"
+        elif found["uncertainty"]:
+            text += f" ± {found['uncertainty'][place]:.2g}"
+        texts.append(text)
+    return ", ".join(texts)
+
+
+def _other_merits(folder: Folder, signal: str, best: Row) -> str:
+    """Where another observable is better than the one with the lowest limit."""
+    texts = []
+    for column, name in (("expected_cls", "CLs"), ("expected_p0", "p0"), ("sigma_mu", "sigma_mu")):
+        rows = [row for row in folder.of(signal) if row[column] is not None]
+        first = min(rows, key=lambda row: row[column], default=best)
+        if first is not best and best[column] is not None:
+            value, other = first[column], best[column]
+            texts.append(
+                f"{first['observable']} has the lowest {name} ({value:#.3g}, not {other:#.3g})"
+            )
+    return "; ".join(texts)
+
+
+def _published(published: Published, poi: str) -> str:
+    five = published.limits.get("expected_limits") or [None] * 5
+    text = f"seed {published.seed}"
+    if None not in five[1:4]:
+        low, middle, high = five[1:4]
+        text += f", the best in validation: {poi} < {middle:#.3g} expected"
+        text += f" ({low:#.3g} to {high:#.3g} at 68 %)"
+    return text
