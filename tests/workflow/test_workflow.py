@@ -344,7 +344,8 @@ def test_the_publication_holds_what_it_says(outside, clone, tmp_path):
     assert manifest["pyhf_digests"][f"{place}/workspace.json"] == pyhf.utils.digest(spec)
     names = {file["path"] for file in manifest["files"]}
     assert {
-        "submission.tar.gz", "likelihoods.tar.gz", "numbers.tex", "config.yaml", "comparison.csv",
+        "submission.tar.gz", "likelihoods.tar.gz", "numbers.tex", "yields.tex", "config.yaml",
+        "comparison.csv",
         "figures/signal/neos/templates.pdf", f"{place}/model.safetensors", f"{place}/limits.json",
     } <= names  # fmt: skip
     assert f"signal/neos/seed{3 - seed}/limits.json" not in names

@@ -9,6 +9,7 @@ rule publish:
         f"{PUBLICATION}/{ANALYSIS.analysis}.zip",
         f"{PUBLICATION}/submission.tar.gz",
         f"{PUBLICATION}/numbers.tex",
+        f"{PUBLICATION}/yields.tex",
 
 
 rule pack_likelihoods:
@@ -72,8 +73,10 @@ rule write_numbers:
         selected=FILES.of_observables("selected.json"),
         limits=FILES.of_seeds("limits.json"),
         workspaces=FILES.of_seeds("workspace.json"),
+        fits=FILES.of_observables("fit.json"),
     output:
-        f"{PUBLICATION}/numbers.tex",
+        numbers=f"{PUBLICATION}/numbers.tex",
+        yields=f"{PUBLICATION}/yields.tex",
     log:
         "<logs>/write_numbers.log",
     benchmark:
@@ -98,7 +101,12 @@ rule pack_publication:
     input:
         made=[
             f"{PUBLICATION}/{name}"
-            for name in ("submission.tar.gz", "likelihoods.tar.gz", "numbers.tex")
+            for name in (
+                "submission.tar.gz",
+                "likelihoods.tar.gz",
+                "numbers.tex",
+                "yields.tex",
+            )
         ],
         tables=[f"<results>/{name}" for name in ("comparison.csv", "summary.txt")],
         config="<results>/config.yaml",

@@ -21,7 +21,7 @@ from hone.reporting.publication.archive import (
 )
 from hone.reporting.publication.covariance import background_prediction
 from hone.reporting.publication.hepdata import make_submission, validate, write_submission
-from hone.reporting.publication.latex import number, number_macros, with_band
+from hone.reporting.publication.latex import number, number_macros, with_band, yields_tables
 from hone.reporting.publication.tables import Result
 from hone.results.selection import selected_files
 from hone.running.files import write_json
@@ -268,6 +268,36 @@ def test_bands_share_their_digits():
     expected = r"\ensuremath{(2.1^{+1.4}_{-1.0}) \times 10^{-4}}"
     assert with_band(1.1e-4, 2.1e-4, 3.5e-4) == expected
     assert with_band(0.0, 0.0, 0.0) == r"\ensuremath{0.0^{+0.0}_{-0.0}}"
+
+
+FITTED = {
+    "prefit": {"sr_1": {
+        "samples": {"b": [90.0, 10.0], "s": [5.0, 15.0]}, "total": 120.0, "total_uncertainty": 11.6,
+    }},
+    "postfit": {"sr_1": {
+        "samples": {"b": [80.0, 9.04], "s": [0.5, 1.5]}, "total": 91.04, "total_uncertainty": 0.283,
+    }},
+    "observation": {"sr_1": [82.0, 9.0]},
+}  # fmt: skip
+
+
+def test_yields_are_summed_and_have_as_many_digits_as_their_uncertainty():
+    text = yields_tables({("s", "neos"): FITTED}, "pseudo-data")
+    rows = [line.removesuffix(r" \\").split(" & ") for line in text.splitlines() if " & " in line]
+    assert rows[1:] == [
+        ["b", "100", "89.04"],
+        ["s", "20", "2.00"],
+        ["Total", r"$120 \pm 12$", r"$91.04 \pm 0.28$"],
+        ["Pseudo-data", "91", "91"],
+    ]
+    assert r"\multicolumn{3}{l}{sr\_1}" in text
+
+
+def test_yields_of_a_blind_analysis_are_those_before_the_fit():
+    text = yields_tables({("s", "neos"): FITTED}, None)
+    assert "pm 12" in text
+    assert "89.04" not in text
+    assert "91" not in text
 
 
 def test_letters_and_escapes():

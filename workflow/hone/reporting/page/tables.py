@@ -269,7 +269,9 @@ _LISTED = {
     "summary.txt": "the table on screen",
     "table.csv": "the table", "table.tex": "the same for LaTeX", "table.md": "the same in Markdown",
     "comparison.csv": "every number of every seed",
-    "publication/numbers.tex": "LaTeX macros for a paper", "config.yaml": "all settings",
+    "publication/numbers.tex": "LaTeX macros for a paper",
+    "publication/yields.tex": "events before and after the fit, for LaTeX",
+    "config.yaml": "all settings",
     "inputs/yields.csv": "events and yields before training", "figures": "all figures, PNG and PDF",
 }  # fmt: skip
 _OF_SEEDS = {

@@ -1,4 +1,4 @@
-"""Numbers of an analysis as LaTeX macros, so that none is copied by hand into a paper."""
+"""Numbers of an analysis in LaTeX, macros and tables, so that none is copied by hand."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,9 +6,9 @@ from typing import Literal
 
 from hone.analysis.short_names import letters
 from hone.reporting.markup import latex
-from hone.results.documents import Limits
+from hone.results.documents import Fit, FitYields, Limits
 
-__all__ = ["number", "number_macros", "with_band"]
+__all__ = ["number", "number_macros", "with_band", "yields_tables"]
 
 _BANDS = ("MinusTwoSigma", "MinusOneSigma", "", "PlusOneSigma", "PlusTwoSigma")
 _SINGLE: Mapping[str, Literal[
@@ -91,6 +91,62 @@ def with_band(low: float, middle: float, high: float) -> str:
     if power:
         text = f"({text}) \\times 10^{{{power}}}"
     return rf"\ensuremath{{{text}}}"
+
+
+def yields_tables(fits: Mapping[tuple[str, str], Fit], observed: str | None) -> str:
+    r"""The text of ``yields.tex``: a table (booktabs) for each signal and observable.
+
+    Events in each region, summed over its bins, before and after the fit: of each sample, of all
+    with the total uncertainty, and of the observation.
+
+    Args:
+        fits: content of ``fit.json`` by signal and observable.
+        observed: what the observation is, ``data`` or ``pseudo-data``; None in a blind analysis.
+    """
+    lines = [
+        "% Events before the fit (signals at a strength of 1), and after that to the observation.",
+    ]
+    if observed is None:
+        lines += ["% The analysis is blind: there is no observation, and no fit to it."]
+    for (signal, observable), fit in fits.items():
+        lines += [
+            "", f"% signal {signal}, observable {observable}", r"\begin{tabular}{lrr}", r"\toprule",
+            r" & Before the fit & After the fit \\",
+        ]  # fmt: skip
+        for region in fit["prefit"]:
+            lines += [r"\midrule", rf"\multicolumn{{3}}{{l}}{{{latex(region)}}} \\"]
+            lines += _yields(fit, region, observed)
+        lines += [r"\bottomrule", r"\end{tabular}"]
+    return "\n".join(lines) + "\n"
+
+
+def _yields(fit: Fit, region: str, observed: str | None) -> Iterator[str]:
+    before, after = fit["prefit"][region], (fit["postfit"] or {}).get(region)
+    both = [before, after if observed else None]
+    for sample in before["samples"]:
+        cells = (
+            f"{sum(found['samples'][sample]):.{_places(found)}f}" if found else "" for found in both
+        )
+        yield _row(latex(sample), *cells)
+    yield _row("Total", *(_total(found) if found else "" for found in both))
+    if observed and fit["observation"] is not None:
+        counted = f"{sum(fit['observation'][region]):.0f}"
+        yield _row(observed.capitalize(), counted, counted)
+
+
+def _places(found: FitYields) -> int:
+    """Decimal places that show two digits of the total uncertainty."""
+    error = found["total_uncertainty"]
+    return max(1 - math.floor(math.log10(error)), 0) if error > 0 else 2
+
+
+def _total(found: FitYields) -> str:
+    total, error = (f"{found[x]:.{_places(found)}f}" for x in ("total", "total_uncertainty"))
+    return rf"${total} \pm {error}$"
+
+
+def _row(*cells: str) -> str:
+    return " & ".join(cells) + r" \\"
 
 
 def _macros(limits: Limits, blind: bool) -> Iterator[tuple[str, str]]:
