@@ -10,7 +10,7 @@ from small_results import write_results
 import hone
 from hone.analysis import Template
 from hone.analysis.files import Files
-from hone.events import ntuples
+from hone.events import trees
 from hone.events.friends import write_friends
 from hone.events.load import read_surveys
 from hone.events.sources import Source, data_source, sources
@@ -26,7 +26,7 @@ def scored(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("analysis")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(ntuples, "_STEP", "30 kB")
+        patch.setattr(trees, "_STEP", "30 kB")
         analysis = write_results(folder, folds=request.param)
         files = Files(analysis)
         paths = files.networks("model.safetensors", "signal", "neos", 2)
