@@ -13,7 +13,7 @@ from hone.errors import InputError
 
 __all__ = ["Sums", "bin_of", "exact_parts", "refuse_lost_events", "variances"]
 
-_PIECE = 8192
+_PIECE = 4096
 _WANTED = 1e-9
 _SMALLEST, _LARGEST = 1e-140, 1e140
 """Range of errors: their squares must be normal doubles."""

@@ -163,6 +163,7 @@ def test_streamed_histograms_are_those_of_events_in_memory(analysis, monkeypatch
     assert set(streamed["hard"]) == set(in_memory)
     # pieces that no file of these fills, and none but the last is whole
     monkeypatch.setattr(stream, "_PIECE", 100)
+    monkeypatch.setattr(stream, "_BLOCK", 50)
     monkeypatch.setattr(trees_module, "_STEP", 333)
     again = fill_histograms([observable], found, regions, surveys, FEATURES)
     for name, histogram in in_memory.items():

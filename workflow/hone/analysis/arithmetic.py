@@ -135,6 +135,8 @@ def fold(function: np.ufunc, values: Any, counts: np.ndarray) -> Any:
     """
     if function is not np.add and _is_plain(values, np.uint64):
         return _folded(function, values, counts)
+    if _is_plain(values, bool):  # their sums are never too large
+        return _folded(function, values.astype(np.int64), counts)
     number = _number(values)
     in_doubles = _folded(function, doubles(number), counts)
     if not _is_integer(number):
@@ -149,9 +151,11 @@ def fold(function: np.ufunc, values: Any, counts: np.ndarray) -> Any:
 
 def _folded(function: np.ufunc, values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     found = np.zeros(len(counts), dtype=values.dtype)
-    some = counts > 0
-    # An event without values takes no place, so that each of the others ends where the next begins.
-    found[some] = function.reduceat(values, (np.cumsum(counts) - counts)[some])
+    starts = np.cumsum(counts) - counts
+    end = int(np.searchsorted(starts, len(values)))  # the last events may have no values
+    if end:
+        found[:end] = function.reduceat(values, starts[:end])
+        found[counts == 0] = 0  # there it is the first value of the next event
     return found
 
 

@@ -27,9 +27,10 @@ __all__ = ["Subsamples", "count_data", "draw_data", "fill_histograms"]
 
 _SUBSAMPLES = 100
 
-_PIECE = 8192
-"""Events at a time, always this number, so that the observable is compiled once. Their shares fit
-into the processor's cache; larger pieces take twice the time."""
+_PIECE = 16384
+"""Events at a time, always this number, so that the observable is compiled once."""
+_BLOCK = 4096
+"""Events of a piece at a time, whose outputs, shares and weights fit into the processor's cache."""
 
 
 class Subsamples:
@@ -341,24 +342,28 @@ class _Filling:
         shares = next(following, None)
         for part in parts:
             this, shares = shares, next(following, None)
-            found = np.asarray(this)[:, : part.stop - part.start]
-            if not found[-1].all():
-                at = int(np.argmin(found[-1]))
-                event = part.start + at if chosen is None else int(chosen[part.start + at])
-                raise without_score(
-                    f"{batch.source}: {batch.path}, event {batch.piece.number(event)}",
-                    self._observable.features,
-                    batch.features[part],
-                    at,
-                )
-            # NumPy's matrix products take half the time of XLA's here on a CPU.
-            these = part if chosen is None else chosen[part]
-            weights = batch.weights(these)
-            self._trained.add(weights, found[:-1].T)
-            if number is not None:
-                in_parts = np.zeros((_SUBSAMPLES, weights.shape[1]))
-                in_parts[number[these], np.arange(weights.shape[1])] = weights[0]
-                self._parts_trained += in_parts @ found[:-2].T
+            for start, rows in zip(
+                range(part.start, part.stop, _BLOCK), np.asarray(this), strict=False
+            ):
+                block = slice(start, min(start + _BLOCK, part.stop))
+                found = rows[:, : block.stop - start]
+                if not found[-1].all():
+                    at = int(np.argmin(found[-1]))
+                    event = start + at if chosen is None else int(chosen[start + at])
+                    raise without_score(
+                        f"{batch.source}: {batch.path}, event {batch.piece.number(event)}",
+                        self._observable.features,
+                        batch.features[block],
+                        at,
+                    )
+                # NumPy's matrix products take half the time of XLA's here on a CPU.
+                these = block if chosen is None else chosen[block]
+                weights = batch.weights(these)
+                self._trained.add(weights, found[:-1].T)
+                if number is not None:
+                    in_parts = np.zeros((_SUBSAMPLES, weights.shape[1]))
+                    in_parts[number[these], np.arange(weights.shape[1])] = weights[0]
+                    self._parts_trained += in_parts @ found[:-2].T
 
     def parts(self) -> dict[str, np.ndarray]:
         """As :attr:`Subsamples.yields`, unscaled."""
@@ -444,23 +449,32 @@ def _shares(
     place: Any,
 ) -> jax.Array:
     """Shares of events in the hard and in the soft bins of all regions with the observable, whether
-    they pass the cuts, and whether their score is a number (2 R b + 2, n)."""
+    they pass the cuts, and whether their score is a number: blocks (k, 2 R b + 2, n / k)."""
     structure, *leaves = rest
     observable = eqx.combine(numbers, jax.tree.unflatten(structure, leaves))
-    response = observable.respond(jnp.asarray(events))
-    if widths is None:
-        widths = observable.widths(response, jnp.ones(len(events)), 1.0)
-    scores = observable.hard(response)
-    shares = [
-        channels.shares(part, place)
-        for part in (
-            _hard_shares(scores, jnp.asarray(edges)),
-            observable.shares(response, jnp.asarray(widths)),
-        )
-    ]
-    passing = ~jnp.isnan(scores) if observable.has_cuts else jnp.ones(len(scores))
-    rest_of = jnp.stack([passing, finite(response)]).astype("float64")
-    return jnp.concatenate([*(part.T for part in shares), rest_of])
+
+    def of_block(block: Any) -> jax.Array:
+        events, widths, place = block
+        response = observable.respond(events)
+        if widths is None:
+            widths = observable.widths(response, jnp.ones(len(events)), 1.0)
+        scores = observable.hard(response)
+        shares = [
+            channels.shares(part, place)
+            for part in (
+                _hard_shares(scores, jnp.asarray(edges)),
+                observable.shares(response, widths),
+            )
+        ]
+        passing = ~jnp.isnan(scores) if observable.has_cuts else jnp.ones(len(scores))
+        rest_of = jnp.stack([passing, finite(response)]).astype("float64")
+        return jnp.concatenate([*(part.T for part in shares), rest_of])
+
+    blocks = jax.tree.map(
+        lambda x: jnp.asarray(x).reshape(-1, _BLOCK, *x.shape[1:]), (events, widths, place)
+    )
+    found: jax.Array = jax.lax.map(of_block, blocks)
+    return found
 
 
 def _hard_shares(scores: Any, edges: Any) -> jax.Array:

@@ -39,14 +39,14 @@ class _Tree:
             yield self._tree.num_entries, {}
             return
         for columns in self._tree.iterate(
-            filter_name=lambda name: name in names, step_size=_STEP, library="ak"
+            filter_name=lambda name: name in names, step_size=_STEP, library="ak", how=dict
         ):
-            yield len(columns), columns
+            yield len(next(iter(columns.values()))), columns
 
     def column(self, values: Any) -> Column:
+        if values.layout.is_numpy and values.ndim == 1:
+            return _numbers(values.layout.data)
         of_event = values.type.content
-        if isinstance(of_event, ak.types.NumpyType):
-            return _numbers(values)
         if isinstance(of_event, ak.types.ListType | ak.types.RegularType):
             is_text = of_event.parameters.get("__array__") in ("string", "bytestring")
             if isinstance(of_event.content, ak.types.NumpyType):
