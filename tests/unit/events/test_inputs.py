@@ -354,6 +354,8 @@ def test_the_table_says_what_is_there(analysis):
     }
     assert effects["high", "scale_up"] > 0.05  # events move up into the region
     assert effects["high", ""] is None
+    bins = {(r["region"], r["variation"]): r["bins"] for r in rows if r["sample"] == "background"}
+    assert bins["high", "scale_up"] == ""  # counted in one bin
 
 
 @pytest.mark.parametrize("precision", ["f4", "f8"])

@@ -277,17 +277,21 @@ def test_a_split_needs_many_different_numbers():
     assert "few_numbers" not in surveyed(HEAVY)[2]["s"]
 
 
-@pytest.mark.usefixtures("events")
-def test_few_training_events_are_said_once():
+def test_few_training_events_are_said_once(events):
     config, _, surveys = surveyed(HEAVY, LIGHT, systematics=[UP])
     batches = {"neos": 500, "bce": 2000}
     check_inputs(surveys, config.samples, config.channels, batches)
-    (text,) = notes(surveys, batches)
+    same, text = notes(surveys, batches)
+    assert same.startswith("'heavy__jes_up': the files have the very same events as")  # without w
     there = {name: found["scored"]["training"] for name, found in surveys.items()}
     assert f"a batch has ('neos': 500, 'bce': 2000): 's': {there['s']}, 'heavy': " in text
     assert f"'heavy__jes_up': {there['heavy']}" in text
     assert f"up to {there['s'] ** -0.5:.0%} of a yield" in text
-    assert list(notes(surveys, {"neos": 50})) == []
+    assert list(notes(surveys, {"neos": 50})) == [same]
+    # with another weight, or other events, it varies something
+    for heavy, factor in ((HEAVY | {"weight": "w"}, 1), (HEAVY, 2)):
+        write("up.root", events | {"w": events["w"] / 2, "mass": factor * events["mass"]})
+        assert list(notes(surveyed(heavy, systematics=[UP])[2], {})) == []
 
 
 def test_marks_for_missing_values_are_said_once(events):
@@ -295,7 +299,9 @@ def test_marks_for_missing_values_are_said_once(events):
     for name in ("all", "up"):
         write(f"{name}.root", events | {"mass": np.where(missing, -999, events["mass"])})
     _, _, surveys = surveyed(HEAVY, LIGHT, systematics=[UP])
-    (text,) = notes(surveys, {})
+    text, same = notes(surveys, {})
+    assert same.startswith("'heavy__jes_up'")  # both files have been written alike
+    assert "the very same events" in same
     assert "feature 'mass' is -999 in up to 2" in text
     assert "('heavy', 'light')" in text
     assert "where(mass > -500, mass, 1" in text

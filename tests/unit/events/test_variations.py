@@ -205,6 +205,15 @@ def test_replaced_branches_are_read_wherever_they_occur(tmp_path, monkeypatch):
     high = [r for r in yields_table(surveys) if r["sample"] == "b" and r["region"] == "high"]
     assert {r["variation"] for r in rows.values()} == {"", "jes_up", "jes_down"}
     assert next(r for r in high if r["variation"] == "jes_up")["yield"] == pytest.approx(weight)
+    # and its effect on the bins of a region that has some
+    up, nominal = (
+        np.histogram(pt + 1, [0, 10, 21], weights=w * pt)[0]
+        for pt, w in ((events["pt_up"], events["w_up"]), (events["pt"], events["w"]))
+    )
+    effects = up / nominal - 1
+    (low,) = (r for r in rows.values() if r["variation"] == "jes_up")
+    assert low["region"] == "low"
+    assert low["bins"] == f"{effects.min():+.1%} to {effects.max():+.1%}"
 
 
 def test_a_missing_branch_that_replaces_another_is_named(tmp_path, monkeypatch):

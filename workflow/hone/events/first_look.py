@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from tabulate import tabulate
 
 from hone.errors import InputError
-from hone.events.documents import RegionSums, Sentinel, Surveys
+from hone.events.documents import RegionSums, Sentinel, Survey, Surveys
 
 __all__ = ["format_table", "notes", "yields_table"]
 
@@ -46,6 +47,7 @@ def yields_table(surveys: Surveys) -> list[Row]:
                 nominal, known = of_sample["yield"], list(_warnings(of_sample))
                 effect = sums["yield"] / nominal - 1 if template != sample and nominal > 0 else None
                 warnings = [w for w in _warnings(sums) if template == sample or w not in known]
+                bins = _bins(sums, of_sample, scale) if effect is not None else ""
                 rows.append(
                     {
                         "region": region,
@@ -55,11 +57,19 @@ def yields_table(surveys: Surveys) -> list[Row]:
                         "yield": sums["yield"],
                         "error": sums["error"],
                         "effect": effect,
+                        "bins": bins,
                         "warning": "; ".join(warnings),
                     }
                 )
     order = list(dict.fromkeys(row["region"] for row in rows))
     return sorted(rows, key=lambda row: (order.index(row["region"]), row["sample"]))
+
+
+def _bins(varied: RegionSums, nominal: RegionSums, scale: float) -> str:
+    """The smallest and the largest effect on a bin of a region whose bins are known."""
+    before = np.array(nominal.get("bins", []))
+    effects = scale * np.array(varied.get("bins", []))[before > 0] / before[before > 0] - 1
+    return f"{effects.min():+.1%} to {effects.max():+.1%}" if len(before) > 1 else ""
 
 
 def _warnings(sums: RegionSums) -> Iterator[str]:
@@ -102,6 +112,12 @@ def notes(surveys: Surveys, batches: Mapping[str, int]) -> Iterator[str]:
             "leaves it out, and networks see it one standard deviation beyond the others. Better "
             f"say what is meant: {cure}, with {inside} as a feature of its own"
         )
+    idle = [name for name, found in surveys.items() if _varies_nothing(found, surveys)]
+    if idle:
+        yield (
+            f"{', '.join(map(repr, idle))}: the files have the very same events as those of the "
+            "sample, so that nothing varies: are these the right files, or the right tree?"
+        )
     largest = max(batches.values(), default=0)
     few = {
         name: found["scored"]["training"]
@@ -118,6 +134,19 @@ def notes(surveys: Surveys, batches: Mapping[str, int]) -> Iterator[str]:
             f"{error:.0%} of a yield) is then in every step, and can be learned: more events help, "
             "or a larger split.training"
         )
+
+
+def _varies_nothing(found: Survey, surveys: Surveys) -> bool:
+    """Whether a variation with events of its own has those of its sample, equally weighted."""
+    nominal = surveys[found["sample"]]
+    if found is nominal:
+        return False
+    events, others = ([e.get("digest") for e in s["files"]] for s in (found, nominal))
+    of_region, of_sample = (
+        [rows[s["source"]]["yield"] for rows in s["regions"].values()] for s in (found, nominal)
+    )
+    scale = nominal["factor"] if found["sample_factor"] else 1.0
+    return any(events) and events == others and np.allclose(scale * np.array(of_region), of_sample)
 
 
 def _cure(feature: str, values: Sequence[float], found: Sequence[Sentinel]) -> tuple[str, str]:
@@ -149,6 +178,7 @@ def format_table(rows: Sequence[Row]) -> str:
                 f"{row['yield']:.5g}",
                 f"{row['error']:.3g}",
                 "" if row["effect"] is None else f"{row['effect']:+.1%}",
+                row["bins"],
                 f"! {row['warning']}" if row["warning"] else "",
             ]
             for row in rows
@@ -157,10 +187,10 @@ def format_table(rows: Sequence[Row]) -> str:
         tables.append(
             tabulate(
                 cells,
-                [region, "raw events", "yield", "MC error", "effect", ""],
+                [region, "raw events", "yield", "MC error", "effect", "on bins", ""],
                 disable_numparse=True,
                 preserve_whitespace=True,
-                colalign=("left", "right", "right", "right", "right", "left"),
+                colalign=("left", "right", "right", "right", "right", "right", "left"),
             )
         )
     return "\n\n".join(tables) + "\n"
