@@ -36,8 +36,9 @@ def main() -> None:
                 alone, filled = (
                     statistics.median(r[what]["seconds"] for r in rounds) for what in KINDS
                 )
-                ratio = statistics.median(
-                    r["fill"]["seconds"] / r["iterate"]["seconds"] for r in rounds
+                ratio, of_cpu = (
+                    statistics.median(r["fill"][key] / r["iterate"][key] for r in rounds)
+                    for key in ("seconds", "cpu")
                 )
                 peak = statistics.median(r["fill"]["peak"] for r in rounds)
                 if not jets:
@@ -46,7 +47,7 @@ def main() -> None:
                 rows.append([
                     f"{size:,}", jets, f"{alone:.3g} s", f"{filled:.3g} s", f"**{ratio:.3g}**",
                     f"{target:g}" if large else "",
-                    ("yes" if ratio <= target else "no") if large else "",
+                    ("yes" if ratio <= target else "no") if large else "", f"{of_cpu:.3g}",
                     f"{peak / 1024**2:.0f} MiB",
                 ])  # fmt: skip
     small, large_peak = peaks.values()
@@ -59,7 +60,8 @@ def main() -> None:
         f"{within}; below 2 GiB: {below})."
     )
     header = [
-        "events", "", "iterate alone", "with hone", "ratio", "at most", "reached", "peak memory",
+        "events", "", "iterate alone", "with hone", "ratio", "at most", "reached", "CPU time",
+        "peak memory",
     ]  # fmt: skip
     text = (HERE / "template_streaming.md").read_text()
     for name, value in {
