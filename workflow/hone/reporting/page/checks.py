@@ -41,7 +41,7 @@ def checks(folder: Folder) -> list[Check]:
         published = folder.published(row["signal"], row["observable"])
         outcomes = {
             "pyhf": _pyhf(row, published),
-            "toys": _toys(published),
+            "toys": _toys(published, folder.analysis.label),
             "goodness of fit": _goodness(published),
         }
         settings = folder.analysis.observable(row["observable"])
@@ -88,15 +88,15 @@ def _pyhf(row: Row, published: Published) -> tuple[str, str]:
     )
 
 
-def _toys(published: Published) -> tuple[str, str]:
+def _toys(published: Published, label: str) -> tuple[str, str]:
     found = published.likelihood.get("toys")
     if not found:
         return "not done", published.likelihood.get("reasons", {}).get("toys", "no toys")
     texts, worst = [], 0.0
-    for name in ("expected", "observed"):
-        if not found.get(name):
+    for key, name in (("expected", "expected"), ("observed", label)):
+        if not found.get(key):
             continue
-        toys, formula = (found[name]["cls"][how] for how in ("toys", "asymptotic"))
+        toys, formula = (found[key]["cls"][how] for how in ("toys", "asymptotic"))
         text = f"{name} CLs {_short(toys['cls'])}"
         error = toys.get("cls_error")
         if error:

@@ -42,7 +42,7 @@ def tables(folder: Folder, checks: Iterable[Check]) -> list[Table]:
     """All tables that have rows."""
     found = [
         _result(folder), _seeds(folder), *_yields(folder), *_parameters(folder), _samples(folder),
-        _systematics(folder), _inputs(folder), _checks(checks), _times(folder), _files(folder),
+        _systematics(folder), _inputs(folder), _checks(checks), _files(folder), _times(folder),
     ]  # fmt: skip
     return [table for table in found if table.rows]
 
