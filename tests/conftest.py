@@ -26,7 +26,7 @@ import pyhf
 import pytest
 
 jax.config.update("jax_enable_x64", True)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 hypothesis.settings.register_profile("default", deadline=None, max_examples=20, derandomize=True)
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=200)
