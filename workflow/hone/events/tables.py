@@ -1,5 +1,6 @@
 """Columns of Parquet files and of Arrow's own (IPC files and streams, Feather)."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -33,15 +34,16 @@ def opened_table(path: str) -> Iterator["_Table"]:
             yield _Arrow(source)
 
 
-class _Table:
+class _Table(ABC):
     """What both formats have in common: an Arrow schema, and columns of Arrow's types."""
 
     def __init__(self, schema: pa.Schema) -> None:
         self._schema = schema
         self.branches: list[str] = schema.names
 
+    @abstractmethod
     def _batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        raise NotImplementedError
+        """Consecutive events with these columns."""
 
     def read(self, names: Collection[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
         for name in names:

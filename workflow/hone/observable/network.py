@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import equinox as eqx
 import jax
@@ -145,7 +145,19 @@ class _Network(eqx.Module):
         return [layer.linear.weight for layer in self.layers] + [self.last.weight]
 
 
-class NetworkObservable(Observable):
+class _OfNetwork(Observable):
+    """What observables with a network have in common."""
+
+    network: eqx.AbstractVar[_Network]
+
+    def in_training(self, key: PRNGKeyArray) -> Self:
+        return eqx.tree_at(lambda o: o.network, self, self.network.in_training(key))
+
+    def matrices(self) -> list[Array]:
+        return self.network.matrices()
+
+
+class NetworkObservable(_OfNetwork):
     """A network with one output in (0, 1) that is binned, after optional cuts.
 
     Scores are float64, whatever the network's precision. Edges are stored as logits of the bin
@@ -199,12 +211,6 @@ class NetworkObservable(Observable):
         score, margins = response
         return score if self.cuts is None else jnp.where(self.cuts.hard(margins), score, jnp.nan)
 
-    def in_training(self, key: PRNGKeyArray) -> "NetworkObservable":
-        return eqx.tree_at(lambda o: o.network, self, self.network.in_training(key))
-
-    def matrices(self) -> list[Array]:
-        return self.network.matrices()
-
     def started_from(self, other: Observable) -> "NetworkObservable":
         if not isinstance(other, NetworkObservable):
             raise TypeError(f"a network cannot start from a {type(other).__name__}")
@@ -248,7 +254,7 @@ class NetworkObservable(Observable):
         return row if self.cuts is None else row | self.cuts.summary()
 
 
-class SoftmaxObservable(Observable):
+class SoftmaxObservable(_OfNetwork):
     """A network with one output per bin: an event is in the bin of its largest output.
 
     In training its shares are the softmax of outputs / temperature (INFERNO, arXiv:1806.04743,
@@ -283,12 +289,6 @@ class SoftmaxObservable(Observable):
 
     def hard(self, response: Any) -> Float[Array, " N"]:
         return jnp.argmax(response, axis=1) + 0.5
-
-    def in_training(self, key: PRNGKeyArray) -> "SoftmaxObservable":
-        return eqx.tree_at(lambda o: o.network, self, self.network.in_training(key))
-
-    def matrices(self) -> list[Array]:
-        return self.network.matrices()
 
     def started_from(self, other: Observable) -> "SoftmaxObservable":
         if not isinstance(other, SoftmaxObservable):
