@@ -18,7 +18,6 @@ include: "workflow/rules/observable.smk"
 include: "workflow/rules/histograms.smk"
 include: "workflow/rules/workspace.smk"
 include: "workflow/rules/limits.smk"
-include: "workflow/rules/fits.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/likelihood.smk"
 include: "workflow/rules/figures.smk"
@@ -35,10 +34,7 @@ include: "workflow/rules/run.smk"
 rule all:
     default_target: True
     input:
-        FILES.of_all_seeds(),
-        FILES.of_selected_seeds(),
-        FILES.floors(*ANALYSIS.signals),
-        FILES.shown(),
+        FILES.of_all(),
         "<results>/config.yaml",
         "<results>/report.html",
         "<results>/README.md",

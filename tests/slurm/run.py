@@ -246,7 +246,7 @@ def disturb(slurm: Slurm, folder: Path, process: subprocess.Popen[bytes]) -> dic
                 return job if log.exists() else None
         return None
 
-    log = folder / "results" / "small" / "logs" / "train_observable" / "signal" / "neos.log"
+    log = folder / "results" / "small" / "logs" / "train_observable/signal/neos/all_seeds.log"
     wait_for(training, "the training was not submitted", LIMIT)
     first = training() or ""
     asked("scancel", first)

@@ -16,11 +16,10 @@ if LIBRARY.is_dir():
 from hone.analysis import checked_config, parts, refuse_duplicates
 from hone.analysis.analysis import SETS
 from hone.analysis.files import Files
-from hone.analysis.needs import Needs, any_of
+from hone.analysis.needs import Needs, any_of, growing
 from hone.analysis.observables import GridCuts, Rebinned, Trained, VariableBins
 from hone.analysis.report_items import ITEMS, labels
 from hone.analysis.settings import plain
-from hone.analysis.short_names import underscored
 from hone.errors import HoneError
 from hone.running.contents import look_at, planned
 from hone.running.given import config_file, share_resources
@@ -52,20 +51,15 @@ except HoneError as error:
 
 NEEDS = Needs(FILES, CONTENTS, ancient)
 TRAINED = ANALYSIS.of_kind(Trained)
-TOGETHER = [name for name in TRAINED if ANALYSIS.observable(name).together]
 RESULT = "<results>/{signal}/{observable}/seed{seed}"
 # With folds, a seed has several networks.
-OF_SEED, OF_ALL = "seed{seed}", "{observable}"
+OF_NETWORK = "{signal}/{observable}/seed{seed}"
 if ANALYSIS.split.folds:
-    OF_SEED, OF_ALL = "seed{seed}/fold{fold}", "{observable}/fold{fold}"
-NETWORK = f"<results>/{{signal}}/{{observable}}/{OF_SEED}"
+    OF_NETWORK = f"{OF_NETWORK}/fold{{fold}}"
+NETWORK = f"<results>/{OF_NETWORK}"
 SELECTED = "<results>/{signal}/{observable}/selected.json"
 FLOOR = "<results>/{signal}/floor.json" if ANALYSIS.has_floor else []
-share_resources(
-    workflow,
-    "train_observable",
-    [f"train_together_{underscored(name)}" for name in TOGETHER],
-)
+share_resources(workflow, *(rule for rule, _, _ in NEEDS.trainings()))
 
 
 # Not wildcards: Snakemake finds the rule of a file faster by what precedes its first wildcard.
@@ -93,15 +87,6 @@ def made_by(script, *packages):
 
     # A job needs that of its own rule only.
     return found(None) if workflow.is_main_process else found
-
-
-def growing(**amounts):
-    """Resources that grow with each retry of a job."""
-
-    def of(amount):
-        return lambda wildcards, attempt: amount * attempt
-
-    return {name: of(amount) for name, amount in amounts.items()}
 
 
 def shown(kind, path, label=""):

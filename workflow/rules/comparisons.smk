@@ -2,18 +2,12 @@ rule plot_comparison:
     input:
         comparison="<results>/comparison.csv",
         table="<results>/table.csv",
-        selected=lambda wildcards: FILES.of_observables(
-            "selected.json", [wildcards.signal]
-        ),
-        limits=lambda wildcards: FILES.of_seeds("limits.json", [wildcards.signal]),
+        selected=NEEDS.observables("selected.json"),
+        limits=NEEDS.seeds_and_observables("limits.json"),
         floor=FLOOR,
     output:
-        **figures(
-            "{signal}",
-            *(["gain"] if ANALYSIS.baseline else []),
-            "comparison",
-            "limit_summary",
-        ),
+        **figures("{signal}", "comparison", "limit_summary"),
+        **figures("{signal}", *["gain"] * bool(ANALYSIS.baseline)),
     log:
         "<logs>/plot_comparison/{signal}.log",
     benchmark:
@@ -60,57 +54,33 @@ rule plot_study:
         "../scripts/plot_study.py"
 
 
-rule plot_limits:
-    input:
-        selected=NEEDS.signals("selected.json"),
-        limits=NEEDS.seeds_and_signals("limits.json"),
-    output:
-        **figures("{observable}", "limits"),
-    log:
-        "<logs>/plot_limits/{observable}.log",
-    benchmark:
-        "<benchmarks>/plot_limits/{observable}.tsv"
-    group:
-        "figures"
-    conda:
-        "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
-    params:
-        parameter=ANALYSIS.parameter,
-        values={
-            s: point.get(ANALYSIS.parameter) for s, point in ANALYSIS.points.items()
-        },
-        label=ANALYSIS.label,
-        made_by=made_by("plot_limits"),
-    message:
-        "Drawing the limits of {wildcards.observable}"
-    script:
-        "../scripts/plot_limits.py"
+# Of hypotheses without parameters there are no such figures.
+if ANALYSIS.parameter or ANALYSIS.plane:
 
-
-rule plot_exclusion:
-    input:
-        selected=NEEDS.signals("selected.json"),
-        limits=NEEDS.seeds_and_signals("limits.json"),
-    output:
-        **figures("{observable}", "exclusion"),
-    log:
-        "<logs>/plot_exclusion/{observable}.log",
-    benchmark:
-        "<benchmarks>/plot_exclusion/{observable}.tsv"
-    group:
-        "figures"
-    conda:
-        "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
-    params:
-        plane=ANALYSIS.plane,
-        values=ANALYSIS.points,
-        label=ANALYSIS.label,
-        made_by=made_by("plot_exclusion"),
-    message:
-        "Drawing the exclusion contours of {wildcards.observable}"
-    script:
-        "../scripts/plot_exclusion.py"
+    rule plot_limits:
+        input:
+            selected=NEEDS.signals("selected.json"),
+            limits=NEEDS.seeds_and_signals("limits.json"),
+        output:
+            **figures("{observable}", *["limits"] * bool(ANALYSIS.parameter)),
+            **figures("{observable}", *["exclusion"] * bool(ANALYSIS.plane)),
+        log:
+            "<logs>/plot_limits/{observable}.log",
+        benchmark:
+            "<benchmarks>/plot_limits/{observable}.tsv"
+        group:
+            "figures"
+        conda:
+            "../../envs/cpu.yaml"
+        resources:
+            **growing(mem_mb=1000, runtime=10),
+        params:
+            parameter=ANALYSIS.parameter,
+            plane=ANALYSIS.plane,
+            points=ANALYSIS.points,
+            label=ANALYSIS.label,
+            made_by=made_by("plot_limits"),
+        message:
+            "Drawing the limits of {wildcards.observable}"
+        script:
+            "../scripts/plot_limits.py"

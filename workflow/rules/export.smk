@@ -49,9 +49,7 @@ rule score_events:
     benchmark:
         "<benchmarks>/score_events/{signal}/{observable}/{template}.tsv"
     wildcard_constraints:
-        template=any_of(
-            {**NEEDS.templates, **{sample.name: None for sample in ANALYSIS.data}}
-        ),
+        template=any_of(NEEDS.scorable),
     conda:
         "../../envs/cpu.yaml"
     resources:

@@ -107,29 +107,3 @@ rule plot_histograms:
         "Drawing the histograms of {wildcards.observable} for {wildcards.signal}"
     script:
         "../scripts/plot_histograms.py"
-
-
-rule plot_cls_scan:
-    input:
-        selected=SELECTED,
-        limits=NEEDS.seeds("limits.json"),
-    output:
-        **figures("{signal}/{observable}", "cls_scan"),
-    log:
-        "<logs>/plot_cls_scan/{signal}/{observable}.log",
-    benchmark:
-        "<benchmarks>/plot_cls_scan/{signal}/{observable}.tsv"
-    group:
-        "figures"
-    conda:
-        "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
-    params:
-        title=NEEDS.title(),
-        label=ANALYSIS.label,
-        made_by=made_by("plot_cls_scan"),
-    message:
-        "Drawing the CLs scan of {wildcards.observable} for {wildcards.signal}"
-    script:
-        "../scripts/plot_cls_scan.py"

@@ -27,6 +27,75 @@ rule scan_likelihood:
         "../scripts/scan_likelihood.py"
 
 
+rule fit_workspace:
+    input:
+        selected=SELECTED,
+        workspaces=NEEDS.seeds("workspace.json"),
+        likelihood="<results>/{signal}/{observable}/likelihood.json",
+    output:
+        "<results>/{signal}/{observable}/fit.json",
+    log:
+        "<logs>/fit_workspace/{signal}/{observable}.log",
+    benchmark:
+        "<benchmarks>/fit_workspace/{signal}/{observable}.tsv"
+    group:
+        "figures"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **growing(mem_mb=2000, runtime=30),
+    params:
+        blind=ANALYSIS.is_blind,
+        groups=NEEDS.groups(),
+        seed=ANALYSIS.seed,
+        toys=1000,
+        made_by=made_by("fit_workspace"),
+    message:
+        "Fitting the workspace of {wildcards.observable} for {wildcards.signal}"
+    script:
+        "../scripts/fit_workspace.py"
+
+
+rule plot_likelihood:
+    input:
+        selected=SELECTED,
+        limits=NEEDS.seeds("limits.json"),
+        likelihood="<results>/{signal}/{observable}/likelihood.json",
+        fit="<results>/{signal}/{observable}/fit.json",
+    output:
+        **figures(
+            "{signal}/{observable}",
+            "cls_scan",
+            "profile",
+            "contour",
+            "toys",
+            "prefit",
+            "postfit",
+            "pulls",
+            "correlation",
+            "impacts",
+            "breakdown",
+        ),
+    log:
+        "<logs>/plot_likelihood/{signal}/{observable}.log",
+    benchmark:
+        "<benchmarks>/plot_likelihood/{signal}/{observable}.tsv"
+    group:
+        "figures"
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **growing(mem_mb=1000, runtime=10),
+    params:
+        title=NEEDS.title(),
+        label=ANALYSIS.label,
+        made_by=made_by("plot_likelihood"),
+    message:
+        "Drawing the likelihood of {wildcards.observable} for {wildcards.signal}"
+    script:
+        "../scripts/plot_likelihood.py"
+
+
 rule check_gradient:
     input:
         unpack(NEEDS.events("training")),
@@ -54,31 +123,6 @@ rule check_gradient:
         "Checking the gradient of {wildcards.observable} for {wildcards.signal}"
     script:
         "../scripts/check_gradient.py"
-
-
-rule plot_likelihood:
-    input:
-        "<results>/{signal}/{observable}/likelihood.json",
-    output:
-        **figures("{signal}/{observable}", "profile", "contour", "toys"),
-    log:
-        "<logs>/plot_likelihood/{signal}/{observable}.log",
-    benchmark:
-        "<benchmarks>/plot_likelihood/{signal}/{observable}.tsv"
-    group:
-        "figures"
-    conda:
-        "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
-    params:
-        title=NEEDS.title(),
-        label=ANALYSIS.label,
-        made_by=made_by("plot_likelihood"),
-    message:
-        "Drawing the likelihood of {wildcards.observable} for {wildcards.signal}"
-    script:
-        "../scripts/plot_likelihood.py"
 
 
 rule plot_gradient:

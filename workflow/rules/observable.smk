@@ -1,37 +1,12 @@
-rule train_observable:
-    input:
-        unpack(NEEDS.events("training", "validation")),
-        start=NEEDS.start(),
-    output:
-        models=[f"{NETWORK}/model.safetensors"],
-        histories=[f"{NETWORK}/history.csv"],
-        snapshots=[f"{NETWORK}/snapshots.safetensors"],
-    log:
-        f"<logs>/train_observable/{{signal}}/{{observable}}/{OF_SEED}.log",
-    benchmark:
-        f"<benchmarks>/train_observable/{{signal}}/{{observable}}/{OF_SEED}.tsv"
-    wildcard_constraints:
-        observable=any_of([name for name in TRAINED if name not in TOGETHER]),
-    conda:
-        "../../envs/gpu.yaml"
-    resources:
-        **growing(mem_mb=3000, runtime=120),
-    params:
-        **NEEDS.training("training", "validation"),
-        made_by=made_by("train_observable"),
-    message:
-        "Training {wildcards.observable} for {wildcards.signal}, seed {wildcards.seed}"
-    script:
-        "../scripts/train_observable.py"
-
-
-# All seeds in one job: the number of its outputs depends on the observable, so each has a rule.
-for name in TOGETHER:
-    every = partial(expand, seed=ANALYSIS.seeds(name), allow_missing=True)
+# The number of outputs of a job that trains all seeds depends on the observable.
+for rule_name, names, seeds in NEEDS.trainings():
+    every = partial(expand, seed=seeds, allow_missing=True)
+    one = seeds == ["{seed}"]
+    job = OF_NETWORK if one else OF_NETWORK.replace("seed{seed}", "all_seeds")
 
     rule:
         name:
-            f"train_together_{underscored(name)}"
+            rule_name
         input:
             unpack(NEEDS.events("training", "validation")),
             start=NEEDS.start(),
@@ -40,20 +15,21 @@ for name in TOGETHER:
             histories=every(f"{NETWORK}/history.csv"),
             snapshots=every(f"{NETWORK}/snapshots.safetensors"),
         log:
-            f"<logs>/train_observable/{{signal}}/{OF_ALL}.log",
+            f"<logs>/train_observable/{job}.log",
         benchmark:
-            f"<benchmarks>/train_observable/{{signal}}/{OF_ALL}.tsv"
+            f"<benchmarks>/train_observable/{job}.tsv"
         wildcard_constraints:
-            observable=any_of([name]),
+            observable=any_of(names),
         conda:
             "../../envs/gpu.yaml"
         resources:
-            **growing(mem_mb=3000, runtime=240),
+            **growing(mem_mb=3000, runtime=120 if one else 240),
         params:
             **NEEDS.training("training", "validation"),
             made_by=made_by("train_observable"),
         message:
-            "Training all seeds of {wildcards.observable} for {wildcards.signal}"
+            "Training {wildcards.observable} for {wildcards.signal}, "
+            + ("seed {wildcards.seed}" if one else "all seeds")
         script:
             "../scripts/train_observable.py"
 
@@ -66,9 +42,9 @@ rule optimise_edges:
         models=[f"{NETWORK}/model.safetensors"],
         histories=[f"{NETWORK}/history.csv"],
     log:
-        f"<logs>/optimise_edges/{{signal}}/{{observable}}/{OF_SEED}.log",
+        f"<logs>/optimise_edges/{OF_NETWORK}.log",
     benchmark:
-        f"<benchmarks>/optimise_edges/{{signal}}/{{observable}}/{OF_SEED}.tsv"
+        f"<benchmarks>/optimise_edges/{OF_NETWORK}.tsv"
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(Rebinned)),
     group:
@@ -93,9 +69,9 @@ rule search_cuts:
         models=[f"{NETWORK}/model.safetensors"],
         histories=[f"{NETWORK}/history.csv"],
     log:
-        f"<logs>/search_cuts/{{signal}}/{{observable}}/{OF_SEED}.log",
+        f"<logs>/search_cuts/{OF_NETWORK}.log",
     benchmark:
-        f"<benchmarks>/search_cuts/{{signal}}/{{observable}}/{OF_SEED}.tsv"
+        f"<benchmarks>/search_cuts/{OF_NETWORK}.tsv"
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(GridCuts)),
     group:

@@ -100,13 +100,9 @@ rule write_numbers:
 rule pack_publication:
     input:
         made=[
-            f"{PUBLICATION}/{name}"
-            for name in (
-                "submission.tar.gz",
-                "likelihoods.tar.gz",
-                "numbers.tex",
-                "yields.tex",
-            )
+            rules.make_hepdata.output,
+            rules.pack_likelihoods.output,
+            rules.write_numbers.output,
         ],
         tables=[f"<results>/{name}" for name in ("comparison.csv", "summary.txt")],
         config="<results>/config.yaml",

@@ -46,10 +46,7 @@ rule results:
 
 rule make_report:
     input:
-        FILES.shown(),
-        FILES.of_all_seeds(),
-        FILES.of_selected_seeds(),
-        FILES.floors(*ANALYSIS.signals),
+        FILES.of_all(),
         config="<results>/config.yaml",
         headline="<results>/headline.txt",
         table="<results>/table.rst",

@@ -1,13 +1,29 @@
-"""Draw the profile likelihood, its contours, and toys against asymptotic formulae."""
+"""Draw what the likelihood says: the CLs, profiles and contours, toys, and the fit."""
 
 from hone.reporting.figures import save
+from hone.reporting.figures.fits import draw_breakdown, draw_correlation, draw_impacts, draw_pulls
 from hone.reporting.figures.likelihood import draw_contour, draw_profile, draw_toys
+from hone.reporting.figures.limits import draw_cls_scan
+from hone.reporting.figures.prediction import draw_prediction
+from hone.results.selection import selected
 from hone.running.files import read_json
 from hone.running.script import job
 
 with job(snakemake):
-    likelihood, output = read_json(snakemake.input[0]), snakemake.output
-    shown = snakemake.params.title, snakemake.params.label
-    save(draw_profile(likelihood, *shown), [output.profile_png, output.profile_pdf])
-    save(draw_contour(likelihood, *shown), [output.contour_png, output.contour_pdf])
-    save(draw_toys(likelihood, *shown), [output.toys_png, output.toys_pdf])
+    inputs, title = snakemake.input, snakemake.params.title
+    shown = title, snakemake.params.label
+    limits = read_json(selected(inputs.selected, inputs.limits))
+    likelihood, fit = read_json(inputs.likelihood), read_json(inputs.fit)
+    for kind, draw in {
+        "cls_scan": lambda: draw_cls_scan(limits, *shown),
+        "profile": lambda: draw_profile(likelihood, *shown),
+        "contour": lambda: draw_contour(likelihood, *shown),
+        "toys": lambda: draw_toys(likelihood, *shown),
+        "prefit": lambda: draw_prediction(fit, "prefit", *shown),
+        "postfit": lambda: draw_prediction(fit, "postfit", *shown),
+        "pulls": lambda: draw_pulls(fit, title),
+        "correlation": lambda: draw_correlation(fit, title),
+        "impacts": lambda: draw_impacts(fit, title),
+        "breakdown": lambda: draw_breakdown(fit, title),
+    }.items():
+        save(draw(), [snakemake.output[f"{kind}_png"], snakemake.output[f"{kind}_pdf"]])

@@ -42,7 +42,7 @@ def test_numbers_within_a_setting_are_numbers():
 
 def test_a_profiles_resources_are_those_of_the_other_rules_too():
     settings = ResourceSettings(overwrite_resources={"train": {"gpu": 1}, "own": {"gpu": 2}})
-    share_resources(SimpleNamespace(resource_settings=settings), "train", ["together", "own"])
+    share_resources(SimpleNamespace(resource_settings=settings), "train", "together", "own")
     found = settings._parsed_overwrite_resources
     assert {rule: found[rule]["gpu"].value for rule in found} == {
         "train": 1, "own": 2, "together": 1,
@@ -51,5 +51,5 @@ def test_a_profiles_resources_are_those_of_the_other_rules_too():
 
 def test_nothing_is_shared_where_nothing_is_given():
     settings = ResourceSettings()
-    share_resources(SimpleNamespace(resource_settings=settings), "train", ["together"])
+    share_resources(SimpleNamespace(resource_settings=settings), "train", "together")
     assert not settings._parsed_overwrite_resources

@@ -232,6 +232,11 @@ class Files:
         checked = self.of_observables("gradient.json", observables=trained) if trained else []
         return [path for name in names for path in self.of_observables(name)] + checked
 
+    def of_all(self) -> list[str]:
+        """The results of all seeds and of the selected ones, and everything that is shown."""
+        floors = self.floors(*self.analysis.signals)
+        return self.of_all_seeds() + self.of_selected_seeds() + floors + self.shown()
+
     def shown(self) -> list[str]:
         """Everything that the report shows."""
         return [

@@ -11,19 +11,30 @@ from typing import Any
 
 from hone.analysis import parts
 from hone.analysis.files import Files
+from hone.analysis.observables import Trained
 from hone.analysis.own_objective import source_file
 from hone.analysis.paths import is_remote
+from hone.analysis.short_names import underscored
 from hone.running.provenance import code_digest
 
-__all__ = ["Needs", "any_of"]
+__all__ = ["Needs", "any_of", "growing"]
 
-Function = Callable[[Any], Any]
-"""Of wildcards."""
+Function = Callable[..., Any]
+"""Of wildcards; a resource also of the number of the attempt."""
 
 
 def any_of(names: Iterable[str]) -> str:
     """A regular expression for one of these names; it matches nothing if there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def growing(**amounts: int) -> dict[str, Function]:
+    """Resources that grow with each retry of a job."""
+
+    def of(amount: int) -> Function:
+        return lambda wildcards, attempt: amount * attempt  # noqa: ARG005
+
+    return {name: of(amount) for name, amount in amounts.items()}
 
 
 def _fold(wildcards: Any) -> int:
@@ -120,6 +131,30 @@ class Needs:
         """A file of every seed of ``{observable}`` for every signal."""
         found = self.files.of_seeds
         return lambda wildcards: found(name, observables=[wildcards.observable])
+
+    def observables(self, name: str) -> Function:
+        """A file of every observable for ``{signal}``."""
+        found = self.files.of_observables
+        return lambda wildcards: found(name, [wildcards.signal])
+
+    def seeds_and_observables(self, name: str) -> Function:
+        """A file of every seed of every observable for ``{signal}``."""
+        found = self.files.of_seeds
+        return lambda wildcards: found(name, [wildcards.signal])
+
+    def trainings(self) -> list[tuple[str, list[str], list[str]]]:
+        """The rules that train: name, observables, and the seeds of a job, ``{seed}`` if one."""
+        names = self.analysis.of_kind(Trained)
+        together = [name for name in names if self.analysis.observable(name).setting("together")]
+        alone = [name for name in names if name not in together]
+        return [("train_observable", alone, ["{seed}"])] + [
+            (
+                f"train_together_{underscored(name)}",
+                [name],
+                list(map(str, self.analysis.seeds(name))),
+            )
+            for name in together
+        ]
 
     def source_model(self) -> Function:
         """The weights that a rebinned ``{observable}`` takes, of the same ``{seed}`` and fold."""
@@ -222,6 +257,11 @@ class Needs:
             "observed": self.files.observed,
             "contents": self.of_hypothesis(contents),
         }
+
+    @property
+    def scorable(self) -> list[str]:
+        """Names of the sets of events that an observable may score, data too."""
+        return [*self.templates, *(sample.name for sample in self.analysis.data)]
 
     def scored(self) -> dict[str, Function]:
         """Inputs of the rule that scores the events ``{template}``, which may be data."""

@@ -1,6 +1,5 @@
 """What a call of Snakemake gives: its config file, single settings, resources of a profile."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ def config_file(workflow: Any, config: dict[str, Any], default: str) -> Path:
     return Path(files[0])
 
 
-def share_resources(workflow: Any, rule: str, others: Iterable[str]) -> None:
+def share_resources(workflow: Any, rule: str, *others: str) -> None:
     """Give a profile's resources of a rule, e.g. a GPU, to others whose names it cannot know.
 
     A profile names single rules, no patterns. Snakemake reads it at its first rule: call this
