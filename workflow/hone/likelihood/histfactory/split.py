@@ -223,6 +223,13 @@ class Arrow:
     def diagonal(self) -> Float[Array, "*L P"]:
         return self.layout.split.joined(_diagonal(self.shared), self.own)
 
+    def times(self, vector: Float[Array, "*L P"]) -> Float[Array, "*L P"]:
+        """The product with a vector."""
+        split = self.layout.split
+        one, two = split.apart(vector)
+        shared = (self.shared @ one[..., None] + self.mixed @ two[..., None])[..., 0]
+        return split.joined(shared, (one[..., None, :] @ self.mixed)[..., 0, :] + self.own * two)
+
     def solve(
         self,
         vector: Float[Array, "*L P"],

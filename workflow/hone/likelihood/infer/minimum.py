@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from hone.likelihood.arrays import cholesky, cond, namespace, scipy_of
+from hone.likelihood.arrays import cholesky, cond, loop, namespace, scipy_of
 from hone.likelihood.histfactory.layout import Layout
 from hone.likelihood.histfactory.likelihood import BARRIER, EMPTY, Expansion, Likelihood
 from hone.likelihood.histfactory.split import Arrow
@@ -47,6 +47,8 @@ are rejected."""
 _LEAST_DAMPING = 1e-12
 """Relative to the diagonal of the Hessian. Where -ln L is almost flat and curves downwards, no step
 is possible without damping, and steps are short with much of it."""
+_ACTIVE_SETS = 10
+"""Sets of parameters at bounds that are tried for one step."""
 _MANY = 64
 """Parameters above which JAX's fits run one after the other."""
 _ELEMENTS = 250_000
@@ -106,8 +108,6 @@ class _State(NamedTuple):
     damping: Float[Array, " L"]
     good_damping: Float[Array, " L"]
     """Of the last step that was accepted."""
-    cut: Bool[Array, " L"]
-    """Whether the trial point was moved into the bounds, but not all the way."""
     barrier: Float[Array, " L"]
     staged: Bool[Array, " L"]
     """Whether the barrier has been raised; it is then lowered in stages."""
@@ -216,13 +216,10 @@ def _side_by_side(
         # Where -ln L fell by far less than expected, the damping stays.
         poor = promising & (state.at.value - new.value < 0.75 * state.decrease)
         eased = xp.where(poor & xp.isfinite(state.decrease), state.damping, eased)
-        # A step that was clipped at bounds, parameter by parameter, has lost its direction: if it
-        # fails, it is retried as a whole, up to the first bound, before damping.
-        whole = under_way & ~better & state.cut
         # A step that failed with less damping than the last good one had goes back to that.
         harder = xp.maximum(10 * state.damping, 1e-3)
         harder = xp.where(state.good_damping > state.damping, state.good_damping, harder)
-        damping = xp.where(better, eased, xp.where(whole, state.damping, harder))
+        damping = xp.where(better, eased, harder)
         x = _choose(better, state.trial, state.x)
         at = jax.tree.map(lambda a, b: _choose(better, a, b), new, state.at)
 
@@ -234,16 +231,11 @@ def _side_by_side(
         low = xp.where(kinked & (side > 0), xp.maximum(lower, 0.0), lower)
         high = xp.where(kinked & (side < 0), xp.minimum(upper, 0.0), upper)
 
-        moving = _moving(x, at.gradient, low, high, free)
-        step, decrease = _newton_step(at.gradient, at.hessian, damping, moving)
-        scored = ~(decrease >= 0)
-
-        def scoring() -> tuple[Array, Array]:
-            information = likelihood.information(x, data, at)
-            other, its_decrease = _newton_step(at.gradient, information, damping, moving)
-            return _choose(scored, other, step), xp.where(scored, its_decrease, decrease)
-
-        step, decrease = cond(xp, scored.any(), scoring, lambda: (step, decrease))
+        room = low - x, high - x
+        step, decrease, scored = _newton_step(
+            at.gradient, at.hessian, lambda: likelihood.information(x, data, at),
+            damping, free, *room,
+        )  # fmt: skip
         # Rates of empty bins shrink to a tenth per step at most: negative rates are not allowed,
         # and close to zero the barrier would make the next step too large.
         change = at.jacobian.change(step)
@@ -251,14 +243,7 @@ def _side_by_side(
         reach = xp.where(shrinking, -0.9 * at.rates / xp.where(shrinking, change, 1.0), 1.0)
         reach = reach.min(axis=1, initial=1.0)
         step = step * reach[:, None]
-        room = xp.where(step < 0, low - x, high - x) / xp.where(step == 0, 1.0, step)
-        room = xp.where(moving & (step != 0), room, 1.0)
-        first = xp.clip(room.min(axis=1), 0.0, 1.0)
-        bound = xp.where(step < 0, low, high)
-        up_to_bound = xp.where(room <= first[:, None], bound, x + first[:, None] * step)
-        up_to_bound = xp.where((first < 1)[:, None], up_to_bound, x + step)
-        trial = _choose(whole, up_to_bound, xp.clip(x + step, low, high))
-        trial = xp.where(moving, trial, x)
+        trial = xp.where(step <= room[0], low, xp.where(step >= room[1], high, x + step))
 
         # A vanishing rate raises the barrier, once; after convergence at a high barrier, the fit
         # continues at the same point with a lower one.
@@ -275,7 +260,6 @@ def _side_by_side(
             scored=scored,
             damping=damping,
             good_damping=xp.where(better, state.damping, state.good_damping),
-            cut=(first < 1) & (first > 1e-3) & ~whole,
             barrier=xp.where(raised, 0.1, barrier),
             staged=state.staged | raised,
             side=side,
@@ -300,7 +284,6 @@ def _side_by_side(
         scored=no,
         damping=0 * full,
         good_damping=0 * full,
-        cut=no,
         barrier=BARRIER * full,
         staged=no,
         side=xp.where(start >= 0, 1.0, -1.0),
@@ -495,12 +478,50 @@ def covariance(
 def _newton_step(
     gradient: Float[Array, "L P"],
     hessian: Arrow,
+    information: Callable[[], Arrow],
     damping: Float[Array, " L"],
-    moving: Bool[Array, "L P"],
-) -> tuple[Float[Array, "L P"], Float[Array, " L"]]:
-    """Damped step in the moving parameters, and the expected decrease of -ln L."""
-    step = -hessian.solve(gradient, moving, damping)
-    return step, -0.5 * (gradient * step).sum(axis=1)
+    free: Float[Array, "L P"],
+    low: Float[Array, "L P"],
+    high: Float[Array, "L P"],
+) -> tuple[Float[Array, "L P"], Float[Array, " L"], Bool[Array, " L"]]:
+    """Damped step between ``low`` and ``high``, expected decrease of -ln L, whether it is scored.
+
+    The step is where the expansion of -ln L to second order is lowest within these bounds: what
+    goes beyond one is held there and the others are solved for again, and what the others pull
+    inwards is released (a primal-dual active set: Hintermueller, Ito, Kunisch, SIAM J. Optim. 13
+    (2002) 865). Where the Hessian is not positive definite it is replaced by the information.
+    """
+    xp = namespace(gradient, damping, low)
+    zero = 0 * gradient
+
+    def body(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        turn, _, held, _, moving, _, scored = state
+
+        def scoring() -> Arrow:
+            return jax.tree.map(lambda a, b: _choose(scored, a, b), information(), hessian)
+
+        matrix = cond(xp, scored.any(), scoring, lambda: hessian)
+        step = -matrix.solve(gradient + matrix.times(held), moving, damping) + held
+        slope = gradient + matrix.times(step)
+        decrease = -0.5 * (step * (gradient + slope)).sum(axis=1)
+        # Scoring begins again, from nothing held.
+        again = ~scored & ~(decrease >= 0)
+        beyond = moving & ((step < low) | (step > high))
+        held = xp.where(beyond, xp.clip(step, low, high), held)
+        released = ~moving & (free > 0) & xp.where(held <= low, slope < 0, slope > 0)
+        now = xp.where(again[:, None], first, (moving & ~beyond) | released)
+        changed = again.any() | (now != moving).any()
+        held = xp.where(now, 0.0, held)
+        return turn + 1, changed, held, step, now, decrease, scored | again
+
+    def going_on(state: tuple[Array, ...]) -> Array:
+        return state[1] & (state[0] < _ACTIVE_SETS)
+
+    first = _moving(zero, gradient, low, high, free)
+    no = damping < 0
+    begun: tuple[Array, ...] = (xp.array(0), xp.array(True), zero, zero, first, damping, no)
+    _, _, _, step, _, decrease, scored = loop(xp, going_on, body, begun)
+    return step, decrease, scored
 
 
 def _moving(
