@@ -1,12 +1,16 @@
 """What is used of Snakemake beyond its interface is there, and does what it is used for."""
 
 import gc
+import os
+from types import SimpleNamespace
 
+import pytest
 import snakemake.sourcecache
 from snakemake.persistence.file import FilePersistence
+from snakemake.scheduling.job_scheduler import JobScheduler
 from snakemake.sourcecache import LocalSourceFile
 
-from hone.running.around_runs import plan_faster
+from hone.running.around_runs import Run, plan_faster
 
 
 def test_a_file_of_a_killed_job_is_incomplete(tmp_path, monkeypatch):
@@ -33,3 +37,21 @@ def test_addresses_of_scripts_are_parsed_once(monkeypatch):
     for _ in range(3):
         LocalSourceFile("scripts/a.py").get_cache_path()
     assert len(parsed) == 1
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_local_run_does_not_limit_the_rate_of_its_jobs(tmp_path, monkeypatch, local):
+    """What is set is what Snakemake asks for."""
+    assert "job_rate_limiter" in JobScheduler.schedule.__code__.co_names
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    scheduler = SimpleNamespace(job_rate_limiter="100 in a second")
+    run = Run(
+        SimpleNamespace(
+            output_settings=SimpleNamespace(quiet=()), local_exec=local, scheduler=scheduler
+        ),
+        "results/tiny",
+    )  # fmt: skip
+    monkeypatch.setattr(run, "left_behind", lambda: "")
+    run.begin(tmp_path / "plan.json", {})
+    assert (scheduler.job_rate_limiter is None) == local

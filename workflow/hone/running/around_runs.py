@@ -97,6 +97,11 @@ class Run:
         write_json(plan, contents)
         note_run(_STATE)
         os.environ[ERRORS_LAST] = "1"
+        # With a limit Snakemake looks for jobs to start once a second, and once more for each job
+        # that has ended: after fifty jobs it needs a core for itself. Jobs here need seconds, and
+        # none is submitted to others.
+        if self.workflow.local_exec:
+            self.workflow.scheduler.job_rate_limiter = None
 
     def end(self, well: bool) -> None:
         """After the last job: print what jobs took, by rule; the result and its paths.
