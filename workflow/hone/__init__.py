@@ -13,7 +13,7 @@ _ATTRIBUTES = {
     "Model": "hone.likelihood.histfactory",
     "__version__": "hone.version",
     "from_pyhf": "hone.likelihood.histfactory",
-    "load": "hone.results.folder",
+    "load": "hone.results.load",
 }
 
 

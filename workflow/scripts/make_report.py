@@ -4,7 +4,8 @@ from pathlib import Path
 
 from hone.analysis.report_items import ITEMS
 from hone.reporting.first_page import first_page, how_it_was_made
-from hone.reporting.page import Folder, page
+from hone.reporting.page import page
+from hone.results.folder import Folder
 from hone.running.files import write_text
 from hone.running.nested_report import write_report
 from hone.running.run_times import run_times

@@ -12,10 +12,11 @@ from PIL import Image
 
 from hone.analysis import checked_config
 from hone.analysis.settings import plain
-from hone.reporting.page import Folder, page
+from hone.reporting.page import page
 from hone.reporting.page.checks import checks
 from hone.reporting.page.pictures import animated, embedded
 from hone.reporting.page.words import observation, result, summary
+from hone.results.folder import Folder
 from hone.results.gains import compared, flatten
 from hone.running.files import write_csv, write_json
 

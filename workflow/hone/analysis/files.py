@@ -119,7 +119,7 @@ class Files:
     def scores(self) -> list[str]:
         """The folder with the scores of every set of events, by all observables."""
         return [
-            f"{self.folder}/{signal}/{observable}/scores/{name}"
+            self.of_observable(f"scores/{name}", signal, observable)
             for signal in self.analysis.signals
             for observable in self.observables
             for name in self.scored(signal, observable)
@@ -129,12 +129,20 @@ class Files:
         """What is known about sets of events."""
         return [f"{self.folder}/inputs/{name}.json" for name in templates]
 
+    def of_observable(self, name: str, signal: str, observable: str) -> str:
+        """A file of an observable for a signal."""
+        return f"{self.folder}/{signal}/{observable}/{name}"
+
+    def of_seed(self, signal: str, observable: str, seed: int | str) -> str:
+        """The folder of a seed."""
+        return f"{self.folder}/{signal}/{observable}/seed{seed}"
+
     def of_seeds(
         self, name: str, signals: Sequence[str] = (), observables: Sequence[str] = ()
     ) -> list[str]:
         """A file of every seed, of all signals and observables where none are given."""
         return [
-            f"{self.folder}/{signal}/{observable}/seed{seed}/{name}"
+            f"{self.of_seed(signal, observable, seed)}/{name}"
             for signal in signals or self.analysis.signals
             for observable in observables or self.observables
             for seed in self.analysis.seeds(observable)
@@ -142,7 +150,7 @@ class Files:
 
     def networks(self, name: str, signal: str, observable: str, seed: int | str) -> list[str]:
         """A file of the network of each fold of a seed; without folds there is one."""
-        folder = f"{self.folder}/{signal}/{observable}/seed{seed}"
+        folder = self.of_seed(signal, observable, seed)
         folds = self.analysis.folds(observable)
         if len(folds) == 1:
             return [f"{folder}/{name}"]
@@ -162,7 +170,7 @@ class Files:
     ) -> list[str]:
         """A file of every observable of every signal."""
         return [
-            f"{self.folder}/{signal}/{observable}/{name}"
+            self.of_observable(name, signal, observable)
             for signal in signals or self.analysis.signals
             for observable in observables or self.observables
         ]

@@ -1,6 +1,5 @@
 """``report.html``: the page that people read, made of a results folder."""
 
-from hone.reporting.page.folder import Folder
 from hone.reporting.page.render import page
 
-__all__ = ["Folder", "page"]
+__all__ = ["page"]

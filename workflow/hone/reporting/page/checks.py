@@ -1,10 +1,10 @@
 """Whether the numbers can be trusted: each check in a sentence, also those that did not pass."""
 
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from hone.reporting.page.folder import Folder, Published
 from hone.results.documents import Row
+from hone.results.folder import Folder, Published
 
 __all__ = ["Check", "checks"]
 
@@ -93,13 +93,13 @@ def _toys(published: Published, label: str) -> tuple[str, str]:
     if not found:
         return "not done", published.likelihood.get("reasons", {}).get("toys", "no toys")
     texts, worst = [], 0.0
-    for key, name in (("expected", "expected"), ("observed", label)):
-        if not found.get(key):
+    for data, name in ((found["expected"], "expected"), (found["observed"], label)):
+        if not data:
             continue
-        toys, formula = (found[key]["cls"][how] for how in ("toys", "asymptotic"))
+        toys, formula = data["cls"]["toys"], data["cls"]["asymptotic"]
         text = f"{name} CLs {_short(toys['cls'])}"
         error = toys.get("cls_error")
-        if error:
+        if error and toys["cls"] is not None and formula["cls"] is not None:
             distance = (toys["cls"] - formula["cls"]) / error
             worst = max(worst, abs(distance))
             text += (
@@ -113,10 +113,10 @@ def _toys(published: Published, label: str) -> tuple[str, str]:
 
 
 def _goodness(published: Published) -> tuple[str, str]:
-    found: dict[str, Any] = published.fit.get("fit") or {}
-    toys = found.get("goodness_of_fit_toys")
-    p = toys["p"] if toys else found.get("goodness_of_fit")
-    if p is None:
+    found = published.fit.get("fit")
+    toys = found["goodness_of_fit_toys"] if found else None
+    p = toys["p"] if toys else found["goodness_of_fit"] if found else None
+    if found is None or p is None:
         reasons = published.fit.get("reasons", {})
         said = reasons.get("goodness_of_fit") or next(iter(reasons.values()), "there is no fit")
         return "not done", said

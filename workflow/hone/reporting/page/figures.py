@@ -10,8 +10,8 @@ import jinja2
 
 from hone.analysis.report_items import ITEMS
 from hone.reporting.describe import kind_of
-from hone.reporting.page.folder import Folder
 from hone.reporting.page.pictures import Embedded, animated, embedded
+from hone.results.folder import Folder
 
 __all__ = ["TABS", "Figure", "Kind", "figures"]
 

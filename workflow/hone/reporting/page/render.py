@@ -7,9 +7,9 @@ import jinja2
 
 from hone.reporting.page.checks import checks
 from hone.reporting.page.figures import TABS, Figure, Kind, figures
-from hone.reporting.page.folder import Folder
 from hone.reporting.page.tables import tables
 from hone.reporting.page.words import observation, result, summary
+from hone.results.folder import Folder
 
 __all__ = ["page"]
 

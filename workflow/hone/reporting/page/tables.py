@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from hone.analysis.samples import NtupleSample
 from hone.reporting.page.checks import Check
-from hone.reporting.page.folder import Folder
+from hone.results.documents import Numbers
+from hone.results.folder import Folder
 from hone.running.run_times import run_times
 
 __all__ = ["Cell", "Table", "tables"]
@@ -152,8 +153,8 @@ def _yields(folder: Folder) -> Iterator[Table]:
             if after:
                 fitted = [_number(after["total"]), _number(after["total_uncertainty"], ".2g")]
             rows.append([*head, Cell("total"), *total, *fitted])
-            if fit.get("observation"):
-                counted = _number(sum(fit["observation"][region]), ".6g")
+            if observation := fit.get("observation"):
+                counted = _number(sum(observation[region]), ".6g")
                 rows.append([*head, Cell(folder.analysis.label), counted, _NONE, counted, _NONE])
     heads = ["Signal", "Observable", "Region", "Sample", "Before the fit", "±", "After it", "±"]
     caption = (
@@ -169,7 +170,8 @@ def _parameters(folder: Folder) -> Iterator[Table]:
         fit = published.fit.get("fit")
         if not fit or folder.analysis.is_blind:
             continue
-        errors = fit["uncertainty"] or [None] * len(fit["labels"])
+        unknown: Numbers = [None] * len(fit["labels"])
+        errors = fit["uncertainty"] or unknown
         for name, value, error, width in zip(
             fit["labels"], fit["bestfit"], errors, fit["prefit_uncertainty"], strict=True
         ):

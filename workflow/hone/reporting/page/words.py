@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from hone.reporting.page.folder import Folder, Published
 from hone.results.documents import Row
+from hone.results.folder import Folder, Published
 
 __all__ = ["Result", "level", "observation", "result", "strength", "summary"]
 
