@@ -424,10 +424,13 @@ def _attach_jvp(primals, tangents):  # type: ignore[no-untyped-def]
 
 @jax.custom_jvp
 def derivatives(
-    likelihood: Likelihood, pars: Float[Array, " P"], data: Float[Array, " D"]
+    likelihood: Likelihood,
+    pars: Float[Array, " P"],
+    data: Float[Array, " D"],
+    barrier: float = BARRIER,
 ) -> tuple[Float[Array, " P"], Float[Array, "P P"]]:
     """Gradient and Hessian of -ln L, in closed form; their own derivatives are by JAX."""
-    expansion = likelihood.expansion(pars, data)
+    expansion = likelihood.expansion(pars, data, barrier)
     return expansion.gradient, expansion.hessian.dense()
 
 
@@ -463,7 +466,11 @@ def covariance(
     definite within rounding.
     """
     xp = namespace(likelihood, pars, data, free)
-    hessian = likelihood.expansion(pars, data, barrier=0.0).hessian.dense()
+    if xp is np:
+        hessian = likelihood.expansion(pars, data, barrier=0.0).hessian.dense()
+    else:
+        # The closed form is not to be differentiated: it has no slope at a factor of zero.
+        _, hessian = derivatives(likelihood, pars, data, 0.0)
     diagonal = xp.where(free, xp.diagonal(hessian), 1.0)
     scale = 1 / xp.sqrt(xp.where(diagonal > 0, diagonal, xp.nan))
     both = free[:, None] & free[None, :]
