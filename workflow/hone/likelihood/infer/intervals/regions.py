@@ -13,13 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pyhf
-from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 from scipy.special import chdtri
 
 from hone.errors import FitError, InputError
-from hone.likelihood.arrays import is_traced
+from hone.likelihood.arrays import constant, is_traced
 from hone.likelihood.histfactory import Model
+from hone.likelihood.infer.intervals.implicit import Boundary, moving
 from hone.likelihood.infer.mle import FitSetup, as_model, fit
 from hone.likelihood.infer.scan import Scan, scan
 
@@ -27,8 +27,8 @@ __all__ = ["contour", "interval", "profile"]
 
 _ROUNDS = 60
 _CLOSE = 1e-10
-_AT_END = 1e-6
-"""Relative difference of sqrt(t) to its quantile, below which an end is no bound."""
+_AT_END = 2e-6
+"""Relative difference of t to its quantile, below which a point is not held by a bound."""
 
 
 class Profile(NamedTuple):
@@ -64,7 +64,7 @@ def profile(
 
     Raises:
         FitError: the fit of all parameters did not converge.
-        InputError: an unknown parameter, or wrong shapes or values.
+        InputError: an unknown parameter, wrong shapes or values, or a transformation of JAX.
 
     >>> infer.intervals.regions.profile(["mu"], [[0.0], [1.0]], data, model).t.round(4).tolist()
     [0.802, 0.9009]
@@ -72,6 +72,10 @@ def profile(
     model = as_model(pdf)
     setup = FitSetup.of(model, init_pars, par_bounds, fixed_params)
     places, data = _places(names, model), model.checked_data(data)
+    if is_traced(model, data):
+        raise InputError(
+            "profile is not differentiated; fit with fixed_params and return_fitted_val is"
+        )
     at = np.asarray(values, dtype=float)
     if at.ndim != 2 or at.shape[1] != len(places) or not len(at):
         raise InputError(f"values have shape {at.shape}, they must be (N, {len(places)})")
@@ -95,19 +99,16 @@ def interval(
 
     An end beyond a bound of the parameter is that bound. Arguments and errors as :func:`profile`;
     ``level`` is the coverage, in (0, 1), that of one standard deviation by default. The ends can be
-    differentiated once with respect to model and data (implicit function theorem; 0 at a bound);
-    inside a transformation of JAX they are NaN where a fit did not converge.
+    differentiated, to any order, with respect to model and data (implicit function theorem; 0 at a
+    bound); inside a transformation of JAX they are NaN where a fit did not converge.
 
     >>> low, high = infer.intervals.regions.interval("mu", data, model)
     >>> round(low, 4), round(high, 4)
     (0.0, 1.0286)
     """
-    model, options = as_model(pdf), (init_pars, par_bounds, fixed_params)
-    if is_traced(model, data):
-        low, high = _traced_interval(name, model.checked_data(data), model, level, options)
-        return low, high
-    ends = _boundary([name], data, model, level, 2, options)
-    return float(ends.min()), float(ends.max())
+    options = (init_pars, par_bounds, fixed_params)
+    high, low = _boundary([name], data, pdf, level, 2, options)[:, 0]
+    return (low, high) if is_traced(low) else (float(low), float(high))
 
 
 def contour(
@@ -119,12 +120,14 @@ def contour(
     init_pars: ArrayLike | None = None,
     par_bounds: ArrayLike | None = None,
     fixed_params: ArrayLike | None = None,
-) -> np.ndarray:
+) -> Any:
     """Points (N, 2) on the boundary of the confidence region of two parameters, counterclockwise.
 
     Each lies on a ray from the best fit, where the ray first leaves the region or meets a bound
-    within it; several coincide with a best fit that lies on a bound. Arguments and errors as
-    :func:`profile`; ``level`` is the joint coverage.
+    within it; several coincide with a best fit that lies on a bound. Arguments, errors and
+    derivatives as :func:`interval`; ``level`` is the joint coverage. A point moves with its ray,
+    whose direction follows from the covariance at the best fit: of its derivative, the part across
+    the contour is the region's.
 
     >>> names = ["mu", "uncorr_bkguncrt[0]"]
     >>> infer.intervals.regions.contour(names, data, model, points=4).round(2).tolist()
@@ -142,17 +145,57 @@ def _boundary(
     level: float,
     points: int,
     options: tuple[Any, Any, Any],
-) -> np.ndarray:
-    """Where rays from the best fit leave the region, or meet a bound within it (N, K).
+) -> Any:
+    """Points (N, K) on the boundary; inside a transformation of JAX, as it moves.
+
+    The search is NumPy's, called from the compiled program.
+    """
+    model = as_model(pdf)
+    data, places = model.checked_data(data), _places(names, model)
+    if not is_traced(model, data):
+        return _searched(names, data, model, level, points, options).points
+    count, size = len(places), model.config.npars
+    empty = Boundary(
+        np.full((points, count), np.nan), np.full(points, np.nan), np.full(points, False),
+        np.ones((points, count)), np.eye(count), np.array(True),
+        np.full((points, size), np.nan), np.full(size, np.nan),
+    )  # fmt: skip
+
+    def search(model: Model, data: Any) -> Boundary:
+        model, data = jax.tree.map(np.asarray, (model, data))
+        try:
+            found = _searched(names, data, model, level, points, options)
+            fits = profile(names, found.points, data, model, *options)
+        except FitError:
+            return empty
+        crossed = np.abs(fits.t / chdtri(count, 1 - level) - 1) < _AT_END
+        return found._replace(crossed=crossed, pars=fits.pars, best=fits.best)
+
+    known = constant((model, data))
+    if is_traced(known):
+        shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), empty)
+        found = jax.pure_callback(search, shapes, *known, vmap_method="sequential")
+    else:
+        found = jax.tree.map(jnp.asarray, search(*known))
+    return moving(tuple(places), model, data, FitSetup.of(model, *options), found)
+
+
+def _searched(
+    names: Sequence[str],
+    data: Any,
+    model: Model,
+    level: float,
+    points: int,
+    options: tuple[Any, Any, Any],
+) -> Boundary:
+    """Where rays from the best fit leave the region, or meet a bound within it, without fits.
 
     The root of t along a ray is close to linear in the distance: its root is found by secants
     within brackets, and bisection where these do not shrink.
     """
     if not 0 < level < 1:
         raise InputError(f"level is {level}, it must lie in (0, 1)")
-    model = as_model(pdf)
     setup, places = FitSetup.of(model, *options), _places(names, model)
-    data = model.checked_data(data)
     for name, place in zip(names, places, strict=True):
         if setup.free[place] == 0:
             raise InputError(f"parameter {name!r} is fixed, it has no interval")
@@ -164,7 +207,8 @@ def _boundary(
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)[:, : len(places)]
     # Sines and cosines of right angles are not exactly zero.
     circle[np.abs(circle) < 1e-12] = 0.0
-    rays = circle @ _scale(model, data, options, places, high - low).T
+    scale, by_range = _scale(model, data, options, places, high - low)
+    rays = circle @ scale.T
     with np.errstate(divide="ignore", invalid="ignore"):
         room = np.where(rays > 0, (high - centre) / rays, (low - centre) / rays)
     longest = np.where(rays == 0, np.inf, room).min(axis=1)
@@ -184,7 +228,9 @@ def _boundary(
         ended = (np.abs(root / wanted - 1) < _CLOSE) | (inside & (d >= longest[todo]))
         todo = todo[~ended]
         if not len(todo):
-            return np.clip(centre + distance[:, None] * rays, low, high)
+            at = np.clip(centre + distance[:, None] * rays, low, high)
+            every, no_fits = np.full(points, False), np.empty(0)
+            return Boundary(at, distance, every, circle, scale, by_range, no_fits, no_fits)
         one, two, below, above = (x[todo] for x in (inner, outer, root_inner, root_outer))
         with np.errstate(invalid="ignore"):
             secant = one + (two - one) * (wanted - below) / (above - below)
@@ -201,80 +247,22 @@ def _boundary(
     )
 
 
-class _Ends(NamedTuple):
-    """Ends of an interval, and the fits there; float64, NumPy's or JAX's."""
-
-    values: Any
-    """(2,)"""
-    inside: Any
-    """(2,): 1 where the likelihood ratio is the quantile, 0 at a bound."""
-    pars: Any
-    """Fits at the ends (2, P)."""
-    best: Any
-    """Fit of all parameters (P,)."""
-
-
-def _traced_interval(
-    name: str, data: Float[Array, " D"], model: Model, level: float, options: tuple[Any, Any, Any]
-) -> Float[Array, "2"]:
-    """Where t(theta; model, data) is constant, d theta = -(d t) / (d t / d theta), both by the
-    envelope theorem. The search itself is NumPy's, called from the compiled program."""
-    (place,), wanted = _places([name], model), np.sqrt(float(chdtri(1, 1 - level)))
-    count = model.config.npars
-
-    def search(model: Model, data: Any) -> _Ends:
-        model, data = jax.tree.map(np.asarray, (model, data))
-        try:
-            ends = np.sort(_boundary([name], data, model, level, 2, options), axis=0)
-            found = profile([name], ends, data, model, *options)
-        except FitError:
-            return _Ends(*(np.full(shape, np.nan) for shape in (2, 2, (2, count), count)))
-        inside = np.abs(np.sqrt(found.t) / wanted - 1) < _AT_END
-        return _Ends(ends[:, 0], inside.astype(float), found.pars, found.best)
-
-    def searched(model: Model, data: Any) -> _Ends:
-        if not is_traced(model, data):
-            return _Ends(*map(jnp.asarray, search(model, data)))
-        shapes = (jax.ShapeDtypeStruct(s, "float64") for s in ((2,), (2,), (2, count), (count,)))
-        found: _Ends = jax.pure_callback(
-            search, _Ends(*shapes), model, data, vmap_method="sequential"
-        )
-        return found
-
-    @jax.custom_jvp
-    def ends(model: Model, data: Array) -> Array:
-        found: Array = searched(model, data).values
-        return found
-
-    @ends.defjvp
-    def of_ends(primals: Any, tangents: Any) -> tuple[Array, Array]:
-        found = searched(*primals)
-
-        def ratio(pars: Array, model: Model, data: Array) -> Array:
-            likelihood = model.prepare()
-            of_best = likelihood.nll(found.best, data)
-            return likelihood.nll(pars, jnp.tile(data, (2, 1))) - of_best
-
-        unit = jnp.zeros_like(found.pars).at[:, place].set(1.0)
-        _, slope = jax.jvp(lambda pars: ratio(pars, *primals), (found.pars,), (unit,))
-        _, explicit = jax.jvp(lambda *moved: ratio(found.pars, *moved), primals, tangents)
-        return found.values, jnp.where(found.inside > 0, -explicit / slope, 0.0 * found.values)
-
-    return ends(model, data)
-
-
 def _scale(
     model: Model, data: Any, options: tuple[Any, Any, Any], places: list[int], width: np.ndarray
-) -> np.ndarray:
-    """A root of the parameters' covariance (K, K), or a part of their range if there is none."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """A root of the parameters' covariance (K, K), or a part of their range if there is none.
+
+    And whether it is the latter.
+    """
     try:
         pairs, correlations = fit(
             data, model, *options, return_uncertainties=True, return_correlations=True
         )
         errors = np.asarray(pairs)[places, 1]
-        return np.linalg.cholesky(errors[:, None] * correlations[np.ix_(places, places)] * errors)
+        matrix = errors[:, None] * correlations[np.ix_(places, places)] * errors
+        return np.linalg.cholesky(matrix), np.array(False)
     except (FitError, np.linalg.LinAlgError):
-        return np.diag(np.where(np.isfinite(width), 0.05 * width, 1.0))
+        return np.diag(np.where(np.isfinite(width), 0.05 * width, 1.0)), np.array(True)
 
 
 def _profile(
