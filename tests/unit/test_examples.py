@@ -52,3 +52,4 @@ def test_the_code_of_the_page_runs():
         pytest.approx(float(parts.total))
     )
     assert found["goodness"].degrees_of_freedom == 1
+    assert found["lowest"] < 0 < found["highest"]

@@ -25,6 +25,8 @@ class Distribution:
     """Expected data, in the order of data."""
     sigma: Float[np.ndarray, " normals"]
     """Widths of the auxiliary measurements that are normal, in their order."""
+    root: Float[np.ndarray, "R R"] | None = None
+    """Cholesky factor of the correlations of those that are correlated."""
 
     def __post_init__(self) -> None:
         rates = self.expected[: self.layout.total_bins]
@@ -48,7 +50,12 @@ class Distribution:
         toys = np.empty((*sample_shape, self.expected.size))
         # Normals first: their number of random numbers does not depend on the rates.
         normal, rate = self.expected[~counted], self.expected[counted]
-        toys[..., ~counted] = rng.normal(normal, self.sigma, (*sample_shape, normal.size))
+        drawn = rng.normal(normal, self.sigma, (*sample_shape, normal.size))
+        if self.root is not None:
+            at = self._correlated
+            pulls = (drawn[..., at] - normal[at]) / self.sigma[at]
+            drawn[..., at] = normal[at] + self.sigma[at] * (pulls @ self.root.T)
+        toys[..., ~counted] = drawn
         toys[..., counted] = rng.poisson(rate, (*sample_shape, rate.size))
         return toys
 
@@ -58,9 +65,21 @@ class Distribution:
 
         data, counted = np.asarray(value, dtype=float), self._counted
         counts = stats.poisson.logpmf(data[..., counted], self.expected[counted])
-        normal = stats.norm.logpdf(data[..., ~counted], self.expected[~counted], self.sigma)
-        return np.asarray(counts.sum(axis=-1) + normal.sum(axis=-1))
+        pulls = (data[..., ~counted] - self.expected[~counted]) / self.sigma
+        scale = np.log(self.sigma).sum()
+        if self.root is not None:
+            correlated = pulls[..., self._correlated]
+            pulls[..., self._correlated] = correlated @ np.linalg.inv(self.root).T
+            scale += np.log(np.diagonal(self.root)).sum()
+        normal = stats.norm.logpdf(pulls)
+        return np.asarray(counts.sum(axis=-1) + normal.sum(axis=-1) - scale)
 
     @property
     def _counted(self) -> np.ndarray:
         return np.concatenate([np.full(self.layout.total_bins, True), self.layout.aux_poisson])
+
+    @property
+    def _correlated(self) -> np.ndarray:
+        """Places among the normal auxiliary measurements of those that are correlated."""
+        of_normal = np.cumsum(~self.layout.aux_poisson) - 1
+        return of_normal[self.layout.aux_of_par[list(self.layout.correlated)]]

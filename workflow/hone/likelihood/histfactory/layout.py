@@ -86,6 +86,8 @@ class Layout:
     histosys_code: str = "code4p"
     """Interpolation of every histosys, in pyhf's names."""
     normsys_code: str = "code4"
+    correlated: tuple[int, ...] = ()
+    """Parameters whose auxiliary measurements are correlated with each other."""
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -144,6 +146,20 @@ class Layout:
         found[self.histosys_par] = self.histosys_code in KINKED
         found[self.normsys_par] |= self.normsys_code in KINKED
         return found
+
+    @cached_property
+    def repeated(self) -> np.ndarray:
+        """bool (P,): parameters that multiply a cell more than once."""
+        factors = np.sort(self.factor_par, axis=0)
+        twice = factors[1:][factors[1:] == factors[:-1]]
+        return np.isin(np.arange(self.npars), twice)
+
+    @cached_property
+    def correlated_row(self) -> np.ndarray:
+        """int (P,): place of each parameter among the R correlated ones; R for the others."""
+        place = np.full(self.npars, len(self.correlated))
+        place[list(self.correlated)] = np.arange(len(self.correlated))
+        return place
 
     @cached_property
     def normal_of_aux(self) -> np.ndarray:

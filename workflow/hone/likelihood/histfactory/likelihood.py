@@ -50,6 +50,10 @@ class Likelihood:
     rate_per_unit: Float[Array, " P"]
     """tau of parameters constrained by a Poisson, 0 for others."""
     layout: Layout = field(metadata={"static": True})
+    coupling: Float[Array, "R R"] | None = None
+    """Of correlated constraints: inverse covariance, less that without correlation."""
+    half_log_det: Float[Array, ""] | None = None
+    """Half the logarithm of the determinant of the correlations."""
 
     def of_fits(self, places: Any) -> "Likelihood":
         """Some of stacked models; one that is not stacked is that of all fits."""
@@ -125,9 +129,12 @@ class Likelihood:
         main, aux = self._split(data)
         normal, poisson = self._constraint_terms(pars, aux)
         xp = namespace(pars, data, self.sigma)
+        normals = (-0.5 * normal**2 - xp.log(self.sigma * np.sqrt(2 * np.pi))).sum(axis=-1)
+        if self.coupling is not None:
+            normals = normals - self._coupled(pars, aux)[0] - self.half_log_det
         return (
             _poisson_logpdf(main, self.rates(pars)).sum(axis=-1),
-            (-0.5 * normal**2 - xp.log(self.sigma * np.sqrt(2 * np.pi))).sum(axis=-1),
+            normals,
             _poisson_logpdf(*poisson).sum(axis=-1),
         )
 
@@ -151,6 +158,8 @@ class Likelihood:
         rates = self.rates(pars)
         bins = _poisson_deviance(_with_barrier(main, rates, barrier), rates).sum(axis=-1)
         normals = 0.5 * (normal**2).sum(axis=-1)
+        if self.coupling is not None:
+            normals = normals + self._coupled(pars, aux)[0]
         return bins + normals + _poisson_deviance(*poisson).sum(axis=-1)
 
     def expansion(
@@ -244,7 +253,7 @@ class Likelihood:
         bent = xp.where(np.eye(shared.shape[-1], dtype=bool), diagonal[..., None], curved)
         curvatures = curvature[..., None, :]
         hessian = Arrow(
-            (jacobian * curvatures) @ xp.swapaxes(jacobian, -1, -2) + bent,
+            (jacobian * curvatures) @ xp.swapaxes(jacobian, -1, -2) + bent + self._coupling(),
             split.with_own(jacobian) * (own_curvature * own_jacobian)[..., None, :]
             + mixed * own_slope[..., None, :],
             own_curvature * own_jacobian**2
@@ -287,7 +296,8 @@ class Likelihood:
         weighted = jacobian.shared * curvature[..., None, :]
         return Arrow(
             weighted @ xp.swapaxes(jacobian.shared, -1, -2)
-            + of_shared[..., None] * np.eye(of_shared.shape[-1]),
+            + of_shared[..., None] * np.eye(of_shared.shape[-1])
+            + self._coupling(),
             split.with_own(jacobian.shared) * own[..., None, :],
             own * jacobian.own + of_own,
             self.layout,
@@ -319,6 +329,9 @@ class Likelihood:
         measured = _appended(aux, 0.0)[..., layout.aux_of_par]
         pull = self.inverse_variance * (pars - measured)
         value = 0.5 * (pull * (pars - measured)).sum(axis=-1)
+        if self.coupling is not None:
+            more, slope = self._coupled(pars, aux)
+            value, pull = value + more, pull + slope
         width = xp.broadcast_to(self.inverse_variance, pull.shape)
         if not layout.aux_poisson.any():
             return value, pull, width
@@ -329,6 +342,30 @@ class Likelihood:
         curvature = xp.where(is_poisson, curvature * self.rate_per_unit**2, width)
         deviance = _poisson_deviance(measured, pars * self.rate_per_unit)
         return value + xp.where(is_poisson, deviance, 0.0).sum(axis=-1), slope, curvature
+
+    def _coupled(
+        self, pars: Float[Array, "*L P"], aux: Float[Array, "*L A"]
+    ) -> tuple[Float[Array, "*L"], Float[Array, "*L P"]]:
+        """What correlations add to -ln of the constraints, and its gradient."""
+        measured = _appended(aux, 0.0)[..., self.layout.aux_of_par]
+        slope = self.coupled(pars - measured)
+        return 0.5 * (slope * (pars - measured)).sum(axis=-1), slope
+
+    def coupled(self, vector: Float[Array, "*L P"]) -> Any:
+        """What correlations of the constraints add to the Hessian, times a vector (*L, P)."""
+        if self.coupling is None:
+            return 0.0
+        chosen = vector[..., list(self.layout.correlated)]
+        found = (self.coupling @ chosen[..., None])[..., 0]
+        return take(_appended(found, 0.0), self.layout.correlated_row)
+
+    def _coupling(self) -> Any:
+        """The same Hessian, of shared parameters (*L, G, G)."""
+        if self.coupling is None:
+            return 0.0
+        row = self.layout.correlated_row[self.layout.split.shared]
+        chosen = (row[:, None] == np.arange(len(self.layout.correlated))).astype(float)
+        return chosen @ self.coupling @ chosen.T
 
     def _split(self, data: Float[Array, "*L D"]) -> tuple[Float[Array, "*L B"], Array]:
         bins = self.nominal.shape[-1]

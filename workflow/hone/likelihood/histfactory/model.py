@@ -1,5 +1,6 @@
 """The differentiable model: a JAX PyTree whose leaves are the numbers of a HistFactory spec."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,13 +11,19 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from hone.errors import InputError, ModelError
-from hone.likelihood.arrays import compiled_if_traced, namespace
+from hone.likelihood.arrays import cholesky, compiled_if_traced, namespace
+from hone.likelihood.histfactory.config import ModelConfig
 from hone.likelihood.histfactory.distribution import Distribution
 from hone.likelihood.histfactory.interpolation import histosys_terms, normsys_coefficients
-from hone.likelihood.histfactory.layout import Layout, ParameterSet
+from hone.likelihood.histfactory.layout import Layout
 from hone.likelihood.histfactory.likelihood import Likelihood
+from hone.likelihood.histfactory.variants import (
+    correlated,
+    product_for,
+    unconstrained,
+)
 
-__all__ = ["Model", "ModelConfig", "as_floats", "require_x64"]
+__all__ = ["Model", "as_floats", "require_x64"]
 
 
 def require_x64() -> None:
@@ -71,9 +78,11 @@ class Model:
     normal_sigma: Float[Array, " given"]
     """Widths of the normal constraints that do not follow from yields (1 for alphas)."""
     layout: Layout = field(metadata={"static": True})
+    correlation: Float[Array, "R R"] | None = None
+    """Correlation of the auxiliary measurements of the parameters ``layout.correlated``."""
 
     @property
-    def config(self) -> "ModelConfig":
+    def config(self) -> ModelConfig:
         """Names, orders and suggestions, with the interface of ``pyhf.Model.config``."""
         return ModelConfig(self)
 
@@ -107,6 +116,15 @@ class Model:
             nothing = xp.zeros((*values.shape[:-1], 1))
             return xp.concatenate([values, nothing], axis=-1)[..., place]
 
+        inverse_variance = of_parameters(sigma**-2.0, layout.normal_of_aux)
+        coupling = half_log_det = None
+        if self.correlation is not None:
+            unit = np.eye(len(layout.correlated))
+            width = inverse_variance[..., list(layout.correlated)] ** 0.5
+            coupling = (xp.linalg.inv(self.correlation) - unit) * width[..., None]
+            coupling = coupling * width[..., None, :]
+            half_log_det = 0.5 * xp.linalg.slogdet(self.correlation)[1]
+
         return Likelihood(
             nominal=self.nominal,
             symmetric=symmetric,
@@ -114,9 +132,11 @@ class Model:
             normsys=coefficients,
             sigma=sigma,
             tau=tau,
-            inverse_variance=of_parameters(sigma**-2.0, layout.normal_of_aux),
+            inverse_variance=inverse_variance,
             rate_per_unit=of_parameters(tau, layout.poisson_of_aux),
             layout=layout,
+            coupling=coupling,
+            half_log_det=half_log_det,
         )
 
     def expected_actualdata(self, pars: ArrayLike) -> Float[Array, " B"]:
@@ -179,7 +199,8 @@ class Model:
         (10, 4)
         """
         expected = np.asarray(self.expected_data(pars))
-        return Distribution(self.layout, expected, np.asarray(_sigma(self)))
+        root = None if self.correlation is None else np.linalg.cholesky(self.correlation)
+        return Distribution(self.layout, expected, np.asarray(_sigma(self)), root)
 
     @property
     def nominal_rates(self) -> Float[Array, "1 S 1 B"]:
@@ -241,29 +262,64 @@ class Model:
         >>> free.config.nauxdata, free.config.param_set("uncorr_bkguncrt").constrained
         (0, False)
         """
-        layout = self.layout
-        constrained = [p.name for p in layout.parameters if p.constrained]
-        for name in names:
-            if name not in constrained:
-                raise InputError(
-                    f"there is no parameter {name!r} with a constraint, allowed: "
-                    f"{', '.join(constrained) or '(none)'}"
-                )
-        free = [np.arange(layout.npars)[layout.parameter(name).slice] for name in names]
-        kept = ~np.isin(layout.aux_par, np.concatenate([*free, np.zeros(0, dtype=int)]))
-        normal, poisson = kept[~layout.aux_poisson], kept[layout.aux_poisson]
-        without = replace(
-            layout,
-            parameters=tuple(
-                replace(p, pdf_type=None) if p.name in names else p for p in layout.parameters
-            ),
-            auxdata_order=tuple(name for name in layout.auxdata_order if name not in names),
-            aux_par=layout.aux_par[kept],
-            aux_poisson=layout.aux_poisson[kept],
-            aux_sigma_source=layout.aux_sigma_source[normal],
-            aux_tau_source=layout.aux_tau_source[poisson],
+        layout, normal = unconstrained(self.layout, names)
+        kept = np.isin(self.layout.correlated, layout.correlated)
+        correlation = (
+            None if self.correlation is None else self.correlation[..., kept, :][..., kept]
         )
-        return replace(self, layout=without, normal_auxdata=self.normal_auxdata[..., normal])
+        return replace(
+            self,
+            layout=layout,
+            normal_auxdata=self.normal_auxdata[..., normal],
+            correlation=correlation if layout.correlated else None,
+        )
+
+    def with_correlation(self, names: Sequence[str], matrix: ArrayLike) -> "Model":
+        """The same model with correlated auxiliary measurements of normally constrained parameters.
+
+        Their constraint terms become a normal distribution in several dimensions. A correlation
+        given before is replaced. A workspace of pyhf cannot say so.
+
+        Args:
+            names: of R parameters with one value each, e.g. of systematics.
+            matrix: correlations (R, R), 1 on the diagonal; they can be differentiated.
+
+        Raises:
+            InputError: a parameter does not exist or has no such constraint, or this is no
+                correlation matrix.
+        """
+        layout, values = correlated(self.layout, names), as_floats(matrix)
+        if values.shape != (len(names),) * 2:
+            raise InputError(f"the correlations have shape {values.shape}, not {(len(names),) * 2}")
+        if isinstance(values, np.ndarray):
+            unit = (np.diagonal(values) == 1).all() and (values == values.T).all()
+            if not unit or not np.isfinite(cholesky(values)).all():
+                raise InputError(
+                    f"correlations of {', '.join(map(repr, names))}: the matrix must be symmetric "
+                    "and positive definite, with 1 on its diagonal"
+                )
+        return replace(self, layout=layout, correlation=jnp.asarray(values))
+
+    def with_product(self, name: str, of: Sequence[str]) -> "Model":
+        """The same model with a normfactor that is a product of others, and no parameter any more.
+
+        With a sample for each term, yields are polynomials: SM + c interference + c^2 quadratic is
+        ``with_product("c_squared", ["c", "c"])``, if the normfactor ``c_squared`` scales the last
+        sample. A workspace of pyhf cannot say so; with its parameter free, pyhf reads the same
+        workspace.
+
+        Args:
+            name: of the normfactor.
+            of: normfactors that are multiplied; twice for a square.
+
+        Raises:
+            InputError: one is no normfactor, or the product is the parameter of interest.
+
+        >>> model.with_product("mu", ["mu", "mu"])
+        Traceback (most recent call last):
+        hone.errors.InputError: 'mu' cannot be a product: it is the parameter of interest
+        """
+        return replace(self, layout=product_for(self.layout, name, of))
 
     def checked_data(self, data: ArrayLike) -> Float[Array, " D"]:
         """``data`` as a float64 vector of bins and auxiliary data.
@@ -350,104 +406,3 @@ def _auxdata(model: Model) -> Float[Array, " A"]:
 @compiled_if_traced()
 def _sigma(model: Model) -> Float[Array, " normals"]:
     return model.prepare().sigma
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The interface of ``pyhf.Model.config``, with the same names and orders.
-
-    >>> model.config.par_names
-    ['mu', 'uncorr_bkguncrt[0]', 'uncorr_bkguncrt[1]']
-    >>> model.config.poi_index, model.config.suggested_init()
-    (0, [1.0, 1.0, 1.0])
-    """
-
-    model: Model
-
-    @property
-    def _layout(self) -> Layout:
-        return self.model.layout
-
-    @property
-    def channels(self) -> list[str]:
-        return list(self._layout.channels)
-
-    @property
-    def samples(self) -> list[str]:
-        return list(self._layout.samples)
-
-    @property
-    def modifiers(self) -> list[tuple[str, str]]:
-        return list(self._layout.modifiers)
-
-    @property
-    def parameters(self) -> list[str]:
-        return sorted(self.par_order)
-
-    @property
-    def channel_nbins(self) -> dict[str, int]:
-        return dict(zip(self._layout.channels, self._layout.nbins, strict=True))
-
-    @property
-    def channel_slices(self) -> dict[str, slice]:
-        return {name: self._layout.channel_slice(name) for name in self._layout.channels}
-
-    @property
-    def par_order(self) -> list[str]:
-        return [parameter.name for parameter in self._layout.parameters]
-
-    @property
-    def par_names(self) -> list[str]:
-        names = []
-        for p in self._layout.parameters:
-            indexed = [f"{p.name}[{index}]" for index in range(p.n_parameters)]
-            names += [p.name] if p.is_scalar else indexed
-        return names
-
-    @property
-    def poi_name(self) -> str | None:
-        return self._layout.poi_name
-
-    @property
-    def poi_index(self) -> int | None:
-        return self._layout.poi_index
-
-    @property
-    def npars(self) -> int:
-        return self._layout.npars
-
-    @property
-    def nmaindata(self) -> int:
-        return self._layout.total_bins
-
-    @property
-    def nauxdata(self) -> int:
-        return int(self._layout.aux_par.size)
-
-    @property
-    def auxdata(self) -> list[float]:
-        return self.model.auxdata.tolist()
-
-    @property
-    def par_map(self) -> dict[str, dict[str, Any]]:
-        """By parameter set: its ``slice`` of the parameters, and its ``paramset``."""
-        return {p.name: {"slice": p.slice, "paramset": p} for p in self._layout.parameters}
-
-    @property
-    def auxdata_order(self) -> list[str]:
-        return list(self._layout.auxdata_order)
-
-    def par_slice(self, name: str) -> slice:
-        return self._layout.parameter(name).slice
-
-    def param_set(self, name: str) -> ParameterSet:
-        return self._layout.parameter(name)
-
-    def suggested_init(self) -> list[float]:
-        return list(self._layout.flat("suggested_init"))
-
-    def suggested_bounds(self) -> list[tuple[float, float]]:
-        return list(self._layout.flat("suggested_bounds"))
-
-    def suggested_fixed(self) -> list[bool]:
-        return list(self._layout.flat("suggested_fixed"))

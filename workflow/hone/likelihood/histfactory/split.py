@@ -59,9 +59,10 @@ class Split:
         (p, s, b), power = np.unique([p, s, b], axis=1, return_counts=True)
 
         alphas = np.union1d(layout.histosys_par, layout.normsys_par)
+        bound = np.union1d(alphas, np.array(layout.correlated, dtype=int))
         of_bin = np.unique([p, b], axis=1)
         single = np.flatnonzero(np.bincount(of_bin[0], minlength=npars) == 1)
-        single = np.setdiff1d(single, alphas)
+        single = np.setdiff1d(single, bound)
         candidates = of_bin[:, np.isin(of_bin[0], single)]
         own_bins, first = np.unique(candidates[1, ::-1], return_index=True)
         own = candidates[0, ::-1][first]

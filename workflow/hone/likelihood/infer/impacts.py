@@ -151,7 +151,8 @@ def breakdown(
 
     Raises:
         FitError: the POI has no uncertainty in the fit (NaN instead, inside a transformation).
-        InputError: a name is unknown, in two groups, or the POI's.
+        InputError: a name is unknown, in two groups, or the POI's; a group has some of the
+            parameters with correlated constraints only.
         pyhf.exceptions.UnspecifiedPOI: the model has no POI.
 
     >>> found = infer.breakdown(infer.best_fit(data, model), model)
@@ -163,6 +164,14 @@ def breakdown(
     """
     model = as_model(pdf)
     members = _members(model, groups or {})
+    correlated = set(model.layout.correlated)
+    for group, found in members.items():
+        if 0 < len(correlated & set(found)) < len(correlated):
+            names = [model.config.par_names[k] for k in model.layout.correlated]
+            raise InputError(
+                f"group {group!r} has some of the parameters with correlated constraints only: "
+                f"put {', '.join(map(repr, names))} in one group"
+            )
     if not is_traced(best.pars, model):
         _uncertain(best, model)
     names, places = model.config.par_names, np.arange(model.config.npars)
@@ -263,7 +272,8 @@ def _parts(
     variance, row = matrix[poi, poi], matrix[poi]
     errors = xp.where(moving, xp.sqrt(xp.where(moving, xp.diagonal(matrix), 1.0)), 1.0)
     correlation, slopes = matrix / (errors[:, None] * errors), row / errors
-    component = row**2 * likelihood.constraint_curvature(pars, data)
+    # Of correlated constraints, which are in one group, the sum over them is the component.
+    component = row * (likelihood.constraint_curvature(pars, data) * row + likelihood.coupled(row))
     differences, components = [], []
     for group in groups:
         chosen = group & moving

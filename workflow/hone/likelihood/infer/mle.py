@@ -110,10 +110,15 @@ class FitSetup:
         """Starts of fits; several, because interpolated templates can lead to several minima.
 
         The given start, and all normally constrained parameters at +1 sigma of their constraints,
-        at -1 sigma, and at these alternately; fixed parameters stay.
+        at -1 sigma, and at these alternately; parameters that enter as squares, whose sign data may
+        not tell, a quarter of their range away instead. Fixed parameters stay.
         """
         variance, xp = likelihood.inverse_variance, namespace(self, likelihood)
         sigma = xp.where(variance > 0, 1 / xp.sqrt(xp.where(variance > 0, variance, 1.0)), 0.0)
+        if likelihood.layout.repeated.any():
+            width = self.upper - self.lower
+            away = xp.where(xp.isfinite(width), 0.25 * width, 1 + xp.abs(self.start))
+            sigma = xp.where(likelihood.layout.repeated, away, sigma)
         turns = sigma * (-1.0) ** np.arange(sigma.shape[-1])
         shifts = xp.stack([xp.zeros_like(sigma), sigma, -sigma, turns], axis=-2)
         starts = self.start + shifts
