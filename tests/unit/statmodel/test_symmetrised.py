@@ -179,7 +179,7 @@ def test_the_page_for_users_of_cabinetry_says_what_cabinetry_does(tmp_path, monk
         ],
         "Samples": [
             {"Name": "Signal", "Tree": "signal", "SamplePath": "prediction.root",
-             "Weight": "weight"},
+             "Weight": "weight", "DisableStaterror": True},
             {"Name": "Background", "Tree": "background", "SamplePath": "prediction.root",
              "Weight": "weight"},
             {"Name": "Data", "Tree": "pseudodata", "SamplePath": "data.root", "Data": True},

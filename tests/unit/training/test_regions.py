@@ -50,8 +50,8 @@ def histograms(seed=0):
     return {n: Histogram(rng.uniform(4, 9, 9), rng.uniform(0.1, 0.5, 9)) for n in names}
 
 
-def built(staterror=True):
-    return build_workspace(PROCESSES, histograms(), np.arange(9.0), staterror, CHANNELS.sizes)
+def built(staterror=True, processes=PROCESSES):
+    return build_workspace(processes, histograms(), np.arange(9.0), staterror, CHANNELS.sizes)
 
 
 def test_bins_stand_in_pyhfs_order():
@@ -66,11 +66,17 @@ def test_bins_stand_in_pyhfs_order():
     np.testing.assert_array_equal(data, np.arange(9))
 
 
-@pytest.mark.parametrize("staterror", [True, False])
-def test_what_is_trained_on_is_what_is_fitted(staterror):
-    written = from_pyhf(pyhf.Workspace(built(staterror)).model())
-    empty = template_model(PROCESSES, CHANNELS.sizes, staterror)
-    filled = fill(empty, PROCESSES, histograms())
+@pytest.mark.parametrize("of", [("signal", "background"), ("background",), ()])
+def test_what_is_trained_on_is_what_is_fitted(of):
+    """With the statistical errors of all samples, of one, of none."""
+    processes = [p._replace(staterror=not of or p.name in of) for p in PROCESSES]
+    spec = built(bool(of), processes)
+    having = {s["name"] for c in spec["channels"] for s in c["samples"] for m in s["modifiers"]
+              if m["type"] == "staterror"}  # fmt: skip
+    assert having == set(of)
+    written = from_pyhf(pyhf.Workspace(spec).model())
+    empty = template_model(processes, CHANNELS.sizes, bool(of))
+    filled = fill(empty, processes, histograms())
     # Training is ready for an empty bin where a region has one: the histosys of a normplusshape.
     assert replace(filled.layout, histosys_mask=written.layout.histosys_mask) == written.layout
     pars = np.array(written.config.suggested_init()) + 0.1

@@ -33,6 +33,9 @@ class Sample(Family):
     yield_: Positive | None = Field(None, alias="yield")
     """Expected number of events, before any selection. With `files` it is that of all events in
     them: their weights are scaled to it."""
+    staterror: bool = True
+    """Whether the statistical errors of its bins count in the staterror of the workspace (see
+    `workspace.staterror`)."""
 
     @property
     def is_signal(self) -> bool:

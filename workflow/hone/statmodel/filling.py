@@ -69,7 +69,7 @@ def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Hist
     for sample in samples:
         s = layout.samples.index(sample.name)
         write("nominal", s, histograms[sample.name].values)
-        if layout.staterror:
+        if layout.staterror and sample.staterror:
             variances = xp.asarray(histograms[sample.name].variances)
             positive = variances > 0
             errors = xp.where(positive, xp.sqrt(xp.where(positive, variances, 1.0)), 0.0)

@@ -55,6 +55,8 @@ class Process(NamedTuple):
     left_out: Mapping[tuple[str, str, str], str] = MappingProxyType({})
     """By name and type of a systematic and region, which part of its effect is pruned: ``norm`` or
     ``shape``."""
+    staterror: bool = True
+    """Whether its statistical errors are in the staterror of each channel."""
 
     def templates(self) -> list[Template]:
         """Its own template, then the varied ones of each systematic."""
@@ -76,6 +78,7 @@ def processes(analysis: Analysis, signal: str) -> list[Process]:
             sample.is_signal,
             sample.yield_,
             tuple(m for m in modifiers if sample.name in m.samples),
+            staterror=sample.staterror,
         )
         for sample in analysis.hypothesis(signal)
     ]
@@ -162,7 +165,7 @@ def _modifiers(
         for found in modifier.modifiers(nominal[place], up[place], down[place]):
             if found["type"] != left_out:
                 yield {"name": modifier.name, **found}
-    if staterror:
+    if staterror and sample.staterror:
         errors = np.sqrt(np.asarray(histograms[sample.name].variances, dtype=float))
         yield {"name": f"staterror_{channel}", "type": "staterror", "data": errors[place].tolist()}
 
