@@ -17,10 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from hone.likelihood.arrays import cholesky, cond, loop, namespace, scipy_of
+from hone.likelihood.arrays import cholesky, namespace, scipy_of
 from hone.likelihood.histfactory.layout import Layout
 from hone.likelihood.histfactory.likelihood import BARRIER, EMPTY, Expansion, Likelihood
 from hone.likelihood.histfactory.split import Arrow
+from hone.likelihood.infer.steps import Leaders, choose, moving_of, newton_step
 
 __all__ = [
     "Minima",
@@ -47,8 +48,6 @@ are rejected."""
 _LEAST_DAMPING = 1e-12
 """Relative to the diagonal of the Hessian. Where -ln L is almost flat and curves downwards, no step
 is possible without damping, and steps are short with much of it."""
-_ACTIVE_SETS = 10
-"""Sets of parameters at bounds that are tried for one step."""
 _MANY = 64
 """Parameters above which JAX's fits run one after the other."""
 _ELEMENTS = 250_000
@@ -78,6 +77,8 @@ class Reason(IntEnum):
     GIVEN_UP = 6
     """Another start of the same fit converged in a fraction of the iterations."""
     NOT_TRIED = 7
+    JOINED = 8
+    """The next step ends where that of another start of the same fit does."""
 
 
 class Minima(NamedTuple):
@@ -207,7 +208,7 @@ def _side_by_side(
         promising = state.decrease >= _ROUNDING * noise
         idle = xp.where(better, xp.where(promising, 0, state.idle + 1), state.idle)
         enough = xp.where(state.barrier > BARRIER, 1e-3 * state.barrier, _TOLERANCE)
-        settled = careful & ((state.decrease < enough) | (stalled >= _PATIENCE))
+        settled = careful & (stalled >= _PATIENCE)
         settled |= under_way & (idle >= _LONG_PATIENCE)
         slow = (state.decrease >= enough) | state.scored
         ended_by = xp.where(slow, int(Reason.STALLED), 0)
@@ -220,8 +221,8 @@ def _side_by_side(
         harder = xp.maximum(10 * state.damping, 1e-3)
         harder = xp.where(state.good_damping > state.damping, state.good_damping, harder)
         damping = xp.where(better, eased, harder)
-        x = _choose(better, state.trial, state.x)
-        at = jax.tree.map(lambda a, b: _choose(better, a, b), new, state.at)
+        x = choose(better, state.trial, state.x)
+        at = jax.tree.map(lambda a, b: choose(better, a, b), new, state.at)
 
         # At a kink a parameter stays if -ln L rises on both sides, else it moves to where it falls.
         outward = at.gradient * state.side > 0
@@ -231,11 +232,18 @@ def _side_by_side(
         low = xp.where(kinked & (side > 0), xp.maximum(lower, 0.0), lower)
         high = xp.where(kinked & (side < 0), xp.minimum(upper, 0.0), upper)
 
+        # Parameters with a Poisson constraint shrink to a tenth per step at most: from close to
+        # zero, where the logarithm is steep, a step can but double them.
+        low = xp.where(likelihood.layout.poisson_par, xp.maximum(low, 0.1 * x), low)
         room = low - x, high - x
-        step, decrease, scored = _newton_step(
+        step, decrease, scored = newton_step(
             at.gradient, at.hessian, lambda: likelihood.information(x, data, at),
             damping, free, *room,
         )  # fmt: skip
+        # The last step is made without an evaluation.
+        done = under_way & ~scored & (damping <= 1e-2) & (decrease < enough)
+        done &= xp.isfinite(at.value)
+        settled |= done
         # Rates of empty bins shrink to a tenth per step at most: negative rates are not allowed,
         # and close to zero the barrier would make the next step too large.
         change = at.jacobian.change(step)
@@ -253,9 +261,9 @@ def _side_by_side(
         barrier = xp.where(lowered, xp.maximum(state.barrier / 30, BARRIER), state.barrier)
         at = at._replace(value=xp.where(moved, xp.inf, at.value))
         return _State(
-            x=x,
+            x=choose(done & ~moved, trial, x),
             at=at,
-            trial=_choose(moved, x, trial),
+            trial=choose(moved, x, trial),
             decrease=xp.where(moved, xp.inf, decrease),
             scored=scored,
             damping=damping,
@@ -304,7 +312,7 @@ def _side_by_side(
             first,
         )
     return Minima(
-        _choose(last.converged, last.x, xp.nan),
+        choose(last.converged, last.x, xp.nan),
         xp.where(last.converged, last.at.value, xp.inf),
         last.at.gradient,
         last.at.rates,
@@ -323,12 +331,13 @@ def _reasons(
     """Why each fit ended."""
     xp, bins = namespace(last.x, data), last.at.rates.shape[-1]
     edge = ((data[:, :bins] < EMPTY) & (last.at.rates < EMPTY)).any(axis=1)
-    bound = ((free > 0) & ~_moving(last.x, last.at.gradient, lower, upper, free)).any(axis=1)
+    bound = ((free > 0) & ~moving_of(last.x, last.at.gradient, lower, upper, free)).any(axis=1)
     minimum = xp.where(edge, int(Reason.AT_EDGE), xp.where(bound, int(Reason.AT_BOUND), 0))
     minimum = xp.where(last.reason == Reason.STALLED, int(Reason.STALLED), minimum)
     early = last.iteration < _MAX_ITERATIONS
     tried = xp.where(early, int(Reason.GIVEN_UP), int(Reason.ITERATIONS))
     tried = xp.where(last.hopeless, int(Reason.NEGATIVE_RATE), tried)
+    tried = xp.where(last.reason == Reason.JOINED, int(Reason.JOINED), tried)
     tried = xp.where(last.evaluations == 0, int(Reason.NOT_TRIED), tried)
     return xp.where(last.converged, minimum, tried)
 
@@ -344,12 +353,22 @@ def _until_all_end(
     """Iterate by NumPy; fits that have ended leave."""
     fits, (leaves, tree) = np.arange(len(data)), jax.tree.flatten(state)
     ended = [x.copy() for x in leaves]
-    first = np.full(len(data), _MAX_ITERATIONS)
+    leaders = Leaders(len(data) // starts, state.x.shape[1])
     while len(fits):
-        ended_at = np.where(state.converged, state.iteration, _MAX_ITERATIONS)
-        np.minimum.at(first, fits // starts, ended_at)
-        given_up = state.iteration >= np.maximum(_LONG * first[fits // starts], _FEW)
+        of = fits // starts
+        leaders.follow(state.converged, state.iteration, of)
+        given_up = state.iteration >= np.maximum(_LONG * leaders.ended[of], _FEW)
         under_way = state.under_way() & ~given_up
+        if starts > 1:
+            # Only where no step is damped, no barrier is high, and -ln L curves upwards.
+            plain = (state.damping <= 1e-2) & ~state.scored & (state.barrier == BARRIER)
+            sides = np.where(likelihood.layout.kinked, state.side, 1.0)
+            joined = under_way & leaders.joined(
+                state.trial, state.at.hessian.diagonal, sides,
+                np.where(plain, state.decrease, np.inf), state.converged, of,
+            )  # fmt: skip
+            reason: Any = np.where(joined, int(Reason.JOINED), state.reason)
+            state, under_way = state._replace(reason=reason), under_way & ~joined
         if not under_way.all():
             for whole, x in zip(ended, jax.tree.leaves(state), strict=True):
                 whole[fits] = x
@@ -407,7 +426,7 @@ def _attach_jvp(primals, tangents):  # type: ignore[no-untyped-def]
     likelihood_dot, data_dot, _, lower_dot, upper_dot, _, fixed_dot = tangents
     x = _attached(*primals)
     gradient, hessian = derivatives(likelihood, x, data)
-    moving = _moving(x, gradient, lower, upper, free)
+    moving = moving_of(x, gradient, lower, upper, free)
     # At a kink where -ln L rises on both sides, a parameter stays.
     moving &= ~(likelihood.layout.kinked & (x == 0) & (gradient > 0))
     # Other parameters follow their fixed value or their bound.
@@ -480,69 +499,3 @@ def covariance(
     factor = xp.where(pivots.min() > _SINGULAR, factor, xp.nan)
     half = scipy_of(xp).linalg.solve_triangular(factor, unit, lower=True, check_finite=False)
     return xp.where(both, (half.T @ half) * scale[:, None] * scale, 0.0), hessian
-
-
-def _newton_step(
-    gradient: Float[Array, "L P"],
-    hessian: Arrow,
-    information: Callable[[], Arrow],
-    damping: Float[Array, " L"],
-    free: Float[Array, "L P"],
-    low: Float[Array, "L P"],
-    high: Float[Array, "L P"],
-) -> tuple[Float[Array, "L P"], Float[Array, " L"], Bool[Array, " L"]]:
-    """Damped step between ``low`` and ``high``, expected decrease of -ln L, whether it is scored.
-
-    The step is where the expansion of -ln L to second order is lowest within these bounds: what
-    goes beyond one is held there and the others are solved for again, and what the others pull
-    inwards is released (a primal-dual active set: Hintermueller, Ito, Kunisch, SIAM J. Optim. 13
-    (2002) 865). Where the Hessian is not positive definite it is replaced by the information.
-    """
-    xp = namespace(gradient, damping, low)
-    zero = 0 * gradient
-
-    def body(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        turn, _, held, _, moving, _, scored = state
-
-        def scoring() -> Arrow:
-            return jax.tree.map(lambda a, b: _choose(scored, a, b), information(), hessian)
-
-        matrix = cond(xp, scored.any(), scoring, lambda: hessian)
-        step = -matrix.solve(gradient + matrix.times(held), moving, damping) + held
-        slope = gradient + matrix.times(step)
-        decrease = -0.5 * (step * (gradient + slope)).sum(axis=1)
-        # Scoring begins again, from nothing held.
-        again = ~scored & ~(decrease >= 0)
-        beyond = moving & ((step < low) | (step > high))
-        held = xp.where(beyond, xp.clip(step, low, high), held)
-        released = ~moving & (free > 0) & xp.where(held <= low, slope < 0, slope > 0)
-        now = xp.where(again[:, None], first, (moving & ~beyond) | released)
-        changed = again.any() | (now != moving).any()
-        held = xp.where(now, 0.0, held)
-        return turn + 1, changed, held, step, now, decrease, scored | again
-
-    def going_on(state: tuple[Array, ...]) -> Array:
-        return state[1] & (state[0] < _ACTIVE_SETS)
-
-    first = _moving(zero, gradient, low, high, free)
-    no = damping < 0
-    begun: tuple[Array, ...] = (xp.array(0), xp.array(True), zero, zero, first, damping, no)
-    _, _, _, step, _, decrease, scored = loop(xp, going_on, body, begun)
-    return step, decrease, scored
-
-
-def _moving(
-    x: Float[Array, "*L P"],
-    gradient: Float[Array, "*L P"],
-    lower: Float[Array, " P"],
-    upper: Float[Array, " P"],
-    free: Float[Array, "*L P"],
-) -> Bool[Array, "*L P"]:
-    """Parameters that are free and not pushed against a bound."""
-    held = ((x <= lower) & (gradient > 0)) | ((x >= upper) & (gradient < 0))
-    return (free > 0) & ~held
-
-
-def _choose(condition: Bool[Array, " L"], yes: Array, no: Array | float) -> Array:
-    """``where`` over the fits, the first axis of all arrays."""
-    return namespace(condition, yes).where(condition.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)
