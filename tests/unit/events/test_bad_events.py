@@ -125,6 +125,32 @@ def checked(tmp_path, regions, background=None, signal=None):
     return str(error.value)
 
 
+def test_events_that_two_files_of_a_sample_have_in_common_are_found(tmp_path):
+    """A file and a part of it among others, not events that are alike by chance."""
+
+    def refused(*parts):
+        files = tuple(str(tmp_path / f"{k}.root") for k in range(len(parts)))
+        for path, part in zip(files, parts, strict=True):
+            write(path, part)
+        source = Source(Template("b"), files, "events", {"b": "w"}, Split())
+        surveys = {"b": survey(source, ["mass"], (region("a"),))}
+        sample = FileSample(name="b", process="background", files="0.root")
+        try:
+            check_inputs(surveys, [sample], (region("a"),), {})
+        except InputError as error:
+            return str(error)
+        return ""
+
+    first, second = columns(3000, 1, False), columns(3000, 2, False)
+    part = {name: np.r_[second[name][:500], first[name][:500]] for name in first}
+    assert "1.root of sample 'b' have about 1" in refused(first, part)  # 14 %
+    assert refused(first, second) == ""
+    integers = [
+        {**events, "mass": events["mass"].round(), "w": np.ones(3000)} for events in (first, second)
+    ]
+    assert refused(*integers) == ""
+
+
 def test_what_no_later_step_could_use_is_refused(tmp_path):
     empty = (region("a"), region("b", "mass > 1000", "count"))
     assert "region 'b': no event of any sample passes its selection 'mass > 1000'" in checked(

@@ -8,6 +8,7 @@ from hone.analysis.regions import Region
 from hone.analysis.samples import Sample
 from hone.errors import InputError
 from hone.events.documents import Survey, SurveyedFile, Surveys
+from hone.events.fingerprints import part_in_common
 from hone.events.membership import common_events
 
 __all__ = ["check_inputs"]
@@ -86,6 +87,15 @@ def _same_events(nominal: Surveys, apart: Set[str]) -> Iterator[str]:
                 yield (
                     f"{before[0]} (sample {where!r}) and {place[0]} (sample {name!r}) have the "
                     "same events; remove one"
+                )
+        for one, other in itertools.combinations(found["files"], 2):
+            if one.get("digest") == other.get("digest"):
+                continue
+            part = part_in_common(one.get("fingerprints", ""), other.get("fingerprints", ""))
+            if part:
+                yield (
+                    f"{one['path']} and {other['path']} of sample {name!r} have about {part:.1%} "
+                    "of their events in common, which would count twice: leave them out of one"
                 )
 
 

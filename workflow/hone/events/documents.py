@@ -19,6 +19,8 @@ class SurveyedFile(TypedDict):
     """Which these are, :meth:`hone.events.membership.Membership.text`, if not all."""
     digest: NotRequired[str]
     """Of these events, in the branches that were read."""
+    fingerprints: NotRequired[str]
+    """Of these events, :meth:`hone.events.fingerprints.Fingerprints.text`."""
     contents: NotRequired[str]
     """Digest of the file, if it is the user's own."""
 

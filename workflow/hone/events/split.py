@@ -4,13 +4,11 @@ import numpy as np
 
 from hone.errors import InputError
 
-__all__ = ["fold_of", "rotated", "uniform"]
+__all__ = ["fold_of", "mixed", "rotated", "uniform"]
 
 
 def uniform(numbers: np.ndarray) -> np.ndarray:
     """Event numbers (n,) hashed to [0, 1), float64, uniformly.
-
-    By splitmix64 (G. L. Steele et al., OOPSLA 2014): each input bit changes half of the bits.
 
     Raises:
         InputError: the numbers are not integers, or too large for integers in their type.
@@ -26,12 +24,19 @@ def uniform(numbers: np.ndarray) -> np.ndarray:
         if not (np.isfinite(numbers).all() and (whole == numbers).all()):
             raise InputError("the numbers of events must be integers")
         numbers = whole
-    x = numbers.astype(np.int64).astype(np.uint64)
+    return (mixed(numbers.astype(np.int64).view(np.uint64)) >> np.uint64(11)) * 2.0**-53
+
+
+def mixed(x: np.ndarray) -> np.ndarray:
+    """Hashes of numbers, uint64 (n,) both: each bit changes half of the bits.
+
+    By splitmix64 (G. L. Steele et al., OOPSLA 2014).
+    """
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    x = x ^ (x >> np.uint64(31))
-    return (x >> np.uint64(11)).astype(float) / 2.0**53
+    found: np.ndarray = x ^ (x >> np.uint64(31))
+    return found
 
 
 def rotated(numbers: np.ndarray, folds: int, fold: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from hone.analysis.regions import Region
 from hone.events.counting import Tally
 from hone.events.documents import RegionSums, Sentinel, Survey
+from hone.events.fingerprints import Fingerprints
 from hone.events.histograms import survey_histograms
 from hone.events.reader import Batch, Reader
 from hone.events.sources import BinnedSource, Source
@@ -42,6 +44,7 @@ def survey(
     reader = Reader(source, features, regions)
     tally = Tally(source, events_set)
     digests: dict[str, dict[str, Any]] = {}
+    fingerprints: defaultdict[str, Fingerprints] = defaultdict(Fingerprints)
     scored = dict.fromkeys(tally.sets, 0)
     sample = Thinned()
     sums = {r.name: _OfRegion(r, source) for r in regions}
@@ -52,6 +55,7 @@ def survey(
         for branch, values in batch.columns.items():
             for k, array in enumerate(getattr(values, "arrays", [values])):
                 running.setdefault(f"{branch}{k or ''}", hashlib.sha256()).update(array.tobytes())
+        fingerprints[batch.path].add(batch.features, batch.nominal[batch.trained])
         for name in tally.sets:
             own = batch.of_set(source.split, name, events_set)
             inside = (batch.place[own] >= 0) & (batch.nominal[own] != 0)
@@ -62,6 +66,8 @@ def survey(
     for entry in found["files"]:
         if entry["events"]:
             entry["digest"] = _digest(digests.get(entry["path"], {}))
+        if text := fingerprints[entry["path"]].text():
+            entry["fingerprints"] = text
     return {
         **found,
         "sample": source.sample,

@@ -1,0 +1,63 @@
+"""Whether files have events in common: the smallest hashes of each file's events are compared.
+
+By bottom-k sketches (A. Z. Broder, Proc. Compression and Complexity of Sequences, 1997, 21).
+"""
+
+import base64
+
+import numpy as np
+
+from hone.events.split import mixed
+
+__all__ = ["Fingerprints", "part_in_common"]
+
+_MOST = 512
+"""Hashes that are kept of a file."""
+_FEWEST = 10
+"""Hashes in common from which on it is no coincidence."""
+
+
+class Fingerprints:
+    """Collects the smallest hashes of the events of a file."""
+
+    def __init__(self) -> None:
+        self._kept = np.zeros(0, dtype=np.uint64)
+
+    def add(self, events: np.ndarray, weights: np.ndarray) -> None:
+        """Add events.
+
+        Args:
+            events: features, float64 (n, F).
+            weights: float64 (n,).
+        """
+        hashes = np.zeros(len(events), dtype=np.uint64)
+        for column in (*events.T, weights):
+            # -0.0 is 0.0
+            hashes = mixed(hashes ^ (column + 0.0).view(np.uint64))
+        together = np.concatenate([self._kept, hashes])
+        if len(together) > _MOST:
+            together = np.partition(together, _MOST)[:_MOST]
+        self._kept = together
+
+    def text(self) -> str | None:
+        """For :func:`part_in_common`; None if events of the file are alike, as of few integers."""
+        kept = np.sort(self._kept)
+        if len(np.unique(kept)) < len(kept) or len(kept) < _FEWEST:
+            return None
+        return base64.b64encode(kept.tobytes()).decode()
+
+
+def part_in_common(one: str, other: str) -> float:
+    """About which part of the events of two files both have; 0 if what they have is a coincidence.
+
+    Args:
+        one: of the first file, :meth:`Fingerprints.text`.
+        other: of the second.
+    """
+    first, second = (np.frombuffer(base64.b64decode(x), np.uint64) for x in (one, other))
+    # All hashes of both up to here are known.
+    ends = [x[-1] for x in (first, second) if len(x) == _MOST]
+    if ends:
+        first, second = (x[x <= min(ends)] for x in (first, second))
+    common = len(np.intersect1d(first, second))
+    return common / len(np.union1d(first, second)) if common >= _FEWEST else 0.0
