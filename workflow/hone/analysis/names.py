@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
-from typing import Any
+from typing import TypeVar
 
 from hone.analysis.analysis import Analysis
 from hone.analysis.fields import RESERVED
@@ -12,6 +12,8 @@ __all__ = ["name_problems"]
 
 _PARAMETERS = ("systematics", "normfactors", "measure")
 """Lists of parameters of the fit."""
+
+T = TypeVar("T")
 
 
 def name_problems(analysis: Analysis) -> Iterator[str]:
@@ -55,9 +57,9 @@ def _same_macros(of_signals: Sequence[str], observables: Sequence[str]) -> Itera
         )
 
 
-def _same(names: Iterable[Any], read: Callable[[Any], str]) -> Iterator[tuple[Any, Any]]:
+def _same(names: Iterable[T], read: Callable[[T], str]) -> Iterator[tuple[T, T]]:
     """Different names that read the same, each with the first one that does."""
-    first: dict[str, Any] = {}
+    first: dict[str, T] = {}
     for name in dict.fromkeys(names):
         other = first.setdefault(read(name), name)
         if other != name:

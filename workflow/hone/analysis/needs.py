@@ -232,7 +232,7 @@ class Needs:
 
         return self.of_hypothesis(found)
 
-    def histograms(self) -> dict[str, Any]:
+    def histograms(self) -> dict[str, Function | list[str]]:
         """Parameters of the rule that fills histograms: also of an injected signal, and of data."""
 
         def injected(signal: str, observable: str) -> Any:  # noqa: ARG001

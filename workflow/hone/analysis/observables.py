@@ -16,6 +16,7 @@ from hone.analysis.settings import (
     AsWhole,
     Family,
     NonNegative,
+    Plain,
     Positive,
     Settings,
     Text,
@@ -337,7 +338,7 @@ class Cuts(Trained, _WithCuts):
     cuts: Annotated[list[Cut], Len(1)]
 
     @classmethod
-    def fits(cls, entry: dict[str, Any]) -> bool:
+    def fits(cls, entry: Plain) -> bool:
         return super().fits(entry) and entry.get("search", "gradient") != "grid"
 
 
@@ -354,7 +355,7 @@ class GridCuts(_WithObjective, _WithCuts):
     cuts: Annotated[list[Cut], Len(1)]
 
     @classmethod
-    def fits(cls, entry: dict[str, Any]) -> bool:
+    def fits(cls, entry: Plain) -> bool:
         return super().fits(entry) and entry.get("search") == "grid"
 
     def _problems(self) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 from hone.analysis.analysis import Analysis, Poi, Workspace
 from hone.analysis.observables import ObservableSettings, Trained
 from hone.analysis.samples import DimuonSample, Sample
-from hone.analysis.settings import plain
+from hone.analysis.settings import Plain, plain
 from hone.analysis.systematics import SIDES, Interpolated, ShapeVariation, Systematic
 from hone.analysis.templates import Template
 
@@ -34,7 +34,7 @@ __all__ = [
 _READING = ("regions", "split", "luminosity")
 
 
-def part(analysis: Analysis, *fields: str, **others: Any) -> dict[str, Any]:
+def part(analysis: Analysis, *fields: str, **others: Any) -> Plain:
     """An analysis with some of its fields only, as plain settings.
 
     Args:
@@ -42,20 +42,20 @@ def part(analysis: Analysis, *fields: str, **others: Any) -> dict[str, Any]:
         fields: those that are kept.
         others: fields with another content.
     """
-    kept: dict[str, Any] = {"seed": 0, "samples": [], "features": [], "observables": []}
+    kept: Plain = {"seed": 0, "samples": [], "features": [], "observables": []}
     kept |= {"analysis": analysis.analysis, **{name: getattr(analysis, name) for name in fields}}
     assert {*fields, *others} <= set(Analysis.model_fields)
     # All of it has been checked.
     return plain(Analysis.model_construct(**kept | others))
 
 
-def of_generation(analysis: Analysis, template: Template) -> dict[str, Any]:
+def of_generation(analysis: Analysis, template: Template) -> Plain:
     """What a set of generated events depends on."""
     found = _samples_and_systematics([analysis.sample(template.sample)], _of(analysis, template))
     return part(analysis, "seed", "events", **found)
 
 
-def of_collisions(analysis: Analysis, template: Template) -> dict[str, Any]:
+def of_collisions(analysis: Analysis, template: Template) -> Plain:
     """What a set of collisions depends on: the dimuons, and how the muons are varied."""
     sample = analysis.sample(template.sample)
     assert isinstance(sample, DimuonSample)
@@ -68,26 +68,26 @@ def of_collisions(analysis: Analysis, template: Template) -> dict[str, Any]:
     return part(analysis, "seed", **found)
 
 
-def of_survey(analysis: Analysis, template: Template) -> dict[str, Any]:
+def of_survey(analysis: Analysis, template: Template) -> Plain:
     """How one set of events is read, with its nominal weight."""
     found = _samples_and_systematics([analysis.sample(template.sample)], _of(analysis, template))
     return part(analysis, "features", *_READING, **found)
 
 
-def of_weights(analysis: Analysis, template: Template) -> dict[str, Any]:
+def of_weights(analysis: Analysis, template: Template) -> Plain:
     """How the events of a sample are read, with all their weights."""
     found = _samples_and_systematics([analysis.sample(template.sample)], _with_templates(analysis))
     return part(analysis, *_READING, **found)
 
 
-def of_reading(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:
+def of_reading(analysis: Analysis, signal: str, observable: str) -> Plain:
     """How the events of a hypothesis are read for an observable."""
     systematics = _with_templates(analysis, observable)
     found = _samples_and_systematics(analysis.hypothesis(signal), systematics)
     return part(analysis, *_READING, **found)
 
 
-def of_scores(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:
+def of_scores(analysis: Analysis, signal: str, observable: str) -> Plain:
     """As :func:`of_reading`, and how data are read."""
     systematics = _with_templates(analysis, observable)
     found = _samples_and_systematics(analysis.hypothesis(signal), systematics)
@@ -95,13 +95,13 @@ def of_scores(analysis: Analysis, signal: str, observable: str) -> dict[str, Any
     return part(analysis, *_READING, **found)
 
 
-def of_injection(analysis: Analysis, signals: Sequence[str]) -> dict[str, Any]:
+def of_injection(analysis: Analysis, signals: Sequence[str]) -> Plain:
     """How the events of injected signals are read."""
     found = _samples_and_systematics([analysis.sample(name) for name in signals], [])
     return part(analysis, *_READING, **found)
 
 
-def of_binning(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:  # noqa: ARG001
+def of_binning(analysis: Analysis, signal: str, observable: str) -> Plain:  # noqa: ARG001
     """What an observable depends on that sees no events."""
     return part(
         analysis,
@@ -110,14 +110,14 @@ def of_binning(analysis: Analysis, signal: str, observable: str) -> dict[str, An
     )
 
 
-def of_study(analysis: Analysis, name: str) -> dict[str, Any]:
+def of_study(analysis: Analysis, name: str) -> Plain:
     """A study, and its observables."""
     study = next(study for study in analysis.studies if study.name == name)
     observables = [analysis.observable(observable) for observable in study.observables]
     return part(analysis, observables=observables, studies=[study])
 
 
-def of_floor(analysis: Analysis) -> dict[str, Any]:
+def of_floor(analysis: Analysis) -> Plain:
     """Parameters of the floor: densities, and what of them and of bins observables have.
 
     ``subsets`` are names of systematics, by observable that does not have all of them.
@@ -142,7 +142,7 @@ def of_floor(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def of_histograms(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:
+def of_histograms(analysis: Analysis, signal: str, observable: str) -> Plain:
     """What histograms depend on beside the observable: how events are read, the observation."""
     systematics = _with_templates(analysis, observable)
     found = _samples_and_systematics(analysis.hypothesis(signal), systematics)
@@ -152,7 +152,7 @@ def of_histograms(analysis: Analysis, signal: str, observable: str) -> dict[str,
     return part(analysis, *_READING, "measure", **found, observation=observation)
 
 
-def of_model(analysis: Analysis, signal: str, observable: str, *fields: str) -> dict[str, Any]:
+def of_model(analysis: Analysis, signal: str, observable: str, *fields: str) -> Plain:
     """What makes histograms the statistical model of a hypothesis, smoothing and pruning too.
 
     Args:
@@ -169,7 +169,7 @@ def of_model(analysis: Analysis, signal: str, observable: str, *fields: str) -> 
     )  # fmt: skip
 
 
-def of_training(analysis: Analysis, signal: str, observable: str) -> dict[str, Any]:
+def of_training(analysis: Analysis, signal: str, observable: str) -> Plain:
     """What an observable depends on; smoothing and pruning come after it."""
     chosen = analysis.observable(observable)
     # hone's objectives do not depend on the bounds of the POI: wider ones train nothing again.
@@ -208,13 +208,13 @@ def _with_templates(analysis: Analysis, observable: str | None = None) -> list[S
 
 def _samples_and_systematics(
     samples: Sequence[Sample], systematics: Iterable[Systematic], smoothing: bool = False
-) -> dict[str, Any]:
+) -> Plain:
     """Fields of :func:`part`: the samples and what modifies them, without labels and groups."""
     names = {sample.name for sample in samples}
     kept = []
     for systematic in systematics:
         own = [name for name in systematic.samples if name in names]
-        update: dict[str, Any] = {"sample": own, "group": None}
+        update: Plain = {"sample": own, "group": None}
         if isinstance(systematic, Interpolated) and not smoothing:
             update["smoothing"] = None
         if own:

@@ -8,13 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic.json_schema import JsonSchemaValue as JsonSchema
+
 from hone.analysis.analysis import Analysis
 from hone.analysis.settings import Settings
 
 __all__ = ["json_schema"]
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> JsonSchema:
     """Every setting with its type, limits, default, and as description the docstring below it."""
     schema = Analysis.model_json_schema()
     classes = {kind.__name__: kind for kind in _all(Settings)}
@@ -29,11 +31,11 @@ def json_schema() -> dict[str, Any]:
                 _without_null(described)
             if field in texts:
                 described["description"] = texts[field]
-    found: dict[str, Any] = _by_kind(schema, schema["$defs"])
+    found: JsonSchema = _by_kind(schema, schema["$defs"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 
-def _by_kind(schema: Any, definitions: dict[str, Any]) -> Any:
+def _by_kind(schema: Any, definitions: JsonSchema) -> Any:
     """Kinds of entries as conditions, so that an editor speaks of the kind that is meant.
 
     Of alternatives it would say that none of them fits.
@@ -60,7 +62,7 @@ def _by_kind(schema: Any, definitions: dict[str, Any]) -> Any:
     }
 
 
-def _told_by(kind: dict[str, Any], kinds: list[dict[str, Any]]) -> dict[str, Any]:
+def _told_by(kind: JsonSchema, kinds: list[JsonSchema]) -> JsonSchema:
     """What entries of a kind are known by: fixed values, or settings that only this kind has."""
     fixed = {k: {"const": p["const"]} for k, p in kind["properties"].items() if "const" in p}
     if fixed:
@@ -69,7 +71,7 @@ def _told_by(kind: dict[str, Any], kinds: list[dict[str, Any]]) -> dict[str, Any
     return {"properties": {}, "required": [k for k in kind["required"] if k not in others]}
 
 
-def _without_null(described: dict[str, Any]) -> None:
+def _without_null(described: JsonSchema) -> None:
     """What is not given has no value: nobody writes null."""
     del described["default"]
     kept = [part for part in described.pop("anyOf") if part != {"type": "null"}]

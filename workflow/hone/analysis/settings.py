@@ -27,6 +27,7 @@ __all__ = [
     "AsWhole",
     "Family",
     "NonNegative",
+    "Plain",
     "Positive",
     "Settings",
     "Text",
@@ -71,7 +72,11 @@ def problems(error: ValidationError) -> Iterator[str]:
         yield f"{where.removeprefix('.') or 'the config'}: {line['msg']}"
 
 
-def plain(settings: "Settings") -> dict[str, Any]:
+Plain = dict[str, Any]
+"""Settings as they stand in YAML or JSON: a mapping of text, numbers, lists and mappings."""
+
+
+def plain(settings: "Settings") -> Plain:
     """Settings as they stand in YAML or JSON, with all defaults."""
     return settings.model_dump(by_alias=True, exclude_none=True)
 
@@ -166,7 +171,7 @@ class Family(Settings):
         return get_args(cls.model_fields[cls.tag].annotation)
 
     @classmethod
-    def fits(cls, entry: dict[str, Any]) -> bool:
+    def fits(cls, entry: Plain) -> bool:
         """Whether an entry is of this kind."""
         return entry.get(cls.tag) in cls.names()
 

@@ -8,7 +8,7 @@ yields. Yields are arrays (B,) of NumPy or JAX, float64, in any bins.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypedDict
 from unicodedata import normalize
 
 import numpy as np
@@ -153,6 +153,24 @@ class Leaf(NamedTuple):
     values: Any
 
 
+class PyhfModifier(TypedDict):
+    """A modifier of pyhf without its name."""
+
+    type: str
+    data: Any
+    """What pyhf's schema has for the type."""
+
+
+class PyhfParameter(TypedDict, total=False):
+    """Settings of a parameter in a measurement of pyhf."""
+
+    inits: list[float]
+    bounds: list[list[float]]
+    auxdata: list[float]
+    sigmas: list[float]
+    fixed: bool
+
+
 class Modifier(Settings):
     """What changes the expectation of one sample or of several by one parameter."""
 
@@ -212,7 +230,7 @@ class Modifier(Settings):
         """Expressions of the weight by template, of those that have the sample's own events."""
         return {}
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
         """Modifiers of pyhf for a sample in a channel, without their ``name``.
 
         Args:
@@ -222,7 +240,7 @@ class Modifier(Settings):
         """
         raise NotImplementedError
 
-    def parameter(self) -> dict[str, Any] | None:
+    def parameter(self) -> PyhfParameter | None:
         """Settings of the parameter in pyhf's measurement, if it needs any."""
         return None
 
@@ -253,10 +271,10 @@ class Normfactor(Modifier):
             raise refuse(f"{self.bounds} must rise, with 1 between them", "bounds")
         return self
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
         yield {"type": "normfactor", "data": None}
 
-    def parameter(self) -> dict[str, Any]:
+    def parameter(self) -> PyhfParameter:
         return {"inits": [1.0], "bounds": [list(self.bounds)]}
 
 
@@ -347,7 +365,7 @@ class Normsys(Systematic):
         """On the yield, at +1 and at -1 sigma."""
         return self.up, 2 - self.up if self.down is None else self.down
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
         high, low = self.factors
         yield {"type": "normsys", "data": {"hi": high, "lo": low}}
 
@@ -479,7 +497,7 @@ class Histosys(Interpolated):
 
     type: Literal["histosys"]
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
         high, low = (np.asarray(side, dtype=float).tolist() for side in (up, down))
         yield {"type": "histosys", "data": {"hi_data": high, "lo_data": low}}
 
@@ -510,7 +528,7 @@ class Normplusshape(Interpolated):
         scaled = _not_below_zero(2 * nominal - up / factor) * (2 - factor)
         return positive * scaled + ~positive * super().mirrored(nominal, up)
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
         high, low = norm_factor(nominal, up), norm_factor(nominal, down)
         yield {"type": "normsys", "data": {"hi": float(high), "lo": float(low)}}
         shapes = [np.asarray(side, dtype=float) / f for side, f in ((up, high), (down, low))]
@@ -541,7 +559,7 @@ class Shapesys(ShapeVariation):
     down: Side
     """At -1 sigma, as `up`."""
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
         widths = np.asarray(_half_spread(up, down), dtype=float)
         yield {"type": "shapesys", "data": widths.tolist()}
 
@@ -566,10 +584,10 @@ class Lumi(Systematic):
     uncertainty: Annotated[float, Gt(0), Lt(1)]
     """Relative uncertainty, e.g. 0.017."""
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[dict[str, Any]]:
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
         yield {"type": "lumi", "data": None}
 
-    def parameter(self) -> dict[str, Any]:
+    def parameter(self) -> PyhfParameter:
         width = self.uncertainty
         return {
             "inits": [1.0], "auxdata": [1.0], "sigmas": [width],

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from tabulate import tabulate
 
 from hone.errors import InputError
 from hone.events.documents import RegionSums, Sentinel, Survey, Surveys
+from hone.running.files import Row
 
 __all__ = ["format_table", "notes", "yields_table"]
 
@@ -16,8 +16,6 @@ _FEW_EVENTS = 100
 _LARGE_ERROR = 0.3
 _HUGE_WEIGHT = 0.1
 _MUCH_NEGATIVE = 0.2
-
-Row = dict[str, Any]
 
 
 def yields_table(surveys: Surveys) -> list[Row]:

@@ -22,8 +22,9 @@ from hone.likelihood.infer.asymptotics import TestStatistic
 from hone.likelihood.infer.mle import require_poi
 from hone.results.replicas import Normalisation, replicas
 from hone.statmodel.filling import fill
+from hone.statmodel.spec import Workspace
 from hone.statmodel.templates import Histogram
-from hone.statmodel.workspace import Process, Spec
+from hone.statmodel.workspace import Process
 
 __all__ = ["nominal_without_staterror"]
 
@@ -31,7 +32,7 @@ _REPLICAS = 100
 
 
 def nominal_without_staterror(
-    workspace: Spec,
+    workspace: Workspace,
     samples: Sequence[Process],
     histograms: Mapping[str, Histogram],
     level: float,
@@ -134,7 +135,7 @@ def _merits(
     }
 
 
-def _stripped(workspace: Spec) -> Spec:
+def _stripped(workspace: Workspace) -> Workspace:
     spec = copy.deepcopy(workspace)
     for channel in spec["channels"]:
         for sample in channel["samples"]:

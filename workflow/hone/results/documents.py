@@ -6,7 +6,10 @@ What does not exist is None, with a reason in ``reasons``.
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
+from hone.running.job_records import Provenance
+
 __all__ = [
+    "FittedData", "SelectedSeed",
     "Breakdown", "ClsScan", "Contour", "ContourData", "ContourScans", "DataSet", "Fit", "FitYields",
     "Floor", "GoodnessByToys", "GradientField", "Group", "Impacts", "Likelihood", "Limits",
     "Numbers", "PValues", "ParameterValues", "Parameters", "Profile", "ProfileCurve", "PyhfCheck",
@@ -76,7 +79,7 @@ class Limits(TypedDict):
     """Of :func:`.bootstrap.nominal_without_staterror`."""
     pyhf_check: NotRequired[PyhfCheck]
     scan: NotRequired[ClsScan]
-    provenance: NotRequired[dict[str, Any]]
+    provenance: NotRequired[Provenance]
 
 
 class Floor(TypedDict, total=False):
@@ -149,11 +152,23 @@ class Impacts(ParameterValues):
     poi_uncertainty: float
 
 
-class Ranking(Impacts):
-    """Impacts in the fit to the observation, or to nominal Asimov data at ``mu``."""
+class SelectedSeed(TypedDict):
+    """``selected.json``."""
+
+    seed: int
+    validation_objective: dict[str, float]
+    """The smallest of each seed."""
+
+
+class FittedData(TypedDict):
+    """The data of a fit: the observation, or nominal Asimov data at ``mu``."""
 
     data: Literal["observation", "expected"]
     mu: float | None
+
+
+class Ranking(Impacts, FittedData):
+    """Impacts in that fit."""
 
 
 class Group(TypedDict):
@@ -166,11 +181,9 @@ class Group(TypedDict):
     """From the auxiliary measurements of the group."""
 
 
-class Breakdown(TypedDict):
+class Breakdown(FittedData):
     """Parts of the uncertainty of the POI, in the fit that the ranking is of."""
 
-    data: Literal["observation", "expected"]
-    mu: float | None
     total: float
     statistical: float
     """With all other parameters fixed at their best fit."""

@@ -18,6 +18,7 @@ from hone.results.best_fit import empty_bins, restored
 from hone.results.documents import (
     Breakdown,
     Fit,
+    FittedData,
     FitYields,
     GoodnessByToys,
     Impacts,
@@ -28,7 +29,7 @@ from hone.results.documents import (
 )
 from hone.running.files import finite_or_none
 from hone.running.root_files import reason
-from hone.statmodel.workspace import Spec
+from hone.statmodel.spec import Workspace
 
 __all__ = ["RANKED", "fit_results"]
 
@@ -37,7 +38,7 @@ RANKED = 20
 
 
 def fit_results(
-    spec: Spec,
+    spec: Workspace,
     blind: bool = False,
     known: StoredFit | None = None,
     groups: Mapping[str, Sequence[str]] | None = None,
@@ -59,7 +60,7 @@ def fit_results(
         ModelError: no model can be made of the workspace, or it has no parameter of interest.
     """
     try:
-        oracle, data = model_utils.model_and_data(copy.deepcopy(spec))
+        oracle, data = model_utils.model_and_data(copy.deepcopy(dict(spec)))
     except Exception as error:  # pyhf and jsonschema raise many kinds
         raise ModelError(f"not a valid pyhf workspace ({reason(error)})") from error
     poi = oracle.config.poi_name
@@ -99,7 +100,7 @@ def fit_results(
     except FitError as error:
         reasons |= dict.fromkeys(("ranking", "breakdown"), str(error))
     else:
-        content["ranking"] = {**_source(mu), **_impacts(model, fit)}  # type: ignore[typeddict-item]
+        content["ranking"] = {**_source(mu), **_impacts(model, fit)}
         content["breakdown"] = _breakdown(model, mu, fit, groups or {})
     content["notes"] = [
         *(
@@ -115,7 +116,7 @@ def fit_results(
     return content
 
 
-def _scaled_by(spec: Spec, poi: str) -> list[str]:
+def _scaled_by(spec: Workspace, poi: str) -> list[str]:
     """Samples scaled by the parameter of interest."""
     found = {
         sample["name"]
@@ -208,7 +209,7 @@ def _informative(model: Model, best: BestFit, blind: bool) -> tuple[float | None
     )
 
 
-def _source(mu: float | None) -> dict[str, Any]:
+def _source(mu: float | None) -> FittedData:
     """Which data a result is of."""
     return {"data": "observation" if mu is None else "expected", "mu": mu}
 
@@ -250,7 +251,7 @@ def _breakdown(
     found = infer.breakdown(best, model, kept)
     (data,) = finite_or_none([found.data])
     return {
-        **_source(mu),  # type: ignore[typeddict-item]
+        **_source(mu),
         "total": float(found.total),
         "statistical": float(found.statistical),
         "systematic": float(found.systematic),

@@ -39,7 +39,7 @@ reach zero there, which would constrain the nuisance parameters."""
 
 def floors(
     analysis: Analysis, signal: str, bins: Sequence[int], subsets: Mapping[str, Sequence[str]]
-) -> dict[str, Any]:
+) -> Floor:
     """The content of ``floor.json``: with all systematics, and of observables with some of them.
 
     A floor that cannot be computed is None, with a reason.
@@ -50,9 +50,9 @@ def floors(
         bins: numbers of bins of the exact classifier.
         subsets: names of the systematics of each observable that does not have all.
     """
-    known: dict[tuple[str, ...], dict[str, Any]] = {}
+    known: dict[tuple[str, ...], Floor] = {}
 
-    def floor_with(names: Sequence[str]) -> dict[str, Any]:
+    def floor_with(names: Sequence[str]) -> Floor:
         kept = tuple(names)
         if kept not in known:
             chosen = [s for s in analysis.systematics if s.name in kept]
@@ -64,7 +64,7 @@ def floors(
     return {**everything, "of_observables": own}
 
 
-def _floor(analysis: Analysis, signal: str, bins: Sequence[int]) -> dict[str, Any]:
+def _floor(analysis: Analysis, signal: str, bins: Sequence[int]) -> Floor:
     samples, level = processes(analysis, signal), analysis.limits.level
     try:
         fine = fine_histograms(analysis, samples)

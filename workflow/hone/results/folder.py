@@ -15,7 +15,7 @@ from hone.analysis.settings import problems
 from hone.errors import InputError
 from hone.results.documents import Fit, Floor, Likelihood, Limits, Row
 from hone.results.seed_choice import choose_seed
-from hone.running.files import read_csv, read_json
+from hone.running.files import Json, read_csv, read_json
 from hone.training.documents import GradientCheck
 
 __all__ = ["Folder", "Published"]
@@ -72,7 +72,7 @@ class Folder:
             )
         return Path(path)
 
-    def json(self, name: str) -> dict[str, Any]:
+    def json(self, name: str) -> Json:
         """Content of a JSON file; empty if it is not there."""
         return read_json(self.path / name) if self.has(name) else {}
 

@@ -20,7 +20,7 @@ from hone.results.documents import Limits
 from hone.results.folder import Folder
 from hone.results.named import Named, UnknownNameError
 from hone.results.trained_observable import TrainedObservable
-from hone.running.files import read_csv, read_json
+from hone.running.files import Row, read_csv, read_json
 from hone.running.root_files import root_file
 
 if TYPE_CHECKING:  # seconds, for what only some ask for
@@ -296,7 +296,7 @@ def _absolute(path: str | Path) -> str:
     return str(path) if is_remote(str(path)) else str(Path(path).absolute())
 
 
-def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def _frame(rows: list[Row]) -> pd.DataFrame:
     try:
         import pandas as pd
     except ImportError as error:

@@ -3,14 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from hone.results.documents import SelectedSeed
 from hone.running.files import place_of, read_csv
 
 __all__ = ["choose_seed"]
 
 
-def choose_seed(histories: Iterable[str | Path]) -> dict[str, Any]:
+def choose_seed(histories: Iterable[str | Path]) -> SelectedSeed:
     """The seed whose training reached the smallest validation objective; of equal ones the first.
 
     With folds, the mean over these counts.

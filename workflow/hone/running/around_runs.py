@@ -19,13 +19,16 @@ from snakemake.settings.enums import Quietness, RerunTrigger
 
 from hone.errors import HoneError
 from hone.running.files import write_json
-from hone.running.job_records import errors_since, job_digests
+from hone.running.job_records import JobDigests, errors_since, job_digests
 from hone.running.run_lock import forget_run, note_run, release_stale_lock
 from hone.running.run_times import as_text, run_times
 from hone.running.script import ERRORS_LAST, QUIET
 from hone.running.stale_results import Difference, differences, explain
 
 __all__ = ["Run", "plan_faster"]
+
+Params = dict[str, object]
+"""Parameters of a job by name."""
 
 _STATE = Path(".snakemake")
 
@@ -59,7 +62,7 @@ class Run:
         if self.is_silent:
             os.environ[QUIET] = "1"
         # With the parameters, or others could take their places in memory.
-        self._digests: dict[Any, tuple[dict[str, Any], Mapping[str, Any]]] = {}
+        self._digests: dict[tuple[object, ...], tuple[Params, JobDigests]] = {}
         self._behind: list[Difference] = []
         self._errors: list[str] = []
 
@@ -146,13 +149,13 @@ class Run:
             return ""
         return explain(self.folder, found, f"{option} wants it so", f"Leave out {option}.")
 
-    def _params_now(self, rule: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
+    def _params_now(self, rule: str, wildcards: Mapping[str, str]) -> Params:
         """The parameters of a job by config and code as they are."""
         chosen = Wildcards(fromdict=wildcards)
         params = self.workflow.get_rule(rule).params
         return {k: v(chosen) if callable(v) else v for k, v in params.items()}
 
-    def _digests_now(self, rule: str, wildcards: Mapping[str, str]) -> Mapping[str, Any] | None:
+    def _digests_now(self, rule: str, wildcards: Mapping[str, str]) -> JobDigests | None:
         """What decides the outputs of a job now; None if there is no such job."""
         try:
             params = self._params_now(rule, wildcards)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hone.errors import InputError
-from hone.running.files import read_json, write_json
+from hone.running.files import Json, read_json, write_json
 
 __all__ = ["contents", "look_at", "planned", "refuse_changed"]
 
@@ -111,7 +111,7 @@ def refuse_changed(expected: Mapping[str, str], since: str, memory: Path = _MEMO
             )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Json:
     try:
         return read_json(path)
     except InputError:

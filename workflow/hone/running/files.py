@@ -14,6 +14,8 @@ from typing import Any
 from hone.errors import InputError
 
 __all__ = [
+    "Json",
+    "Row",
     "as_json",
     "finite_or_none",
     "place_of",
@@ -24,6 +26,12 @@ __all__ = [
     "write_json",
     "write_text",
 ]
+
+
+Json = dict[str, Any]
+"""A JSON object of any kind; what is in hone's own, the ``documents`` module of a room says."""
+Row = dict[str, Any]
+"""A row of a table: numbers, text and None by column."""
 
 
 @contextmanager
@@ -76,7 +84,7 @@ def finite_or_none(values: Iterable[Any]) -> list[float | None]:
     return [float(value) if math.isfinite(value) else None for value in values]
 
 
-def read_json(path: str | Path) -> dict[str, Any]:
+def read_json(path: str | Path) -> Json:
     """Read a JSON object.
 
     Raises:
@@ -112,7 +120,7 @@ def write_csv(
             writer.writerow({column: _cell(value) for column, value in row.items()})
 
 
-def read_csv(path: str | Path) -> list[dict[str, Any]]:
+def read_csv(path: str | Path) -> list[Row]:
     """Read rows of :func:`write_csv` as dicts.
 
     Cells that are numbers become numbers, except in columns of names; empty cells become None.

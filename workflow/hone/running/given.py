@@ -1,5 +1,6 @@
 """What a call of Snakemake gives: its config file, single settings, resources of a profile."""
 
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hone.errors import ConfigError
 __all__ = ["config_file", "share_resources"]
 
 
-def config_file(workflow: Any, config: dict[str, Any], default: str) -> Path:
+def config_file(workflow: Any, config: MutableMapping[str, object], default: str) -> Path:
     """The config file; ``config`` gets the lists and mappings of ``--config``.
 
     Args:

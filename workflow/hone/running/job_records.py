@@ -2,12 +2,39 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from hone.running.files import write_json, write_text
 from hone.running.provenance import digest
 
-__all__ = ["errors_since", "forget", "job_digests", "write_error", "write_record"]
+__all__ = [
+    "JobDigests",
+    "Provenance",
+    "errors_since",
+    "forget",
+    "job_digests",
+    "write_error",
+    "write_record",
+]
+
+
+class JobDigests(TypedDict):
+    """What determines the outputs of a job: digests of settings and code, and versions."""
+
+    settings: str
+    ntuples: NotRequired[str]
+    """Of the user's own files, if the job reads them."""
+    code: str
+    versions: Mapping[str, str]
+
+
+class Provenance(JobDigests):
+    """How the outputs of a job were made: the same for the same inputs."""
+
+    workflow: str
+    rule: str
+    wildcards: Mapping[str, str]
+    command: str
 
 
 def write_record(log: str | Path, outputs: Sequence[str], provenance: Mapping[str, Any]) -> None:
@@ -37,19 +64,16 @@ def forget(log: str | Path) -> None:
         _beside(log, suffix).unlink(missing_ok=True)
 
 
-def job_digests(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Digests and versions that determine the outputs of a job, from the parameters of its rule.
-
-    ``ntuples`` only if the job reads the user's own files.
-    """
+def job_digests(params: Mapping[str, Any]) -> JobDigests:
+    """Digests and versions that determine the outputs of a job, from the parameters of its rule."""
     others = ("made_by", "contents")
     made_by, contents = params["made_by"], params.get("contents")
-    return {
-        "settings": digest({k: v for k, v in params.items() if k not in others}),
-        **({"ntuples": digest(contents)} if contents else {}),
-        "code": made_by["code"],
-        "versions": made_by["versions"],
-    }
+    found = JobDigests(
+        settings=digest({k: v for k, v in params.items() if k not in others}),
+        code=made_by["code"],
+        versions=made_by["versions"],
+    )
+    return {**found, "ntuples": digest(contents)} if contents else found
 
 
 def _beside(log: str | Path, suffix: str = ".json") -> Path:

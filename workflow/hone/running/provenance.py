@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hone.errors import InputError
-from hone.running.files import read_json, write_json
+from hone.running.files import Json, read_json, write_json
 
 __all__ = ["code_digest", "digest", "versions"]
 
@@ -94,7 +94,7 @@ def _read(path: Path, package: str, folder: Path | None) -> tuple[str, list[tupl
 
 
 @cache
-def _memory() -> dict[str, Any]:
+def _memory() -> Json:
     with contextlib.suppress(InputError):
         return read_json(_MEMORY)
     return {}

@@ -17,6 +17,7 @@ from typing import Any
 from hone.errors import HoneError
 from hone.running import job_records as records
 from hone.running.contents import refuse_changed
+from hone.running.job_records import Provenance
 
 __all__ = ["ERRORS_LAST", "QUIET", "import_from", "job", "setup_jax"]
 
@@ -29,7 +30,7 @@ log = logging.getLogger("hone")
 
 
 @contextmanager
-def job(snakemake: Any) -> Iterator[dict[str, Any]]:
+def job(snakemake: Any) -> Iterator[Provenance]:
     """Run the body of a script; yields the provenance of its outputs.
 
     Messages go to the rule's log and to the terminal. An error that hone raises deliberately ends
@@ -125,7 +126,7 @@ def _start_logging(snakemake: Any) -> logging.Handler:
     return terminal
 
 
-def _provenance(snakemake: Any) -> dict[str, Any]:
+def _provenance(snakemake: Any) -> Provenance:
     """How the outputs were made; equal for equal inputs, so without times or machine names."""
     # Everything lies in results/<analysis>/.
     config = Path(*Path(snakemake.output[0]).parts[:2], "config.yaml")

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from hone.likelihood.arrays import is_traced
 from hone.likelihood.histfactory import Model, from_pyhf
@@ -56,7 +57,7 @@ def fill(model: Model, samples: Sequence[Process], histograms: Mapping[str, Hist
     model = model if traced else jax.tree.map(np.asarray, model)
     layout, xp = model.layout, jnp if traced else np
     channels = dict(zip(layout.channels, layout.nbins, strict=True))
-    filled: dict[str, Any] = {}
+    filled: dict[str, Array] = {}
 
     def write(array: str, place: Any, values: Any) -> None:
         before = filled.get(array)

@@ -8,12 +8,13 @@ import pyhf
 
 from hone.analysis.short_names import underscored
 from hone.errors import InputError
-from hone.statmodel.workspace import Spec
+from hone.running.files import Json
+from hone.statmodel.spec import Workspace
 
 __all__ = ["background_only", "make_patchset"]
 
 
-def background_only(workspace: Spec, signal: str) -> Spec:
+def background_only(workspace: Workspace, signal: str) -> Workspace:
     """A workspace without the signal sample."""
     found = copy.deepcopy(workspace)
     for channel in found["channels"]:
@@ -22,8 +23,10 @@ def background_only(workspace: Spec, signal: str) -> Spec:
 
 
 def make_patchset(
-    workspaces: Mapping[str, Spec], parameters: Mapping[str, Mapping[str, float]], description: str
-) -> tuple[Spec, Spec]:
+    workspaces: Mapping[str, Workspace],
+    parameters: Mapping[str, Mapping[str, float]],
+    description: str,
+) -> tuple[Workspace, Json]:
     """A background-only workspace, and patches that turn it into the workspace of each hypothesis.
 
     The observable is trained for each hypothesis, so that the background differs: a patch adds the
@@ -53,7 +56,7 @@ def make_patchset(
                 "patch": jsonpatch.make_patch(background, workspace).patch,
             }
         )
-    spec = {
+    spec: Json = {
         "metadata": {
             # The schema requires a HEPData record; there is none yet.
             "references": {"hepdata": "ins0000000"},

@@ -22,6 +22,7 @@ from hone.analysis.templates import Template
 from hone.errors import InputError
 from hone.running.files import read_json
 from hone.running.root_files import reason
+from hone.statmodel import spec
 from hone.statmodel.channels import Channels, bin_name, places
 from hone.statmodel.templates import Histogram
 
@@ -30,17 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Process",
-    "Spec",
     "build_workspace",
     "expected_observation",
     "processes",
     "read_workspace",
     "sides",
 ]
-
-
-Spec = dict[str, Any]
-"""A workspace or a part of one, in the JSON format of pyhf, whose schema says what is in it."""
 
 
 class Process(NamedTuple):
@@ -90,7 +86,7 @@ def build_workspace(
     observed: Any,
     staterror: bool,
     channels: Mapping[str, int] | None = None,
-) -> Spec:
+) -> spec.Workspace:
     """A workspace in pyhf's format; pyhf validates it when a model is made of it.
 
     Args:
@@ -153,7 +149,7 @@ def _modifiers(
     staterror: bool,
     channels: Mapping[str, int],
     channel: str,
-) -> Iterator[Spec]:
+) -> Iterator[spec.Modifier]:
     place = places(channels)[channel]
     nominal = np.asarray(histograms[sample.name].values)
     for modifier in sample.modifiers:
@@ -164,15 +160,15 @@ def _modifiers(
         left_out = modifier.carriers.get(pruned or "") if isinstance(modifier, Systematic) else None
         for found in modifier.modifiers(nominal[place], up[place], down[place]):
             if found["type"] != left_out:
-                yield {"name": modifier.name, **found}
+                yield spec.Modifier(name=modifier.name, **found)
     if staterror and sample.staterror:
         errors = np.sqrt(np.asarray(histograms[sample.name].variances, dtype=float))
         yield {"name": f"staterror_{channel}", "type": "staterror", "data": errors[place].tolist()}
 
 
-def _parameters(samples: Sequence[Process]) -> list[Spec]:
+def _parameters(samples: Sequence[Process]) -> list[spec.Parameter]:
     """Parameters of the measurement: strengths, luminosity and free normalisations."""
-    found = {}
+    found: dict[str, spec.Parameter] = {}
     for modifier in (m for sample in samples for m in sample.modifiers):
         settings = modifier.parameter()
         if settings is not None:
@@ -248,9 +244,9 @@ def read_workspace(path: str | Path) -> tuple[pyhf.Model, np.ndarray]:
     """
     import pyhf
 
-    spec = read_json(path)
+    content = read_json(path)
     try:
-        workspace = pyhf.Workspace(copy.deepcopy(spec))
+        workspace = pyhf.Workspace(copy.deepcopy(content))
         model = workspace.model()
         data = np.asarray(workspace.data(model), dtype=float)
     except Exception as error:  # pyhf and jsonschema raise many kinds

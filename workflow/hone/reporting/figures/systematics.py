@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import matplotlib.pyplot as plt
 import mplhep
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
@@ -133,7 +134,7 @@ def _page(
                 ratio.set_ylabel("ratio")
             if k < len(entries) - columns:
                 ratio.set_xlabel("")
-        handles: dict[str, Any] = {}
+        handles: dict[str, Artist] = {}
         for axes in figure.axes:
             handles |= {
                 label: h for h, label in zip(*axes.get_legend_handles_labels(), strict=True)

@@ -48,7 +48,7 @@ def draw_training(histories: Mapping[str, Rows], observable: str) -> Figure:
     )
     for index, rows in enumerate(histories.values()):
         colour, dashes = _style(index)
-        style: dict[str, Any] = {"color": colour, "linestyle": dashes}
+        style: dict[str, str | float] = {"color": colour, "linestyle": dashes}
         style |= {"linewidth": 0.9, "alpha": 0.8} if several else {"linewidth": 1.5, "marker": "."}
         steps = [row["step"] for row in rows]
         validation = _column(rows, "validation_objective")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hone.errors import InputError
-from hone.running.files import replacing
+from hone.running.files import Json, replacing
 
 __all__ = ["MANIFEST", "check_archive", "make_manifest", "write_tar", "write_zip"]
 
@@ -62,7 +62,7 @@ def write_tar(path: str | Path, content: Content) -> None:
             archive.addfile(entry, io.BytesIO(found))
 
 
-def make_manifest(content: Content, **more: Any) -> dict[str, Any]:
+def make_manifest(content: Content, **more: Any) -> Json:
     """Path, size in bytes and SHA-256 of each file, sorted by path, and further entries."""
     files = []
     for name in sorted(content):
@@ -72,7 +72,7 @@ def make_manifest(content: Content, **more: Any) -> dict[str, Any]:
     return {"files": files, **more}
 
 
-def check_archive(path: str | Path) -> dict[str, Any]:
+def check_archive(path: str | Path) -> Json:
     """Compare an archive with its manifest, and return that.
 
     Raises:

@@ -12,7 +12,7 @@ from hone.likelihood.arrays import compiled_if_traced
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.results.bands import envelope, one_sigma, yield_covariance
 from hone.statmodel.patchset import background_only
-from hone.statmodel.workspace import Spec
+from hone.statmodel.spec import Workspace
 
 __all__ = ["BackgroundPrediction", "background_prediction", "correlation", "systematic_shifts"]
 
@@ -39,7 +39,7 @@ class BackgroundPrediction(NamedTuple):
 
 
 def background_prediction(
-    workspace: Spec, signal: str, blind: bool = False
+    workspace: Workspace, signal: str, blind: bool = False
 ) -> BackgroundPrediction:
     """The background of a workspace, with the covariance of its bins.
 
@@ -132,7 +132,7 @@ def systematic_shifts(
     return nominal, shifts
 
 
-def _certain(spec: Spec) -> BackgroundPrediction:
+def _certain(spec: Workspace) -> BackgroundPrediction:
     """Backgrounds without any uncertainty: pyhf has no models without parameters."""
     yields = {
         c["name"]: np.sum([s["data"] for s in c["samples"]], axis=0) for c in spec["channels"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import jsonpatch
 import pyhf
@@ -12,6 +13,7 @@ from hone.likelihood.hs3 import to_hs3
 from hone.reporting.publication.root_formats import datacard_files, xml_files
 from hone.running.files import as_json, read_json
 from hone.running.same_workspace import workspace_digest
+from hone.statmodel.spec import Workspace
 
 __all__ = ["likelihood_files", "pyhf_digests"]
 
@@ -55,7 +57,7 @@ def likelihood_files(
     for (s, o), path in workspaces.items():
         for folder, write in (("combine", datacard_files), ("xml", xml_files)):
             try:
-                files = write(read_json(path))
+                files = write(cast("Workspace", read_json(path)))
             except ModelError as error:
                 missing.append(f"{o}/{s}/{folder}: {error}")
             else:

@@ -19,15 +19,15 @@ from hone.errors import ModelError
 from hone.likelihood.constraints import check_constraints
 from hone.likelihood.datacard import to_datacard
 from hone.running.root_files import root_file
+from hone.statmodel.spec import Channel, Parameter, Sample, Workspace
 
 __all__ = ["datacard_files", "xml_files"]
 
-Spec = Mapping[str, Any]
 _TIME = 1 << 22 | 1 << 17
 """1 January 1995, the first day of ROOT's clock, as it stores it."""
 
 
-def datacard_files(workspace: Spec, measurement: str | None = None) -> dict[str, bytes]:
+def datacard_files(workspace: Workspace, measurement: str | None = None) -> dict[str, bytes]:
     """``datacard.txt`` of :func:`hone.likelihood.datacard.to_datacard`, and its ``shapes.root``.
 
     Raises:
@@ -44,7 +44,7 @@ def datacard_files(workspace: Spec, measurement: str | None = None) -> dict[str,
     return {"datacard.txt": card.text.encode(), "shapes.root": _root_bytes(contents)}
 
 
-def xml_files(workspace: Spec, measurement: str | None = None) -> dict[str, bytes]:
+def xml_files(workspace: Workspace, measurement: str | None = None) -> dict[str, bytes]:
     """XML of HistFactory with its histograms, by pyhf, which reads it back.
 
     ``FitConfig.xml`` is for ``hist2workspace`` in its folder. It has one measurement. XML has no
@@ -147,13 +147,13 @@ def _key(file: bytearray, place: int) -> tuple[int, int]:
     return size, length
 
 
-def _with_floats(channel: Spec) -> dict[str, Any]:
+def _with_floats(channel: Channel) -> Channel:
     """pyhf divides in the type of the yields."""
-    samples = [{**s, "data": [float(value) for value in s["data"]]} for s in channel["samples"]]
+    samples: list[Sample] = [{**s, "data": list(map(float, s["data"]))} for s in channel["samples"]]
     return {**channel, "samples": samples}
 
 
-def _parameters(workspace: pyhf.Workspace, measurement: str) -> Iterator[dict[str, Any]]:
+def _parameters(workspace: pyhf.Workspace, measurement: str) -> Iterator[Parameter]:
     """What XML can say of the parameters."""
     config = workspace.model(measurement_name=measurement).config
     given = workspace.get_measurement(measurement_name=measurement)["config"]["parameters"]
@@ -167,7 +167,7 @@ def _parameters(workspace: pyhf.Workspace, measurement: str) -> Iterator[dict[st
             if name in by_hand:
                 raise ModelError(f"XML cannot fix {name!r}: it has a parameter for each bin")
             continue
-        entry: dict[str, Any] = {"name": name, "fixed": all(found.suggested_fixed)}
+        entry: Parameter = {"name": name, "fixed": all(found.suggested_fixed)}
         if name == "lumi":
             centre = float(found.auxdata[0])
             # pyhf 0.7.6 writes the absolute width where XML has the relative one.
@@ -180,7 +180,7 @@ def _parameters(workspace: pyhf.Workspace, measurement: str) -> Iterator[dict[st
         yield entry
 
 
-def _check_channel(channel: Spec) -> None:
+def _check_channel(channel: Channel) -> None:
     staterrors: dict[str, str] = {}
     for sample in channel["samples"]:
         place = f"channel {channel['name']!r}, sample {sample['name']!r}"

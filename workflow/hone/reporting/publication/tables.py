@@ -15,8 +15,8 @@ from hone.reporting.publication.covariance import (
 )
 from hone.results.documents import Limits
 from hone.statmodel.channels import places
+from hone.statmodel.spec import Workspace
 from hone.statmodel.templates import Histogram
-from hone.statmodel.workspace import Spec
 
 __all__ = ["Result", "histogram_tables", "limit_table", "matrix_tables", "scan_table"]
 
@@ -37,7 +37,7 @@ class Result:
     parameters: Mapping[str, float]
     """Of the signal, e.g. a mass; may be empty."""
     limits: Limits
-    workspace: Spec
+    workspace: Workspace
     templates: Mapping[str, Histogram]
     """By sample, bins of all channels concatenated."""
     edges: Mapping[str, np.ndarray]
