@@ -73,9 +73,9 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
 
 def _merits(
     model: Model, background: Any, settings: Settings, of_model: Objective | None, level: float
-) -> dict[str, Array]:
-    found: dict[str, Array] = {
-        "validation_cls": jnp.exp(log_cls(model)),
+) -> dict[str, Array | np.ndarray]:
+    found: dict[str, Array | np.ndarray] = {
+        "validation_cls": np.exp(log_cls(model)),
         "validation_limit": asimov_limit(model, level),
         "validation_sigma_mu": sigma_mu(model),
     }
