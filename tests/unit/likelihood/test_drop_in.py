@@ -161,3 +161,15 @@ def test_distribution_of_data():
     np.testing.assert_allclose(ours.log_prob(toys), theirs.log_prob(toys), rtol=1e-12)
     np.testing.assert_array_equal(toys, ours.sample((5,), rng=1))
     assert ours.sample().shape == (4,)
+
+
+def test_limits_with_tail_probabilities_of_their_tests():
+    """As pyhf's main branch; 0.7.6 raises an IndexError."""
+    scan = np.linspace(0, 5, 6)
+    options = {"scan": scan, "return_results": True}
+    *limits, (_, tests) = infer.upper_limit(DATA, MODEL, **options, return_tail_probs=True)
+    *wanted, (_, others) = infer.upper_limit(DATA, MODEL, **options)
+    assert limits == wanted
+    for (cls, (clsb, clb), expected), (same, same_expected) in zip(tests, others, strict=True):
+        assert (cls, expected) == (same, same_expected)
+        assert clsb / clb == pytest.approx(cls)

@@ -123,12 +123,14 @@ def upper_limit(
     if not 0 < level < 1:
         raise InputError(f"level is {level}, it must lie in (0, 1)")
     model = as_model(model)
+    tails = bool(hypotest_kwargs.pop("return_tail_probs", False))
     hypotest_kwargs = {k: v for k, v in hypotest_kwargs.items() if k not in ("rtol", "atol")}
+    tests = hypotest_kwargs | {"return_expected_set": True, "return_tail_probs": tails}
     _check_keywords(hypotest_kwargs)
     if scan is not None:
-        return _scan_limits(data, model, scan, level, return_results, hypotest_kwargs)
+        return _scan_limits(data, model, scan, level, return_results, tests)
     if hypotest_kwargs.get("calctype") == "toybased":
-        return _toy_limits(data, model, level, return_results, hypotest_kwargs)
+        return _toy_limits(data, model, level, return_results, hypotest_kwargs, tests)
     with said_if_slow(f"the limits of {model.config.npars} parameters"):
         limits: Any = all_limits(data, model, level, **hypotest_kwargs)
     if not is_traced(limits):
@@ -142,12 +144,8 @@ def upper_limit(
     result = (limits[0], list(limits[1:]))
     if not return_results:
         return result
-    tests = [
-        hypotest(mu, data, model, return_expected_set=True, **hypotest_kwargs)
-        for mu in limits
-        if np.isfinite(mu)
-    ]
-    return (*result, ([mu for mu in limits if np.isfinite(mu)], tests))
+    mus = [mu for mu in limits if np.isfinite(mu)]
+    return (*result, (mus, [hypotest(mu, data, model, **tests) for mu in mus]))
 
 
 def toms748_scan(
@@ -322,6 +320,7 @@ def _toy_limits(
     level: float,
     return_results: bool,
     hypotest_kwargs: dict[str, Any],
+    tests: dict[str, Any],
 ) -> Any:
     """Roots of CLs from toys, each searched around the asymptotic limit.
 
@@ -336,9 +335,8 @@ def _toy_limits(
 
     def excess(mu: float, curve: int) -> float:
         if mu not in results:
-            options = hypotest_kwargs | {"rng": seed}
-            results[mu] = hypotest(mu, data, model, return_expected_set=True, **options)
-        observed, expected = results[mu]
+            results[mu] = hypotest(mu, data, model, **tests | {"rng": seed})
+        observed, *_, expected = results[mu]
         return float([observed, *expected][curve]) - level
 
     lower, upper = _bounds(model, hypotest_kwargs)
@@ -372,14 +370,12 @@ def _scan_limits(
     scan: Any,
     level: float,
     return_results: bool,
-    hypotest_kwargs: dict[str, Any],
+    tests: dict[str, Any],
 ) -> Any:
     """Limits by linear interpolation of CLs between the points of ``scan``, as pyhf does."""
     scan = np.asarray(scan, dtype=float)
-    results = [
-        hypotest(mu, data, model, return_expected_set=True, **hypotest_kwargs) for mu in scan
-    ]
-    curves = np.array([[observed, *expected] for observed, expected in results]).T
+    results = [hypotest(mu, data, model, **tests) for mu in scan]
+    curves = np.array([[observed, *expected] for observed, *_, expected in results]).T
 
     def crossing(name: str, curve: np.ndarray) -> float | str:
         if curve.min() <= level <= curve.max():
