@@ -19,8 +19,8 @@ import scipy.stats
 import uproot
 
 from hone.analysis import Template
-from hone.analysis.analysis import Split
 from hone.analysis.regions import ONE_REGION
+from hone.analysis.sections import Split
 from hone.errors import FitError, ModelError
 from hone.events.reader import Reader
 from hone.events.sources import Source

@@ -10,7 +10,7 @@ import yaml
 from settings import observable
 
 from hone.analysis import checked_config
-from hone.analysis.analysis import Sizes
+from hone.analysis.sections import Sizes
 from hone.events import generate
 from hone.events.event_sets import EventSets
 from hone.observable import create_observable

@@ -1,8 +1,9 @@
 """Parts of an analysis from short entries: what a test does not care about is filled in."""
 
+from hone.analysis.modifiers import Normfactor, Strength
 from hone.analysis.observables import ObservableSettings
 from hone.analysis.regions import Region
-from hone.analysis.systematics import Normfactor, ShapeVariation, Strength, Systematic
+from hone.analysis.systematics import ShapeVariation, Systematic
 from hone.statmodel.workspace import Process
 
 __all__ = ["hypothesis", "modifier", "observable", "region"]

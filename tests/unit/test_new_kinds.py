@@ -14,9 +14,10 @@ from annotated_types import Gt, Lt
 from blobs import ROOT
 
 from hone.analysis import Analysis, checked_config
+from hone.analysis.modifiers import Leaf
 from hone.analysis.observables import Trained
 from hone.analysis.parts import of_model, of_training
-from hone.analysis.systematics import Histosys, Leaf, Systematic
+from hone.analysis.systematics import Histosys, Systematic
 from hone.errors import FitError, InputError
 from hone.events import generate
 from hone.events.event_sets import EventSets, hard_histograms, scores_of

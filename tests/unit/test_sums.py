@@ -11,7 +11,7 @@ from ntuples import write
 from settings import region
 
 from hone.analysis import Template
-from hone.analysis.analysis import Split
+from hone.analysis.sections import Split
 from hone.errors import InputError
 from hone.events.sources import Source
 from hone.events.survey import survey

@@ -14,7 +14,7 @@ if LIBRARY.is_dir():
     sys.path.insert(0, str(LIBRARY))
 
 from hone.analysis import checked_config, parts, refuse_duplicates
-from hone.analysis.analysis import SETS
+from hone.analysis.sections import SETS
 from hone.analysis.files import Files
 from hone.analysis.needs import Needs, any_of, growing
 from hone.analysis.observables import GridCuts, Rebinned, Trained, VariableBins

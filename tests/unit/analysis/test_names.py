@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hone.analysis import Analysis, Template, checked_config
-from hone.analysis.analysis import Study
 from hone.analysis.names import name_problems
 from hone.analysis.observables import VariableBins
 from hone.analysis.report_items import ITEMS
 from hone.analysis.samples import GeneratedSample
+from hone.analysis.sections import Study
 from hone.analysis.short_names import letters, underscored
-from hone.analysis.systematics import SIDES, Normsys
+from hone.analysis.systematics import Normsys
+from hone.analysis.variations import SIDES
 from hone.errors import ConfigError
 from hone.reporting.describe import kind_of
 

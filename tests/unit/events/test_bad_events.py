@@ -6,8 +6,8 @@ from ntuples import columns, write
 from settings import region
 
 from hone.analysis import Template
-from hone.analysis.analysis import Split
 from hone.analysis.samples import FileSample
+from hone.analysis.sections import Split
 from hone.errors import InputError
 from hone.events.check import check_inputs
 from hone.events.sources import Source

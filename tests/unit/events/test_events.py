@@ -8,9 +8,9 @@ import uproot
 import yaml
 
 from hone.analysis import Template, checked_config
-from hone.analysis.analysis import Observation
 from hone.analysis.distributions import Block
 from hone.analysis.regions import ONE_REGION
+from hone.analysis.sections import Observation
 from hone.errors import InputError
 from hone.events import TREE, WEIGHT, cell_probabilities, draw, generate, pseudo_data, write_events
 from hone.events.reader import Reader

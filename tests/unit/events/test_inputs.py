@@ -14,8 +14,8 @@ from settings import observable as settings_of
 from settings import region
 
 from hone.analysis import Template, checked_config
-from hone.analysis.analysis import SETS, Observation, Sizes, Split
 from hone.analysis.files import Files
+from hone.analysis.sections import SETS, Observation, Sizes, Split
 from hone.errors import InputError
 from hone.events import stream
 from hone.events import trees as trees_module

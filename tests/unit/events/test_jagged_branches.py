@@ -7,7 +7,7 @@ import uproot
 from settings import region
 
 from hone.analysis import Template
-from hone.analysis.analysis import Split
+from hone.analysis.sections import Split
 from hone.errors import InputError
 from hone.events.reader import Reader
 from hone.events.sources import Source

@@ -13,7 +13,7 @@ from ntuples import columns, write
 
 from hone.analysis.expressions import Expression
 from hone.analysis.paths import matching
-from hone.analysis.systematics import Variation
+from hone.analysis.variations import Variation
 from hone.errors import InputError
 from hone.events.ntuples import pieces
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from ntuples import columns, write
 
 from hone.analysis import checked_config
-from hone.analysis.analysis import SETS, Sizes
 from hone.analysis.files import Files
+from hone.analysis.sections import SETS, Sizes
 from hone.errors import ConfigError, InputError
 from hone.events.check import check_inputs
 from hone.events.first_look import notes, yields_table

@@ -9,9 +9,9 @@ import uproot
 from ntuples import columns, write
 
 from hone.analysis import Analysis, Template, checked_config
-from hone.analysis.analysis import SETS, Sizes
 from hone.analysis.files import Files
 from hone.analysis.parts import of_survey
+from hone.analysis.sections import SETS, Sizes
 from hone.analysis.settings import plain
 from hone.errors import InputError
 from hone.events.first_look import yields_table

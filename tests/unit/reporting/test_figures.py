@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from settings import hypothesis, observable, region
 
-from hone.analysis.analysis import Study
+from hone.analysis.sections import Study
 from hone.reporting.figures import save
 from hone.reporting.figures.comparison import draw_comparison
 from hone.reporting.figures.histograms import draw_soft_hard, draw_templates

@@ -6,7 +6,7 @@ import pyhf
 import pytest
 from settings import hypothesis, region
 
-from hone.analysis.analysis import Pruning
+from hone.analysis.sections import Pruning
 from hone.reporting.figures.pages import save_pages
 from hone.reporting.figures.systematics import draw_systematics, variations
 from hone.reporting.figures.training import draw_edges, draw_training

@@ -6,7 +6,7 @@ from matplotlib.container import ErrorbarContainer
 from scipy.stats import chi2, norm
 from settings import hypothesis, observable, region
 
-from hone.analysis.analysis import Study
+from hone.analysis.sections import Study
 from hone.errors import InputError
 from hone.reporting.figures.histograms import draw_soft_hard, draw_templates
 from hone.reporting.figures.limits import draw_cls_scan, draw_limit_summary, draw_limits

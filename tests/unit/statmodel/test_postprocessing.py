@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from settings import hypothesis
 
-from hone.analysis.analysis import Pruning
+from hone.analysis.sections import Pruning
 from hone.errors import InputError
 from hone.statmodel.postprocessing import effects, postprocess, prune, smooth
 from hone.statmodel.templates import Histogram

@@ -9,7 +9,7 @@ from blobs import SAMPLES, chosen, events
 from settings import region
 
 from hone.analysis import Template
-from hone.analysis.analysis import Split
+from hone.analysis.sections import Split
 from hone.events.event_sets import EventSets
 from hone.events.first_events import few_events
 from hone.events.sources import Source

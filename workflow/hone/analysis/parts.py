@@ -7,12 +7,14 @@ parameters of a rule: what is in it, and nothing else, makes the rule run again 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hone.analysis.analysis import Analysis, Poi, Workspace
+from hone.analysis.analysis import Analysis
 from hone.analysis.observables import ObservableSettings, Trained
 from hone.analysis.samples import DimuonSample, Sample
+from hone.analysis.sections import Poi, Workspace
 from hone.analysis.settings import Plain, plain
-from hone.analysis.systematics import SIDES, Interpolated, ShapeVariation, Systematic
+from hone.analysis.systematics import Interpolated, ShapeVariation, Systematic
 from hone.analysis.templates import Template
+from hone.analysis.variations import SIDES
 
 __all__ = [
     "of_binning",

@@ -1,291 +1,33 @@
-"""What modifies the expectation of samples: systematic uncertainties and free normalisations.
+"""Systematic uncertainties.
 
 A kind of systematic is one class. It says which templates it needs, which modifiers of pyhf it
 becomes, what of the compiled likelihood training fills with templates, and how far it shifts
 yields. Yields are arrays (B,) of NumPy or JAX, float64, in any bins.
 """
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypedDict
-from unicodedata import normalize
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from annotated_types import Gt, Len, Lt
-from pydantic import AfterValidator, Field, TypeAdapter, WrapValidator, model_validator
+from annotated_types import Gt, Lt
+from pydantic import model_validator
 
-from hone.analysis.distributions import Block, Distribution
-from hone.analysis.fields import (
-    ExpressionText,
-    Files,
-    HistogramPath,
-    Name,
-    Names,
-    Samples,
-    several,
-)
-from hone.analysis.settings import Family, NonNegative, Positive, Settings, Text, refuse
+from hone.analysis.distributions import Block
+from hone.analysis.fields import Names
+from hone.analysis.modifiers import Leaf, Modifier, PyhfModifier, PyhfParameter
+from hone.analysis.settings import Family, Positive, Text, refuse
 from hone.analysis.templates import Template
+from hone.analysis.variations import SIDES, Side, Variation
 
 if TYPE_CHECKING:  # it imports JAX
     from hone.likelihood.histfactory.layout import Layout
 
 __all__ = [
-    "ALL",
-    "SAMPLE",
-    "SIDES",
-    "Histosys",
-    "Interpolated",
-    "Leaf",
-    "Lumi",
-    "Modifier",
-    "Normfactor",
-    "Normplusshape",
-    "Normsys",
-    "ShapeVariation",
-    "Shapesys",
-    "Strength",
-    "Systematic",
-    "Variation",
-    "norm_factor",
-]
+    "Histosys", "Interpolated", "Lumi", "Normplusshape", "Normsys", "ShapeVariation", "Shapesys",
+    "Systematic", "norm_factor",
+]  # fmt: skip
 
-SIDES = ("up", "down")
-ALL = "all"
-"""As the sample of a modifier: all that there are."""
-SAMPLE = "{sample}"
-"""Stands for the sample's name."""
 _ROUNDING = 1e-12
-
-
-def _as_in_expressions(replaced: dict[str, str]) -> dict[str, str]:
-    """Names that are replaced, spelt as Python spells those in expressions."""
-    return {normalize("NFKC", name): other for name, other in replaced.items()}
-
-
-class Variation(Settings):
-    """One side of a systematic of a sample with ntuples: how its events or weights differ; or of
-    one with histograms: where its varied histograms are."""
-
-    files: Files | None = None
-    path: HistogramPath | None = None
-    tree: Text | None = None
-    weight: ExpressionText | None = None
-    replace: Annotated[dict[Text, Text], Len(1), AfterValidator(_as_in_expressions)] | None = None
-    normalise: Literal["nominal", "own"] | None = None
-    sum_of_weights: Positive | None = None
-    muon_scale: Positive | None = None
-    muon_resolution: NonNegative | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        given = {key for key, value in self if value is not None}
-        if not given:
-            raise refuse(
-                "{} is not allowed: a variation has files, a tree, a weight or branches to replace "
-                "(of histograms a path)"
-            )
-        for key in ("files", "tree"):
-            texts = several(getattr(self, key) or [])
-            braces = {found for text in texts for found in re.findall(r"\{[^}]*\}?|\}", text)}
-            for unknown in sorted(braces - {SAMPLE}):
-                raise refuse(f"{unknown} is not allowed; {SAMPLE} is the sample's name", key)
-        for branch, other in (self.replace or {}).items():
-            if branch == other:
-                raise refuse(f"{branch!r} is replaced by itself", "replace")
-        normalisation = given & {"normalise", "sum_of_weights"}
-        if normalisation and not given & {"files", "tree"}:
-            key = min(normalisation)
-            raise refuse("only varied files or trees have a normalisation", key)
-        if self.sum_of_weights is not None and self.normalise == "nominal":
-            raise refuse("there is a sum_of_weights as well; give one of both", "normalise")
-        return self
-
-    def of(self, sample: str) -> "Variation":
-        """The same, with the sample's name in files and tree."""
-        files, tree = self.files, self.tree
-        if isinstance(files, str):
-            files = files.replace(SAMPLE, sample)
-        elif files is not None:
-            files = [file.replace(SAMPLE, sample) for file in files]
-        tree = tree and tree.replace(SAMPLE, sample)
-        return self.model_copy(update={"files": files, "tree": tree})
-
-    def muons(self) -> dict[str, float]:
-        """What differs in the muons of dimuons."""
-        found = {"muon_scale": self.muon_scale, "muon_resolution": self.muon_resolution}
-        return {key: value for key, value in found.items() if value is not None}
-
-    @property
-    def has_events(self) -> bool:
-        """Whether it has events of its own, not only other weights."""
-        return any(value is not None for key, value in self if key != "weight")
-
-    @property
-    def has_own_normalisation(self) -> bool:
-        """Whether its events are scaled to the sample's yield, instead of having its factor."""
-        return self.sum_of_weights is not None or self.normalise == "own"
-
-
-def _of_its_type(value: Any, _: Any) -> Any:
-    """Errors are those of a distribution where there is a list, and of a mapping elsewhere."""
-    if isinstance(value, list):
-        return TypeAdapter(Distribution).validate_python(value)
-    if not isinstance(value, dict | Variation):
-        raise refuse(
-            f"{json.dumps(value, default=str)} is not allowed; allowed are a distribution (a list "
-            "of blocks), and a mapping with files, tree, weight or replace (of dimuons muon_scale "
-            "or muon_resolution)"
-        )
-    return Variation.model_validate(value)
-
-
-Side = Annotated[Variation | Distribution, WrapValidator(_of_its_type)]
-
-
-class Leaf(NamedTuple):
-    """What training writes into the compiled likelihood: values at a place of an array."""
-
-    array: str
-    """Attribute of :class:`hone.likelihood.histfactory.Model`."""
-    place: tuple[int | slice, ...]
-    values: Any
-
-
-class PyhfModifier(TypedDict):
-    """A modifier of pyhf without its name."""
-
-    type: str
-    data: Any
-    """What pyhf's schema has for the type."""
-
-
-class PyhfParameter(TypedDict, total=False):
-    """Settings of a parameter in a measurement of pyhf."""
-
-    inits: list[float]
-    bounds: list[list[float]]
-    auxdata: list[float]
-    sigmas: list[float]
-    fixed: bool
-
-
-class Modifier(Settings):
-    """What changes the expectation of one sample or of several by one parameter."""
-
-    name: Name
-    """Name of the parameter."""
-    sample: Samples
-    """The sample that is changed, a list of them, or `all`: every simulated sample (of a normfactor
-    every background)."""
-    except_: Names | None = Field(None, alias="except")
-    """Samples that `sample: all` leaves out."""
-
-    @model_validator(mode="after")
-    def _except_of_all(self) -> Self:
-        if self.except_ is not None and self.sample != ALL:
-            raise refuse("is of use with sample: all only; leave it out", "except")
-        return self
-
-    @property
-    def samples(self) -> list[str]:
-        """Names of the samples that it changes."""
-        return several(self.sample)
-
-    def of_samples(self, names: Sequence[str]) -> Self:
-        """The same, with the names of the samples that ``all`` stands for.
-
-        Args:
-            names: of all samples that there are.
-
-        Raises:
-            ValidationError: a sample that is left out is none of them, or none remains.
-        """
-        if self.sample != ALL:
-            return self
-        left_out = self.except_ or []
-        for name in left_out:
-            if name not in names:
-                known = ", ".join(names)
-                raise refuse(f"there is no sample {name!r}; samples are {known}", "except")
-        kept = [name for name in names if name not in left_out]
-        if not kept:
-            raise refuse("leaves out all samples", "except")
-        return self.model_copy(update={"sample": kept, "except_": None})
-
-    def acts_in(self, region: str) -> bool:
-        """Whether it acts in a region."""
-        return True
-
-    def templates(self, sample: str) -> list[Template]:
-        """The varied templates of a sample that it needs, up before down."""
-        return []
-
-    def event_templates(self, sample: str) -> list[Template]:
-        """Those of :meth:`templates` that have events of their own, not only other weights."""
-        return [t for t in self.templates(sample) if t not in self.weights(sample)]
-
-    def weights(self, sample: str) -> dict[Template, str]:
-        """Expressions of the weight by template, of those that have the sample's own events."""
-        return {}
-
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
-        """Modifiers of pyhf for a sample in a channel, without their ``name``.
-
-        Args:
-            nominal: yields in the channel (B,).
-            up: at +1 sigma; only meant where there are :meth:`templates`.
-            down: at -1 sigma.
-        """
-        raise NotImplementedError
-
-    def parameter(self) -> PyhfParameter | None:
-        """Settings of the parameter in pyhf's measurement, if it needs any."""
-        return None
-
-    def leaves(
-        self, layout: "Layout", sample: int, nominal: Any, up: Any, down: Any
-    ) -> Iterator[Leaf]:
-        """What training fills in for a sample, from templates (B,) that are still being trained.
-
-        Args:
-            layout: of the compiled likelihood, which has an array of names for each type.
-            sample: place of the sample in it.
-            nominal: its yields.
-            up: at +1 sigma.
-            down: at -1 sigma.
-        """
-        yield from ()
-
-
-class Normfactor(Modifier):
-    """A free normalisation of backgrounds, without constraint: a control region measures it."""
-
-    bounds: Annotated[list[NonNegative], Len(2, 2)] = Field([0.0, 10.0])
-    """Smallest and largest factor."""
-
-    @model_validator(mode="after")
-    def _around_one(self) -> Self:
-        if not self.bounds[0] <= 1 <= self.bounds[1]:
-            raise refuse(f"{self.bounds} must rise, with 1 between them", "bounds")
-        return self
-
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
-        yield {"type": "normfactor", "data": None}
-
-    def parameter(self) -> PyhfParameter:
-        return {"inits": [1.0], "bounds": [list(self.bounds)]}
-
-
-class Strength(Normfactor):
-    """The strength of signals: a factor on their yields, which is measured."""
-
-    @property
-    def begins_at_zero(self) -> bool:
-        """Whether it can be the POI: q-tilde is for 0 and more, and tests are at 1."""
-        low, high = self.bounds
-        return low == 0 and high > 1
 
 
 class Systematic(Modifier, Family):

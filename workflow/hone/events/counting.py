@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hone.analysis.analysis import SETS, Split
+from hone.analysis.sections import SETS, Split
 from hone.errors import InputError
 from hone.events.documents import FewNumbers, Tallied
 from hone.events.membership import Membership

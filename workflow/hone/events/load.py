@@ -7,8 +7,8 @@ from typing import cast
 import numpy as np
 
 from hone.analysis import Analysis
-from hone.analysis.analysis import Sizes
 from hone.analysis.regions import Region
+from hone.analysis.sections import Sizes
 from hone.errors import InputError
 from hone.events.documents import Survey, Surveys
 from hone.events.event_sets import EventSets

@@ -6,10 +6,10 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from hone.analysis.analysis import Split
 from hone.analysis.expressions import Expression, NoValueError
 from hone.analysis.jagged import Column
 from hone.analysis.regions import Region
+from hone.analysis.sections import Split
 from hone.errors import InputError
 from hone.events.ntuples import Piece, pieces
 from hone.events.sources import Source

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hone.analysis import Analysis, Template
-from hone.analysis.analysis import Split
 from hone.analysis.fields import filled_in
 from hone.analysis.samples import DimuonSample, HistogramSample, NtupleSample
-from hone.analysis.systematics import Variation
+from hone.analysis.sections import Split
+from hone.analysis.variations import Variation
 from hone.events import TREE, WEIGHT
 
 __all__ = ["BinnedSource", "Source", "data_source", "observed_source", "sources"]

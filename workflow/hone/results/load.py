@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hone.analysis import Analysis, parts
-from hone.analysis.analysis import SETS
 from hone.analysis.paths import is_remote
+from hone.analysis.sections import SETS
 from hone.errors import InputError
 from hone.results.documents import Limits
 from hone.results.folder import Folder

@@ -5,8 +5,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from hone.analysis.analysis import Pruning
-from hone.analysis.systematics import Modifier, Systematic
+from hone.analysis.modifiers import Modifier
+from hone.analysis.sections import Pruning
+from hone.analysis.systematics import Systematic
 from hone.errors import InputError
 from hone.statmodel.channels import places
 from hone.statmodel.templates import Histogram

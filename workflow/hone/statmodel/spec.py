@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from hone.analysis.systematics import PyhfModifier, PyhfParameter
+from hone.analysis.modifiers import PyhfModifier, PyhfParameter
 
 __all__ = [
     "Channel", "Measurement", "MeasurementConfig", "Modifier", "Observation", "Parameter", "Sample",

@@ -11,13 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hone.analysis.analysis import Analysis
-from hone.analysis.systematics import (
-    Modifier,
-    ShapeVariation,
-    Strength,
-    Systematic,
-    norm_factor,
-)
+from hone.analysis.modifiers import Modifier, Strength
+from hone.analysis.systematics import ShapeVariation, Systematic, norm_factor
 from hone.analysis.templates import Template
 from hone.errors import InputError
 from hone.running.files import read_json

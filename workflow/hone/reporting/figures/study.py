@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from hone.analysis.analysis import Study
 from hone.analysis.observables import ObservableSettings
+from hone.analysis.sections import Study
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, new_figure
 from hone.reporting.markup import mathtext
 from hone.results.documents import Floor, Row

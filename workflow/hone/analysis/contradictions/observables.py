@@ -1,0 +1,99 @@
+"""Observables that do not fit the analysis or each other, and studies of them."""
+
+from collections.abc import Iterator
+
+from hone.analysis.analysis import Analysis
+from hone.analysis.observables import Network, Rebinned, Softmax, Trained
+from hone.analysis.own_objective import find_function
+
+__all__ = ["of_observables", "of_studies"]
+
+
+def of_observables(analysis: Analysis) -> Iterator[str]:
+    """Sources, objectives, features and systematics that an observable cannot have."""
+    networks = analysis.of_kind(Network)
+    systematics = list(dict.fromkeys(s.name for s in analysis.systematics))
+    if not analysis.observables:
+        yield (
+            "observables: there is none; without any, at least one region needs fit: variable, and "
+            "none fit: observable"
+        )
+    for i, observable in enumerate(analysis.observables):
+        where = f"observables[{i}]"
+        if isinstance(observable, Rebinned) and observable.source not in networks:
+            yield (
+                f"{where}.source: there is no network {observable.source!r}; "
+                f"networks are {', '.join(networks) or '(none)'}"
+            )
+        if isinstance(observable, Network | Softmax) and observable.start_from is not None:
+            yield from _of_start(analysis, where, observable)
+        objective = getattr(observable, "objective", None) or ""
+        if ":" in objective:
+            problem = find_function(objective, analysis.modules or "")
+            if problem:
+                yield f"{where}.objective: {problem}"
+        for name in observable.systematics or []:
+            if name not in systematics:
+                yield (
+                    f"{where}.systematics: there is no systematic {name!r}; systematics are "
+                    f"{', '.join(systematics) or '(none)'}"
+                )
+        chosen = observable.features or []
+        named = {f"features[{k}]": name for k, name in enumerate(chosen)}
+        for key, name in {**named, **observable.variables}.items():
+            known = analysis.features if key in named or not chosen else chosen
+            if name not in known:
+                yield (
+                    f"{where}.{key}: there is no feature {name!r}; features are {', '.join(known)}"
+                )
+        if isinstance(observable, Trained) and observable.batch > analysis.events.training:
+            yield (
+                f"{where}.batch: {observable.batch} events are more than the "
+                f"{analysis.events.training} of events.training"
+            )
+
+
+def _of_start(analysis: Analysis, where: str, chosen: Network | Softmax) -> Iterator[str]:
+    """What is wrong with the observable whose weights another one starts from."""
+    key, name = f"{where}.start_from", chosen.start_from
+    kind = Network if isinstance(chosen, Network) else Softmax
+    allowed = analysis.of_kind(kind) + (analysis.of_kind(Rebinned) if kind is Network else [])
+    # Each starts from one further up, so that none starts from itself in the end.
+    above = analysis.observables[: analysis.observables.index(chosen)]
+    allowed = [o.name for o in above if o.name in allowed]
+    if name not in allowed:
+        yield (
+            f"{key}: there is no {chosen.kind} {name!r} above it; there are "
+            f"{', '.join(allowed) or '(none)'}"
+        )
+        return
+    source = analysis.observable(name)
+    bins = source.setting("bins")
+    if isinstance(source, Rebinned):
+        source = analysis.observable(source.source)
+    assert isinstance(source, Network | Softmax)
+    for setting, value in chosen.layers.items():
+        if value != source.layers[setting]:
+            yield f"{key}: {name} has {setting} {source.layers[setting]}, not {value}"
+    if bins != chosen.bins and (kind is Softmax or chosen.setting("edges") == "learned"):
+        yield f"{key}: {name} has {bins} bins, not {chosen.bins}"
+    if analysis.features_of(name) != analysis.features_of(chosen.name):
+        yield f"{key}: {name} sees other features"
+    if len(analysis.seeds(name)) < chosen.seeds:
+        yield f"{key}: {name} has {len(analysis.seeds(name))} seeds, not {chosen.seeds}"
+
+
+def of_studies(analysis: Analysis) -> Iterator[str]:
+    """Observables or settings of studies that are not there."""
+    by_name = {o.name: o for o in analysis.observables}
+    for i, study in enumerate(analysis.studies):
+        for name in study.observables:
+            if name not in by_name:
+                yield (
+                    f"studies[{i}].observables: there is no observable {name!r}; "
+                    f"observables are {', '.join(by_name)}"
+                )
+            elif not isinstance(by_name[name].setting(study.against), int | float):
+                yield (
+                    f"studies[{i}].against: the observable {name!r} has no number {study.against!r}"
+                )
