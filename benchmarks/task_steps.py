@@ -14,8 +14,10 @@ import numpy as np
 from blobs import BINS, NAMES, TOTALS, blobs
 from clock import report, seconds
 
+from hone.analysis.modifiers import Strength
 from hone.analysis.observables import Network
-from hone.analysis.systematics import Histosys, Strength, Variation
+from hone.analysis.systematics import Histosys
+from hone.analysis.variations import Variation
 from hone.events.event_sets import EventSets
 from hone.observable import create_observable
 from hone.statmodel.workspace import Process

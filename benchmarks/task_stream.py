@@ -16,10 +16,10 @@ from clock import report, seconds
 from ntuples import FEATURES, OF_JETS, SYSTEMATICS
 
 from hone.analysis import Template
-from hone.analysis.analysis import Split
 from hone.analysis.expressions import Expression
 from hone.analysis.observables import Network
 from hone.analysis.regions import ONE_REGION
+from hone.analysis.sections import Split
 from hone.events.sources import Source
 from hone.events.stream import fill_histograms
 from hone.observable import create_observable
