@@ -14,6 +14,13 @@ MODULES = (
     infer.test_statistics, infer.utils,
 )  # fmt: skip
 NAMES = [(m, name) for m in MODULES for name in m.__all__ if not ismodule(getattr(m, name))]
+NAMES += [
+    (infer.calculators, "AsymptoticCalculator"), (infer.calculators, "EmpiricalDistribution"),
+    (infer.calculators, "ToyCalculator"), (infer.calculators, "generate_asimov_data"),
+    (infer.mle, "twice_nll"),
+    (infer.intervals.upper_limits, "linear_grid_scan"),
+    (infer.intervals.upper_limits, "toms748_scan"),
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

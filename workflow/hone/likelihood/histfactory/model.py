@@ -287,6 +287,16 @@ class Model:
         Raises:
             InputError: a parameter does not exist or has no such constraint, or this is no
                 correlation matrix.
+
+        >>> rate = {"name": "rate", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}}
+        >>> size = {"name": "size", "type": "normsys", "data": {"lo": 0.8, "hi": 1.2}}
+        >>> sample = {"name": "background", "data": [50.0], "modifiers": [rate, size]}
+        >>> channels = [{"name": "region", "samples": [sample]}]
+        >>> both = from_pyhf({"channels": channels}, poi_name=None)
+        >>> alike = both.with_correlation(["rate", "size"], [[1.0, 0.5], [0.5, 1.0]])
+        >>> data = [50.0, 0.0, 0.0]
+        >>> print(f"{alike.logpdf([1.0, -0.5], data) - both.logpdf([1.0, -0.5], data):.3f}")
+        -0.398
         """
         layout, values = correlated(self.layout, names), as_floats(matrix)
         if values.shape != (len(names),) * 2:

@@ -59,7 +59,14 @@ def generate_asimov_data(
 
 
 class AsymptoticCalculator(pyhf.infer.calculators.AsymptoticCalculator):
-    """As ``pyhf.infer.calculators.AsymptoticCalculator``; :meth:`teststatistic` is hone's."""
+    """As ``pyhf.infer.calculators.AsymptoticCalculator``; :meth:`teststatistic` is hone's.
+
+    >>> calculator = infer.calculators.AsymptoticCalculator(data, model)
+    >>> statistic = calculator.teststatistic(1.0)
+    >>> _, _, cls = calculator.pvalues(statistic, *calculator.distributions(1.0))
+    >>> round(float(cls), 4), calculator.fitted_pars.free_fit_to_data.round(4).tolist()
+    (0.2121, [0.4766, 1.0036, 0.9801])
+    """
 
     def __init__(
         self,
@@ -110,6 +117,10 @@ class EmpiricalDistribution(pyhf.infer.calculators.EmpiricalDistribution):
 
     Many toys may have the same statistic as the observation (e.g. all without an event in a signal
     bin); rounding would put them on either side of it.
+
+    >>> toys = infer.calculators.EmpiricalDistribution([0.0, 0.0, 0.5, 2.0])
+    >>> float(toys.pvalue(0.5 + 1e-9))
+    0.5
     """
 
     def pvalue(self, value: Any) -> np.ndarray:
@@ -132,6 +143,11 @@ class ToyCalculator(pyhf.infer.calculators.ToyCalculator):
     Toys whose fits do not converge from any start are left out of the distributions. ``rng`` is a
     seed or a ``numpy.random.Generator``; with None, toys differ each time. There is no progress
     bar: ``track_progress`` is accepted for compatibility with pyhf.
+
+    >>> calculator = infer.calculators.ToyCalculator(data, model, ntoys=100, rng=1)
+    >>> signal, background = calculator.distributions(1.0)
+    >>> len(signal.samples), bool(signal.expected_value(0.0) < background.expected_value(0.0))
+    (100, True)
     """
 
     def __init__(

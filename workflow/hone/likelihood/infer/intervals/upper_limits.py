@@ -163,6 +163,10 @@ def toms748_scan(
 
     The search needs no bracket and no tolerance: ``bounds_low``, ``bounds_up``, ``atol`` and
     ``rtol`` have no effect. ``from_upper_limit_fn`` is ``return_results``.
+
+    >>> observed, _ = infer.intervals.upper_limits.toms748_scan(data, model, 0, 10)
+    >>> round(float(observed), 4)
+    1.4558
     """
     return upper_limit(data, model, None, level, from_upper_limit_fn, **hypotest_kwargs)
 
