@@ -30,6 +30,7 @@ __all__ = [
     "scipy_of",
     "solve_positive",
     "take",
+    "with_diagonal",
 ]
 
 _SMALL = 12
@@ -146,6 +147,16 @@ def cholesky(matrix: Any) -> Any:
     return found.reshape(matrix.shape)
 
 
+def with_diagonal(matrix: Any, diagonal: Any) -> Any:
+    """Matrices (*L, G, G) with another diagonal (*L, G)."""
+    xp = namespace(matrix, diagonal)
+    if xp is jnp:
+        return jnp.where(np.eye(matrix.shape[-1], dtype=bool), diagonal[..., None], matrix)
+    found = matrix.copy()
+    np.einsum("...ii->...i", found)[...] = diagonal
+    return found
+
+
 def solve_positive(matrix: Any, vector: Any) -> Any:
     """Solve (*L, G, G) x = (*L, G); NaN where the matrix is not positive definite."""
     if namespace(matrix, vector) is jnp:
@@ -160,7 +171,8 @@ def solve_positive(matrix: Any, vector: Any) -> Any:
         return _eliminated(matrices, vectors).reshape(vector.shape)
     found = np.full(vectors.shape, np.nan)
     for k, (one, right) in enumerate(zip(matrices, vectors, strict=True)):
-        _, solution, failed = scipy.linalg.lapack.dposv(one, right, lower=1)
+        # The transpose is in LAPACK's order.
+        _, solution, failed = scipy.linalg.lapack.dposv(one.T, right, lower=0)
         if not failed:
             found[k] = solution
     return found.reshape(vector.shape)

@@ -131,8 +131,26 @@ class Layout:
     @cached_property
     def index(self) -> dict[str, Index]:
         """Where entries are taken."""
-        names = ("histosys_par", "normsys_par", "channel_of_bin")
+        names = ("histosys_par", "normsys_alpha", "channel_of_bin")
         return {name: index_of(getattr(self, name)) for name in names}
+
+    @cached_property
+    def normsys_place(self) -> np.ndarray:
+        """int (N, S, C): place of each normsys that there is, of V; V where there is none."""
+        place = np.cumsum(self.normsys_mask).reshape(self.normsys_mask.shape) - 1
+        return np.where(self.normsys_mask, place, self.normsys_mask.sum())
+
+    @cached_property
+    def normsys_alpha(self) -> np.ndarray:
+        """int (V,): parameter of each."""
+        return self.normsys_par[np.nonzero(self.normsys_mask)[0]]
+
+    @cached_property
+    def normsys_of_shared(self) -> np.ndarray:
+        """int (G, S, K): place at each shared parameter and block of the :attr:`split`."""
+        nothing = np.full((1, *self.normsys_mask.shape[1:]), self.normsys_mask.sum())
+        rows = np.concatenate([self.normsys_place, nothing])[self.split.normsys_row]
+        return rows[..., self.split.channel_of_block]
 
     @cached_property
     def split(self) -> Split:

@@ -41,8 +41,8 @@ class Likelihood:
     symmetric: Float[Array, "H S B"]
     asymmetric: Float[Array, "H S B"]
     """Templates of the shifts, zero where there is none."""
-    normsys: Float[Array, "N S C 8"]
-    """Coefficients of the normsys factors; zero where there is none, which is a factor of 1."""
+    normsys: Float[Array, "V 8"]
+    """Coefficients of the normsys factors that there are, in the order of their cells (N, S, C)."""
     sigma: Float[Array, " normals"]
     tau: Float[Array, " poissons"]
     inverse_variance: Float[Array, " P"]
@@ -71,8 +71,7 @@ class Likelihood:
         """Expected events in each bin; may be negative far outside the templates' range."""
         cells, side = self._factors(pars), _side(pars)
         if self.layout.normsys:
-            factor = self._normsys(pars, side)[0]
-            cells = cells * _per_bin(factor.prod(axis=-3), self.layout)
+            cells = cells * self._normsys_in_bins(self._normsys(pars, side)[0])
         return (cells * self._templates(self._weights(pars, side))).sum(axis=-2)
 
     def _weights(self, pars: Float[Array, "*L P"], side: Float[Array, "*L P"]) -> Weights:
@@ -95,11 +94,18 @@ class Likelihood:
         return self.nominal + one + two
 
     def _normsys(self, pars: Float[Array, "*L P"], side: Float[Array, "*L P"]) -> tuple[Array, ...]:
-        """Factors (*L, N, S, C) of each normsys, with two derivatives."""
-        alpha, sign = (
-            take(x, self.layout.index["normsys_par"])[..., None, None] for x in (pars, side)
-        )
+        """Factors (*L, V) of each normsys that there is, with two derivatives."""
+        alpha, sign = (take(x, self.layout.index["normsys_alpha"]) for x in (pars, side))
         return normsys_factor(self.layout.normsys_code, alpha, self.normsys, sign)
+
+    def _normsys_in_bins(self, factor: Float[Array, "*L V"]) -> Float[Array, "*L S B"]:
+        """Their products in each cell."""
+        layout = self.layout
+        if layout.normsys_mask.all():
+            each = factor.reshape(*factor.shape[:-1], *layout.normsys_mask.shape)
+        else:
+            each = _appended(factor, 1.0)[..., layout.normsys_place]
+        return _per_bin(each.prod(axis=-3), layout)
 
     def _factors(self, pars: Float[Array, "*L P"]) -> Float[Array, "*L S B"]:
         """Products of the parameters that multiply the cells."""
@@ -197,7 +203,7 @@ class Likelihood:
         second: Any = split.power * (split.power - 1) * per_unit**2
         if layout.normsys:
             f, f1, f2 = self._normsys(pars, side)
-            factor = factor * _per_bin(f.prod(axis=-3), layout)
+            factor = factor * self._normsys_in_bins(f)
             ratio, ratio2 = (self._of_shared(x / f) for x in (f1, f2))
             second = second + ratio2 + 2 * first * ratio
             first = first + ratio
@@ -309,11 +315,9 @@ class Likelihood:
         """Second derivative of -ln of the constraints, 0 for parameters without one."""
         return self._constraint(pars, self._split(data)[1])[2]
 
-    def _of_shared(self, x: Float[Array, "*L N S C"]) -> Float[Array, "*L G S K"]:
+    def _of_shared(self, x: Float[Array, "*L V"]) -> Float[Array, "*L G S K"]:
         """Values of each normsys at the shared parameters and blocks, zero where there is none."""
-        split, xp = self.layout.split, namespace(x)
-        x = xp.concatenate([x, xp.zeros_like(x[..., :1, :, :])], axis=-3)
-        return take(take(x, split.index["normsys_row"], axis=-3), split.index["channel_of_block"])
+        return _appended(x, 0.0)[..., self.layout.normsys_of_shared]
 
     def _shape_rows(self, x: Float[Array, "*L H N"]) -> Float[Array, "*L G N"]:
         """Rows of each histosys at the shared parameters, zero where there is none."""

@@ -104,9 +104,12 @@ class Model:
         layout, xp = self.layout, namespace(self)
         terms = histosys_terms(self.nominal[..., None, :, :], self.histosys_lo, self.histosys_hi)
         symmetric, asymmetric = (xp.where(layout.histosys_mask, term, 0.0) for term in terms)
-        mask = layout.normsys_mask
+        existing = np.flatnonzero(layout.normsys_mask)
         coefficients = normsys_coefficients(
-            xp.where(mask, self.normsys_lo, 1.0), xp.where(mask, self.normsys_hi, 1.0)
+            *(
+                x.reshape(*x.shape[:-3], -1)[..., existing]
+                for x in (self.normsys_lo, self.normsys_hi)
+            )
         )
         sigma, tau = self._sigma(), self._tau()
 

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from hone.likelihood.arrays import Index, index_of, namespace, solve_positive, take
+from hone.likelihood.arrays import Index, index_of, namespace, solve_positive, take, with_diagonal
 
 if TYPE_CHECKING:
     from hone.likelihood.histfactory.layout import Layout
@@ -256,12 +256,11 @@ class Arrow:
         own = xp.where(own > 0, own, xp.nan)
         mixed = xp.where(shared_moving[..., None] & own_moving[..., None, :], self.mixed, 0.0)
         both = shared_moving[..., None] & shared_moving[..., None, :]
-        off_diagonal = both & ~np.eye(len(split.shared), dtype=bool)
-        matrix = xp.where(off_diagonal, self.shared, 0.0)
-        matrix = matrix + shared_raised[..., None] * np.eye(len(split.shared))
+        matrix = with_diagonal(xp.where(both, self.shared, 0.0), shared_raised)
         if own.shape[-1]:
-            matrix = matrix - (mixed / own[..., None, :]) @ xp.swapaxes(mixed, -1, -2)
-            one = one - (mixed @ (two / own)[..., None])[..., 0]
+            per_own = mixed / own[..., None, :]
+            matrix = matrix - per_own @ xp.swapaxes(mixed, -1, -2)
+            one = one - (per_own @ two[..., None])[..., 0]
         one = solve_positive(matrix, one)
         two = two - (one[..., None, :] @ mixed)[..., 0, :]
         return split.joined(one, two / own)

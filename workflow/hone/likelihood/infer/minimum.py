@@ -236,10 +236,14 @@ def _side_by_side(
         # zero, where the logarithm is steep, a step can but double them.
         low = xp.where(likelihood.layout.poisson_par, xp.maximum(low, 0.1 * x), low)
         room = low - x, high - x
+
+        def information(places: Any) -> Arrow:
+            some = jax.tree.map(lambda x: x[places], (x, data, at))
+            return likelihood.of_fits(places).information(*some)
+
         step, decrease, scored = newton_step(
-            at.gradient, at.hessian, lambda: likelihood.information(x, data, at),
-            damping, free, *room,
-        )  # fmt: skip
+            at.gradient, at.hessian, information, damping, free, *room
+        )
         # The last step is made without an evaluation.
         done = under_way & ~scored & (damping <= 1e-2) & (decrease < enough)
         done &= xp.isfinite(at.value)

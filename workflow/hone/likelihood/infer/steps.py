@@ -1,13 +1,15 @@
 """One step of a fit between bounds, and starts of one fit that go on as one."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from hone.likelihood.arrays import cond, loop, namespace
+from hone.likelihood.arrays import cond, namespace
 from hone.likelihood.histfactory.split import Arrow
 
 __all__ = ["Leaders", "choose", "moving_of", "newton_step"]
@@ -19,10 +21,23 @@ _NEAR, _SMALL = 1e-3, 0.1
 the step to them, below which fits go on as one."""
 
 
+class _ActiveSet(NamedTuple):
+    """The search for a step within bounds."""
+
+    going_on: Bool[Array, " L"]
+    matrix: Arrow
+    scored: Bool[Array, " L"]
+    moving: Bool[Array, "L P"]
+    held: Float[Array, "L P"]
+    """Steps of what does not move, zero for others."""
+    step: Float[Array, "L P"]
+    decrease: Float[Array, " L"]
+
+
 def newton_step(
     gradient: Float[Array, "L P"],
     hessian: Arrow,
-    information: Callable[[], Arrow],
+    information: Callable[[Any], Arrow],
     damping: Float[Array, " L"],
     free: Float[Array, "L P"],
     low: Float[Array, "L P"],
@@ -33,39 +48,67 @@ def newton_step(
     The step is where the expansion of -ln L to second order is lowest within these bounds: what
     goes beyond one is held there and the others are solved for again, and what the others pull
     inwards is released (a primal-dual active set: Hintermueller, Ito, Kunisch, SIAM J. Optim. 13
-    (2002) 865). Where the Hessian is not positive definite it is replaced by the information.
+    (2002) 865). Where the Hessian is not positive definite it is replaced by the ``information``
+    of the fits at some places.
     """
     xp = namespace(gradient, damping, low)
-    zero = 0 * gradient
+    every = (gradient, damping, free, low, high)
 
-    def body(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        turn, _, held, _, moving, _, scored = state
-
-        def scoring() -> Arrow:
-            return jax.tree.map(lambda a, b: choose(scored, a, b), information(), hessian)
-
-        matrix = cond(xp, scored.any(), scoring, lambda: hessian)
-        step = -matrix.solve(gradient + matrix.times(held), moving, damping) + held
+    def body(state: _ActiveSet, fits: tuple[Array, ...], places: Any) -> _ActiveSet:
+        gradient, damping, free, low, high = fits
+        _, matrix, scored, moving, held, _, _ = state
+        step = held - matrix.solve(gradient + matrix.times(held), moving, damping)
         slope = gradient + matrix.times(step)
         decrease = -0.5 * (step * (gradient + slope)).sum(axis=1)
         # Scoring begins again, from nothing held.
         again = ~scored & ~(decrease >= 0)
+
+        def scoring() -> Arrow:
+            return jax.tree.map(partial(choose, again), information(places), matrix)
+
         beyond = moving & ((step < low) | (step > high))
         held = xp.where(beyond, xp.clip(step, low, high), held)
         released = ~moving & (free > 0) & xp.where(held <= low, slope < 0, slope > 0)
-        now = xp.where(again[:, None], first, (moving & ~beyond) | released)
-        changed = again.any() | (now != moving).any()
-        held = xp.where(now, 0.0, held)
-        return turn + 1, changed, held, step, now, decrease, scored | again
+        first = moving_of(xp.zeros_like(step), gradient, low, high, free)
+        now = choose(again, first, (moving & ~beyond) | released)
+        return _ActiveSet(
+            again | (now != moving).any(axis=1),
+            cond(xp, again.any(), scoring, lambda: matrix),
+            scored | again,
+            now,
+            xp.where(now, 0.0, held),
+            step,
+            decrease,
+        )
 
-    def going_on(state: tuple[Array, ...]) -> Array:
-        return state[1] & (state[0] < _ACTIVE_SETS)
-
-    first = moving_of(zero, gradient, low, high, free)
+    zero, first = xp.zeros_like(gradient), moving_of(0 * gradient, gradient, low, high, free)
     no = damping < 0
-    begun: tuple[Array, ...] = (xp.array(0), xp.array(True), zero, zero, first, damping, no)
-    _, _, _, step, _, decrease, scored = loop(xp, going_on, body, begun)
-    return step, decrease, scored
+    state = _ActiveSet(~no, hessian, no, first, zero, zero, damping)
+    if xp is jnp:
+        _, state = jax.lax.while_loop(
+            lambda turn: turn[1].going_on.any() & (turn[0] < _ACTIVE_SETS),
+            lambda turn: (turn[0] + 1, body(turn[1], every, slice(None))),
+            (0, state),
+        )
+        return state.step, state.decrease, state.scored
+    state = body(state, every, slice(None))
+    for _ in range(_ACTIVE_SETS - 1):
+        places = np.flatnonzero(state.going_on)
+        if not len(places):
+            break
+        some, fits = jax.tree.map(lambda x, here=places: x[here], (state, every))
+        new = body(some, fits, places)
+        state = jax.tree.map(partial(_replaced, places), state, new)
+    return state.step, state.decrease, state.scored
+
+
+def _replaced(places: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """The old rows, with new ones at some places."""
+    if len(places) == len(old):
+        return new
+    found = old.copy()
+    found[places] = new
+    return found
 
 
 class Leaders:
