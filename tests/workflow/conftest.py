@@ -67,7 +67,6 @@ def clone(tmp_path_factory):
             "hidden": [16], "steps": 40, "batch": 500, "validate_every": 20, "seeds": 2,
             "learning_rate": 0.01, "together": True,
         },
-        {"name": "neos-edges", "kind": "rebinned", "source": "neos", "bins": 3},
         # a name that reads as a number
         {
             "name": "600", "kind": "cuts", "objective": "mine:loss", "systematics": [],
@@ -78,10 +77,10 @@ def clone(tmp_path_factory):
     config["tracking"] = "mlflow"
     config["studies"] = [
         {
-            "name": "bins",
-            "against": "bins",
+            "name": "steps",
+            "against": "steps",
             "lines": ["kind"],
-            "observables": ["neos", "neos-edges"],
+            "observables": ["neos", "600"],
         }
     ]
     (folder / "config" / "mine.py").write_text(

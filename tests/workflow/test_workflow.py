@@ -25,8 +25,7 @@ from hone.reporting.publication.hepdata import validate
 from hone.running.files import read_csv
 
 SMALL = ("--configfile", "config/small.yaml")
-TRAINED = [f"signal/{name}/seed{k}" for name in ("neos", "neos-edges") for k in (1, 2)]
-SEEDS = [*TRAINED, "signal/600/seed1"]
+SEEDS = ["signal/neos/seed1", "signal/neos/seed2", "signal/600/seed1"]
 SCORED = ["background", "background__shape_up"]
 
 
@@ -138,17 +137,14 @@ def test_the_published_seed_is_the_best_in_validation(run):
 
 def test_tables_hold_what_limits_say(run):
     rows = read_csv(run / "comparison.csv")
-    assert [(r["observable"], r["seed"]) for r in rows] == [
-        ("neos", 1), ("neos", 2), ("neos-edges", 1), ("neos-edges", 2),
-        ("600", 1),
-    ]  # fmt: skip
+    assert [(r["observable"], r["seed"]) for r in rows] == [("neos", 1), ("neos", 2), ("600", 1)]
     bare = json.loads((run / "signal/neos/seed1/limits.json").read_text())["without_staterror"]
     assert rows[0]["without_staterror_expected_cls"] == bare["expected_cls"]
     limits = json.loads((run / "signal/neos/seed2/limits.json").read_text())
     assert rows[1]["expected_limits_2"] == limits["expected_limits"][2]
     assert rows[1]["pyhf_expected_cls_2"] == limits["pyhf_check"]["expected_cls"][2]
     table = (run / "summary.txt").read_text()
-    assert "neos-edges" in table
+    assert "600" in table
     assert "report.html" in table
     floor = json.loads((run / "signal/floor.json").read_text())
     assert min(r["pyhf_expected_cls_2"] for r in rows) > floor["expected_cls"]
@@ -157,15 +153,15 @@ def test_tables_hold_what_limits_say(run):
 
 
 def test_figures_and_report_are_there(run):
-    for name in ("neos", "neos-edges", "600"):
+    for name in ("neos", "600"):
         for kind in ("plane", "templates", "soft_hard", "cls_scan"):
             stem = run / "figures" / "signal" / name / kind
             assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
             assert stem.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
-    for figure in ("neos/training", "600/training", "study_bins", "comparison"):
+    for figure in ("neos/training", "600/training", "study_steps", "comparison"):
         assert (run / "figures" / "signal" / f"{figure}.png").exists()
     report = (run / "provenance.html").read_text()
-    assert "the weights of neos with the best edges of 3 bins" in report  # the first page
+    assert "a count after cuts, trained for" in report  # the first page
     assert "figures/signal/neos/plane.png" in report
     assert "figures/signal/comparison.png" in report
     assert "yields.txt" in report
@@ -200,7 +196,7 @@ def test_the_report_answers_in_a_browser_without_a_network(run, width):
 
         # search as you type, also what is not chosen
         hits = page.get_by_role("status")
-        page.get_by_label("Search").fill("contour neos-edges")
+        page.get_by_label("Search").fill("contour neos")
         assert hits.inner_text().startswith("1 figure,")
         page.get_by_label("Search").fill("nothing of the kind")
         assert hits.inner_text() == "no hits"
@@ -236,7 +232,7 @@ def test_the_provenance_opens_in_a_browser_without_a_network(run):
         for words in (
             (run / "headline.txt").read_text().split("\n")[0],
             "20 events expected",
-            "the weights of neos with the best edges of 3 bins",
+            "a count after cuts, trained for",
             "compute_limits",
             f"pyhf {pyhf.__version__}",
         ):
@@ -265,7 +261,7 @@ def test_the_recorded_config_is_complete_and_foreign_settings_do_not_survive(run
     recorded = yaml.safe_load((run / "config.yaml").read_text())
     assert recorded["limits"] == {"level": 0.05}
     names = [o["name"] for o in recorded["observables"]]
-    assert names == ["neos", "neos-edges", "600"]
+    assert names == ["neos", "600"]
     assert recorded["observation"]["mu"] == 1.0
     assert recorded["observation"]["unblind"] is False
     assert not (run.parent / "blobs").exists()
@@ -287,7 +283,7 @@ def outside(run, clone):
     return run
 
 
-@pytest.mark.parametrize("name", ["neos", "neos-edges", "600"])
+@pytest.mark.parametrize("name", ["neos", "600"])
 def test_onnxruntime_scores_as_the_workflow_does(outside, name):
     chosen = hone.load(outside)["signal"][name]
     session = onnxruntime.InferenceSession(outside / "signal" / name / "observable.onnx")
@@ -419,7 +415,7 @@ def test_what_is_deleted_is_made_again(run, clone):
         for path in (
             "signal/neos/seed1/limits.json", "signal/600/seed1/systematics.csv",
             "signal/floor.json", "signal/neos/importance.json",
-            "figures/signal/neos-edges/templates.pdf",
+            "figures/signal/600/templates.pdf",
         )
     ]  # fmt: skip
     plans = {}

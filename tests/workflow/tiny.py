@@ -37,7 +37,7 @@ CONFIG = {
     "events": {"training": 2000, "validation": 3000, "evaluation": 5000},
     "observables": [
         {"name": "neos", "kind": "network", "objective": "cls", "bins": 3, "edges": "learned",
-         "hidden": [8], "steps": 60, "batch": 500, "validate_every": 10, "seeds": 2}
+         "hidden": [8], "steps": 60, "batch": 500, "validate_every": 10, "seeds": 1}
     ],
 }  # fmt: skip
 SEED = "results/tiny/signal/neos/seed1"

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from PIL import Image
 
-from hone.reporting.figures.style import EMBEDDED, save
+from hone.reporting.figures.style import EMBEDDED, print_pdf, save
 from hone.running.files import replacing
 
 __all__ = ["Animation", "save_animation", "save_pages"]
@@ -32,7 +32,7 @@ def save_pages(figures: Sequence[Figure], png: str, pdf: str) -> None:
         PdfPages(partial, metadata={"CreationDate": None}) as pages,
     ):
         for figure in figures:
-            pages.savefig(figure)
+            print_pdf(figure, pages)
     save(figures[0], [png])
     for figure in figures[1:]:
         plt.close(figure)

@@ -13,6 +13,8 @@ os.environ.setdefault("MPLBACKEND", "agg")
 import matplotlib.pyplot as plt
 import mplhep
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf, PdfPages
 from matplotlib.figure import Figure
 
 from hone.running.files import replacing
@@ -28,6 +30,7 @@ __all__ = [
     "new_figure",
     "note",
     "panel_style",
+    "print_pdf",
     "save",
     "shade",
 ]
@@ -131,12 +134,24 @@ def note(title: str, text: str) -> Figure:
 
 
 def save(figure: Figure, paths: Sequence[str]) -> None:
-    """Write the figure to each path, in the format that the ending names, and close it."""
+    """Write the figure to each path, as PNG or PDF by its ending, and close it."""
     for path in map(Path, paths):
-        # No times in the files: equal data give equal files.
-        metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
-        with replacing(path) as partial, plt.rc_context(EMBEDDED):
-            figure.savefig(partial, dpi=150, metadata=metadata)
+        with replacing(path) as partial:
+            if path.suffix == ".pdf":
+                print_pdf(figure, partial)
+            else:
+                # Not by `savefig`, which draws a figure with a layout twice.
+                figure.set_dpi(150)
+                FigureCanvasAgg(figure).print_png(partial)
         # The layout is found once, which takes as long as drawing.
         figure.set_layout_engine("none")
     plt.close(figure)
+
+
+def print_pdf(figure: Figure, file: Path | PdfPages) -> None:
+    """Write the figure as a PDF, or as the next page of one."""
+    figure.set_dpi(150)  # of pictures in it
+    # No times in the files: equal data give equal files.
+    metadata = {"CreationDate": None} if isinstance(file, Path) else None
+    with plt.rc_context(EMBEDDED):
+        FigureCanvasPdf(figure).print_pdf(file, metadata=metadata)
