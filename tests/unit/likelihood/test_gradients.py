@@ -21,7 +21,6 @@ MERITS = {
     "logpdf": lambda m, data: m.logpdf(SOME_PARS, data),
     "log CLs in training": lambda m, _: log_cls(m),
     "CLs observed and expected": lambda m, data: cls_values(m, data),
-    "p0 expected": lambda m, _: infer.expected_p0(m),
     "p0 observed": lambda m, data: infer.hypotest(0.0, data, m, test_stat="q0"),
     "sigma_mu": lambda m, _: infer.sigma_mu(m),
     "mu-hat": lambda m, data: infer.fit(data, m)[m.config.poi_index],
@@ -107,7 +106,7 @@ def test_gradient_equals_finite_differences(name, data):
 def test_gradient_through_every_modifier():
     oracle = everything()
     assert_gradient(
-        lambda m, data: jnp.stack([log_cls(m), infer.hypotest(0.8, data, m)]),
+        lambda m, data: infer.hypotest(0.8, data, m),
         from_pyhf(oracle),
         pseudo_data(oracle, seed=2),
     )
@@ -167,7 +166,8 @@ def test_second_derivative_of_cls():
         moved = model.replace(nominal=model.nominal.at[0, 0].add(x))
         return jnp.log(infer.hypotest(1.0, data, moved))
 
-    both = jax.jit(jax.value_and_grad(jax.grad(log_observed_cls)))
+    first = jax.grad(log_observed_cls)
+    both = jax.jit(lambda x: jax.jvp(first, (x,), (1.0,)))
     h = 1e-3
     numeric = (both(h)[0] - both(-h)[0]) / (2 * h)
     assert float(both(0.0)[1]) == pytest.approx(float(numeric), rel=1e-5)
