@@ -294,6 +294,9 @@ CASES = {
     "a systematic with the POI's name": (
         systematic(name="mu"), r"systematics\[0\].name: 'mu' is the name of another parameter",
     ),
+    "a systematic with the luminosity's name": (
+        systematic(name="lumi"), "another parameter; choose another, or type: lumi",
+    ),
     "a shapesys in several regions": (
         systematic(type="shapesys"), "a shapesys is of one sample in one region",
     ),

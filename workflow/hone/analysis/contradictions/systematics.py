@@ -60,7 +60,8 @@ def of_systematics(analysis: Analysis) -> Iterator[str]:
             if systematic.name != "lumi":
                 yield f"{where}.name: pyhf wants a lumi to be named 'lumi', not {systematic.name!r}"
         elif is_taken(systematic.name, analysis):
-            yield f"{where}.name: {systematic.name!r} is the name of another parameter"
+            cure = "; choose another, or type: lumi" if systematic.name == "lumi" else ""
+            yield f"{where}.name: {systematic.name!r} is the name of another parameter{cure}"
         acting = systematic.regions or regions or [""]
         if isinstance(systematic, Shapesys) and max(len(systematic.samples), len(acting)) > 1:
             yield (
