@@ -53,6 +53,7 @@ def test_comparisons_chain_as_in_mathematics():
         ("'text'", "'text' is not a number"),
         ("f'{x}'", "JoinedStr is not allowed"),
         ("(y := x)", "NamedExpr is not allowed"),
+        ("x = 1", "numbers are compared with =="),
         ("sqr(x)", "no function 'sqr'; did you mean 'sqrt'"),
         ("sqrt(x, out=y)", "plain arguments only"),
         ("sqrt(*x)", "plain arguments only"),

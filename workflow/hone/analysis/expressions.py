@@ -10,6 +10,7 @@ no integer wraps.
 import ast
 import difflib
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -40,6 +41,7 @@ _OWN = {**dict.fromkeys(OVER_VALUES, 1), "where": 3, "alt": 2, "pow": 2, "isin":
 _OR_MORE = ("isin", "max", "min")
 """Functions that take further arguments."""
 _MAX_LENGTH = 10_000
+_ASSIGNED = re.compile(r"(?<![<>=!])=(?!=)")
 
 
 class Expression:
@@ -66,8 +68,9 @@ class Expression:
         except InputError as error:
             raise InputError(f"{self.text!r} is not an expression of branches: {error}") from error
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            cure = "; numbers are compared with ==" if _ASSIGNED.search(self.text) else ""
             raise InputError(
-                f"{self.text!r} is not an expression of branches ({error.args[0]})"
+                f"{self.text!r} is not an expression of branches ({error.args[0]}){cure}"
             ) from error
 
     def __call__(self, columns: Mapping[str, Column], needed: np.ndarray | None = None) -> Any:

@@ -313,7 +313,8 @@ class Reader:
                 + (
                     "mend the file, or the expression"
                     if what.startswith("weight")
-                    else "exclude such events by the regions' selections, or mend the file"
+                    else "give such events a value, as in where(isfinite(x), x, 0), leave them out "
+                    "by the regions' selections, or mend the file"
                 )
             )
         return chosen
