@@ -22,7 +22,9 @@ class Region(Settings):
     true where it is not 0. All events if not given."""
     fit: Literal["observable", "variable", "count"]
     """What is fitted there: the observable (the training sees these events), a binned `variable`,
-    or the number of events. Training sees the histograms of all regions."""
+    or the number of events. Training sees the histograms of all regions. All regions with the
+    observable have the same one; another one that is trained cannot be fitted in a single
+    region."""
     variable: ExpressionText | None = None
     """(fit variable) Expression of branches."""
     edges: Edges | None = None
