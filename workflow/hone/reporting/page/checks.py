@@ -161,8 +161,8 @@ def _sizes(folder: Folder) -> tuple[int, int]:
     if not folder.analysis.has_ntuples:
         events = folder.analysis.events
         return events.validation, events.evaluation
-    surveys = [folder.json(f"inputs/{s.name}.json") for s in folder.analysis.simulated]
-    sets = [survey["sets"] for survey in surveys if survey]
+    paths = folder.files.surveys(sample.name for sample in folder.analysis.simulated)
+    sets = [survey["sets"] for path in paths if (survey := folder.json(folder.within(path)))]
     # At most so many are validated on.
     largest = folder.analysis.events.validation
     return (

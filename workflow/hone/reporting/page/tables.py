@@ -100,7 +100,7 @@ def _result(folder: Folder) -> Table:
 
 def _floors(folder: Folder, columns: list[str]) -> Iterator[list[Cell]]:
     for signal in folder.analysis.signals:
-        floor = folder.json(f"{signal}/floor.json")
+        floor = folder.floor(signal)
         own = {f"(floor of {name})": x for name, x in floor.get("of_observables", {}).items()}
         for name, values in {"(floor)": floor, **own}.items():
             if values.get("expected_limit") is None:
