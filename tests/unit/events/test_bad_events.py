@@ -25,7 +25,7 @@ def one(tmp_path, events, **changes):
 BAD = {
     "a feature that is not finite": (
         {"mass": np.where(np.arange(50) == 7, np.nan, 1.0)}, {},
-        r"sample 's': .*a.root: feature 'mass' is nan in event 7; give such events a value, as in where",
+        r"sample 's': .*a.root: feature 'mass' is nan in event 7; give such events a value",
     ),
     "a weight that is not finite": (
         {"w": np.where(np.arange(50) == 3, np.inf, 1.0)}, {},
