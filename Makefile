@@ -6,6 +6,8 @@
 # make bench   speed against peers, 45 minutes; parts: bench-training, bench-streaming, bench-overhead
 # make bench-size   fits of large models (LIKELIHOODS=<folder> of pyhf workspaces adds these,
 #              ROOT_PYTHON=<python of an environment with ROOT 6.40> RooFit)
+# make bench-gpu   on a machine with an NVIDIA card: JAX's plugin for CUDA, then trainings and fits against its CPU, in
+#              six minutes; DRY=--dry-run tries the tasks on a CPU
 # make targets what the studies in results/ reached, against published numbers
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
 # make gallery the README's thumbnails, from the figures of the default analysis in results/
@@ -18,7 +20,7 @@ BIN := .venv/bin
 # Byte code makes every job of a run start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-slurm lint bench bench-training bench-streaming bench-overhead bench-size targets docs gallery lock clean
+.PHONY: run test test-slurm lint bench bench-training bench-streaming bench-overhead bench-size bench-gpu targets docs gallery lock clean
 run: .venv/.runtime
 	@test -f "$(CONFIG)" || { echo "there is no config file $(CONFIG)" >&2; exit 1; }
 	@$(BIN)/python workflow/check_config.py "$(CONFIG)"
@@ -52,6 +54,11 @@ bench-overhead: .venv/.dev
 
 bench-size: .venv/.dev
 	$(BIN)/python benchmarks/run_size.py $(if $(LIKELIHOODS),--likelihoods $(LIKELIHOODS)) $(if $(ROOT_PYTHON),--root $(ROOT_PYTHON))
+
+bench-gpu: .venv/.dev
+	@! nvidia-smi > /dev/null 2>&1 || $(BIN)/python -c "import jax_cuda12_plugin" 2> /dev/null || $(PYTHON) -m pip --quiet \
+		--python $(BIN)/python install "jax[cuda12]==$$($(BIN)/python -c 'import jax; print(jax.__version__)')"
+	$(BIN)/python benchmarks/run_gpu.py $(DRY)
 
 # relaxed needs the JAX and NumPy of its time.
 .venv/relaxed/.done: benchmarks/relaxed.lock | .venv/bin/python

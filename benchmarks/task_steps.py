@@ -30,10 +30,12 @@ jax.config.update("jax_enable_x64", True)
 SIZE, TOGETHER = 2000, 5
 
 
-def problem(objective: str, hidden: list[int], precision: str, weights: int = 0) -> Any:
-    """A compiled step, its state and its data."""
-    features = {name: x.astype(float) for name, x in blobs(SIZE).items()}
-    yields = {name: np.full(SIZE, TOTALS[name] / SIZE) for name in NAMES}
+def problem(
+    objective: str, hidden: list[int], precision: str, weights: int = 0, size: int = SIZE
+) -> Any:
+    """A step to be compiled, its state and its data: ``size`` events of each set are a batch."""
+    features = {name: x.astype(float) for name, x in blobs(size).items()}
+    yields = {name: np.full(size, TOTALS[name] / size) for name in NAMES}
     rng = np.random.default_rng(1)
     systematics, weighted = [_varied("shape")], {}
     for k in range(weights):
@@ -53,7 +55,7 @@ def problem(objective: str, hidden: list[int], precision: str, weights: int = 0)
         bandwidth=[0.05],
     )  # fmt: skip
     settings = Settings(
-        objective, steps=10_000, batch=SIZE, learning_rate=1e-3, validate_every=100,
+        objective, steps=10_000, batch=size, learning_rate=1e-3, validate_every=100,
         staterror=True, evaluation_events=1_000_000,
     )  # fmt: skip
     observable = create_observable(network, ["x", "y"], features["background"], jax.random.key(0))
@@ -61,7 +63,7 @@ def problem(objective: str, hidden: list[int], precision: str, weights: int = 0)
     events = EventSets(features, yields, weighted=weighted)
     chosen, data = Problem.of(settings, samples, events, OF_MODEL.get(objective), BINS)
     state = State.first(settings, free)
-    return jax.jit(make_step(chosen, frozen)), state, data
+    return make_step(chosen, frozen), state, data
 
 
 def _varied(name: str) -> Histosys:
@@ -74,6 +76,7 @@ def in_turns(problems: dict[str, Any], rounds: int = 40, before: int = 100) -> N
     """Medians of steps of all problems, measured in turns, and the time of the first call."""
     key, first, times = jax.random.key(1), {}, {name: [] for name in problems}
     states = {name: state for name, (_, state, _) in problems.items()}
+    problems = {name: (jax.jit(step), *rest) for name, (step, *rest) in problems.items()}
     for name, (step, _, data) in problems.items():
         # The fits take fewer turns once the network has learned something.
         first[name], _ = seconds(
@@ -108,4 +111,5 @@ def systematics(hidden: str) -> None:
     in_turns({str(n): problem("cls", layers, "float32", n) for n in (0, 10, 40, 80)})
 
 
-{"objectives": objectives, "systematics": systematics}[sys.argv[1]](*sys.argv[2:])
+if __name__ == "__main__":
+    {"objectives": objectives, "systematics": systematics}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,137 @@
+"""Measure trainings and fits on a GPU against this machine's CPU and write ``gpu.md`` here.
+
+``run_gpu.py --dry-run``: the same tasks with small sizes on the CPU alone, and no page.
+"""
+
+import datetime
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from run import HERE, run, table
+from run_training import ms
+
+BUDGET = 330.0
+"""Seconds after which no further task begins."""
+TASK = 120.0
+"""Seconds that a task may take."""
+# Dense single-precision products as they are multiplied by default, in TFLOP/s (data sheets).
+PEAKS = {"H100": 495, "H200": 495, "A100": 156, "L40": 90, "L4": 60, "V100": 15.7, "T4": 8.1}
+# objective, hidden layers, batch, seeds: what matters most comes first.
+STEPS = [
+    (objective, *rest)
+    for rest in (
+        ("100-100", 2000, 1), ("1024-1024", 2000, 1), ("100-100", 2000, 20),
+        ("1024-1024", 200_000, 1), ("100-100", 200_000, 1), ("1024-1024", 2000, 20),
+        ("1024-1024", 20_000, 1),
+    )
+    for objective in ("cls", "bce_augmented")
+]  # fmt: skip
+
+
+class Measurement:
+    """Tasks on the CPU and on the device, until the time is over."""
+
+    def __init__(self, dry: bool) -> None:
+        self.dry, self.begun = dry, time.monotonic()
+        self.device = "cpu" if dry else "cuda"
+
+    def task(self, *arguments: Any, device: str = "") -> dict[str, Any] | None:
+        """What a task reports; None if there is no time for it, or it failed."""
+        if time.monotonic() - self.begun > BUDGET:
+            return None
+        os.environ["JAX_PLATFORMS"] = device or self.device
+        try:
+            return run(sys.executable, "task_gpu.py", *map(str, arguments), limit=TASK)
+        except subprocess.SubprocessError as error:
+            print("    ", error, flush=True)
+            return None
+
+    def same_numbers(self, steps: int) -> list[list[str]]:
+        rows = []
+        with tempfile.TemporaryDirectory() as folder:
+            files = [str(Path(folder, f"{name}.npz")) for name in ("cpu", "device")]
+            done = [self.task("first", files[0], device="cpu"), self.task("first", files[1])]
+            if all(done):
+                one, other = (np.load(file) for file in files)
+                for name in one.files:
+                    difference = np.abs(one[name] - other[name]).max() / np.abs(one[name]).max()
+                    rows.append([f"first step, {name}", f"{difference:.1e} of the largest", "1e-5"])
+        trained = [self.task("train", steps, device="cpu"), self.task("train", steps)]
+        for name, found in zip(("CPU", "device"), trained, strict=True):
+            if found:
+                ends = ", ".join(f"{x:.3f}" for x in found["end"])
+                rows.append([f"ln CLs after training, {name}", ends, f"{found['seconds']:.3g} s"])
+        return rows
+
+    def steps(self) -> list[list[str]]:
+        rows = []
+        for objective, hidden, batch, seeds in STEPS:
+            size = batch if not self.dry else min(batch, 500)
+            number = seeds if not self.dry else min(seeds, 2)
+            if self.dry:
+                hidden = hidden.replace("1024", "32")
+            found = self.task("step", objective, hidden, size, number)
+            row = [objective, hidden, f"{size:,}", str(number)]
+            if found is None:
+                rows.append([*row, "no result", "", "", ""])
+                continue
+            peak = next((p for name, p in PEAKS.items() if name in found["card"]), None)
+            speed, memory = found["flops"] / 1e12, found["memory"]
+            rows.append([
+                *row, ms(found["seconds"]), f"{speed:.3g}",
+                f"{100 * speed / peak:.1f} %" if peak else "",
+                f"{memory / 2**30:.2g} GiB" if memory else "",
+            ])  # fmt: skip
+        return rows
+
+    def fits(self, toys: int) -> list[list[str]]:
+        names = {"gradient": "CLs and its gradient", "limits": "six limits", "toys": "toys"}
+        both = [self.task("likelihood", toys), self.task("likelihood", toys, device="cpu")]
+        return [
+            [name, *(ms(found[key]) if found else "no result" for found in both)]
+            for key, name in names.items()
+        ]
+
+
+def main(*options: str) -> None:
+    dry = "--dry-run" in options
+    measured = Measurement(dry)
+    if not dry and subprocess.run(["nvidia-smi"], capture_output=True, check=False).returncode:
+        sys.exit("there is no NVIDIA card here; --dry-run tries the tasks on the CPU")
+    steps, toys = (20, 50) if dry else (600, 10_000)
+    parts = {
+        "numbers": table(["what", "difference or result", "at most, or time"],
+                         measured.same_numbers(steps)),
+        "step": table(["objective", "hidden", "batch", "seeds", "step", "TFLOP/s", "of the peak",
+                       "memory"], measured.steps()),
+        "fits": table(["work", "device", "CPU"], measured.fits(toys)),
+        "steps": str(steps),
+        "toys": f"{toys:,}",
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.system()}, "
+        f"Python {platform.python_version()}",
+        "versions": f"jax {version('jax')}",
+    }  # fmt: skip
+    print("\n\n".join(parts[name] for name in ("numbers", "step", "fits")))
+    if dry:
+        return
+    query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+    parts["card"] = subprocess.run(
+        query, capture_output=True, check=True, text=True
+    ).stdout.splitlines()[0]
+    text = (HERE / "template_gpu.md").read_text()
+    for name, value in parts.items():
+        text = text.replace("{{" + name + "}}", value)
+    (HERE / "gpu.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
