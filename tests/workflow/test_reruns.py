@@ -42,7 +42,7 @@ EDITS = {
         "workflow/hone/reporting/figures/training.py", 'marker="."', 'marker="o"', DRAWING,
     ),
     "the style of all figures": (
-        "workflow/hone/reporting/figures/style.py", "dpi=150", "dpi=160", DRAWING,
+        "workflow/hone/reporting/figures/style.py", "set_dpi(150)", "set_dpi(160)", DRAWING,
     ),
     "the fit": (
         "workflow/hone/likelihood/infer/minimum.py", "_MAX_ITERATIONS = 400",
