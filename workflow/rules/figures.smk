@@ -22,19 +22,20 @@ rule plot_training:
         "../scripts/plot_training.py"
 
 
-rule animate_training:
+rule plot_trained:
     input:
-        unpack(NEEDS.events("validation")),
+        unpack(NEEDS.events("training", "validation", "evaluation")),
         selected=SELECTED,
         models=NEEDS.networks("model.safetensors"),
         snapshots=NEEDS.networks("snapshots.safetensors"),
         histories=NEEDS.networks("history.csv"),
     output:
-        shown("animation", "<results>/figures/{signal}/{observable}/training.gif"),
+        **figures("{signal}/{observable}", "overtraining", "roc"),
+        animation=shown("animation", "<results>/figures/{signal}/{observable}/training.gif"),
     log:
-        "<logs>/animate_training/{signal}/{observable}.log",
+        "<logs>/plot_trained/{signal}/{observable}.log",
     benchmark:
-        "<benchmarks>/animate_training/{signal}/{observable}.tsv"
+        "<benchmarks>/plot_trained/{signal}/{observable}.tsv"
     wildcard_constraints:
         observable=any_of(TRAINED),
     group:
@@ -44,13 +45,13 @@ rule animate_training:
     resources:
         **growing(mem_mb=2000, runtime=20),
     params:
-        **NEEDS.reading(parts.of_training, "validation"),
+        **NEEDS.reading(parts.of_training, "training", "validation", "evaluation"),
         title=NEEDS.title(),
-        made_by=made_by("animate_training"),
+        made_by=made_by("plot_trained"),
     message:
-        "Animating the training of {wildcards.observable} for {wildcards.signal}"
+        "Drawing what {wildcards.observable} for {wildcards.signal} has learned"
     script:
-        "../scripts/animate_training.py"
+        "../scripts/plot_trained.py"
 
 
 rule plot_plane:

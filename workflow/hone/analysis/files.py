@@ -202,7 +202,7 @@ class Files:
         kinds = [k for k in _OF_OBSERVABLES if k not in _OF_EVENTS or not analysis.has_histograms]
         names = [f"{name}/{kind}" for name in self.observables for kind in kinds]
         names += [f"{o}/{kind}" for o in trained + rebinned for kind in ("training", "edges")]
-        names += [f"{name}/gradient" for name in trained]
+        names += [f"{o}/{kind}" for o in trained for kind in ("gradient", "overtraining", "roc")]
         names += ["limit_summary", "comparison", *(["gain"] if analysis.baseline else [])]
         names += [f"study_{study.name}" for study in analysis.studies]
         found = [f"{signal}/{name}" for signal in analysis.signals for name in names]

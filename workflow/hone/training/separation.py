@@ -1,0 +1,179 @@
+"""How well scores separate signal from background, and whether two sets of events agree in them."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from hone.events.event_sets import EventSets, scores_of
+from hone.observable import Observable
+from hone.statmodel.workspace import Process
+from hone.sums import bin_of
+from hone.training.importance import thinned
+
+__all__ = ["Roc", "Scored", "Separation", "kolmogorov_smirnov", "roc", "scored", "separation"]
+
+_LARGEST = 50_000
+"""Most events of each set: enough for areas to three digits."""
+
+
+class Scored(NamedTuple):
+    """Events as an observable sees them."""
+
+    scores: np.ndarray
+    """float64 (n,); minus infinity for events that fail a cut."""
+    weights: np.ndarray
+    """float64 (n,)"""
+
+
+class Roc(NamedTuple):
+    """Efficiencies of all cuts on a score from below, from the tightest to none."""
+
+    signal: np.ndarray
+    """(k,), from 0 to 1"""
+    background: np.ndarray
+    """(k,), from 0 to 1"""
+    area: float
+    """Under the signal efficiency against that of the background: the probability that an event of
+    the signal has a larger score than one of the background, ties counted by half."""
+
+
+class Separation(NamedTuple):
+    """Signal against background."""
+
+    curves: dict[str, Roc]
+    """By what is varied: ``nominal`` first, then what moves its area most."""
+    bins: Roc
+    """The bins of the observable, taken in the order of signal over background."""
+    by_bins: bool
+    """Whether the curves too are of bins in that order: scores that only number the bins have no
+    order of their own."""
+
+
+def scored(observable: Observable, events: EventSets) -> dict[str, Scored]:
+    """The events of each template, at most 50,000, evenly chosen.
+
+    Raises:
+        InputError: names the set and an event in it whose score is not a number.
+    """
+    events = thinned(events, _LARGEST)
+    found = {
+        name: np.where(np.isnan(scores), -np.inf, scores)
+        for name, scores in scores_of(observable, events).items()
+    }
+    return {
+        name: Scored(found[events.events_of(name)], weights)
+        for name, weights in events.weights.items()
+    }
+
+
+def kolmogorov_smirnov(first: Scored, second: Scored) -> tuple[float, float]:
+    """Largest distance between two cumulative distributions, and its p-value, for weighted events.
+
+    SciPy's ``ks_2samp`` knows no weights. As ROOT's ``TH1::KolmogorovTest``: the distance of the
+    weighted cumulative distributions in Kolmogorov's asymptotic formula, where the numbers of
+    events are the effective ones, (sum of weights)^2 / sum of squared weights. For scores with
+    few values the p-value is too large.
+    """
+    from scipy.special import kolmogorov
+
+    values = np.unique(np.concatenate([first.scores, second.scores]))
+    distance = float(np.abs(_cumulative(first, values) - _cumulative(second, values)).max())
+    n, m = (float(w.sum() ** 2 / (w @ w)) for w in (first.weights, second.weights))
+    return distance, float(kolmogorov(distance * np.sqrt(n * m / (n + m))))
+
+
+def _cumulative(events: Scored, values: np.ndarray) -> np.ndarray:
+    order = np.argsort(events.scores)
+    sums = np.append(0.0, np.cumsum(events.weights[order]))
+    return sums[np.searchsorted(events.scores[order], values, side="right")] / sums[-1]
+
+
+def roc(signal: Sequence[Scored], background: Sequence[Scored]) -> Roc:
+    """Efficiencies of weighted samples; of negative weights, too, whose curve may turn back."""
+    several = [*signal, *background]
+    scores = np.concatenate([events.scores for events in several])
+    order = np.argsort(-scores)
+    scores = scores[order]
+    # A cut takes all events of one score.
+    last = np.append(np.flatnonzero(scores[1:] != scores[:-1]), len(scores) - 1)
+    sizes = [len(events.scores) for events in several]
+    is_signal = np.repeat(np.arange(len(several)) < len(signal), sizes)[order]
+    weights = np.concatenate([events.weights for events in several])[order]
+    passing = []
+    for chosen in (is_signal, ~is_signal):
+        sums = np.cumsum(np.where(chosen, weights, 0.0))[last]
+        passing.append(np.append(0.0, sums / sums[-1]))
+    return Roc(passing[0], passing[1], area=float(np.trapezoid(passing[0], passing[1])))
+
+
+def separation(
+    edges: np.ndarray,
+    events: Mapping[str, Scored],
+    samples: Sequence[Process],
+    most: int = 3,
+) -> Separation:
+    """Signal against background, nominal and with each systematic that moves the area most.
+
+    An observable trained on a limit may as well give the signal small scores: the side that has
+    more of the nominal signal is taken for the tight one.
+
+    Args:
+        edges: of the observable (B + 1,).
+        events: by template.
+        samples: processes of the hypothesis, each with its yield.
+        most: sides of systematics.
+    """
+    edges = np.asarray(edges)
+    signals, backgrounds = ([s.name for s in samples if s.is_signal is k] for k in (True, False))
+    yields = [
+        sum(np.bincount(_bins(events[name], edges), events[name].weights, len(edges))
+            for name in names)
+        for names in (signals, backgrounds)
+    ]  # fmt: skip
+    # Of bins without background the one with more signal comes first.
+    ratio = yields[0] / np.maximum(yields[1], 1e-12)
+    in_bins = {
+        name: Scored(np.append(-np.inf, ratio[1:])[_bins(x, edges)], x.weights)
+        for name, x in events.items()
+    }
+    values = np.unique(np.concatenate([events[s.name].scores for s in samples]))
+    by_bins = int(np.isfinite(values).sum()) < len(edges)
+
+    def curve(of: Mapping[str, Scored], varied: Mapping[str, str]) -> Roc:
+        chosen = [
+            [of[varied.get(name, name)] for name in names] for names in (signals, backgrounds)
+        ]
+        return roc(*chosen)
+
+    shown = in_bins if by_bins else events
+    nominal = curve(shown, {})
+    if nominal.area < 0.5:
+        shown = {name: _turned(x) for name, x in shown.items()}
+        nominal = curve(shown, {})
+    curves = {words: curve(shown, varied) for words, varied in _varied(events, samples).items()}
+    moved = sorted(curves, key=lambda words: -abs(curves[words].area - nominal.area))
+    kept = {words: curves[words] for words in moved[:most]}
+    return Separation({"nominal": nominal} | kept, curve(in_bins, {}), by_bins)
+
+
+def _turned(events: Scored) -> Scored:
+    """Scores of the other sign, but for events that fail a cut."""
+    scores = np.where(np.isfinite(events.scores), -events.scores, -np.inf)
+    return Scored(scores, events.weights)
+
+
+def _bins(events: Scored, edges: np.ndarray) -> np.ndarray:
+    """From 1; 0 for events that fail a cut."""
+    return np.where(np.isfinite(events.scores), 1 + bin_of(events.scores, edges), 0)
+
+
+def _varied(events: Mapping[str, Scored], samples: Sequence[Process]) -> dict[str, dict[str, str]]:
+    """By systematic and side, the varied templates in the place of samples."""
+    found: dict[str, dict[str, str]] = {}
+    for sample in samples:
+        for template in sample.templates()[1:]:
+            if template.name in events:
+                words = f"{template.systematic} {template.side}"
+                found.setdefault(words, {})[sample.name] = template.name
+    return found

@@ -1,0 +1,47 @@
+"""Draw what the selected seed has learned: its training as a film, overtraining, ROC."""
+
+from hone.analysis import Analysis
+from hone.events.load import load_set
+from hone.observable import load_observable
+from hone.reporting.figures import save
+from hone.reporting.figures.animation import animate_training
+from hone.reporting.figures.pages import save_animation
+from hone.reporting.figures.separation import draw_overtraining, draw_roc
+from hone.results.selection import selected
+from hone.running.files import read_csv
+from hone.running.script import job, setup_jax
+from hone.statmodel.workspace import processes
+from hone.training.film import make_film
+from hone.training.separation import scored, separation
+from hone.training.snapshots import load_snapshots
+
+with job(snakemake):
+    setup_jax(brief=True)
+    inputs, params, outputs = snakemake.input, snakemake.params, snakemake.output
+    model, snapshots, history = (
+        selected(inputs.selected, paths)
+        for paths in (inputs.models, inputs.snapshots, inputs.histories)
+    )
+    observable, settings = load_observable(model)
+    analysis = Analysis.model_validate(params.analysis)
+    samples = processes(analysis, snakemake.wildcards.signal)
+    trained_on = {sample.name: params.files["training"][sample.name] for sample in samples}
+    files = params.files | {"training": trained_on}
+    sets = {
+        events_set: load_set(analysis, files, events_set, inputs.surveys)
+        for events_set in ("training", "validation", "evaluation")
+    }
+    film = make_film(
+        load_snapshots(snapshots, observable),
+        settings.steps,
+        sets["validation"],
+        samples,
+        analysis.workspace.staterror,
+    )
+    animation = animate_training(film, read_csv(history), params.title)
+    save_animation(animation, outputs.animation)
+    events = {name: scored(observable, found) for name, found in sets.items()}
+    overtraining = draw_overtraining(events, observable.edges, samples, params.title)
+    save(overtraining, [outputs.overtraining_png, outputs.overtraining_pdf])
+    roc = draw_roc(separation(observable.edges, events["evaluation"], samples), params.title)
+    save(roc, [outputs.roc_png, outputs.roc_pdf])
