@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from hone.analysis import checked_config, refuse_duplicates
-from hone.analysis.observables import OBJECTIVES
+from hone.analysis.objective_names import OBJECTIVES
 from hone.analysis.schema import json_schema
 from hone.analysis.settings import plain
 from hone.errors import ConfigError

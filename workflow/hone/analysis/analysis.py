@@ -95,7 +95,8 @@ class Analysis(Settings):
     studies: list[Study] = Field([])
     """Figures of the expected CLs against a setting that observables differ in."""
     modules: str | None = None
-    """Folder of the Python files of own objectives; that of the config if not given."""
+    """Folder of the Python files of own objectives and architectures; that of the config if not
+    given."""
     tracking: Literal["none", "mlflow"] = "none"
     """`mlflow` also writes every training as a run, with parameters, metrics by step and artifacts,
     into a local store under `results/<analysis>/mlflow/` (needs the extra `mlflow`)."""

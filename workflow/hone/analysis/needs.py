@@ -12,7 +12,7 @@ from typing import Any
 from hone.analysis import parts
 from hone.analysis.files import Files
 from hone.analysis.observables import Trained
-from hone.analysis.own_objective import source_file
+from hone.analysis.own_code import source_file
 from hone.analysis.paths import is_remote
 from hone.analysis.short_names import underscored
 from hone.running.provenance import code_digest

@@ -1,17 +1,16 @@
 """Settings of observables: what maps an event to a bin, and how it is trained."""
 
-import difflib
-import json
-import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from annotated_types import Ge, Gt, Le, Len, Lt
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from hone.analysis.fields import Edges, Name
+from hone.analysis.objective_names import CLASSIFIERS, ObjectiveName
 from hone.analysis.optimisation import Optimisation
+from hone.analysis.own_code import OwnFunctionName
 from hone.analysis.settings import (
     AsWhole,
     Family,
@@ -21,15 +20,12 @@ from hone.analysis.settings import (
     Settings,
     Text,
     either,
-    refuse,
     refuse_all,
     unique,
 )
 
 __all__ = [
     "ACTIVATIONS",
-    "CLASSIFIERS",
-    "OBJECTIVES",
     "Cut",
     "Cuts",
     "GridCuts",
@@ -42,32 +38,8 @@ __all__ = [
     "VariableBins",
 ]
 
-OBJECTIVES = (
-    "cls", "limit", "p0", "sigma_mu", "generalised_variance", "trace", "z_a", "z_a_uncertain",
-    "inverse_z_a", "inverse_z_a_uncertain", "bce", "bce_augmented",
-)  # fmt: skip
-CLASSIFIERS = ("bce", "bce_augmented")
-"""Objectives of events, which do not depend on bins."""
-_OWN = "[A-Za-z_][A-Za-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*"
-
-
-def _objective(text: str) -> str:
-    if text not in OBJECTIVES and not re.fullmatch(_OWN, text):
-        close = difflib.get_close_matches(text, OBJECTIVES, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        raise refuse(
-            f"there is no objective {json.dumps(text)}; {hint}allowed are {', '.join(OBJECTIVES)}, "
-            "and module:function"
-        )
-    return text
-
-
-ObjectiveName = Annotated[
-    str,
-    AfterValidator(_objective),
-    WithJsonSchema({"anyOf": [{"enum": list(OBJECTIVES)}, {"pattern": f"^{_OWN}$"}]}),
-]
 ACTIVATIONS = ("relu", "elu", "selu", "gelu", "swish", "tanh", "softplus")
+_LAYERS = ("hidden", "activation", "normalisation", "residual")
 _MOST_COMBINATIONS = 1_000_000
 Count = Annotated[int, Ge(1), AsWhole]
 
@@ -229,6 +201,12 @@ class _Soft(Trained):
 
     bins: Annotated[int, Ge(2), Le(100), AsWhole] = 5
     """Number of bins."""
+    architecture: OwnFunctionName | None = None
+    """`module:function`, a function of one's own in `module.py` beside the config, in place of
+    `hidden` and what belongs to it. It gets the number of features, the number of outputs and a key
+    of JAX, and returns an equinox module that maps the standardised features of one event (F,) to
+    its outputs (outputs,): one for a network, one for each bin for a softmax. All of its floating
+    point arrays are trained, in `precision`."""
     hidden: list[Count] = Field([64, 64])
     """Width of each hidden layer."""
     activation: Literal[ACTIVATIONS] = "relu"  # type: ignore[valid-type]
@@ -252,10 +230,15 @@ class _Soft(Trained):
     @property
     def layers(self) -> dict[str, object]:
         """What has to be the same for weights to be taken over."""
-        same = ("hidden", "activation", "normalisation", "residual", "precision")
-        return {name: getattr(self, name) for name in same}
+        own = {"architecture": self.architecture and self.architecture.function}
+        return own | {name: getattr(self, name) for name in (*_LAYERS, "precision")}
 
     def _problems(self) -> Iterator[tuple[str, str]]:
+        if self.architecture is not None:
+            fields = type(self).model_fields
+            for key in (*_LAYERS, "dropout", "frozen_layers"):
+                if getattr(self, key) != fields[key].default:
+                    yield key, "does not apply to an architecture of one's own; remove it"
         if self.frozen_layers and self.start_from is None:
             yield "frozen_layers", "needs start_from: fresh layers would stay random"
         if self.frozen_layers and self.together:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hone.analysis.analysis import Analysis
-from hone.analysis.observables import ObservableSettings, Trained
+from hone.analysis.observables import Network, ObservableSettings, Softmax, Trained
 from hone.analysis.samples import DimuonSample, Sample
 from hone.analysis.sections import Poi, Workspace
 from hone.analysis.settings import Plain, plain
@@ -184,7 +184,7 @@ def of_training(analysis: Analysis, signal: str, observable: str) -> Plain:
             histograms=analysis.workspace.histograms if chosen.is_trained else "hard",
         ),
         features=analysis.features_of(observable),
-        observables=[_of_one_seed(chosen)],
+        observables=[_with_code(_of_one_seed(chosen), analysis.modules)],
         poi=analysis.poi if own else Poi(),
         **_samples_and_systematics(
             analysis.hypothesis(signal), analysis.systematics_of(observable)
@@ -197,6 +197,14 @@ def _of_one_seed(observable: ObservableSettings) -> ObservableSettings:
     if not isinstance(observable, Trained) or observable.together:
         return observable
     return observable.model_copy(update={"seeds": Trained.model_fields["seeds"].default})
+
+
+def _with_code(observable: ObservableSettings, folder: str | None) -> ObservableSettings:
+    """With the digest of the code of its own architecture, if it has one."""
+    if not isinstance(observable, Network | Softmax) or observable.architecture is None:
+        return observable
+    assert folder is not None, "the folder of the config, if no other"
+    return observable.model_copy(update={"architecture": observable.architecture.beside(folder)})
 
 
 def _of(analysis: Analysis, template: Template) -> list[Systematic]:

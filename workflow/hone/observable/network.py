@@ -13,7 +13,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from hone.analysis.observables import Network, Softmax
 from hone.observable.base import Observable
 from hone.observable.cuts import Cuts
-from hone.observable.scaling import limits, moments, standardised
+from hone.observable.own_network import OwnNetwork
+from hone.observable.scaling import Standardised
 from hone.observable.soft import Softness, kernel_shares
 
 __all__ = ["NetworkObservable", "SoftmaxObservable"]
@@ -50,25 +51,13 @@ class _Hidden(eqx.Module):
         return x + y if self.residual else y
 
 
-class _Network(eqx.Module):
-    """Standardised features, then fully connected layers.
-
-    Features are standardised in float64 before they are cast to the network's precision.
-    """
+class _Network(Standardised):
+    """Standardised features, then fully connected layers."""
 
     layers: tuple[_Hidden, ...]
     last: eqx.nn.Linear
-    mean: np.ndarray
-    """Subtracted from the features, float64 (F,); from training events, not trained."""
-    scale: np.ndarray
-    """Divides the features, float64 (F,)."""
-    lowest: np.ndarray
-    """Smallest value that is seen of a feature, float64 (F,); events below have it."""
-    highest: np.ndarray
-    """Largest value, float64 (F,)."""
     key: PRNGKeyArray | None
     """Of the dropout of a training step; None outside of training."""
-    precision: str = eqx.field(static=True)
     frozen: int = eqx.field(static=True)
     """Number of hidden layers, from the first, that are not trained."""
 
@@ -97,23 +86,17 @@ class _Network(eqx.Module):
                 )
             )
         last = jax.random.fold_in(key, len(hidden))
-        mean, scale = moments(events, features)
-        lowest, highest = limits(events, scale)
         return cls(
             layers=tuple(layers),
             last=eqx.nn.Linear(sizes[-1], outputs, dtype=dtype, key=last),
-            mean=mean,
-            scale=scale,
-            lowest=lowest,
-            highest=highest,
             key=None,
             precision=settings.precision,
             frozen=settings.frozen_layers,
+            **cls.scaling(events, features),
         )
 
     def __call__(self, events: Float[Array, "N F"]) -> Float[Array, "N outputs"]:
-        seen = jnp.clip(events, self.lowest, self.highest)
-        scaled = standardised(seen, self.mean, self.scale).astype(self.precision)
+        scaled = self.inputs(events)
         keys = None if self.key is None else jax.random.split(self.key, len(events))
         outputs: Float[Array, "N outputs"] = jax.vmap(self._of_event)(scaled, keys)
         return outputs
@@ -124,12 +107,10 @@ class _Network(eqx.Module):
         return self.last(x)
 
     def in_training(self, key: PRNGKeyArray) -> "_Network":
-        """With dropout, where there is any."""
         drops = any(layer.dropout for layer in self.layers)
         return dataclasses.replace(self, key=key) if drops else self
 
     def started_from(self, other: "_Network") -> "_Network":
-        """With the weights and the scaling of a network of the same layers."""
         # Their settings stay: dropout may differ.
         layers = jax.tree.unflatten(jax.tree.structure(self.layers), jax.tree.leaves(other.layers))
         return dataclasses.replace(other, layers=layers, frozen=self.frozen)
@@ -141,14 +122,24 @@ class _Network(eqx.Module):
         return eqx.tree_at(lambda n: (n.layers, n.last), marks, (layers, last))
 
     def matrices(self) -> list[Array]:
-        """The weights of all layers, without biases."""
         return [layer.linear.weight for layer in self.layers] + [self.last.weight]
+
+
+def _network(
+    settings: Network | Softmax,
+    outputs: int,
+    features: Sequence[str],
+    events: np.ndarray,
+    key: PRNGKeyArray,
+) -> Standardised:
+    kind = _Network if settings.architecture is None else OwnNetwork
+    return kind.create(settings, outputs, features, events, key)
 
 
 class _OfNetwork(Observable):
     """What observables with a network have in common."""
 
-    network: eqx.AbstractVar[_Network]
+    network: eqx.AbstractVar[Standardised]
 
     def in_training(self, key: PRNGKeyArray) -> Self:
         return eqx.tree_at(lambda o: o.network, self, self.network.in_training(key))
@@ -164,7 +155,7 @@ class NetworkObservable(_OfNetwork):
     widths, so that they always rise from 0 to 1.
     """
 
-    network: _Network
+    network: Standardised
     edge_logits: Float[Array, " B"]
     softness: Softness
     """Bandwidth of the kernel density, in units of the score."""
@@ -178,7 +169,7 @@ class NetworkObservable(_OfNetwork):
     ) -> "NetworkObservable":
         """A fresh network; arguments as for :func:`~hone.observable.create.create_observable`."""
         observable = cls(
-            network=_Network.create(settings, 1, features, events, key),
+            network=_network(settings, 1, features, events, key),
             edge_logits=jnp.zeros(settings.bins),
             softness=Softness.create(settings.smoothing, settings.bandwidth),
             cuts=Cuts.create(settings.cuts, features, events) if settings.cuts else None,
@@ -261,7 +252,7 @@ class SoftmaxObservable(_OfNetwork):
     eq. 2). The score is the number of the bin plus one half; edges are 0, 1, ..., B.
     """
 
-    network: _Network
+    network: Standardised
     softness: Softness
     """Temperature."""
     features: tuple[str, ...] = eqx.field(static=True)
@@ -273,7 +264,7 @@ class SoftmaxObservable(_OfNetwork):
     ) -> "SoftmaxObservable":
         """A fresh network; arguments as for :func:`~hone.observable.create.create_observable`."""
         return cls(
-            network=_Network.create(settings, settings.bins, features, events, key),
+            network=_network(settings, settings.bins, features, events, key),
             softness=Softness.create(settings.smoothing, settings.temperature),
             features=tuple(features),
             outputs=settings.bins,

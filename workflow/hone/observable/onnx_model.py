@@ -18,6 +18,7 @@ from hone.errors import InputError
 from hone.observable.base import Observable
 from hone.observable.cuts import CutObservable, Cuts
 from hone.observable.network import NetworkObservable, SoftmaxObservable
+from hone.observable.own_network import OwnNetwork
 from hone.observable.variable import VariableObservable
 
 __all__ = ["Graph", "onnx_model", "write_score"]
@@ -209,8 +210,11 @@ def _where_passing(cuts: Cuts, graph: Graph, events: str, score: str) -> str:
 
 def _network(network: Any, graph: Graph, events: str) -> str:
     """Outputs (n, outputs) in the network's precision."""
-    if not hasattr(network, "layers"):
-        raise InputError(f"nothing says how a network {type(network).__name__} is written as ONNX")
+    if isinstance(network, OwnNetwork):
+        raise InputError(
+            f"nothing says how its architecture {network.own.function!r} is written as ONNX; only "
+            "networks of hone (without architecture) are"
+        )
     if (network.lowest > -_LARGEST).any() or (network.highest < _LARGEST).any():
         events = graph("Max", events, graph.constant(network.lowest))
         events = graph("Min", events, graph.constant(network.highest))

@@ -1,14 +1,18 @@
-"""Standardised features, in double precision and without overflow."""
+"""Standardised features, in double precision and without overflow, and networks of them."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
+import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from hone.errors import InputError
 from hone.sentinels import find_sentinels
 
-__all__ = ["limits", "moments", "standardised"]
+__all__ = ["Standardised", "limits", "moments", "standardised"]
 
 _LARGEST = np.finfo(float).max
 
@@ -69,3 +73,53 @@ def standardised(events: Any, mean: np.ndarray, scale: np.ndarray) -> Any:
     """(events (n, F) - mean) / scale, float64, NumPy's or JAX's."""
     # The difference of the halves of two large numbers is finite.
     return (0.5 * events.astype("float64") - 0.5 * mean) / (0.5 * scale)
+
+
+class Standardised(eqx.Module):
+    """A network of standardised features.
+
+    Features are standardised in float64 before they are cast to the network's precision.
+    """
+
+    mean: np.ndarray
+    """Subtracted from the features, float64 (F,); from training events, not trained."""
+    scale: np.ndarray
+    """Divides the features, float64 (F,)."""
+    lowest: np.ndarray
+    """Smallest value that is seen of a feature, float64 (F,); events below have it."""
+    highest: np.ndarray
+    """Largest value, float64 (F,)."""
+    precision: str = eqx.field(static=True)
+
+    @staticmethod
+    def scaling(events: np.ndarray, features: Sequence[str]) -> dict[str, np.ndarray]:
+        """Its fields for training events (n, F); arguments as for :func:`moments`."""
+        mean, scale = moments(events, features)
+        lowest, highest = limits(events, scale)
+        return {"mean": mean, "scale": scale, "lowest": lowest, "highest": highest}
+
+    def inputs(self, events: Float[Array, "N F"]) -> Float[Array, "N F"]:
+        """Features as the network sees them, in its precision."""
+        seen = jnp.clip(events, self.lowest, self.highest)
+        scaled: Float[Array, "N F"] = standardised(seen, self.mean, self.scale)
+        return scaled.astype(self.precision)
+
+    @abstractmethod
+    def __call__(self, events: Float[Array, "N F"]) -> Float[Array, "N outputs"]:
+        """Outputs of events, in the network's precision."""
+
+    @abstractmethod
+    def started_from(self, other: Any) -> Self:
+        """With the weights and the scaling of a network of the same layers."""
+
+    @abstractmethod
+    def trainable(self) -> Any:
+        """PyTree of the same structure: True for leaves that are trained."""
+
+    @abstractmethod
+    def matrices(self) -> list[Array]:
+        """The weights of all layers, without biases."""
+
+    def in_training(self, key: PRNGKeyArray) -> Self:
+        """With dropout, where there is any."""
+        return self

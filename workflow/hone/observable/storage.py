@@ -61,8 +61,8 @@ def load_observable(path: str | Path) -> tuple[Observable, ObservableSettings]:
     """Read an observable and its settings.
 
     Raises:
-        InputError: the file is damaged, is not an observable of hone, or has a number that is not
-            finite.
+        InputError: the file is damaged, is not an observable of hone, has a number that is not
+            finite, or needs a module of the user that is not there or has changed.
         ModelError: JAX's 64-bit mode is off, in which the file would not be what was trained.
     """
     require_x64()
@@ -72,6 +72,8 @@ def load_observable(path: str | Path) -> tuple[Observable, ObservableSettings]:
         settings = ObservableSettings.checked(description["settings"])
         features = description["features"]
         return load_tensors(path, _blank(settings, features))[0], settings
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: not a trained observable ({type(error).__name__}: {error}); "

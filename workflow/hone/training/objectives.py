@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from hone.analysis.own_objective import load_objective
+from hone.analysis.own_code import load_function
+from hone.errors import InputError
 from hone.likelihood.arrays import namespace, scipy_of
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer import asimov_limit, asimov_qmu, nominal_hessian, sigma_mu
@@ -220,9 +221,24 @@ def resolve_objective(
     if name in OF_EVENTS:
         return None
     if ":" in name:
-        return load_objective(name, folder)
+        return partial(_of_own, load_function(name, folder, "objective"), name)
     if name == "limit":
         return partial(log_limit, level=level)
     if name in _OF_STRENGTHS and len(measured) > 1:
         return partial(_OF_STRENGTHS[name], of=tuple(measured))
     return OF_MODEL[name]
+
+
+def _of_own(function: Objective, name: str, model: Model) -> Float[Array, ""]:
+    """A function of the user's own, so that what goes wrong in it names the setting."""
+    try:
+        value = function(model)
+    except Exception as error:
+        raise InputError(f"objective: {name!r} raised {type(error).__name__}: {error}") from error
+    shape, dtype = getattr(value, "shape", None), str(getattr(value, "dtype", ""))
+    if shape != () or not dtype.startswith("float"):
+        what = f"an array of shape {shape}, {dtype}" if shape is not None else repr(value)
+        raise InputError(
+            f"objective: {name!r} must return one real number of JAX (shape ()), not {what}"
+        )
+    return value

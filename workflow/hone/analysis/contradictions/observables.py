@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from hone.analysis.analysis import Analysis
 from hone.analysis.observables import Network, Rebinned, Softmax, Trained
-from hone.analysis.own_objective import find_function
+from hone.analysis.own_code import find_function
 
 __all__ = ["of_observables", "of_studies"]
 
@@ -32,6 +32,10 @@ def of_observables(analysis: Analysis) -> Iterator[str]:
             problem = find_function(objective, analysis.modules or "")
             if problem:
                 yield f"{where}.objective: {problem}"
+        if isinstance(observable, Network | Softmax) and observable.architecture is not None:
+            problem = find_function(observable.architecture.function, analysis.modules or "")
+            if problem:
+                yield f"{where}.architecture: {problem}"
         for name in observable.systematics or []:
             if name not in systematics:
                 yield (

@@ -1,0 +1,168 @@
+"""A network that a function beside the config makes: trained, stored, loaded, refused by name."""
+
+import re
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+import yaml
+from blobs import ROOT, trained_with
+from settings import observable as settings_of
+
+from hone.analysis import checked_config, own_code
+from hone.analysis.own_code import OwnFunction
+from hone.analysis.parts import of_training
+from hone.errors import ConfigError, InputError
+from hone.observable import create_observable, load_observable, save_observable
+from hone.observable.onnx_model import onnx_model
+from hone.running import provenance
+from hone.training.gradient import in_double_precision
+
+PAGE = (ROOT / "docs" / "own_network.md").read_text()
+EVENTS = np.random.default_rng(0).normal([1, -2], [2, 3], (50, 2))
+BAD = """
+import equinox as eqx
+import jax.numpy as jnp
+
+class Made(eqx.Module):
+    weight: jnp.ndarray
+    answer: object
+    def __call__(self, x):
+        return self.answer(self.weight * x.sum())
+
+def of(answer, weight=1.0):
+    return Made(jnp.asarray(weight), answer)
+
+def plain(features, outputs, key): return lambda x: x
+def raises(features, outputs, key): return features[0]
+def fixed(features, outputs, key): return of(lambda x: jnp.ones(outputs), 1)
+def scalar(features, outputs, key): return of(lambda x: x)
+def whole(features, outputs, key): return of(lambda x: jnp.ones(outputs, int))
+def nan(features, outputs, key): return of(lambda x: jnp.log(jnp.full(outputs, -1 - x**2)))
+def fails(features, outputs, key): return of(lambda x: x.nothing)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    found = tmp_path_factory.mktemp("own")
+    (example,) = re.findall("```python\n(.*?)```", PAGE, re.DOTALL)
+    (found / "mine.py").write_text(example)
+    (found / "bad.py").write_text(BAD)
+    return found
+
+
+def own(folder, function="mine:deep_sets"):
+    return OwnFunction(function=function).beside(folder)
+
+
+def made(folder, function="mine:deep_sets", **settings):
+    given = settings_of(**{"kind": "network", "architecture": own(folder, function)} | settings)
+    return create_observable(given, ("x", "y"), EVENTS, jax.random.key(3)), given
+
+
+@pytest.mark.parametrize("kind", ["network", "softmax"])
+def test_it_is_the_function_of_standardised_features_and_stored(folder, tmp_path, kind):
+    found, given = made(folder, kind=kind, precision="float64")
+    outputs = 1 if kind == "network" else given.bins
+    x = (EVENTS - EVENTS.mean(axis=0)) / EVENTS.std(axis=0)
+    module = given.architecture.load("")(2, outputs, jax.random.key(3))
+    np.testing.assert_allclose(found.network(EVENTS), jax.vmap(module)(x), rtol=1e-12)
+    trained = jax.tree.leaves(eqx.filter(found, found.trainable()))
+    assert len(trained) == 8  # weights and biases of two networks of two layers
+    assert {w.shape for w in found.matrices()} == {(32, 2), (16, 32), (32, 16), (outputs, 32)}
+    save_observable(tmp_path / "model.safetensors", found, given, {})
+    loaded, settings = load_observable(tmp_path / "model.safetensors")
+    assert settings == given
+    np.testing.assert_array_equal(loaded.score(EVENTS), found.score(EVENTS))
+    other, _ = made(folder, kind=kind, precision="float64", start_from="o")
+    np.testing.assert_array_equal(other.started_from(loaded).score(EVENTS), found.score(EVENTS))
+
+
+def test_it_is_trained_and_in_double_precision_the_same(folder):
+    """Two seeds in one program: their modules are of one class."""
+    how = {"architecture": own(folder), "hidden": [64, 64], "objective": "bce", "edges": "equal"}
+    for result in trained_with((1, 2), steps=20, l2=1e-4, **how):
+        weights = result.snapshots.numbers.network.body.of_jet.layers[0].weight
+        assert not np.allclose(weights[0], weights[-1])
+        double = in_double_precision(result.observable, settings_of(kind="network", **how))
+        leaves = jax.tree.leaves(eqx.filter(double.network.body, eqx.is_array))
+        assert {leaf.dtype for leaf in leaves} == {np.dtype("float64")}
+        np.testing.assert_allclose(double.score(EVENTS), result.observable.score(EVENTS), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("plain", "must return an equinox module, not <function"),
+        ("raises", "raised TypeError: 'int' object is not subscriptable"),
+        ("fixed", "returns a module without floating point arrays to train"),
+        ("scalar", r"real numbers of shape \(1,\) for the .* one event, not float32 of shape \(\)"),
+        ("whole", r"real numbers of shape \(1,\) for the .* one event, not int64 of shape \(1,\)"),
+        ("nan", "returns numbers that are not finite before any training"),
+        ("fails", r"one event \(shape \(2,\)\), raised AttributeError: .*nothing"),
+    ],
+)
+def test_a_bad_module_names_the_setting(folder, function, message):
+    with pytest.raises(InputError, match=f"^architecture: 'bad:{function}'.*{message}"):
+        made(folder, f"bad:{function}")
+
+
+def test_a_stored_one_needs_the_same_code(folder, tmp_path):
+    module, path = tmp_path / "mine.py", tmp_path / "model.safetensors"
+    text = (folder / "mine.py").read_text()
+    module.write_text(text)
+    save_observable(path, *made(tmp_path), {})
+    for edited, message in (
+        (text + "# only a comment\n", None),
+        (text.replace(".sum(", ".max("), "mine.py, or a file that it imports, has changed since"),
+        ("", "mine.py has no function 'deep_sets'; functions there are .none."),
+        (None, "'mine:deep_sets' needs the file .*mine.py, beside the config, which is not there"),
+    ):
+        module.unlink()
+        if edited is not None:
+            module.write_text(edited)
+        for of_process in (own_code._loaded, provenance.code_digest, provenance._read):
+            of_process.cache_clear()
+        if message is None:
+            load_observable(path)
+            continue
+        with pytest.raises(InputError, match=f"^{path}: architecture: .*{message}"):
+            load_observable(path)
+
+
+def test_it_is_not_written_as_onnx(folder):
+    found, _ = made(folder)
+    with pytest.raises(InputError, match=r"its architecture 'mine:deep_sets' is written as ONNX"):
+        onnx_model([found], "network", {})
+
+
+def analysis(folder, **changes):
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    given = {"name": "sets", "kind": "network", "objective": "cls", **changes}
+    return checked_config(config | {"observables": [given], "modules": str(folder)})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architecture": "mine"}, r'\].architecture: "mine" is not of the form module:function'),
+        ({"architecture": "../mine:deep_sets"}, r"\].architecture: .* is not of the form"),
+        ({"architecture": "mine:other"}, r"\].architecture: .*no function 'other'; .*deep_sets"),
+        ({"architecture": "gone:f"}, r"\].architecture: 'gone:f' needs the file .*gone.py"),
+        ({"hidden": [8]}, r"hidden: does not apply to an architecture of one's own; remove it"),
+        ({"dropout": 0.1}, "dropout: does not apply"),
+        ({"frozen_layers": 1, "start_from": "o"}, "frozen_layers: does not apply"),
+    ],
+)
+def test_a_config_is_checked_before_anything_runs(folder, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        analysis(folder, **{"architecture": "mine:deep_sets"} | changes)
+
+
+def test_its_code_is_part_of_what_a_training_depends_on(folder):
+    (stored,) = of_training(analysis(folder, architecture="mine:deep_sets"), "signal", "sets")[
+        "observables"
+    ]
+    assert stored["architecture"] == own(folder).model_dump()

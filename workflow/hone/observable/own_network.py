@@ -1,0 +1,100 @@
+"""A network that a function of the user's own makes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from hone.analysis.observables import Network, Softmax
+from hone.analysis.own_code import OwnFunction
+from hone.errors import InputError
+from hone.observable.scaling import Standardised
+
+__all__ = ["OwnNetwork"]
+
+_TRIED = 1000
+"""Events of the first forward pass."""
+
+
+class OwnNetwork(Standardised):
+    """Standardised features, then an equinox module of the user's own."""
+
+    body: Any
+    """Maps an event (F,) to its outputs (outputs,)."""
+    own: OwnFunction = eqx.field(static=True)
+    """That made the body."""
+
+    @classmethod
+    def create(
+        cls,
+        settings: Network | Softmax,
+        outputs: int,
+        features: Sequence[str],
+        events: np.ndarray,
+        key: PRNGKeyArray,
+    ) -> "OwnNetwork":
+        """A fresh network, tried with some of the events.
+
+        Raises:
+            InputError: the function cannot be loaded, raises, or does not make such a module.
+        """
+        own = settings.architecture
+        assert own is not None
+        name, function = f"architecture: {own.function!r}", own.load("architecture")
+        try:
+            body = function(len(features), outputs, key)
+        except Exception as error:
+            raise InputError(f"{name} raised {type(error).__name__}: {error}") from error
+        if not isinstance(body, eqx.Module):
+            raise InputError(f"{name} must return an equinox module, not {body!r}")
+        weights, rest = eqx.partition(body, eqx.is_inexact_array)
+        if not jax.tree.leaves(weights):
+            raise InputError(f"{name} returns a module without floating point arrays to train")
+        weights = jax.tree.map(lambda x: jnp.asarray(x, settings.precision), weights)
+        made = cls(
+            body=eqx.combine(weights, rest),
+            own=own,
+            precision=settings.precision,
+            **cls.scaling(events, features),
+        )
+        made._try(name, outputs, events[:_TRIED])
+        return made
+
+    def _try(self, name: str, outputs: int, events: np.ndarray) -> None:
+        try:
+            found = self(jnp.asarray(events))
+        except Exception as error:
+            raise InputError(
+                f"{name}: its module, called with the features of one event (shape "
+                f"({events.shape[1]},)), raised {type(error).__name__}: {error}"
+            ) from error
+        shape, dtype = getattr(found, "shape", (0,))[1:], getattr(found, "dtype", type(found))
+        if shape != (outputs,) or not jnp.issubdtype(dtype, jnp.floating):
+            raise InputError(
+                f"{name}: its module must return real numbers of shape ({outputs},) for the "
+                f"features of one event, not {dtype} of shape {shape}"
+            )
+        # While a file is read there are shapes without numbers.
+        if not isinstance(found, jax.core.Tracer) and not np.isfinite(found).all():
+            raise InputError(
+                f"{name}: its module returns numbers that are not finite before any training"
+            )
+
+    def __call__(self, events: Float[Array, "N F"]) -> Float[Array, "N outputs"]:
+        outputs: Float[Array, "N outputs"] = jax.vmap(self.body)(self.inputs(events))
+        return outputs
+
+    def started_from(self, other: "OwnNetwork") -> "OwnNetwork":
+        return other
+
+    def trainable(self) -> Any:
+        marks = jax.tree.map(lambda _: False, self)
+        return eqx.tree_at(lambda n: n.body, marks, jax.tree.map(eqx.is_inexact_array, self.body))
+
+    def matrices(self) -> list[Array]:
+        weights = jax.tree.leaves(eqx.filter(self.body, eqx.is_inexact_array))
+        return [leaf for leaf in weights if leaf.ndim > 1]
