@@ -236,11 +236,14 @@ def test_cls_scan(missing, blind, tmp_path):
         "expected_limits_postfit": [None] * 5 if missing else [0.6, 0.7, 1.0, 1.5, 3.0],
     }
     figure = drawn(draw_cls_scan(limits, "o"), tmp_path)
-    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert (r"$\mathrm{CL}_{s}$" in labels) is not blind
+    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    assert ("observed" in lines) is not blind
+    # between the points of the scan, too
+    x, y = lines["median expected"].get_data()
+    np.testing.assert_allclose(y, np.exp(-3 * x))
     axes = draw_cls_scan(limits, "o", "pseudo-data").axes[0]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert (r"pseudo-data CL$_s$" in labels) is not blind
+    assert ("pseudo-data" in labels) is not blind
     assert "observed" not in axes.texts[0].get_text()
 
 

@@ -1,11 +1,11 @@
 """Limits on the signal strength."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from hone.reporting.figures.style import new_figure, note
+from hone.reporting.figures.style import SIGNAL, new_figure, note
 from hone.reporting.markup import strength
 from hone.results.documents import Floor, Limits
 
@@ -13,35 +13,46 @@ __all__ = ["draw_cls_scan", "draw_limit_summary", "draw_limits"]
 
 _BANDS = ((0, 4, "#f5bb54", "95 % expected"), (1, 3, "#607641", "68 % expected"))
 """Places in an expected set, and colours that differ in grey and for the colour-blind."""
+_FINE = 400
+"""Points of a smooth curve."""
+_SMALLEST = 1e-300
 _WIDE = 30.0
 """Ratio of limits from which on their axis is logarithmic."""
 
 
 def draw_cls_scan(limits: Limits, observable: str, label: str = "observed") -> Figure:
-    """CLs against the signal strength with the expected bands, by pyhf's own plot.
+    """CLs against the signal strength with the expected bands.
+
+    Between the points of the scan its logarithm is interpolated, monotonically where it is.
 
     Args:
         limits: content of ``limits.json``.
         observable: name for the title.
         label: of the observation in the legend, ``observed`` or ``pseudo-data``.
     """
-    from pyhf.contrib.viz import brazil  # more than a second, for this figure alone
+    from scipy.interpolate import PchipInterpolator  # for this figure alone
 
     scan = limits["scan"]
     title = f"{observable}: limit at {1 - limits['level']:.0%} CL"
     if not scan["mu"]:
         reason = limits["reasons"].get("observed CLs", "no fit converged")
         return note(title, f"CLs does not exist after the fit to the observation: {reason}")
-    blind = scan["observed"] is None
-    shown = scan["observed"] or scan["expected"][2]
-    curves = zip(shown, np.array(scan["expected"]).T, strict=True)
-    results = [(np.array(observed), list(expected)) for observed, expected in curves]
+    mus = np.linspace(scan["mu"][0], scan["mu"][-1], _FINE)
+
+    def smooth(values: Sequence[float]) -> np.ndarray:
+        if len(values) == 1:
+            return np.full(_FINE, values[0])
+        logarithms = np.log(np.maximum(values, _SMALLEST))
+        return np.exp(PchipInterpolator(scan["mu"], logarithms)(mus))
+
+    expected = [smooth(values) for values in scan["expected"]]
     figure, (axes,) = new_figure()
-    drawn = brazil.plot_results(scan["mu"], results, test_size=limits["level"], ax=axes)
-    if blind:
-        drawn.cls_obs.remove()
-    elif label != "observed":
-        drawn.cls_obs.set_label(rf"{label} CL$_s$")
+    for low, high, colour, band in _BANDS:
+        axes.fill_between(mus, expected[low], expected[high], color=colour, label=band)
+    axes.plot(mus, expected[2], color="black", linestyle="--", label="median expected")
+    if scan["observed"] is not None:
+        axes.plot(mus, smooth(scan["observed"]), color="black", linewidth=2, label=label)
+    axes.axhline(limits["level"], color=SIGNAL, label=rf"$\alpha = {limits['level']:g}$")
     texts, mu = [], strength(limits["poi"])
     if limits["observed_limit"] is not None:
         texts.append(f"{label} ${mu} <$ {limits['observed_limit']:.4g}")
@@ -79,8 +90,8 @@ def draw_limits(
     expected = np.array([limits[v]["expected_limits"] for v in values], dtype=float)
     observed = np.array([limits[v]["observed_limit"] for v in values], dtype=float)
     figure, (axes,) = new_figure()
-    for low, colour, label in ((0, "yellow", "95 % expected"), (1, "limegreen", "68 % expected")):
-        axes.fill_between(values, expected[:, low], expected[:, 4 - low], color=colour, label=label)
+    for low, high, colour, label in _BANDS:
+        axes.fill_between(values, expected[:, low], expected[:, high], color=colour, label=label)
     # Markers, because a limit between two missing ones has neither line nor band.
     axes.plot(
         values, expected[:, 2], "s--", color="black", markersize=4, fillstyle="none",
