@@ -12,10 +12,9 @@ from typing import Any
 from hone.analysis import parts
 from hone.analysis.files import Files
 from hone.analysis.observables import Trained
-from hone.analysis.own_code import source_file
+from hone.analysis.own_code import OwnFunction
 from hone.analysis.paths import is_remote
 from hone.analysis.short_names import underscored
-from hone.running.provenance import code_digest
 
 __all__ = ["Needs", "any_of", "growing"]
 
@@ -335,6 +334,5 @@ class Needs:
         if ":" not in objective:
             return {}
         assert self.analysis.modules is not None, "the folder of the config, if no other"
-        path = source_file(objective, self.analysis.modules)
-        code = code_digest(path.absolute(), path.parent.absolute())
-        return {"folder": str(path.parent), "code": code}
+        own = OwnFunction(function=objective).beside(self.analysis.modules)
+        return own.model_dump(include={"folder", "code"})

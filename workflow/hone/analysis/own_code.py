@@ -10,14 +10,13 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from hone.analysis.settings import Settings, plain, refuse
 from hone.errors import InputError
 from hone.running.provenance import code_digest
 
-__all__ = ["PATTERN", "OwnFunction", "OwnFunctionName", "find_function", "load_function",
-           "source_file"]  # fmt: skip
+__all__ = ["PATTERN", "OwnFunction", "OwnFunctionName", "find_function", "load_function"]
 
 PATTERN = "[A-Za-z_][A-Za-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*"
 """Of ``module:function``."""
@@ -26,7 +25,7 @@ PATTERN = "[A-Za-z_][A-Za-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*"
 class OwnFunction(Settings):
     """A function, where its file is, and which code it was: all that is needed to load it again."""
 
-    function: str
+    function: Annotated[str, Field(pattern=f"^{PATTERN}$")]
     """As ``module:function``."""
     folder: str | None = None
     """Of the module; None until it is looked for."""
@@ -35,7 +34,8 @@ class OwnFunction(Settings):
 
     def beside(self, folder: str | Path) -> "OwnFunction":
         """The same with the folder, and the digest of the code as it is now."""
-        return OwnFunction(function=self.function, folder=str(folder), code=self._digest(folder))
+        code = _digest(_source_file(self.function, folder))
+        return OwnFunction(function=self.function, folder=str(Path(folder)), code=code)
 
     def load(self, setting: str) -> Callable[..., Any]:
         """The function; the same object each time.
@@ -45,21 +45,14 @@ class OwnFunction(Settings):
         """
         return _loaded(self, setting)
 
-    def _digest(self, folder: str | Path) -> str:
-        path = source_file(self.function, folder).absolute()
-        return code_digest(path, path.parent)
-
 
 @cache
 def _loaded(own: OwnFunction, setting: str) -> Callable[..., Any]:
-    folder = Path(own.folder or "").absolute()
-    function = load_function(own.function, folder, setting)
-    if own.code not in (None, own._digest(folder)):
-        raise InputError(
-            f"{setting}: {source_file(own.function, folder)}, or a file that it imports, has "
-            "changed since the training began; take the edit back, or train again"
-        )
-    return function
+    return load_function(own.function, Path(own.folder or "").absolute(), setting, own.code or "")
+
+
+def _digest(path: Path) -> str:
+    return code_digest(path.absolute(), path.parent.absolute())
 
 
 def _named(value: Any) -> Any:
@@ -79,14 +72,14 @@ OwnFunctionName = Annotated[
 """Annotation of a setting that is written as ``module:function``."""
 
 
-def source_file(name: str, folder: str | Path) -> Path:
+def _source_file(name: str, folder: str | Path) -> Path:
     """The file of ``module:function``: ``module.py`` in the folder of the config."""
     return Path(folder, name.partition(":")[0]).with_suffix(".py")
 
 
 def find_function(name: str, folder: str | Path) -> str | None:
     """What is wrong with a name, found without running the file; None if nothing is."""
-    path, function = source_file(name, folder), name.partition(":")[2]
+    path, function = _source_file(name, folder), name.partition(":")[2]
     try:
         tree = ast.parse(path.read_text())
     except OSError:
@@ -100,21 +93,29 @@ def find_function(name: str, folder: str | Path) -> str | None:
     return None
 
 
-def load_function(name: str, folder: str | Path, setting: str) -> Callable[..., Any]:
+def load_function(
+    name: str, folder: str | Path, setting: str, code: str | None = None
+) -> Callable[..., Any]:
     """The function. Its file can import others beside it, as a script can.
 
     Args:
         name: as ``module:function``.
         folder: of the module.
         setting: that names it, for messages.
+        code: digest that the code must have; other code does not run. None for any.
 
     Raises:
-        InputError: there is no such function, or its file fails.
+        InputError: there is no such function, its file fails, or is other code.
     """
     problem = find_function(name, folder)
     if problem:
         raise InputError(f"{setting}: {problem}")
-    path = source_file(name, folder)
+    path = _source_file(name, folder)
+    if code not in (None, _digest(path)):
+        raise InputError(
+            f"{setting}: {path}, or a file that it imports, has changed since the training began; "
+            "take the edit back, or train again"
+        )
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None, "find_function has read it"
