@@ -12,7 +12,7 @@ from hone.running.files import read_csv
 from hone.running.script import job, setup_jax
 from hone.statmodel.workspace import processes
 from hone.training.film import make_film
-from hone.training.separation import scored, separation
+from hone.training.separation import LARGEST, scored, separation
 from hone.training.snapshots import load_snapshots
 
 with job(snakemake):
@@ -28,7 +28,7 @@ with job(snakemake):
     trained_on = {sample.name: params.files["training"][sample.name] for sample in samples}
     files = params.files | {"training": trained_on}
     sets = {
-        events_set: load_set(analysis, files, events_set, inputs.surveys)
+        events_set: load_set(analysis, files, events_set, inputs.surveys, most=LARGEST)
         for events_set in ("training", "validation", "evaluation")
     }
     film = make_film(

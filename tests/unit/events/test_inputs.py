@@ -22,7 +22,7 @@ from hone.events import trees as trees_module
 from hone.events.check import check_inputs
 from hone.events.event_sets import hard_histograms, scores_of
 from hone.events.first_look import format_table, yields_table
-from hone.events.load import load_events
+from hone.events.load import load_events, load_set
 from hone.events.observation import observe
 from hone.events.reader import Reader, ahead
 from hone.events.sources import Source, sources
@@ -30,6 +30,7 @@ from hone.events.split import fold_of, rotated, uniform
 from hone.events.stream import draw_data, fill_histograms
 from hone.events.survey import survey, survey_weights
 from hone.observable import create_observable
+from hone.running.files import write_json
 
 FEATURES = ["mass", "log(pt)"]
 ALL = Sizes.model_validate(dict.fromkeys(SETS, 10**9))
@@ -146,6 +147,12 @@ def test_fewer_events_are_taken_evenly(analysis):
         taken, there = len(some.features[name]), len(everything.features[name])
         assert taken < there
         assert some.weights[name].sum() == pytest.approx(everything.weights[name].sum(), rel=0.2)
+    for name, document in surveys.items():
+        write_json(f"{name}.json", document)
+    files = {"training": {source.name: source.files for source in found}}
+    known = [f"{name}.json" for name in surveys]
+    asked = load_set(config, files, "training", known, most=500)
+    np.testing.assert_array_equal(asked.features["background"], some.features["background"])
 
 
 @pytest.mark.parametrize("smoothing", ["annealed", "scott", "adaptive"])

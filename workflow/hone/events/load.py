@@ -32,6 +32,7 @@ def load_set(
     events_set: str,
     surveys: Sequence[str | Path],
     fold: int = 1,
+    most: int | None = None,
 ) -> EventSets:
     """Events of one set.
 
@@ -42,17 +43,23 @@ def load_set(
         events_set: ``training``, ``validation`` or ``evaluation``.
         surveys: files of the surveys, ``<name>.json``.
         fold: (with folds) whose network the set is for.
+        most: events of a source, where fewer than the size of the set do. Sets that were generated
+            are read whole.
 
     Raises:
         InputError: no event of a sample is in a region with the observable, or a file is bad.
     """
+    sizes = analysis.events
+    if most is not None:
+        size = min(most, getattr(sizes, events_set))
+        sizes = sizes.model_copy(update={events_set: size})
     return load_events(
         sources_of(analysis, files[events_set], fold),
         analysis.features,
         analysis.channels,
         read_surveys(surveys),
         events_set,
-        analysis.events,
+        sizes,
     )
 
 

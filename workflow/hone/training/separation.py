@@ -11,9 +11,18 @@ from hone.statmodel.workspace import Process
 from hone.sums import bin_of
 from hone.training.importance import thinned
 
-__all__ = ["Roc", "Scored", "Separation", "kolmogorov_smirnov", "roc", "scored", "separation"]
+__all__ = [
+    "LARGEST",
+    "Roc",
+    "Scored",
+    "Separation",
+    "kolmogorov_smirnov",
+    "roc",
+    "scored",
+    "separation",
+]
 
-_LARGEST = 50_000
+LARGEST = 50_000
 """Most events of each set: enough for areas to three digits."""
 
 
@@ -56,7 +65,7 @@ def scored(observable: Observable, events: EventSets) -> dict[str, Scored]:
     Raises:
         InputError: names the set and an event in it whose score is not a number.
     """
-    events = thinned(events, _LARGEST)
+    events = thinned(events, LARGEST)
     found = {
         name: np.where(np.isnan(scores), -np.inf, scores)
         for name, scores in scores_of(observable, events).items()
