@@ -158,7 +158,8 @@ def test_figures_and_report_are_there(run):
             stem = run / "figures" / "signal" / name / kind
             assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
             assert stem.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
-    for figure in ("neos/training", "600/training", "study_steps", "comparison"):
+    others = "neos/training 600/training neos/overtraining 600/roc study_steps comparison"
+    for figure in others.split():
         assert (run / "figures" / "signal" / f"{figure}.png").exists()
     report = (run / "provenance.html").read_text()
     assert "a count after cuts, trained for" in report  # the first page
