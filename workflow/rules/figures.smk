@@ -31,7 +31,9 @@ rule plot_trained:
         histories=NEEDS.networks("history.csv"),
     output:
         **figures("{signal}/{observable}", "overtraining", "roc"),
-        animation=shown("animation", "<results>/figures/{signal}/{observable}/training.gif"),
+        animation=shown(
+            "animation", "<results>/figures/{signal}/{observable}/training.gif"
+        ),
     log:
         "<logs>/plot_trained/{signal}/{observable}.log",
     benchmark:
