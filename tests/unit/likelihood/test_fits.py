@@ -241,6 +241,21 @@ def test_fits_one_after_the_other_end_where_fits_side_by_side_do(monkeypatch):
     assert alone.evaluations.tolist() == together.evaluations.tolist()
 
 
+def test_a_start_that_is_not_allowed_leaves_the_others_alone():
+    """At -3 sigma the rate is negative. Without derivatives, that start is close to any other."""
+    spec = blobs_like([1.0], [10.0], [16.0], [4.0]).spec
+    oracle = pyhf.Model(spec, poi_name="mu")
+    model, data = from_pyhf(oracle), np.array([9.0, *oracle.config.auxdata])
+    setup, likelihood = FitSetup.of(model), model.prepare()
+    best = pyhf.infer.mle.fit(data, oracle)
+    starts = np.array([best, best])
+    starts[0, oracle.config.par_slice("shape")] = -3.0
+    every, free = (np.tile(x, (2, 1)) for x in (data, setup.free))
+    found = descend(likelihood, every, starts, setup.lower, setup.upper, free, starts=2)
+    assert found.reason[0] == minimum.Reason.NEGATIVE_RATE
+    np.testing.assert_allclose(found.pars[1], best, atol=1e-4)
+
+
 def test_uncertainties_are_the_inverse_hessian():
     oracle = MODELS["simple"]
     data = np.array([55.0, 60.0, *oracle.config.auxdata])

@@ -364,12 +364,12 @@ def _until_all_end(
         given_up = state.iteration >= np.maximum(_LONG * leaders.ended[of], _FEW)
         under_way = state.under_way() & ~given_up
         if starts > 1:
-            # Only where no step is damped, no barrier is high, and -ln L curves upwards.
+            # Only fits under way, without damping or a high barrier, where -ln L curves upwards.
             plain = (state.damping <= 1e-2) & ~state.scored & (state.barrier == BARRIER)
             sides = np.where(likelihood.layout.kinked, state.side, 1.0)
             joined = under_way & leaders.joined(
                 state.trial, state.at.hessian.diagonal, sides,
-                np.where(plain, state.decrease, np.inf), state.converged, of,
+                np.where(plain & under_way, state.decrease, np.inf), state.converged, of,
             )  # fmt: skip
             reason: Any = np.where(joined, int(Reason.JOINED), state.reason)
             state, under_way = state._replace(reason=reason), under_way & ~joined
