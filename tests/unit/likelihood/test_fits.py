@@ -246,12 +246,13 @@ def test_a_start_that_is_not_allowed_leaves_the_others_alone():
     spec = blobs_like([1.0], [10.0], [16.0], [4.0]).spec
     oracle = pyhf.Model(spec, poi_name="mu")
     model, data = from_pyhf(oracle), np.array([9.0, *oracle.config.auxdata])
-    setup, likelihood = FitSetup.of(model), model.prepare()
+    setup, likelihood = jax.tree.map(np.asarray, (FitSetup.of(model), model.prepare()))
     best = pyhf.infer.mle.fit(data, oracle)
-    starts = np.array([best, best])
+    starts = np.array([best, best + 0.1])
     starts[0, oracle.config.par_slice("shape")] = -3.0
     every, free = (np.tile(x, (2, 1)) for x in (data, setup.free))
-    found = descend(likelihood, every, starts, setup.lower, setup.upper, free, starts=2)
+    with np.errstate(all="ignore"):
+        found = descend(likelihood, every, starts, setup.lower, setup.upper, free, starts=2)
     assert found.reason[0] == minimum.Reason.NEGATIVE_RATE
     np.testing.assert_allclose(found.pars[1], best, atol=1e-4)
 
