@@ -39,6 +39,13 @@ class OwnNetwork(Standardised):
     ) -> "OwnNetwork":
         """A fresh network, tried with some of the events.
 
+        Args:
+            settings: of the observable; with an architecture.
+            outputs: how many numbers an event gets.
+            features: names (F,), for messages.
+            events: of the training, which set the scaling, float (n, F).
+            key: of the initial weights.
+
         Raises:
             InputError: the function cannot be loaded, raises, or does not make such a module.
         """

@@ -16,6 +16,7 @@ _BANDS = ((0, 4, "#f5bb54", "95 % expected"), (1, 3, "#607641", "68 % expected")
 _FINE = 400
 """Points of a smooth curve."""
 _SMALLEST = 1e-300
+"""CLs that is drawn instead of zero, which has no logarithm."""
 _WIDE = 30.0
 """Ratio of limits from which on their axis is logarithmic."""
 
