@@ -10,7 +10,8 @@
 #              six minutes; DRY=--dry-run tries the tasks on a CPU
 # make targets what the studies in results/ reached, against published numbers
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
-# make gallery the README's thumbnails, from the figures of the default analysis in results/
+# make site    the pages in docs/ as HTML: docs/_build/index.html
+# make gallery the thumbnails of docs/gallery.md, from the figures of the default analysis in results/
 
 PYTHON ?= python3
 CONFIG ?= config/config.yaml
@@ -20,7 +21,7 @@ BIN := .venv/bin
 # Byte code makes every job of a run start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-slurm lint bench bench-training bench-streaming bench-overhead bench-size bench-gpu targets docs gallery lock clean
+.PHONY: run test test-slurm lint bench bench-training bench-streaming bench-overhead bench-size bench-gpu targets docs site gallery lock clean
 run: .venv/.runtime
 	@test -f "$(CONFIG)" || { echo "there is no config file $(CONFIG)" >&2; exit 1; }
 	@$(BIN)/python workflow/check_config.py "$(CONFIG)"
@@ -94,6 +95,17 @@ gallery: .venv/.runtime
 docs: .venv/.dev
 	$(BIN)/python workflow/document.py
 
+# A link that leads nowhere, in the repository or within a page, is an error; nothing is looked up outside.
+site: .venv/site/.done
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH=.venv/site $(BIN)/python -m sphinx --quiet --nitpicky \
+		--fail-on-warning --keep-going --jobs auto -c docs . docs/_build
+
+# Apart from the rest, which nothing of it may change.
+.venv/site/.done: envs/requirements-site.lock | .venv/.runtime
+	$(PYTHON) -m pip --quiet --python $(BIN)/python install --require-hashes --no-deps --upgrade \
+		--target .venv/site -r $<
+	touch $@
+
 # The same versions for every Python from 3.11 on; no index is named, so that any can serve.
 UV = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-emit-index-url --no-header
@@ -101,10 +113,12 @@ lock: .venv/.dev
 	$(UV) pyproject.toml --upgrade --extra workflow --group dev --output-file envs/requirements-dev.lock
 	$(UV) pyproject.toml --upgrade --extra workflow --group build \
 		--constraint envs/requirements-dev.lock --output-file envs/requirements.lock
+	$(UV) --upgrade --group site \
+		--constraint envs/requirements-dev.lock --output-file envs/requirements-site.lock
 	$(UV) --upgrade --no-deps --group clusters --output-file envs/requirements-clusters.lock
 	$(BIN)/uv pip compile benchmarks/relaxed.in --quiet --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --output-file benchmarks/relaxed.lock
 	$(BIN)/python workflow/document.py
 
 clean:
-	rm -rf .venv .snakemake build workflow/hone.egg-info
+	rm -rf .venv .snakemake build docs/_build workflow/hone.egg-info

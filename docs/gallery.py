@@ -1,7 +1,7 @@
-"""The gallery of the README: thumbnails of figures that the default analysis made.
+"""The gallery of the site: thumbnails of figures that the default analysis made.
 
 Another figure is another line of FIGURES. ``make gallery`` shrinks them into docs/gallery/ and
-writes the section between the marks in README.md.
+writes the table between the marks in docs/gallery.md.
 """
 
 import io
@@ -58,9 +58,9 @@ def thumbnail(path: Path) -> bytes:
 
 
 def section() -> str:
-    """The table of the README."""
+    """The table of the page."""
     cells = [
-        f'<img src="docs/gallery/{file_of(name)}" width="280" alt="{text}"><br>{text}'
+        f'<img src="gallery/{file_of(name)}" width="280" alt="{text}"><br>{text}'
         for name, text in FIGURES
     ]
     rows = [cells[k : k + COLUMNS] for k in range(0, len(cells), COLUMNS)]
@@ -68,7 +68,7 @@ def section() -> str:
 
 
 def main() -> None:
-    """Write the thumbnails and the section."""
+    """Write the thumbnails and the table."""
     missing = [name for name, _ in FIGURES if not (RESULTS / f"{name}.png").exists()]
     if missing:
         sys.exit(f"not in {RESULTS}: {', '.join(missing)}; run the default analysis first (make)")
@@ -77,12 +77,12 @@ def main() -> None:
         old.unlink()
     for name, _ in FIGURES:
         (GALLERY / file_of(name)).write_bytes(thumbnail(RESULTS / f"{name}.png"))
-    readme = ROOT / "README.md"
-    before, _, rest = readme.read_text().partition(BEGIN)
+    page = ROOT / "docs" / "gallery.md"
+    before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     if not rest:
-        sys.exit(f"README.md has no line {BEGIN.strip()}")
-    readme.write_text(f"{before}{BEGIN}\n{section()}\n{END}{after}")
+        sys.exit(f"{page} has no line {BEGIN.strip()}")
+    page.write_text(f"{before}{BEGIN}\n{section()}\n{END}{after}")
 
 
 if __name__ == "__main__":

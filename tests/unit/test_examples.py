@@ -3,6 +3,8 @@
 import doctest
 from inspect import getdoc, ismodule
 
+import jax
+import numpy as np
 import pytest
 from pages import run_page
 
@@ -60,3 +62,10 @@ def test_the_code_of_the_page_runs():
     )
     assert found["goodness"].degrees_of_freedom == 1
     assert found["lowest"] < 0 < found["highest"]
+
+
+def test_the_objective_of_the_page(names):
+    """Its value has no meaning of its own: it is finite, and so is its gradient."""
+    value, gradient = jax.value_and_grad(run_page("observables.md")["loss"])(names["model"])
+    assert np.isfinite(value)
+    assert np.abs(gradient.nominal).min() > 0

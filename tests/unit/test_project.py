@@ -39,6 +39,17 @@ def test_citation_is_of_this_version_and_of_what_the_readme_asks_for():
         assert number in readme
 
 
+def test_links_of_the_readme_lead_to_pages_of_the_site_and_to_files():
+    """On GitHub, too; those of all other pages are checked by `make site`."""
+    readme = (ROOT / "README.md").read_text()
+    assert len(readme.splitlines()) <= 150
+    links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", readme)
+    assert len(links) > 20
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+    assert pages - {*links} <= {"docs/index.md", "docs/api.md"}
+
+
 def test_snakemake_is_bounded_from_both_sides():
     """What is used of it beyond its interface may change with the next major version."""
     (lowest,) = re.findall(r'min_version\("([\d.]+)"\)', (ROOT / "Snakefile").read_text())
@@ -67,7 +78,7 @@ def test_ci_runs_what_a_person_runs():
     assert job["steps"][-1] == {"run": ".ci/run"}
     script = (ROOT / ".ci" / "run").read_text()
     targets = re.findall(r"^ *make ?([\w-]*)$", script, re.MULTILINE)
-    assert targets == ["lint", "", "test", "test-slurm"]
+    assert targets == ["lint", "site", "", "test", "test-slurm"]
 
 
 def test_the_image_holds_what_the_lock_and_the_makefile_say():

@@ -50,13 +50,13 @@ def as_floats(values: ArrayLike) -> Any:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Model:
-    """A HistFactory model as a registered PyTree, made by :func:`hone.from_pyhf`.
+    """A HistFactory model as a registered PyTree, made by :func:`.from_pyhf`.
 
     The leaves are the float64 numbers of the spec; what follows from them (staterror widths,
     shapesys rates, auxiliary data) is derived differentiably on each use, so that leaves may be
     replaced or differentiated with respect to. Names, masks and index maps are in the static
     ``layout``, compared by content: equal models share one compiled program, and models of one
-    layout can be stacked and ``vmap``ped. Sizes as in :class:`~.layout.Layout`.
+    layout can be stacked, for ``jax.vmap``. Sizes as in :class:`~.layout.Layout`.
     Cells to which a modifier does not apply are masked; their values have no effect.
 
     >>> jax.grad(lambda m: m.expected_data([1.0, 1.0, 1.0])[0])(model).nominal.tolist()
