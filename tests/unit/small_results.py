@@ -13,6 +13,7 @@ from hone.events.sources import sources
 from hone.events.stream import fill_histograms
 from hone.events.survey import survey
 from hone.observable import create_observable, save_observable
+from hone.results.scored_regions import with_scored_regions
 from hone.running.files import write_csv, write_json
 from hone.statmodel.channels import Channels
 from hone.statmodel.templates import write_histograms
@@ -24,31 +25,36 @@ FEATURES = ["mass", "log(pt)"]
 TEMPLATES = ("signal", "background", "background__scale_up", "background__scale_down")
 
 
-def write_results(folder, folds=None, **of_observable):
-    """The config; the current folder must be ``folder``. Two seeds, the second selected."""
+def write_results(folder, folds=None, scored=False, **of_observable):
+    """The config; the current folder must be ``folder``. Two seeds, the second selected.
+
+    If ``scored``, the region ``high`` is in the two bins of another observable, ``other``.
+    """
     config = write_analysis(folder)
     config["observables"] = [config["observables"][0] | {"seeds": 2} | of_observable]
+    if scored:
+        config["regions"][2] |= {"fit": "observable", "observable": "other"}
+        other = {"name": "other", "edges": "equal", "bins": 2}
+        config["observables"].append(config["observables"][0] | other)
     config["observation"] = {"unblind": True}
     if folds:
         config["split"] = {"branch": "event", "folds": folds}
     analysis = checked_config(config)
-    files, regions = Files(analysis), analysis.channels
+    files, settings = Files(analysis), analysis.observables[0]
     found = sources(analysis, {name: files.ntuples[name] for name in TEMPLATES})
-    surveys = {source.name: survey(source, FEATURES, regions) for source in found}
+    surveys = {source.name: survey(source, FEATURES, analysis.channels) for source in found}
     for name, known in surveys.items():
         write_json(f"{files.folder}/inputs/{name}.json", known)
     path = folder / files.folder / "config.yaml"
     path.write_text(yaml.safe_dump(plain(analysis)))
-    settings, samples = analysis.observables[0], processes(analysis, "signal")
+    for other in analysis.observables[1:]:
+        for seed in (1, 2):
+            write_networks(folder, files, other, seed, key=100)
+        write_json(files.of_observable("selected.json", "signal", other.name), {"seed": 2})
+    regions = with_scored_regions(analysis, files.of_regions("signal", "neos")).channels
+    samples = processes(analysis, "signal")
     for seed in (1, 2):
-        networks = []
-        for place in files.networks("model.safetensors", "signal", "neos", seed):
-            key = jax.random.key(10 * seed + len(networks))
-            networks.append(untrained(settings, events_of(folder), key))
-            (folder / place).parent.mkdir(parents=True)
-            save_observable(place, networks[-1], settings, {})
-            row = {"step": 20, "validation_objective": 0.5 - 0.1 * seed}
-            write_csv(folder / place.replace("model.safetensors", "history.csv"), [row])
+        networks = write_networks(folder, files, settings, seed)
         groups = fill_histograms(networks, found, regions, surveys, FEATURES)
         channels = Channels(regions, networks[0].bins)
         of_seed = folder / files.folder / "signal" / "neos" / f"seed{seed}"
@@ -64,6 +70,19 @@ def write_results(folder, folds=None, **of_observable):
         write_json(of_seed / "workspace.json", spec)
         write_json(of_seed / "limits.json", {"expected_limits": [1, 2, 3, 4, 5]})
     return analysis
+
+
+def write_networks(folder, files, settings, seed, key=0):
+    """The networks of a seed, and their histories."""
+    networks = []
+    for place in files.networks("model.safetensors", "signal", settings.name, seed):
+        drawn = jax.random.key(key + 10 * seed + len(networks))
+        networks.append(untrained(settings, events_of(folder), drawn))
+        (folder / place).parent.mkdir(parents=True)
+        save_observable(place, networks[-1], settings, {})
+        row = {"step": 20, "validation_objective": 0.5 - 0.1 * seed}
+        write_csv(folder / place.replace("model.safetensors", "history.csv"), [row])
+    return networks
 
 
 def untrained(settings, events, key):

@@ -13,6 +13,9 @@ import yaml
 from conftest import snakemake
 from ntuples import columns, write, write_analysis
 
+from hone.events.split import uniform
+from hone.running.files import read_csv
+
 TARGETS = [
     "results/ntuples/signal/neos/seed1/limits.json",
     "results/ntuples/signal/grid/seed1/model.safetensors",
@@ -36,6 +39,7 @@ def analysis(clone):
          "cuts": [{"variable": "mass", "side": "above"}]},
         {"name": "neos-edges", "kind": "rebinned", "source": "neos", "bins": 2},
     ]  # fmt: skip
+    config["regions"][2].update(fit="observable", observable="grid")
     # larger than what Snakemake compares by itself
     with uproot.update(clone / "background_2.root") as file:
         file["more"] = {"x": np.random.default_rng(1).normal(size=200_000)}
@@ -72,6 +76,20 @@ def test_the_regions_are_channels(analysis):
     assert [c["name"] for c in spec["channels"]] == ["control_region", "high", "signal_region"]
     with uproot.open(folder / "results/ntuples/signal/neos/seed1/histograms.root") as file:
         assert file["hard/control_region/background"].axis().edges().tolist() == [0, 20, 50, 200]
+
+
+def test_a_region_in_the_bins_of_another_observable_counts_what_that_does(analysis):
+    """The cut on the mass, which is found before anything else is trained."""
+    folder, _, output = analysis
+    assert output.rindex("Searching the best cuts of grid") < output.index("Training neos")
+    place = folder / "results/ntuples/signal"
+    threshold = float(read_csv(place / "grid/seed1/history.csv")[0]["mass_above"])
+    events = columns(4000, 2, False)
+    weights = np.where(uniform(events["event"]) >= 0.7, events["w"], 0)  # evaluation
+    inside = events["mass"] >= max(160, threshold)
+    expected = 0.1 * 10.0 * 1000 * weights[inside].sum() / weights.sum()
+    with uproot.open(place / "neos/seed1/histograms.root") as file:
+        assert file["hard/high/background"].values() == pytest.approx([expected], rel=1e-9)
 
 
 def test_pyhf_agrees_and_nothing_is_observed(analysis):
@@ -206,6 +224,10 @@ def test_every_hypothesis_sees_the_same_observation(analysis, pseudo_data):
         **config,
         "analysis": "several",
         "samples": [*config["samples"], {**signal, "name": "heavy", "files": "heavy.root"}],
+        "regions": [
+            *config["regions"][:2],
+            {"name": "high", "selection": "mass >= 160", "fit": "count"},
+        ],
         "observation": {"signal": "signal", "mu": 2.0, "pseudo_data": pseudo_data, "seed": 3},
         "observables": [
             {

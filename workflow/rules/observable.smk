@@ -48,7 +48,7 @@ rule optimise_edges:
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(Rebinned)),
     group:
-        "limits"
+        NEEDS.group("limits")
     conda:
         "../../envs/cpu.yaml"
     resources:
@@ -75,7 +75,7 @@ rule search_cuts:
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(GridCuts)),
     group:
-        "limits"
+        NEEDS.group("limits")
     conda:
         "../../envs/cpu.yaml"
     resources:
@@ -100,7 +100,7 @@ rule bin_variable:
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(VariableBins)),
     group:
-        "limits"
+        NEEDS.group("limits")
     conda:
         "../../envs/cpu.yaml"
     resources:

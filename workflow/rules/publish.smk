@@ -60,7 +60,7 @@ rule make_hepdata:
         **growing(mem_mb=2000, runtime=20),
     params:
         observed=ANALYSIS.observed,
-        analysis=parts.part(ANALYSIS, "samples", "regions", "workspace"),
+        analysis=parts.part(ANALYSIS, "samples", "regions", "workspace", "observables"),
         made_by=made_by("make_hepdata"),
     message:
         "Preparing the HEPData submission"

@@ -7,6 +7,7 @@ from hone.analysis import Analysis
 from hone.errors import InputError
 from hone.events.load import load_set
 from hone.observable import load_observable
+from hone.results.scored_regions import with_scored_regions
 from hone.results.selection import selected
 from hone.running.files import read_json, write_json
 from hone.running.script import job, setup_jax
@@ -19,7 +20,9 @@ from hone.training.step import Problem, draw_batch
 with job(snakemake) as provenance:
     setup_jax()
     params, choice = snakemake.params, snakemake.input.selected
-    analysis = Analysis.model_validate(params.analysis)
+    analysis = with_scored_regions(
+        Analysis.model_validate(params.analysis), snakemake.input.regions
+    )
     (observable,) = analysis.observables
     name = observable.objective
     trained, saved = load_observable(selected(choice, snakemake.input.models))

@@ -9,6 +9,7 @@ from hone.events.observation import observe
 from hone.events.sources import sources
 from hone.events.stream import Subsamples, fill_histograms
 from hone.observable import load_observable
+from hone.results.scored_regions import with_scored_regions
 from hone.running.script import job, setup_jax
 from hone.statmodel.channels import Channels
 from hone.statmodel.templates import write_histograms
@@ -20,6 +21,7 @@ with job(snakemake) as provenance:
         Analysis.model_validate(part) for part in (params.analysis, params.injected)
     )
     observables = [load_observable(path)[0] for path in inputs.models]
+    analysis = with_scored_regions(analysis, inputs.regions)
     regions = analysis.channels
     surveys = read_surveys(inputs.surveys)
     check_inputs(surveys, analysis.simulated + others.samples, regions, {})

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from hone.analysis import Analysis
+from hone.analysis.region_observables import regions_of
 from hone.errors import FitError
 from hone.reporting.publication.archive import write_tar
 from hone.reporting.publication.covariance import background_prediction
@@ -22,12 +23,6 @@ with job(snakemake):
     analysis = Analysis.model_validate(params.analysis)
     workspaces, limits = selected_results(inputs.selected, inputs.workspaces, inputs.limits)
     histograms = selected_files(inputs.selected, inputs.histograms)
-    # The binned variables of regions without the observable.
-    axes = {
-        region.name: region.variable or "Count"
-        for region in analysis.regions
-        if not region.is_trained
-    }
     results = []
     for (signal, observable), path in workspaces.items():
         place = signal, observable
@@ -39,6 +34,8 @@ with job(snakemake):
             log.warning("%s, %s: no covariance, %s", signal, observable, error)
         templates, edges = read_histograms(histograms[place], analysis.workspace.histograms)
         parameters = analysis.sample(signal).parameters
+        regions = regions_of(analysis, observable)
+        axes = {region.name: region.axis for region in regions if region.axis is not None}
         results.append(
             Result(
                 signal, observable, parameters, read_json(limits[place]), workspace, templates,

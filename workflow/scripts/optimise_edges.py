@@ -4,6 +4,7 @@ from hone.analysis import Analysis
 from hone.events.event_sets import scores_of
 from hone.events.load import load_set
 from hone.observable import load_observable, save_observable
+from hone.results.scored_regions import with_scored_regions
 from hone.running.files import write_csv
 from hone.running.script import job, setup_jax
 from hone.statmodel.workspace import processes
@@ -14,7 +15,9 @@ with job(snakemake) as provenance:
     setup_jax()
     params = snakemake.params
     observable, settings = load_observable(snakemake.input.model)
-    analysis = Analysis.model_validate(params.analysis)
+    analysis = with_scored_regions(
+        Analysis.model_validate(params.analysis), snakemake.input.regions
+    )
     (rebinned,) = analysis.observables
     validation = load_set(
         analysis, params.files, "validation", snakemake.input.surveys, params.fold

@@ -7,6 +7,7 @@ from hone.observable import load_observable
 from hone.reporting.figures import save
 from hone.reporting.figures.importance import draw_importance
 from hone.reporting.figures.plane import draw_plane
+from hone.results.scored_regions import with_scored_regions
 from hone.results.selection import selected
 from hone.running.files import read_json
 from hone.running.script import job, setup_jax
@@ -18,7 +19,9 @@ with job(snakemake):
     importance = read_json(snakemake.input.importance)
     save(draw_importance(importance, name), [outputs.importance_png, outputs.importance_pdf])
     observable, _ = load_observable(selected(snakemake.input.selected, snakemake.input.models))
-    analysis = Analysis.model_validate(params.analysis)
+    analysis = with_scored_regions(
+        Analysis.model_validate(params.analysis), snakemake.input.regions
+    )
     events = few_events(
         sources(analysis, params.files["evaluation"]),
         observable.features,

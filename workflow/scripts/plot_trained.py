@@ -7,6 +7,7 @@ from hone.reporting.figures import save
 from hone.reporting.figures.animation import animate_training
 from hone.reporting.figures.pages import save_animation
 from hone.reporting.figures.separation import draw_overtraining, draw_roc
+from hone.results.scored_regions import with_scored_regions
 from hone.results.selection import selected
 from hone.running.files import read_csv
 from hone.running.script import job, setup_jax
@@ -23,7 +24,7 @@ with job(snakemake):
         for paths in (inputs.models, inputs.snapshots, inputs.histories)
     )
     observable, settings = load_observable(model)
-    analysis = Analysis.model_validate(params.analysis)
+    analysis = with_scored_regions(Analysis.model_validate(params.analysis), inputs.regions)
     samples = processes(analysis, snakemake.wildcards.signal)
     trained_on = {sample.name: params.files["training"][sample.name] for sample in samples}
     files = params.files | {"training": trained_on}

@@ -3,6 +3,7 @@
 from hone.analysis import Analysis
 from hone.events.load import load_set
 from hone.observable import load_observable
+from hone.results.scored_regions import with_scored_regions
 from hone.results.selection import selected
 from hone.running.files import read_json, write_json
 from hone.running.script import job, setup_jax
@@ -14,7 +15,9 @@ with job(snakemake) as provenance:
     params = snakemake.params
     path = selected(snakemake.input.selected, snakemake.input.models)
     observable, _ = load_observable(path)
-    analysis = Analysis.model_validate(params.analysis)
+    analysis = with_scored_regions(
+        Analysis.model_validate(params.analysis), snakemake.input.regions
+    )
     (events_set,) = params.files
     validation = load_set(analysis, params.files, events_set, snakemake.input.surveys)
     samples = processes(analysis, snakemake.wildcards.signal)

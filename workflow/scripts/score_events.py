@@ -5,13 +5,14 @@ from hone.events.friends import write_friends
 from hone.events.load import read_surveys
 from hone.events.sources import data_source, sources
 from hone.observable import load_observable
+from hone.results.scored_regions import with_scored_regions
 from hone.results.selection import selected_networks
 from hone.running.script import job, setup_jax
 
 with job(snakemake) as provenance:
     setup_jax()
     inputs, params = snakemake.input, snakemake.params
-    analysis = Analysis.model_validate(params.analysis)
+    analysis = with_scored_regions(Analysis.model_validate(params.analysis), inputs.regions)
     networks = selected_networks(inputs.selected, inputs.models)
     ((name, paths),) = params.files.items()
     is_data = name in [sample.name for sample in analysis.data]

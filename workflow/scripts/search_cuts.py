@@ -6,6 +6,7 @@ import numpy as np
 from hone.analysis import Analysis
 from hone.events.load import load_set
 from hone.observable import create_observable, save_observable
+from hone.results.scored_regions import with_scored_regions
 from hone.running.files import write_csv
 from hone.running.script import job, setup_jax
 from hone.statmodel.workspace import processes
@@ -15,7 +16,9 @@ from hone.training.objectives import resolve_objective
 with job(snakemake) as provenance:
     setup_jax(brief=True)
     params = snakemake.params
-    analysis = Analysis.model_validate(params.analysis)
+    analysis = with_scored_regions(
+        Analysis.model_validate(params.analysis), snakemake.input.regions
+    )
     (cuts,) = analysis.observables
     samples = processes(analysis, snakemake.wildcards.signal)
     training = load_set(analysis, params.files, "training", snakemake.input.surveys, params.fold)

@@ -6,6 +6,7 @@ from hone.analysis import Analysis
 from hone.events.check import check_inputs
 from hone.events.load import load_set, read_surveys
 from hone.observable import load_observable, save_observable
+from hone.results.scored_regions import with_scored_regions
 from hone.running.files import place_of, write_csv
 from hone.running.provenance import digest
 from hone.running.script import job, setup_jax
@@ -18,7 +19,9 @@ from hone.training.settings import Settings
 with job(snakemake) as provenance:
     setup_jax()
     params, signal = snakemake.params, snakemake.wildcards.signal
-    analysis = Analysis.model_validate(params.analysis)
+    analysis = with_scored_regions(
+        Analysis.model_validate(params.analysis), snakemake.input.regions
+    )
     (observable,) = analysis.observables
     models = [Path(path) for path in snakemake.output.models]
     surveys = snakemake.input.surveys

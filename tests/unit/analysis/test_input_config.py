@@ -229,6 +229,33 @@ CASES = {
     "no region to train for": (
         region(fit="count"), "regions: none has fit: observable",
     ),
+    "an unknown observable in a region": (
+        lambda c: c["regions"][2].update(fit="observable", observable="neo"),
+        r"regions\[2\].observable: there is no observable 'neo'; did you mean 'neos'\?",
+    ),
+    "an observable for a count": (
+        lambda c: c["regions"][2].update(observable="neos"),
+        r"regions\[2\]: 'observable' does not apply to fit: count; remove it",
+    ),
+    "no region for the observable itself": (
+        region(observable="neos"), "regions: all with fit: observable have an observable of their",
+    ),
+    "observables that need each other": (
+        lambda c: (
+            c["observables"].append(c["observables"][0] | {"name": "other"}),
+            c["regions"][1].update(observable="neos", fit="observable"),
+            [c["regions"][1].pop(key) for key in ("variable", "edges")],
+            c["regions"][2].update(observable="other", fit="observable"),
+        ),
+        "observables: 'neos' needs 'other' .observable of region high., 'other' needs 'neos' "
+        ".observable of region control_region.: none of them can be trained first",
+    ),
+    "a start from what is made of it": (
+        lambda c: (
+            c["observables"].reverse(), c["observables"][1].update(start_from="neos-edges"),
+        ),
+        "'neos-edges' needs 'neos' .source of neos-edges., 'neos' needs 'neos-edges' .start_from",
+    ),
     "edges that do not rise": (
         lambda c: c["regions"][1].update(edges=[0, 5, 5]), r"regions\[1\].edges: .* must rise",
     ),

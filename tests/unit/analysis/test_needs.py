@@ -146,6 +146,36 @@ def test_files_of_seeds_and_of_signals(needs):
     assert needs.source_model()(rebinned) == ("results/ntuples/signal/neos/seed2/model.safetensors")
 
 
+def test_a_region_of_another_observable_needs_its_selected_seed(config):
+    """But not where that observable, or one that it is made from, is trained or fitted itself."""
+    config["observables"] += [
+        {"name": "mass", "kind": "variable", "variable": "mass", "edges": [0, 100, 200]},
+        config["observables"][0] | {"name": "bce", "objective": "bce", "edges": "equal"},
+    ]
+    config["regions"][2].update(fit="observable", observable="neos-edges")
+    needs = needs_of(config)
+    place = "results/ntuples/heavy/neos-edges"
+    expected = [
+        f"{place}/selected.json",
+        *(f"{place}/seed{k}/model.safetensors" for k in (1, 2, 3)),
+    ]
+    of_template = wildcards(signal="heavy", observable="bce", template="data")
+    inputs = [needs.events("training"), needs.histogram_events()]
+    for observable, wanted in (
+        ("bce", expected), ("mass", expected), ("neos", []), ("neos-edges", []),
+    ):  # fmt: skip
+        of = wildcards(signal="heavy", observable=observable)
+        assert [found(of)["regions"] for found in inputs] == [wanted] * 2
+        of_training = needs.training("training")["analysis"](of)["regions"][2]
+        assert ("observable" in of_training) is bool(wanted)
+    assert needs.scored()["regions"](of_template) == expected
+    # What events are read for does not depend on it.
+    surveyed = needs.of_template(parts.of_survey)(wildcards(template="signal"))["regions"]
+    config["regions"][2]["observable"] = "mass"
+    other = needs_of(config).of_template(parts.of_survey)
+    assert other(wildcards(template="signal"))["regions"] == surveyed
+
+
 def test_an_observable_has_the_features_that_it_names(config):
     config["observables"][0]["features"] = ["log(pt)"]
     needs = needs_of(config)

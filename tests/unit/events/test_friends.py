@@ -10,11 +10,13 @@ from small_results import write_results
 import hone
 from hone.analysis import Template
 from hone.analysis.files import Files
+from hone.analysis.sections import Split
 from hone.events import trees
 from hone.events.friends import write_friends
 from hone.events.load import read_surveys
 from hone.events.sources import Source, data_source, sources
 from hone.observable import VariableObservable, load_observable
+from hone.results.scored_regions import with_scored_regions
 from hone.statmodel.templates import read_histograms
 
 TEMPLATES = ("signal", "background", "background__scale_up")
@@ -27,10 +29,13 @@ def scored(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(trees, "_STEP", "30 kB")
-        analysis = write_results(folder, folds=request.param)
+        analysis = write_results(folder, folds=request.param, scored=True)
         files = Files(analysis)
-        paths = files.networks("model.safetensors", "signal", "neos", 2)
-        networks = [load_observable(path)[0] for path in paths]
+        networks, others = (
+            [load_observable(p)[0] for p in files.networks("model.safetensors", "signal", name, 2)]
+            for name in ("neos", "other")
+        )
+        analysis = with_scored_regions(analysis, files.of_regions("signal", "neos"))
         surveys = read_surveys(files.surveys(["signal", "background", "background__scale_up"]))
         found = {}
         for source in sources(analysis, {name: files.ntuples[name] for name in TEMPLATES}):
@@ -40,7 +45,7 @@ def scored(request, tmp_path_factory):
             found[source.name] = dict(zip(source.files, made, strict=True))
         data = data_source(analysis, files.observed)
         (made,) = write_friends(networks, data, analysis.channels, {}, "friends/data", {})
-        yield folder, networks, found | {"data": {"data.root": made}}
+        yield folder, (networks, others), found | {"data": {"data.root": made}}
 
 
 def read(folder, paths):
@@ -60,7 +65,7 @@ def test_bins_with_weights_are_the_histograms(scored, template):
         if column in friend:
             weights = friend[column]
             counted = []
-            for k, bins in enumerate((3, 1, 3)):
+            for k, bins in enumerate((3, 2, 3)):
                 own = friend["region"] == k
                 counted.append(np.bincount(friend["bin"][own], weights[own], minlength=bins))
             total = np.concatenate(counted)
@@ -72,7 +77,7 @@ def test_bins_with_weights_are_the_histograms(scored, template):
 
 def test_entries_are_those_of_the_tree(scored):
     """With each event its own score, and nothing for those that are in no region."""
-    folder, networks, found = scored
+    folder, (networks, others), found = scored
     for path, friend_path in found["background"].items():
         with uproot.open(folder / path) as file:
             events = file["events"].arrays(["mass", "pt", "event"], library="np")
@@ -87,10 +92,15 @@ def test_entries_are_those_of_the_tree(scored):
         for k, network in enumerate(networks, 1):
             own = (friend["fold"] == k) & (region == 2)
             np.testing.assert_array_equal(friend["score"][own], network.score(features[own]))
+            # A region in the bins of another observable has that of the same fold.
+            high, other = (friend["fold"] == k) & (region == 1), others[k - 1]
+            expected = other.score(features[high]) >= np.asarray(other.edges)[1]
+            np.testing.assert_array_equal(friend["bin"][high], expected)
+            assert set(friend["bin"][high]) == {0, 1}
 
 
 def test_data_count_once_and_go_to_their_network(scored):
-    folder, networks, found = scored
+    folder, (networks, _), found = scored
     friend = read(folder, found["data"].values())
     assert set(friend["weight"]) == {1}
     assert len(friend["score"]) == 300
@@ -121,7 +131,9 @@ def test_events_out_of_the_selection_and_without_weight_have_nothing(tmp_path, m
         (tmp_path / name).mkdir()
         write(tmp_path / name / "x.root", events)
     files, selection = ("a/x.root", "b/x.root"), "event >= 1020"
-    source = Source(Template("data"), files, "events", {"data": "w"}, selection=selection)
+    # With folds: the variable is that of all of them.
+    split = Split(branch="event", folds=3)
+    source = Source(Template("data"), files, "events", {"data": "w"}, split, selection=selection)
     variable = VariableObservable(np.array([0.0, 125.0, 200.0]), ("mass",), "mass")
     made = write_friends([variable], source, [region("all")], {}, "friends", {})
     assert [path.name for path in made] == ["1_x.root", "2_x.root"]

@@ -6,6 +6,7 @@ from functools import cached_property
 from hone.analysis.analysis import Analysis
 from hone.analysis.observables import Rebinned, Trained
 from hone.analysis.paths import is_remote, matching
+from hone.analysis.region_observables import observables_in_regions
 from hone.analysis.samples import GeneratedSample, HistogramSample, Sample
 from hone.analysis.templates import Template
 
@@ -189,6 +190,22 @@ class Files:
         chosen = self.analysis.observable(observable)
         assert isinstance(chosen, Rebinned)
         return self.networks("model.safetensors", signal, chosen.source, seed)[fold - 1]
+
+    def of_regions(self, signal: str, observable: str) -> list[str]:
+        """What the regions of an observable's chain need of other observables: which seed of each
+        is selected, and the networks of all of its seeds."""
+        return [
+            path
+            for name in observables_in_regions(self.analysis, observable)
+            for path in (
+                self.of_observable("selected.json", signal, name),
+                *(
+                    network
+                    for seed in self.analysis.seeds(name)
+                    for network in self.networks("model.safetensors", signal, name, seed)
+                ),
+            )
+        ]
 
     @property
     def observables(self) -> list[str]:

@@ -155,6 +155,11 @@ class Needs:
             for name in together
         ]
 
+    def group(self, name: str) -> Function:
+        """The group of jobs that make ``{observable}``; none if trainings, in no group, need it."""
+        needed = [region.observable for region in self.analysis.regions]
+        return lambda wildcards: None if wildcards.observable in needed else name
+
     def source_model(self) -> Function:
         """The weights that a rebinned ``{observable}`` takes, of the same ``{seed}`` and fold."""
         found = self.files.source_model
@@ -180,12 +185,16 @@ class Needs:
         return found
 
     def events(self, *sets: str) -> Function:
-        """Inputs, to be unpacked: sets of events, and what is known about them."""
+        """Inputs, to be unpacked: sets of events, and what is known of these and of regions."""
 
         def found(signal: str, observable: str) -> dict[str, list[str]]:
             names = self.files.templates(signal, observable)
             events = {s: self._inputs(self.files.events_of(names, s)) for s in sets}
-            return {**events, "surveys": self.files.surveys(names)}
+            return {
+                **events,
+                "surveys": self.files.surveys(names),
+                "regions": self.files.of_regions(signal, observable),
+            }
 
         return self.of_hypothesis(found)
 
@@ -226,6 +235,7 @@ class Needs:
             return {
                 "evaluation": self._inputs(self.files.events_of(names, "evaluation")),
                 "surveys": self.files.surveys([*names, *injected]),
+                "regions": self.files.of_regions(signal, observable),
                 "injected": self._inputs({name: self.files.ntuples[name] for name in injected}),
             }
 
@@ -279,6 +289,7 @@ class Needs:
             "events": events,
             "surveys": surveys,
             "models": self.all_networks("model.safetensors"),
+            "regions": self.of_hypothesis(self.files.of_regions),
         }
 
     def scoring(self) -> dict[str, Function]:

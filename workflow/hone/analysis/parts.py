@@ -9,6 +9,7 @@ from typing import Any
 
 from hone.analysis.analysis import Analysis
 from hone.analysis.observables import Network, ObservableSettings, Softmax, Trained
+from hone.analysis.region_observables import regions_of, regions_without_observables
 from hone.analysis.samples import DimuonSample, Sample
 from hone.analysis.sections import Poi, Workspace
 from hone.analysis.settings import Plain, plain
@@ -33,7 +34,7 @@ __all__ = [
     "part",
 ]
 
-_READING = ("regions", "split", "luminosity")
+_READING = ("split", "luminosity")
 
 
 def part(analysis: Analysis, *fields: str, **others: Any) -> Plain:
@@ -73,20 +74,22 @@ def of_collisions(analysis: Analysis, template: Template) -> Plain:
 def of_survey(analysis: Analysis, template: Template) -> Plain:
     """How one set of events is read, with its nominal weight."""
     found = _samples_and_systematics([analysis.sample(template.sample)], _of(analysis, template))
-    return part(analysis, "features", *_READING, **found)
+    return part(
+        analysis, "features", *_READING, regions=regions_without_observables(analysis), **found
+    )
 
 
 def of_weights(analysis: Analysis, template: Template) -> Plain:
     """How the events of a sample are read, with all their weights."""
     found = _samples_and_systematics([analysis.sample(template.sample)], _with_templates(analysis))
-    return part(analysis, *_READING, **found)
+    return part(analysis, *_READING, regions=regions_without_observables(analysis), **found)
 
 
 def of_reading(analysis: Analysis, signal: str, observable: str) -> Plain:
     """How the events of a hypothesis are read for an observable."""
     systematics = _with_templates(analysis, observable)
     found = _samples_and_systematics(analysis.hypothesis(signal), systematics)
-    return part(analysis, *_READING, **found)
+    return part(analysis, *_READING, regions=regions_of(analysis, observable), **found)
 
 
 def of_scores(analysis: Analysis, signal: str, observable: str) -> Plain:
@@ -94,13 +97,13 @@ def of_scores(analysis: Analysis, signal: str, observable: str) -> Plain:
     systematics = _with_templates(analysis, observable)
     found = _samples_and_systematics(analysis.hypothesis(signal), systematics)
     found["samples"] += analysis.data
-    return part(analysis, *_READING, **found)
+    return part(analysis, *_READING, regions=regions_of(analysis, observable), **found)
 
 
 def of_injection(analysis: Analysis, signals: Sequence[str]) -> Plain:
     """How the events of injected signals are read."""
     found = _samples_and_systematics([analysis.sample(name) for name in signals], [])
-    return part(analysis, *_READING, **found)
+    return part(analysis, *_READING, regions=regions_without_observables(analysis), **found)
 
 
 def of_binning(analysis: Analysis, signal: str, observable: str) -> Plain:  # noqa: ARG001
@@ -151,7 +154,10 @@ def of_histograms(analysis: Analysis, signal: str, observable: str) -> Plain:
     found["samples"] += analysis.data
     injected = analysis.observation.signal or analysis.signals[0]
     observation = analysis.observation.model_copy(update={"signal": injected})
-    return part(analysis, *_READING, "measure", **found, observation=observation)
+    return part(
+        analysis, *_READING, "measure", **found,
+        regions=regions_of(analysis, observable), observation=observation,
+    )  # fmt: skip
 
 
 def of_model(analysis: Analysis, signal: str, observable: str, *fields: str) -> Plain:
@@ -165,6 +171,7 @@ def of_model(analysis: Analysis, signal: str, observable: str, *fields: str) -> 
     """
     return part(
         analysis, *_READING, "poi", "measure", "normfactors", "workspace", *fields,
+        regions=regions_of(analysis, observable),
         **_samples_and_systematics(
             analysis.hypothesis(signal), analysis.systematics_of(observable), smoothing=True
         ),
@@ -184,6 +191,7 @@ def of_training(analysis: Analysis, signal: str, observable: str) -> Plain:
             histograms=analysis.workspace.histograms if chosen.is_trained else "hard",
         ),
         features=analysis.features_of(observable),
+        regions=regions_of(analysis, observable),
         observables=[_with_code(_of_one_seed(chosen), analysis.modules)],
         poi=analysis.poi if own else Poi(),
         **_samples_and_systematics(

@@ -12,13 +12,12 @@ from hone.analysis.regions import Region
 from hone.events.documents import Surveys
 from hone.events.load import scale_of_set, scored_range
 from hone.events.reader import Batch, Reader
-from hone.events.selected import folds_of, weight_names
+from hone.events.selected import weight_names
 from hone.events.sources import Source
 from hone.observable import Observable
 from hone.observable.scores import score_events
 from hone.running.files import replacing
 from hone.running.root_files import new_root_file
-from hone.sums import bin_of
 
 __all__ = ["FRIEND", "write_friends"]
 
@@ -109,7 +108,7 @@ def _fill(
     """Score, bin, region and fold of the events of a batch that are in a region."""
     trained = [k for k, region in enumerate(regions) if region.is_trained]
     own = np.flatnonzero(batch.place >= 0)
-    places, folds = batch.places, folds_of(batch)
+    places, folds = batch.places, batch.folds
     found = score_events(
         observables,
         batch.features,
@@ -120,8 +119,8 @@ def _fill(
     columns["region"][places[own]] = np.array(trained, dtype=int)[batch.place[own]]
     for k, region in enumerate(regions):
         if not region.is_trained:
-            inside, values = batch.fixed[region.name]
+            inside, bins = batch.fixed[region.name]
             columns["region"][places[inside]] = k
-            columns["bin"][places[inside]] = bin_of(values, region.fixed_edges)
+            columns["bin"][places[inside]] = bins
     somewhere = columns["region"][places] >= 0
     columns["fold"][places[somewhere]] = 1 if folds is None else folds[somewhere]

@@ -207,6 +207,6 @@ def scale_of_set(source: Source, surveys: Surveys, events_set: str) -> float:
 
 
 def _fixed(batches: Sequence[Batch], region: Region, column: int, scale: float) -> Histogram:
-    values = np.concatenate([b.fixed[region.name][1] for b in batches])
+    bins = np.concatenate([b.fixed[region.name][1] for b in batches])
     weights = np.concatenate([b.raw_weights[column][b.fixed[region.name][0]] for b in batches])
-    return count(values, scale * weights.astype(float), region.fixed_edges)
+    return count(bins, scale * weights.astype(float), np.arange(len(region.fixed_edges)))

@@ -13,7 +13,7 @@ from hone.analysis.sections import Split
 from hone.errors import InputError
 from hone.events.ntuples import Piece, pieces
 from hone.events.sources import Source
-from hone.events.split import fold_of, rotated, uniform
+from hone.events.split import rotated, uniform
 
 __all__ = ["Batch", "Reader", "ahead"]
 
@@ -41,7 +41,7 @@ class Batch(NamedTuple):
     features: np.ndarray
     """float64 (m, F)"""
     fixed: dict[str, tuple[np.ndarray, np.ndarray]]
-    """For each other region: bool (n,), which events are in it, and the variable of these."""
+    """For each other region: bool (n,), which events are in it, and the bin of these, int."""
     read: int
     """Number of events of the file, from ``piece.start``, among which these are."""
 
@@ -84,13 +84,16 @@ class Batch(NamedTuple):
         found: np.ndarray = (self.uniform >= low) & (self.uniform < high)
         return found
 
+    @property
+    def folds(self) -> np.ndarray | None:
+        """The fold of each event, as :meth:`Source.folds_of`."""
+        return self.source.folds_of(self.uniform)
+
     def of_fold(self, fold: int) -> "Batch":
         """The events of a fold."""
-        split = self.source.split
-        assert split is not None
-        assert split.folds is not None
-        assert self.uniform is not None
-        chosen = fold_of(self.uniform, split.folds, self.source.fold) == fold
+        folds = self.folds
+        assert folds is not None
+        chosen = folds == fold
         places = np.flatnonzero(chosen)
         kept = places if self.piece.kept is None else self.piece.kept[places]
         return Batch(
@@ -98,12 +101,12 @@ class Batch(NamedTuple):
             self.piece._replace(columns={}, size=len(places), kept=kept),
             self.others,
             tuple(column[chosen] for column in self.raw_weights),
-            self.uniform[chosen],
+            None if self.uniform is None else self.uniform[chosen],
             self.place[chosen],
             self.features[chosen[self.trained]],
             {
-                name: (inside[chosen], values[chosen[inside]])
-                for name, (inside, values) in self.fixed.items()
+                name: (inside[chosen], bins[chosen[inside]])
+                for name, (inside, bins) in self.fixed.items()
             },
             self.read,
         )
@@ -141,10 +144,16 @@ class Reader:
         }
         self.selection = Expression(source.selection) if source.selection else None
         self.selections = {r.name: Expression(r.selection) for r in regions if r.selection}
-        self.variables = {r.name: Expression(r.variable) for r in regions if r.variable}
+        self.inputs = {
+            r.name: {_described(text, r): Expression(text) for text in r.inputs} for r in regions
+        }
         split = source.split
         users = {"split.branch": [split.branch]} if split and split.branch else {}
-        expressions = {f"the variable of region {k!r}": x for k, x in self.variables.items()}
+        expressions = {
+            f"the {'variable' if r.variable else 'observable'} of region {r.name!r}": x
+            for r in regions
+            for x in self.inputs[r.name].values()
+        }
         expressions |= {f"the selection of region {k!r}": x for k, x in self.selections.items()}
         if self.selection:
             expressions["the selection of the sample"] = self.selection
@@ -209,19 +218,42 @@ class Reader:
             where = None if every else trained
             values = self._values(piece, what, expression, where)
             features[:, k] = self._finite(piece, what, values, where)
-        fixed = {}
-        for region in self.regions:
-            if region.is_trained:
-                continue
-            where = inside[region.name]
-            values = np.full(size, 0.5)
-            if region.fit == "variable":
-                what = f"variable {region.variable!r} of region {region.name!r}"
-                values = self._values(piece, what, self.variables[region.name], where)
-                fixed[region.name] = (where, self._finite(piece, what, values, where))
-            else:
-                fixed[region.name] = (where, values[where])
+        fixed = {
+            region.name: self._binned(piece, numbers, region, inside[region.name])
+            for region in self.regions
+            if not region.is_trained
+        }
         return Batch(self.source, piece, others, weights, numbers, place, features, fixed, read)
+
+    def _binned(
+        self, piece: Piece, numbers: np.ndarray | None, region: Region, inside: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Which events are in a bin of a region without the observable (n,), and the bin of these.
+
+        Args:
+            piece: the events.
+            numbers: that decide on set and fold (n,).
+            region: of the analysis.
+            inside: bool (n,), which events its selection has.
+        """
+        places = np.flatnonzero(inside)
+        inputs = self.inputs[region.name]
+        values = np.empty((len(places), len(inputs)))
+        for k, (what, expression) in enumerate(inputs.items()):
+            found = self._values(piece, what, expression, inside)
+            values[:, k] = self._finite(piece, what, found, inside)
+        folds = self.source.folds_of(numbers)
+        bins = region.bins_of(
+            values,
+            None if folds is None else folds[places],
+            lambda at: f"{self.source}: {piece.path}, event {piece.number(int(places[at]))}",
+        )
+        binned = bins >= 0
+        if binned.all():
+            return inside, bins
+        kept = np.zeros_like(inside)
+        kept[places[binned]] = True
+        return kept, bins[binned]
 
     def _inside(self, piece: Piece) -> dict[str, np.ndarray]:
         """Which events are in each region.
@@ -318,6 +350,11 @@ class Reader:
                 )
             )
         return chosen
+
+
+def _described(text: str, region: Region) -> str:
+    """An input of a region's bins, for messages."""
+    return f"{'variable' if region.variable else 'feature'} {text!r} of region {region.name!r}"
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:

@@ -8,11 +8,10 @@ from hone.analysis.regions import Region
 from hone.errors import InputError
 from hone.events.documents import Surveys
 from hone.events.load import read_range, scale_of_set, scored_range
-from hone.events.reader import Batch, Reader
+from hone.events.reader import Reader
 from hone.events.sources import Source
-from hone.events.split import fold_of
 
-__all__ = ["folds_of", "selected_events", "weight_names"]
+__all__ = ["selected_events", "weight_names"]
 
 
 def selected_events(
@@ -59,7 +58,7 @@ def selected_events(
         columns |= dict(zip(names, batch.weights(own), strict=True))
         if len(trained) > 1:
             columns["region"] = np.array(trained)[batch.place[own]]
-        folds = folds_of(batch)
+        folds = batch.folds
         parts.append(columns if folds is None else columns | {"fold": folds[own]})
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     scale = scale_of_set(source, surveys, events_set)
@@ -69,11 +68,3 @@ def selected_events(
 def weight_names(source: Source) -> list[str]:
     """``weight``, and ``weight__<systematic>_<side>`` of each template with another weight."""
     return [f"weight{template.removeprefix(source.name)}" for template in source.weights]
-
-
-def folds_of(batch: Batch) -> np.ndarray | None:
-    """The fold of each event of a batch, from 1, int (n,); None without folds."""
-    split = batch.source.split
-    if split is None or not split.folds or batch.uniform is None:
-        return None
-    return fold_of(batch.uniform, split.folds, batch.source.fold)

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from hone.analysis import Analysis, Template
 from hone.analysis.fields import filled_in
 from hone.analysis.samples import DimuonSample, HistogramSample, NtupleSample
 from hone.analysis.sections import Split
 from hone.analysis.variations import Variation
 from hone.events import TREE, WEIGHT
+from hone.events.split import fold_of
 
 __all__ = ["BinnedSource", "Source", "data_source", "observed_source", "sources"]
 
@@ -55,6 +58,16 @@ class Source:
         """Whether its normalisation takes the sum of the weights of all events in the files."""
         wanted = self.normalisation.keys() & {"yield", "cross_section"}
         return bool(wanted) and not (self.sample_factor or "sum_of_weights" in self.normalisation)
+
+    def folds_of(self, numbers: np.ndarray | None) -> np.ndarray | None:
+        """The fold, from 1, of events with these numbers (n,); None without folds.
+
+        Args:
+            numbers: from 0 to 1, that decide on the set and the fold; None if the file does.
+        """
+        if self.split is None or not self.split.folds or numbers is None:
+            return None
+        return fold_of(numbers, self.split.folds, self.fold)
 
     def __str__(self) -> str:
         kind = "sample" if self.template == self.template.nominal else "variation"

@@ -21,7 +21,7 @@ from hone.observable import Observable
 from hone.observable.base import finite, in_pieces, without_score
 from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram
-from hone.sums import Sums, bin_of, refuse_lost_events
+from hone.sums import Sums, refuse_lost_events
 
 __all__ = ["Subsamples", "count_data", "draw_data", "fill_histograms"]
 
@@ -308,9 +308,8 @@ class _Filling:
             number = batch.subsample(_SUBSAMPLES)
             self._parts_of_all += np.bincount(number, batch.nominal, _SUBSAMPLES)
         for region in self._channels.fixed:
-            inside, values = batch.fixed[region.name]
+            inside, bins = batch.fixed[region.name]
             weights = batch.weights(inside)
-            bins = bin_of(values, region.fixed_edges)
             self._fixed[region].count(weights, bins)
             self._inside[region].count(weights)
             if number is not None:

@@ -16,7 +16,7 @@ from hone.events.histograms import survey_histograms
 from hone.events.reader import Batch, Reader
 from hone.events.sources import BinnedSource, Source
 from hone.sentinels import find_sentinels
-from hone.sums import Sums, bin_of, refuse_lost_events
+from hone.sums import Sums, refuse_lost_events
 
 __all__ = ["survey", "survey_weights"]
 
@@ -112,8 +112,8 @@ def _add_regions(sums: Mapping[str, "_OfRegion"], regions: Sequence[Region], bat
             sums[region.name].add(batch.weights(batch.place == place), None)
             place += 1
         else:
-            inside, values = batch.fixed[region.name]
-            sums[region.name].add(batch.weights(inside), values)
+            inside, bins = batch.fixed[region.name]
+            sums[region.name].add(batch.weights(inside), bins)
 
 
 def _sentinels(features: Sequence[str], events: np.ndarray) -> dict[str, Sentinel]:
@@ -175,15 +175,15 @@ class _OfRegion:
         )
         self.negative, self.largest = np.zeros((2, templates))
 
-    def add(self, weights: np.ndarray, values: np.ndarray | None) -> None:
+    def add(self, weights: np.ndarray, bins: np.ndarray | None) -> None:
         self.events += np.count_nonzero(weights, axis=1)
         self.all.count(weights)
         self.negative += np.minimum(weights, 0).sum(axis=1)
         if weights.shape[1]:
             self.largest = np.maximum(self.largest, np.abs(weights).max(axis=1))
         if self.bins is not None:
-            assert values is not None
-            self.bins.count(weights, bin_of(values, self.region.fixed_edges))
+            assert bins is not None
+            self.bins.count(weights, bins)
 
     def rows(self, factor: float) -> dict[str, RegionSums]:
         """Rows by template.

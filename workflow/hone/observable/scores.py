@@ -34,7 +34,7 @@ def score_events(
     Args:
         observables: one, or the network of each fold.
         events: features (n, F).
-        fold: of each event, from 1, int (n,); only its network scores an event.
+        fold: of each event, from 1, int (n,); of several networks only its own scores an event.
         name: of an event for messages, from its place.
 
     Raises:
@@ -42,7 +42,8 @@ def score_events(
     """
     found = Scores(np.full(len(events), np.nan), np.full(len(events), -1))
     for number, observable in enumerate(observables, 1):
-        own = np.arange(len(events)) if fold is None else np.flatnonzero(fold == number)
+        every = fold is None or len(observables) == 1
+        own = np.arange(len(events)) if every else np.flatnonzero(fold == number)
         score, bins, good = in_pieces(_score, observable, events[own])
         if not good.all():
             at = int(own[np.argmin(good)])

@@ -93,7 +93,13 @@ def _contents(analysis: Analysis) -> list[str]:
     samples = ", ".join(f"{s.name} ({s.process})" for s in analysis.samples)
     systematics = ", ".join(dict.fromkeys(s.name for s in analysis.systematics)) or "none"
     free = ", ".join(n.name for n in analysis.normfactors) or "none"
-    regions = ", ".join(r.name for r in analysis.regions) or "one with all events"
+    regions = (
+        ", ".join(
+            f"{r.name} (in the bins of {r.observable})" if r.observable else r.name
+            for r in analysis.regions
+        )
+        or "one with all events"
+    )
     observables = ", ".join(
         f"{o.name} ({', '.join(filter(None, (o.kind, getattr(o, 'objective', None))))})"
         for o in analysis.observables

@@ -241,6 +241,7 @@ class ResultsOfSeed:
         from hone.events.friends import write_friends
         from hone.events.load import read_surveys
         from hone.events.sources import data_source, sources
+        from hone.results.scored_regions import with_scored_regions
 
         known = self._results._files
         analysis = Analysis.model_validate(
@@ -254,9 +255,11 @@ class ResultsOfSeed:
             surveys = read_surveys(known.surveys({name, source.sample}))
         if files is not None:
             source = replace(source, files=tuple(files), weights={name: "1"})
+        others = [self._results._of.there(p) for p in known.of_regions(self.signal, self.name)]
         networks = self.observable.networks
         made_by = {"observable": self.name, "signal": self.signal, "seed": self.seed}
         with jax.enable_x64(True):
+            analysis = with_scored_regions(analysis, others)
             return write_friends(
                 networks, source, analysis.channels, surveys, folder, made_by, files is None
             )

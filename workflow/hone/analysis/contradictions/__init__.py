@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from hone.analysis.analysis import Analysis
-from hone.analysis.contradictions.branches import of_features, of_regions
+from hone.analysis.contradictions.branches import of_features
 from hone.analysis.contradictions.observables import of_observables, of_studies
 from hone.analysis.contradictions.parameters import of_normfactors, of_strengths
+from hone.analysis.contradictions.regions import of_regions
 from hone.analysis.contradictions.samples import of_histograms, of_samples
 from hone.analysis.contradictions.systematics import of_systematics
 

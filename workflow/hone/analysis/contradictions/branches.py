@@ -1,4 +1,4 @@
-"""Branches that events do not have, in features, regions and other expressions."""
+"""Branches that events do not have, in features and other expressions."""
 
 from collections.abc import Iterator, Mapping
 
@@ -9,7 +9,7 @@ from hone.analysis.systematics import ShapeVariation
 from hone.analysis.variations import SIDES
 from hone.errors import InputError
 
-__all__ = ["known_branches", "missing_branches", "of_features", "of_regions"]
+__all__ = ["known_branches", "missing_branches", "of_features"]
 
 
 def of_features(analysis: Analysis) -> Iterator[str]:
@@ -49,17 +49,3 @@ def missing_branches(
         if where is not None:
             hint = meant(branch, known[where]) or f"they have {', '.join(known[where])}"
             yield f"{setting}: the events of {where} have no branch {branch!r}; {hint}"
-
-
-def of_regions(analysis: Analysis) -> Iterator[str]:
-    """Regions of such branches, or with nothing that is trained."""
-    if (
-        analysis.regions
-        and analysis.observables
-        and not any(r.is_trained for r in analysis.regions)
-    ):
-        yield "regions: none has fit: observable; change one, or leave out all observables"
-    known = known_branches(analysis)
-    for i, region in enumerate(analysis.regions):
-        for key, text in (("selection", region.selection), ("variable", region.variable)):
-            yield from missing_branches(f"regions[{i}].{key}", text, known)

@@ -43,7 +43,7 @@ class Result:
     edges: Mapping[str, np.ndarray]
     """Of each channel; a single channel has no name."""
     axes: Mapping[str, str]
-    """The binned variable of each channel that is not the observable."""
+    """What is binned in each channel that is not in the bins of the observable."""
     prediction: BackgroundPrediction | str
     """Of the background, or why there is none."""
 
