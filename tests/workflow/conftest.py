@@ -71,7 +71,7 @@ def clone(tmp_path_factory):
         {
             "name": "600", "kind": "cuts", "objective": "mine:loss", "systematics": [],
             "cuts": [{"variable": "x", "side": "below"}], "steps": 20, "batch": 500,
-            "validate_every": 20, "seeds": 1,
+            "validate_every": 20, "seeds": 1, "tune": {"grid": {"learning_rate": [0.003, 0.03]}},
         },
     ]  # fmt: skip
     config["tracking"] = "mlflow"

@@ -135,6 +135,24 @@ def test_the_published_seed_is_the_best_in_validation(run):
     assert choice["seed"] == min(best, key=best.get)
 
 
+def test_the_best_trial_is_what_is_trained(run):
+    """Seed 1 repeats it, step by step."""
+
+    def objectives(place):
+        rows = read_csv(run / "signal/600" / place / "history.csv")
+        return [row["validation_objective"] for row in rows]
+
+    chosen = json.loads((run / "signal/600/tuned.json").read_text())
+    best = {k: min(objectives(f"trials/trial{k}/seed1")) for k in (1, 2)}
+    assert chosen["trial"] == min(best, key=best.get)
+    settings = load_observable(run / "signal/600/seed1/model.safetensors")[1]
+    assert settings.learning_rate == chosen["settings"]["learning_rate"]
+    assert objectives("seed1") == objectives(f"trials/trial{chosen['trial']}/seed1")
+    rows = read_csv(run / "signal/600/trials.csv")
+    assert [row["learning_rate"] for row in rows] == [0.003, 0.03]
+    assert "learning_rate: the best of 2 trials" in (run / "provenance.html").read_text()
+
+
 def test_tables_hold_what_limits_say(run):
     rows = read_csv(run / "comparison.csv")
     assert [(r["observable"], r["seed"]) for r in rows] == [("neos", 1), ("neos", 2), ("600", 1)]
@@ -158,7 +176,8 @@ def test_figures_and_report_are_there(run):
             stem = run / "figures" / "signal" / name / kind
             assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
             assert stem.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
-    others = "neos/training 600/training neos/overtraining 600/roc study_steps comparison"
+    others = "neos/training 600/training neos/overtraining 600/roc 600/gradient 600/trials"
+    others += " study_steps comparison"
     for figure in others.split():
         assert (run / "figures" / "signal" / f"{figure}.png").exists()
     report = (run / "provenance.html").read_text()

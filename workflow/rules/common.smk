@@ -20,6 +20,7 @@ from hone.analysis.needs import Needs, any_of, growing
 from hone.analysis.observables import GridCuts, Rebinned, Trained, VariableBins
 from hone.analysis.report_items import ITEMS, labels
 from hone.analysis.settings import plain
+from hone.analysis.trainings import trainings
 from hone.errors import HoneError
 from hone.running.contents import look_at, planned
 from hone.running.given import config_file, share_resources
@@ -58,8 +59,9 @@ if ANALYSIS.split.folds:
     OF_NETWORK = f"{OF_NETWORK}/fold{{fold}}"
 NETWORK = f"<results>/{OF_NETWORK}"
 SELECTED = "<results>/{signal}/{observable}/selected.json"
+TUNED = "<results>/{signal}/{observable}/tuned.json"
 FLOOR = "<results>/{signal}/floor.json" if ANALYSIS.has_floor else []
-share_resources(workflow, *(rule for rule, _, _ in NEEDS.trainings()))
+share_resources(workflow, *(training.rule for training in trainings(FILES)))
 
 
 # Not wildcards: Snakemake finds the rule of a file faster by what precedes its first wildcard.
@@ -75,6 +77,7 @@ wildcard_constraints:
     template=any_of(NEEDS.templates),
     seed="[1-9][0-9]*",
     fold="[1-9][0-9]*",
+    trial="[1-9][0-9]*",
     study=any_of(s.name for s in ANALYSIS.studies),
 
 

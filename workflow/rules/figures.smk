@@ -1,12 +1,15 @@
 rule plot_training:
     input:
         histories=NEEDS.networks("history.csv"),
+        tuned=NEEDS.tuned(),
     output:
         **figures("{signal}/{observable}", "training", "edges"),
     log:
         "<logs>/plot_training/{signal}/{observable}.log",
     benchmark:
         "<benchmarks>/plot_training/{signal}/{observable}.tsv"
+    wildcard_constraints:
+        observable=any_of(name for name in FILES.observables if name not in FILES.tuned),
     group:
         "figures"
     conda:
@@ -22,6 +25,14 @@ rule plot_training:
         "../scripts/plot_training.py"
 
 
+# Those of which settings are searched have a figure more.
+use rule plot_training as plot_tuned with:
+    output:
+        **figures("{signal}/{observable}", "training", "edges", "trials"),
+    wildcard_constraints:
+        observable=any_of(FILES.tuned),
+
+
 rule plot_trained:
     input:
         unpack(NEEDS.events("training", "validation", "evaluation")),
@@ -29,8 +40,9 @@ rule plot_trained:
         models=NEEDS.networks("model.safetensors"),
         snapshots=NEEDS.networks("snapshots.safetensors"),
         histories=NEEDS.networks("history.csv"),
+        gradient="<results>/{signal}/{observable}/gradient.json",
     output:
-        **figures("{signal}/{observable}", "overtraining", "roc"),
+        **figures("{signal}/{observable}", "overtraining", "roc", "gradient"),
         animation=shown(
             "animation", "<results>/figures/{signal}/{observable}/training.gif"
         ),

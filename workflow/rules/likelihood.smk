@@ -123,27 +123,3 @@ rule check_gradient:
         "Checking the gradient of {wildcards.observable} for {wildcards.signal}"
     script:
         "../scripts/check_gradient.py"
-
-
-rule plot_gradient:
-    input:
-        "<results>/{signal}/{observable}/gradient.json",
-    output:
-        **figures("{signal}/{observable}", "gradient"),
-    log:
-        "<logs>/plot_gradient/{signal}/{observable}.log",
-    benchmark:
-        "<benchmarks>/plot_gradient/{signal}/{observable}.tsv"
-    group:
-        "figures"
-    conda:
-        "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
-    params:
-        title=NEEDS.title(),
-        made_by=made_by("plot_gradient"),
-    message:
-        "Drawing the gradient of {wildcards.observable} for {wildcards.signal}"
-    script:
-        "../scripts/plot_gradient.py"

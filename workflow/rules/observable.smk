@@ -1,25 +1,23 @@
 # The number of outputs of a job that trains all seeds depends on the observable.
-for rule_name, names, seeds in NEEDS.trainings():
-    every = partial(expand, seed=seeds, allow_missing=True)
-    one = seeds == ["{seed}"]
-    job = OF_NETWORK if one else OF_NETWORK.replace("seed{seed}", "all_seeds")
+for training in trainings(FILES):
+    one = training.job != "all_seeds"
+    job = OF_NETWORK.replace("seed{seed}", training.job)
 
     rule:
         name:
-            rule_name
+            training.rule
         input:
             unpack(NEEDS.events("training", "validation")),
             start=NEEDS.start(),
+            tuned=NEEDS.tuned(),
         output:
-            models=every(f"{NETWORK}/model.safetensors"),
-            histories=every(f"{NETWORK}/history.csv"),
-            snapshots=every(f"{NETWORK}/snapshots.safetensors"),
+            **training.outputs(NETWORK),
         log:
             f"<logs>/train_observable/{job}.log",
         benchmark:
             f"<benchmarks>/train_observable/{job}.tsv"
         wildcard_constraints:
-            observable=any_of(names),
+            observable=any_of(training.observables),
         conda:
             "../../envs/gpu.yaml"
         resources:
@@ -28,8 +26,7 @@ for rule_name, names, seeds in NEEDS.trainings():
             **NEEDS.training("training", "validation"),
             made_by=made_by("train_observable"),
         message:
-            "Training {wildcards.observable} for {wildcards.signal}, "
-            + ("seed {wildcards.seed}" if one else "all seeds")
+            "Training {wildcards.observable} for {wildcards.signal}, " + training.called
         script:
             "../scripts/train_observable.py"
 
@@ -112,6 +109,30 @@ rule bin_variable:
         "Binning the variable of {wildcards.observable} for {wildcards.signal}"
     script:
         "../scripts/bin_variable.py"
+
+
+rule select_trial:
+    input:
+        histories=NEEDS.trials("history.csv"),
+    output:
+        tuned=TUNED,
+        table="<results>/{signal}/{observable}/trials.csv",
+    log:
+        "<logs>/select_trial/{signal}/{observable}.log",
+    benchmark:
+        "<benchmarks>/select_trial/{signal}/{observable}.tsv"
+    localrule: True
+    conda:
+        "../../envs/cpu.yaml"
+    resources:
+        **growing(mem_mb=500, runtime=5),
+    params:
+        trials=NEEDS.trial_settings(),
+        made_by=made_by("select_trial"),
+    message:
+        "Selecting the settings of {wildcards.observable} for {wildcards.signal} with the best validation"
+    script:
+        "../scripts/select_trial.py"
 
 
 rule select_seed:

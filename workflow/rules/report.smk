@@ -109,6 +109,7 @@ rule track_trainings:
         histories=FILES.of_first_networks("history.csv"),
         workspaces=FILES.of_seeds("workspace.json"),
         limits=FILES.of_seeds("limits.json"),
+        tuned=FILES.of_tuned("tuned.json"),
     output:
         directory("<results>/mlflow"),
     log:

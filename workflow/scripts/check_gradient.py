@@ -23,11 +23,11 @@ with job(snakemake) as provenance:
     analysis = with_scored_regions(
         Analysis.model_validate(params.analysis), snakemake.input.regions
     )
-    (observable,) = analysis.observables
-    name = observable.objective
+    # The model's own settings: some may have been searched.
     trained, saved = load_observable(selected(choice, snakemake.input.models))
+    name = saved.objective
     training = load_set(analysis, params.files, "training", snakemake.input.surveys)
-    settings = Settings.of(analysis, observable)
+    settings = Settings.of(analysis, saved)
     problem, data = Problem.of(
         settings,
         processes(analysis, snakemake.wildcards.signal),

@@ -1,15 +1,16 @@
-"""Draw what the selected seed has learned: its training as a film, overtraining, ROC."""
+"""Draw what the selected seed has learned: its training as a film, overtraining, ROC, gradient."""
 
 from hone.analysis import Analysis
 from hone.events.load import load_set
 from hone.observable import load_observable
 from hone.reporting.figures import save
 from hone.reporting.figures.animation import animate_training
+from hone.reporting.figures.gradient import draw_gradient
 from hone.reporting.figures.pages import save_animation
 from hone.reporting.figures.separation import draw_overtraining, draw_roc
 from hone.results.scored_regions import with_scored_regions
 from hone.results.selection import selected
-from hone.running.files import read_csv
+from hone.running.files import read_csv, read_json
 from hone.running.script import job, setup_jax
 from hone.statmodel.workspace import processes
 from hone.training.film import make_film
@@ -46,3 +47,5 @@ with job(snakemake):
     save(overtraining, [outputs.overtraining_png, outputs.overtraining_pdf])
     roc = draw_roc(separation(observable.edges, events["evaluation"], samples), params.title)
     save(roc, [outputs.roc_png, outputs.roc_pdf])
+    gradient = draw_gradient(read_json(inputs.gradient), params.title)
+    save(gradient, [outputs.gradient_png, outputs.gradient_pdf])

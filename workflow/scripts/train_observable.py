@@ -1,18 +1,20 @@
-"""Train an observable with one or several seeds."""
+"""Train an observable with one or several seeds, or a trial of settings that are searched."""
 
+from functools import partial
 from pathlib import Path
 
 from hone.analysis import Analysis
+from hone.analysis.settings import plain
 from hone.events.check import check_inputs
 from hone.events.load import load_set, read_surveys
 from hone.observable import load_observable, save_observable
 from hone.results.scored_regions import with_scored_regions
-from hone.running.files import place_of, write_csv
+from hone.running.files import place_of, read_json, write_csv
 from hone.running.provenance import digest
 from hone.running.script import job, setup_jax
 from hone.statmodel.workspace import processes
 from hone.training.checkpoint import Checkpoint
-from hone.training.loop import train
+from hone.training.loop import history_of_trial, train
 from hone.training.objectives import resolve_objective
 from hone.training.settings import Settings
 
@@ -23,7 +25,9 @@ with job(snakemake) as provenance:
         Analysis.model_validate(params.analysis), snakemake.input.regions
     )
     (observable,) = analysis.observables
-    models = [Path(path) for path in snakemake.output.models]
+    for path in snakemake.input.tuned:
+        observable = observable.with_settings(read_json(path)["settings"])
+    outputs = snakemake.output
     surveys = snakemake.input.surveys
     batches = {observable.name: observable.batch}
     check_inputs(read_surveys(surveys), analysis.samples, analysis.channels, batches)
@@ -34,23 +38,25 @@ with job(snakemake) as provenance:
     level = analysis.limits.level
     # Not an output: Snakemake removes the outputs of failed jobs.
     checkpoint = Checkpoint(
-        models[0].with_name("checkpoint.safetensors"),
+        Path(outputs.histories[0]).with_name("checkpoint.safetensors"),
         {
             "settings": provenance["settings"],
             "code": provenance["code"],
             "versions": str(provenance["versions"]),
             "events": training.digest() + validation.digest(),
+            "tuned": digest(plain(observable)) if snakemake.input.tuned else "",
             "start": digest([Path(path).read_bytes().hex() for path in snakemake.input.start]),
         },
     )
-    trained = train(
+    run = partial(
+        train,
         Settings.of(analysis, observable),
         observable,
         analysis.features,
         processes(analysis, signal),
         training,
         validation,
-        [place_of(path)[-1] for path in models],
+        [place_of(path)[-1] for path in outputs.histories],
         resolve_objective(
             observable.objective, level, params.own_objective.get("folder", ""), analysis.measured
         ),
@@ -58,16 +64,17 @@ with job(snakemake) as provenance:
         checkpoint,
         [load_observable(path)[0] for path in snakemake.input.start],
     )
-    outputs = zip(
-        models, snakemake.output.histories, snakemake.output.snapshots, trained, strict=True
-    )
-    for path, history, snapshots, result in outputs:
-        write_csv(history, result.history)
-        result.snapshots.save(snapshots, result.history[-1]["step"], provenance)
-        save_observable(
-            path,
-            result.observable,
-            observable,
-            {**provenance, "validation_objective": result.objective},
-        )
+    if hasattr(outputs, "models"):
+        files = zip(outputs.models, outputs.histories, outputs.snapshots, run(), strict=True)
+        for path, history, snapshots, result in files:
+            write_csv(history, result.history)
+            result.snapshots.save(snapshots, result.history[-1]["step"], provenance)
+            save_observable(
+                path,
+                result.observable,
+                observable,
+                {**provenance, "validation_objective": result.objective},
+            )
+    else:
+        write_csv(outputs.histories[0], history_of_trial(run))
     checkpoint.remove()

@@ -1,5 +1,7 @@
 """Figures of systematics, trainings and features: what they show, and how they look."""
 
+from itertools import product
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pyhf
@@ -11,6 +13,7 @@ from hone.reporting.figures.pages import save_pages
 from hone.reporting.figures.style import note, save
 from hone.reporting.figures.systematics import draw_systematics, variations
 from hone.reporting.figures.training import draw_edges, draw_training
+from hone.reporting.figures.trials import draw_trials
 from hone.statmodel.channels import channel_sizes
 from hone.statmodel.postprocessing import postprocess
 from hone.statmodel.templates import Histogram
@@ -197,6 +200,24 @@ def test_training_of_several_seeds():
     median = next(line for line in figure.axes[1].get_lines() if line.get_linewidth() == 2.2)
     assert median.get_ydata()[0] == pytest.approx(1e-5 * 0.8 * 1.25)
     assert len(figure.axes) == 3
+    return figure
+
+
+@picture
+def test_trials():
+    """Failed ones have a place, too; a setting with one value has no panel."""
+    grid = product([[8], [64, 64]], [0.01, 0.001, 0.003], ["cosine"])
+    names = ("hidden", "learning_rate", "schedule")
+    trials = [
+        {"trial": k, "settings": dict(zip(names, values, strict=True)), "validation_objective": y}
+        for k, (values, y) in enumerate(zip(grid, [-3, -2.5, -3.2, None, -3.6, -3.1], strict=True))
+    ]
+    figure = draw_trials({**trials[4], "trials": trials}, "neos")
+    assert [axes.get_xlabel() for axes in figure.axes] == ["hidden", "learning rate"]
+    labels = [tick.get_text() for tick in figure.axes[1].get_xticklabels()]
+    assert labels == ["0.001", "0.003", "0.01"]
+    (star,) = (line for line in figure.axes[1].get_lines() if line.get_marker() == "*")
+    assert star.get_xydata()[0] == pytest.approx([0.15, -3.6])
     return figure
 
 

@@ -22,12 +22,14 @@ from ntuples import write
 from hone.analysis import Template
 from hone.analysis.observables import Trained
 from hone.analysis.regions import ONE_REGION
+from hone.errors import FitError
 from hone.events.event_sets import EventSets, hard_histograms
 from hone.events.sources import Source
 from hone.events.stream import fill_histograms
 from hone.observable import create_observable
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram
+from hone.training.loop import history_of_trial
 from hone.training.objectives import OF_MODEL, log_cls
 from hone.training.settings import Settings
 from hone.training.step import State, draw_batch, make_step, on_device, with_trace
@@ -319,3 +321,12 @@ def test_a_bin_that_only_a_variation_reaches_has_a_fit():
     empty = {n: Histogram(np.array(v), 1e-3 * np.array(v)) for n, v in values.items()}
     model = template_model(SAMPLES, 3, True)
     assert np.isfinite(OF_MODEL["cls"](fill(model, SAMPLES, traced(empty))))
+
+
+def test_a_trial_that_fails_has_no_objective(trained):
+    def fails():
+        raise FitError("all steps were skipped")
+
+    assert history_of_trial(lambda: [trained]) == trained.history
+    (row,) = history_of_trial(fails)
+    assert np.isnan(row["validation_objective"])

@@ -8,6 +8,7 @@ from hone.analysis.observables import Rebinned, Trained
 from hone.analysis.paths import is_remote, matching
 from hone.analysis.region_observables import observables_in_regions
 from hone.analysis.samples import GeneratedSample, HistogramSample, Sample
+from hone.analysis.settings import Plain
 from hone.analysis.templates import Template
 
 __all__ = ["Files"]
@@ -149,9 +150,42 @@ class Files:
             for seed in self.analysis.seeds(observable)
         ]
 
-    def networks(self, name: str, signal: str, observable: str, seed: int | str) -> list[str]:
-        """A file of the network of each fold of a seed; without folds there is one."""
-        folder = self.of_seed(signal, observable, seed)
+    @property
+    def tuned(self) -> list[str]:
+        """Names of the observables of which settings are searched."""
+        return [o.name for o in self.analysis.observables if o.setting("tune")]
+
+    def of_tuned(self, name: str) -> list[str]:
+        """A file of every observable of which settings are searched, of every signal."""
+        return self.of_observables(name, observables=self.tuned) if self.tuned else []
+
+    def trials(self, observable: str) -> dict[int, Plain]:
+        """The settings of each trial of an observable, by its number."""
+        tune = self.analysis.observable(observable).setting("tune")
+        numbers = tune.numbers(self.analysis.seed) if tune else []
+        return {number: tune.combination(number) for number in numbers}
+
+    def of_trials(self, name: str, signal: str, observable: str) -> list[str]:
+        """A file of every trial of an observable, and of each of its folds."""
+        return [
+            path
+            for number in self.trials(observable)
+            for path in self.networks(name, signal, observable, 1, f"trials/trial{number}/")
+        ]
+
+    def networks(
+        self, name: str, signal: str, observable: str, seed: int | str, within: str = ""
+    ) -> list[str]:
+        """A file of the network of each fold of a seed; without folds there is one.
+
+        Args:
+            name: of the file.
+            signal: the hypothesis.
+            observable: what was trained.
+            seed: of the training.
+            within: the folder of a trial, if it is of one.
+        """
+        folder = self.of_observable(f"{within}seed{seed}", signal, observable)
         folds = self.analysis.folds(observable)
         if len(folds) == 1:
             return [f"{folder}/{name}"]
@@ -220,6 +254,7 @@ class Files:
         names = [f"{name}/{kind}" for name in self.observables for kind in kinds]
         names += [f"{o}/{kind}" for o in trained + rebinned for kind in ("training", "edges")]
         names += [f"{o}/{kind}" for o in trained for kind in ("gradient", "overtraining", "roc")]
+        names += [f"{o}/trials" for o in self.tuned]
         names += ["limit_summary", "comparison", *(["gain"] if analysis.baseline else [])]
         names += [f"study_{study.name}" for study in analysis.studies]
         found = [f"{signal}/{name}" for signal in analysis.signals for name in names]
@@ -247,6 +282,7 @@ class Files:
                 for seed in self.analysis.seeds(observable):
                     for name in made:
                         found += self.networks(name, signal, observable, seed)
+                found += self.of_trials("history.csv", signal, observable)
         return found
 
     def of_selected_seeds(self) -> list[str]:
@@ -255,7 +291,8 @@ class Files:
         names += [] if self.analysis.has_histograms else ["importance.json"]
         trained = self.analysis.of_kind(Trained)
         checked = self.of_observables("gradient.json", observables=trained) if trained else []
-        return [path for name in names for path in self.of_observables(name)] + checked
+        searched = self.of_tuned("tuned.json") + self.of_tuned("trials.csv")
+        return [path for name in names for path in self.of_observables(name)] + checked + searched
 
     def of_all(self) -> list[str]:
         """The results of all seeds and of the selected ones, and everything that is shown."""

@@ -5,16 +5,14 @@ Such a function takes an object that has the wildcards as attributes; of Snakema
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from typing import Any
 
 from hone.analysis import parts
 from hone.analysis.files import Files
-from hone.analysis.observables import Trained
 from hone.analysis.own_code import OwnFunction
 from hone.analysis.paths import is_remote
-from hone.analysis.short_names import underscored
 
 __all__ = ["Needs", "any_of", "growing"]
 
@@ -141,19 +139,24 @@ class Needs:
         found = self.files.of_seeds
         return lambda wildcards: found(name, [wildcards.signal])
 
-    def trainings(self) -> list[tuple[str, list[str], list[str]]]:
-        """The rules that train: name, observables, and the seeds of a job, ``{seed}`` if one."""
-        names = self.analysis.of_kind(Trained)
-        together = [name for name in names if self.analysis.observable(name).setting("together")]
-        alone = [name for name in names if name not in together]
-        return [("train_observable", alone, ["{seed}"])] + [
-            (
-                f"train_together_{underscored(name)}",
-                [name],
-                list(map(str, self.analysis.seeds(name))),
-            )
-            for name in together
-        ]
+    def trials(self, name: str) -> Function:
+        """A file of every trial of ``{observable}``."""
+        return self.of_hypothesis(lambda *pair: self.files.of_trials(name, *pair))
+
+    def trial_settings(self) -> Function:
+        """The settings of each trial of ``{observable}``, by its number."""
+        return self.of_hypothesis(lambda _, observable: self.files.trials(observable))
+
+    def tuned(self) -> Function:
+        """The settings that the trials of ``{observable}`` have chosen; a trial needs none."""
+
+        def found(wildcards: Any) -> list[str]:
+            name = wildcards.observable
+            if name not in self.files.tuned or hasattr(wildcards, "trial"):
+                return []
+            return [self.files.of_observable("tuned.json", wildcards.signal, name)]
+
+        return found
 
     def group(self, name: str) -> Function:
         """The group of jobs that make ``{observable}``; none if trainings, in no group, need it."""
@@ -175,7 +178,7 @@ class Needs:
             source = self.analysis.observable(name).setting("start_from")
             if not source:
                 return []
-            seeds = getattr(wildcards, "seed", None)
+            seeds = 1 if hasattr(wildcards, "trial") else getattr(wildcards, "seed", None)
             of_seed = self.files.networks
             return [
                 of_seed("model.safetensors", wildcards.signal, source, seed)[_fold(wildcards) - 1]
@@ -219,9 +222,16 @@ class Needs:
         }
 
     def training(self, *sets: str) -> dict[str, Function]:
-        """Parameters of a rule that makes an observable from sets of events."""
+        """Parameters of a rule that makes an observable, or a trial, from sets of events."""
+        part = cache(partial(parts.of_training, self.analysis))
+
+        def analysis(wildcards: Any) -> Any:
+            trial = int(getattr(wildcards, "trial", 0))
+            return part(wildcards.signal, wildcards.observable, trial)
+
         return {
             **self.reading(parts.of_training, *sets),
+            "analysis": analysis,
             "own_objective": lambda wildcards: self._own_objective(wildcards.observable),
             "fold": _fold,
         }

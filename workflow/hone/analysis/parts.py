@@ -178,9 +178,24 @@ def of_model(analysis: Analysis, signal: str, observable: str, *fields: str) -> 
     )  # fmt: skip
 
 
-def of_training(analysis: Analysis, signal: str, observable: str) -> Plain:
-    """What an observable depends on; smoothing and pruning come after it."""
+def of_training(analysis: Analysis, signal: str, observable: str, trial: int = 0) -> Plain:
+    """What an observable depends on; smoothing and pruning come after it.
+
+    Args:
+        analysis: the whole.
+        signal: the hypothesis.
+        observable: what is trained.
+        trial: of its settings that are searched; 0 for the observable itself, for which those are
+            chosen once all trials have ended.
+
+    Raises:
+        LookupError: there is no such trial.
+    """
     chosen = analysis.observable(observable)
+    if isinstance(chosen, Trained) and chosen.tune is not None:
+        chosen = chosen.trial(trial) if trial else chosen.with_settings({})
+    elif trial:
+        raise LookupError(f"{observable} has no trials")
     # hone's objectives do not depend on the bounds of the POI: wider ones train nothing again.
     own = ":" in (getattr(chosen, "objective", None) or "")
     return part(

@@ -21,6 +21,7 @@ ITEMS = {
     "inputs": Item("Inputs", "yields"),
     "training": Item("Training", "training"),
     "edges": Item("Training", "edges"),
+    "trials": Item("Training", "trials"),
     "animation": Item("Training", "animation"),
     "overtraining": Item("Training", "overtraining"),
     "gradient": Item("Training", "gradient"),

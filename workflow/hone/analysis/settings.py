@@ -62,14 +62,19 @@ def refuse_all(found: Iterable[tuple[str, str]]) -> None:
         raise ValidationError.from_exception_data("settings", lines)
 
 
-def problems(error: ValidationError) -> Iterator[str]:
-    """The lines of an error: each with the place of the setting."""
+def problems(error: ValidationError, whole: str = "the config") -> Iterator[str]:
+    """The lines of an error: each with the place of the setting.
+
+    Args:
+        error: of pydantic.
+        whole: what is wrong where no single setting is.
+    """
     for line in error.errors(include_url=False):
         where, place = "", line["loc"]
         # A key that is wrong stands in the message.
         for part in place[:-2] if place[-1:] == ("[key]",) else place:
             where += f"[{part}]" if isinstance(part, int) else f".{part}"
-        yield f"{where.removeprefix('.') or 'the config'}: {line['msg']}"
+        yield f"{where.removeprefix('.') or whole}: {line['msg']}"
 
 
 Plain = dict[str, Any]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Self
 
 from annotated_types import Ge, Le, Len
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, ValidationError, model_validator
 
 from hone.analysis.fields import Name
 from hone.analysis.objective_names import CLASSIFIERS, ObjectiveName
@@ -13,11 +13,15 @@ from hone.analysis.settings import (
     AsWhole,
     Family,
     NonNegative,
+    Plain,
     Settings,
     Text,
+    plain,
+    problems,
     refuse_all,
     unique,
 )
+from hone.analysis.tuning import Tuning, shown
 
 __all__ = ["Count", "ObservableSettings", "Safeguards", "Trained", "WithObjective", "no_classifier"]
 
@@ -141,6 +145,37 @@ class Trained(Optimisation, Safeguards, WithObjective):
     together: bool = False
     """Train all seeds in one job, side by side in one program: for a GPU. Otherwise each is a job
     of its own: for a cluster, or the cores of a laptop."""
+    tune: Tuning | None = None
+    """Settings to be searched. Each trial is a training with seed 1 and a job of its own; the best
+    on the validation set is trained with all seeds. See [docs/tuning.md](../docs/tuning.md)."""
+
+    def with_settings(self, chosen: Plain) -> Self:
+        """The observable with some settings in the place of its own, and nothing to be searched.
+
+        Raises:
+            ValidationError: they do not go together.
+        """
+        own = {name: value for name, value in plain(self).items() if name != "tune"}
+        return type(self).model_validate(own | chosen)
+
+    def trial(self, number: int) -> Self:
+        """The observable as a trial of :attr:`tune` trains it."""
+        assert self.tune is not None
+        shorter = {"steps": self.tune.steps} if self.tune.steps else {}
+        return self.with_settings({**self.tune.combination(number), **shorter, "together": False})
+
+    def _problems_of_trials(self, tune: Tuning) -> Iterator[tuple[str, str]]:
+        found = list(tune.problems())
+        yield from found
+        for number in range(1, 0 if found else tune.size + 1):
+            combination = tune.combination(number)
+            try:
+                self.with_settings(combination)
+                self.trial(number)
+            except ValidationError as error:
+                wrong = "; ".join(problems(error, "the observable"))
+                yield "tune", f"a trial with {shown(combination)} is not possible: {wrong}"
+                return  # one is enough to see what is wrong
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         if self.batch % self.accumulate:
@@ -153,4 +188,6 @@ class Trained(Optimisation, Safeguards, WithObjective):
         for key in ("minimum_background", "maximum_mc_error"):
             if self.objective in CLASSIFIERS and getattr(self, key):
                 yield key, f"{self.objective} does not see the bins; use another objective"
+        if self.tune is not None:
+            yield from self._problems_of_trials(self.tune)
         yield from super()._problems()

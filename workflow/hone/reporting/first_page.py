@@ -62,7 +62,7 @@ def first_page(analysis: Analysis, headline: str, table: str, made: str) -> str:
     free = [f"*{rst(n.name)}* of {', '.join(map(rst, n.samples))}" for n in analysis.normfactors]
     if free:
         paragraphs.append(f"Free normalisations, determined in the fit: {', '.join(free)}.")
-    observables = [f"*{rst(o.name)}* ({_kind(o)})" for o in analysis.observables]
+    observables = [f"*{rst(o.name)}* ({_kind(o)}{_searched(o)})" for o in analysis.observables]
     paragraphs += ["Observables:", _list(observables), _CATEGORIES, "**How it was made**", made]
     return "\n\n".join(paragraphs) + "\n"
 
@@ -135,6 +135,11 @@ def _kind(observable: ObservableSettings) -> str:
             objective = _objective(observable.objective)
             return f"{network} trained on {objective}, {observable.bins} bins"
     return f"of kind {observable.kind}"
+
+
+def _searched(observable: ObservableSettings) -> str:
+    tune = observable.setting("tune")
+    return f"; {', '.join(map(rst, tune.grid))}: the best of {tune.number} trials" if tune else ""
 
 
 def _objective(name: str) -> str:

@@ -13,7 +13,8 @@ __all__ = [
     "Breakdown", "ClsScan", "Contour", "ContourData", "ContourScans", "DataSet", "Fit", "FitYields",
     "Floor", "GoodnessByToys", "GradientField", "Group", "Impacts", "Likelihood", "Limits",
     "Numbers", "PValues", "ParameterValues", "Parameters", "Profile", "ProfileCurve", "PyhfCheck",
-    "Ranking", "Row", "StoredFit", "ToyData", "ToyHistogram", "ToyTest", "Verdict",
+    "Ranking", "Row", "StoredFit", "ToyData", "ToyHistogram", "ToyTest", "Trial", "TunedSettings",
+    "Verdict",
 ]  # fmt: skip
 
 Numbers = list[float | None]
@@ -158,6 +159,26 @@ class SelectedSeed(TypedDict):
     seed: int
     validation_objective: dict[str, float]
     """The smallest of each seed."""
+
+
+class Trial(TypedDict):
+    """A trial of settings that are searched."""
+
+    trial: int
+    """Its number in the grid."""
+    settings: dict[str, Any]
+    validation_objective: float | None
+    """The smallest; None if the training failed."""
+
+
+class TunedSettings(TypedDict):
+    """``tuned.json``."""
+
+    trial: int
+    """The one that was chosen."""
+    settings: dict[str, Any]
+    """Its settings, with which the observable is trained."""
+    trials: list[Trial]
 
 
 class FittedData(TypedDict):

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from hone.training.snapshots import Snapshots
 from hone.training.step import Data, Problem, State, draw_batch, make_step
 from hone.training.validation import make_validation
 
-__all__ = ["Trained", "train"]
+__all__ = ["Trained", "history_of_trial", "train"]
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +157,20 @@ def train(
         Trained(eqx.combine(best, frozen), standing.best, standing.history, reel)
         for best, standing, reel in zip(bests, progress, reels, strict=True)
     ]
+
+
+def history_of_trial(run: Callable[[], Sequence[Trained]]) -> list[Row]:
+    """The history of a training that may fail; then it is one row without an objective.
+
+    Args:
+        run: trains with one seed.
+    """
+    try:
+        (trained,) = run()
+    except FitError as error:
+        log.warning("this trial cannot be chosen: %s", error)
+        return [{"step": 0, "validation_objective": np.nan}]
+    return trained.history
 
 
 def _advance(problem: Problem, frozen: Any, together: bool) -> Any:

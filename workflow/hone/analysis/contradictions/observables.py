@@ -3,7 +3,13 @@
 from collections.abc import Iterator
 
 from hone.analysis.analysis import Analysis
-from hone.analysis.observables import Network, Rebinned, Softmax, Trained
+from hone.analysis.observables import (
+    Network,
+    ObservableSettings,
+    Rebinned,
+    Softmax,
+    Trained,
+)
 from hone.analysis.own_code import find_function
 
 __all__ = ["of_observables", "of_studies"]
@@ -25,8 +31,6 @@ def of_observables(analysis: Analysis) -> Iterator[str]:
                 f"{where}.source: there is no network {observable.source!r}; "
                 f"networks are {', '.join(networks) or '(none)'}"
             )
-        if isinstance(observable, Network | Softmax) and observable.start_from is not None:
-            yield from _of_start(analysis, where, observable)
         objective = getattr(observable, "objective", None) or ""
         if ":" in objective:
             problem = find_function(objective, analysis.modules or "")
@@ -42,28 +46,46 @@ def of_observables(analysis: Analysis) -> Iterator[str]:
                     f"{where}.systematics: there is no systematic {name!r}; systematics are "
                     f"{', '.join(systematics) or '(none)'}"
                 )
-        chosen = observable.features or []
-        named = {f"features[{k}]": name for k, name in enumerate(chosen)}
-        for key, name in {**named, **observable.variables}.items():
-            known = analysis.features if key in named or not chosen else chosen
-            if name not in known:
-                yield (
-                    f"{where}.{key}: there is no feature {name!r}; features are {', '.join(known)}"
-                )
-        if isinstance(observable, Trained) and observable.batch > analysis.events.training:
-            yield (
-                f"{where}.batch: {observable.batch} events are more than the "
-                f"{analysis.events.training} of events.training"
-            )
+        for k, name in enumerate(observable.features or []):
+            if name not in analysis.features:
+                known = ", ".join(analysis.features)
+                yield f"{where}.features[{k}]: there is no feature {name!r}; features are {known}"
+        for tried in _tried(observable):
+            yield from _of_training(analysis, where, i, tried)
 
 
-def _of_start(analysis: Analysis, where: str, chosen: Network | Softmax) -> Iterator[str]:
+def _tried(observable: ObservableSettings) -> list[ObservableSettings]:
+    """An observable, and each of its trials if settings are to be searched."""
+    if not isinstance(observable, Trained) or observable.tune is None:
+        return [observable]
+    return [observable, *map(observable.trial, range(1, observable.tune.size + 1))]
+
+
+def _of_training(
+    analysis: Analysis, where: str, place: int, chosen: ObservableSettings
+) -> Iterator[str]:
+    """What trials of one observable may have differently."""
+    if isinstance(chosen, Network | Softmax) and chosen.start_from is not None:
+        yield from _of_start(analysis, where, analysis.observables[:place], chosen)
+    for key, name in chosen.variables.items():
+        known = chosen.features or analysis.features
+        if name not in known:
+            yield f"{where}.{key}: there is no feature {name!r}; features are {', '.join(known)}"
+    if isinstance(chosen, Trained) and chosen.batch > analysis.events.training:
+        yield (
+            f"{where}.batch: {chosen.batch} events are more than the "
+            f"{analysis.events.training} of events.training"
+        )
+
+
+def _of_start(
+    analysis: Analysis, where: str, above: list[ObservableSettings], chosen: Network | Softmax
+) -> Iterator[str]:
     """What is wrong with the observable whose weights another one starts from."""
     key, name = f"{where}.start_from", chosen.start_from
     kind = Network if isinstance(chosen, Network) else Softmax
     allowed = analysis.of_kind(kind) + (analysis.of_kind(Rebinned) if kind is Network else [])
     # Each starts from one further up, so that none starts from itself in the end.
-    above = analysis.observables[: analysis.observables.index(chosen)]
     allowed = [o.name for o in above if o.name in allowed]
     if name not in allowed:
         yield (
@@ -76,6 +98,9 @@ def _of_start(analysis: Analysis, where: str, chosen: Network | Softmax) -> Iter
     if isinstance(source, Rebinned):
         source = analysis.observable(source.source)
     assert isinstance(source, Network | Softmax)
+    for setting in source.tune.grid if source.tune else []:
+        if setting in source.layers:
+            yield f"{key}: {name} tunes its {setting}, which must be known beforehand"
     for setting, value in chosen.layers.items():
         if value != source.layers[setting]:
             yield f"{key}: {name} has {setting} {source.layers[setting]}, not {value}"
@@ -97,7 +122,13 @@ def of_studies(analysis: Analysis) -> Iterator[str]:
                     f"studies[{i}].observables: there is no observable {name!r}; "
                     f"observables are {', '.join(by_name)}"
                 )
-            elif not isinstance(by_name[name].setting(study.against), int | float):
+                continue
+            tune = by_name[name].setting("tune")
+            for key, settings in (("against", [study.against]), ("lines", study.lines)):
+                tuned = [setting for setting in settings if tune and setting in tune.grid]
+                if tuned:
+                    yield f"studies[{i}].{key}: {name} tunes its {tuned[0]}, which has no one value"
+            if not isinstance(by_name[name].setting(study.against), int | float):
                 yield (
                     f"studies[{i}].against: the observable {name!r} has no number {study.against!r}"
                 )

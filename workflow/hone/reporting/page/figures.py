@@ -26,6 +26,7 @@ _FIRST = ("limit_summary", "limits", "exclusion", "comparison", "gain")
 """Kinds that come first in their tab, in this order."""
 _DATA = {
     "training": "{seed}/history.csv", "edges": "{seed}/history.csv",
+    "trials": "{place}/trials.csv",
     "systematics": "{seed}/systematics.csv", "templates": "{seed}/histograms.root",
     "soft_hard": "{seed}/histograms.root", "cls_scan": "{seed}/limits.json",
     "importance": "{place}/importance.json", "gradient": "{place}/gradient.json",
