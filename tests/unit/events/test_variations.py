@@ -323,6 +323,15 @@ def test_variations_of_the_same_events_have_the_parts_of_their_sample(tmp_path, 
             np.testing.assert_allclose(found_parts[:, -1], yields["b"][:, -1], rtol=1e-9)
         np.testing.assert_allclose(yields["b__jes_up"], yields["b__jes_down"], rtol=1e-9)
         assert (yields["b"][:, -1] > 0).all()
+    # And what is trained on knows which events they are.
+    training = load_events(found, ["mass"], config.channels, surveys, "training", Sizes())
+    varied_names = {"b", "b__jes_up", "b__jes_down"}
+    assert set(training.rows) == varied_names
+    at = {n: np.append(training.features[n][:, 0], np.nan)[training.rows[n]] for n in varied_names}
+    np.testing.assert_array_equal(at["b__jes_up"], at["b__jes_down"])
+    both = np.isfinite(at["b"])
+    assert 0 < both.sum() < len(both) == len(training.features["b__jes_up"])
+    np.testing.assert_allclose(at["b__jes_up"][both], 1.1 * at["b"][both], rtol=1e-12)
     only = normalisations(config, surveys)["s"]
     assert only.total == pytest.approx(9)
     assert only.rest == pytest.approx(0 if "folds" in split else 1.5, abs=0.3)

@@ -166,11 +166,46 @@ def test_a_batch_has_the_yields_whatever_its_weights():
     )
     assert names["background"] == ["background", "background__trigger_up"]
     batch = draw_batch(data, 500, jax.random.key(0))
-    for name, (_, drawn, _) in batch.items():
+    for name, (_, drawn, *_) in batch.items():
         assert float(drawn[:, 0].sum()) == pytest.approx(weights[name].sum())
     assert float(batch["background"][1][:, 1].sum()) == pytest.approx(
         1.1 * weights["background"].sum()
     )
+
+
+def test_a_sample_and_its_variations_have_the_same_events_in_a_batch():
+    """So that what differs is the variation, not the batch."""
+    rng = np.random.default_rng(0)
+    sets, number = events("training"), np.arange(3000)
+    nominal = sets.features["background"][: len(number)]
+    order, lost = rng.permutation(number), 300  # of the varied events
+    features = {**sets.features, "background": nominal}
+    weights = {**sets.weights, "background": np.full(len(number), 0.1)}
+    rows = {"background": number}
+    for name, shift in (("background__shape_up", 0.1), ("background__shape_down", -0.1)):
+        kept = order[lost:]
+        features[name], weights[name] = (nominal + shift)[kept], np.full(len(kept), 0.1)
+        rows[name] = np.full(len(number), -1)
+        rows[name][kept] = np.arange(len(kept))
+    alike, _ = on_device(EventSets(features, weights, rows=rows), SAMPLES)
+    apart, _ = on_device(EventSets(features, weights), SAMPLES)
+    batch, other = (draw_batch(d, 500, jax.random.key(0)) for d in (alike, apart))
+    up, down, middle = (batch[f"background{x}"] for x in ("__shape_up", "__shape_down", ""))
+    there = np.asarray(up.weights[:, 0]) > 0
+    assert 0.8 < there.mean() < 1
+    np.testing.assert_allclose((up.features - middle.features)[there], 0.1, rtol=1e-9)
+    np.testing.assert_allclose((down.features - middle.features)[there], -0.1, rtol=1e-9)
+    for name, drawn in batch.items():
+        assert float(drawn.weights[:, 0].sum()) == pytest.approx(weights[name].sum())
+    for one, same in zip(batch["signal"][:2], other["signal"][:2], strict=True):
+        np.testing.assert_array_equal(one, same)
+    # The MC error of a set is that of the events that are there.
+    problem, _, observable = problem_of(EventSets(features, weights, rows=rows), edges="equal")
+    errors = {n: problem.histograms(observable, {n: x}, 1.0)[n] for n, x in batch.items()}
+    found = errors["background__shape_up"].variances.sum()
+    evaluated = problem.evaluation.get("background__shape_up", problem.settings.evaluation_events)
+    expected = weights["background__shape_up"].sum() ** 2 / evaluated
+    assert float(found) == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_batch_has_all_events_of_a_small_sample():

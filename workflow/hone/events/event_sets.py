@@ -37,6 +37,9 @@ class EventSets:
     """Evaluation events per event here, by set of events, if not a setting."""
     weighted: dict[str, str] = field(default_factory=dict)
     """Set of events of a template; that of the same name if not given."""
+    rows: dict[str, np.ndarray] = field(default_factory=dict)
+    """int (U,), by set of events, of a sample that has variations of the same events: where each
+    of the U different events is in the set, -1 if it is not there."""
 
     def __post_init__(self) -> None:
         for template, weights in self.weights.items():
@@ -70,7 +73,7 @@ class EventSets:
         for template in sorted(self.fixed):
             for histogram in self.fixed[template]:
                 found.update(np.asarray(histogram).tobytes())
-        for part in (self.features, self.weights, self.place):
+        for part in (self.features, self.weights, self.place, self.rows):
             for name in sorted(part):
                 found.update(name.encode())
                 found.update(np.ascontiguousarray(part[name]).tobytes())

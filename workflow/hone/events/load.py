@@ -103,6 +103,7 @@ def load_events(
     found_fixed: dict[str, list[Histogram]] = {}
     evaluation: dict[str, float] = {}
     weighted: dict[str, str] = {}
+    numbers: dict[str, dict[str, np.ndarray]] = {s.sample: {} for s in sources if s.same_events}
     for source in sources:
         low, high = read_range(source, events_set, surveys, getattr(sizes, events_set))
         batches = list(Reader(source, features, regions).batches(low, high))
@@ -121,6 +122,9 @@ def load_events(
         weights = scale * np.concatenate([b.weights(b.trained) for b in batches], axis=1)
         found_weights |= dict(zip(source.weights, weights, strict=True))
         weighted |= dict.fromkeys(source.weights, name)
+        if source.sample in numbers and (source.same_events or name == source.sample):
+            own = [b.uniform[b.trained] for b in batches if b.uniform is not None]
+            numbers[source.sample][name] = np.concatenate(own)
         if sum(region.is_trained for region in regions) > 1:
             found_place[name] = np.concatenate([b.place[b.trained] for b in batches])
         at_the_end = sizes.evaluation
@@ -140,7 +144,25 @@ def load_events(
         found_fixed,
         evaluation,
         weighted,
+        {name: rows for of_sample in numbers.values() for name, rows in _rows(of_sample).items()},
     )
+
+
+def _rows(numbers: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Where each event of a sample is in its sets, :attr:`.EventSets.rows`, by their numbers.
+
+    None if two events of a set have one number, which then does not tell which is which.
+    """
+    everything = np.unique(np.concatenate(list(numbers.values())))
+    found = {}
+    for name, own in numbers.items():
+        places = np.searchsorted(everything, own)
+        rows = np.full(len(everything), -1, dtype=np.int32)
+        rows[places] = np.arange(len(own))
+        if np.count_nonzero(rows >= 0) < len(own):
+            return {}
+        found[name] = rows
+    return found
 
 
 def read_range(

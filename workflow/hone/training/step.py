@@ -48,6 +48,9 @@ class Events(NamedTuple):
     """(n, T), one column per template"""
     place: Array | None = None
     """(n,), number of the region with the observable; None if there is only one"""
+    rows: Array | None = None
+    """(U,), of a sample with variations of the same events: where each is in this set, or -1; in a
+    batch (n,), where the drawn ones were"""
 
 
 Data = Mapping[str, Events]
@@ -144,13 +147,14 @@ class Problem(NamedTuple):
         responses = self._in_pieces(observable.respond, [batch[n].features for n in names])
         histograms = {}
         for name, response in zip(names, responses, strict=True):
-            _, weights, place = batch[name]
+            _, weights, place, rows = batch[name]
             nominal = weights[:, 0]
             shares = self.channels.shares(
                 observable.shares(response, observable.widths(response, nominal, progress)), place
             )
             # The error of the evaluation set, not the larger one of a batch.
-            fewer = len(nominal) / self.evaluation.get(name, self.settings.evaluation_events)
+            number = len(nominal) if rows is None else jnp.count_nonzero(rows >= 0)
+            fewer = number / self.evaluation.get(name, self.settings.evaluation_events)
             errors = variances(nominal, shares, self.settings.histograms) * fewer
             values = weights.T @ shares
             for template, yields in zip(self.templates[name], values, strict=True):
@@ -270,15 +274,20 @@ def on_device(
             continue
         templates[name] = [name] if nominal_only else events.templates_of(name)
         weights = jnp.stack([jnp.asarray(events.weights[t]) for t in templates[name]], axis=1)
-        place = events.place.get(name)
-        data[name] = Events(
-            jnp.asarray(matrix), weights, None if place is None else jnp.asarray(place)
+        place, rows = (
+            None if found is None else jnp.asarray(found)
+            for found in (events.place.get(name), events.rows.get(name))
         )
+        data[name] = Events(jnp.asarray(matrix), weights, place, rows)
     return data, templates
 
 
 def draw_batch(data: Data, size: int, key: PRNGKeyArray) -> dict[str, Events]:
     """``size`` events of each set, drawn with replacement, scaled to the yield.
+
+    Of a sample and its variations of the same events, the same events are drawn; those that a set
+    does not have are there without weight. Otherwise the difference of two templates would be
+    mostly that of two batches, and a systematic of 1 % look like one of the batch's errors.
 
     Of a set with fewer events the batch has all of them, as they are. Each other set is scaled by a
     common factor: without negative weights, such that the nominal weights of the batch add up to
@@ -286,16 +295,23 @@ def draw_batch(data: Data, size: int, key: PRNGKeyArray) -> dict[str, Events]:
     drawn, so that they add up to the yield on average.
     """
     batch = {}
-    for i, (name, (events, weights, place)) in enumerate(sorted(data.items())):
-        if len(events) < size:
+    for i, (name, (events, weights, place, rows)) in enumerate(sorted(data.items())):
+        population = len(events) if rows is None else len(rows)
+        if population < size:
             batch[name] = data[name]
             continue
-        chosen = jax.random.randint(jax.random.fold_in(key, i), (size,), 0, len(events))
-        drawn, nominal = weights[chosen], weights[:, 0]
+        # The sets of a sample have rows of one length.
+        stream = i if rows is None else population
+        chosen = jax.random.randint(jax.random.fold_in(key, stream), (size,), 0, population)
+        chosen = chosen if rows is None else rows[chosen]
+        drawn, nominal = jnp.where(chosen[:, None] < 0, 0.0, weights[chosen]), weights[:, 0]
         own = nominal.sum() / drawn[:, 0].sum()
-        scale = jnp.where(nominal.min() < 0, len(events) / size, own)
+        scale = jnp.where(nominal.min() < 0, population / size, own)
         batch[name] = Events(
-            events[chosen], drawn * scale, None if place is None else place[chosen]
+            events[chosen],
+            drawn * scale,
+            None if place is None else place[chosen],
+            None if rows is None else chosen,
         )
     return batch
 
