@@ -12,6 +12,6 @@ with job(snakemake) as provenance:
     sample, variation = analysis.sample(template.sample), analysis.variation(template)
     # Variations have the same generated events, with another detector response.
     collisions = seed_of(analysis.seed, "dimuons", sample.name) % 900_000_000 + 1
-    momenta = simulate(sample.dimuons, collisions)
-    events = detect(momenta, collisions, **(variation.muons() if variation else {}))
+    muons = simulate(sample.dimuons, collisions)
+    events = detect(*muons, collisions, **(variation.muons() if variation else {}))
     write_ntuple(snakemake.output[0], events, provenance)

@@ -1,12 +1,13 @@
 """The samples of an analysis: physics processes, and where their events come from."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, Self
 
 from annotated_types import Ge
 from pydantic import Field, model_validator
 
-from hone.analysis.distributions import Distribution, branches_of
+from hone.analysis.distributions import WEIGHT, Distribution, branches_of
 from hone.analysis.fields import ExpressionText, Files, HistogramPath, Name
 from hone.analysis.settings import AsWhole, Family, Positive, Settings, Text, refuse, refuse_all
 
@@ -124,7 +125,7 @@ class NtupleSample(Sample):
             for key, given in (("yield", self.yield_), ("cross_section", self.cross_section)):
                 if given is not None:
                     yield key, "observed events are counted, not scaled; remove it"
-            if self.weight != "1":
+            if self.weight != type(self).model_fields["weight"].default:
                 yield "weight", "observed events are counted, not weighted; remove it"
 
     @model_validator(mode="after")
@@ -205,13 +206,21 @@ class Dimuons(Settings):
     """Of the zprime, in GeV."""
     minimum_mass: Annotated[float, Ge(10)] = 150.0
     """Smallest mass of the pair at the collision, in GeV."""
+    slices: list[Positive] = Field(default=[])
+    """Masses in GeV, increasing, at which the collisions are divided, so that there are as many at
+    high masses as at low ones; the branch `weight` has the cross-section of their slice."""
     events: Annotated[int, Ge(1), AsWhole]
-    """Collisions, before acceptance."""
+    """Collisions, before acceptance; the same number in each slice."""
 
     @model_validator(mode="after")
-    def _mass(self) -> Self:
+    def _consistent(self) -> Self:
         if (self.boson == "zprime") != (self.mass is not None):
             raise refuse("a zprime has a mass, and nothing else has", "mass")
+        edges = [self.minimum_mass, *self.slices]
+        if any(low >= high for low, high in pairwise(edges)):
+            raise refuse(f"must increase from minimum_mass ({self.minimum_mass:g})", "slices")
+        if self.events % len(edges):
+            raise refuse(f"must be a multiple of the number of slices ({len(edges)})", "events")
         return self
 
 
@@ -219,14 +228,18 @@ class DimuonSample(NtupleSample):
     """Events that are collided for the analysis, and written as ntuples."""
 
     told_by = "dimuons"
+    weight: ExpressionText = WEIGHT
     dimuons: Dimuons
     """Instead of `files`: muon pairs made by Pythia 8 (extra `pythia`) and a simple detector,
     written as ntuples with the branches `event`, `mass`, `rapidity`, `cos_theta`, `pt1`, `eta1`,
-    `pt2` and `eta2` (GeV)."""
+    `pt2`, `eta2` (GeV) and `weight` (1 without `slices`), the weight of an event if none is given.
+    """
 
     @property
     def branches(self) -> tuple[str, ...]:
-        return ("event", "mass", "rapidity", "cos_theta", "pt1", "eta1", "pt2", "eta2")
+        return (
+            "event", "mass", "rapidity", "cos_theta", "pt1", "eta1", "pt2", "eta2", WEIGHT,
+        )  # fmt: skip
 
     @classmethod
     def called(cls) -> str:

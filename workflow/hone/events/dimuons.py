@@ -1,9 +1,11 @@
 """Muon pairs from Pythia 8 in a simple detector simulation. Needs the extra ``pythia``."""
 
+from itertools import pairwise
 from types import ModuleType
 
 import numpy as np
 
+from hone.analysis.distributions import WEIGHT
 from hone.analysis.samples import Dimuons
 from hone.analysis.settings import plain
 from hone.errors import InputError
@@ -25,33 +27,49 @@ _RESOLUTION = (0.015, 4e-5)
 _MAX_ETA, _MIN_PT = 2.5, 30.0
 
 
-def simulate(settings: Dimuons, seed: int) -> np.ndarray:
-    """True momenta of both muons, in GeV.
+def simulate(settings: Dimuons, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """True momenta of both muons, in GeV, and weights of the collisions.
 
     The hard process of Pythia 8 (C. Bierlich et al., SciPost Phys. Codebases 8), without showers:
-    the pair has no transverse momentum.
+    the pair has no transverse momentum. Weights are in proportion to the cross-section of a slice,
+    as Pythia finds it, and 1 on average.
 
     Args:
         settings: what is collided.
-        seed: Pythia's, from 1 to 900,000,000.
+        seed: Pythia's, from 1 to 900,000,000; of the first slice, others have the next ones.
 
     Returns:
-        float64 (events, 2, 3): negative and positive muon; px, py, pz.
+        float64 (events, 2, 3): negative and positive muon; px, py, pz; and float64 (events,).
 
     Raises:
         InputError: Pythia is not installed, or refuses its settings.
     """
+    edges = [settings.minimum_mass, *settings.slices, -1.0]  # -1 is no limit
+    size = settings.events // (len(edges) - 1)
+    slices = [
+        _slice(settings, size, mass, (seed + place - 1) % 900_000_000 + 1)
+        for place, mass in enumerate(pairwise(edges))
+    ]
+    sections = np.array([section for _, section in slices])
+    weights = np.repeat(sections / sections.mean(), size)
+    return np.concatenate([momenta for momenta, _ in slices]), weights
+
+
+def _slice(
+    settings: Dimuons, size: int, mass: tuple[float, float], seed: int
+) -> tuple[np.ndarray, float]:
+    """Momenta (size, 2, 3) of collisions in a range of masses, and their cross-section in mb."""
     pythia = _pythia().Pythia("", False)
     lines = [
         "Print:quiet = on", "Random:setSeed = on", f"Random:seed = {seed}",
         f"Beams:eCM = {_ENERGY}", "PartonLevel:all = off", "HadronLevel:all = off",
-        f"PhaseSpace:mHatMin = {settings.minimum_mass}", *_PROCESSES[settings.boson],
+        f"PhaseSpace:mHatMin = {mass[0]}", f"PhaseSpace:mHatMax = {mass[1]}",
+        *_PROCESSES[settings.boson],
     ]  # fmt: skip
     if settings.boson == "zprime":
         lines.append(f"32:m0 = {settings.mass}")
     if not (all(pythia.readString(line) for line in lines) and pythia.init()):
         raise InputError(f"Pythia does not accept {plain(settings)}")
-    size = settings.events
     momenta = np.empty((size, 2, 3))
     found = 0
     while found < size:
@@ -62,18 +80,23 @@ def simulate(settings: Dimuons, seed: int) -> np.ndarray:
                 charge = int(particle.id() < 0)
                 momenta[found, charge] = particle.px(), particle.py(), particle.pz()
         found += 1
-    return momenta
+    return momenta, pythia.infoPython().sigmaGen()
 
 
 def detect(
-    momenta: np.ndarray, seed: int, muon_scale: float = 1.0, muon_resolution: float = 1.0
+    momenta: np.ndarray,
+    weights: np.ndarray,
+    seed: int,
+    muon_scale: float = 1.0,
+    muon_resolution: float = 1.0,
 ) -> dict[str, np.ndarray]:
     """Simple detector simulation: smeared transverse momenta, and acceptance.
 
     With the same seed an event is smeared in the same way, whatever is varied.
 
     Args:
-        momenta: from :func:`simulate`.
+        momenta: (N, 2, 3), from :func:`simulate`.
+        weights: (N,), from :func:`simulate`.
         seed: of the smearing.
         muon_scale: factor on all momenta.
         muon_resolution: factor on the width of the smearing.
@@ -81,7 +104,8 @@ def detect(
     Returns:
         Events with both muons at pt above 30 GeV and |eta| below 2.5: ``event`` (its number),
         ``mass``, ``rapidity`` and ``cos_theta`` (Collins and Soper, Phys. Rev. D 16 (1977) 2219)
-        of the pair; ``pt1``, ``eta1`` of the muon with the larger pt, ``pt2``, ``eta2``; in GeV.
+        of the pair; ``pt1``, ``eta1`` of the muon with the larger pt, ``pt2``, ``eta2``; in GeV;
+        and ``weight``.
     """
     rng = np.random.default_rng(seed)
     pt = np.hypot(momenta[..., 0], momenta[..., 1])
@@ -111,6 +135,7 @@ def detect(
         "eta1": sorted_eta[:, 0],
         "pt2": sorted_pt[:, 1],
         "eta2": sorted_eta[:, 1],
+        WEIGHT: weights,
     }
     return {name: values[inside] for name, values in columns.items()}
 

@@ -145,6 +145,9 @@ def _of_variation(
         if not given.has_events and sample.branches is not None:
             known = {repr(sample.name): (*sample.branches, WEIGHT)}
             yield from missing_branches(f"{here}.weight", given.weight, known)
+            sliced = isinstance(sample, DimuonSample) and sample.dimuons.slices
+            if sliced and given.weight and WEIGHT not in Expression(given.weight).branches:
+                yield f"{here}.weight: takes the place of the events' {WEIGHT}; multiply it"
         for key in ("normalise", "sum_of_weights"):
             useful = isinstance(sample, NtupleSample) and sample.is_normalised
             if getattr(given, key) is not None and not useful:
