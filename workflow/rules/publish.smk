@@ -47,7 +47,7 @@ rule make_hepdata:
         workspaces=FILES.of_seeds("workspace.json"),
         histograms=FILES.of_seeds("histograms.root"),
         likelihoods=f"{PUBLICATION}/likelihoods.tar.gz",
-        figures=FILES.figures("png"),
+        figures=FILES.figures_in_tables(),
     output:
         f"{PUBLICATION}/submission.tar.gz",
     log:
@@ -60,7 +60,9 @@ rule make_hepdata:
         **growing(mem_mb=2000, runtime=20),
     params:
         observed=ANALYSIS.observed,
-        analysis=parts.part(ANALYSIS, "samples", "regions", "workspace", "observables"),
+        analysis=parts.part(
+            ANALYSIS, "samples", "regions", "workspace", "observables", "publication"
+        ),
         made_by=made_by("make_hepdata"),
     message:
         "Preparing the HEPData submission"

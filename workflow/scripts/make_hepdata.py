@@ -50,7 +50,12 @@ with job(snakemake):
             for path in inputs.figures
         ]
         submission, figures = make_submission(
-            results, analysis.analysis, params.observed, Path(inputs.likelihoods), map(Path, copies)
+            results,
+            analysis.analysis,
+            params.observed,
+            Path(inputs.likelihoods),
+            map(Path, copies),
+            analysis.publication,
         )
         folder = Path(scratch, "hepdata")
         write_submission(submission, folder, figures)

@@ -1,6 +1,7 @@
 """Archives have equal bytes, hold what their manifest says, and have no way out."""
 
 import json
+import re
 import tarfile
 import zipfile
 
@@ -68,7 +69,7 @@ def test_an_archive_has_no_way_out(name, tmp_path):
         write_zip(tmp_path / "x.zip", {"a": b"", "A": b""})
 
 
-def test_likelihoods_have_the_digests_of_pyhf(tmp_path):
+def test_likelihoods_have_the_digests_of_pyhf(tmp_path, monkeypatch):
     specs = {"zp-5": workspace(), "zp-7": workspace()}
     specs["zp-7"]["channels"][0]["samples"][0]["modifiers"][1]["data"] = [0.0, 0.0]
     for name, spec in specs.items():
@@ -112,7 +113,8 @@ def test_likelihoods_have_the_digests_of_pyhf(tmp_path):
         assert f"| `{path}` | `{digests[path]}` |" in readme
         hs3 = json.loads((folder / f"neos/{name}/hs3.json").read_text())
         assert from_hs3(hs3)["channels"] == spec["channels"]
-    pair = [str(folder / f"neos/{name}.json") for name in ("background_only", "patchset")]
-    assert run.invoke(cli, ["patchset", "verify", *pair]).exit_code == 0
-    patched = run.invoke(cli, ["patchset", "apply", "--name", "zp_7", *pair])
-    assert json.loads(patched.output) == specs["zp-7"]
+    monkeypatch.chdir(folder)
+    examples = re.findall(r"^\$ pyhf (.*)$", (folder / "README.md").read_text(), re.MULTILINE)
+    shown = [run.invoke(cli, example.split()) for example in examples]
+    assert [result.exit_code for result in shown] == [0] * 4
+    assert json.loads(shown[-1].output) == specs["zp-5"]

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from test_covariance import workspace
 
+from hone.analysis.sections import Publication
 from hone.analysis.short_names import letters
 from hone.errors import HoneError, InputError
 from hone.reporting.markup import latex
@@ -71,15 +72,21 @@ def test_the_submission_is_valid_and_holds_the_numbers(prediction, tmp_path):
     for figure in figures:
         Figure(figsize=(4, 3)).savefig(figure)
     folder = tmp_path / "hepdata"
+    found = Publication(reactions=["P P --> ZPRIME X"], energies=[13600.0])
     write_submission(
         *with_folder(
-            make_submission([result(prediction)], "mine", "data", likelihoods, figures), folder
+            make_submission([result(prediction)], "mine", "data", likelihoods, figures, found),
+            folder,
         )
     )
     head, *tables = documents(folder)
     resources = {r["location"]: r for r in head["additional_resources"]}
     assert resources["likelihoods.tar.gz"]["type"] == "HistFactory"
-    assert "s__comparison.png" in resources
+    assert not [name for name in resources if name.endswith(".png")]
+    keywords = {k["name"]: k["values"] for k in tables[0]["keywords"]}
+    assert keywords == {
+        "observables": ["CLS"], "reactions": ["P P --> ZPRIME X"], "cmenergies": [13600.0],
+    }  # fmt: skip
     assert [t["name"] for t in tables] == [
         "neos limits", "neos s CLs scan", "neos s histogram control",
         "neos s histogram signal_region", "neos s background covariance",

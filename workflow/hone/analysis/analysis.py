@@ -16,7 +16,16 @@ from hone.analysis.modifiers import Modifier, Normfactor, Strength
 from hone.analysis.observables import ObservableSettings, Rebinned, Trained
 from hone.analysis.regions import ONE_REGION, Region
 from hone.analysis.samples import GeneratedSample, HistogramSample, Sample
-from hone.analysis.sections import Limits, Observation, Poi, Sizes, Split, Study, Workspace
+from hone.analysis.sections import (
+    Limits,
+    Observation,
+    Poi,
+    Publication,
+    Sizes,
+    Split,
+    Study,
+    Workspace,
+)
 from hone.analysis.settings import (
     AsWhole,
     Positive,
@@ -94,6 +103,8 @@ class Analysis(Settings):
     """What is computed from the workspace."""
     studies: list[Study] = Field([])
     """Figures of the expected CLs against a setting that observables differ in."""
+    publication: Publication = Publication()
+    """Of `snakemake publish`: keywords of the tables for HEPData."""
     modules: str | None = None
     """Folder of the Python files of own objectives and architectures; that of the config if not
     given."""

@@ -22,6 +22,8 @@ _OF_OBSERVABLES = (
 _OF_EVENTS = ("plane", "importance")
 """Those of them that need the events of all samples."""
 
+_IN_TABLES = ("/limits.png", "/cls_scan.png", "/templates.png")
+
 
 class Files:
     """Paths of an analysis, relative to the folder in which the workflow runs.
@@ -261,6 +263,10 @@ class Files:
         for kind, wanted in (("limits", analysis.parameter), ("exclusion", analysis.plane)):
             found += [f"{name}/{kind}" for name in self.observables if wanted]
         return [f"{self.folder}/figures/{name}.{extension}" for name in found]
+
+    def figures_in_tables(self) -> list[str]:
+        """The figures (PNG) of what HEPData has as a table."""
+        return [path for path in self.figures("png") if path.endswith(_IN_TABLES)]
 
     def animations(self) -> list[str]:
         """The film of every training."""

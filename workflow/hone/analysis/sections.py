@@ -15,13 +15,16 @@ from hone.analysis.fields import Name
 from hone.analysis.settings import (
     AsWhole,
     NonNegative,
+    Positive,
     Settings,
+    Text,
     refuse,
     unique,
 )
 
 __all__ = [
-    "SETS", "Limits", "Observation", "Pruning", "Poi", "Sizes", "Split", "Study", "Workspace",
+    "SETS", "Limits", "Observation", "Pruning", "Poi", "Publication", "Sizes", "Split",
+    "Study", "Workspace",
 ]  # fmt: skip
 
 SETS = ("training", "validation", "evaluation")
@@ -171,6 +174,17 @@ class Limits(Settings):
 
     level: Annotated[float, Gt(0), Lt(1)] = 0.05
     """CLs at an upper limit; 0.05 is a limit at 95 % confidence level."""
+
+
+class Publication(Settings):
+    """What HEPData's search finds the tables of a publication by."""
+
+    reactions: list[Text] = Field(default=[])
+    """As HEPData spells them, e.g. `P P --> ZPRIME X`."""
+    energies: list[Positive] = Field(default=[])
+    """Centre-of-mass energies in GeV."""
+    phrases: list[Text] = Field(default=[])
+    """E.g. `Exotics` or `Proton-Proton Scattering`."""
 
 
 class Study(Settings):

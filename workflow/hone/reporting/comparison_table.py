@@ -1,7 +1,6 @@
 """The comparison of observables: text, Markdown, LaTeX, reStructuredText, headline, summary."""
 
 import math
-import re
 from collections.abc import Collection, Mapping, Sequence
 from statistics import median
 
@@ -12,10 +11,6 @@ from hone.results.documents import Floor, Row
 
 __all__ = ["headline", "latex", "markdown", "rst", "summary", "text"]
 
-_LATEX_HEADS = {
-    "CLs": r"CL$_s$", "Limit": r"Limit on $\mu$", "p0": r"$p_0$", "sigma_mu": r"$\sigma_\mu$",
-    "Gain [%]": r"Gain [\%]",
-}  # fmt: skip
 _MERITS = {
     "CLs": ("expected_cls", 3), "Limit": ("expected_limit", 4), "p0": ("expected_p0", 3),
     "sigma_mu": ("sigma_mu", 4),
@@ -25,6 +20,8 @@ _FORMATS = {
     "expected_cls": ".3g", "expected_limit": ".4f", "expected_p0": ".3g", "sigma_mu": ".4f",
 }  # fmt: skip
 """Of numbers without staterror."""
+_SMALL = 1e-3
+"""Numbers below have a power of ten in LaTeX."""
 _LISTED = 6
 """Most workspaces with notes on pyhf that the headline names."""
 _ROW = DataRow("", " & ", r" \\")
@@ -36,6 +33,10 @@ _BOOKTABS = TableFormat(
 _LEGEND = (
     "Medians over seeds on nominal Asimov data, with lowest and highest seed in brackets: expected "
     "CLs at mu = 1, expected limit on mu, expected p0 and uncertainty of mu."
+)
+_LATEX_LEGEND = (
+    "Medians over seeds on nominal Asimov data, with the distance to the highest and the lowest "
+    "seed: expected CLs at mu = 1 and expected limit on mu."
 )
 
 
@@ -64,17 +65,26 @@ def rst(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
 
 
 def latex(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
-    """The table for LaTeX with booktabs, and its legend as a comment; arguments as above."""
-    cells = _cells(rows, floors)
+    """The table for LaTeX with booktabs, as wide as a column of a journal, and its legend as a
+    comment: CLs, limits and gains; arguments as above. All else is in the other formats."""
+    signals = len({row["signal"] for row in rows}) > 1
+    gains = any(row.get("baseline") for row in rows)
+    heads = ["Observable", r"CL$_s$", r"Limit on $\mu$", *([r"Gain [\%]"] if gains else [])]
     lines: list[list[str]] = []
-    for k, cell in enumerate(cells):
-        if k and cell["Signal"] != cells[k - 1]["Signal"]:
-            lines.append([SEPARATING_LINE])
-        lines.append([_in_latex(name, value) for name, value in cell.items()])
-    heads = [_LATEX_HEADS.get(name, name) for name in cells[0]]
+    before = None
+    for row in _with(rows, floors):
+        if signals and row["signal"] != before:
+            lines += [[SEPARATING_LINE]] if before else []
+            lines.append([markup.latex(row["signal"]), *[""] * (len(heads) - 1)])
+        before = row["signal"]
+        cells = [_in_latex(row, name) for name in ("expected_cls", "expected_limit")]
+        gain = _gain(row).replace("\N{PLUS-MINUS SIGN}", r"\pm")
+        cells += [f"${gain}$" if gain[:1] in ("+", "-") else gain] if gains else []
+        lines.append([markup.latex(row["observable"]), *cells])
     table = tabulate(lines, heads, tablefmt=_BOOKTABS, disable_numparse=True)
-    columns = "".join("r" if name == "Seeds" else "l" for name in cells[0])
-    return f"% {_legend(rows)}\n\\begin{{tabular}}{{{columns}}}\n{table}\n\\end{{tabular}}\n"
+    begin = rf"\begin{{tabular}}{{{'l' * len(heads)}}}"
+    legend = f"% {_LATEX_LEGEND}{_about_gains(rows)}"
+    return "\n".join([legend, begin, table, r"\end{tabular}", ""])
 
 
 def headline(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
@@ -243,32 +253,41 @@ def _verdict(row: Row) -> str:
     return text + (f", its fit fails in {noted} of {row['seeds']}" if noted else "")
 
 
-def _in_latex(column: str, cell: str) -> str:
-    if column in ("Signal", "Observable"):
-        return markup.latex(cell)
-    maths = re.sub(
-        r"([\d.]+)e([-+]\d+)",
-        lambda found: rf"{found[1]} \times 10^{{{int(found[2])}}}",
-        cell.replace("±", r"\pm"),
-    )
-    if column == "pyhf agrees":
-        return re.sub(r"[\d.]+ \\times 10\^{-?\d+}", r"$\g<0>$", maths)
-    return f"${maths}$" if column != "Seeds" and cell[:1] in tuple("+-0123456789") else cell
+def _in_latex(row: Row, name: str) -> str:
+    """A number with the distances to the highest and the lowest seed, to one digit of the larger;
+    with three digits if there is one seed."""
+    value = row.get(name)
+    if value is None:
+        return "none"
+    low, high = (row.get(f"{name}_{end}") or value for end in ("lowest", "highest"))
+    power = math.floor(math.log10(value)) if 0 < value < _SMALL else 0
+    middle, below, above = (x / 10.0**power for x in (value, value - low, high - value))
+    scale = rf" \times 10^{{{power}}}" if power else ""
+    if max(below, above) == 0:
+        places = max(2 - math.floor(math.log10(middle)), 0) if middle else 0
+        return f"${middle:.{places}f}{scale}$"
+    places = max(-math.floor(math.log10(max(below, above))), 0)
+    text = f"{middle:.{places}f}^{{+{above:.{places}f}}}_{{-{below:.{places}f}}}"
+    return f"$({text}){scale}$" if scale else f"${text}$"
 
 
 def _legend(rows: Sequence[Row]) -> str:
-    text = _LEGEND
-    baseline = next((row["baseline"] for row in rows if row["baseline"]), None)
-    if baseline:
-        text += f" Gain: by how much the limit is below that of {baseline}, in per cent"
-        sources = sorted({row["gain_error_from"] for row in rows if row["gain_error_from"]})
-        if sources:
-            text += f", +- the standard error from a bootstrap of {' or '.join(sources)}"
-        text += "."
     return (
-        f"{text} pyhf: the largest difference of its CLs (of ln CLs below 0.01), and in how many "
-        "seeds a fit of pyhf fails or ends above hone's (pyhf_check.notes in limits.json)."
+        f"{_LEGEND}{_about_gains(rows)} pyhf: the largest difference of its CLs (of ln CLs below "
+        "0.01), and in how many seeds a fit of pyhf fails or ends above hone's (pyhf_check.notes "
+        "in limits.json)."
     )
+
+
+def _about_gains(rows: Sequence[Row]) -> str:
+    baseline = next((row["baseline"] for row in rows if row["baseline"]), None)
+    if not baseline:
+        return ""
+    text = f" Gain: by how much the limit is below that of {baseline}, in per cent"
+    sources = sorted({row["gain_error_from"] for row in rows if row["gain_error_from"]})
+    if sources:
+        text += f", +- the standard error from a bootstrap of {' or '.join(sources)}"
+    return f"{text}."
 
 
 def _bare(rows: Sequence[Row], merit: str) -> str:

@@ -11,8 +11,8 @@ from hepdata_lib import Submission, Table
 from hepdata_validator.full_submission_validator import FullSubmissionValidator
 from PIL import Image
 
+from hone.analysis.sections import Publication
 from hone.errors import HoneError
-from hone.reporting.markup import words
 from hone.reporting.publication.tables import (
     Result,
     histogram_tables,
@@ -33,6 +33,7 @@ def make_submission(
     observed: str | None,
     likelihoods: Path | None = None,
     figures: Iterable[Path] = (),
+    publication: Publication | None = None,
 ) -> tuple[Submission, dict[str, list[Path]]]:
     """The submission (not yet written), and the figures of each of its tables.
 
@@ -41,7 +42,8 @@ def make_submission(
         analysis: its name.
         observed: what the observation is, ``data`` or ``pseudo-data``; None in a blind analysis.
         likelihoods: archive of workspaces.
-        figures: PNG files, assigned to tables by name; others belong to the submission.
+        figures: PNG files, assigned to tables by name.
+        publication: keywords of all tables.
     """
     submission = Submission()
     observables = list(dict.fromkeys(result.observable for result in results))
@@ -60,13 +62,18 @@ def make_submission(
             copy_file=True,
             file_type="HistFactory",
         )
-    waiting = {figure.stem: figure for figure in figures}
+    by_name = {figure.stem: figure for figure in figures}
+    given = publication or Publication()
+    keywords: dict[str, Sequence[object]] = {
+        "reactions": given.reactions, "cmenergies": given.energies, "phrases": given.phrases,
+    }  # fmt: skip
     shown: dict[str, list[Path]] = defaultdict(list)
 
     def add(table: Table, *stems: str) -> None:
         _rename(table, submission.tables)
+        table.keywords |= {name: list(found) for name, found in keywords.items() if found}
         submission.add_table(table)
-        shown[table.name] += [waiting.pop(stem) for stem in stems if stem in waiting]
+        shown[table.name] += [by_name[stem] for stem in stems if stem in by_name]
 
     for observable in observables:
         mine = [result for result in results if result.observable == observable]
@@ -78,9 +85,6 @@ def make_submission(
                 add(table, f"{stem}templates")
             for table in matrix_tables(result, observed):
                 add(table)
-    for figure in waiting.values():
-        what = f"Figure: {words(figure.stem)}"
-        submission.add_additional_resource(what, str(figure), copy_file=True)
     return submission, dict(shown)
 
 

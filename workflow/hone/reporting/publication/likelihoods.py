@@ -63,7 +63,11 @@ def likelihood_files(
             else:
                 others |= {f"{o}/{s}/{folder}/{name}": content for name, content in files.items()}
     digests = pyhf_digests(found)
-    readme = _readme(analysis, digests, bool(patchsets), observed, missing)
+    examples = [
+        (observable, str(read_json(patchset)["patches"][0]["metadata"]["name"]))
+        for observable, (_, patchset) in patchsets.items()
+    ]
+    readme = _readme(analysis, digests, examples[:1], observed, missing)
     return {
         **found,
         **hs3,
@@ -91,7 +95,7 @@ def _check_patches(background: Path, patchset: Path, workspaces: Iterable[Path])
 def _readme(
     analysis: str,
     digests: Mapping[str, str],
-    has_patches: bool,
+    patches: Sequence[tuple[str, str]],
     observed: str | None,
     missing: Sequence[str],
 ) -> str:
@@ -121,7 +125,8 @@ def _readme(
     if missing:
         lines += ["", "Not written, since the format cannot say it:", ""]
         lines += [f"- {reason}" for reason in missing]
-    if has_patches:
+    for observable, patch in patches:
+        pair = f"{observable}/background_only.json {observable}/patchset.json"
         lines += [
             "",
             "`patchset.json` turns `background_only.json` into the workspace of each signal. Since",
@@ -129,12 +134,11 @@ def _readme(
             "The number of the HEPData record in it is a placeholder.",
             "",
             "```console",
-            "$ pyhf patchset verify <observable>/background_only.json <observable>/patchset.json",
-            "$ pyhf patchset apply --name <signal> <observable>/background_only.json "
-            "<observable>/patchset.json",
+            f"$ pyhf patchset verify {pair}",
+            f"$ pyhf patchset apply --name {patch} {pair}",
             "```",
             "",
-            "In the names of patches, hyphens are replaced by underscores.",
+            "A patch has the name of its signal, with underscores for hyphens.",
         ]
     files = [[f"`{name}`", f"`{digest}`"] for name, digest in digests.items()]
     lines += ["", tabulate(files, ["file", "pyhf's SHA-256"], tablefmt="github"), ""]
