@@ -9,6 +9,7 @@ import yaml
 from allowed import NAMES
 from hypothesis import given
 from hypothesis import strategies as st
+from latex_page import typeset
 from matplotlib.figure import Figure
 from PIL import Image
 from test_covariance import workspace
@@ -305,6 +306,14 @@ def test_yields_of_a_blind_analysis_are_those_before_the_fit():
     assert "pm 12" in text
     assert "89.04" not in text
     assert "91" not in text
+
+
+def test_latex_reads_numbers_and_yields(tmp_path):
+    results = {("s_1", "neos"): LIMITS}
+    (tmp_path / "numbers.tex").write_text(number_macros(results, "mine", "abc", "pseudo-data"))
+    (tmp_path / "yields.tex").write_text(yields_tables({("s", "neos"): FITTED}, "pseudo-data"))
+    body = r"\input{numbers} The limit is \honeSOneNeosExpectedLimitBand. \input{yields}"
+    assert "Overfull" not in typeset(body, tmp_path)
 
 
 def test_letters_and_escapes():

@@ -6,6 +6,7 @@ import re
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from latex_page import typeset
 from scipy.stats import norm
 
 from hone.errors import InputError
@@ -110,7 +111,9 @@ def test_without_a_baseline_or_errors_there_is_none():
         assert row["baseline"] is None
         assert all(v is None for k, v in row.items() if k.startswith("gain_"))
     assert "Gain" not in markdown(compared(rows(), None), {})
-    assert r"\begin{tabular}{lll}" in latex(compared(rows(), None), {})
+    assert r"\begin{tabular}{@{}l@{\hspace{2mm}}l@{\hspace{2mm}}l@{}}" in latex(
+        compared(rows(), None), {}
+    )
     bare = [{k: v for k, v in r.items() if "staterror" not in k} for r in rows(seeds=1)]
     row = by_name(compared(bare, "bce"))["neos"]
     assert row["gain_expected_limit"] == pytest.approx(100 * (1 - 0.201 / 0.402))
@@ -148,12 +151,17 @@ def test_latex_is_booktabs_with_escaped_names():
     body = [line for line in table.splitlines() if line.endswith(r"\\")]
     assert {len(re.findall(r"(?<!\\)&", line)) for line in body} == {3}
     assert r"edges\_50\%" in table
-    assert r"$(2^{+1}_{-1}) \times 10^{-8}$ & $0.202^{+0.001}_{-0.001}$ & $+50.0 \pm" in table
+    assert r"$(2.0^{+1.0}_{-1.0}) \times 10^{-8}$ & $0.2020^{+0.0010}_{-0.0010}$ & $" in table
     assert r"$2.90 \times 10^{-7}$" in table
     for word in (r"\toprule", r"\midrule", r"\bottomrule"):
         assert table.count(word) == 1
     assert all(line.count("$") % 2 == 0 for line in body)
     assert table.isascii()
+
+
+def test_the_latex_table_fits_a_column(tmp_path):
+    table = latex(compared(rows(), "bce"), {"s": FLOOR})
+    assert "Overfull" not in typeset(table, tmp_path)
 
 
 def test_the_headline_says_the_best_limit_its_gain_and_pyhfs_verdict():

@@ -22,6 +22,7 @@ _FORMATS = {
 """Of numbers without staterror."""
 _SMALL = 1e-3
 """Numbers below have a power of ten in LaTeX."""
+_TWO_DIGITS = 3.55
 _LISTED = 6
 """Most workspaces with notes on pyhf that the headline names."""
 _ROW = DataRow("", " & ", r" \\")
@@ -82,7 +83,8 @@ def latex(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
         cells += [f"${gain}$" if gain[:1] in ("+", "-") else gain] if gains else []
         lines.append([markup.latex(row["observable"]), *cells])
     table = tabulate(lines, heads, tablefmt=_BOOKTABS, disable_numparse=True)
-    begin = rf"\begin{{tabular}}{{{'l' * len(heads)}}}"
+    columns = r"@{\hspace{2mm}}".join("l" * len(heads))
+    begin = rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}"
     legend = f"% {_LATEX_LEGEND}{_about_gains(rows)}"
     return "\n".join([legend, begin, table, r"\end{tabular}", ""])
 
@@ -254,8 +256,9 @@ def _verdict(row: Row) -> str:
 
 
 def _in_latex(row: Row, name: str) -> str:
-    """A number with the distances to the highest and the lowest seed, to one digit of the larger;
-    with three digits if there is one seed."""
+    """A number with the distances to the highest and the lowest seed, with as many digits of the
+    larger as the Particle Data Group gives of an error: two if they are below 35, or one; with
+    three digits if there is one seed."""
     value = row.get(name)
     if value is None:
         return "none"
@@ -266,7 +269,8 @@ def _in_latex(row: Row, name: str) -> str:
     if max(below, above) == 0:
         places = max(2 - math.floor(math.log10(middle)), 0) if middle else 0
         return f"${middle:.{places}f}{scale}$"
-    places = max(-math.floor(math.log10(max(below, above))), 0)
+    first = math.floor(math.log10(max(below, above)))
+    places = max(-first + (max(below, above) < _TWO_DIGITS * 10.0**first), 0)
     text = f"{middle:.{places}f}^{{+{above:.{places}f}}}_{{-{below:.{places}f}}}"
     return f"$({text}){scale}$" if scale else f"${text}$"
 
