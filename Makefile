@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run: .venv/.runtime
 	@test -f "$(CONFIG)" || { echo "there is no config file $(CONFIG)" >&2; exit 1; }
 	@$(BIN)/python workflow/check_config.py "$(CONFIG)"
-	$(BIN)/snakemake --cores $(CORES) --configfile "$(CONFIG)"
+	$(BIN)/snakemake --logger hone --cores $(CORES) --configfile "$(CONFIG)"
 	@$(BIN)/python workflow/print_result.py "$(CONFIG)"
 
 test: .venv/.dev .venv/clusters/.done

@@ -46,12 +46,11 @@ def test_a_local_run_does_not_limit_the_rate_of_its_jobs(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os, "environ", os.environ.copy())
     scheduler = SimpleNamespace(job_rate_limiter="100 in a second")
-    run = Run(
-        SimpleNamespace(
-            output_settings=SimpleNamespace(quiet=()), local_exec=local, scheduler=scheduler
-        ),
-        "results/tiny",
+    workflow = SimpleNamespace(
+        output_settings=SimpleNamespace(quiet=()), local_exec=local, scheduler=scheduler,
+        logger_manager=SimpleNamespace(get_log_handlers=list),
     )  # fmt: skip
+    run = Run(workflow, "results/tiny")
     monkeypatch.setattr(run, "left_behind", lambda: "")
     run.begin(tmp_path / "plan.json", {})
     assert (scheduler.job_rate_limiter is None) == local

@@ -14,6 +14,7 @@ import snakemake.sourcecache
 from snakemake.exceptions import WorkflowError
 from snakemake.io import IOFile
 from snakemake.iocontainers import Wildcards
+from snakemake.logging import logger
 from snakemake.persistence.file import FilePersistence
 from snakemake.settings.enums import Quietness, RerunTrigger
 
@@ -24,6 +25,7 @@ from hone.running.run_lock import forget_run, note_run, release_stale_lock
 from hone.running.run_times import as_text, run_times
 from hone.running.script import ERRORS_LAST, QUIET
 from hone.running.stale_results import Difference, differences, explain
+from hone.running.terminal import LogHandler
 
 __all__ = ["Run", "plan_faster"]
 
@@ -105,6 +107,9 @@ class Run:
         # none is submitted to others.
         if self.workflow.local_exec:
             self.workflow.scheduler.job_rate_limiter = None
+            for handler in self._brief():
+                jobs = self.workflow.dag.needrun_jobs()
+                handler.progress.weights = {j.rule.name: float(j.resources.runtime) for j in jobs}
 
     def end(self, well: bool) -> None:
         """After the last job: print what jobs took, by rule; the result and its paths.
@@ -113,6 +118,8 @@ class Run:
             well: whether all jobs ended well.
         """
         forget_run(_STATE)
+        for handler in self._brief():
+            handler.end_of_jobs()
         if not well:
             self._errors = errors_since(self.folder / "logs", self.started)
         if self.is_silent:
@@ -122,12 +129,21 @@ class Run:
         except HoneError:
             times = []  # what a killed job left of its timing; the job runs again
         if times:
-            print(f"\nJobs of this run\n\n{as_text(times)}")
+            text = f"\nJobs of this run\n\n{as_text(times)}"
+            if self._brief():
+                logger.info(text)  # for Snakemake's log
+            else:
+                print(text)
         # `make` shows the table itself, also where there was no job at all.
         if well and "MAKELEVEL" not in os.environ:
             for path in (self.folder / "headline.txt", self.folder / "summary.txt"):
                 if path.exists():
                     print(path.read_text())
+
+    def _brief(self) -> list[LogHandler]:
+        """What shows the run as one line, if it is shown so."""
+        handlers = self.workflow.logger_manager.get_log_handlers()
+        return [h for h in handlers if isinstance(h, LogHandler) and h.is_brief]
 
     def last_words(self) -> str:
         """What is to be read when Snakemake has said all: why jobs failed, what was left behind."""

@@ -12,6 +12,7 @@ __all__ = [
     "Provenance",
     "errors_since",
     "forget",
+    "has_error",
     "job_digests",
     "write_error",
     "write_record",
@@ -56,6 +57,12 @@ def errors_since(logs: str | Path, start: float) -> list[str]:
     """
     found = [(p.stat().st_mtime, p.read_text()) for p in Path(logs).rglob("*.error")]
     return list(dict.fromkeys(message for written, message in sorted(found) if written >= start))
+
+
+def has_error(log: str | Path, start: float) -> bool:
+    """Whether the job of a log has said, since the start of the run, why it failed."""
+    path = _beside(log, ".error")
+    return path.exists() and path.stat().st_mtime >= start
 
 
 def forget(log: str | Path) -> None:

@@ -33,8 +33,8 @@ log = logging.getLogger("hone")
 def job(snakemake: Any) -> Iterator[Provenance]:
     """Run the body of a script; yields the provenance of its outputs.
 
-    Messages go to the rule's log and to the terminal. An error that hone raises deliberately ends
-    the job with its message, which the run repeats when all is over, any other with a traceback;
+    Messages go to the rule's log and to the terminal. An error ends the job with a sentence, which
+    the run repeats when all is over; one that hone has not raised leaves a traceback in the log.
     Snakemake then removes the outputs.
     """
     # XLA reads the size of its thread pool from NPROC at the first computation: results must not
@@ -50,16 +50,14 @@ def job(snakemake: Any) -> Iterator[Provenance]:
         yield provenance
         refuse_changed(contents, "when this run was planned")
         records.write_record(snakemake.log[0], snakemake.output, provenance)
-    except HoneError as error:
-        message = f"rule {snakemake.rule}: {error}"
+    except Exception as error:
+        is_ours = isinstance(error, HoneError)
+        message = f"rule {snakemake.rule}: {error if is_ours else _unexpected(error, snakemake)}"
         with suppress(OSError):
             records.write_error(snakemake.log[0], message)
             if os.environ.get(ERRORS_LAST):
                 log.removeHandler(terminal)
-        log.error(message)
-        sys.exit(1)
-    except Exception:
-        log.exception("rule %s failed", snakemake.rule)
+        log.error(message, exc_info=not is_ours)
         sys.exit(1)
 
 
@@ -124,6 +122,10 @@ def _start_logging(snakemake: Any) -> logging.Handler:
     log.setLevel(logging.INFO)
     log.propagate = False
     return terminal
+
+
+def _unexpected(error: Exception, snakemake: Any) -> str:
+    return f"{type(error).__name__}: {error} (traceback in {snakemake.log[0]})"
 
 
 def _provenance(snakemake: Any) -> Provenance:
