@@ -26,7 +26,7 @@ for training in trainings(FILES):
             **NEEDS.training("training", "validation"),
             made_by=made_by("train_observable"),
         message:
-            "Training {wildcards.observable} for {wildcards.signal}, " + training.called
+            f"Training {{wildcards.observable}} for {{wildcards.signal}}, {training.called}"
         script:
             "../scripts/train_observable.py"
 
