@@ -109,7 +109,7 @@ class Run:
             self.workflow.scheduler.job_rate_limiter = None
             for handler in self._brief():
                 jobs = self.workflow.dag.needrun_jobs()
-                handler.progress.weights = {j.rule.name: float(j.resources.runtime) for j in jobs}
+                handler.progress.weights = {j.rule.name: j.resources.get("runtime", 0) for j in jobs}
 
     def end(self, well: bool) -> None:
         """After the last job: print what jobs took, by rule; the result and its paths.
