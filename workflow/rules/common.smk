@@ -17,7 +17,7 @@ from hone.analysis import checked_config, parts, refuse_duplicates
 from hone.analysis.sections import SETS
 from hone.analysis.files import Files
 from hone.analysis.needs import Needs, any_of, growing
-from hone.analysis.observables import GridCuts, Rebinned, Trained, VariableBins
+from hone.analysis.observables import BestEdges, GridCuts, Trained, VariableBins
 from hone.analysis.report_items import ITEMS, labels
 from hone.analysis.settings import plain
 from hone.analysis.trainings import trainings

@@ -34,7 +34,7 @@ for training in trainings(FILES):
 rule optimise_edges:
     input:
         unpack(NEEDS.events("validation")),
-        model=NEEDS.source_model(),
+        models=NEEDS.source_models(),
     output:
         models=[f"{NETWORK}/model.safetensors"],
         histories=[f"{NETWORK}/history.csv"],
@@ -43,7 +43,7 @@ rule optimise_edges:
     benchmark:
         f"<benchmarks>/optimise_edges/{OF_NETWORK}.tsv"
     wildcard_constraints:
-        observable=any_of(ANALYSIS.of_kind(Rebinned)),
+        observable=any_of(ANALYSIS.of_kind(BestEdges)),
     group:
         NEEDS.group("limits")
     conda:

@@ -1,9 +1,9 @@
-"""Find the best bin edges of a trained network for an objective, on validation events."""
+"""Find the best bin edges of a trained network, or of several, on validation events."""
 
 from hone.analysis import Analysis
 from hone.events.event_sets import scores_of
 from hone.events.load import load_set
-from hone.observable import load_observable, save_observable
+from hone.observable import EnsembleObservable, load_observable, save_observable
 from hone.results.scored_regions import with_scored_regions
 from hone.running.files import write_csv
 from hone.running.script import job, setup_jax
@@ -14,7 +14,10 @@ from hone.training.objectives import resolve_objective
 with job(snakemake) as provenance:
     setup_jax()
     params = snakemake.params
-    observable, settings = load_observable(snakemake.input.model)
+    loaded = [load_observable(path) for path in snakemake.input.models]
+    observable, settings = loaded[0]
+    if len(loaded) > 1:
+        observable = EnsembleObservable.of([network for network, _ in loaded])
     analysis = with_scored_regions(
         Analysis.model_validate(params.analysis), snakemake.input.regions
     )

@@ -85,6 +85,7 @@ def test_names_of_an_analysis(config):
     assert checked.seeds("bce-edges") == checked.seeds("bce") == range(1, 4)
 
 
+ENSEMBLE = {"kind": "ensemble", "source": "neos"}
 CUT = {"variable": "x", "side": "above"}
 
 BAD = {
@@ -105,6 +106,20 @@ BAD = {
     "unknown observable": (
         lambda c: c["observables"][2].update(source="xgb"),
         r"observables\[2\].source: there is no network 'xgb'; networks are neos, bce",
+    ),
+    "mean of cuts": (
+        lambda c: (c["observables"][0].update(cuts=[CUT]), c["observables"][2].update(ENSEMBLE)),
+        r"observables\[2\].source: neos has cuts, which differ from seed to seed",
+    ),
+    "mean of one": (
+        lambda c: (c["observables"][0].update(seeds=1), c["observables"][2].update(ENSEMBLE)),
+        r"observables\[2\].source: neos has only one seed; use the kind rebinned",
+    ),
+    "start from several": (
+        lambda c: c["observables"].extend(
+            [ENSEMBLE | {"name": "all"}, c["observables"][0] | {"name": "b", "start_from": "all"}]
+        ),
+        r"observables\[4\].start_from: there is no network 'all' above it",
     ),
     "unknown start": (
         lambda c: c["observables"][0].update(start_from="bce"),
@@ -128,7 +143,7 @@ BAD = {
     ),
     "unknown kind": (
         lambda c: c["observables"][0].update(kind="tree"),
-        "allowed are network, softmax, cuts, variable, rebinned",
+        "allowed are network, softmax, cuts, variable, rebinned, ensemble",
     ),
     "not for this kind": (
         lambda c: c["observables"][2].update(steps=10),

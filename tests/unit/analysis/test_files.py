@@ -51,9 +51,9 @@ def test_every_seed_of_every_observable():
     assert files.of_seeds("limits.json", ["signal"], ["bce"]) == [
         f"results/blobs/signal/bce/seed{k}/limits.json" for k in (1, 2, 3)
     ]
-    assert files.source_model("signal", "bce-edges", "2", 1) == (
+    assert files.source_models("signal", "bce-edges", "2", 1) == [
         "results/blobs/signal/bce/seed2/model.safetensors"
-    )
+    ]
     assert files.patchsets() == []
 
 

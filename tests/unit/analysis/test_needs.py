@@ -134,7 +134,9 @@ def test_jobs_of_all_seeds_share_their_parameters(needs):
     assert part(wildcards()) == parts.of_model(needs.analysis, "signal", "neos", "limits")
 
 
-def test_files_of_seeds_and_of_signals(needs):
+def test_files_of_seeds_and_of_signals(config):
+    config["observables"].append({"name": "together", "kind": "ensemble", "source": "neos"})
+    needs = needs_of(config)
     seeds = needs.seeds("history.csv")(wildcards())
     assert seeds == [f"results/ntuples/signal/neos/seed{k}/history.csv" for k in (1, 2, 3)]
     assert needs.signals("selected.json")(wildcards()) == [
@@ -143,7 +145,11 @@ def test_files_of_seeds_and_of_signals(needs):
     every = needs.seeds_and_signals("limits.json")(wildcards())
     assert len(every) == 2 * len(seeds)
     rebinned = wildcards(observable="neos-edges", seed="2")
-    assert needs.source_model()(rebinned) == ("results/ntuples/signal/neos/seed2/model.safetensors")
+    models = [f"results/ntuples/signal/neos/seed{k}/model.safetensors" for k in (1, 2, 3)]
+    assert needs.source_models()(rebinned) == models[1:2]
+    ensemble = wildcards(observable="together", seed="1")
+    assert needs.source_models()(ensemble) == models
+    assert list(needs.analysis.seeds("together")) == [1]
 
 
 def test_a_region_of_another_observable_needs_its_selected_seed(config):
@@ -187,6 +193,8 @@ def test_an_observable_has_the_features_that_it_names(config):
 
 
 def test_with_folds_a_seed_has_a_network_for_each(config):
+    config["observables"][0]["tune"] = {"grid": {"l2": [0.0, 0.1]}}
+    config["observables"].append({"name": "together", "kind": "ensemble", "source": "neos"})
     needs = needs_of({**config, "split": {"branch": "event", "folds": 3}})
     place = "results/ntuples/signal/neos/seed{}/fold{}/model.safetensors"
     assert needs.networks("model.safetensors")(wildcards()) == [
@@ -195,7 +203,15 @@ def test_with_folds_a_seed_has_a_network_for_each(config):
     assert needs.models()(wildcards(seed="2")) == [place.format(2, fold) for fold in (1, 2, 3)]
     assert len(needs.all_networks("history.csv")(wildcards())) == 9
     rebinned = wildcards(observable="neos-edges", seed="2", fold="3")
-    assert needs.source_model()(rebinned) == place.format(2, 3)
+    assert needs.source_models()(rebinned) == [place.format(2, 3)]
+    ensemble = wildcards(observable="together", seed="1", fold="3")
+    assert needs.source_models()(ensemble) == [place.format(k, 3) for k in (1, 2, 3)]
+    trials = needs.trials("history.csv")(wildcards())
+    assert trials == [
+        f"results/ntuples/signal/neos/trials/trial{k}/seed1/fold{fold}/history.csv"
+        for k in (1, 2)
+        for fold in (1, 2, 3)
+    ]
     assert needs.training("training")["fold"](rebinned) == 3
     # what is computed of the templates is one
     assert len(needs.seeds("limits.json")(wildcards())) == 3

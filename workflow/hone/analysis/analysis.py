@@ -13,7 +13,7 @@ from pydantic import (
 
 from hone.analysis.fields import Name
 from hone.analysis.modifiers import Modifier, Normfactor, Strength
-from hone.analysis.observables import ObservableSettings, Rebinned, Trained
+from hone.analysis.observables import BestEdges, ObservableSettings, Rebinned, Trained
 from hone.analysis.regions import ONE_REGION, Region
 from hone.analysis.samples import GeneratedSample, HistogramSample, Sample
 from hone.analysis.sections import (
@@ -295,7 +295,7 @@ class Analysis(Settings):
     def features_of(self, observable: str) -> list[str]:
         """The features that an observable sees, in its order."""
         chosen = self.observable(observable)
-        if isinstance(chosen, Rebinned):
+        if isinstance(chosen, BestEdges):
             return self.features_of(chosen.source)
         return self.features if chosen.features is None else chosen.features
 
@@ -304,7 +304,7 @@ class Analysis(Settings):
         if observable is None:
             return self.systematics
         chosen = self.observable(observable)
-        if isinstance(chosen, Rebinned) and chosen.systematics is None:
+        if isinstance(chosen, BestEdges) and chosen.systematics is None:
             return self.systematics_of(chosen.source)
         names = chosen.systematics
         return [s for s in self.systematics if names is None or s.name in names]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from hone.analysis.analysis import Analysis
-from hone.analysis.observables import Rebinned, Trained
+from hone.analysis.observables import BestEdges, Ensemble, Trained
 from hone.analysis.paths import is_remote, matching
 from hone.analysis.region_observables import observables_in_regions
 from hone.analysis.samples import GeneratedSample, HistogramSample, Sample
@@ -221,11 +221,14 @@ class Files:
         several = len(self.analysis.signals) > 1
         return [f"{self.folder}/patchset/{o}/{name}" for o in self.observables if several]
 
-    def source_model(self, signal: str, observable: str, seed: str, fold: int) -> str:
-        """The weights that a rebinned observable takes."""
+    def source_models(self, signal: str, observable: str, seed: str, fold: int) -> list[str]:
+        """The weights that a rebinned observable takes, or an ensemble: those of all seeds."""
         chosen = self.analysis.observable(observable)
-        assert isinstance(chosen, Rebinned)
-        return self.networks("model.safetensors", signal, chosen.source, seed)[fold - 1]
+        assert isinstance(chosen, BestEdges)
+        of_source = self.analysis.seeds(chosen.source)
+        seeds = of_source if isinstance(chosen, Ensemble) else [seed]
+        networks = (self.networks("model.safetensors", signal, chosen.source, k) for k in seeds)
+        return [of_folds[fold - 1] for of_folds in networks]
 
     def of_regions(self, signal: str, observable: str) -> list[str]:
         """What the regions of an observable's chain need of other observables: which seed of each
@@ -251,7 +254,7 @@ class Files:
     def figures(self, extension: str) -> list[str]:
         """Every figure of the analysis."""
         analysis = self.analysis
-        trained, rebinned = analysis.of_kind(Trained), analysis.of_kind(Rebinned)
+        trained, rebinned = analysis.of_kind(Trained), analysis.of_kind(BestEdges)
         kinds = [k for k in _OF_OBSERVABLES if k not in _OF_EVENTS or not analysis.has_histograms]
         names = [f"{name}/{kind}" for name in self.observables for kind in kinds]
         names += [f"{o}/{kind}" for o in trained + rebinned for kind in ("training", "edges")]

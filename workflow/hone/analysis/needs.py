@@ -163,9 +163,10 @@ class Needs:
         needed = [region.observable for region in self.analysis.regions]
         return lambda wildcards: None if wildcards.observable in needed else name
 
-    def source_model(self) -> Function:
-        """The weights that a rebinned ``{observable}`` takes, of the same ``{seed}`` and fold."""
-        found = self.files.source_model
+    def source_models(self) -> Function:
+        """The weights that a rebinned ``{observable}`` takes, of the same ``{seed}`` and fold; an
+        ensemble those of all seeds."""
+        found = self.files.source_models
         return lambda wildcards: found(
             wildcards.signal, wildcards.observable, wildcards.seed, _fold(wildcards)
         )

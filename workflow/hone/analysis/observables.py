@@ -22,8 +22,10 @@ from hone.analysis.trained import (
 
 __all__ = [
     "ACTIVATIONS",
+    "BestEdges",
     "Cut",
     "Cuts",
+    "Ensemble",
     "GridCuts",
     "Network",
     "ObservableSettings",
@@ -229,11 +231,9 @@ class VariableBins(ObservableSettings):
         return {"variable": self.variable}
 
 
-class Rebinned(Safeguards, ObservableSettings):
-    """The weights of another network, seed by seed, with the best bin edges for its objective on
-    the validation set."""
+class BestEdges(Safeguards, ObservableSettings):
+    """Weights of another network, with the best bin edges on the validation set."""
 
-    kind: Literal["rebinned"]
     source: str
     """The observable of kind network whose weights are taken."""
     objective: ObjectiveName | None = None
@@ -244,5 +244,19 @@ class Rebinned(Safeguards, ObservableSettings):
     def _problems(self) -> Iterator[tuple[str, str]]:
         if self.features is not None:
             yield "features", "are those of its source; remove them"
-        yield from no_classifier(self.objective, "of kind rebinned")
+        yield from no_classifier(self.objective, f"of kind {self.kind}")
         yield from super()._problems()
+
+
+class Rebinned(BestEdges):
+    """The weights of another network, seed by seed, with the best bin edges for its objective on
+    the validation set."""
+
+    kind: Literal["rebinned"]
+
+
+class Ensemble(BestEdges):
+    """The mean of the scores of all seeds of another network, with the best bin edges for its
+    objective on the validation set."""
+
+    kind: Literal["ensemble"]

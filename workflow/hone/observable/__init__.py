@@ -3,6 +3,7 @@
 from hone.observable.base import Observable
 from hone.observable.create import create_observable
 from hone.observable.cuts import CutObservable, Cuts
+from hone.observable.ensemble import EnsembleObservable
 from hone.observable.network import NetworkObservable, SoftmaxObservable
 from hone.observable.soft import Softness, kernel_shares, scott_bandwidth, soft_histogram
 from hone.observable.storage import load_observable, save_observable
@@ -11,6 +12,7 @@ from hone.observable.variable import VariableObservable
 __all__ = [
     "CutObservable",
     "Cuts",
+    "EnsembleObservable",
     "NetworkObservable",
     "Observable",
     "SoftmaxObservable",

@@ -6,7 +6,7 @@ its events, in the same precision.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import singledispatch
+from functools import reduce, singledispatch
 from typing import Any
 
 import equinox as eqx
@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from hone.errors import InputError
 from hone.observable.base import Observable
 from hone.observable.cuts import CutObservable, Cuts
+from hone.observable.ensemble import EnsembleObservable
 from hone.observable.network import NetworkObservable, SoftmaxObservable
 from hone.observable.own_network import OwnNetwork
 from hone.observable.variable import VariableObservable
@@ -169,6 +170,13 @@ def _of_network(observable: NetworkObservable, graph: Graph, events: str) -> str
     if observable.cuts is None:
         return score
     return _where_passing(observable.cuts, graph, events, score)
+
+
+@write_score.register
+def _of_ensemble(observable: EnsembleObservable, graph: Graph, events: str) -> str:
+    scores = [write_score(member, graph, events) for member in observable.members]
+    total = reduce(lambda one, other: graph("Add", one, other), scores)
+    return graph("Div", total, graph.constant(float(len(scores))))
 
 
 @write_score.register

@@ -17,6 +17,7 @@ from hone.errors import InputError
 from hone.likelihood.histfactory.model import require_x64
 from hone.observable.base import Observable
 from hone.observable.create import create_observable
+from hone.observable.ensemble import EnsembleObservable
 from hone.running.files import replacing
 
 __all__ = ["load_observable", "load_tensors", "save_observable", "save_tensors"]
@@ -33,7 +34,8 @@ def save_observable(
     Args:
         path: the file.
         observable: what to save.
-        settings: of :func:`~hone.observable.create.create_observable` that made it.
+        settings: of :func:`~hone.observable.create.create_observable` that made it; of an ensemble
+            those of its networks.
         provenance: how it was made.
 
     Raises:
@@ -42,6 +44,7 @@ def save_observable(
     description = {
         "features": observable.features,
         "settings": plain(settings),
+        "members": len(observable.members) if isinstance(observable, EnsembleObservable) else 0,
         "edges": np.asarray(observable.edges).tolist(),
     }
     try:
@@ -71,7 +74,10 @@ def load_observable(path: str | Path) -> tuple[Observable, ObservableSettings]:
             description = json.loads(file.metadata()["observable"])
         settings = ObservableSettings.checked(description["settings"])
         features = description["features"]
-        return load_tensors(path, _blank(settings, features))[0], settings
+        blank = _blank(settings, features)
+        if number := description.get("members"):
+            blank = EnsembleObservable.of([blank] * number)
+        return load_tensors(path, blank)[0], settings
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from hone.analysis import Analysis
 from hone.analysis.observables import (
     Cuts,
+    Ensemble,
     GridCuts,
     Network,
     ObservableSettings,
@@ -117,6 +118,12 @@ def _about_gains(analysis: Analysis) -> str:
 
 def _kind(observable: ObservableSettings) -> str:
     match observable:
+        case Ensemble():
+            source = rst(observable.source)
+            return (
+                f"the mean score of all seeds of {source}, with the best edges of "
+                f"{observable.bins} bins"
+            )
         case Rebinned():
             source = rst(observable.source)
             return f"the weights of {source} with the best edges of {observable.bins} bins"

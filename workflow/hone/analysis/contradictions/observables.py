@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from hone.analysis.analysis import Analysis
 from hone.analysis.observables import (
+    BestEdges,
+    Ensemble,
     Network,
     ObservableSettings,
     Rebinned,
@@ -26,11 +28,13 @@ def of_observables(analysis: Analysis) -> Iterator[str]:
         )
     for i, observable in enumerate(analysis.observables):
         where = f"observables[{i}]"
-        if isinstance(observable, Rebinned) and observable.source not in networks:
+        if isinstance(observable, BestEdges) and observable.source not in networks:
             yield (
                 f"{where}.source: there is no network {observable.source!r}; "
                 f"networks are {', '.join(networks) or '(none)'}"
             )
+        elif isinstance(observable, Ensemble):
+            yield from _of_ensemble(where, analysis.observable(observable.source))
         objective = getattr(observable, "objective", None) or ""
         if ":" in objective:
             problem = find_function(objective, analysis.modules or "")
@@ -52,6 +56,14 @@ def of_observables(analysis: Analysis) -> Iterator[str]:
                 yield f"{where}.features[{k}]: there is no feature {name!r}; features are {known}"
         for tried in _tried(observable):
             yield from _of_training(analysis, where, i, tried)
+
+
+def _of_ensemble(where: str, source: ObservableSettings) -> Iterator[str]:
+    assert isinstance(source, Network)
+    if source.cuts or (source.tune and "cuts" in source.tune.grid):
+        yield f"{where}.source: {source.name} has cuts, which differ from seed to seed"
+    if source.seeds == 1:
+        yield f"{where}.source: {source.name} has only one seed; use the kind rebinned"
 
 
 def _tried(observable: ObservableSettings) -> list[ObservableSettings]:
@@ -84,9 +96,12 @@ def _of_start(
     """What is wrong with the observable whose weights another one starts from."""
     key, name = f"{where}.start_from", chosen.start_from
     kind = Network if isinstance(chosen, Network) else Softmax
-    allowed = analysis.of_kind(kind) + (analysis.of_kind(Rebinned) if kind is Network else [])
     # Each starts from one further up, so that none starts from itself in the end.
-    allowed = [o.name for o in above if o.name in allowed]
+    allowed = [
+        o.name
+        for o in above
+        if isinstance(o, kind) or (kind is Network and isinstance(o, Rebinned))
+    ]
     if name not in allowed:
         yield (
             f"{key}: there is no {chosen.kind} {name!r} above it; there are "
