@@ -107,9 +107,10 @@ class Run:
         # none is submitted to others.
         if self.workflow.local_exec:
             self.workflow.scheduler.job_rate_limiter = None
+            jobs = self.workflow.dag.needrun_jobs() if self._brief() else ()
+            minutes = {job.rule.name: job.resources.get("runtime", 0) for job in jobs}
             for handler in self._brief():
-                jobs = self.workflow.dag.needrun_jobs()
-                handler.progress.weights = {j.rule.name: j.resources.get("runtime", 0) for j in jobs}
+                handler.progress.weights = minutes
 
     def end(self, well: bool) -> None:
         """After the last job: print what jobs took, by rule; the result and its paths.

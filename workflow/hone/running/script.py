@@ -119,6 +119,8 @@ def _start_logging(snakemake: Any) -> logging.Handler:
     for handler, name in ((logging.FileHandler(path, mode="w"), ""), (terminal, f"{whose}: ")):
         handler.setFormatter(logging.Formatter(f"%(asctime)s {name}%(message)s", "%H:%M:%S"))
         log.addHandler(handler)
+        logging.getLogger("py.warnings").addHandler(handler)
+    logging.captureWarnings(True)
     log.setLevel(logging.INFO)
     log.propagate = False
     return terminal
