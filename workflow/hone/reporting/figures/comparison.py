@@ -69,8 +69,11 @@ def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
                     known, index - 0.5, index + 0.5, color="black", linestyle="--", linewidth=1.2
                 )
         _point_to(panel, far)
+        lowest, highest = panel.get_ylim()
         if not logarithmic:
-            panel.set_ylim(0, 1.15 * panel.get_ylim()[1])
+            panel.set_ylim(0, 1.15 * highest)
+        elif highest < 1.1 * lowest:  # one seed: its line and its point differ by rounding
+            panel.set_ylim(lowest / 2, highest * 2)
         missing_drawn = missing_drawn or bool(missing)
         at_top = panel.get_xaxis_transform()
         panel.plot(missing, [0.9] * len(missing), "x", color="black", transform=at_top)
