@@ -60,6 +60,7 @@ rule plot_likelihood:
     input:
         selected=SELECTED,
         limits=NEEDS.seeds("limits.json"),
+        histograms=NEEDS.seeds("histograms.root"),
         likelihood="<results>/{signal}/{observable}/likelihood.json",
         fit="<results>/{signal}/{observable}/fit.json",
     output:

@@ -8,19 +8,21 @@ from hone.reporting.figures.prediction import draw_prediction
 from hone.results.selection import selected
 from hone.running.files import read_json
 from hone.running.script import job
+from hone.statmodel.templates import read_histograms
 
 with job(snakemake):
     inputs, title = snakemake.input, snakemake.params.title
     shown = title, snakemake.params.label
     limits = read_json(selected(inputs.selected, inputs.limits))
     likelihood, fit = read_json(inputs.likelihood), read_json(inputs.fit)
+    _, edges = read_histograms(selected(inputs.selected, inputs.histograms), "hard")
     for kind, draw in {
         "cls_scan": lambda: draw_cls_scan(limits, *shown),
         "profile": lambda: draw_profile(likelihood, *shown),
         "contour": lambda: draw_contour(likelihood, *shown),
         "toys": lambda: draw_toys(likelihood, *shown),
-        "prefit": lambda: draw_prediction(fit, "prefit", *shown),
-        "postfit": lambda: draw_prediction(fit, "postfit", *shown),
+        "prefit": lambda: draw_prediction(fit, "prefit", *shown, edges),
+        "postfit": lambda: draw_prediction(fit, "postfit", *shown, edges),
         "pulls": lambda: draw_pulls(fit, title),
         "correlation": lambda: draw_correlation(fit, title),
         "impacts": lambda: draw_impacts(fit, title),

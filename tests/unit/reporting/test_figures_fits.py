@@ -57,6 +57,8 @@ def result(systematics=3, regions=("SR",), bins=4, blind=False):
             "correlation": correlation.tolist(),
             "on_bound": [],
             "twice_nll": 1.0,
+            "goodness_of_fit": 0.7366,
+            "goodness_of_fit_toys": {"p": 0.81, "error": 0.01, "toys": 1000},
         },
         "ranking": {
             **{key: values[ranked] for key, values in parameters.items()},
@@ -130,7 +132,10 @@ def test_nothing_observed_is_drawn_while_blind():
         assert "observed" not in labels(axes[0])
         assert not axes[1].containers
         assert axes[1].get_ylabel() == "relative error"
-        assert "observed" in labels(draw_prediction(result(), which, "o").axes[0])
+        main = draw_prediction(result(), which, "o").axes[0]
+        assert "observed" in labels(main)
+        known = "goodness of fit $p$ = 0.74; 0.81 by 1000 toys"
+        assert (known in main.get_title(loc="left")) == (which == "postfit")
     assert "blind" in draw_pulls(result(blind=True), "o").axes[0].get_title(loc="left")
 
 

@@ -230,11 +230,20 @@ def test_the_gain_that_is_drawn_is_that_of_the_table():
 def test_the_comparison_draws_every_value_and_marks_what_is_missing():
     figure = draw_comparison([*rows(), seed("zero", 1, 0.3, p0=0.0)], FLOOR)
     limits, p0 = figure.axes[1], figure.axes[2]
-    points = np.concatenate([line.get_ydata() for line in limits.lines if line.get_marker() == "o"])
+    points = np.concatenate([own.lines[0].get_ydata() for own in limits.containers]).astype(float)
     assert {round(r["expected_limits_2"], 6) for r in rows()} <= set(np.round(points, 6))
     crosses = next(line.get_xdata() for line in p0.lines if line.get_marker() == "x")
     assert list(crosses) == [2, 3]
     assert all(math.isfinite(v) for v in p0.get_ylim())
+
+
+def test_the_comparison_has_errors_of_the_evaluation_events():
+    """That without staterror is a twentieth of p."""
+    limits = draw_comparison(rows(), FLOOR).axes[1]
+    (neos, *_) = limits.containers
+    (bars,) = neos.lines[2]
+    heights = [np.ptp(segment[:, 1]) for segment in bars.get_segments()]
+    np.testing.assert_allclose(heights, [2 * 0.05 * (0.2 + 0.001 * k) for k in (1, 2, 3)])
 
 
 def test_a_floor_far_below_does_not_flatten_what_is_compared():

@@ -15,10 +15,10 @@ __all__ = ["draw_comparison", "draw_gain"]
 Merit = Literal["expected_cls", "expected_limit", "expected_p0", "sigma_mu"]
 
 _PANELS: tuple[tuple[str, Merit, str, bool], ...] = (
-    ("expected_cls_2", "expected_cls", "expected CL$_s$", True),
-    ("expected_limits_2", "expected_limit", "expected limit", False),
-    ("expected_p0", "expected_p0", "expected $p_0$", True),
-    ("sigma_mu", "sigma_mu", "$\\sigma_\\mu$", False),
+    ("expected_cls_2", "expected_cls", "CL$_s$ at $\\mu = 1$", True),
+    ("expected_limits_2", "expected_limit", "limit on $\\mu$", False),
+    ("expected_p0", "expected_p0", "$p_0$ at $\\mu = 1$", True),
+    ("sigma_mu", "sigma_mu", "$\\sigma_\\mu$ at $\\mu = 1$", False),
 )
 _GAINS = (
     ("expected_limit", "o", "limit (smaller)"),
@@ -48,13 +48,19 @@ def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
         floors: dict[int, float] = {}
         for index, name in enumerate(names):
             colour = OBSERVABLE_COLOURS[index % len(OBSERVABLE_COLOURS)]
-            found = [r[column] for r in rows if r["observable"] == name]
+            found = [r for r in rows if r["observable"] == name]
             # A logarithmic axis cannot show zero.
-            values = [v for v in found if v is not None and (v > 0 or not logarithmic)]
-            if len(values) < len(found):
+            there = [
+                r for r in found if r[column] is not None and (r[column] > 0 or not logarithmic)
+            ]
+            values = [r[column] for r in there]
+            if len(there) < len(found):
                 missing.append(index)
-            spread = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else [0.0]
-            panel.plot(index + np.array(spread)[: len(values)], values, "o", color=colour)
+            spread = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else np.zeros(1)
+            panel.errorbar(
+                index + spread[: len(values)], values, [_error(r, column, key) for r in there],
+                fmt="o", color=colour, linewidth=1.5,
+            )  # fmt: skip
             if values:
                 panel.hlines(np.median(values), index - 0.25, index + 0.25, color=colour)
             drawn += values
@@ -80,14 +86,17 @@ def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
         panel.set_ylabel(label)
         panel.tick_params(axis="x", which="minor", bottom=False, top=False)
     handles = [
-        axes[0].plot([], [], "o", color="grey", label="one seed")[0],
+        axes[0].errorbar([], [], [], fmt="o", color="grey", label="one seed, MC error"),
         axes[0].plot([], [], "-", color="grey", label="median over seeds")[0],
     ]
     if floors_drawn:
         handles += axes[0].plot([], [], "--", color="black", linewidth=1.2, label="floor")
     if missing_drawn:
         handles += axes[0].plot([], [], "x", color="black", label="a seed without a value")
+    level = next((r["level"] for r in rows if r.get("level") is not None), None)
+    confidence = "" if level is None else f", limits at {100 * (1 - level):.4g} % CL"
     figure.legend(
+        title=f"expected, nominal{confidence}",
         handles=handles,
         ncols=2 if len(handles) == 4 else 3,
         loc="outside upper center",
@@ -97,6 +106,13 @@ def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
     axes[-1].set_xlim(-0.5, len(names) - 0.5)
     figure.align_ylabels(axes)
     return figure
+
+
+def _error(row: Row, column: str, key: Merit) -> float:
+    """From the bootstrap of the evaluation events, which is without staterror: the same part of the
+    number; 0 if it is not known."""
+    value, error = (row.get(f"without_staterror_{key}{end}") for end in ("", "_error"))
+    return row[column] * error / value if value and error else 0.0
 
 
 def _is_far(floor: float, values: Sequence[float]) -> bool:

@@ -1,5 +1,6 @@
 """The best fit of a workspace: pulls, correlations, impacts (drawn by cabinetry), breakdown."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from cabinetry.visualize import plot_result
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hone.reporting.figures.style import new_figure, note, panel_style
+from hone.reporting.figures.style import BANDS, new_figure, note, panel_style
+from hone.reporting.markup import strength
 from hone.results.documents import Fit, Parameters, ParameterValues
 
 __all__ = [
@@ -33,6 +35,7 @@ _PULL = r"$(\hat{\theta} - \theta_0) / \Delta\theta$"
 _SIDES: tuple[Literal["prefit_up", "prefit_down", "postfit_up", "postfit_down"], ...] = (
     "prefit_up", "prefit_down", "postfit_up", "postfit_down",
 )  # fmt: skip
+_STATERROR = re.compile(r"^staterror_(.*)\[(\d+)\]$")
 _LONGEST = 26
 """Most characters of a parameter's name in a figure."""
 
@@ -64,6 +67,8 @@ def draw_pulls(content: Fit, observable: str) -> Figure:
     reach = max(3.0, 1.1 * float(np.max(np.abs(value[shown]) + error[shown])))
     axes.set_xlim(-reach, reach)
     axes.set_xlabel(_PULL)
+    for band, colour in zip(axes.collections[:2], BANDS, strict=True):
+        band.set_facecolor(colour)
     axes.tick_params(axis="y", which="both", left=False, right=False)
     if len(shown) < len(rows):
         title += f"\n{len(shown)} of {len(rows)} parameters"
@@ -135,12 +140,14 @@ def draw_impacts(content: Fit, observable: str) -> Figure:
     ranking = content["ranking"]
     if ranking is None:
         return note(_title(content, observable), content["reasons"]["ranking"])
-    poi = content["poi"]
+    symbol = strength(content["poi"])
     title = observable
     if ranking["data"] == "expected":
-        title += f": expected, nominal, {poi} = {ranking['mu']:g}"
+        title += f": expected, nominal, ${symbol} = {ranking['mu']:g}$"
     else:
-        title += f": {poi} = {ranking['poi_value']:.3g} $\\pm$ {ranking['poi_uncertainty']:.2g}"
+        title += (
+            f": ${symbol}$ = {ranking['poi_value']:.3g} $\\pm$ {ranking['poi_uncertainty']:.2g}"
+        )
     value, error, _ = _pulls(ranking)
     shifts = {side: np.array([x or 0.0 for x in ranking[side]], dtype=float) for side in _SIDES}
     marked = [
@@ -173,14 +180,14 @@ def draw_impacts(content: Fit, observable: str) -> Figure:
     impacts.xaxis.set_major_locator(MaxNLocator(6))
     furthest = np.nanmax([2.0, *(1.1 * (np.abs(value) + error))])
     pulls.set_xlim(-furthest, furthest)
-    impacts.set_xlabel(f"shift of {poi}")
+    impacts.set_xlabel(f"shift of ${symbol}$")
     pulls.set_xlabel(_PULL)
     for panel in (pulls, impacts):
         panel.tick_params(axis="y", which="both", left=False, right=False)
     if len(marked) < ranking["parameters"]:
         title += f"\n{len(marked)} of {ranking['parameters']} parameters"
     if ranking["cut_off"]:
-        title += f"\n$^{{\\dagger}}$ a shift ends where {poi} reaches its bound"
+        title += f"\n$^{{\\dagger}}$ a shift ends where ${symbol}$ reaches its bound"
     (old,) = figure.legends
     old.remove()
     before, after = r"$\Delta\theta$", r"$\Delta\hat{\theta}$"
@@ -246,7 +253,7 @@ def draw_breakdown(content: Fit, observable: str) -> Figure:
     axes.set_ylim(places[-1] + 0.7, -0.7)
     axes.tick_params(axis="y", which="both", left=False, right=False)
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlabel(f"uncertainty of {content['poi']}")
+    axes.set_xlabel(f"uncertainty of ${strength(content['poi'])}$")
     figure.legend(loc="outside lower center", ncols=2, fontsize=11, frameon=False)
     _head(axes, title)
     return figure
@@ -269,7 +276,11 @@ def _pulls(content: ParameterValues) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _short(labels: list[str], shown: Any = None) -> list[str]:
-    chosen = labels if shown is None else [labels[k] for k in shown]
+    """Names of parameters as they are read: of a staterror the region and the bin, from 1."""
+    chosen = [
+        _STATERROR.sub(lambda of: f"MC, {of[1]} bin {int(of[2]) + 1}", label)
+        for label in (labels if shown is None else [labels[k] for k in shown])
+    ]
     return [x if len(x) <= _LONGEST else f"{x[:15]}…{x[-10:]}" for x in chosen]
 
 

@@ -1,6 +1,6 @@
 """The likelihood: profile, contours, distributions of the test statistic."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -88,8 +88,8 @@ def draw_contour(likelihood: Likelihood, observable: str, label: str = "observed
     labels = _labels(strength(likelihood["poi"]), label)
     expected = np.ma.masked_invalid(_floats(contour["asimov"]["q"]))
     filled = axes.contourf(
-        mu, value, expected, levels=[0, 1, *levels, 9, 12, 16, 25], cmap="Blues_r", alpha=0.75,
-        extend="max",
+        *_finer(mu, value, expected), levels=[0, 1, *levels, 9, 12, 16, 25], cmap="Blues_r",
+        alpha=0.75, extend="max",
     )  # fmt: skip
     figure.colorbar(filled, ax=axes, format="%.3g", label=rf"$-2\,\Delta\ln L$, {labels['asimov']}")
     handles: list[Any] = []
@@ -102,7 +102,9 @@ def draw_contour(likelihood: Likelihood, observable: str, label: str = "observed
         if (missing := int(np.ma.getmaskarray(q).sum())) > 0:
             title += f"\n{of_data}: the fit did not converge at {missing} of {q.size} points"
         if q.min() < levels[0] <= q.max():
-            axes.contour(mu, value, q, levels=levels, colors=colour, linestyles=line, linewidths=2)
+            axes.contour(
+                *_finer(mu, value, q), levels=levels, colors=colour, linestyles=line, linewidths=2
+            )
         marker = "o" if name == "asimov" else "X"
         axes.plot(*contour[name]["best_fit"], marker, color=colour, markersize=8, clip_on=False)
         handles.append(Line2D([], [], color=colour, linestyle=line, marker=marker, label=of_data))
@@ -215,6 +217,20 @@ def _interval(curve: ProfileCurve, mu: str) -> str:
     down = "" if low is None else f"_{{-{best - low:.2g}}}"
     text = rf"$\hat{{{mu}}} = {abs(best) if abs(best) < 5e-4 else best:.3g}{up}{down}$"
     return f"{text} (at its bound)" if curve["at_bound"] else text
+
+
+def _finer(
+    mu: Sequence[float], value: Sequence[float], q: np.ma.MaskedArray
+) -> tuple[np.ndarray, np.ndarray, np.ma.MaskedArray]:
+    """A grid (V, M) with five times as many points, by cubic splines; as it is if some miss."""
+    across, up = np.asarray(mu), np.asarray(value)
+    if np.ma.getmaskarray(q).any():
+        return across, up, q
+    from scipy.interpolate import RectBivariateSpline  # a third of a second, for one figure
+
+    fine = [np.linspace(x[0], x[-1], 5 * len(x) - 4) for x in (across, up)]
+    spline = RectBivariateSpline(up, across, q)
+    return fine[0], fine[1], np.ma.masked_invalid(np.maximum(spline(fine[1], fine[0]), 0.0))
 
 
 def _ellipse(found: ContourData, level: float) -> Ellipse:

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from hone.reporting.figures.style import SIGNAL, new_figure, note
+from hone.reporting.figures.style import BANDS, SIGNAL, new_figure, note
 from hone.reporting.markup import strength
 from hone.results.documents import Floor, Limits
 
 __all__ = ["draw_cls_scan", "draw_limit_summary", "draw_limits"]
 
-_BANDS = ((0, 4, "#f5bb54", "95 % expected"), (1, 3, "#607641", "68 % expected"))
+_BANDS = ((0, 4, BANDS[0], "95 % expected"), (1, 3, BANDS[1], "68 % expected"))
 """Places in an expected set, and colours that differ in grey and for the colour-blind."""
 _FINE = 400
 """Points of a smooth curve."""

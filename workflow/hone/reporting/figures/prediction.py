@@ -6,12 +6,12 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.figure import Figure
 
+from hone.reporting.figures.histograms import label_edges
 from hone.reporting.figures.style import (
     SIGNAL,
     count_errors,
     draw_observed,
     draw_stack,
-    mark_regions,
     new_figure,
     note,
     shade,
@@ -28,6 +28,7 @@ def draw_prediction(
     which: Literal["prefit", "postfit"],
     observable: str,
     label: str = "observed",
+    edges: Mapping[str, np.ndarray] | None = None,
 ) -> Figure:
     """Stacked yields with their total uncertainty, the observation, and their ratio, by regions.
 
@@ -38,6 +39,8 @@ def draw_prediction(
         which: ``prefit`` or ``postfit``.
         observable: name for the title.
         label: of the observation in the legend, ``observed`` or ``pseudo-data``.
+        edges: of the bins of each region, as in the histograms (a single region has no name);
+            places of the bins if not given.
     """
     title = f"{observable}: {_TITLES[which]}"
     channels = content[which]
@@ -45,6 +48,8 @@ def draw_prediction(
         return note(title, content["reasons"][which])
     if content["blind"] and which == "postfit":
         title += ", expected (blind)"
+    elif which == "postfit":
+        title += _goodness(content)
     names = list(dict.fromkeys(name for c in channels.values() for name in c["samples"]))
     yields = {n: np.concatenate([_of_sample(c, n) for c in channels.values()]) for n in names}
     # The small ones below, where a logarithmic axis shows them; the signal on top.
@@ -56,7 +61,7 @@ def draw_prediction(
     data = content["observation"]
     observed = None if data is None else np.concatenate([data[name] for name in channels])
 
-    edges = np.arange(len(total) + 1)
+    places = np.arange(len(total) + 1)
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
     signals = content["signals"]
     scaled = " ($\\mu = 1$)" if which == "prefit" else " (fitted)"
@@ -66,30 +71,43 @@ def draw_prediction(
     }
     backgrounds = [name for name in names if name not in signals]
     colours = [SIGNAL if n in signals else shade(backgrounds.index(n)) for n in stack]
-    draw_stack(main, edges, shown, colours)
-    _draw_band(main, edges, total, band, label="uncertainty")
+    draw_stack(main, places, shown, colours)
+    _draw_band(main, places, total, band, label="uncertainty")
     if observed is not None:
-        draw_observed(main, edges, observed, label)
+        draw_observed(main, places, observed, label)
     _scale(main, list(stack.values()), band, observed)
     main.set_ylabel("events")
     main.set_title(title, loc="left", pad=22 if len(sizes) > 1 else None)
     main.legend(ncols=2)
 
     safe = np.where(total > 0, total, np.nan)
-    _draw_band(ratio, edges, np.where(total > 0, 1.0, np.nan), band / safe)
+    _draw_band(ratio, places, np.where(total > 0, 1.0, np.nan), band / safe)
     ratio.axhline(1, color="black", linewidth=0.8)
     top = float(np.nanmax([0.5, *np.minimum(1.2 * band / safe, 2.0)]))
     if observed is not None:
         quotient = observed / safe
         error = count_errors(observed) / safe
-        ratio.errorbar(edges[:-1] + 0.5, quotient, error, fmt="o", color="black", markersize=5)
+        ratio.errorbar(places[:-1] + 0.5, quotient, error, fmt="o", color="black", markersize=5)
         top = float(np.nanmax([top, *np.minimum(1.1 * np.abs(quotient - 1), 2.0)]))
-        _arrows(ratio, edges[:-1] + 0.5, quotient, 1 + top)
+        _arrows(ratio, places[:-1] + 0.5, quotient, 1 + top)
     ratio.set_ylim(max(0.0, 1 - top), 1 + top)
     ratio.set_ylabel("relative error" if observed is None else "obs. / model")
-    mark_regions((main, ratio), sizes)
-    _number_bins((main, ratio), sizes)
+    known = edges or {}
+    shown_edges = {
+        name: known.get(name, known.get("", np.arange(bins + 1.0))) for name, bins in sizes.items()
+    }
+    label_edges((main, ratio), shown_edges)
     return figure
+
+
+def _goodness(content: Fit) -> str:
+    """How well the fit describes the observation, by the saturated model, for the title."""
+    fit = content["fit"]
+    if fit is None or content["observation"] is None or fit["goodness_of_fit"] is None:
+        return ""
+    toys = fit["goodness_of_fit_toys"]
+    by_toys = "" if toys is None else f"; {toys['p']:.2g} by {toys['toys']} toys"
+    return f", goodness of fit $p$ = {fit['goodness_of_fit']:.2g}{by_toys}"
 
 
 def _of_sample(channel: FitYields, name: str) -> np.ndarray:
@@ -147,18 +165,3 @@ def _arrows(axes: Any, places: np.ndarray, values: np.ndarray, top: float) -> No
         places[high], np.full(int(high.sum()), top - 0.05 * (top - 1)), "^", color="black",
         markersize=8, clip_on=False,
     )  # fmt: skip
-
-
-def _number_bins(panels: tuple[Any, Any], sizes: Mapping[str, int]) -> None:
-    """Bin numbers from 1 in each region."""
-    total = sum(sizes.values())
-    step = max(1, -(-total // 20))
-    ticks: list[tuple[float, str]] = []
-    start = 0
-    for bins in sizes.values():
-        ticks += [(start + k + 0.5, str(k + 1)) for k in range(0, bins, step)]
-        start += bins
-    for panel in panels:
-        panel.tick_params(axis="x", which="both", bottom=False, top=False)
-    panels[-1].set_xticks([place for place, _ in ticks], [label for _, label in ticks])
-    panels[-1].set_xlabel("bin")

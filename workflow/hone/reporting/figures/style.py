@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from hone.running.files import replacing
 
 __all__ = [
+    "BANDS",
     "EMBEDDED",
     "OBSERVABLE_COLOURS",
     "SIGNAL",
@@ -41,6 +42,8 @@ logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 # Petroff's colours (arXiv:2107.02270), distinguishable in grey and by the colour-blind.
 OBSERVABLE_COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#94a4a2", "#a96b59", "#e76300")
 SIGNAL = "#bd1f01"
+BANDS = ("#f5bb54", "#607641")
+"""Two and one standard deviations, distinguishable in grey and by the colour-blind."""
 EMBEDDED: Any = {"pdf.fonttype": 42}
 """TrueType fonts in PDFs, which journals ask for; matplotlib's own are of Type 3."""
 _BACKGROUNDS = ("#92dadd", "#ffa90e", "#94a4a2", "#a96b59", "#b9ac70", "#717581")
