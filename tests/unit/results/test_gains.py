@@ -254,7 +254,7 @@ def test_a_floor_far_below_does_not_flatten_what_is_compared():
     assert near.get_ylim()[0] < 1e-7
     assert not near.texts
     # One value and its median differ by rounding: no range for an axis.
-    alone = draw_comparison([seed("neos", 1, 0.2, cls=1.1974113934048629e-07)], FLOOR).axes[0]
+    alone = draw_comparison([seed("neos", 1, 0.2, cls=1.1974113934048637e-07)], FLOOR).axes[0]
     assert alone.get_ylim()[1] > 2 * alone.get_ylim()[0]
 
 
