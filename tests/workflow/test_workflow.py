@@ -372,6 +372,7 @@ def test_the_publication_holds_what_it_says(outside, clone, tmp_path):
     before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
     code, output = snakemake(clone, "publish", "--forcerun", "pack_likelihoods", *SMALL)
     assert code == 0, output[-4000:]
+    assert "\npublication  results/small/publication/\n" in output
     assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
 
 

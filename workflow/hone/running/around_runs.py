@@ -140,6 +140,8 @@ class Run:
             for path in (self.folder / "headline.txt", self.folder / "summary.txt"):
                 if path.exists():
                     print(path.read_text())
+            if (self.folder / "publication").exists():
+                print(f"publication  {self.folder}/publication/\n")
 
     def _brief(self) -> list[LogHandler]:
         """What shows the run as one line, if it is shown so."""
