@@ -5,12 +5,17 @@ GitHub, and what lies beside the things that it describes (settings, results, be
 of it, too.
 """
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
-from hone.version import __version__
+# The docstrings of this repository, whatever is installed.
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+
+from hone.version import __version__  # noqa: E402
 
 project = "hone"
 author = "the developers of hone"
