@@ -15,7 +15,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 # The docstrings of this repository, whatever is installed.
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
-from hone.version import __version__  # noqa: E402
+from hone.version import __version__
 
 project = "hone"
 author = "the developers of hone"

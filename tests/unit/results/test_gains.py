@@ -148,7 +148,7 @@ def test_markdown_has_a_cell_for_everything():
 
 def test_latex_is_booktabs_with_escaped_names():
     table = latex(compared(rows(), "bce"), {"s": FLOOR})
-    body = [line for line in table.splitlines() if line.endswith(r"\")]
+    body = [line for line in table.splitlines() if line.endswith(r"\\")]
     assert {len(re.findall(r"(?<!\\)&", line)) for line in body} == {3}
     assert r"edges\_50\%" in table
     assert r"$(2.0^{+1.0}_{-1.0}) \times 10^{-8}$ & $0.2020^{+0.0010}_{-0.0010}$ & $" in table
