@@ -254,7 +254,9 @@ def test_a_floor_far_below_does_not_flatten_what_is_compared():
     assert near.get_ylim()[0] < 1e-7
     assert not near.texts
     # One value and its median differ by rounding: no range for an axis.
-    one = seed("neos", 1, 0.2, cls=1.1974113934048637e-07)
+    one = seed("neos", 1, 0.2, cls=1.1974113934048637e-07) | {
+        "without_staterror_expected_cls_error": None
+    }
     alone = draw_comparison([one], {"expected_cls": 6e-18}).axes[0]
     assert alone.get_ylim()[1] > 2 * alone.get_ylim()[0]
 
