@@ -217,7 +217,7 @@ def test_trials():
     labels = [tick.get_text() for tick in figure.axes[1].get_xticklabels()]
     assert labels == ["0.001", "0.003", "0.01"]
     (star,) = (line for line in figure.axes[1].get_lines() if line.get_marker() == "*")
-    assert star.get_xydata()[0] == pytest.approx([0.15, -3.6])
+    assert star.get_xydata()[0] == pytest.approx([0.6 * 0.18, -3.6])
     return figure
 
 

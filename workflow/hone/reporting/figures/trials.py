@@ -46,10 +46,13 @@ def draw_trials(tuned: TunedSettings, observable: str) -> Figure:
         axes.set_ylabel("validation objective")
         axes.ticklabel_format(axis="y", useOffset=False)
     grid[0, 0].set_title(observable, loc="left")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
+    found: dict[str, Any] = {}
+    for axes in grid.flat:
+        handles, labels = axes.get_legend_handles_labels()
+        found |= dict(zip(labels, handles, strict=True))
     figure.legend(
-        handles, labels, loc="outside upper right", ncols=len(labels), fontsize=10, frameon=False,
-        numpoints=1,
+        found.values(), found.keys(), loc="outside upper right", ncols=len(found), fontsize=10,
+        frameon=False, numpoints=1,
     )  # fmt: skip
     return figure
 
@@ -57,7 +60,7 @@ def draw_trials(tuned: TunedSettings, observable: str) -> Figure:
 def _panel(axes: Any, tuned: TunedSettings, name: str, values: Sequence[Any]) -> None:
     trials = tuned["trials"]
     # The same order from left to right in every panel, for none to hide another.
-    spread = np.linspace(-0.25, 0.25, len(trials)) if len(trials) > 1 else [0.0]
+    spread = min(0.25, 0.03 * len(trials)) * np.linspace(-1, 1, len(trials))
     places = {
         trial["trial"]: values.index(trial["settings"][name]) + shift
         for trial, shift in zip(trials, spread, strict=True)
@@ -73,9 +76,9 @@ def _panel(axes: Any, tuned: TunedSettings, name: str, values: Sequence[Any]) ->
             for t in trials
             if t["settings"][name] == value and t["trial"] in found
         ]
-        if here:
-            label = None if place else "median"
-            axes.plot(place + np.array([-0.35, 0.35]), [np.median(here)] * 2, "k-", label=label)
+        if len(here) > 1:
+            ends = place + np.array([-0.35, 0.35])
+            axes.plot(ends, [np.median(here)] * 2, "k-", label="median")
     axes.plot(
         places[tuned["trial"]], found[tuned["trial"]], "*", color=SIGNAL, markersize=16,
         markeredgecolor="black", markeredgewidth=0.5, zorder=5, label="chosen",
