@@ -3,12 +3,13 @@
 from hone.analysis import Analysis
 from hone.events.event_sets import scores_of
 from hone.events.load import load_set
-from hone.observable import EnsembleObservable, load_observable, save_observable
+from hone.observable import load_observable, save_observable
 from hone.results.scored_regions import with_scored_regions
 from hone.running.files import write_csv
 from hone.running.script import job, setup_jax
 from hone.statmodel.workspace import processes
 from hone.training.bin_edges import optimise_edges
+from hone.training.ensemble import ensemble_of
 from hone.training.objectives import resolve_objective
 
 with job(snakemake) as provenance:
@@ -16,8 +17,6 @@ with job(snakemake) as provenance:
     params = snakemake.params
     loaded = [load_observable(path) for path in snakemake.input.models]
     observable, settings = loaded[0]
-    if len(loaded) > 1:
-        observable = EnsembleObservable.of([network for network, _ in loaded])
     analysis = with_scored_regions(
         Analysis.model_validate(params.analysis), snakemake.input.regions
     )
@@ -25,6 +24,9 @@ with job(snakemake) as provenance:
     validation = load_set(
         analysis, params.files, "validation", snakemake.input.surveys, params.fold
     )
+    samples = processes(analysis, snakemake.wildcards.signal)
+    if len(loaded) > 1:
+        observable = ensemble_of([network for network, _ in loaded], validation, samples)
     name, level = rebinned.objective or "cls", analysis.limits.level
     folder = params.own_objective.get("folder", "")
     of_model = resolve_objective(name, level, folder, analysis.measured)
@@ -32,7 +34,7 @@ with job(snakemake) as provenance:
     edges, objective, history = optimise_edges(
         scores_of(observable, validation),
         validation,
-        processes(analysis, snakemake.wildcards.signal),
+        samples,
         rebinned.bins,
         analysis.workspace.staterror,
         of_model,

@@ -257,6 +257,7 @@ class Rebinned(BestEdges):
 
 class Ensemble(BestEdges):
     """The mean of the scores of all seeds of another network, with the best bin edges for its
-    objective on the validation set."""
+    objective on the validation set. Seeds whose scores are lower for the signal are turned round
+    (1 - score): a likelihood does not care on which side it is."""
 
     kind: Literal["ensemble"]

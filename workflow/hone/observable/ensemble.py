@@ -19,15 +19,19 @@ __all__ = ["EnsembleObservable"]
 class EnsembleObservable(Observable):
     """The mean of the scores of networks without cuts, which differ in their weights only.
 
+    Of those that are turned round it is 1 - score that counts.
+
     Edges and the bandwidth of soft bins are those of the first.
     """
 
     members: tuple[NetworkObservable, ...]
+    turned: tuple[bool, ...] = eqx.field(static=True)
+    """Whether each is turned round."""
     features: tuple[str, ...] = eqx.field(static=True)
 
     @classmethod
-    def of(cls, members: Sequence[Observable]) -> "EnsembleObservable":
-        """Of networks with the same features.
+    def of(cls, members: Sequence[Observable], turned: Sequence[bool]) -> "EnsembleObservable":
+        """Of networks with the same features, some of them turned round.
 
         Raises:
             TypeError: one is no network in bins of its output, or has cuts.
@@ -37,7 +41,7 @@ class EnsembleObservable(Observable):
             if not isinstance(member, NetworkObservable) or member.has_cuts:
                 raise TypeError("an ensemble is of networks with one output, without cuts")
             networks.append(member)
-        return cls(members=tuple(networks), features=networks[0].features)
+        return cls(members=tuple(networks), turned=tuple(turned), features=networks[0].features)
 
     @property
     def edges(self) -> Float[Array, " B+1"]:
@@ -46,10 +50,14 @@ class EnsembleObservable(Observable):
 
     def with_edges(self, edges: np.ndarray) -> "EnsembleObservable":
         """The same networks with other edges from 0 to 1 (B + 1,), of any number."""
-        return EnsembleObservable.of([member.with_edges(edges) for member in self.members])
+        return self.of([member.with_edges(edges) for member in self.members], self.turned)
 
     def respond(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:
-        return jnp.stack([member(events) for member in self.members]).mean(axis=0)
+        scores = [
+            1 - member(events) if turned else member(events)
+            for member, turned in zip(self.members, self.turned, strict=True)
+        ]
+        return jnp.stack(scores).mean(axis=0)
 
     def hard(self, response: Float[Array, " N"]) -> Float[Array, " N"]:
         return response

@@ -174,7 +174,10 @@ def _of_network(observable: NetworkObservable, graph: Graph, events: str) -> str
 
 @write_score.register
 def _of_ensemble(observable: EnsembleObservable, graph: Graph, events: str) -> str:
-    scores = [write_score(member, graph, events) for member in observable.members]
+    scores = []
+    for member, turned in zip(observable.members, observable.turned, strict=True):
+        score = write_score(member, graph, events)
+        scores.append(graph("Sub", graph.constant(1.0), score) if turned else score)
     total = reduce(lambda one, other: graph("Add", one, other), scores)
     return graph("Div", total, graph.constant(float(len(scores))))
 

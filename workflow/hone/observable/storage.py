@@ -44,7 +44,7 @@ def save_observable(
     description = {
         "features": observable.features,
         "settings": plain(settings),
-        "members": len(observable.members) if isinstance(observable, EnsembleObservable) else 0,
+        "turned": observable.turned if isinstance(observable, EnsembleObservable) else [],
         "edges": np.asarray(observable.edges).tolist(),
     }
     try:
@@ -75,8 +75,8 @@ def load_observable(path: str | Path) -> tuple[Observable, ObservableSettings]:
         settings = ObservableSettings.checked(description["settings"])
         features = description["features"]
         blank = _blank(settings, features)
-        if number := description.get("members"):
-            blank = EnsembleObservable.of([blank] * number)
+        if turned := description.get("turned"):
+            blank = EnsembleObservable.of([blank] * len(turned), turned)
         return load_tensors(path, blank)[0], settings
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
