@@ -20,7 +20,7 @@ from hone.analysis.needs import Needs, any_of, growing
 from hone.analysis.observables import BestEdges, GridCuts, Trained, VariableBins
 from hone.analysis.report_items import ITEMS, labels
 from hone.analysis.settings import plain
-from hone.analysis.trainings import trainings
+from hone.analysis.trainings import Trials, trainings
 from hone.errors import HoneError
 from hone.running.contents import look_at, planned
 from hone.running.given import config_file, share_resources
@@ -51,6 +51,7 @@ except HoneError as error:
     sys.exit(str(error))
 
 NEEDS = Needs(FILES, CONTENTS, ancient)
+TRIALS = Trials(FILES)
 TRAINED = ANALYSIS.of_kind(Trained)
 RESULT = "<results>/{signal}/{observable}/seed{seed}"
 # With folds, a seed has several networks.

@@ -1,7 +1,7 @@
 rule plot_training:
     input:
         histories=NEEDS.networks("history.csv"),
-        tuned=NEEDS.tuned(),
+        tuned=TRIALS.chosen,
     output:
         **figures("{signal}/{observable}", "training", "edges"),
     log:

@@ -9,7 +9,7 @@ for training in trainings(FILES):
         input:
             unpack(NEEDS.events("training", "validation")),
             start=NEEDS.start(),
-            tuned=NEEDS.tuned(),
+            tuned=TRIALS.chosen,
         output:
             **training.outputs(NETWORK),
         log:
@@ -113,7 +113,7 @@ rule bin_variable:
 
 rule select_trial:
     input:
-        histories=NEEDS.trials("history.csv"),
+        histories=TRIALS.histories,
     output:
         tuned=TUNED,
         table="<results>/{signal}/{observable}/trials.csv",
@@ -127,7 +127,7 @@ rule select_trial:
     resources:
         **growing(mem_mb=500, runtime=5),
     params:
-        trials=NEEDS.trial_settings(),
+        trials=TRIALS.settings,
         made_by=made_by("select_trial"),
     message:
         "Selecting the settings of {wildcards.observable} for {wildcards.signal} with the best validation"

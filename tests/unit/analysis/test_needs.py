@@ -12,6 +12,7 @@ from hone.analysis import checked_config, parts
 from hone.analysis.files import Files
 from hone.analysis.needs import Needs, any_of
 from hone.analysis.report_items import ITEMS, labels
+from hone.analysis.trainings import Trials
 
 ROOT = Path(__file__).parents[3]
 READ = ["signal.root", "background_1.root", "background_2.root"]
@@ -206,7 +207,7 @@ def test_with_folds_a_seed_has_a_network_for_each(config):
     assert needs.source_models()(rebinned) == [place.format(2, 3)]
     ensemble = wildcards(observable="together", seed="1", fold="3")
     assert needs.source_models()(ensemble) == [place.format(k, 3) for k in (1, 2, 3)]
-    trials = needs.trials("history.csv")(wildcards())
+    trials = Trials(needs.files).histories(wildcards())
     assert trials == [
         f"results/ntuples/signal/neos/trials/trial{k}/seed1/fold{fold}/history.csv"
         for k in (1, 2)

@@ -10,7 +10,7 @@ from hone.analysis import Analysis, checked_config, parts
 from hone.analysis.files import Files
 from hone.analysis.needs import Needs
 from hone.analysis.settings import plain
-from hone.analysis.trainings import trainings
+from hone.analysis.trainings import Trials, trainings
 from hone.analysis.tuning import Tuning
 from hone.errors import ConfigError
 
@@ -131,15 +131,15 @@ def wildcards(**values):
 def test_trials_are_jobs_and_the_best_is_an_input_of_every_seed():
     found = analysis(trials=2, steps=300)
     files = Files(found)
-    needs = Needs(files, {})
+    needs, trials = Needs(files, {}), Trials(files)
     first, second = found.observables[0].tune.numbers(found.seed)
     place = "results/blobs/signal/neos"
-    assert needs.trials("history.csv")(wildcards()) == [
+    assert trials.histories(wildcards()) == [
         f"{place}/trials/trial{k}/seed1/history.csv" for k in (first, second)
     ]
-    assert list(needs.trial_settings()(wildcards())) == [first, second]
-    assert needs.tuned()(wildcards(seed="2")) == [f"{place}/tuned.json"]
-    assert needs.tuned()(wildcards(trial="2")) == []
+    assert list(trials.settings(wildcards())) == [first, second]
+    assert trials.chosen(wildcards(seed="2")) == [f"{place}/tuned.json"]
+    assert trials.chosen(wildcards(trial="2")) == []
     of_trial, of_seed = (
         needs.training("training")["analysis"](wildcards(**chosen))["observables"]
         for chosen in ({"trial": str(first)}, {"seed": "2"})
@@ -156,7 +156,7 @@ def test_trials_are_jobs_and_the_best_is_an_input_of_every_seed():
     assert rule.outputs("{signal}/{observable}/seed{seed}") == {
         "histories": ["{signal}/{observable}/trials/trial{trial}/seed1/history.csv"]
     }
-    assert needs.tuned()(SimpleNamespace(signal="signal", observable="bce", seed="1")) == []
+    assert trials.chosen(SimpleNamespace(signal="signal", observable="bce", seed="1")) == []
 
 
 @pytest.mark.parametrize(("observable", "trial"), [("neos", 7), ("bce", 1), ("bce-edges", 1)])

@@ -139,25 +139,6 @@ class Needs:
         found = self.files.of_seeds
         return lambda wildcards: found(name, [wildcards.signal])
 
-    def trials(self, name: str) -> Function:
-        """A file of every trial of ``{observable}``."""
-        return self.of_hypothesis(lambda *pair: self.files.of_trials(name, *pair))
-
-    def trial_settings(self) -> Function:
-        """The settings of each trial of ``{observable}``, by its number."""
-        return self.of_hypothesis(lambda _, observable: self.files.trials(observable))
-
-    def tuned(self) -> Function:
-        """The settings that the trials of ``{observable}`` have chosen; a trial needs none."""
-
-        def found(wildcards: Any) -> list[str]:
-            name = wildcards.observable
-            if name not in self.files.tuned or hasattr(wildcards, "trial"):
-                return []
-            return [self.files.of_observable("tuned.json", wildcards.signal, name)]
-
-        return found
-
     def group(self, name: str) -> Function:
         """The group of jobs that make ``{observable}``; none if trainings, in no group, need it."""
         needed = [region.observable for region in self.analysis.regions]

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hone.analysis.files import Files
 from hone.analysis.observables import Trained
+from hone.analysis.settings import Plain
 from hone.analysis.short_names import underscored
 
-__all__ = ["Training", "trainings"]
+__all__ = ["Training", "Trials", "trainings"]
 
 _FILES = {
     "models": "model.safetensors",
@@ -58,3 +59,29 @@ def trainings(files: Files) -> list[Training]:
     trial, called = "trials/trial{trial}", "trial {wildcards.trial}"
     only = {"histories": "history.csv"}
     return [*found, Training("train_trial", files.tuned, trial, called, [f"{trial}/seed1"], only)]
+
+
+class Trials:
+    """What rules need of the trials of settings that are searched, as functions of wildcards.
+
+    Args:
+        files: of the analysis.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def histories(self, wildcards: Any) -> list[str]:
+        """Those of every trial of ``{observable}``."""
+        return self._files.of_trials("history.csv", wildcards.signal, wildcards.observable)
+
+    def settings(self, wildcards: Any) -> dict[int, Plain]:
+        """Those of each trial of ``{observable}``, by its number."""
+        return self._files.trials(wildcards.observable)
+
+    def chosen(self, wildcards: Any) -> list[str]:
+        """Where the settings are that were chosen for ``{observable}``; a trial needs none."""
+        name = wildcards.observable
+        if name not in self._files.tuned or hasattr(wildcards, "trial"):
+            return []
+        return [self._files.of_observable("tuned.json", wildcards.signal, name)]
