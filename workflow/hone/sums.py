@@ -88,6 +88,7 @@ class Sums:
         """Sums of the absolute weights."""
         self.variances = np.zeros((templates, bins))
         """Sums of the squares."""
+        self._squares = np.empty((templates, 0))
 
     @property
     def values(self) -> np.ndarray:
@@ -102,7 +103,7 @@ class Sums:
             shares: of each event in each bin, between 0 and 1, float64 (n, B).
         """
         with np.errstate(over="ignore", invalid="ignore"):  # seen in the end
-            self.variances += variances(weights, shares, "soft")
+            self.variances += self._squared(weights) @ shares**2
             parts = exact_parts(weights)
             sums = [part @ shares for part in parts]
             if len(parts) == 1:
@@ -119,6 +120,14 @@ class Sums:
                 back = total - self._leading
                 self._rest += (self._leading - (total - back)) + (more - back)
                 self._leading = total
+
+    def _squared(self, weights: np.ndarray) -> np.ndarray:
+        """Squares (T, n) in an array that is used again: to map the memory of a new one takes
+        longer than the sums."""
+        size = weights.shape[1]
+        if size > self._squares.shape[1]:
+            self._squares = np.empty(weights.shape)
+        return np.multiply(weights, weights, out=self._squares[:, :size])
 
     def count(self, weights: np.ndarray, bins: np.ndarray | None = None) -> None:
         """Add any number of events, each in one bin.

@@ -67,9 +67,22 @@ class Batch(NamedTuple):
         # Digits after those that decide on sets and folds.
         return (self.uniform * 2.0**20 % 1.0 * number).astype(np.int64)
 
-    def weights(self, where: slice | np.ndarray = slice(None)) -> np.ndarray:
-        """Weights of some of the events, float64 (T, m), one row per template."""
-        return np.array([column[where] for column in self.raw_weights], dtype=float)
+    def weights(
+        self, where: slice | np.ndarray = slice(None), out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Weights of some of the events, float64 (T, m), one row per template.
+
+        Args:
+            where: which events.
+            out: float64 (T, m or more), whose first columns take them.
+        """
+        columns = [column[where] for column in self.raw_weights]
+        if out is None:
+            return np.array(columns, dtype=float)
+        found = out[:, : len(columns[0])]
+        for row, column in zip(found, columns, strict=True):
+            row[:] = column
+        return found
 
     @property
     def nominal(self) -> np.ndarray:

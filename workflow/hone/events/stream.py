@@ -280,6 +280,7 @@ class _Filling:
     ) -> None:
         self._observable, self._channels, self._edges = observable, channels, edges
         self._templates, number = templates, len(templates)
+        self._weights = np.empty((number, _BLOCK))  # for every block, as the squares of `Sums`
         self._bins = len(channels.trained) * (len(edges) - 1)
         # Hard bins of all regions with the observable, their soft bins, and the sum of all events.
         self._trained = Sums(number, 2 * self._bins + 1)
@@ -357,7 +358,7 @@ class _Filling:
                     )
                 # NumPy's matrix products take half the time of XLA's here on a CPU.
                 these = block if chosen is None else chosen[block]
-                weights = batch.weights(these)
+                weights = batch.weights(these, self._weights)
                 self._trained.add(weights, found[:-1].T)
                 if number is not None:
                     in_parts = np.zeros((_SUBSAMPLES, weights.shape[1]))
