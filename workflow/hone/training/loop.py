@@ -233,7 +233,7 @@ def _refuse_skipped(
 
 def _cause(problem: Problem, observable: Observable, batch: Data, progress: float) -> str:
     """The sample or bin that makes the objective of a batch infinite, as far as it is known."""
-    for name, (events, weights, _) in batch.items():
+    for name, (events, weights, *_) in batch.items():
         if not np.isfinite(np.asarray(events)).all():
             return f"Events of {name!r} have a feature that is not finite."
         if not np.isfinite(np.asarray(weights)).all():
