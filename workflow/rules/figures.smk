@@ -75,7 +75,7 @@ rule plot_plane:
         models=NEEDS.networks("model.safetensors"),
         importance="<results>/{signal}/{observable}/importance.json",
     output:
-        **figures("{signal}/{observable}", "plane", "importance"),
+        **figures("{signal}/{observable}", "plane", "features", "importance"),
     log:
         "<logs>/plot_plane/{signal}/{observable}.log",
     benchmark:
@@ -91,7 +91,7 @@ rule plot_plane:
         title=NEEDS.title(),
         made_by=made_by("plot_plane"),
     message:
-        "Drawing {wildcards.observable} against its features for {wildcards.signal}"
+        "Drawing the features of {wildcards.observable}, and it against them, for {wildcards.signal}"
     script:
         "../scripts/plot_plane.py"
 

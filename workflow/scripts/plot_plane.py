@@ -1,10 +1,13 @@
-"""Draw the observable in planes of its features, and the importance of the features."""
+"""Draw the features, the observable in planes of them, and their importance."""
 
 from hone.analysis import Analysis
+from hone.analysis.sections import Sizes
 from hone.events.first_events import few_events
+from hone.events.load import load_events, read_surveys
 from hone.events.sources import sources
 from hone.observable import load_observable
 from hone.reporting.figures import save
+from hone.reporting.figures.features import draw_features
 from hone.reporting.figures.importance import draw_importance
 from hone.reporting.figures.plane import draw_plane
 from hone.results.scored_regions import with_scored_regions
@@ -22,20 +25,23 @@ with job(snakemake):
     analysis = with_scored_regions(
         Analysis.model_validate(params.analysis), snakemake.input.regions
     )
-    events = few_events(
-        sources(analysis, params.files["evaluation"]),
-        observable.features,
-        analysis.channels,
-        "evaluation",
-        number=300,
-    )
+    read = sources(analysis, params.files["evaluation"]), observable.features, analysis.channels
+    events = few_events(*read, "evaluation", number=300)
+    important = [feature["name"] for feature in importance["features"]]
     plane = draw_plane(
         observable.score,
         observable.edges,
         events,
         observable.features,
         name,
-        [feature["name"] for feature in importance["features"]],
+        important,
         signal,
     )
     save(plane, [outputs.plane_png, outputs.plane_pdf])
+    # Enough for a figure.
+    surveys, sizes = read_surveys(snakemake.input.surveys), Sizes(evaluation=50_000)
+    found = load_events(*read, surveys, "evaluation", sizes)
+    features = draw_features(
+        found, observable.features, analysis.templates_with_weights(signal), signal, name, important
+    )
+    save(features, [outputs.features_png, outputs.features_pdf])

@@ -168,7 +168,7 @@ def test_a_blind_analysis_opens_no_data_histogram(config):
 
 def test_only_what_needs_no_events_is_made(config):
     files = Files(checked_config(of_histograms(config, "background")))
-    made_of_events = ("plane", "importance")
+    made_of_events = ("plane", "features", "importance")
     assert not [p for p in files.figures("png") if any(k in p for k in made_of_events)]
     assert not [p for p in files.of_selected_seeds() if "importance" in p]
     assert files.templates_that_fluctuate("signal", "regions") == ["signal", "background"]

@@ -15,6 +15,7 @@ from hone.events.first_events import few_events
 from hone.events.sources import Source
 from hone.observable import create_observable
 from hone.observable.variable import VariableObservable
+from hone.reporting.figures.features import draw_features
 from hone.reporting.figures.importance import draw_importance
 from hone.reporting.figures.plane import draw_plane
 from hone.training.importance import rank_features, thinned
@@ -107,6 +108,34 @@ def test_planes_of_the_most_important_of_many_features():
     figure = draw_plane(score, [0, 0.2, 0.5, 1], clouds(5), names, "o", order, "signal")
     labels = [a.get_xlabel() for a in figure.axes if a.get_xlabel()]
     assert labels == ["log(mass)", "pt", "sqrt(long_express..."]
+    return figure
+
+
+@picture
+def test_features_by_process_with_what_varies_them():
+    """A background and a signal 1 apart; `s` shifts the background by 0.1, `w` doubles it."""
+    generator = np.random.default_rng(0)
+    matrix = generator.normal(size=(4000, 3))
+    matrix[:, 1] += matrix[:, 0]
+    features = {"signal": matrix + 1, "background": matrix, "background__s_up": matrix + 0.1}
+    weights = {name: np.full(4000, 0.01) for name in features}
+    weights["background__w_up"] = np.full(4000, 0.02)
+    events = EventSets(features, weights, weighted={"background__w_up": "background"})
+    templates = [
+        Template("signal"), Template("background"), Template("background", "s", "up"),
+        Template("background", "w", "up"),
+    ]  # fmt: skip
+    figure = draw_features(events, ("x", "y", "z"), templates, "signal", "o", ("z", "x", "y"))
+    main, ratio = figure.axes[0], figure.axes[3]
+    for patch in main.patches:  # of unit area
+        values, edges, _ = patch.get_data()
+        assert np.sum(values * np.diff(edges)) == pytest.approx(1)
+    twice, shifted = (patch.get_data().values for patch in ratio.patches)
+    np.testing.assert_allclose(twice[np.isfinite(twice)], 2)
+    assert np.nanmean(shifted[-10:]) > 1.05
+    percent = [text.get_text() for text in figure.axes[6].texts]
+    assert percent[0] == percent[4] == percent[8] == "100"
+    assert abs(float(percent[5]) - 71) < 3  # x and y
     return figure
 
 

@@ -371,6 +371,11 @@ class Analysis(Settings):
         """The sets of events of one hypothesis (and of an observable)."""
         return self.event_templates(self.hypothesis(signal), observable)
 
+    def templates_with_weights(self, signal: str) -> list[Template]:
+        """Those of one hypothesis, with variations that are other weights of a sample's events."""
+        samples = self.hypothesis(signal)
+        return self.event_templates(samples) + [t for s in samples for t in self.weights(s.name)]
+
     def template(self, name: str) -> Template:
         """The set of events of a name."""
         return next(t for t in self.event_templates(self.samples) if t.name == name)

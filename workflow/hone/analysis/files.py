@@ -14,12 +14,12 @@ from hone.analysis.templates import Template
 __all__ = ["Files"]
 
 _OF_OBSERVABLES = (
-    "templates", "soft_hard", "systematics", "cls_scan", "plane", "importance", "profile",
-    "contour", "toys", "prefit", "postfit", "pulls", "correlation", "impacts",
+    "templates", "soft_hard", "systematics", "cls_scan", "plane", "features", "importance",
+    "profile", "contour", "toys", "prefit", "postfit", "pulls", "correlation", "impacts",
     "breakdown",
 )  # fmt: skip
 """Figures of every observable."""
-_OF_EVENTS = ("plane", "importance")
+_OF_EVENTS = ("plane", "features", "importance")
 """Those of them that need the events of all samples."""
 
 _IN_TABLES = ("/limits.png", "/cls_scan.png", "/templates.png")

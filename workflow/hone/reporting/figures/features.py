@@ -1,0 +1,156 @@
+"""The features of an observable, by process: distributions, variations, correlations."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from hone.analysis.templates import Template
+from hone.events.event_sets import EventSets
+from hone.reporting.figures.style import OBSERVABLE_COLOURS, SIGNAL, panel_style, shade
+from hone.reporting.markup import mathtext
+from hone.sentinels import shown_range
+
+__all__ = ["draw_features"]
+
+_BINS = 40
+_MOST = 4
+"""Most features, and most systematics, that are drawn."""
+
+
+def draw_features(
+    events: EventSets,
+    features: Sequence[str],
+    templates: Sequence[Template],
+    signal: str,
+    observable: str,
+    important: Sequence[str] = (),
+) -> Figure:
+    """Distributions of the features for signal and backgrounds, and what systematics change.
+
+    Above, each process with unit area; in the middle, the total background of the systematics that
+    change it most, relative to the nominal one; below, correlations of the features in per cent.
+
+    Args:
+        events: of all processes of a hypothesis and their variations.
+        features: names of the columns of the events (F).
+        templates: that the events belong to.
+        signal: name of the signal.
+        observable: name for the title.
+        important: features, the most important first; the first four are drawn.
+    """
+    order = [name for name in important if name in features] or list(features)
+    chosen = [features.index(name) for name in order[:_MOST]]
+    names = [t.sample for t in templates if t == t.nominal]
+    backgrounds = [name for name in names if name != signal]
+    low, high = shown_range(np.concatenate([events.features[name] for name in names]))
+    high = np.where(high > low, high, low + 1)
+    columns = max(len(chosen), 2)
+    with plt.rc_context(panel_style(10)):
+        figure, grid = plt.subplots(
+            3, columns, figsize=(2.9 * columns + 0.8, 7.4), squeeze=False,
+            gridspec_kw={"height_ratios": [2, 1, 1.6]},
+        )  # fmt: skip
+    for axes in grid.ravel():
+        axes.set_axis_off()
+    for (main, ratio, _), k in zip(grid.T, chosen, strict=False):
+        edges = np.linspace(low[k], high[k], _BINS + 1)
+        counted = {t.name: _counts(events, t.name, k, edges) for t in templates}
+        for name in [*backgrounds, signal]:
+            share = counted[name] / (counted[name].sum() * np.diff(edges))
+            own = {"color": SIGNAL} if name == signal else {"color": shade(backgrounds.index(name))}
+            main.stairs(
+                share, edges, label=name, linewidth=1.8, fill=name != signal, alpha=0.7, **own
+            )
+        total = np.sum([counted[name] for name in backgrounds], axis=0)
+        lines = _ratios(counted, total, templates, backgrounds)
+        for colour, (systematic, sides) in zip(OBSERVABLE_COLOURS, lines.items(), strict=False):
+            for side, values in sides.items():
+                style = "-" if side == "up" else "--"
+                label = systematic if side == "up" else None
+                ratio.stairs(
+                    values, edges, baseline=None, color=colour, linestyle=style, label=label
+                )
+        for panel in (main, ratio):
+            panel.set_axis_on()
+            panel.set_xlim(edges[0], edges[-1])
+        main.tick_params(labelbottom=False)
+        main.set_ylim(0, 1.5 * main.get_ylim()[1])
+        ratio.axhline(1, color="0.6", linewidth=0.8, zorder=0)
+        changes = [np.abs(v - 1) for sides in lines.values() for v in sides.values()]
+        reach = max([0.05, *(float(np.nanquantile(change, 0.9)) for change in changes)])
+        ratio.set_ylim(1 - 1.5 * reach, 1 + 2.5 * reach)
+        ratio.set_xlabel(mathtext(features[k], 24))
+        if lines:
+            ratio.legend(fontsize=7, ncols=2, loc="upper center")
+    grid[0, 0].set_ylabel("fraction per unit")
+    grid[1, 0].set_ylabel("varied / nominal")
+    grid[0, 0].legend(fontsize=8, loc="upper center", ncols=2)
+    grid[0, 0].set_title(observable, loc="left")
+    if len(chosen) > 1:
+        labels = [mathtext(features[k], 10) for k in chosen]
+        for axes, title, group in (
+            (grid[2, 0], "signal", [signal]), (grid[2, 1], "background", backgrounds),
+        ):  # fmt: skip
+            _draw_correlation(axes, title, labels, _correlation(events, group, chosen))
+    return figure
+
+
+def _counts(events: EventSets, template: str, feature: int, edges: np.ndarray) -> np.ndarray:
+    """Yields (B,) of a template; what is beyond is in the outermost bins."""
+    values = events.features[events.events_of(template)][:, feature]
+    inside = np.clip(values, edges[0], edges[-1])
+    return np.histogram(inside, edges, weights=events.weights[template])[0]
+
+
+def _ratios(
+    counted: dict[str, np.ndarray],
+    total: np.ndarray,
+    templates: Sequence[Template],
+    backgrounds: Sequence[str],
+) -> dict[str, dict[str, np.ndarray]]:
+    """Total background (B,), relative to the nominal one, by systematic and side: of those that
+    change it most."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    safe = np.where(total > 0, total, np.nan)
+    for t in templates:
+        if t.systematic and t.sample in backgrounds:
+            sides = found.setdefault(t.systematic, {})
+            sides[t.side] = sides.get(t.side, 1.0) + (counted[t.name] - counted[t.sample]) / safe
+    change = {
+        name: max(float(np.nansum(np.abs(v - 1) * total)) for v in sides.values())
+        for name, sides in found.items()
+    }
+    return {name: found[name] for name in sorted(found, key=lambda n: -change[n])[:_MOST]}
+
+
+def _correlation(events: EventSets, names: Sequence[str], chosen: Sequence[int]) -> np.ndarray:
+    """Correlations (K, K) of features in some samples together; NaN of one that is constant."""
+    values = np.concatenate([events.features[name][:, chosen] for name in names])
+    weights = np.concatenate([events.weights[name] for name in names])
+    centred = values - np.average(values, axis=0, weights=weights)
+    covariance = (centred * weights[:, None]).T @ centred
+    with np.errstate(invalid="ignore", divide="ignore"):
+        errors = np.sqrt(np.diagonal(covariance))
+        found: np.ndarray = covariance / np.outer(errors, errors)
+    return found
+
+
+def _draw_correlation(axes: Any, title: str, labels: Sequence[str], matrix: np.ndarray) -> None:
+    axes.set_axis_on()
+    axes.imshow(matrix, cmap="RdBu", vmin=-1, vmax=1)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", fontsize=8)
+    axes.set_yticks(range(len(labels)), labels, fontsize=8)
+    axes.tick_params(which="both", length=0)
+    axes.minorticks_off()
+    axes.set_title(f"{title}: correlation [%]", fontsize=9)
+    for row, column in np.ndindex(matrix.shape):
+        value = matrix[row, column]
+        if np.isfinite(value):
+            colour = "white" if abs(value) > 0.7 else "black"
+            axes.text(
+                column, row, f"{round(100 * float(value))}", ha="center", va="center", color=colour,
+                fontsize=8,
+            )  # fmt: skip
