@@ -131,6 +131,18 @@ def test_a_job_that_failed_is_named_once_if_it_has_not_said_why(handler, tmp_pat
     ]
 
 
+def test_who_stops_a_run_is_not_told_that_jobs_failed(handler):
+    stream = io.StringIO()
+    brief = handler(stream)
+    tell(brief, LogEvent.RUN_INFO, stats={"draw": 1, "total": 1})
+    start(brief, 0)
+    tell(brief, text="Terminating processes on user request, this might take some time.")
+    tell(brief, LogEvent.JOB_ERROR, level=logging.ERROR, jobid=0, rule_name="draw", log=[])
+    tell(brief, text="At least one job did not complete.", level=logging.ERROR)
+    brief.close()
+    assert len(stream.getvalue().splitlines()) == 1
+
+
 def test_without_jobs_and_with_options_snakemake_speaks(handler):
     stream = io.StringIO()
     idle = handler(stream)

@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 import re
+import signal
 import sys
 import threading
 import time
@@ -40,6 +41,8 @@ def job(snakemake: Any) -> Iterator[Provenance]:
     # XLA reads the size of its thread pool from NPROC at the first computation: results must not
     # depend on the number of cores of the run.
     os.environ["NPROC"] = str(snakemake.threads)
+    # Ctrl-C is for the run to speak of; a job may be killed at any time.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     terminal = _start_logging(snakemake)
     _end_with_the_run()
     provenance = _provenance(snakemake)

@@ -150,6 +150,7 @@ class LogHandler(LogHandlerBase):
         self.progress = Progress()
         self._held: list[str] = []
         self._failed: dict[int, tuple[str, list[str]]] = {}
+        self._is_stopped = False
         self._start = time.time()
         self._parts = 0
         self._shown = ""
@@ -197,11 +198,14 @@ class LogHandler(LogHandlerBase):
         text = self.format(record)
         if record.levelno >= WARNING:
             # After a job has failed Snakemake says so in other words.
-            if not self._failed:
+            if not (self._failed or self._is_stopped):
                 self._held.clear()
                 self._print(text)
         elif not self.progress.total:
             self._held.append(text)
+        elif "on user request" in text:
+            self._is_stopped = True
+            self._print(text)
         elif self._failed and text.startswith("Complete log"):
             self._print(text)
 
@@ -218,7 +222,7 @@ class LogHandler(LogHandlerBase):
             for text in self._held:
                 self._print(text)
         self._held = []
-        for rule, logs in self._failed.values():
+        for rule, logs in () if self._is_stopped else self._failed.values():
             # Others have left a sentence, which the run prints last.
             if not any(has_error(log, self._start) for log in logs):
                 where = f"; its log: {', '.join(logs)}" if logs else ""
