@@ -35,7 +35,13 @@ def folder(tmp_path):
 
 def found(folder, runs_again=lambda *_: False, **changes):
     now = job_digests({**PARAMS, **changes})
-    return list(differences(folder, lambda rule, _: now if rule == "fill" else None, runs_again))
+    digests = {"fill": now, "elsewhere": now}
+    return list(
+        differences(
+            folder, lambda rule, _: digests.get(rule), runs_again,
+            lambda rule, _: rule != "elsewhere",
+        )
+    )  # fmt: skip
 
 
 def test_equal_results_are_taken(folder):
@@ -61,6 +67,15 @@ def test_what_differs_is_named(folder, changes, what):
     text = explain(folder, found(folder, **changes), "why not")
     assert f"- other {what} in fill: {paths[0]} and 1 more" in text
     assert f"rm -r {folder}" in text
+
+
+def test_what_another_rule_makes_now_is_not_taken(folder):
+    """As of an observable of another kind under its old name."""
+    path = folder / "d.json"
+    path.write_text("{}")
+    made = {"rule": "elsewhere", "wildcards": {}, **job_digests(PARAMS)}
+    write_record(folder / "logs" / "elsewhere" / "d.log", [str(path)], made)
+    assert found(folder) == [Difference("elsewhere", "rule", str(path), False)]
 
 
 def test_what_snakemake_makes_anew_by_itself_is_told_apart(folder):

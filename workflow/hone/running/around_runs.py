@@ -81,7 +81,9 @@ class Run:
         first = next(p for p in (self.folder, self.folder.parent, Path()) if p.exists())
         if not os.access(first, os.W_OK):
             raise WorkflowError(f"{self.folder} cannot be written to; change its permissions")
-        self._behind = list(differences(self.folder, self._digests_now, self._runs_again))
+        self._behind = list(
+            differences(self.folder, self._digests_now, self._runs_again, self._makes)
+        )
         hidden = [difference for difference in self._behind if not difference.runs_again]
         if hidden:
             why = "Snakemake's records, in .snakemake, are missing or belong to other files"
@@ -173,6 +175,15 @@ class Run:
         chosen = Wildcards(fromdict=wildcards)
         params = self.workflow.get_rule(rule).params
         return {k: v(chosen) if callable(v) else v for k, v in params.items()}
+
+    def _makes(self, rule: str, path: str) -> bool:
+        """Whether a rule makes a file, or no rule does any more: not if another one does.
+
+        An observable of another kind has files of the same names from another rule.
+        """
+        if self.workflow.get_rule(rule).is_producer(path):
+            return True
+        return not any(other.is_producer(path) for other in self.workflow.rules)
 
     def _digests_now(self, rule: str, wildcards: Mapping[str, str]) -> JobDigests | None:
         """What decides the outputs of a job now; None if there is no such job."""

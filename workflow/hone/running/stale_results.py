@@ -24,7 +24,7 @@ class Difference(NamedTuple):
 
     rule: str
     what: str
-    """``settings``, ``ntuples``, ``code`` or ``versions (...)``."""
+    """``settings``, ``ntuples``, ``code``, ``versions (...)`` or ``rule``."""
     path: str
     runs_again: bool
     """Whether Snakemake notices as well, and reruns the job."""
@@ -34,6 +34,7 @@ def differences(
     folder: str | Path,
     digests: Callable[[str, Mapping[str, str]], Mapping[str, Any] | None],
     runs_again: Callable[[str, Mapping[str, str], Sequence[str]], bool],
+    makes: Callable[[str, str], bool],
 ) -> Iterator[Difference]:
     """Files that were not made with the present config, code and ntuples, by their records.
 
@@ -43,6 +44,7 @@ def differences(
             None if there is no such job.
         runs_again: whether Snakemake itself reruns a job, from its rule, wildcards and existing
             outputs.
+        makes: whether a rule still makes a file: False if another one does now.
     """
     for path in sorted(Path(folder, "logs").rglob("*.json")):
         try:
@@ -54,6 +56,10 @@ def differences(
         there = [output for output in outputs if os.path.exists(output)]
         now = digests(rule, wildcards) if there else None
         if now is None:
+            continue
+        if not makes(rule, there[0]):
+            # Of a job with an output that was never made Snakemake compares nothing.
+            yield Difference(rule, "rule", there[0], False)
             continue
         different = [key for key in _OF_RESULTS if made.get(key) != now.get(key)]
         if different:

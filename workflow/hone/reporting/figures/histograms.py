@@ -1,6 +1,5 @@
 """Histograms of the observable."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from hone.reporting.figures.style import (
     count_errors,
     draw_observed,
     draw_stack,
-    mark_regions,
+    label_edges,
     new_figure,
     shade,
 )
@@ -25,7 +24,7 @@ from hone.statmodel.channels import bin_name
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, sides
 
-__all__ = ["band", "draw_soft_hard", "draw_templates", "label_edges"]
+__all__ = ["band", "draw_soft_hard", "draw_templates"]
 
 
 def draw_templates(
@@ -214,32 +213,3 @@ def band(
             **style,
         )
         label = ""
-
-
-def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: int = 12) -> None:
-    """Labels of as many edges as fit, and the regions.
-
-    ``most`` labels of five characters fit on the axis.
-    """
-    mark_regions(panels, {region: len(of_region) - 1 for region, of_region in edges.items()})
-    total = sum(len(e) - 1 for e in edges.values())
-    labels: list[tuple[int, int, str]] = []
-    start = 0
-    for of_region in edges.values():
-        stop = start + len(of_region) - 1
-        # The last edge of a region coincides with the first of the next.
-        shown = of_region if stop == total else of_region[:-1]
-        labels += [(start + k, k, f"{edge:.3g}") for k, edge in enumerate(shown)]
-        start = stop
-    for panel in panels:
-        panel.tick_params(axis="x", which="minor", bottom=False, top=False)
-    axes = panels[-1]
-    for step in range(1, total + 2):
-        ticks = [(place, label) for place, k, label in labels if k % step == 0]
-        if all(
-            (len(left) + len(right)) / 2 + 1 <= (b - a) * 6 * most / total
-            for (a, left), (b, right) in itertools.pairwise(ticks)
-        ):
-            break
-    axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
-    axes.set_xlabel("observable (bins drawn equally wide)")

@@ -6,12 +6,12 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.figure import Figure
 
-from hone.reporting.figures.histograms import label_edges
 from hone.reporting.figures.style import (
     SIGNAL,
     count_errors,
     draw_observed,
     draw_stack,
+    label_edges,
     new_figure,
     note,
     shade,

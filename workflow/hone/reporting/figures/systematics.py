@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from hone.analysis.systematics import Systematic
-from hone.reporting.figures.histograms import band, label_edges
-from hone.reporting.figures.style import panel_style
+from hone.reporting.figures.histograms import band
+from hone.reporting.figures.style import label_edges, panel_style
 from hone.statmodel.postprocessing import Effect
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, sides
