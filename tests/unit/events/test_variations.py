@@ -332,6 +332,10 @@ def test_variations_of_the_same_events_have_the_parts_of_their_sample(tmp_path, 
     both = np.isfinite(at["b"])
     assert 0 < both.sum() < len(both) == len(training.features["b__jes_up"])
     np.testing.assert_allclose(at["b__jes_up"][both], 1.1 * at["b"][both], rtol=1e-12)
+    # Simulated apart, with few numbers in common: drawn on its own, as no draw may be wasted.
+    write("up.root", {**varied_events, "event": varied_events["event"] + 1500})
+    apart = load_events(found, ["mass"], config.channels, surveys, "training", Sizes())
+    assert set(apart.rows) == {"b", "b__jes_up"}
     only = normalisations(config, surveys)["s"]
     assert only.total == pytest.approx(9)
     assert only.rest == pytest.approx(0 if "folds" in split else 1.5, abs=0.3)

@@ -144,18 +144,28 @@ def load_events(
         found_fixed,
         evaluation,
         weighted,
-        {name: rows for of_sample in numbers.values() for name, rows in _rows(of_sample).items()},
+        {k: rows for name, found in numbers.items() for k, rows in _rows(found, name).items()},
     )
 
 
-def _rows(numbers: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _rows(numbers: Mapping[str, np.ndarray], sample: str) -> dict[str, np.ndarray]:
     """Where each event of a sample is in its sets, :attr:`.EventSets.rows`, by their numbers.
 
-    None if two events of a set have one number, which then does not tell which is which.
+    None if two events of a set have one number, which then does not tell which is which. A set
+    that has less than half of its events in common with the sample is left out: it was simulated
+    apart, and most draws from all events together would find nothing in it.
     """
-    everything = np.unique(np.concatenate(list(numbers.values())))
+    nominal = numbers[sample]
+    alike = {
+        name: own
+        for name, own in numbers.items()
+        if 2 * np.isin(own, nominal).sum() >= max(len(own), len(nominal))
+    }
+    if len(alike) == 1:
+        return {}
+    everything = np.unique(np.concatenate(list(alike.values())))
     found = {}
-    for name, own in numbers.items():
+    for name, own in alike.items():
         places = np.searchsorted(everything, own)
         rows = np.full(len(everything), -1, dtype=np.int32)
         rows[places] = np.arange(len(own))
