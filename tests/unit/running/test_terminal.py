@@ -131,6 +131,27 @@ def test_a_job_that_failed_is_named_once_if_it_has_not_said_why(handler, tmp_pat
     ]
 
 
+def test_a_group_that_failed_is_named_once_if_none_of_its_jobs_has_said_why(handler, tmp_path):
+    """On a cluster; Snakemake names all jobs of the group, also those that ended well."""
+    stream = io.StringIO()
+    brief = handler(stream)
+    tell(brief, LogEvent.RUN_INFO, stats={"fill": 2, "draw": 2, "total": 4})
+    jobs = [
+        {"jobid": k, "rule_name": rule, "log": [str(tmp_path / f"{k}.log")]}
+        for k, rule in enumerate(("fill", "draw", "fill", "draw"))
+    ]
+    for group, aux in ((jobs[:2], []), (jobs[2:], ["slurm.log"])):
+        known = {"groupid": "limits", "aux_logs": aux, "job_error_info": group}
+        tell(brief, LogEvent.GROUP_ERROR, level=logging.ERROR, **known)
+        for job in group:
+            tell(brief, LogEvent.JOB_ERROR, level=logging.ERROR, **job)
+    write_error(tmp_path / "1.log", "rule draw: no bins")
+    brief.close()
+    assert stream.getvalue() == (
+        "one of the rules fill, draw failed and could not say why (killed?); its log: slurm.log\n"
+    )
+
+
 def test_who_stops_a_run_is_not_told_that_jobs_failed(handler):
     stream = io.StringIO()
     brief = handler(stream)

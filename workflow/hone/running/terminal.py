@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from inspect import signature
 from logging import WARNING, LogRecord
 from pathlib import Path
@@ -149,7 +149,8 @@ class LogHandler(LogHandlerBase):
             os.environ[QUIET] = "1"
         self.progress = Progress()
         self._held: list[str] = []
-        self._failed: dict[int, tuple[str, list[str]]] = {}
+        # What failed, its logs, and which of them are named.
+        self._failed: dict[int, tuple[str, tuple[str, ...], tuple[str, ...]]] = {}
         self._is_stopped = False
         self._start = time.time()
         self._parts = 0
@@ -185,14 +186,22 @@ class LogHandler(LogHandlerBase):
                 self.progress.done, self.progress.total = known.done, known.total
                 self._next_part()
             case LogEvent.JOB_ERROR:
-                self._failed[known.jobid] = (known.rule_name, known.log)
+                logs = tuple(known.log)
+                # Those of a group follow it.
+                self._failed.setdefault(known.jobid, (f"rule {known.rule_name}", logs, logs))
             case LogEvent.GROUP_ERROR:
-                for info in known.job_error_info:
-                    self._failed[info["jobid"]] = (info["rule_name"], info["log"])
+                self._group_failed(known.job_error_info, tuple(known.aux_logs))
             case LogEvent.ERROR if known.exception == "RuleException" and self.progress.total:
                 pass  # of a job that has failed, which follows
             case LogEvent.ERROR | None:
                 self._message(record)
+
+    def _group_failed(self, jobs: Sequence[Mapping[str, Any]], of_cluster: tuple[str, ...]) -> None:
+        """Snakemake names all jobs of a group when one fails: if that says why, it is for all."""
+        logs = tuple(log for job in jobs for log in job["log"])
+        rules = ", ".join(dict.fromkeys(job["rule_name"] for job in jobs))
+        for job in jobs:
+            self._failed[job["jobid"]] = (f"one of the rules {rules}", logs, of_cluster or logs)
 
     def _message(self, record: LogRecord) -> None:
         text = self.format(record)
@@ -222,11 +231,11 @@ class LogHandler(LogHandlerBase):
             for text in self._held:
                 self._print(text)
         self._held = []
-        for rule, logs in () if self._is_stopped else self._failed.values():
+        for what, logs, named in () if self._is_stopped else dict.fromkeys(self._failed.values()):
             # Others have left a sentence, which the run prints last.
             if not any(has_error(log, self._start) for log in logs):
-                where = f"; its log: {', '.join(logs)}" if logs else ""
-                self._print(f"rule {rule} failed and could not say why (killed?){where}")
+                where = f"; its log: {', '.join(named)}" if named else ""
+                self._print(f"{what} failed and could not say why (killed?){where}")
         self._failed = {}
         super().close()
 
