@@ -147,8 +147,11 @@ def test_trials_are_jobs_and_the_best_is_an_input_of_every_seed():
     settings = files.trials("neos")[first]
     assert {key: of_trial[0][key] for key in settings} == settings
     assert (of_trial[0]["steps"], of_seed[0]["steps"]) == (300, 1000)
-    # another grid trains a seed again only if its choice is another
-    assert "tune" not in of_seed[0]
+    # what was searched is not taken for what the config says itself, nor the other way round
+    without = config(None)
+    del without["observables"][0]["tune"]
+    assert of_seed != parts.of_training(checked_config(without), "signal", "neos")["observables"]
+    assert "tune" not in of_trial[0]
     assert f"{place}/tuned.json" in files.of_all()
     assert "results/blobs/figures/signal/neos/trials.png" in files.figures("png")
     (rule,) = (t for t in trainings(files) if t.rule == "train_trial")

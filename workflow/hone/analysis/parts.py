@@ -186,16 +186,17 @@ def of_training(analysis: Analysis, signal: str, observable: str, trial: int = 0
         signal: the hypothesis.
         observable: what is trained.
         trial: of its settings that are searched; 0 for the observable itself, for which those are
-            chosen once all trials have ended.
+            chosen once all trials have ended. It keeps its ``tune``: without a search it would be
+            another one.
 
     Raises:
         LookupError: there is no such trial.
     """
     chosen = analysis.observable(observable)
-    if isinstance(chosen, Trained) and chosen.tune is not None:
-        chosen = chosen.trial(trial) if trial else chosen.with_settings({})
-    elif trial:
-        raise LookupError(f"{observable} has no trials")
+    if trial:
+        if not isinstance(chosen, Trained) or chosen.tune is None:
+            raise LookupError(f"{observable} has no trials")
+        chosen = chosen.trial(trial)
     # hone's objectives do not depend on the bounds of the POI: wider ones train nothing again.
     own = ":" in (getattr(chosen, "objective", None) or "")
     return part(
