@@ -41,7 +41,8 @@ with job(snakemake):
     # Enough for a figure.
     surveys, sizes = read_surveys(snakemake.input.surveys), Sizes(evaluation=50_000)
     found = load_events(*read, surveys, "evaluation", sizes)
-    features = draw_features(
-        found, observable.features, analysis.templates_with_weights(signal), signal, name, important
-    )
+    # Samples are those of the hypothesis.
+    signals = [sample.name for sample in analysis.samples if sample.is_signal]
+    templates = analysis.templates_with_weights()
+    features = draw_features(found, observable.features, templates, signals, name, important)
     save(features, [outputs.features_png, outputs.features_pdf])

@@ -125,7 +125,7 @@ def test_features_by_process_with_what_varies_them():
         Template("signal"), Template("background"), Template("background", "s", "up"),
         Template("background", "w", "up"),
     ]  # fmt: skip
-    figure = draw_features(events, ("x", "y", "z"), templates, "signal", "o", ("z", "x", "y"))
+    figure = draw_features(events, ("x", "y", "z"), templates, ["signal"], "o", ("z", "x", "y"))
     main, ratio = figure.axes[0], figure.axes[3]
     for patch in main.patches:  # of unit area
         values, edges, _ = patch.get_data()
@@ -136,6 +136,16 @@ def test_features_by_process_with_what_varies_them():
     percent = [text.get_text() for text in figure.axes[6].texts]
     assert percent[0] == percent[4] == percent[8] == "100"
     assert abs(float(percent[5]) - 71) < 3  # x and y
+    # What is measured together with the signal is no background.
+    both = [*templates, Template("other")]
+    more = EventSets(
+        features | {"other": matrix},
+        weights | {"other": weights["signal"]},
+        weighted=events.weighted,
+    )
+    again = draw_features(more, ("x", "y", "z"), both, ["signal", "other"], "o", ("z", "x", "y"))
+    twice = again.axes[3].patches[0].get_data().values
+    np.testing.assert_allclose(twice[np.isfinite(twice)], 2)
     return figure
 
 

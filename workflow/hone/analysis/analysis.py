@@ -371,9 +371,9 @@ class Analysis(Settings):
         """The sets of events of one hypothesis (and of an observable)."""
         return self.event_templates(self.hypothesis(signal), observable)
 
-    def templates_with_weights(self, signal: str) -> list[Template]:
-        """Those of one hypothesis, with variations that are other weights of a sample's events."""
-        samples = self.hypothesis(signal)
+    def templates_with_weights(self) -> list[Template]:
+        """All sets of events, with variations that are other weights of a sample's events."""
+        samples = self.simulated
         return self.event_templates(samples) + [t for s in samples for t in self.weights(s.name)]
 
     def template(self, name: str) -> Template:

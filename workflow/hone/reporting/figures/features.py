@@ -1,6 +1,7 @@
 """The features of an observable, by process: distributions, variations, correlations."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -24,7 +25,7 @@ def draw_features(
     events: EventSets,
     features: Sequence[str],
     templates: Sequence[Template],
-    signal: str,
+    signals: Sequence[str],
     observable: str,
     important: Sequence[str] = (),
 ) -> Figure:
@@ -37,14 +38,14 @@ def draw_features(
         events: of all processes of a hypothesis and their variations.
         features: names of the columns of the events (F).
         templates: that the events belong to.
-        signal: name of the signal.
+        signals: names of the signals of the hypothesis, several if these are measured together.
         observable: name for the title.
         important: features, the most important first; the first four are drawn.
     """
     order = [name for name in important if name in features] or list(features)
     chosen = [features.index(name) for name in order[:_MOST]]
     names = [t.sample for t in templates if t == t.nominal]
-    backgrounds = [name for name in names if name != signal]
+    backgrounds = [name for name in names if name not in signals]
     low, high = shown_range(np.concatenate([events.features[name] for name in names]))
     high = np.where(high > low, high, low + 1)
     columns = max(len(chosen), 2)
@@ -58,12 +59,15 @@ def draw_features(
     for (main, ratio, _), k in zip(grid.T, chosen, strict=False):
         edges = np.linspace(low[k], high[k], _BINS + 1)
         counted = {t.name: _counts(events, t.name, k, edges) for t in templates}
-        for name in [*backgrounds, signal]:
+        looks = {name: {"color": shade(place)} for place, name in enumerate(backgrounds)}
+        looks |= {
+            name: {"color": SIGNAL, "linestyle": line}
+            for name, line in zip(signals, cycle(("-", "--", ":", "-.")), strict=False)
+        }
+        for name, look in looks.items():
             share = counted[name] / (counted[name].sum() * np.diff(edges))
-            own = {"color": SIGNAL} if name == signal else {"color": shade(backgrounds.index(name))}
-            main.stairs(
-                share, edges, label=name, linewidth=1.8, fill=name != signal, alpha=0.7, **own
-            )
+            is_filled = name in backgrounds
+            main.stairs(share, edges, label=name, linewidth=1.8, fill=is_filled, alpha=0.7, **look)
         total = np.sum([counted[name] for name in backgrounds], axis=0)
         lines = _ratios(counted, total, templates, backgrounds)
         for colour, (systematic, sides) in zip(OBSERVABLE_COLOURS, lines.items(), strict=False):
@@ -92,7 +96,7 @@ def draw_features(
     if len(chosen) > 1:
         labels = [mathtext(features[k], 10) for k in chosen]
         for axes, title, group in (
-            (grid[2, 0], "signal", [signal]), (grid[2, 1], "background", backgrounds),
+            (grid[2, 0], "signal", signals), (grid[2, 1], "background", backgrounds),
         ):  # fmt: skip
             _draw_correlation(axes, title, labels, _correlation(events, group, chosen))
     return figure
