@@ -61,7 +61,7 @@ def test_ntuples_on_disk_give_the_workspace_of_the_collisions(clone):
         generated = sample.pop("dimuons")["events"]
         sample |= {
             "files": f"{place}/{sample['name']}.root", "tree": "events",
-            "sum_of_weights": generated,
+            "weight": "weight", "sum_of_weights": generated,
         }  # fmt: skip
     for systematic in files["systematics"]:
         for side in ("up", "down"):
