@@ -59,7 +59,7 @@ class Run:
         self.workflow = workflow
         self.folder = Path(folder)
         self.started = time.time()
-        # With `--quiet all` or `--quiet` only what went wrong is said, by jobs too.
+        # With `--quiet all` only what went wrong is said, by jobs too.
         self.is_silent = Quietness.ALL in (workflow.output_settings.quiet or ())
         if self.is_silent:
             os.environ[QUIET] = "1"
