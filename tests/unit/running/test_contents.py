@@ -154,9 +154,11 @@ def test_what_a_job_reads_is_what_the_survey_saw(file, tmp_path):
 
 
 JOB = """
+import signal
 import sys
 from types import SimpleNamespace
 from pathlib import Path
+from hone.running.files import replacing
 from hone.running.script import job
 path, flip = Path(sys.argv[1]), sys.argv[3]
 made_by = {"code": "", "versions": {}}
@@ -169,7 +171,25 @@ with job(snakemake):
     print("reads")
     if flip == "while":
         path.write_bytes(b"other")
+    if flip == "stopped":
+        with replacing("out.json") as partial:
+            partial.write_text("half")
+            signal.raise_signal(signal.SIGINT)
 """
+
+
+def run_job(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", JOB, *arguments],
+        cwd=folder, text=True, capture_output=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(module.__file__).rpartition("/hone/")[0]},
+    )  # fmt: skip
+
+
+def test_a_job_that_is_stopped_by_ctrl_c_leaves_nothing_and_says_nothing(file, tmp_path):
+    done = run_job(tmp_path, str(file), contents(file), "stopped")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "reads\n", "")
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, "job.log"}
 
 
 @pytest.mark.parametrize("when", ["never", "before", "while"])
@@ -177,11 +197,7 @@ def test_a_job_refuses_files_that_change_after_the_plan(file, tmp_path, when):
     digest = contents(file)
     if when == "before":
         flipped(file, 9)
-    done = subprocess.run(
-        [sys.executable, "-c", JOB, str(file), digest, when],
-        cwd=tmp_path, text=True, capture_output=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(module.__file__).rpartition("/hone/")[0]},
-    )  # fmt: skip
+    done = run_job(tmp_path, str(file), digest, when)
     assert ("reads" in done.stdout) == (when != "before"), done.stderr
     assert (done.returncode == 0) == (when == "never")
     if when != "never":

@@ -41,8 +41,8 @@ def job(snakemake: Any) -> Iterator[Provenance]:
     # XLA reads the size of its thread pool from NPROC at the first computation: results must not
     # depend on the number of cores of the run.
     os.environ["NPROC"] = str(snakemake.threads)
-    # Ctrl-C is for the run to speak of; a job may be killed at any time.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Ctrl-C is for the run to speak of: a job ends without a word, and without half-written files.
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(128 + signal.SIGINT))
     terminal = _start_logging(snakemake)
     _end_with_the_run()
     provenance = _provenance(snakemake)
