@@ -42,3 +42,8 @@ def test_scripts_that_compute_nothing_start_without_jax_and_pyhf():
 def test_scripts_that_only_score_events_start_without_pyhf():
     scoring = (SCRIPTS / f"{name}.py" for name in ("bin_variable", "fill_histograms", "plot_plane"))
     assert imported_by(map(imports, scoring), "pyhf", "scipy.stats", "optax") == []
+
+
+def test_the_logger_plugin_does_not_bring_hone():
+    """Snakemake imports it before the rules say where hone is: jobs and digests would be others'."""
+    assert imported_by(["import snakemake_logger_plugin_hone"], "hone", "hone.running") == []

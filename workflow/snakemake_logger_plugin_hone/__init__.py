@@ -1,5 +1,5 @@
 """The name by which Snakemake finds a logger plugin: ``snakemake --logger hone``."""
 
-from hone.running.terminal import LogHandler
+from snakemake_logger_plugin_hone.terminal import LogHandler
 
 __all__ = ["LogHandler"]

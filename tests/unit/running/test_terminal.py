@@ -10,10 +10,10 @@ import pytest
 from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
+from snakemake_logger_plugin_hone.terminal import LogHandler, Progress
 
 from hone.running.job_records import write_error
 from hone.running.script import QUIET
-from hone.running.terminal import LogHandler, Progress
 
 SAYS_NOTHING_MORE = dict.fromkeys(
     ("dryrun", "verbose", "debug_dag", "printshellcmds", "show_failed_logs", "nocolor", "stdout"),

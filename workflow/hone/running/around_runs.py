@@ -25,7 +25,6 @@ from hone.running.run_lock import forget_run, note_run, release_stale_lock
 from hone.running.run_times import as_text, run_times
 from hone.running.script import ERRORS_LAST, QUIET
 from hone.running.stale_results import Difference, differences, explain
-from hone.running.terminal import LogHandler
 
 __all__ = ["Run", "plan_faster"]
 
@@ -145,10 +144,10 @@ class Run:
             if (self.folder / "publication").exists():
                 print(f"publication  {self.folder}/publication/\n")
 
-    def _brief(self) -> list[LogHandler]:
+    def _brief(self) -> list[Any]:
         """What shows the run as one line, if it is shown so."""
         handlers = self.workflow.logger_manager.get_log_handlers()
-        return [h for h in handlers if isinstance(h, LogHandler) and h.is_brief]
+        return [h for h in handlers if getattr(h, "is_brief", False)]
 
     def last_words(self) -> str:
         """What is to be read when Snakemake has said all: why jobs failed, what was left behind."""

@@ -2,7 +2,8 @@
 
 Snakemake's own lines, a dozen for each job, are in its log, and those of a job in the job's.
 Snakemake finds the handler as its logger plugin ``hone``, for which ``profiles/default`` and
-``make`` ask.
+``make`` ask. It imports all plugins before it reads the rules: at the top of a module none may
+import hone, which is that of the environment then, and not the one beside the rules.
 """
 
 import os
@@ -22,9 +23,6 @@ from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultForma
 from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
-
-from hone.running.job_records import has_error
-from hone.running.script import QUIET
 
 __all__ = ["LogHandler", "Progress"]
 
@@ -146,7 +144,7 @@ class LogHandler(LogHandlerBase):
             chosen = DefaultFilter(**{name: getattr(settings, name) for name in options})
             self._plain = ColorizingTextHandler(settings.nocolor, stream, formatter, chosen)
         else:
-            os.environ[QUIET] = "1"
+            os.environ["HONE_QUIET"] = "1"  # `hone.running.script.QUIET`
         self.progress = Progress()
         self._held: list[str] = []
         # What failed, its logs, and which of them are named.
@@ -226,6 +224,8 @@ class LogHandler(LogHandlerBase):
 
     def close(self) -> None:
         """What is left to say, when Snakemake has ended."""
+        from hone.running.job_records import has_error
+
         self.end_of_jobs()
         if not self.progress.total:
             for text in self._held:
