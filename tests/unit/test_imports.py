@@ -45,5 +45,5 @@ def test_scripts_that_only_score_events_start_without_pyhf():
 
 
 def test_the_logger_plugin_does_not_bring_hone():
-    """Snakemake imports it before the rules say where hone is: jobs and digests would be others'."""
+    """Snakemake imports it before the rules say where hone is, which would be another."""
     assert imported_by(["import snakemake_logger_plugin_hone"], "hone", "hone.running") == []
