@@ -391,9 +391,8 @@ def test_an_own_objective_is_part_of_what_a_result_depends_on(clone):
     finally:
         path.write_text(text)
     assert code == 0
-    trained = [line for line in output.splitlines() if "Training " in line]
-    assert len(trained) == 1
-    assert "Training 600 for signal" in trained[0]
+    trained = re.findall(r"Training (\S+) for signal, (\w+ \d)", output)
+    assert sorted(trained) == [("600", "seed 1"), ("600", "trial 1"), ("600", "trial 2")]
 
 
 def test_the_readme_says_how_each_figure_is_made_again(run):
