@@ -63,7 +63,9 @@ def test_a_trial_is_an_observable_with_its_settings():
 
 
 BAD = {
-    "misspelled": ({"learning_rat": [1]}, {}, "unknown setting 'learning_rat'; did you mean"),
+    "misspelled": (
+        {"learning_rat": [1]}, {}, "tune: grid: unknown setting 'learning_rat'; did you mean",
+    ),
     "out of range": (
         {"learning_rate": [0.1, 3]}, {},
         "tune: a trial with learning_rate: 3 is not possible: learning_rate: 3 must be at most 1",
@@ -79,7 +81,7 @@ BAD = {
     "no list": ({"l2": 0.1}, {}, "tune.grid.l2: 0.1 is not of type list"),
     "twice": ({"hidden": [[8], [8]]}, {}, r"tune.grid.hidden: [8] is listed more than once"),
     "which jobs": ({"seeds": [1, 2]}, {}, "seeds decides which jobs there are"),
-    "which question": ({"bins": [3, 4]}, {}, "trials with another bins cannot be compared"),
+    "which question": ({"bins": [3, 4]}, {}, "bins decides what trials are compared by"),
     "steps twice": ({"steps": [100]}, {"steps": 100}, "steps are given for all trials, and in"),
     "too short": ({"l2": [0.1]}, {"steps": 50}, "validate_every: must be at most steps (50)"),
     "too few": ({"l2": [0.1]}, {"trials": 2}, "the grid has 1 combinations, fewer than 2 trials"),

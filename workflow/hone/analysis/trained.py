@@ -173,8 +173,10 @@ class Trained(Optimisation, Safeguards, WithObjective):
                 self.with_settings(combination)
                 self.trial(number)
             except ValidationError as error:
-                wrong = "; ".join(problems(error, "the observable"))
-                yield "tune", f"a trial with {shown(combination)} is not possible: {wrong}"
+                known = set(combination) <= set(self.settings())
+                wrong = "; ".join(problems(error, "the observable" if known else "grid"))
+                trial = f"a trial with {shown(combination)} is not possible: " if known else ""
+                yield "tune", trial + wrong
                 return  # one is enough to see what is wrong
 
     def _problems(self) -> Iterator[tuple[str, str]]:

@@ -75,7 +75,7 @@ class Tuning(Settings):
             if name in _OF_JOBS:
                 yield "tune", f"{name} decides which jobs there are, and cannot be tuned"
             if name in _OF_QUESTIONS:
-                yield "tune", f"trials with another {name} cannot be compared; it cannot be tuned"
+                yield "tune", f"{name} decides what trials are compared by, and cannot be tuned"
         if "steps" in self.grid and self.steps is not None:
             yield "tune", "steps are given for all trials, and in the grid; remove one of them"
         if self.size > _LARGEST:

@@ -17,6 +17,8 @@ from hone.sentinels import shown_range
 __all__ = ["draw_features"]
 
 _BINS = 40
+_LARGE = 0.6
+"""Relative change above which ratios are drawn on a logarithmic axis."""
 _MOST = 4
 """Most features, and most systematics, that are drawn."""
 
@@ -85,7 +87,11 @@ def draw_features(
         ratio.axhline(1, color="0.6", linewidth=0.8, zorder=0)
         changes = [np.abs(v - 1) for sides in lines.values() for v in sides.values()]
         reach = max([0.05, *(float(np.nanquantile(change, 0.9)) for change in changes)])
-        ratio.set_ylim(1 - 1.5 * reach, 1 + 2.5 * reach)
+        if reach < _LARGE:
+            ratio.set_ylim(1 - 1.5 * reach, 1 + 2.5 * reach)
+        else:
+            ratio.set_yscale("log")
+            ratio.set_ylim(0.02, 500)
         ratio.set_xlabel(mathtext(features[k], 24))
         if lines:
             ratio.legend(fontsize=7, ncols=2, loc="upper center")

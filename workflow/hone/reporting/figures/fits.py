@@ -11,6 +11,7 @@ import numpy as np
 from cabinetry import visualize
 from cabinetry.fit.results_containers import FitResults, RankingResults
 from cabinetry.visualize import plot_result
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -67,8 +68,9 @@ def draw_pulls(content: Fit, observable: str) -> Figure:
     reach = max(3.0, 1.1 * float(np.max(np.abs(value[shown]) + error[shown])))
     axes.set_xlim(-reach, reach)
     axes.set_xlabel(_PULL)
-    for band, colour in zip(axes.collections[:2], BANDS, strict=True):
-        band.set_facecolor(colour)
+    bands = [drawn for drawn in axes.collections if isinstance(drawn, PolyCollection)]
+    for band, colour in zip(bands, BANDS, strict=True):
+        band.set_color(colour)
     axes.tick_params(axis="y", which="both", left=False, right=False)
     if len(shown) < len(rows):
         title += f"\n{len(shown)} of {len(rows)} parameters"
