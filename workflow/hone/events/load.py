@@ -151,7 +151,7 @@ def load_events(
 def _rows(numbers: Mapping[str, np.ndarray], sample: str) -> dict[str, np.ndarray]:
     """Where each event of a sample is in its sets, :attr:`.EventSets.rows`, by their numbers.
 
-    None if two events of a set have one number, which then does not tell which is which. A set
+    Empty if two events of a set have one number, which then does not tell which is which. A set
     that has less than half of its events in common with the sample is left out: it was simulated
     apart, and most draws from all events together would find nothing in it.
     """
