@@ -1,7 +1,8 @@
 """Draw what the likelihood says: the CLs, profiles and contours, toys, and the fit."""
 
 from hone.reporting.figures import save
-from hone.reporting.figures.fits import draw_breakdown, draw_correlation, draw_impacts, draw_pulls
+from hone.reporting.figures.breakdown import draw_breakdown
+from hone.reporting.figures.fits import draw_correlation, draw_impacts, draw_pulls
 from hone.reporting.figures.likelihood import draw_contour, draw_profile, draw_toys
 from hone.reporting.figures.limits import draw_cls_scan
 from hone.reporting.figures.prediction import draw_prediction

@@ -6,11 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from hone.reporting.figures.breakdown import MOST_GROUPS, draw_breakdown
 from hone.reporting.figures.fits import (
     MOST_CORRELATED,
-    MOST_GROUPS,
     MOST_PULLS,
-    draw_breakdown,
     draw_correlation,
     draw_impacts,
     draw_pulls,
@@ -48,42 +47,46 @@ def result(systematics=3, regions=("SR",), bins=4, blind=False):
         "samples": {"background": steps.tolist(), "signal": (steps[::-1] / 6).tolist()},
         "uncertainty": (0.1 * steps).tolist(),
     }
+    source = {"data": "observation", "mu": None, "negative": False}
+    if blind:
+        source = {"data": "expected", "mu": 1.0, "negative": False}
     return {
         "poi": "mu",
         "signals": ["signal"],
         "blind": blind,
         "fit": {
             **parameters,
-            "correlation": correlation.tolist(),
-            "on_bound": [],
-            "twice_nll": 1.0,
             "goodness_of_fit": 0.7366,
             "goodness_of_fit_toys": {"p": 0.81, "error": 0.01, "toys": 1000},
         },
+        "pulls": {**source, **parameters, "correlation": correlation.tolist(), "on_bound": []},
         "ranking": {
+            **source,
             **{key: values[ranked] for key, values in parameters.items()},
             "prefit_up": [1.2 * x if widths[1] else None for x in impacts],
             "prefit_down": [*(-1.1 * impacts[:-1]).tolist(), None],
             "postfit_up": impacts.tolist(),
             "postfit_down": (-impacts).tolist(),
-            "data": "expected" if blind else "observation",
-            "mu": 1.0 if blind else None,
             "cut_off": names[1:2],
             "parameters": n - 1,
             "poi_value": 0.9,
             "poi_uncertainty": 0.4,
         },
         "breakdown": {
-            "data": "expected" if blind else "observation",
-            "mu": 1.0 if blind else None,
+            **source,
             "total": 0.4,
+            "interval": [0.51, 1.31],
+            "hessian": 0.38,
             "statistical": 0.25,
+            "counts": 0.21,
             "systematic": 0.312,
             "data_component": 0.3,
+            "free": {"parameters": ["norm"], "uncertainty": 0.135, "component": 0.0},
             "groups": {
                 name: {"parameters": [name], "uncertainty": 1.2 * x, "component": x}
-                for name, x in zip(names[1:], 0.16 / np.arange(1, n), strict=True)
+                for name, x in zip(names[1:-1], 0.16 / np.arange(1, n - 1), strict=True)
             },
+            "on_bound": [],
         },
         "observation": None if blind else {name: np.round(steps).tolist() for name in regions},
         "prefit": {name: copy.deepcopy(channel) for name in regions},
@@ -159,14 +162,15 @@ def test_of_many_parameters_the_leading_ones_are_drawn():
     assert len(impacts.get_yticklabels()) == 20
     breakdown = draw_breakdown(content, "o").axes[0]
     shown = [text.get_text() for text in breakdown.get_yticklabels()]
-    assert shown[:4] == ["total", "statistical", "systematic", "syst0"]
-    assert len(shown) == 3 + MOST_GROUPS
-    assert f"{MOST_GROUPS} of 61 groups" in breakdown.get_title(loc="left")
+    sums = ["total", "statistical", "  counts alone", "  free normalisations", "systematic"]
+    assert shown[:6] == [*sums, "syst0"]
+    assert len(shown) == 5 + MOST_GROUPS
+    assert f"{MOST_GROUPS} of 60 groups" in breakdown.get_title(loc="left")
 
 
 def test_the_pull_is_in_widths_of_the_constraint():
     content = result(systematics=1)
-    fit = content["fit"]
+    fit = content["pulls"]
     fit["prefit_value"][1], fit["prefit_uncertainty"][1] = 1.0, 0.02
     fit["bestfit"][1], fit["uncertainty"][1] = 1.03, 0.01
     axes = draw_pulls(content, "o").axes[0]
@@ -176,8 +180,8 @@ def test_the_pull_is_in_widths_of_the_constraint():
 
 def test_what_does_not_exist_is_said():
     content = result()
-    content |= {"fit": None, "ranking": None, "breakdown": None, "postfit": None}
-    names = ("fit", "ranking", "breakdown", "postfit")
+    names = ("fit", "pulls", "ranking", "breakdown", "postfit")
+    content |= dict.fromkeys(names)
     content["reasons"] = dict.fromkeys(names, "no fit converged")
     for figure in (
         draw_pulls(content, "o"),
@@ -189,12 +193,34 @@ def test_what_does_not_exist_is_said():
         assert figure.axes[0].texts[0].get_text() == "no fit converged"
 
 
-def test_a_best_fit_without_uncertainties_is_said():
+def title(figure):
+    """Of the first panel, or of the legend of impacts."""
+    legends = [legend.get_title().get_text() for legend in figure.legends]
+    return figure.axes[0].get_title(loc="left") + "".join(legends)
+
+
+def test_all_figures_of_the_parameters_name_the_same_fit():
+    negative, expected = result(), result()
+    for name in ("pulls", "ranking", "breakdown"):
+        negative[name]["negative"] = True
+        expected[name] |= {"data": "expected", "mu": 1.0}
+    close = "expected data at $\\mu = 1$\n($\\hat{\\mu}$ of the data is close to its bound)"
+    for draw in (draw_pulls, draw_correlation, draw_impacts, draw_breakdown):
+        assert "o: unconditional fit\n($\\mu$ < 0 allowed)" in title(draw(negative, "o"))
+        assert close in title(draw(expected, "o"))
+    assert "expected data at $\\mu = 1$\n(blind)" in title(draw_pulls(result(blind=True), "o"))
+
+
+def test_a_breakdown_says_where_the_hessian_is_wrong_and_what_is_at_a_bound():
     content = result()
-    content["fit"] |= {"uncertainty": None, "correlation": None}
-    content["reasons"] = {"uncertainty": "not curved"}
-    for draw in (draw_pulls, draw_correlation):
-        assert draw(content, "o").axes[0].texts[0].get_text() == "not curved"
+    before = draw_breakdown(content, "o").axes[0]
+    assert "Hessian" not in title(before.figure)
+    assert "68 % interval of $\\mu$: 0.51 to 1.31" in title(before.figure)
+    content["breakdown"] |= {"hessian": 0.25, "on_bound": ["syst1", "staterror_SR[0]", "x"]}
+    after = draw_breakdown(content, "o").axes[0]
+    assert "not Gaussian: $\\pm$ 0.25 by the Hessian" in title(after.figure)
+    assert "at a bound: syst1, MC, SR bin 1 and 1 more" in title(after.figure)
+    assert len(before.lines) - len(after.lines) == 1
 
 
 @pytest.mark.parametrize("bins", [1, 40])

@@ -222,11 +222,18 @@ def test_strengths_that_are_measured_together_are_named(ntuples, tmp_path):
             "on_bound": ["mu_a"], "prefit_uncertainty": [None, None], "goodness_of_fit": None,
             "goodness_of_fit_toys": {"p": 0.01, "toys": 1000}, "deviance": 9.0,
             "degrees_of_freedom": 2,
-        }, "prefit": {}, "postfit": None, "observation": None, "breakdown": None},
+        }, "prefit": {}, "postfit": None, "observation": None, "breakdown": {
+            "mu": 1.0, "total": 0.5, "statistical": 0.4, "systematic": 0.3,
+            "free": {"uncertainty": 0.35}, "groups": {"scale": {"uncertainty": 0.3}},
+        }},
     )  # fmt: skip
     folder = Folder(path)
     found = result(folder, "signal")
     assert found.line.startswith("μ_a < 0.300 expected")
+    assert dict(found.details)["What limits it"] == (
+        "statistics: the uncertainty of μ_a, expected at μ_a = 1, is 0.500, 0.400 of it "
+        "statistical with free normalisations; free normalisations 0.35, scale 0.3"
+    )
     assert dict(found.details)["Best fit"] == "μ_a = 0.00 (at its bound), μ_b = 1.25 ± 0.5"
     assert "goodness of fit of o" in words_of(page(folder, CAPTIONS))
 

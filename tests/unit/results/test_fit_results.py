@@ -9,6 +9,7 @@ import numpy as np
 import pyhf
 import pytest
 import specs
+from scipy.optimize import brentq
 from scipy.stats import chi2
 
 from hone.errors import FitError, ModelError
@@ -123,25 +124,79 @@ def test_impacts_are_those_of_cabinetry(fitted):
         np.testing.assert_allclose(ranking[side], wanted, atol=2e-4)
 
 
-def test_the_breakdown_is_that_of_the_likelihood_in_the_fit_of_the_ranking(fitted):
-    model, data, content = fitted
-    parts, ranking = content["breakdown"], content["ranking"]
-    assert (parts["data"], parts["mu"]) == ("observation", None)
-    assert parts["total"] == ranking["poi_uncertainty"]
-    # What was pruned is in a group and not in the workspace.
-    groups = {"detector": ["shape", "pruned"]}
-    named = fit_results(workspace(model, data), groups=groups)["breakdown"]
-    assert {k: v["parameters"] for k, v in named["groups"].items()} == {
-        "detector": ["shape"], "MC statistics": [f"stat[{k}]" for k in range(5)]
-    }  # fmt: skip
-    assert named["groups"]["detector"]["uncertainty"] == pytest.approx(
-        abs(ranking["linear"][ranking["labels"].index("shape")])
+def with_free_normalisation(observed):
+    """A signal, a background that the data normalise, and a variation with a kink at zero."""
+
+    def modifiers(name):
+        return {"name": name, "type": "normfactor", "data": None}
+
+    shape = {"hi_data": [62.0, 31.0, 12.0], "lo_data": [59.0, 30.0, 21.0]}
+    norm = {"name": "n", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}}
+    samples = [
+        {"name": "s", "data": [2.0, 5.0, 9.0], "modifiers": [modifiers("mu"), norm]},
+        {"name": "b", "data": [60.0, 30.0, 20.0], "modifiers": [
+            modifiers("k"), {"name": "shape", "type": "histosys", "data": shape}
+        ]},
+    ]  # fmt: skip
+    model = pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
+    return model, np.array([*observed, *model.config.auxdata])
+
+
+def half_interval(model, data, bounds, names=()):
+    """Of mu, where pyhf's -2 ln L rises by 1, with parameters fixed at their best fit."""
+    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-12))
+    best, lowest = pyhf.infer.mle.fit(data, model, par_bounds=bounds, return_fitted_val=True)
+    poi = model.config.poi_index
+    start = [*best]
+
+    def rise(mu):
+        start[poi] = mu
+        fixed = [name in (*names, "mu") for name in model.config.par_order]
+        options = {"init_pars": start, "par_bounds": bounds, "fixed_params": fixed}
+        value = pyhf.infer.mle.fit(data, model, return_fitted_val=True, **options)[1]
+        return float(value - lowest) - 1
+
+    ends = [brentq(rise, best[poi], best[poi] + reach, xtol=1e-5) for reach in (-1.2, 1.2)]
+    return (ends[1] - ends[0]) / 2
+
+
+@pytest.mark.parametrize(("observed", "negative"), [((62, 37, 31), False), ((60, 29, 18), True)])
+def test_the_breakdown_is_by_refits_and_free_normalisations_are_statistical(observed, negative):
+    """Where mu-hat is at zero, pulls, impacts and breakdown are of the fit with negative mu, too"""
+    model, data = with_free_normalisation(observed)
+    content = fit_results(workspace(model, data), groups={"detector": ["shape", "pruned"]})
+    assert content["fit"]["on_bound"] == (["mu"] if negative else [])
+    parts, pulls, ranking = (content[name] for name in ("breakdown", "pulls", "ranking"))
+    for part in (parts, pulls, ranking):
+        assert (part["data"], part["mu"], part["negative"]) == ("observation", None, negative)
+    bounds = model.config.suggested_bounds()
+    bounds[model.config.poi_index] = (-10.0, 10.0)
+    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-12))
+    best = pyhf.infer.mle.fit(data, model, par_bounds=bounds)
+    np.testing.assert_allclose(pulls["bestfit"], best, atol=1e-4)
+    assert ranking["poi_value"] == pytest.approx(pulls["bestfit"][pulls["labels"].index("mu")])
+    oracle = {
+        "total": half_interval(model, data, bounds),
+        "statistical": half_interval(model, data, bounds, ("shape", "n")),
+        "counts": half_interval(model, data, bounds, ("shape", "n", "k")),
+    }
+    for name, value in oracle.items():
+        assert parts[name] == pytest.approx(value, rel=1e-4), name
+    assert parts["systematic"] == pytest.approx(
+        np.sqrt(oracle["total"] ** 2 - oracle["statistical"] ** 2), rel=1e-3
     )
-    components = [named["data_component"], *(g["component"] for g in named["groups"].values())]
-    assert np.sqrt(np.sum(np.square(components))) == pytest.approx(named["total"])
-    blind = fit_results(workspace(model, data), blind=True)["breakdown"]
-    assert (blind["data"], blind["mu"]) == ("expected", 1.0)
-    assert blind["total"] == pytest.approx(float(infer.sigma_mu(from_pyhf(model))), rel=1e-6)
+    # What was pruned is in a group and not in the workspace.
+    members = {name: group["parameters"] for name, group in parts["groups"].items()}
+    assert members == {"detector": ["shape"], "n": ["n"]}
+    assert parts["free"]["parameters"] == ["k"]
+    without = half_interval(model, data, bounds, ("shape",))
+    assert parts["groups"]["detector"]["uncertainty"] == pytest.approx(
+        np.sqrt(oracle["total"] ** 2 - without**2), rel=1e-3
+    )
+    components = [parts["data_component"], *(g["component"] for g in parts["groups"].values())]
+    assert np.sqrt(np.sum(np.square(components))) == pytest.approx(parts["hessian"])
+    assert parts["hessian"] == ranking["poi_uncertainty"]
+    assert abs(parts["hessian"] / parts["total"] - 1) > 0.01
 
 
 def test_the_goodness_of_fit_by_toys_is_stored_with_their_number(fitted):
@@ -259,7 +314,8 @@ def test_a_parameter_on_its_bound_is_held_there_and_impacts_are_expected_ones():
     assert content["fit"]["uncertainty"][poi] == 0.0
     assert np.all(np.array(content["fit"]["correlation"])[poi] == 0)
     ranking = content["ranking"]
-    assert (ranking["data"], ranking["mu"]) == ("expected", 1.0)
+    for part in (ranking, content["pulls"], content["breakdown"]):
+        assert (part["data"], part["mu"], part["negative"]) == ("expected", 1.0, False)
     assert ranking["poi_value"] == pytest.approx(1.0, abs=1e-3)
     assert ranking["poi_uncertainty"] == pytest.approx(
         float(infer.sigma_mu(from_pyhf(model))), rel=0.02
@@ -418,7 +474,7 @@ def test_nothing_is_observed_while_blind():
     content = fit_results(workspace(model, data), blind=True)
     assert content["observation"] is None
     assert content["fit"]["goodness_of_fit"] is None
-    assert content["ranking"]["data"] == "expected"
+    assert content["ranking"]["data"] == content["pulls"]["data"] == "expected"
     assert {"observation", "goodness_of_fit"} <= set(content["reasons"])
 
 

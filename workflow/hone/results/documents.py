@@ -9,11 +9,11 @@ from typing import Any, Literal, NotRequired, TypedDict
 from hone.running.job_records import Provenance
 
 __all__ = [
-    "FittedData", "SelectedSeed",
-    "Breakdown", "ClsScan", "Contour", "ContourData", "ContourScans", "DataSet", "Fit", "FitYields",
-    "Floor", "GoodnessByToys", "GradientField", "Group", "Impacts", "Likelihood", "Limits",
-    "Numbers", "PValues", "ParameterValues", "Parameters", "Profile", "ProfileCurve", "PyhfCheck",
-    "Ranking", "Row", "StoredFit", "ToyData", "ToyHistogram", "ToyTest", "Trial", "TunedSettings",
+    "SelectedSeed",
+    "ClsScan", "Contour", "ContourData", "ContourScans", "DataSet",
+    "Floor", "GradientField", "Likelihood", "Limits",
+    "Numbers", "PValues", "Profile", "ProfileCurve", "PyhfCheck",
+    "Row", "StoredFit", "ToyData", "ToyHistogram", "ToyTest", "Trial", "TunedSettings",
     "Verdict",
 ]  # fmt: skip
 
@@ -97,62 +97,6 @@ class Floor(TypedDict, total=False):
     """Of observables with a subset of the systematics."""
 
 
-class ParameterValues(TypedDict):
-    """Some parameters of a fit (K)."""
-
-    labels: list[str]
-    bestfit: list[float]
-    uncertainty: list[float] | None
-    """0 if fixed or at a bound."""
-    prefit_value: list[float]
-    prefit_uncertainty: Numbers
-    """Width of the constraint; None without one."""
-
-
-class GoodnessByToys(TypedDict):
-    """p-value of the saturated goodness of fit, by toys drawn at the best fit."""
-
-    p: float
-    error: float | None
-    """Binomial standard deviation; None if no toy, or every toy, is as far from its best fit."""
-    toys: int
-    """Whose fits converged."""
-
-
-class Parameters(ParameterValues):
-    """All parameters (P) of the unconditional fit."""
-
-    correlation: list[list[float]] | None
-    on_bound: list[str]
-    twice_nll: float
-    deviance: float
-    degrees_of_freedom: int
-    goodness_of_fit: float | None
-    """Chi-squared probability of the deviance."""
-    goodness_of_fit_toys: GoodnessByToys | None
-    bins: int
-
-
-class Impacts(ParameterValues):
-    """Shifts of the POI in fits with one parameter fixed one standard deviation from its best fit.
-
-    None if there is no width, if the value is outside the bounds, or if the fit did not converge.
-    """
-
-    prefit_up: Numbers
-    prefit_down: Numbers
-    postfit_up: Numbers
-    postfit_down: Numbers
-    linear: list[float]
-    """By the covariance, for the post-fit width up."""
-    cut_off: list[str]
-    """Parameters whose shifts are limited by the bound of the POI."""
-    parameters: int
-    """Number of free parameters besides the POI."""
-    poi_value: float
-    poi_uncertainty: float
-
-
 class SelectedSeed(TypedDict):
     """``selected.json``."""
 
@@ -179,69 +123,6 @@ class TunedSettings(TypedDict):
     settings: dict[str, Any]
     """Its settings, with which the observable is trained."""
     trials: list[Trial]
-
-
-class FittedData(TypedDict):
-    """The data of a fit: the observation, or nominal Asimov data at ``mu``."""
-
-    data: Literal["observation", "expected"]
-    mu: float | None
-
-
-class Ranking(Impacts, FittedData):
-    """Impacts in that fit."""
-
-
-class Group(TypedDict):
-    """Uncertainty of the POI from a group, see :mod:`hone.likelihood.infer.impacts`."""
-
-    parameters: list[str]
-    uncertainty: float
-    """Difference in quadrature to a fit with the group fixed at its best fit."""
-    component: float
-    """From the auxiliary measurements of the group."""
-
-
-class Breakdown(FittedData):
-    """Parts of the uncertainty of the POI, in the fit that the ranking is of."""
-
-    total: float
-    statistical: float
-    """With all other parameters fixed at their best fit."""
-    systematic: float
-    """The difference of these two in quadrature."""
-    data_component: float | None
-    """From the counts in the bins: with the groups' components it adds up to the total in
-    quadrature. None if these are larger."""
-    groups: dict[str, Group]
-
-
-class FitYields(TypedDict):
-    """Yields of a channel (B,), with total uncertainties."""
-
-    samples: dict[str, list[float]]
-    uncertainty: list[float]
-    total: float
-    total_uncertainty: float
-
-
-class Fit(TypedDict):
-    """``fit.json``."""
-
-    poi: str
-    signals: list[str]
-    """Samples that are scaled by the POI."""
-    blind: bool
-    """The observation is the expectation, and not shown."""
-    fit: Parameters | None
-    ranking: Ranking | None
-    breakdown: Breakdown | None
-    observation: dict[str, list[float]] | None
-    """Counts of each channel."""
-    prefit: dict[str, FitYields]
-    postfit: dict[str, FitYields] | None
-    reasons: dict[str, str]
-    notes: list[str]
 
 
 class StoredFit(TypedDict):

@@ -12,29 +12,22 @@ from hone.errors import FitError, InputError, ModelError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.infer.best_fit import BestFit, constraints
-from hone.likelihood.infer.mle import require_poi
 from hone.results.bands import one_sigma, yield_covariance
 from hone.results.best_fit import empty_bins, restored
-from hone.results.documents import (
-    Breakdown,
-    Fit,
-    FittedData,
-    FitYields,
-    GoodnessByToys,
-    Impacts,
-    Numbers,
-    Parameters,
-    ParameterValues,
-    StoredFit,
+from hone.results.documents import StoredFit
+from hone.results.fit_documents import Fit, FitYields, GoodnessByToys, Parameters
+from hone.results.poi_uncertainty import (
+    breakdown_of,
+    impacts_of,
+    informative,
+    parameter_values,
+    pulls_of,
 )
 from hone.running.files import finite_or_none
 from hone.running.root_files import reason
 from hone.statmodel.spec import Workspace
 
-__all__ = ["RANKED", "fit_results"]
-
-RANKED = 20
-"""Most parameters whose impact is computed, with four fits each."""
+__all__ = ["fit_results"]
 
 
 def fit_results(
@@ -73,6 +66,7 @@ def fit_results(
         "signals": _scaled_by(spec, poi),
         "blind": blind,
         "fit": None,
+        "pulls": None,
         "ranking": None,
         "breakdown": None,
         "observation": None if blind else _by_channel(oracle, data),
@@ -88,7 +82,8 @@ def fit_results(
     try:
         best = infer.best_fit(data, model) if known is None else restored(data, known)
     except FitError as error:
-        reasons |= dict.fromkeys(("fit", "ranking", "breakdown", "postfit"), str(error))
+        absent = ("fit", "pulls", "ranking", "breakdown", "postfit")
+        reasons |= dict.fromkeys(absent, str(error))
         return content
     content["fit"] = _described(model, best, blind, 0 if blind else toys, seed, reasons)
     if best.errors is None:
@@ -96,12 +91,16 @@ def fit_results(
     else:
         content["postfit"] = _yields(oracle, model, best.pars, best.errors, best.correlation)
     try:
-        mu, fit = _informative(model, best, blind)
+        found = informative(spec, model, best, blind)
     except FitError as error:
-        reasons |= dict.fromkeys(("ranking", "breakdown"), str(error))
+        reasons |= dict.fromkeys(("pulls", "ranking", "breakdown"), str(error))
     else:
-        content["ranking"] = {**_source(mu), **_impacts(model, fit)}
-        content["breakdown"] = _breakdown(model, mu, fit, groups or {})
+        content["pulls"] = pulls_of(found)
+        try:
+            content["ranking"] = impacts_of(found)
+            content["breakdown"] = breakdown_of(found, groups or {})
+        except FitError as error:
+            reasons |= dict.fromkeys(("ranking", "breakdown"), str(error))
     content["notes"] = [
         *(
             f"{model.config.par_names[k]}-hat = {best.pars[k]:g} (at its bound)"
@@ -146,7 +145,7 @@ def _described(
         reasons["goodness_of_fit"] = why
     matrix = best.correlation
     return {
-        **_parameters(model, best),
+        **parameter_values(model, best),
         "correlation": None if matrix is None else matrix.tolist(),
         "on_bound": [model.config.par_names[k] for k in np.flatnonzero(best.at_bound)],
         "twice_nll": -2 * float(model.logpdf(best.pars, best.data)),
@@ -155,116 +154,6 @@ def _described(
         "goodness_of_fit": goodness.p_value if known else None,
         "goodness_of_fit_toys": by_toys,
         "bins": model.layout.total_bins,
-    }
-
-
-def _parameters(model: Model, best: BestFit) -> ParameterValues:
-    centres, widths = constraints(model, best.data)
-    return {
-        "labels": model.config.par_names,
-        "bestfit": best.pars.tolist(),
-        "uncertainty": None if best.errors is None else best.errors.tolist(),
-        "prefit_value": centres.tolist(),
-        # Without a constraint there is no width.
-        "prefit_uncertainty": [float(width) if width > 0 else None for width in widths],
-    }
-
-
-def _informative(model: Model, best: BestFit, blind: bool) -> tuple[float | None, BestFit]:
-    """The fit that impacts and breakdown are of: None and that to the observation, or a POI and
-    that to nominal Asimov data.
-
-    A POI within a standard deviation of its bound cannot follow shifts of other parameters. Then
-    nominal Asimov data is used, at the first of mu = 1, 2, 4, ... that is further away.
-
-    Raises:
-        FitError: there is no such mu, or no other parameter.
-    """
-    index = require_poi(model)
-    lower, upper = model.config.suggested_bounds()[index]
-    if not np.delete(best.moving, index).any():
-        raise FitError(f"no parameter but {model.config.poi_name} is free")
-
-    def inside(fit: BestFit) -> bool:
-        if fit.errors is None:
-            return False
-        value, sigma = fit.pars[index], fit.errors[index]
-        return bool(sigma > 0 and lower < value - sigma and value + sigma < upper)
-
-    if inside(best) and not blind:
-        return None, best
-    mu, start = 1.0, np.array(model.config.suggested_init())
-    while lower < mu < upper:
-        start[index] = mu
-        try:
-            expected = infer.best_fit(infer.nominal_asimov(model, mu), model, start)
-        except FitError:
-            expected = None
-        if expected is not None and inside(expected):
-            return mu, expected
-        mu *= 2
-    raise FitError(
-        f"{model.config.poi_name} is within a standard deviation of its bounds ({lower:g} and "
-        f"{upper:g}) in the fit to the observation and to what is expected at any value"
-    )
-
-
-def _source(mu: float | None) -> FittedData:
-    """Which data a result is of."""
-    return {"data": "observation" if mu is None else "expected", "mu": mu}
-
-
-def _impacts(model: Model, best: BestFit) -> Impacts:
-    """Of the parameters with the largest impacts by the covariance."""
-    index = require_poi(model)
-    found = infer.impacts(best, model, RANKED)
-    moving = int(np.delete(best.moving, index).sum())
-    assert best.errors is not None
-
-    def numbers(values: np.ndarray) -> Numbers:
-        return finite_or_none(values)
-
-    return {
-        "labels": found.names,
-        "bestfit": found.pars.tolist(),
-        "uncertainty": found.errors.tolist(),
-        "prefit_value": found.centres.tolist(),
-        "prefit_uncertainty": numbers(found.widths),
-        "prefit_up": numbers(found.prefit_up),
-        "prefit_down": numbers(found.prefit_down),
-        "postfit_up": numbers(found.postfit_up),
-        "postfit_down": numbers(found.postfit_down),
-        "linear": found.linear.tolist(),
-        "cut_off": sorted(np.array(found.names)[found.cut_off].tolist()),
-        "parameters": moving,
-        "poi_value": float(best.pars[index]),
-        "poi_uncertainty": float(best.errors[index]),
-    }
-
-
-def _breakdown(
-    model: Model, mu: float | None, best: BestFit, groups: Mapping[str, Sequence[str]]
-) -> Breakdown:
-    """By group; what was pruned is in none."""
-    known = set(model.config.par_order)
-    kept = {name: [p for p in parameters if p in known] for name, parameters in groups.items()}
-    found = infer.breakdown(best, model, kept)
-    (data,) = finite_or_none([found.data])
-    return {
-        **_source(mu),
-        "total": float(found.total),
-        "statistical": float(found.statistical),
-        "systematic": float(found.systematic),
-        "data_component": data,
-        "groups": {
-            name: {
-                "parameters": parameters,
-                "uncertainty": float(found.groups[name]),
-                "component": float(found.components[name]),
-            }
-            for name, parameters in found.members.items()
-            if parameters
-        },
     }
 
 

@@ -13,7 +13,8 @@ from hone.analysis import Analysis
 from hone.analysis.files import Files
 from hone.analysis.settings import problems
 from hone.errors import InputError
-from hone.results.documents import Fit, Floor, Likelihood, Limits, Row
+from hone.results.documents import Floor, Likelihood, Limits, Row
+from hone.results.fit_documents import Fit
 from hone.results.seed_choice import choose_seed
 from hone.running.files import Json, read_csv, read_json
 from hone.training.documents import GradientCheck

@@ -1,10 +1,9 @@
-"""The best fit of a workspace: pulls, correlations, impacts (drawn by cabinetry), breakdown."""
+"""The fit of a workspace: pulls, correlations and impacts, drawn by cabinetry."""
 
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,15 +14,14 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hone.reporting.figures.style import BANDS, new_figure, note, panel_style
+from hone.reporting.figures.fitted import head, heading, short_names
+from hone.reporting.figures.style import BANDS, note, panel_style
 from hone.reporting.markup import strength
-from hone.results.documents import Fit, Parameters, ParameterValues
+from hone.results.fit_documents import Fit, ParameterValues, Pulls
 
 __all__ = [
     "MOST_CORRELATED",
-    "MOST_GROUPS",
     "MOST_PULLS",
-    "draw_breakdown",
     "draw_correlation",
     "draw_impacts",
     "draw_pulls",
@@ -31,14 +29,10 @@ __all__ = [
 
 MOST_PULLS = 40
 MOST_CORRELATED = 15
-MOST_GROUPS = 15
 _PULL = r"$(\hat{\theta} - \theta_0) / \Delta\theta$"
 _SIDES: tuple[Literal["prefit_up", "prefit_down", "postfit_up", "postfit_down"], ...] = (
     "prefit_up", "prefit_down", "postfit_up", "postfit_down",
 )  # fmt: skip
-_STATERROR = re.compile(r"^staterror_(.*)\[(\d+)\]$")
-_LONGEST = 26
-"""Most characters of a parameter's name in a figure."""
 
 
 def draw_pulls(content: Fit, observable: str) -> Figure:
@@ -51,10 +45,10 @@ def draw_pulls(content: Fit, observable: str) -> Figure:
         content: of ``fit.json``.
         observable: name for the title.
     """
-    title = _title(content, observable)
-    fit = content["fit"]
-    if fit is None or fit["uncertainty"] is None:
-        return note(title, _why_not(content))
+    fit = content["pulls"]
+    title = heading(content, fit, observable)
+    if fit is None:
+        return note(title, content["reasons"]["pulls"])
     value, error, width = _pulls(fit)
     rows = np.flatnonzero(np.isfinite(width) & (error > 0))
     if len(rows) == 0:
@@ -62,7 +56,9 @@ def draw_pulls(content: Fit, observable: str) -> Figure:
     weight = np.maximum(np.abs(value), np.abs(1 - error))[rows]
     shown = np.sort(rows[np.argsort(-weight, kind="stable")[:MOST_PULLS]])
     with _cabinetry_style():
-        figure = plot_result.pulls(value[shown], error[shown], _short(fit["labels"], shown))
+        figure = plot_result.pulls(
+            value[shown], error[shown], short_names([fit["labels"][k] for k in shown])
+        )
         figure.set_size_inches(7.0, 1.9 + 0.3 * len(shown))
     (axes,) = figure.axes
     reach = max(3.0, 1.1 * float(np.max(np.abs(value[shown]) + error[shown])))
@@ -74,7 +70,7 @@ def draw_pulls(content: Fit, observable: str) -> Figure:
     axes.tick_params(axis="y", which="both", left=False, right=False)
     if len(shown) < len(rows):
         title += f"\n{len(shown)} of {len(rows)} parameters"
-    _head(axes, f"{title}\n{_free(fit)}")
+    head(axes, f"{title}\n{_free(fit)}")
     return figure
 
 
@@ -87,10 +83,10 @@ def draw_correlation(content: Fit, observable: str) -> Figure:
         content: of ``fit.json``.
         observable: name for the title.
     """
-    title = _title(content, observable)
-    fit = content["fit"]
-    if fit is None or fit["uncertainty"] is None:
-        return note(title, _why_not(content))
+    fit = content["pulls"]
+    title = heading(content, fit, observable)
+    if fit is None:
+        return note(title, content["reasons"]["pulls"])
     matrix = np.asarray(fit["correlation"], dtype=float)
     free = np.flatnonzero(np.asarray(fit["uncertainty"]) > 0)
     if len(free) < 2:
@@ -103,9 +99,9 @@ def draw_correlation(content: Fit, observable: str) -> Figure:
             FitResults(
                 np.asarray(fit["bestfit"])[shown],
                 np.asarray(fit["uncertainty"])[shown],
-                _short(fit["labels"], shown),
+                short_names([fit["labels"][k] for k in shown]),
                 100 * matrix[np.ix_(shown, shown)],
-                fit["twice_nll"],
+                0.0,  # the minimum, which is not drawn
             ),
             save_figure=False,
             close_figure=False,
@@ -128,7 +124,7 @@ def draw_correlation(content: Fit, observable: str) -> Figure:
         title += f"\n{len(shown)} of {len(free)} parameters"
     if fit["on_bound"]:
         title += f"\nwithout {', '.join(fit['on_bound'][:3])} (at its bound)"
-    _head(axes, title)
+    head(axes, title)
     return figure
 
 
@@ -140,21 +136,20 @@ def draw_impacts(content: Fit, observable: str) -> Figure:
         observable: name for the title.
     """
     ranking = content["ranking"]
+    title = heading(content, ranking, observable)
     if ranking is None:
-        return note(_title(content, observable), content["reasons"]["ranking"])
+        return note(title, content["reasons"]["ranking"])
     symbol = strength(content["poi"])
-    title = observable
-    if ranking["data"] == "expected":
-        title += f": expected, nominal, ${symbol} = {ranking['mu']:g}$"
-    else:
+    if ranking["data"] == "observation":
         title += (
-            f": ${symbol}$ = {ranking['poi_value']:.3g} $\\pm$ {ranking['poi_uncertainty']:.2g}"
+            f"\n$\\hat{{{symbol}}}$ = {ranking['poi_value']:.3g} $\\pm$ "
+            f"{ranking['poi_uncertainty']:.2g}"
         )
     value, error, _ = _pulls(ranking)
     shifts = {side: np.array([x or 0.0 for x in ranking[side]], dtype=float) for side in _SIDES}
     marked = [
         name + (" $^{\\dagger}$" if label in ranking["cut_off"] else "")
-        for name, label in zip(_short(ranking["labels"]), ranking["labels"], strict=True)
+        for name, label in zip(short_names(ranking["labels"]), ranking["labels"], strict=True)
     ]
     with _cabinetry_style():
         figure = visualize.ranking(
@@ -205,62 +200,6 @@ def draw_impacts(content: Fit, observable: str) -> Figure:
     return figure
 
 
-def draw_breakdown(content: Fit, observable: str) -> Figure:
-    """The uncertainty of the POI: total, statistical, systematic, and of each group.
-
-    Bars are differences in quadrature to fits with the group fixed, diamonds components that add
-    up. Of more than ``MOST_GROUPS`` groups, those with the largest bars are shown.
-
-    Args:
-        content: of ``fit.json``.
-        observable: name for the title.
-    """
-    parts = content["breakdown"]
-    if parts is None:
-        return note(_title(content, observable), content["reasons"]["breakdown"])
-    title = observable
-    if parts["data"] == "expected":
-        title += f": expected, nominal, {content['poi']} = {parts['mu']:g}"
-    found = sorted(parts["groups"].items(), key=lambda item: -item[1]["uncertainty"])
-    shown = found[:MOST_GROUPS]
-    if len(shown) < len(found):
-        title += f"\n{len(shown)} of {len(found)} groups"
-    constrained = np.sqrt(sum(group["component"] ** 2 for _, group in found))
-    counts = np.nan if parts["data_component"] is None else parts["data_component"]
-    rows = [
-        ("total", parts["total"], np.nan),
-        ("statistical", parts["statistical"], counts),
-        ("systematic", parts["systematic"], constrained),
-        *((name, group["uncertainty"], group["component"]) for name, group in shown),
-    ]
-    names, bars, components = zip(*rows, strict=True)
-    places = np.arange(len(rows), dtype=float)
-    places[3:] += 0.4  # groups apart from the sums
-    figure, (axes,) = new_figure(height=2.5 + 0.38 * len(rows))
-    colours = ["#94a4a2", "#92dadd", "#92dadd", *["#3f90da"] * len(shown)]
-    axes.barh(
-        places, bars, height=0.7, color=colours, edgecolor="black", linewidth=0.6,
-        label="by fixing the group (numbers)",
-    )  # fmt: skip
-    label = "components, which add up"
-    axes.plot(components, places, "D", color="black", markerfacecolor="white", label=label)
-    for place, bar in zip(places, bars, strict=True):
-        # Two digits, zeros among them.
-        axes.text(
-            1.02, place, f"{bar:#.2g}".rstrip("."), va="center", fontsize=11,
-            transform=axes.get_yaxis_transform(),
-        )  # fmt: skip
-    axes.set_xlim(0, 1.05 * parts["total"])
-    axes.set_yticks(places, _short(list(names)))
-    axes.set_ylim(places[-1] + 0.7, -0.7)
-    axes.tick_params(axis="y", which="both", left=False, right=False)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlabel(f"uncertainty of ${strength(content['poi'])}$")
-    figure.legend(loc="outside lower center", ncols=2, fontsize=11, frameon=False)
-    _head(axes, title)
-    return figure
-
-
 @contextmanager
 def _cabinetry_style() -> Iterator[None]:
     """hone's style for cabinetry's figures, without side effects of cabinetry."""
@@ -277,16 +216,7 @@ def _pulls(content: ParameterValues) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return distance / width, np.asarray(content["uncertainty"]) / width, width
 
 
-def _short(labels: list[str], shown: Any = None) -> list[str]:
-    """Names of parameters as they are read: of a staterror the region and the bin, from 1."""
-    chosen = [
-        _STATERROR.sub(lambda of: f"MC, {of[1]} bin {int(of[2]) + 1}", label)
-        for label in (labels if shown is None else [labels[k] for k in shown])
-    ]
-    return [x if len(x) <= _LONGEST else f"{x[:15]}…{x[-10:]}" for x in chosen]
-
-
-def _free(fit: Parameters) -> str:
+def _free(fit: Pulls) -> str:
     """Best fit of unconstrained parameters: the POI and normalisations."""
     found = []
     errors = fit["uncertainty"]
@@ -302,17 +232,3 @@ def _free(fit: Parameters) -> str:
         "\n".join(", ".join(found[k : min(k + 3, 6)]) for k in range(0, min(len(found), 6), 3))
         + more
     )
-
-
-def _why_not(content: Fit) -> str:
-    """Why there is no fit, or no uncertainty of one."""
-    reasons = content["reasons"]
-    return str(reasons.get("fit", reasons.get("uncertainty")))
-
-
-def _title(content: Fit, observable: str) -> str:
-    return f"{observable}: expected (blind)" if content["blind"] else observable
-
-
-def _head(axes: Any, title: str) -> None:
-    axes.set_title(title.strip(), loc="left", fontsize=13)

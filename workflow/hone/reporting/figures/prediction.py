@@ -16,7 +16,7 @@ from hone.reporting.figures.style import (
     note,
     shade,
 )
-from hone.results.documents import Fit, FitYields
+from hone.results.fit_documents import Fit, FitYields
 
 __all__ = ["draw_prediction"]
 

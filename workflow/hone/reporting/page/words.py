@@ -125,12 +125,16 @@ def _breakdown(published: Published) -> str:
     if not found:
         return ""
     groups = {name: group["uncertainty"] for name, group in found["groups"].items()}
+    if found["free"]:
+        groups["free normalisations"] = found["free"]["uncertainty"]
     largest = sorted(groups, key=lambda name: -groups[name])[:3]
     parts = ", ".join(f"{name} {groups[name]:.2g}" for name in largest)
     first = "statistics" if found["statistical"] >= found["systematic"] else "systematics"
     poi, total = strength(published.fit["poi"]), found["total"]
-    text = f"{first}: the uncertainty of {poi} is {total:#.3g}, {found['statistical']:#.3g} of it "
-    return f"{text}statistical" + (f"; {parts}" if parts else "")
+    where = "" if found["mu"] is None else f", expected at {poi} = {found['mu']:g},"
+    included = " with free normalisations" if found["free"] else ""
+    text = f"{first}: the uncertainty of {poi}{where} is {total:#.3g}, {found['statistical']:#.3g}"
+    return f"{text} of it statistical{included}" + (f"; {parts}" if parts else "")
 
 
 def _best_fit(folder: Folder, published: Published) -> str:

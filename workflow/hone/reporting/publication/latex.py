@@ -6,7 +6,8 @@ from typing import Literal
 
 from hone.analysis.short_names import letters
 from hone.reporting.markup import latex
-from hone.results.documents import Fit, FitYields, Limits
+from hone.results.documents import Limits
+from hone.results.fit_documents import Fit, FitYields
 
 __all__ = ["number", "number_macros", "with_band", "yields_tables"]
 

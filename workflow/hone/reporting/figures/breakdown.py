@@ -1,0 +1,85 @@
+"""Parts of the uncertainty of the signal strength."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from hone.reporting.figures.fitted import head, heading, short_names
+from hone.reporting.figures.style import new_figure, note
+from hone.reporting.markup import strength
+from hone.results.fit_documents import Fit
+
+__all__ = ["MOST_GROUPS", "draw_breakdown"]
+
+MOST_GROUPS = 15
+_CLOSE = 0.1
+"""Largest relative difference of the Hessian's uncertainty, for components to be shown."""
+
+
+def draw_breakdown(content: Fit, observable: str) -> Figure:
+    """The uncertainty of the POI: total, statistical, systematic, and of each group.
+
+    Bars are from refits with parameters fixed, diamonds components by the Hessian, which add up;
+    these are left out where the Hessian is far from the refits. Free normalisations are part of the
+    statistical uncertainty, and have a row of their own. Of more than ``MOST_GROUPS`` groups, those
+    with the largest bars are shown.
+
+    Args:
+        content: of ``fit.json``.
+        observable: name for the title.
+    """
+    parts = content["breakdown"]
+    title = heading(content, parts, observable)
+    if parts is None:
+        return note(title, content["reasons"]["breakdown"])
+    mu = strength(content["poi"])
+    found = sorted(parts["groups"].items(), key=lambda item: -item[1]["uncertainty"])
+    shown = found[:MOST_GROUPS]
+    if len(shown) < len(found):
+        title += f"\n{len(shown)} of {len(found)} groups"
+    title += f"\n68 % interval of ${mu}$: {parts['interval'][0]:.3g} to {parts['interval'][1]:.3g}"
+    gaussian = abs(parts["hessian"] / parts["total"] - 1) < _CLOSE
+    if not gaussian:
+        title += f"\nnot Gaussian: $\\pm$ {parts['hessian']:.2g} by the Hessian"
+    if parts["on_bound"]:
+        held = short_names(parts["on_bound"])
+        more = f" and {len(held) - 2} more" if len(held) > 2 else ""
+        title += f"\nat a bound: {', '.join(held[:2])}{more}"
+    constrained = np.sqrt(sum(group["component"] ** 2 for _, group in found))
+    counts = np.nan if parts["data_component"] is None else parts["data_component"]
+    free = parts["free"]
+    sums = [("total", parts["total"], np.nan), ("statistical", parts["statistical"], counts)]
+    if free:
+        sums += [
+            ("  counts alone", parts["counts"], np.nan),
+            ("  free normalisations", free["uncertainty"], np.nan),
+        ]
+    sums.append(("systematic", parts["systematic"], constrained))
+    rows = [*sums, *((name, group["uncertainty"], group["component"]) for name, group in shown)]
+    names, bars, components = zip(*rows, strict=True)
+    places = np.arange(len(rows), dtype=float)
+    places[len(sums) :] += 0.4  # groups apart from the sums
+    figure, (axes,) = new_figure(height=2.6 + 0.38 * len(rows) + 0.25 * title.count("\n"))
+    colours = ["#94a4a2", *["#92dadd"] * (len(sums) - 1), *["#3f90da"] * len(shown)]
+    axes.barh(
+        places, bars, height=0.7, color=colours, edgecolor="black", linewidth=0.6,
+        label="by fixing parameters (numbers)",
+    )  # fmt: skip
+    if gaussian:
+        label = "components, which add up"
+        axes.plot(components, places, "D", color="black", markerfacecolor="white", label=label)
+    for place, bar in zip(places, bars, strict=True):
+        # Two digits, zeros among them.
+        axes.text(
+            1.02, place, f"{bar:#.2g}".rstrip("."), va="center", fontsize=11,
+            transform=axes.get_yaxis_transform(),
+        )  # fmt: skip
+    axes.set_xlim(0, 1.05 * parts["total"])
+    axes.set_yticks(places, short_names(names))
+    axes.set_ylim(places[-1] + 0.7, -0.7)
+    axes.tick_params(axis="y", which="both", left=False, right=False)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.set_xlabel(f"uncertainty of ${mu}$")
+    figure.legend(loc="outside lower center", ncols=2, fontsize=11, frameon=False)
+    head(axes, title)
+    return figure

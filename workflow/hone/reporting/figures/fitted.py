@@ -1,0 +1,39 @@
+"""What figures of fits have in common: names of parameters, and the fit in their titles."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from hone.reporting.markup import strength
+from hone.results.fit_documents import Fit, FittedData
+
+__all__ = ["head", "heading", "short_names"]
+
+_STATERROR = re.compile(r"^staterror_(.*)\[(\d+)\]$")
+_LONGEST = 26
+"""Most characters of a parameter's name in a figure."""
+
+
+def short_names(labels: Sequence[str]) -> list[str]:
+    """Names of parameters as they are read: of a staterror the region and the bin, from 1."""
+    named = [
+        _STATERROR.sub(lambda of: f"MC, {of[1]} bin {int(of[2]) + 1}", label) for label in labels
+    ]
+    return [x if len(x) <= _LONGEST else f"{x[:15]}…{x[-10:]}" for x in named]
+
+
+def heading(content: Fit, source: FittedData | None, observable: str) -> str:
+    """The observable, and the fit that a figure is of."""
+    mu = strength(content["poi"])
+    if source is None:
+        return f"{observable}: expected (blind)" if content["blind"] else observable
+    if source["data"] == "expected":
+        why = "blind" if content["blind"] else rf"$\hat{{{mu}}}$ of the data is close to its bound"
+        return f"{observable}: fit to expected data at ${mu} = {source['mu']:g}$\n({why})"
+    allowed = f"\n(${mu}$ < 0 allowed)" if source["negative"] else ""
+    return f"{observable}: unconditional fit{allowed}"
+
+
+def head(axes: Any, title: str) -> None:
+    """The title of a panel."""
+    axes.set_title(title.strip(), loc="left", fontsize=13)
