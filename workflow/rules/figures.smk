@@ -46,6 +46,7 @@ rule plot_trained:
         animation=shown(
             "animation", "<results>/figures/{signal}/{observable}/training.gif"
         ),
+        overtraining="<results>/{signal}/{observable}/overtraining.json",
     log:
         "<logs>/plot_trained/{signal}/{observable}.log",
     benchmark:

@@ -103,21 +103,37 @@ def test_what_did_not_pass_is_linked_and_told(blobs):
     assert "in 1 of 1 seeds a fit of pyhf failed" in text
 
 
-@pytest.mark.parametrize(("measured", "outcome"), [(0.35, "not passed"), (0.21, "passed")])
-def test_a_limit_that_only_holds_where_weights_were_chosen_does_not_pass(measured, outcome, blobs):
-    """The difference in units of the errors of both sets of events."""
-    place = blobs / "signal" / "neos" / "seed1"
-    write_json(place / "limits.json", limits(measured))
-    row = {"step": 1, "validation_objective": -1.0, "validation_limit": 0.2095}
-    worse = {"step": 2, "validation_objective": -0.5, "validation_limit": 0.1}
-    write_csv(place / "history.csv", [row, worse])
+@pytest.mark.parametrize(
+    ("limit", "error", "p", "fewest", "outcome", "said"),
+    [
+        (0.205, 0.004, 0.4, 50, "passed", "0.2050 ± 0.004 (-1.0\N{GREEK SMALL LETTER SIGMA})"),
+        (0.19, 0.004, 0.4, 50, "not passed", "(-4.0"),
+        (0.235, 0.004, 0.4, 50, "not passed", "(+5.0"),
+        (0.205, 0.004, 0.001, 50, "not passed", "evaluation events 0.001, the smallest of 2"),
+        (0.2, 0.02, 0.4, 50, "not done", "with so few events, limits differ by 10% by chance"),
+        (0.1, 0.02, 0.4, 50, "not passed", "(-5.4"),
+        (0.19, 0.004, 0.4, 2.5, "not done", "cannot tell by limits: a bin has 2.5 background"),
+        (0.21, 0.004, 0.001, 2.5, "not passed", "cannot tell by limits"),
+        (None, None, 0.4, 50, "not done", "cannot tell: a set of events has no expected limit"),
+    ],
+)
+def test_what_was_learned_by_heart_does_not_pass(limit, error, p, fewest, outcome, said, blobs):
+    """By limits in units of the errors of both sets of events, and by scores."""
+    good = {"limit": 0.21, "error": 0.003, "fewest": 50.0}
+    content = {
+        "limits": {
+            "training": {"limit": limit, "error": error, "fewest": fewest}, "validation": good,
+            "evaluation": good,
+        },
+        "scores": {"signal": {"distance": 0.1, "p": 0.9}, "background": {"distance": 0.1, "p": p}},
+    }  # fmt: skip
+    write_json(blobs / "signal/neos/overtraining.json", content)
     found = {(c.name, c.observable): c for c in checks(Folder(blobs))}
     check = found["overtraining", "neos"]
     assert check.outcome == outcome
-    # twice as many evaluation as validation events
-    distance = (measured - 0.2095) / 0.004 / 3**0.5
-    assert f"({distance:+.1f}\N{GREEK SMALL LETTER SIGMA})" in check.text
+    assert said in check.text
     assert found["overtraining", "bce"].outcome == "not done"
+    assert "weights are those of bce" in found["overtraining", "bce-edges"].text
 
 
 @pytest.mark.parametrize(("by_toys", "outcome"), [(0.085, "not passed"), (0.055, "passed")])

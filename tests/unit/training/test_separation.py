@@ -133,9 +133,14 @@ def test_events_that_fail_a_cut_are_the_last_that_a_looser_cut_would_take():
     bins = separation(cuts.edges, found, samples).bins
     assert bins.signal.tolist() == pytest.approx([0, passing["signal"], 1])
     assert bins.background.tolist() == pytest.approx([0, passing["background"], 1])
-    draw_overtraining(
-        dict.fromkeys(("training", "validation", "evaluation"), found), cuts.edges, samples, "cuts"
-    )
+    names = ("training", "validation", "evaluation")
+    none = {"limit": None, "error": None}
+    compared = {
+        "limits": dict.fromkeys(names, none),
+        "scores": {s.name: {"distance": 0.0, "p": 1.0} for s in samples},
+    }
+    figure = draw_overtraining(dict.fromkeys(names, found), compared, cuts.edges, samples, "cuts")
+    assert "training none" in figure.get_suptitle()
 
 
 @picture
@@ -143,7 +148,11 @@ def test_overtraining_of_the_background():
     names = ("training", "validation", "evaluation")
     found = {name: sets(seed=k) for k, name in enumerate(names)}
     found["training"]["b"] = gaussian(-1.1)
-    figure = draw_overtraining(found, np.array([0, 0.2, 0.6, 1]), SAMPLES, "neos")
+    compared = {
+        "limits": {name: {"limit": 0.3 + k / 100, "error": 0.01} for k, name in enumerate(names)},
+        "scores": {"s": {"distance": 0.01, "p": 0.3}, "b": {"distance": 0.2, "p": 1e-9}},
+    }
+    figure = draw_overtraining(found, compared, np.array([0, 0.2, 0.6, 1]), SAMPLES, "neos")
     signal, background = (axes.get_title(loc="right") for axes in figure.axes)
     assert "p = " in signal
     assert "p < 0.0001" in background

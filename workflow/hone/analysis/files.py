@@ -299,7 +299,8 @@ class Files:
         names = ["selected.json", "fit.json", "likelihood.json"]
         names += [] if self.analysis.has_histograms else ["importance.json"]
         trained = self.analysis.of_kind(Trained)
-        checked = self.of_observables("gradient.json", observables=trained) if trained else []
+        checks = ("gradient.json", "overtraining.json") if trained else ()
+        checked = [x for name in checks for x in self.of_observables(name, observables=trained)]
         searched = self.of_tuned("tuned.json") + self.of_tuned("trials.csv")
         return [path for name in names for path in self.of_observables(name)] + checked + searched
 

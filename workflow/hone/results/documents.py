@@ -9,6 +9,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 from hone.running.job_records import Provenance
 
 __all__ = [
+    "Agreement", "LimitOfSet", "Overtraining",
     "SelectedSeed",
     "ClsScan", "Contour", "ContourData", "ContourScans", "DataSet",
     "Floor", "GradientField", "Likelihood", "Limits",
@@ -275,3 +276,33 @@ class Likelihood(TypedDict):
     contour: Contour | None
     toys: ToyTest | None
     reasons: dict[str, str]
+
+
+class LimitOfSet(TypedDict):
+    """Median expected limit on mu of a set of events, without staterror."""
+
+    limit: float | None
+    """Without the bias of few events, as the bootstrap sees it; None if it does not exist."""
+    error: float | None
+    """Standard deviation over bootstrap replicas of the events."""
+    fewest: float
+    """Smallest effective number of background events in a bin: of few, none could as well have been
+    drawn, and the bootstrap does not know what follows from that."""
+
+
+class Agreement(TypedDict):
+    """Scores of a process in training events against those of evaluation events."""
+
+    distance: float
+    """The largest of the cumulative distributions."""
+    p: float
+    """Kolmogorov-Smirnov probability of a larger one."""
+
+
+class Overtraining(TypedDict):
+    """``overtraining.json``."""
+
+    limits: dict[str, LimitOfSet]
+    """By set: ``training``, ``validation`` and ``evaluation``."""
+    scores: dict[str, Agreement]
+    """By process."""

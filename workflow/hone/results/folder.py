@@ -13,7 +13,7 @@ from hone.analysis import Analysis
 from hone.analysis.files import Files
 from hone.analysis.settings import problems
 from hone.errors import InputError
-from hone.results.documents import Floor, Likelihood, Limits, Row
+from hone.results.documents import Floor, Likelihood, Limits, Overtraining, Row
 from hone.results.fit_documents import Fit
 from hone.results.seed_choice import choose_seed
 from hone.running.files import Json, read_csv, read_json
@@ -35,6 +35,7 @@ class Published:
     fit: Fit
     likelihood: Likelihood
     gradient: GradientCheck
+    overtraining: Overtraining
     history: list[Row]
 
 
@@ -138,6 +139,7 @@ class Folder:
             fit=of_observable("fit.json"),
             likelihood=of_observable("likelihood.json"),
             gradient=of_observable("gradient.json"),
+            overtraining=of_observable("overtraining.json"),
             # With folds, no network is validated on the events of all.
             history=self.csv(self.within(histories[0])) if len(histories) == 1 else [],
         )

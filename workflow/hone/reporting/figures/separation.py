@@ -9,9 +9,10 @@ from matplotlib.ticker import NullLocator
 
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, SIGNAL, new_figure, shade
 from hone.reporting.markup import words
+from hone.results.documents import LimitOfSet, Overtraining
 from hone.statmodel.templates import count
 from hone.statmodel.workspace import Process
-from hone.training.separation import Roc, Scored, Separation, kolmogorov_smirnov
+from hone.training.separation import Roc, Scored, Separation
 
 __all__ = ["draw_overtraining", "draw_roc"]
 
@@ -25,19 +26,21 @@ _POINTS = 1000
 
 def draw_overtraining(
     sets: Mapping[str, Mapping[str, Scored]],
+    found: Overtraining,
     edges: Any,
     samples: Sequence[Process],
     observable: str,
 ) -> Figure:
-    """Scores of each process in the three sets of events, and a test of the first against the last.
+    """Scores of each process in the three sets of events, with tests of whether these agree.
 
     Args:
         sets: events by process: ``training``, ``validation`` and ``evaluation``.
+        found: content of ``overtraining.json``.
         edges: of the observable (B + 1,).
         samples: processes of the hypothesis; of more than five those with the largest yields.
         observable: name for the title.
     """
-    training, evaluation = sets["training"], sets["evaluation"]
+    evaluation = sets["evaluation"]
     edges = np.asarray(edges)
     largest = sorted(samples, key=lambda s: (not s.is_signal, -evaluation[s.name].weights.sum()))
     several = [sample for sample in samples if sample in largest[:_MOST]]
@@ -49,32 +52,42 @@ def draw_overtraining(
         values = np.unique(evaluation[name].scores)
         discrete = int(np.isfinite(values).sum()) < len(edges)
         places = edges if discrete else np.linspace(edges[0], edges[-1], _BINS + 1)
-        found = {of: _fractions(events[name], places) for of, events in sets.items()}
+        drawn = {of: _fractions(events[name], places) for of, events in sets.items()}
         axes.stairs(
-            found["evaluation"][0], places, fill=True, color=colours.get(name, SIGNAL), alpha=0.45,
+            drawn["evaluation"][0], places, fill=True, color=colours.get(name, SIGNAL), alpha=0.45,
             label="evaluation",
         )  # fmt: skip
         axes.stairs(
-            found["validation"][0], places, color="black", linestyle="--", label="validation"
+            drawn["validation"][0], places, color="black", linestyle="--", label="validation"
         )
         axes.errorbar(
-            (places[:-1] + places[1:]) / 2, *found["training"], fmt="o", color="black",
+            (places[:-1] + places[1:]) / 2, *drawn["training"], fmt="o", color="black",
             markersize=3.5, linewidth=1, label="training",
         )  # fmt: skip
         for edge in edges[1:-1]:
             axes.axvline(edge, color="0.6", linewidth=0.8, linestyle=":", zorder=0)
-        distance, p = kolmogorov_smirnov(training[name], evaluation[name])
+        agreement = found["scores"][name]
+        p = agreement["p"]
         chance = "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
-        text = f"{words(name)}: D = {distance:.4f}, {chance} (KS)"
+        text = f"{words(name)}: D = {agreement['distance']:.4f}, {chance} (KS)"
         axes.set_title(text, loc="right", fontsize=11)
-        drawn = np.concatenate([heights for heights, _ in found.values()])
+        heights = np.concatenate([of_set for of_set, _ in drawn.values()])
         _logarithmic(axes)
         axes.set(xlim=(edges[0], edges[-1]), ylabel="fraction")
-        axes.set_ylim(0.5 * max(drawn[drawn > 0].min(initial=1), 1e-5), 8 * max(drawn.max(), 1e-4))
+        lowest, highest = heights[heights > 0].min(initial=1), heights.max()
+        axes.set_ylim(0.5 * max(lowest, 1e-5), 8 * max(highest, 1e-4))
     panels[0].legend(fontsize=10, ncols=3, loc="upper center")
     panels[-1].set_xlabel("observable")
     panels[0].set_title(observable, loc="left")
-    return _laid_out(figure)
+    limits = [f"{name} {_limit(of_set)}" for name, of_set in found["limits"].items()]
+    figure.suptitle("Expected limit: " + ", ".join(limits), fontsize=10)
+    return _laid_out(figure, top=0.6)
+
+
+def _limit(of_set: LimitOfSet) -> str:
+    if of_set["limit"] is None or of_set["error"] is None:
+        return "none"
+    return f"{of_set['limit']:.3g} $\\pm$ {of_set['error']:.1g}"
 
 
 def _fractions(events: Scored, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -126,13 +139,13 @@ def _logarithmic(axes: Any) -> None:
     axes.yaxis.set_minor_formatter("")
 
 
-def _laid_out(figure: Figure) -> Figure:
+def _laid_out(figure: Figure, top: float = 0.35) -> Figure:
     """With margins in inches: to find a layout takes as long as drawing, and nothing in it varies
     but the height."""
     figure.set_layout_engine(None)
     width, height = figure.get_size_inches()
     margins = {"left": 1.05 / width, "right": 1 - 0.2 / width}
-    margins |= {"bottom": 0.65 / height, "top": 1 - 0.35 / height}
+    margins |= {"bottom": 0.65 / height, "top": 1 - top / height}
     figure.subplots_adjust(**margins, hspace=0.2)
     return figure
 

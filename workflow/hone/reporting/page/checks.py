@@ -14,6 +14,12 @@ _SIGMAS = 3.0
 """Largest difference of toys or event sets in standard deviations."""
 _SMALLEST_P = 0.05
 """Of the goodness of fit."""
+_THREE_SIGMA = 0.0027
+"""Smallest p of a comparison of scores, for all processes together."""
+_TELLING = 0.05
+"""Largest error of a comparison of limits that can tell whether they differ."""
+_FEWEST = 10
+"""Fewest effective background events in a bin, for its limit to have a known error."""
 _NOTES = 1
 """Most notes of pyhf that are shown."""
 
@@ -138,37 +144,47 @@ def _gradient(published: Published) -> tuple[str, str]:
 
 
 def _overtraining(folder: Folder, published: Published) -> tuple[str, str]:
-    """The limit on the events that chose the weights, and on those that nothing has seen."""
-    rows = [row for row in published.history if row.get("validation_limit") is not None]
-    limits = published.limits.get("expected_limits") or [None] * 5
-    error = published.limits.get("without_staterror", {}).get("expected_limit_error")
-    if not rows or limits[2] is None or not error:
-        return "not done", "there is no limit on validation events to compare with"
-    validation, evaluation = _sizes(folder)
-    if not validation or not evaluation:
-        return "not done", "the numbers of validation and evaluation events are not known"
-    best = min(rows, key=lambda row: row["validation_objective"])["validation_limit"]
-    both = error * math.sqrt(1 + evaluation / validation)
-    distance = (limits[2] - best) / both
-    return _outcome(distance <= _SIGMAS), (
-        f"expected limit on validation events, which chose the weights, {best:.4f}; on evaluation "
-        f"events, which nothing has seen, {limits[2]:.4f} ({distance:+.1f}σ)"
+    """Limits and scores on the events that it has learned from, and on those nothing has seen."""
+    settings = folder.analysis.observable(published.observable)
+    if not settings.is_trained:
+        source = settings.setting("source")
+        weights = f"the weights are those of {source}, which has this check; " if source else ""
+        return "not done", f"{weights}few numbers were chosen on validation events, and no weights"
+    found = published.overtraining
+    if not found:
+        return "not done", "there is no overtraining.json"
+    known = {
+        name: (of_set["limit"], of_set["error"])
+        for name, of_set in found["limits"].items()
+        if of_set["limit"] is not None and of_set["error"] is not None
+    }
+    if len(known) < len(found["limits"]):
+        return "not done", "cannot tell: a set of events has no expected limit"
+    seen, own = known.pop("evaluation")
+    texts = [f"expected limit on evaluation events, which nothing has seen, {seen:.4f} ± {own:.1g}"]
+    worst = largest = 0.0
+    for name, (limit, error) in known.items():
+        both = math.hypot(error, own)
+        worst, largest = max(worst, abs(limit - seen) / both), max(largest, both / seen)
+        text = f"on {name} events {limit:.4f} ± {error:.1g} ({(limit - seen) / both:+.1f}σ)"
+        texts.append(text)
+    chances = [of["p"] for of in found["scores"].values()]
+    least = min(chances)
+    texts.append(
+        f"Kolmogorov-Smirnov p of scores in training against evaluation events {least:.2g}"
+        + (f", the smallest of {len(chances)} processes" if len(chances) > 1 else "")
     )
-
-
-def _sizes(folder: Folder) -> tuple[int, int]:
-    """Numbers of validation and evaluation events."""
-    if not folder.analysis.has_ntuples:
-        events = folder.analysis.events
-        return events.validation, events.evaluation
-    paths = folder.files.surveys(sample.name for sample in folder.analysis.simulated)
-    sets = [survey["sets"] for path in paths if (survey := folder.json(folder.within(path)))]
-    # At most so many are validated on.
-    largest = folder.analysis.events.validation
-    return (
-        sum(min(entry["validation"]["events"], largest) for entry in sets),
-        sum(entry["evaluation"]["events"] for entry in sets),
-    )
+    passed = worst <= _SIGMAS and least * len(chances) >= _THREE_SIGMA
+    outcome = _outcome(passed)
+    fewest = min(of_set["fewest"] for of_set in found["limits"].values())
+    if fewest < _FEWEST:
+        outcome = "not done" if least * len(chances) >= _THREE_SIGMA else outcome
+        texts.insert(0, f"cannot tell by limits: a bin has {fewest:.1f} background events")
+    elif passed and largest > _TELLING:
+        outcome = "not done"
+        few = f"cannot tell: with so few events, limits differ by {largest:.0%} by chance"
+        texts.insert(0, few)
+    return outcome, "; ".join(texts)
 
 
 def _short(value: float | None) -> str:
