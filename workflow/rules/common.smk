@@ -15,6 +15,7 @@ if LIBRARY.is_dir():
 
 from hone.analysis import checked_config, parts, refuse_duplicates
 from hone.analysis.sections import SETS
+from hone.analysis.fair_baseline import fair_baseline
 from hone.analysis.files import Files
 from hone.analysis.needs import Needs, any_of, growing
 from hone.analysis.observables import BestEdges, GridCuts, Trained, VariableBins

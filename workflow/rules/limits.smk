@@ -69,6 +69,7 @@ rule compare_observables:
         **growing(mem_mb=500, runtime=5),
     params:
         baseline=ANALYSIS.baseline,
+        fair=fair_baseline(ANALYSIS),
         name=ANALYSIS.analysis,
         made_by=made_by("compare_observables"),
     message:

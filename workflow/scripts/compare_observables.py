@@ -14,7 +14,7 @@ with job(snakemake):
         rows.append(dict(head) | flatten(read_json(path)))
     floors = {Path(path).parent.name: read_json(path) for path in snakemake.input.floors}
     write_csv(snakemake.output.comparison, rows)
-    table = compared(rows, snakemake.params.baseline)
+    table = compared(rows, snakemake.params.baseline, snakemake.params.fair)
     write_csv(snakemake.output.table, table)
     for path, text in (
         (snakemake.output.markdown, markdown(table, floors)),

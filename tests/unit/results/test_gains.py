@@ -183,6 +183,12 @@ def test_the_headline_says_the_best_limit_its_gain_and_pyhfs_verdict():
     assert "no observable has an expected limit" in none
     own = {**FLOOR, "of_observables": {"neos": {**FLOOR, "expected_limit": 0.1}}}
     assert "below 0.1000." in headline(compared(rows(), "bce"), {"s": own})
+    fair = headline(compared(rows(), "bce", "edges_50%"), {}).splitlines()[0]
+    assert re.search(
+        r"; that is 60.1 ± \S+ per cent below edges_50% \(0.5060\), the classifier with its best "
+        r"edges, and 50.0 ± \S+ per cent below bce \(0.4040\), by nominal medians over seeds\.",
+        fair,
+    )  # fmt: skip
     # the next best is not hidden behind the baseline, and not said twice
     assert "the next" not in text
     better = headline(compared([*rows(), seed("cuts", 1, 0.25)], "bce"), {})

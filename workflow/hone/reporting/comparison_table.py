@@ -177,18 +177,29 @@ def _best_limit(signal: str, rows: Sequence[Row], floor: Floor) -> str:
     if best["seeds"] > 1:
         lowest, highest = best["expected_limit_lowest"], best["expected_limit_highest"]
         text += f" (median of {best['seeds']} seeds, {lowest:#.4g} to {highest:#.4g})"
-    gain, error = best["gain_expected_limit"], best["gain_expected_limit_error"]
-    if gain is not None:
-        base = next(row for row in rows if row["observable"] == best["baseline"])
-        known = f" ± {error:.1f}" if error is not None else ""
-        of_what = "medians over seeds" if max(best["seeds"], base["seeds"]) > 1 else "limits"
-        text += f"; that is {gain:.1f}{known} per cent below {best['baseline']} "
-        text += f"({base['expected_limit']:#.4g}), by nominal {of_what}"
+    by_name = {row["observable"]: row for row in rows}
+    # The fair comparison first.
+    below, told = [], {best["observable"]}
+    for gain, name, is_what in (
+        ("fair_gain", best.get("fair_baseline"), ", the classifier with its best edges"),
+        ("gain_expected_limit", best["baseline"], ""),
+    ):
+        if name and best[gain] is not None:
+            text_of_error = (
+                f" ± {error:.1f}" if (error := best[f"{gain}_error"]) is not None else ""
+            )
+            of = f"({by_name[name]['expected_limit']:#.4g})"
+            below.append(f"{best[gain]:.1f}{text_of_error} per cent below {name} {of}{is_what}")
+            told.add(name)
+    if below:
+        several = max(by_name[name]["seeds"] for name in told) > 1
+        of_what = "medians over seeds" if several else "limits"
+        text += f"; that is {', and '.join(below)}, by nominal {of_what}"
     elif best["observable"] == best["baseline"]:
         text += ", the baseline"
     others = [row for row in rows if row is not best]
     second = min(others, key=lambda row: row["expected_limit"], default=None)
-    if second is not None and (gain is None or second["observable"] != best["baseline"]):
+    if second is not None and second["observable"] not in told:
         less = 100 * (1 - best["expected_limit"] / second["expected_limit"])
         text += f", and {less:.1f} per cent below the next, {second['observable']} "
         text += f"({second['expected_limit']:#.4g})"

@@ -49,7 +49,7 @@ def flatten(limits: Mapping[str, object]) -> Row:
     return row
 
 
-def compared(rows: Rows, baseline: str | None) -> list[Row]:
+def compared(rows: Rows, baseline: str | None, fair: str | None = None) -> list[Row]:
     """One row per signal and observable: medians over seeds, their spread, and gains.
 
     Gains are in per cent, positive if the observable is better than the baseline: 100 (1 - a / b)
@@ -57,11 +57,13 @@ def compared(rows: Rows, baseline: str | None) -> list[Row]:
     significance Z, the normal quantile of 1 - p. The errors of the two medians are propagated as if
     independent: with several seeds, the standard deviation of the median over bootstrap replicas
     of the seeds; with one, the bootstrap error of the evaluation events, as in the columns
-    ``without_staterror_*_error``. ``gain_error_from`` says which.
+    ``without_staterror_*_error``. ``gain_error_from`` says which. ``fair_gain`` is that of the
+    limit over ``fair_baseline``.
 
     Args:
         rows: of ``comparison.csv``.
         baseline: name of the observable to compare with; None for no gains.
+        fair: the same observable with its best edges, if there is one.
     """
     found: list[Row] = []
     for signal in dict.fromkeys(row["signal"] for row in rows):
@@ -78,6 +80,7 @@ def compared(rows: Rows, baseline: str | None) -> list[Row]:
                 **_medians(group),
                 **_gains(group, groups.get(baseline or "", []), name == baseline),
                 "baseline": baseline if baseline in groups else None,
+                **_over_fair(group, groups.get(fair or "", []), fair if fair != name else None),
                 **pyhfs_verdict(group),
             }
             for name, group in groups.items()
@@ -106,6 +109,15 @@ def _gains(rows: Rows, baseline: Rows, is_baseline: bool) -> Row:
         if known and known.error is not None:
             sources.append(known.source)
     return {**found, "gain_error_from": max(sources, key=len) if sources else None}
+
+
+def _over_fair(rows: Rows, baseline: Rows, fair: str | None) -> Row:
+    known = _gain("expected_limit", rows, baseline) if fair else None
+    return {
+        "fair_baseline": fair if known else None,
+        "fair_gain": known.value if known else None,
+        "fair_gain_error": known.error if known else None,
+    }
 
 
 def _gain(name: str, rows: Rows, baseline: Rows) -> _Known | None:

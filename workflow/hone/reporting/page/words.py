@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from hone.analysis.fair_baseline import fair_baseline
 from hone.results.documents import Row
 from hone.results.folder import Folder, Published
 
@@ -76,12 +77,17 @@ def result(folder: Folder, signal: str) -> Result:
 
 
 def _compared(folder: Folder, best: Row) -> str:
-    text, rows = "", folder.of(best["signal"])
-    baseline = next((r for r in rows if r["observable"] == best["baseline"]), None)
-    if baseline is not None and baseline is not best and baseline["expected_limit"] is not None:
-        error = best["gain_expected_limit_error"]
-        distance = _distance(best["expected_limit"], baseline["expected_limit"], error)
-        text += f", {distance} cross-entropy"
+    """With the classifier and its best edges, which is fair, then with that as it is."""
+    text, rows = "", {row["observable"]: row for row in folder.of(best["signal"])}
+    for name, gain, what in (
+        (best.get("fair_baseline"), "fair_gain", "the classifier with its best edges"),
+        (best["baseline"], "gain_expected_limit", "cross-entropy"),
+    ):
+        other = rows.get(name or "", best)
+        if other is not best and other["expected_limit"] is not None:
+            error = best[f"{gain}_error"]
+            distance = _distance(best["expected_limit"], other["expected_limit"], error)
+            text += f", {distance} {what}"
     floor = folder.floor(best["signal"], best["observable"]).get("expected_limit")
     if floor:
         text += f", {_distance(best['expected_limit'], floor)} the floor"
@@ -113,10 +119,10 @@ def _observed(folder: Folder, published: Published, poi: str) -> str:
         reasons = published.limits.get("reasons", {})
         return f"no limit: {reasons.get('observed limit', 'see limits.json')}"
     text = f"{poi} < {value:#.3g} with {published.observable}"
-    baseline = folder.analysis.baseline
-    if baseline and baseline != published.observable:
-        other = folder.published(published.signal, baseline).limits.get("observed_limit")
-        text += f", {_distance(value, other)} {baseline}" if other else ""
+    for baseline in filter(None, (fair_baseline(folder.analysis), folder.analysis.baseline)):
+        if baseline != published.observable:
+            other = folder.published(published.signal, baseline).limits.get("observed_limit")
+            text += f", {_distance(value, other)} {baseline}" if other else ""
     return text
 
 
