@@ -46,6 +46,8 @@ def result(systematics=3, regions=("SR",), bins=4, blind=False):
     channel = {
         "samples": {"background": steps.tolist(), "signal": (steps[::-1] / 6).tolist()},
         "uncertainty": (0.1 * steps).tolist(),
+        "below": (0.05 * steps).tolist(),
+        "above": (0.1 * steps).tolist(),
     }
     source = {"data": "observation", "mu": None, "negative": False}
     if blind:
@@ -223,15 +225,26 @@ def test_a_breakdown_says_where_the_hessian_is_wrong_and_what_is_at_a_bound():
     assert len(before.lines) - len(after.lines) == 1
 
 
-@pytest.mark.parametrize("bins", [1, 40])
-@pytest.mark.parametrize("scale", [0.0, 1e-3, 1e9])
+@pytest.mark.parametrize(("bins", "scale"), [(1, 0.0), (40, 1e-3), (1, 1e9)])
 def test_any_yields_are_drawn(bins, scale, tmp_path):
     content = result(bins=bins)
     for channel in content["prefit"].values():
         channel["samples"] = {k: [scale * x for x in v] for k, v in channel["samples"].items()}
         channel["samples"]["background"][0] = -1e-9
-        channel["uncertainty"] = [0.1 * scale] * bins
+        channel["below"] = channel["above"] = [0.1 * scale] * bins
     draw_prediction(content, "prefit", "o").savefig(tmp_path / "a.png")
+
+
+def test_the_band_is_as_wide_below_and_above_as_it_is_written():
+    main, ratio = draw_prediction(result(), "prefit", "o").axes
+    samples = result()["prefit"]["SR"]["samples"]
+    total = np.sum(list(samples.values()), axis=0)
+    steps = np.array(samples["background"])
+    for axes, unit, centre in ((main, 1.0, total), (ratio, total, 1.0)):
+        (drawn,) = (p for p in axes.patches if getattr(p, "get_hatch", str)() == "////")
+        values, _, baseline = drawn.get_data()
+        np.testing.assert_allclose(values, centre + 0.1 * steps / unit)
+        np.testing.assert_allclose(baseline, centre - 0.05 * steps / unit)
 
 
 def test_a_small_background_is_seen():

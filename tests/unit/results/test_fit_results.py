@@ -260,6 +260,26 @@ def test_yields_are_pyhfs_and_their_errors_the_envelope_of_its_changes():
             assert channel["total_uncertainty"] == pytest.approx(of_all)
 
 
+def test_the_band_before_the_fit_is_in_quadrature_to_each_side():
+    """By hand: a shape of +30 and +10, a norm of +20 and -5 per cent, 40 events of staterror 3."""
+    shape = {"hi_data": [70.0], "lo_data": [50.0]}
+    strength = {"name": "mu", "type": "normfactor", "data": None}
+    samples = [
+        {"name": "s", "data": [0.0], "modifiers": [strength]},
+        {"name": "b", "data": [40.0], "modifiers": [
+            {"name": "shape", "type": "histosys", "data": shape},
+            {"name": "norm", "type": "normsys", "data": {"hi": 1.2, "lo": 0.95}},
+            {"name": "stat", "type": "staterror", "data": [3.0]},
+        ]},
+    ]  # fmt: skip
+    model = pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
+    data = np.array([40.0, *model.config.auxdata])
+    (found,) = fit_results(workspace(model, data))["prefit"].values()
+    assert found["above"] == [pytest.approx(np.sqrt(30**2 + 8**2 + 3**2))]
+    assert found["below"] == [pytest.approx(np.sqrt(0**2 + 2**2 + 3**2))]
+    assert found["uncertainty"] == found["above"]
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_the_deepest_of_several_minima_is_found(seed):
     model, data = multimodal(seed)

@@ -138,6 +138,10 @@ class FitYields(TypedDict):
 
     samples: dict[str, list[float]]
     uncertainty: list[float]
+    """Each parameter contributes the larger of its shifts."""
+    below: list[float]
+    """Width of the band below, before the fit by shifts to that side; after it ``uncertainty``."""
+    above: list[float]
     total: float
     total_uncertainty: float
 

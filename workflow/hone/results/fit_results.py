@@ -12,7 +12,7 @@ from hone.errors import FitError, InputError, ModelError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.infer.best_fit import BestFit, constraints
-from hone.results.bands import one_sigma, yield_covariance
+from hone.results.bands import below_and_above, one_sigma, yield_covariance
 from hone.results.best_fit import empty_bins, restored
 from hone.results.documents import StoredFit
 from hone.results.fit_documents import Fit, FitYields, GoodnessByToys, Parameters
@@ -167,6 +167,12 @@ def _yields(
     deviations = np.sqrt(np.diag(yield_covariance(up, down, correlation)))
     found: dict[str, FitYields] = {}
     for channel, place in config.channel_slices.items():
+        # With correlations, a band has one width.
+        below, above = (
+            below_and_above(up[:, place], down[:, place])
+            if correlation is None
+            else (deviations[place], deviations[place])
+        )
         sum_up, sum_down = (x[:, place].sum(axis=1, keepdims=True) for x in (up, down))
         variance = yield_covariance(sum_up, sum_down, correlation)[0, 0]
         found[channel] = {
@@ -174,6 +180,8 @@ def _yields(
                 name: of_samples[s, place].tolist() for s, name in enumerate(config.samples)
             },
             "uncertainty": deviations[place].tolist(),
+            "below": below.tolist(),
+            "above": above.tolist(),
             "total": float(rates[place].sum()),
             "total_uncertainty": float(np.sqrt(variance)),
         }

@@ -20,6 +20,7 @@ from hone.reporting.figures.style import (
     shade,
 )
 from hone.reporting.markup import words
+from hone.results.bands import below_and_above
 from hone.statmodel.channels import bin_name
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, sides
@@ -189,11 +190,8 @@ def _systematic_band(
             # Samples and entries with a common parameter move coherently.
             before = shifts.get(systematic.name, np.zeros((2, len(nominal))))
             shifts[systematic.name] = before + np.where(acting, sided, 0.0)
-    below = above = np.zeros(len(regions))
-    for pair in shifts.values():
-        above = np.hypot(above, np.maximum(pair.max(axis=0), 0.0))
-        below = np.hypot(below, np.maximum(-pair.min(axis=0), 0.0))
-    return below, above
+    pairs = np.array(list(shifts.values())).reshape(-1, 2, len(regions))
+    return below_and_above(pairs[:, 0], pairs[:, 1])
 
 
 def band(

@@ -55,7 +55,9 @@ def draw_prediction(
     # The small ones below, where a logarithmic axis shows them; the signal on top.
     order = sorted(names, key=lambda name: (name in content["signals"], yields[name].sum()))
     stack = {name: yields[name] for name in order}
-    band = np.concatenate([c["uncertainty"] for c in channels.values()])
+    below, above = (
+        np.concatenate([c[side] for c in channels.values()]) for side in ("below", "above")
+    )
     total = np.sum(list(stack.values()), axis=0)
     sizes = {name: len(channel["uncertainty"]) for name, channel in channels.items()}
     data = content["observation"]
@@ -72,18 +74,18 @@ def draw_prediction(
     backgrounds = [name for name in names if name not in signals]
     colours = [SIGNAL if n in signals else shade(backgrounds.index(n)) for n in stack]
     draw_stack(main, places, shown, colours)
-    _draw_band(main, places, total, band, label="uncertainty")
+    _draw_band(main, places, total - below, total + above, label="uncertainty")
     if observed is not None:
         draw_observed(main, places, observed, label)
-    _scale(main, list(stack.values()), band, observed)
+    _scale(main, list(stack.values()), above, observed)
     main.set_ylabel("events")
     main.set_title(title, loc="left", pad=22 if len(sizes) > 1 else None)
     main.legend(ncols=2)
 
     safe = np.where(total > 0, total, np.nan)
-    _draw_band(ratio, places, np.where(total > 0, 1.0, np.nan), band / safe)
+    _draw_band(ratio, places, 1 - below / safe, 1 + above / safe)
     ratio.axhline(1, color="black", linewidth=0.8)
-    top = float(np.nanmax([0.5, *np.minimum(1.2 * band / safe, 2.0)]))
+    top = float(np.nanmax([0.5, *np.minimum(1.2 * np.maximum(below, above) / safe, 2.0)]))
     if observed is not None:
         quotient = observed / safe
         error = count_errors(observed) / safe
@@ -115,13 +117,13 @@ def _of_sample(channel: FitYields, name: str) -> np.ndarray:
 
 
 def _draw_band(
-    axes: Any, edges: np.ndarray, centre: np.ndarray, width: np.ndarray, label: str = ""
+    axes: Any, edges: np.ndarray, low: np.ndarray, high: np.ndarray, label: str = ""
 ) -> None:
     # Bins without a prediction stay empty.
     axes.stairs(
-        centre + width,
+        high,
         edges,
-        baseline=np.maximum(centre - width, 1e-9),
+        baseline=np.maximum(low, 1e-9),
         fill=True,
         facecolor="none",
         edgecolor="0.25",
