@@ -5,7 +5,8 @@ from pathlib import Path
 
 from snakemake.common.configfile import load_configfile
 
+from hone.running.result_text import result_text
+
 if __name__ == "__main__":
     folder = Path("results", load_configfile(sys.argv[1])["analysis"])
-    for name in ("headline.txt", "summary.txt"):
-        print((folder / name).read_text(), end="")
+    print(result_text(folder), end="")

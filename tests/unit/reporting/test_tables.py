@@ -83,7 +83,6 @@ def test_summary_of_medians():
     assert missing.endswith("not compared, its fit fails in 1 of 1")
     assert "(floor)" in table
     assert "5 equal bins, CLs 5.6e-06" in table
-    assert "results/x/report.html" in table
 
 
 def test_summary_without_a_floor():

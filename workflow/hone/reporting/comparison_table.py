@@ -138,15 +138,7 @@ def summary(
         for bins, cls in floor.get("classifier_expected_cls", {}).items()
         if cls is not None
     ]
-    return (
-        "\n".join(lines)
-        + f"""
-figures  results/{analysis}/figures/
-tables   results/{analysis}/table.csv, .md, .tex; every seed: comparison.csv
-readme   results/{analysis}/README.md
-report   results/{analysis}/report.html
-"""
-    )
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def _pyhf_agrees(rows: Sequence[Row]) -> str:

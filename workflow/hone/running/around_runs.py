@@ -21,6 +21,7 @@ from snakemake.settings.enums import Quietness, RerunTrigger
 from hone.errors import HoneError
 from hone.running.files import write_json
 from hone.running.job_records import JobDigests, errors_since, job_digests
+from hone.running.result_text import result_text
 from hone.running.run_lock import forget_run, note_run, release_stale_lock
 from hone.running.run_times import as_text, run_times
 from hone.running.script import ERRORS_LAST, QUIET
@@ -138,11 +139,7 @@ class Run:
                 print(text)
         # `make` shows the table itself, also where there was no job at all.
         if well and "MAKELEVEL" not in os.environ:
-            for path in (self.folder / "headline.txt", self.folder / "summary.txt"):
-                if path.exists():
-                    print(path.read_text())
-            if (self.folder / "publication").exists():
-                print(f"publication  {self.folder}/publication/\n")
+            print(result_text(self.folder))
 
     def _brief(self) -> list[Any]:
         """What shows the run as one line, if it is shown so."""
