@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from hone.likelihood.arrays import compiled_if_traced
 from hone.likelihood.histfactory import Model
 
-__all__ = ["below_and_above", "envelope", "one_sigma", "yield_covariance"]
+__all__ = ["envelope", "one_sigma", "yield_covariance"]
 
 
 def one_sigma(model: Model, pars: Any, errors: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -40,20 +40,6 @@ def envelope(up: np.ndarray, down: np.ndarray) -> np.ndarray:
     """
     one_sided = np.sign(up) * np.sign(down) > 0
     return np.maximum(np.abs(up), np.abs(down)) * np.sign(np.where(one_sided, up, up - down))
-
-
-def below_and_above(up: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Widths (K,) of a band below and above, of uncorrelated parameters in quadrature.
-
-    Each contributes to either side the larger of its changes to that side.
-
-    Args:
-        up: changes of the yields by each parameter one standard deviation up (P, K).
-        down: the same down.
-    """
-    above = np.maximum(np.maximum(up, down), 0.0)
-    below = np.maximum(np.maximum(-up, -down), 0.0)
-    return np.sqrt((below**2).sum(axis=0)), np.sqrt((above**2).sum(axis=0))
 
 
 def yield_covariance(up: np.ndarray, down: np.ndarray, correlation: Any = None) -> np.ndarray:

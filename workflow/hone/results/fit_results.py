@@ -12,7 +12,8 @@ from hone.errors import FitError, InputError, ModelError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.infer.best_fit import BestFit, constraints
-from hone.results.bands import below_and_above, one_sigma, yield_covariance
+from hone.results.asymmetric_bands import below_and_above
+from hone.results.bands import one_sigma, yield_covariance
 from hone.results.best_fit import empty_bins, restored
 from hone.results.documents import StoredFit
 from hone.results.fit_documents import Fit, FitYields, GoodnessByToys, Parameters

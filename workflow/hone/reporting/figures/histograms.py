@@ -20,7 +20,7 @@ from hone.reporting.figures.style import (
     shade,
 )
 from hone.reporting.markup import words
-from hone.results.bands import below_and_above
+from hone.results.asymmetric_bands import below_and_above
 from hone.statmodel.channels import bin_name
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, sides
