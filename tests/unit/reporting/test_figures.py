@@ -241,10 +241,13 @@ def test_cls_scan(missing, blind, tmp_path):
     # between the points of the scan, too
     x, y = lines["median expected"].get_data()
     np.testing.assert_allclose(y, np.exp(-3 * x))
-    axes = draw_cls_scan(limits, "o", "pseudo-data").axes[0]
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    # what is excluded is seen
+    assert figure.axes[0].get_yscale() == "log"
+    assert figure.axes[0].get_ylim() == pytest.approx((0.001, 1))
+    (legend,) = draw_cls_scan(limits, "o", "pseudo-data").legends
+    labels = [text.get_text() for text in legend.get_texts()]
     assert ("pseudo-data" in labels) is not blind
-    assert "observed" not in axes.texts[0].get_text()
+    assert "observed" not in legend.get_title().get_text()
 
 
 @pytest.mark.parametrize("observed", [None, 0.8])

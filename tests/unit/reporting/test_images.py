@@ -128,6 +128,19 @@ def test_templates_of_two_regions():
     return of_templates(templates([20, 12, 8, 3, 0.2]), observed, EDGES, "neos")
 
 
+def test_a_region_that_is_counted_has_no_edges():
+    edges = {"counted": np.array([0.0, 1]), "signal": np.array([0, 0.2, 0.6, 1])}
+    main, ratio = of_templates(templates([5, 20, 12, 8]), np.array([60.0, 35, 22, 9]), edges).axes
+    drawn = {t.get_position()[0]: t.get_text() for t in ratio.get_xticklabels()}
+    assert drawn == {1: "0", 2: "0.2", 3: "0.6", 4: "1"}
+    assert {"counted", "signal"} <= {text.get_text() for text in main.texts}
+    # the bands are those of the stack: signals are lines over it
+    stacked = [p for p in main.patches if p.get_fill() and p.get_label() != "_nolegend_"]
+    assert max(p.get_data().values.max() for p in stacked) == 40
+    alone = of_templates(templates([5]), np.array([9.0]), {"": np.array([0.0, 1])}).axes[1]
+    assert alone.get_xlabel() == "counted events"
+
+
 @compared
 def test_soft_and_hard_histograms():
     hard = templates([20, 12, 8, 3, 0.2])
@@ -163,7 +176,8 @@ def test_counts_have_the_central_interval_of_a_poisson(observed):
     """Also none among others, and none anywhere: no event is known to be below 1.84."""
     background = templates([4, 5, 6, 7, 30])["b"].values
     figure = of_templates(templates([4, 5, 6, 7, 30]), np.array(observed), EDGES)
-    channel = {"samples": {"b": background}, "uncertainty": np.ones(5)}
+    ones = dict.fromkeys(("uncertainty", "below", "above"), np.ones(5))
+    channel = {"samples": {"b": background}, **ones}
     content = {"prefit": {"r": channel}, "observation": {"r": observed}, "signals": [],
                "blind": False}  # fmt: skip
     alpha = norm.cdf(-1)

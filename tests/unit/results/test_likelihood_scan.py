@@ -348,7 +348,7 @@ def test_toys_without_a_fit_are_counted(oracle, monkeypatch):
     expected = toys["expected"]
     assert [expected[k]["kept"] for k in ("signal_background", "background")] == [397, 400]
     figure = draw_toys({"poi": "mu", "toys": {**toys, "at_limit": True}}, "o")
-    assert "the fits of up to 3 failed" in figure.axes[0].get_title(loc="left")
+    assert "the fits of up to 3 failed" in figure.get_suptitle()
 
 
 def test_the_observed_statistic_is_pyhfs(oracle, found):

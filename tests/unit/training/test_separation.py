@@ -115,13 +115,29 @@ def test_bins_are_in_the_order_of_signal_over_background():
     background = Scored(np.random.default_rng(1).uniform(0, 1, 1000), np.ones(1000))
     samples = [Sample("s", True, ()), Sample("b", False, ())]
     found = separation(np.linspace(0, 1, 6), {"s": signal, "b": background}, samples)
-    assert found.curves["nominal"].area < 0.6
     inside = ((background.scores >= 0.4) & (background.scores < 0.6)).mean()
     assert found.bins.area == pytest.approx(1 - inside / 2)
+    # nor do scores, which the curves therefore do not take as they are
+    assert roc([signal], [background]).area < 0.6
+    assert found.reordered
+    assert found.curves["nominal"].area == pytest.approx(found.bins.area, abs=0.03)
+    assert "order of signal" in draw_roc(found, "o").axes[0].get_title(loc="right")
     numbers = [x._replace(scores=np.floor(5 * x.scores) + 0.5) for x in (signal, background)]
     again = separation(np.arange(6.0), dict(zip("sb", numbers, strict=True)), samples)
-    assert again.by_bins
     assert again.curves["nominal"].area == again.bins.area == pytest.approx(found.bins.area)
+
+
+def test_reordered_bins_lose_nothing_of_the_order_within_them():
+    """Of two Gaussians with halves of their scores exchanged, the curve is that before."""
+    exchange = {"s": gaussian(1), "b": gaussian(-1)}
+    samples = [Sample("s", True, ()), Sample("b", False, ())]
+    ordered = separation(np.linspace(0, 1, 5), exchange, samples)
+    assert not ordered.reordered
+    for name, (scores, weights) in exchange.items():
+        exchange[name] = Scored((scores + 0.5) % 1.0, weights)
+    found = separation(np.linspace(0, 1, 5), exchange, samples)
+    assert found.reordered
+    assert found.curves["nominal"].area == pytest.approx(ordered.curves["nominal"].area, abs=1e-6)
 
 
 def test_events_that_fail_a_cut_are_the_last_that_a_looser_cut_would_take():

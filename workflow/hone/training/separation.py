@@ -54,9 +54,9 @@ class Separation(NamedTuple):
     """By what is varied: ``nominal`` first, then what moves its area most."""
     bins: Roc
     """The bins of the observable, taken in the order of signal over background."""
-    by_bins: bool
-    """Whether the curves too are of bins in that order: scores that only number the bins have no
-    order of their own."""
+    reordered: bool
+    """Whether the bins are not in that order already: then the curves take their events bin by bin
+    in it, and by score within each."""
 
 
 def scored(observable: Observable, events: EventSets) -> dict[str, Scored]:
@@ -146,8 +146,8 @@ def separation(
         name: Scored(np.append(-np.inf, ratio[1:])[_bins(x, edges)], x.weights)
         for name, x in events.items()
     }
-    values = np.unique(np.concatenate([events[s.name].scores for s in samples]))
-    by_bins = int(np.isfinite(values).sum()) < len(edges)
+    steps = np.diff(ratio[1:])
+    reordered = bool((steps > 0).any() and (steps < 0).any())
 
     def curve(of: Mapping[str, Scored], varied: Mapping[str, str]) -> Roc:
         chosen = [
@@ -155,7 +155,9 @@ def separation(
         ]
         return roc(*chosen)
 
-    shown = in_bins if by_bins else events
+    shown = events
+    if reordered:
+        shown = _in_order(events, edges, ratio, signals, backgrounds)
     nominal = curve(shown, {})
     if nominal.area < 0.5:
         shown = {name: _turned(x) for name, x in shown.items()}
@@ -163,7 +165,42 @@ def separation(
     curves = {words: curve(shown, varied) for words, varied in _varied(events, samples).items()}
     moved = sorted(curves, key=lambda words: -abs(curves[words].area - nominal.area))
     kept = {words: curves[words] for words in moved[:most]}
-    return Separation({"nominal": nominal} | kept, curve(in_bins, {}), by_bins)
+    return Separation({"nominal": nominal} | kept, curve(in_bins, {}), reordered)
+
+
+def _in_order(
+    events: Mapping[str, Scored],
+    edges: np.ndarray,
+    ratio: np.ndarray,
+    signals: Sequence[str],
+    backgrounds: Sequence[str],
+) -> dict[str, Scored]:
+    """Scores with the bins in the order of signal over background, and within each bin its events
+    from that side that has more of the signal."""
+    rank = np.append(0, 1 + np.argsort(np.argsort(ratio[1:], kind="stable")))
+    outer = np.array([edges[:-1], edges[1:]])
+    low, width = np.append(0.0, outer[0]), np.append(1.0, np.diff(outer, axis=0)[0])
+
+    def within(of: Scored) -> tuple[np.ndarray, np.ndarray]:
+        bins = _bins(of, edges)
+        scores = np.where(np.isfinite(of.scores), of.scores, 0.0)
+        return bins, np.clip((scores - low[bins]) / width[bins], 0.0, 1.0 - 1e-9)
+
+    def mean(names: Sequence[str]) -> np.ndarray:
+        sums = np.zeros((2, len(ratio)))
+        for name in names:
+            bins, part = within(events[name])
+            weights = events[name].weights
+            sums += [np.bincount(bins, w, len(ratio)) for w in (weights * part, weights)]
+        return sums[0] / np.where(sums[1] == 0, 1.0, sums[1])
+
+    from_above = mean(signals) >= mean(backgrounds)
+    found = {}
+    for name, of in events.items():
+        bins, part = within(of)
+        places = rank[bins] + np.where(from_above[bins], part, 1 - 1e-9 - part)
+        found[name] = Scored(np.where(bins > 0, places, -np.inf), of.weights)
+    return found
 
 
 def _turned(events: Scored) -> Scored:

@@ -38,7 +38,7 @@ def draw_templates(
     blind: bool = False,
     label: str = "observed",
 ) -> Figure:
-    """Stacked backgrounds and signal with uncertainty bands, the observation, and its ratio.
+    """Stacked backgrounds with uncertainty bands, signals, the observation, and its ratio.
 
     Bins are drawn with equal widths and labelled with their edges, since trained edges may be very
     close to each other.
@@ -66,20 +66,24 @@ def draw_templates(
     places = np.arange(len(total) + 1)
 
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
-    # The small ones below, where a logarithmic axis shows them; the signal on top.
+    # The small ones below, where a logarithmic axis shows them. Signals are not stacked: the bands
+    # are those of the background.
     order = sorted(backgrounds, key=lambda name: np.sum(histograms[name].values))
     stack = {name: np.asarray(histograms[name].values) for name in order}
-    colours = [*(shade(backgrounds.index(n)) for n in order), SIGNAL, *OBSERVABLE_COLOURS]
-    for signal in signals:
-        stack[f"{signal} ($\\mu = 1$)"] = np.asarray(histograms[signal].values)
-    draw_stack(main, places, stack, colours[: len(stack)])
+    draw_stack(main, places, stack, [shade(backgrounds.index(n)) for n in order])
+    lines = {name: np.asarray(histograms[name].values) for name in signals}
+    for (name, values), colour in zip(lines.items(), (SIGNAL, *OBSERVABLE_COLOURS), strict=False):
+        main.stairs(
+            values, places, color=colour, linewidth=2, label=f"{name} ($\\mu = 1$)", zorder=3
+        )
     band(main, places, total - down, total + up, "systematic", hatch="////", facecolor="none")
     band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
     if not blind:
         draw_observed(main, places, observed, label)
     # Limits first: without a positive yield the axis could not be logarithmic.
-    top = 30 * max(np.max(np.sum(list(stack.values()), axis=0)), np.max(observed), 1)
-    main.set_ylim(0.3 * _smallest(list(stack.values())), top)
+    drawn = [*stack.values(), *lines.values()]
+    top = 30 * max(np.max(total), *(np.max(x) for x in drawn), np.max(observed), 1)
+    main.set_ylim(0.3 * _smallest(drawn), top)
     main.set_yscale("log")
     main.set_ylabel("events")
     main.set_title(observable, loc="left", pad=22 if len(edges) > 1 else None)

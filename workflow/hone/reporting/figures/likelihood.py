@@ -108,18 +108,19 @@ def draw_contour(likelihood: Likelihood, observable: str, label: str = "observed
         marker = "o" if name == "asimov" else "X"
         axes.plot(*contour[name]["best_fit"], marker, color=colour, markersize=8, clip_on=False)
         handles.append(Line2D([], [], color=colour, linestyle=line, marker=marker, label=of_data))
+    frame = np.array([[mu[0], mu[-1]], [value[0], value[-1]]])
     if contour["asimov"]["covariance"] is not None:
-        for level in levels:
-            axes.add_patch(_ellipse(contour["asimov"], level))
+        axes.add_patch(_ellipse(contour["asimov"], levels[0]))
+        frame = _around_ellipse(frame, contour["asimov"], levels[0])
         handles.append(
-            Line2D([], [], color="#ffa90e", linestyle="-.", label="inverse Hessian, expected")
+            Line2D([], [], color="#ffa90e", linestyle="-.", label="68.3 % by the inverse Hessian")
         )
     _arrows(axes, contour["gradient"], np.ptp(mu), np.ptp(value))
     handles.append(
         Line2D([], [], color="0.25", marker=r"$\rightarrow$", markersize=12, linestyle="none",
                label="descent, expected")
     )  # fmt: skip
-    axes.set(xlim=(mu[0], mu[-1]), ylim=(value[0], value[-1]))
+    axes.set(xlim=frame[0], ylim=frame[1])
     axes.set_xlabel(f"signal strength ${strength(likelihood['poi'])}$")
     axes.set_ylabel(contour["parameter"])
     axes.set_title(title, loc="left")
@@ -143,13 +144,20 @@ def draw_toys(likelihood: Likelihood, observable: str, label: str = "observed") 
     shown = {"expected": toys["expected"]}
     if toys["observed"] is not None:
         shown[label] = toys["observed"]
-    figure, panels = new_figure(rows=[1.0] * len(shown), height=1.4 + 4.6 * len(shown))
+    figure, panels = new_figure(rows=[1.0] * len(shown), height=2.4 + 4.2 * len(shown))
     for axes, (name, found) in zip(panels, shown.items(), strict=True):
         _draw_toys(axes, found, label)
-        axes.legend(
-            loc="upper right", fontsize=9, title=_cls_line(name, found, toys["ntoys"]),
-            title_fontsize=10,
-        )  # fmt: skip
+        axes.set_title(_cls_line(name, found, toys["ntoys"]), loc="left", fontsize=11)
+    # All that is in any panel, once.
+    entries = {
+        text: handle
+        for axes in panels
+        for handle, text in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        entries.values(), entries.keys(), loc="outside lower center", ncols=2, fontsize=10,
+        frameon=False,
+    )  # fmt: skip
     panels[-1].set_xlim(0, max(found["edges"][-1] for found in shown.values()))
     panels[-1].set_xlabel(
         rf"$\tilde{{q}}_\mu$ at ${strength(likelihood['poi'])} = {toys['mu']:.3g}$"
@@ -159,7 +167,7 @@ def draw_toys(likelihood: Likelihood, observable: str, label: str = "observed") 
     kept = min(found[name]["kept"] for found in shown.values() for name in _HYPOTHESES)
     if kept < toys["ntoys"]:
         title += f"\nthe fits of up to {toys['ntoys'] - kept} failed"
-    panels[0].set_title(title, loc="left", fontsize=12)
+    figure.suptitle(title, fontsize=12)
     return figure
 
 
@@ -173,7 +181,7 @@ def _draw_toys(axes: Any, toys: ToyData, observed: str) -> None:
     """Both hypotheses for one set of data, and its test statistic."""
     edges = np.array(toys["edges"])
     widths = np.diff(edges)
-    lowest, highest = np.inf, 0.0
+    lowest, highest, zeros = np.inf, 0.0, []
     for name, (label, colour, line, marker) in _HYPOTHESES.items():
         found, curve = toys[name], toys[name]["asymptotic"]
         counts = np.array(found["counts"])
@@ -183,12 +191,13 @@ def _draw_toys(axes: Any, toys: ToyData, observed: str) -> None:
             (0.5 * (edges[1:] + edges[:-1]))[there], (counts * scale)[there],
             yerr=(count_errors(counts) * scale)[:, there], fmt=marker, color=colour, markersize=4,
             linewidth=1, markerfacecolor="white" if marker == "s" else colour,
-            label=f"{label}, toys ({found['zero'] / found['kept']:.1%} at 0)",
+            label=f"{label}, toys",
         )  # fmt: skip
         axes.plot(
             curve["q"], curve["density"], line, color=colour, linewidth=2,
-            label=f"{label}, asymptotic ({curve['zero']:.1%})",
+            label=f"{label}, asymptotic",
         )  # fmt: skip
+        zeros.append(f"{found['zero'] / found['kept']:.1%} ({curve['zero']:.1%}) {label}")
         lowest = min(lowest, 0.3 * scale[0])
         highest = max(highest, float((counts * scale).max()))
     lines: dict[Literal["q_asimov", "q"], tuple[str, str]] = {
@@ -200,8 +209,13 @@ def _draw_toys(axes: Any, toys: ToyData, observed: str) -> None:
         if toys[key] <= edges[-1]:
             axes.axvline(toys[key], color="black", linestyle=line, linewidth=1.3, label=label)
     axes.set_yscale("log")
-    # Room for the legend.
-    axes.set_ylim(lowest, max(highest, 10 * lowest) * 300)
+    axes.text(
+        0.97, 0.97, "\n".join(["at 0, toys (asymptotic)", *zeros]), transform=axes.transAxes,
+        ha="right", va="top", fontsize=9,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+    )  # fmt: skip
+    # Room for these lines.
+    axes.set_ylim(lowest, max(highest, 10 * lowest) * 20)
     axes.set_ylabel("probability density")
 
 
@@ -243,6 +257,19 @@ def _ellipse(found: ContourData, level: float) -> Ellipse:
         (x, y), width, height, angle=angle, fill=False, color="#ffa90e",
         linestyle="-.", linewidth=2,
     )  # fmt: skip
+
+
+def _around_ellipse(frame: np.ndarray, found: ContourData, level: float) -> np.ndarray:
+    """A frame (2, 2), low and high of each axis, that holds the ellipse too; at most twice as wide.
+
+    The scan, within its bounds, does not know of it.
+    """
+    reach = np.sqrt(level * np.diagonal(np.array(found["covariance"])))
+    centre = np.array(found["best_fit"])
+    spare = np.ptp(frame, axis=1) / 2
+    low = np.clip(centre - 1.05 * reach, frame[:, 0] - spare, frame[:, 0])
+    high = np.clip(centre + 1.05 * reach, frame[:, 1], frame[:, 1] + spare)
+    return np.stack([low, high], axis=1)
 
 
 def _arrows(axes: Any, gradient: GradientField, width: float, height: float) -> None:

@@ -61,15 +61,18 @@ def draw_cls_scan(limits: Limits, observable: str, label: str = "observed") -> F
         texts.append(f"expected, after the fit ${mu} <$ {limits['expected_limits_postfit'][2]:.4g}")
     if limits["expected_limits"][2] is not None:
         texts.append(f"expected, nominal ${mu} <$ {limits['expected_limits'][2]:.4g}")
-    axes.text(
-        0.97, 0.55, "\n".join(texts), transform=axes.transAxes, ha="right", fontsize=10,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8},
-    )  # fmt: skip
-    axes.set(xlim=(0, scan["mu"][-1]), ylim=(0, 1.05))
+    axes.set_yscale("log")
+    # A linear axis would hide all that is excluded.
+    axes.set(xlim=(0, scan["mu"][-1]), ylim=(limits["level"] / 50, 1))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
     axes.set_xlabel(f"signal strength ${mu}$")
     axes.set_ylabel(r"CL$_s$")
     axes.set_title(title, loc="left")
-    axes.legend(loc="upper right", fontsize=10)
+    figure.legend(
+        loc="outside lower center", fontsize=10, ncols=3, title="\n".join(texts), title_fontsize=10,
+        frameon=False,
+    )  # fmt: skip
     return figure
 
 

@@ -124,6 +124,9 @@ def draw_roc(found: Separation, observable: str) -> Figure:
     axes.plot(blind, blind, color="0.6", linewidth=0.8)
     axes.set(xlabel="efficiency of the signal", ylabel="efficiency of the background")
     axes.set_title(observable, loc="left")
+    if found.reordered:
+        order = "bins in the order of signal over background"
+        axes.set_title(order, loc="right", fontsize=11)
     axes.legend(loc="lower right", fontsize=11, title="AUC", title_fontsize=11)
     return _laid_out(figure)
 

@@ -131,7 +131,8 @@ def mark_regions(panels: Sequence[Any], sizes: Mapping[str, int]) -> None:
 def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: int = 12) -> None:
     """Labels of as many edges as fit, and the regions.
 
-    ``most`` labels of five characters fit on the axis.
+    ``most`` labels of five characters fit on the axis. A bin that is a region of its own is a
+    count, and its edges mean nothing.
     """
     mark_regions(panels, {region: len(of_region) - 1 for region, of_region in edges.items()})
     total = sum(len(e) - 1 for e in edges.values())
@@ -141,20 +142,21 @@ def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: in
         stop = start + len(of_region) - 1
         # The last edge of a region coincides with the first of the next.
         shown = of_region if stop == total else of_region[:-1]
-        labels += [(start + k, k, f"{edge:.3g}") for k, edge in enumerate(shown)]
+        if len(of_region) > 2:
+            labels += [(start + k, k, f"{edge:.3g}") for k, edge in enumerate(shown)]
         start = stop
     for panel in panels:
         panel.tick_params(axis="x", which="minor", bottom=False, top=False)
     axes = panels[-1]
     for step in range(1, total + 2):
         ticks = [(place, label) for place, k, label in labels if k % step == 0]
-        if all(
+        if not ticks or all(
             (len(left) + len(right)) / 2 + 1 <= (b - a) * 6 * most / total
             for (a, left), (b, right) in itertools.pairwise(ticks)
         ):
             break
     axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
-    axes.set_xlabel("observable (bins drawn equally wide)")
+    axes.set_xlabel("observable (bins drawn equally wide)" if labels else "counted events")
 
 
 def note(title: str, text: str) -> Figure:
