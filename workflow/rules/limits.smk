@@ -73,7 +73,7 @@ rule compare_observables:
         name=ANALYSIS.analysis,
         made_by=made_by("compare_observables"),
     message:
-        "Comparing the observables"
+        "Tabulating limits and other figures of merit"
     script:
         "../scripts/compare_observables.py"
 

@@ -222,6 +222,9 @@ def test_a_blind_analysis_shows_nothing_observed(ntuples, tmp_path):
     assert "nothing is observed" in text
     assert "Best fit" not in text
     assert "Pseudo-data" not in text
+    # of one observable with one seed
+    for words in ("Medians", "best in validation", "cross-entropy", "all observables", "Compar"):
+        assert words not in text, words
 
 
 def test_strengths_that_are_measured_together_are_named(ntuples, tmp_path):

@@ -179,6 +179,10 @@ def test_the_headline_says_the_best_limit_its_gain_and_pyhfs_verdict():
     single = headline(compared(rows(seeds=1), "bce"), {})
     assert "by nominal limits." in single
     assert single.splitlines()[-1] == "pyhf finds the same CLs at every limit to 2e-07."
+    # alone it is neither the lowest, nor a median
+    alone = compared([seed("a", 1, 0.2)], None)
+    assert headline(alone, {}).startswith("s: the expected limit on mu is 0.2000, of a.")
+    assert "edian" not in headline(alone, {}) + latex(alone, {}) + markdown(alone, {})
     none = headline(compared([seed("a", 1, None)], None), {})
     assert "no observable has an expected limit" in none
     own = {**FLOOR, "of_observables": {"neos": {**FLOOR, "expected_limit": 0.1}}}

@@ -31,14 +31,8 @@ _BOOKTABS = TableFormat(
     Line(r"\bottomrule", "", "", ""), _ROW, _ROW, padding=0, with_header_hide=None,
 )  # fmt: skip
 """tabulate's own would escape the cells, which are LaTeX."""
-_LEGEND = (
-    "Medians over seeds on nominal Asimov data, with lowest and highest seed in brackets: expected "
-    "CLs at mu = 1, expected limit on mu, expected p0 and uncertainty of mu."
-)
-_LATEX_LEGEND = (
-    "Medians over seeds on nominal Asimov data, with the distance to the highest and the lowest "
-    "seed: expected CLs at mu = 1 and expected limit on mu."
-)
+_LEGEND = "expected CLs at mu = 1, expected limit on mu, expected p0 and uncertainty of mu."
+_LATEX_LEGEND = "expected CLs at mu = 1 and expected limit on mu."
 
 
 def text(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
@@ -85,7 +79,8 @@ def latex(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
     table = tabulate(lines, heads, tablefmt=_BOOKTABS, disable_numparse=True)
     columns = r"@{\hspace{2mm}}".join("l" * len(heads))
     begin = rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}"
-    legend = f"% {_LATEX_LEGEND}{_about_gains(rows)}"
+    spread = ", with the distance to the highest and the lowest seed"
+    legend = f"% {_on_asimov(rows, spread)}: {_LATEX_LEGEND}{_about_gains(rows)}"
     return "\n".join([legend, begin, table, r"\end{tabular}", ""])
 
 
@@ -115,7 +110,7 @@ def summary(
         floors: by signal.
     """
     lines = [
-        f"Analysis {analysis}: medians over seeds [lowest, highest], nominal Asimov data",
+        f"Analysis {analysis}. {_on_asimov(table, ' [lowest, highest]')}",
         "",
         text(table, floors),
         "",
@@ -127,7 +122,8 @@ def summary(
         cells = [[*key, *(_bare(group, x) for x in _FORMATS)] for key, group in groups.items()]
         heads = ["Signal", "Observable", "CLs", "Limit", "p0", "sigma_mu"]
         lines += [
-            "Without staterror, ± bootstrap of the evaluation events (medians over seeds)",
+            "Without staterror, ± bootstrap of the evaluation events"
+            + (" (medians over seeds)" if _has_seeds(table) else ""),
             "",
             tabulate(cells, heads, disable_numparse=True),
             "",
@@ -139,6 +135,18 @@ def summary(
         if cls is not None
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _has_seeds(rows: Sequence[Row]) -> bool:
+    """Whether an observable has more than one."""
+    return any(row["seeds"] > 1 for row in rows)
+
+
+def _on_asimov(rows: Sequence[Row], spread: str) -> str:
+    """What the numbers are, with how their spread is shown if there is one."""
+    if _has_seeds(rows):
+        return f"Medians over seeds on nominal Asimov data{spread}"
+    return "On nominal Asimov data"
 
 
 def _pyhf_agrees(rows: Sequence[Row]) -> str:
@@ -164,7 +172,8 @@ def _pyhf_agrees(rows: Sequence[Row]) -> str:
 
 def _best_limit(signal: str, rows: Sequence[Row], floor: Floor) -> str:
     best = min(rows, key=lambda row: row["expected_limit"])
-    text = f"{signal}: the lowest expected limit on mu is {best['expected_limit']:#.4g}"
+    which = "lowest expected" if len(rows) > 1 else "expected"
+    text = f"{signal}: the {which} limit on mu is {best['expected_limit']:#.4g}"
     text += f", of {best['observable']}"
     if best["seeds"] > 1:
         lowest, highest = best["expected_limit_lowest"], best["expected_limit_highest"]
@@ -280,7 +289,8 @@ def _in_latex(row: Row, name: str) -> str:
 
 def _legend(rows: Sequence[Row]) -> str:
     return (
-        f"{_LEGEND}{_about_gains(rows)} pyhf: the largest difference of its CLs (of ln CLs below "
+        f"{_on_asimov(rows, ', with lowest and highest seed in brackets')}: {_LEGEND}"
+        f"{_about_gains(rows)} pyhf: the largest difference of its CLs (of ln CLs below "
         "0.01), and in how many seeds a fit of pyhf fails or ends above hone's (pyhf_check.notes "
         "in limits.json)."
     )

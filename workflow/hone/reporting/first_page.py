@@ -46,7 +46,7 @@ def first_page(analysis: Analysis, headline: str, table: str, made: str) -> str:
     paragraphs = [
         *map(rst, headline.split("\n\n")),
         table,
-        "Medians over seeds on nominal Asimov data; CLs are at mu = 1. Lower is better; the floor "
+        f"{_medians(analysis)} nominal Asimov data; CLs are at mu = 1. Lower is better; the floor "
         "is a lower bound for all observables, if it is known." + _about_gains(analysis),
         _samples(analysis),
     ]
@@ -108,6 +108,11 @@ def _samples(analysis: Analysis) -> str:
     level = 100 * (1 - analysis.limits.level)
     features = ", ".join(map(rst, analysis.features))
     return f"{text} at a confidence level of {level:g} per cent. The features are {features}."
+
+
+def _medians(analysis: Analysis) -> str:
+    seeds = max(len(analysis.seeds(o.name)) for o in analysis.observables)
+    return "Medians over seeds on" if seeds > 1 else "On"
 
 
 def _about_gains(analysis: Analysis) -> str:

@@ -102,5 +102,12 @@ for (const button of all("th button")) {
   });
 }
 
+// A table that is cut says so, whenever it is shown and however wide the window is.
+const cut = new ResizeObserver((entries) => {
+  for (const { target } of entries)
+    target.parentElement.classList.toggle("wide", target.scrollWidth > target.clientWidth + 1);
+});
+for (const table of all(".scroll")) cut.observe(table);
+
 show();
 follow();

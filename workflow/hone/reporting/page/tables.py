@@ -86,10 +86,12 @@ def _result(folder: Folder) -> Table:
         rows.append(cells)
     rows += list(_floors(folder, columns))
     links = _links(folder, "table.csv", "table.tex", "table.md", "summary.txt")
-    caption = (
-        "Medians over the seeds on nominal Asimov data; lower is better. The floor is what no "
-        "observable can be below. The published seed is the best in validation."
+    seeds = any(row["seeds"] > 1 for row in folder.table)
+    caption = "Medians over the seeds on" if seeds else "On"
+    caption += (
+        " nominal Asimov data; lower is better. The floor is what no observable can be below."
     )
+    caption += " The published seed is the best in validation." if seeds else ""
     if with_gain:
         caption += (
             f" Gain: by how much the median limit is below that of {folder.analysis.baseline}, "

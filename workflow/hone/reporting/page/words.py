@@ -71,7 +71,7 @@ def result(folder: Folder, signal: str) -> Result:
         ("What limits it", _breakdown(published)),
         ("Best fit", _best_fit(folder, published)),
         ("Other measures", _other_merits(folder, signal, best)),
-        ("Published", _published(published, poi)),
+        ("Published", _published(published, poi, best["seeds"])),
     ]
     return Result(signal, line, [(name, text) for name, text in details if text])
 
@@ -175,11 +175,11 @@ def _other_merits(folder: Folder, signal: str, best: Row) -> str:
     return "; ".join(texts)
 
 
-def _published(published: Published, poi: str) -> str:
+def _published(published: Published, poi: str, seeds: int) -> str:
     five = published.limits.get("expected_limits") or [None] * 5
     text = f"seed {published.seed}"
     if None not in five[1:4]:
         low, middle, high = five[1:4]
-        text += f", the best in validation: {poi} < {middle:#.3g} expected"
+        text += f"{', the best in validation' if seeds > 1 else ''}: {poi} < {middle:#.3g} expected"
         text += f" ({low:#.3g} to {high:#.3g} at 68 %)"
     return text
