@@ -89,7 +89,8 @@ def plain(settings: "Settings") -> Plain:
 class Settings(BaseModel):
     """A mapping of the config. Text is no number, and 20.0 is the integer 20."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # Built when it is used: one validator of a whole analysis, not one of each of its parts.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     @model_validator(mode="wrap")
     @classmethod
