@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 def not_cloned(folder, names):
     """What a clone does not have; the library has a room called results."""
-    patterns = [".git", ".venv", ".snakemake", "__pycache__", ".*_cache"]
+    patterns = [".git", ".venv", ".snakemake", ".*_cache"]
     patterns += ["results"] if Path(folder) == ROOT else []
     return shutil.ignore_patterns(*patterns)(folder, names)
 

@@ -300,6 +300,7 @@ def outside(run, clone):
     scores = [f"results/small/signal/neos/scores/{name}" for name in SCORED]
     code, output = snakemake(clone, "publish", "export", *scores, *SMALL)
     assert code == 0, output[-4000:]
+    assert "\npublication  results/small/publication/\n" in output
     return run
 
 
@@ -347,7 +348,7 @@ def test_the_pages_run(outside, tmp_path, monkeypatch):
     assert [path.name for path in found["friends"]] == ["background.root"]
 
 
-def test_the_publication_holds_what_it_says(outside, clone, tmp_path):
+def test_the_publication_holds_what_it_says(outside, tmp_path):
     run = outside
     folder = run / "publication"
     archive = folder / "small.zip"
@@ -368,12 +369,6 @@ def test_the_publication_holds_what_it_says(outside, clone, tmp_path):
     with tarfile.open(folder / "submission.tar.gz") as submission:
         submission.extractall(tmp_path, filter="data")
     validate(tmp_path)
-    # the same again, bit for bit
-    before = {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
-    code, output = snakemake(clone, "publish", "--forcerun", "pack_likelihoods", *SMALL)
-    assert code == 0, output[-4000:]
-    assert "\npublication  results/small/publication/\n" in output
-    assert {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()} == before
 
 
 def test_no_checkpoint_is_left(run):
@@ -485,28 +480,31 @@ def test_another_caption_is_written_into_report_and_readme(clone):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "messages"),
     [
         (
-            ("--config", "obervables=1"),
-            "unknown setting 'obervables'; did you mean 'observables'?",
+            # Snakemake itself would leave the number as text
+            ("--config", "obervables=1", "limits={level: 2}", "seed=2"),
+            [
+                "unknown setting 'obervables'; did you mean 'observables'?",
+                "- limits.level: 2 must be below 1",
+            ],
         ),
-        # Snakemake itself would leave the number as text
-        (("--config", "limits={level: 2}", "seed=2"), "- limits.level: 2 must be below 1"),
         (
             ("--configfile", "config/config.yaml", "config/small.yaml"),
-            "--configfile: 2 files are given, but a file describes a whole analysis; give one",
+            ["--configfile: 2 files are given, but a file describes a whole analysis; give one"],
         ),
         (
             ("--configfile=config/small.yaml", "nobody"),
-            "No rule to produce nobody",
+            ["No rule to produce nobody"],
         ),
     ],
 )
-def test_bad_settings_stop_before_any_job(clone, arguments, message):
+def test_bad_settings_stop_before_any_job(clone, arguments, messages):
     code, output = snakemake(clone, *arguments)
     assert code != 0
-    assert message in output
+    for message in messages:
+        assert message in output
     if "--config" in arguments:
         assert "config/config.yaml cannot be used:" in output
         assert "common.smk" not in output

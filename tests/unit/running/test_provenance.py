@@ -42,22 +42,64 @@ def changed(copied, *edits):
     return {name for name in before if before[name] != after[name]}
 
 
-def test_editing_a_figure_redraws_only(copied):
-    found = changed(copied, ("hone/reporting/figures/histograms.py", "30 * max", "31 * max"))
-    assert found == {"plot_histograms"}
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        pytest.param(
+            ("hone/reporting/figures/training.py", 'marker="."', 'marker="o"'),
+            {"plot_training"}, id="how the training is drawn",
+        ),
+        pytest.param(
+            ("hone/reporting/figures/histograms.py", "30 * max", "31 * max"),
+            {"plot_histograms"}, id="how histograms are drawn",
+        ),
+        pytest.param(
+            ("hone/results/certify.py", "TOLERANCE = 1e-3", "TOLERANCE = 1e-4"),
+            {"compute_limits"}, id="the certificate of the limits",
+        ),
+        pytest.param(
+            ("scripts/select_seed.py", "**chosen", "**dict(chosen)"),
+            {"select_seed"}, id="a script",
+        ),
+    ],
+)  # fmt: skip
+def test_an_edit_concerns_what_imports_it(copied, edit, expected):
+    assert changed(copied, edit) == expected
 
 
-def test_editing_the_fit_retrains_and_refits(copied):
-    fit = "hone/likelihood/infer/minimum.py"
-    found = changed(copied, (fit, "_MAX_ITERATIONS = 400", "_MAX_ITERATIONS = 401"))
-    assert {"train_observable", "optimise_edges", "compute_limits", "compute_floor"} <= found
-    assert not {"simulate_events", "fill_histograms", "plot_training"} & found
-
-
-def test_editing_the_generator_regenerates(copied):
-    found = changed(copied, ("hone/events/generate.py", '"observation"', '"observed"'))
-    assert {"simulate_events", "simulate_observation"} <= found
-    assert not {"plot_comparison", "compare_observables"} & found
+@pytest.mark.parametrize(
+    ("edit", "some", "others"),
+    [
+        pytest.param(
+            ("hone/reporting/figures/style.py", "set_dpi(150)", "set_dpi(160)"),
+            {"plot_training", "plot_comparison"}, {"train_observable", "compute_limits"},
+            id="the style of all figures",
+        ),
+        pytest.param(
+            ("hone/likelihood/infer/minimum.py", "_MAX_ITERATIONS = 400", "_MAX_ITERATIONS = 401"),
+            {"train_observable", "optimise_edges", "compute_limits", "compute_floor"},
+            {"simulate_events", "fill_histograms", "plot_training"}, id="the fit",
+        ),
+        pytest.param(
+            ("hone/observable/network.py", "jax.nn.relu", "jax.nn.elu"),
+            {"train_observable", "fill_histograms"}, {"simulate_events", "survey_events"},
+            id="the network",
+        ),
+        pytest.param(
+            ("hone/events/generate.py", '"observation"', '"observed"'),
+            {"simulate_events", "simulate_observation"}, {"plot_comparison", "compare_observables"},
+            id="the generator",
+        ),
+        pytest.param(
+            ("hone/events/survey.py", '"largest": float(', '"largest": 1 * float('),
+            {"survey_events"}, {"simulate_events"}, id="the first look at inputs",
+        ),
+    ],
+)  # fmt: skip
+def test_an_edit_concerns_all_that_runs_it(copied, edit, some, others):
+    found = changed(copied, edit)
+    assert some <= found
+    assert not others & found
 
 
 def test_comments_and_docstrings_change_nothing(copied):
@@ -67,11 +109,6 @@ def test_comments_and_docstrings_change_nothing(copied):
         ("hone/training/step.py", "# The batch depends", "# A batch depends"),
     )
     assert found == set()
-
-
-def test_a_script_counts_itself(copied):
-    found = changed(copied, ("scripts/select_seed.py", "**chosen", "**dict(chosen)"))
-    assert found == {"select_seed"}
 
 
 @pytest.fixture
