@@ -7,11 +7,14 @@ from blobs import numbers, trained_with
 from hone.training import loop
 from hone.training.checkpoint import Checkpoint
 
+# What is stored does not depend on the objective, and this one needs no fit.
+QUICK = {"objective": "bce", "edges": "equal"}
+
 
 def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, caplog):
     identity = {"settings": "a", "code": "b", "events": "c"}
     path = tmp_path / "checkpoint.safetensors"
-    undisturbed = trained_with([1, 2])
+    undisturbed = trained_with([1, 2], **QUICK)
     calls, settle = [], loop._settle
 
     def kill(*arguments):
@@ -23,9 +26,9 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, 
     with monkeypatch.context() as patched:
         patched.setattr(loop, "_settle", kill)
         with pytest.raises(KeyboardInterrupt):
-            trained_with([1, 2], checkpoint=Checkpoint(path, identity))
+            trained_with([1, 2], checkpoint=Checkpoint(path, identity), **QUICK)
     with caplog.at_level("INFO", logger="hone"):
-        resumed = trained_with([1, 2], checkpoint=Checkpoint(path, identity))
+        resumed = trained_with([1, 2], checkpoint=Checkpoint(path, identity), **QUICK)
     assert "resuming at step 20" in caplog.text
     for a, b in zip(undisturbed, resumed, strict=True):
         assert a.objective == b.objective
@@ -39,11 +42,11 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, 
 
 def test_a_checkpoint_of_something_else_is_not_used(tmp_path, caplog):
     path = tmp_path / "checkpoint.safetensors"
-    trained_with(checkpoint=Checkpoint(path, {"code": "a", "events": "b"}))
+    trained_with(checkpoint=Checkpoint(path, {"code": "a", "events": "b"}), **QUICK)
     with caplog.at_level("INFO", logger="hone"):
-        found = trained_with(checkpoint=Checkpoint(path, {"code": "x", "events": "b"}))[0]
+        found = trained_with(checkpoint=Checkpoint(path, {"code": "x", "events": "b"}), **QUICK)[0]
     assert "belongs to other code: training starts from scratch" in caplog.text
     assert [row["step"] for row in found.history] == [20, 40, 60]
     path.write_bytes(path.read_bytes()[:100])
-    trained_with(checkpoint=Checkpoint(path, {"code": "x", "events": "b"}))
+    trained_with(checkpoint=Checkpoint(path, {"code": "x", "events": "b"}), **QUICK)
     assert "cannot be read" in caplog.text
