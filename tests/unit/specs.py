@@ -33,7 +33,7 @@ def typical():
 
 
 def everything(seed=0, channels=(4, 3), only=None):
-    """All modifiers in several channels, or ``only`` some, with an empty cell."""
+    """All modifiers in several channels, or ``only`` those of some types, with an empty cell."""
     rng = np.random.default_rng(seed)
     spec = []
     for i, n in enumerate(channels):
@@ -62,7 +62,7 @@ def everything(seed=0, channels=(4, 3), only=None):
             {"name": f"free{i}", "type": "shapefactor", "data": None},
         ]
         keep = [
-            [m for m in group if only is None or m["type"] == only]
+            [m for m in group if only is None or m["type"] in only]
             for group in (signal, background, extra)
         ]
         poi = {"name": "mu", "type": "normfactor", "data": None}
@@ -73,7 +73,7 @@ def everything(seed=0, channels=(4, 3), only=None):
         ]
         spec.append({"name": f"channel{i}", "samples": samples})
     parameters = []
-    if only in (None, "lumi"):
+    if only is None or "lumi" in only:
         lumi = {"auxdata": [1.0], "sigmas": [0.02], "bounds": [[0.9, 1.1]], "inits": [1.0]}
         parameters = [{"name": "lumi", **lumi}]
     return pyhf.Model({"channels": spec, "parameters": parameters}, poi_name="mu")

@@ -1,6 +1,6 @@
 """Every derivative equals finite differences; everything goes under vmap and to another device."""
 
-from functools import cache, partial
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -18,22 +18,25 @@ from hone.likelihood.infer.toys import fit_toys
 from hone.training.objectives import log_cls
 
 MERITS = {
-    "logpdf": lambda m, data: m.logpdf(SOME_PARS, data),
-    "log CLs in training": lambda m, _: log_cls(m),
-    "CLs observed and expected": lambda m, data: cls_values(m, data),
-    "p0 observed": lambda m, data: infer.hypotest(0.0, data, m, test_stat="q0"),
-    "sigma_mu": lambda m, _: infer.sigma_mu(m),
-    "mu-hat": lambda m, data: infer.fit(data, m)[m.config.poi_index],
-    "limits observed and expected": lambda m, data: all_limits(data, m),
-    "interval": lambda m, data: jnp.stack(regions.interval("mu", data, m)),
-    "contour": lambda m, data: contour(m, data),
+    "logpdf": lambda m, data, _: m.logpdf(SOME_PARS, data),
+    "log CLs in training": lambda m, *_: log_cls(m),
+    "CLs observed and expected": lambda m, data, mu: cls_values(m, data, mu),
+    "p0 observed": lambda m, data, _: infer.hypotest(0.0, data, m, test_stat="q0"),
+    "sigma_mu": lambda m, *_: infer.sigma_mu(m),
+    "mu-hat": lambda m, data, _: infer.fit(data, m)[m.config.poi_index],
+    "limits observed and expected": lambda m, data, _: all_limits(data, m),
+    "interval": lambda m, data, _: jnp.stack(regions.interval("mu", data, m)),
+    "contour": lambda m, data, _: contour(m, data),
 }
 DATA = np.concatenate([[66.0, 33.0, 9.0, 3.0, 2.0], typical().config.auxdata])
 SOME_PARS = np.array([0.3, 0.8, 1.02, 0.99, 1.1, 0.95, 1.0])
 FEW = np.concatenate([[58.0, 27.0, 6.0, 1.0, 0.2], typical().config.auxdata])
 NOMINAL = np.asarray(infer.nominal_asimov(from_pyhf(typical()), 0.0))
+# A gradient takes seconds to compile: one goes through every modifier, one to the data and mu.
+EVERY_MODIFIER, DATA_AND_MU = "p0 observed", "CLs observed and expected"
 CASES = [
-    *((name, NOMINAL if name == "contour" else DATA) for name in MERITS),
+    *((name, NOMINAL if name == "contour" else DATA) for name in MERITS if name != EVERY_MODIFIER),
+    (EVERY_MODIFIER, pseudo_data(everything(), seed=2, mu=2.0)),
     *(
         (name, FEW)
         for name in ("CLs observed and expected", "limits observed and expected", "interval")
@@ -41,8 +44,8 @@ CASES = [
 ]
 
 
-def cls_values(model, data):
-    observed, expected = infer.hypotest(0.8, data, model, return_expected_set=True)
+def cls_values(model, data, mu):
+    observed, expected = infer.hypotest(mu, data, model, return_expected_set=True)
     return jnp.stack([observed, *expected])
 
 
@@ -59,39 +62,15 @@ def test_the_bound_is_active():
 
 
 @cache
-def along_a_line(merit):
-    """Values and gradients on a line of models: one program, which takes seconds to compile."""
+def program(name):
+    """A merit of a model, data and mu, and its gradient: compiled once for all tests."""
 
     @jax.jit
-    def at(x, model, direction, data):
-        moved = jax.tree.map(lambda leaf, d: leaf + x * d, model, direction)
-        return jax.jacrev(lambda m: (merit(m, data),) * 2, has_aux=True)(moved)
+    def both(model, data, mu):
+        merit, of = MERITS[name], (0, 1, 2) if name == DATA_AND_MU else (0,)
+        return jax.jacrev(lambda *x: (merit(*x),) * 2, of, has_aux=True)(model, data, mu)
 
-    return at
-
-
-def assert_gradient(merit, model, data):
-    """Along a random direction of yields, templates and uncertainties."""
-    rng = np.random.default_rng(7)
-    direction = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(0, 0.01, leaf.shape)), model)
-    # empty cells stay empty, and auxiliary settings are not numbers of the templates
-    direction = jax.tree.map(lambda d, leaf: jnp.where(leaf == 0, 0.0, d), direction, model)
-    direction = direction.replace(
-        normal_auxdata=0 * direction.normal_auxdata, normal_sigma=0 * direction.normal_sigma
-    )
-    at = partial(along_a_line(merit), model=model, direction=direction, data=jnp.asarray(data))
-
-    def along(x):
-        return at(x)[1]
-
-    gradient = at(0.0)[0]
-    slope = sum(
-        np.tensordot(g, d, axes=np.ndim(d))
-        for g, d in zip(jax.tree.leaves(gradient), jax.tree.leaves(direction), strict=True)
-    )
-    h = 1e-3
-    numeric = (8 * (along(h) - along(-h)) - (along(2 * h) - along(-2 * h))) / (12 * h)
-    np.testing.assert_allclose(slope, numeric, rtol=1e-5)
+    return lambda model, data, mu=0.8: both(model, jnp.asarray(data), jnp.asarray(mu))
 
 
 @pytest.mark.parametrize(
@@ -100,61 +79,77 @@ def assert_gradient(merit, model, data):
     ids=lambda x: x if isinstance(x, str) else "at the bound" if x is FEW else "",
 )
 def test_gradient_equals_finite_differences(name, data):
-    assert_gradient(MERITS[name], from_pyhf(typical()), data)
+    """Along a random direction of yields, templates and uncertainties, and of the data and mu."""
+    model = from_pyhf(everything() if name == EVERY_MODIFIER else typical())
+    rng = np.random.default_rng(7)
+    here = (model, jnp.asarray(data), jnp.asarray(0.8))
+    direction = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(0, 0.01, leaf.shape)), here)
+    # empty cells stay empty, and auxiliary settings are not numbers of the templates
+    direction = jax.tree.map(lambda d, leaf: jnp.where(leaf == 0, 0.0, d), direction, here)
+    settings = {name: 0 * getattr(model, name) for name in ("normal_auxdata", "normal_sigma")}
+    rest = direction[1:] if name == DATA_AND_MU else jax.tree.map(jnp.zeros_like, here[1:])
+    direction = (direction[0].replace(**settings), *rest)
 
+    def along(x):
+        return program(name)(*jax.tree.map(lambda leaf, d: leaf + x * d, here, direction))[1]
 
-def test_gradient_through_every_modifier():
-    oracle = everything()
-    assert_gradient(
-        lambda m, data: infer.hypotest(0.8, data, m),
-        from_pyhf(oracle),
-        pseudo_data(oracle, seed=2),
+    gradient = program(name)(*here)[0]
+    slope = sum(
+        np.tensordot(g, d, axes=np.ndim(d))
+        for g, d in zip(
+            jax.tree.leaves(gradient), jax.tree.leaves(direction[: len(gradient)]), strict=True
+        )
     )
+    h = 1e-3
+    numeric = (8 * (along(h) - along(-h)) - (along(2 * h) - along(-2 * h))) / (12 * h)
+    np.testing.assert_allclose(slope, numeric, rtol=1e-5)
 
 
-def test_gradient_in_the_data():
+def test_gradient_in_each_bin_of_the_data():
     """Of full bins and of an empty one, where only the derivative from above exists."""
-    model = from_pyhf(typical())
-    data = jnp.asarray(DATA).at[4].set(0.0)
+    model, data = from_pyhf(typical()), jnp.asarray(DATA).at[4].set(0.0)
+    both = program(DATA_AND_MU)
 
-    both = jax.jit(jax.value_and_grad(lambda x: jnp.log(infer.hypotest(0.8, x, model))))
-    value, slope = both(data)
+    def log_observed(data):
+        return np.log(both(model, data)[1][0])
+
+    (_, slope, _), cls = both(model, data)
     h = 1e-5
     for k in (1, 3, 4, 6):
-        up, twice = both(data.at[k].add(h))[0], both(data.at[k].add(2 * h))[0]
-        forward = (4 * up - twice - 3 * value) / (2 * h)
-        assert float(slope[k]) == pytest.approx(float(forward), rel=1e-3)
+        up, twice = log_observed(data.at[k].add(h)), log_observed(data.at[k].add(2 * h))
+        forward = (4 * up - twice - 3 * log_observed(data)) / (2 * h)
+        assert float(slope[0, k] / cls[0]) == pytest.approx(float(forward), rel=1e-3)
 
 
-GRADIENT_IN_MU = jax.jit(jax.value_and_grad(infer.hypotest))
-
-
-@pytest.mark.parametrize("counts", [[52.0, 61.0], [42.0, 51.0]])
-def test_gradient_in_mu_at_zero_is_the_limit_from_above(counts):
+@pytest.mark.parametrize("data", [DATA, FEW], ids=["", "at the bound"])
+def test_gradient_in_mu_at_zero_is_the_limit_from_above(data):
     """There q_A is zero to rounding, and the best fit may be at its bound."""
-    model, data = from_pyhf(MODELS["simple"]), [*counts, *MODELS["simple"].config.auxdata]
-    data = jnp.asarray(data)
-    at_zero, h = GRADIENT_IN_MU(0.0, data, model), 1e-4
-    cls = [at_zero[0], *(GRADIENT_IN_MU(mu, data, model)[0] for mu in (h, 2 * h))]
+    model, both, h = from_pyhf(typical()), program(DATA_AND_MU), 1e-4
+    (*_, slope), at_zero = both(model, data, 0.0)
+    cls = [at_zero[0], *(both(model, data, mu)[1][0] for mu in (h, 2 * h))]
     assert float(cls[0]) == 1.0
     forward = (4 * cls[1] - cls[2] - 3 * cls[0]) / (2 * h)
-    assert float(at_zero[1]) == pytest.approx(float(forward), rel=1e-4)
+    assert float(slope[0]) == pytest.approx(float(forward), rel=1e-4)
+
+
+def second(first):
+    """Of a function of a number: its derivative, and that derivative's by JAX and numerically."""
+    both, h = jax.jit(lambda x: jax.jvp(first, (x,), (1.0,))), 1e-3
+    return both(0.0)[1], (both(h)[0] - both(-h)[0]) / (2 * h)
 
 
 def test_second_derivatives():
     """Derivatives nest: the second equals a difference of firsts."""
-    model = from_pyhf(typical())
+    oracle = MODELS["simple"]
+    model, data = from_pyhf(oracle), jnp.asarray(pseudo_data(oracle, seed=2))
 
     def fit_and_interval(x):
         moved = model.replace(nominal=model.nominal.at[0, 1].add(x))
-        mu_hat = infer.fit(DATA, moved)[model.config.poi_index]
-        return jnp.stack([mu_hat, *regions.interval("mu", DATA, moved)])
+        mu_hat = infer.fit(data, moved)[model.config.poi_index]
+        return jnp.stack([mu_hat, *regions.interval("mu", data, moved)])
 
-    first = jax.jacfwd(fit_and_interval)
-    both = jax.jit(lambda x: (first(x), jax.jacfwd(first)(x)))
-    h = 1e-3
-    numeric = (both(h)[0] - both(-h)[0]) / (2 * h)
-    np.testing.assert_allclose(both(0.0)[1], numeric, rtol=1e-4)
+    found, numeric = second(lambda x: jax.jvp(fit_and_interval, (x,), (1.0,))[1])
+    np.testing.assert_allclose(found, numeric, rtol=1e-4)
 
 
 def test_second_derivative_of_cls():
@@ -166,26 +161,28 @@ def test_second_derivative_of_cls():
         moved = model.replace(nominal=model.nominal.at[0, 0].add(x))
         return jnp.log(infer.hypotest(1.0, data, moved))
 
-    first = jax.grad(log_observed_cls)
-    both = jax.jit(lambda x: jax.jvp(first, (x,), (1.0,)))
-    h = 1e-3
-    numeric = (both(h)[0] - both(-h)[0]) / (2 * h)
-    assert float(both(0.0)[1]) == pytest.approx(float(numeric), rel=1e-5)
+    found, numeric = second(jax.grad(log_observed_cls))
+    assert float(found) == pytest.approx(float(numeric), rel=1e-5)
+
+
+def with_signal(signal):
+    """As `typical`, so that its programs serve."""
+    background, up = [50.0, 20.0, 8.0, 1.5, 0.5], [52.0, 22.0, 9.0, 1.8, 0.6]
+    down = [48.0, 18.0, 7.0, 1.3, 0.4]
+    return from_pyhf(blobs_like(signal, background, up, down, [[0.01] * 5, [0.3] * 5]))
 
 
 def test_log_cls_does_not_underflow():
     """A signal so strong that CLs is far below the smallest number."""
-    oracle = blobs_like([900.0, 2000.0], [50.0, 20.0], [52.0, 22.0], [48.0, 18.0])
-    model = from_pyhf(oracle)
-    value, gradient = jax.value_and_grad(log_cls)(model)
+    model = with_signal([900.0, 2000.0, 800.0, 500.0, 300.0])
+    (gradient, *_), value = program("log CLs in training")(model, DATA)
     assert value < -700
     assert np.isfinite(value)
     assert (np.asarray(gradient.nominal[1]) < 0).all()
 
 
 def test_no_signal_gives_finite_gradients():
-    oracle = blobs_like([0.0, 0.0], [50.0, 20.0], [52.0, 22.0], [48.0, 18.0])
-    value, gradient = jax.value_and_grad(log_cls)(from_pyhf(oracle))
+    (gradient, *_), value = program("log CLs in training")(with_signal([0.0] * 5), DATA)
     assert value == pytest.approx(0.0, abs=1e-12)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
 

@@ -165,7 +165,7 @@ def test_odd_yields_are_drawn(values):
         of_templates(found, observed, edges),
         draw_soft_hard(found, found, edges, "o"),
     ):
-        figure.canvas.draw()
+        figure.draw_without_rendering()
         low, high = figure.axes[0].get_ylim()
         assert 0 < low < high
         assert high > 4 * max(values)

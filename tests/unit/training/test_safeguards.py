@@ -27,7 +27,7 @@ def test_penalties_begin_where_the_safeguards_end():
 
 
 def test_safeguards_hold_on_hard_histograms():
-    longer = {"steps": 160, "smoothing": "fixed", "bandwidth": [0.02]}
+    longer = {"objective": "z_a", "steps": 160, "smoothing": "fixed", "bandwidth": [0.02]}
     found = trained_with(minimum_background=4.0, **longer)[0]
     kept = min(found.history, key=lambda row: row["validation_objective"])
     assert kept["lowest_background"] > 0.85 * 4
@@ -44,7 +44,7 @@ def test_early_stopping_ends_and_keeps_the_best():
 
 
 def test_steps_that_are_not_finite_change_nothing():
-    problem, data, observable = problem_of()
+    problem, data, observable = problem_of(objective="bce", edges="equal")
     bad = dict(data)
     bad["signal"] = data["signal"]._replace(features=data["signal"].features * jnp.nan)
     free, frozen = eqx.partition(observable, observable.trainable())
@@ -68,7 +68,7 @@ def test_too_many_skipped_steps_end_with_their_cause():
         match=r"seed 1: 20 steps had .* not finite, the last one step 19; 5 are allowed "
         r"\(max_skipped\)\. Events of 'background__shape_up' have a feature that is not finite",
     ):
-        trained_with(training=EventSets(features, sets.weights), max_skipped=5)
+        trained_with(training=EventSets(features, sets.weights), objective="z_a", max_skipped=5)
     # an objective that is NaN whatever the histograms
     with pytest.raises(FitError, match=r"All histograms are finite, .* lowest background is"):
         trained_with(of_model=lambda m: jnp.log(-m.nominal.sum()), max_skipped=5)
@@ -100,7 +100,7 @@ def test_an_event_without_a_score_ends_a_training_by_name():
         match=r"In the batch of 'background__shape_up', event \d+ has a score that is not a "
         r"number; its most extreme features: y = 1e\+300, x = .* or try a lower learning_rate",
     ):
-        trained_with(training=bad)
+        trained_with(training=bad, objective="z_a")
 
 
 def test_the_largest_numbers_of_single_precision_are_trained_on():

@@ -232,13 +232,13 @@ def uneven(objective, accumulate=1):
         name: w[: sizes.get(name)] * len(w) / len(features[name])
         for name, w in sets.weights.items()
     }
-    edges = "learned" if objective == "cls" else "equal"
+    edges = "learned" if objective == "z_a" else "equal"
     return problem_of(
         EventSets(features, weights), objective=objective, edges=edges, accumulate=accumulate
     )
 
 
-@pytest.mark.parametrize("objective", ["cls", "bce_augmented"])
+@pytest.mark.parametrize("objective", ["z_a", "bce_augmented"])
 def test_samples_of_different_sizes_are_trained_on(objective):
     """Histograms of a batch are those of each sample alone, and pieces add up to the whole."""
     problem, data, observable = uneven(objective)
