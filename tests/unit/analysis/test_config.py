@@ -71,7 +71,7 @@ def test_a_key_that_is_given_twice_is_refused(tmp_path):
     with pytest.raises(ConfigError) as error:
         refuse_duplicates(path)
     assert str(error.value).splitlines() == [
-        f"{path}: samples[0].name is given twice, in lines 3 and 3; keep one of them",
+        f"{path}: samples['t'].name is given twice, in lines 3 and 3; keep one of them",
         f"{path}: x is given twice, in lines 1 and 5; keep one of them",
     ]
 
@@ -96,50 +96,50 @@ BAD = {
     "missing": (lambda c: c.pop("seed"), "'seed' is missing"),
     "text for a number": (
         lambda c: c["observables"][0].update(learning_rate="1e-1"),
-        r'observables\[0\].learning_rate: "1e-1" is not of type number .YAML reads this as text',
+        r'observables\[.neos.\].learning_rate: "1e-1" is not of type number .YAML reads this as',
     ),
     "out of range": (lambda c: c.update(limits={"level": 1}), "limits.level: 1 must be below 1"),
     "unknown objective": (
         lambda c: c["observables"][0].update(objective="clss"),
-        r"observables\[0\].objective: there is no objective \"clss\"; did you mean 'cls'\?",
+        r"observables\['neos'\].objective: there is no objective \"clss\"; did you mean 'cls'\?",
     ),
     "unknown observable": (
         lambda c: c["observables"][2].update(source="xgb"),
-        r"observables\[2\].source: there is no network 'xgb'; networks are neos, bce",
+        r"observables\['bce-edges'\].source: there is no network 'xgb'; networks are neos, bce",
     ),
     "mean of cuts": (
         lambda c: (c["observables"][0].update(cuts=[CUT]), c["observables"][2].update(ENSEMBLE)),
-        r"observables\[2\].source: neos has cuts, which differ from seed to seed",
+        r"observables\['bce-edges'\].source: neos has cuts, which differ from seed to seed",
     ),
     "mean of one": (
         lambda c: (c["observables"][0].update(seeds=1), c["observables"][2].update(ENSEMBLE)),
-        r"observables\[2\].source: neos has only one seed; use the kind rebinned",
+        r"observables\['bce-edges'\].source: neos has only one seed; use the kind rebinned",
     ),
     "start from several": (
         lambda c: c["observables"].extend(
             [ENSEMBLE | {"name": "all"}, c["observables"][0] | {"name": "b", "start_from": "all"}]
         ),
-        r"observables\[4\].start_from: there is no network 'all' above it",
+        r"observables\['b'\].start_from: there is no network 'all' above it",
     ),
     "unknown start": (
         lambda c: c["observables"][0].update(start_from="bce"),
-        r"observables\[0\].start_from: there is no network 'bce' above it; there are \(none\)",
+        r"observables\['neos'\].start_from: there is no network 'bce' above it; there are \(none\)",
     ),
     "start of other layers": (
         lambda c: c["observables"][1].update(start_from="neos", hidden=[7]),
-        r"observables\[1\].start_from: neos has hidden \[.*\], not \[7\]",
+        r"observables\['bce'\].start_from: neos has hidden \[.*\], not \[7\]",
     ),
     "frozen without a start": (
         lambda c: c["observables"][0].update(frozen_layers=1),
-        r"observables\[0\].frozen_layers: needs start_from",
+        r"observables\['neos'\].frozen_layers: needs start_from",
     ),
     "unknown optimiser": (
         lambda c: c["observables"][0].update(optimiser="adamv"),
-        r'observables\[0\].optimiser: "adamv" is not allowed; allowed are adabelief, ',
+        r'observables\[.neos.\].optimiser: "adamv" is not allowed; allowed are adabelief, ',
     ),
     "unknown argument": (
         lambda c: c["observables"][0].update(optimiser="sgd", optimiser_arguments={"b1": 0.5}),
-        r"observables\[0\].optimiser_arguments: sgd has no argument 'b1'; it has momentum,",
+        r"observables\['neos'\].optimiser_arguments: sgd has no argument 'b1'; it has momentum,",
     ),
     "unknown kind": (
         lambda c: c["observables"][0].update(kind="tree"),
@@ -147,7 +147,7 @@ BAD = {
     ),
     "not for this kind": (
         lambda c: c["observables"][2].update(steps=10),
-        r"observables\[2\]: 'steps' does not apply to 'rebinned'",
+        r"observables\['bce-edges'\]: 'steps' does not apply to 'rebinned'",
     ),
     "reserved name": (lambda c: c["samples"][0].update(name="events"), "is not a valid name"),
     "two underscores": (lambda c: c["samples"][0].update(name="a__b"), "is not a valid name"),
@@ -162,7 +162,7 @@ BAD = {
     ),
     "unknown sample": (
         lambda c: c["systematics"][0].update(sample="bkg"),
-        r"systematics\[0\].sample: there is no sample 'bkg'; samples are signal, background",
+        r"systematics\['shape'\].sample: there is no sample 'bkg'; samples are signal, background",
     ),
     "covariance": (
         lambda c: c["samples"][0]["distribution"][0].update(covariance=[[1, 2], [2, 1]]),
@@ -170,11 +170,11 @@ BAD = {
     ),
     "mean": (
         lambda c: c["samples"][0]["distribution"][0].update(mean=[1]),
-        r"distribution\[0\].mean: needs 2 numbers",
+        r"distribution\[1st\].mean: needs 2 numbers",
     ),
     "unknown feature": (
         lambda c: c.update(features=["x", "z"]),
-        r"features\[1\]: the events of samples\[0\] have no branch 'z'; they have x, y",
+        r"features\[2nd\]: the events of samples\['signal'\] have no branch 'z'; they have x, y",
     ),
     "unknown variable of a region": (
         lambda c: c.update(
@@ -189,7 +189,7 @@ BAD = {
                 },
             ]
         ),
-        r"regions\[1\].selection: the events of samples\[0\] have no branch 'xx'; did you mean 'x'",
+        r"regions\['high'\].selection: the events of samples\['signal'\] have no branch 'xx'; did",
     ),
     "unknown branch in the weight of a variation": (
         lambda c: c["systematics"].append(
@@ -204,73 +204,73 @@ BAD = {
     ),
     "batch": (
         lambda c: c["events"].update(training=100),
-        r"observables\[0\].batch: 2000 events are more than the 100",
+        r"observables\['neos'\].batch: 2000 events are more than the 100",
     ),
     "learned edges of bce": (
         lambda c: c["observables"][1].update(edges="learned"),
-        r"observables\[1\].edges: bce does not depend on edges",
+        r"observables\['bce'\].edges: bce does not depend on edges",
     ),
     "a classifier with cuts": (
         lambda c: c["observables"][1].update(cuts=[{"variable": "x", "side": "above"}]),
-        r"observables\[1\].objective: bce trains a classifier, which an observable with cuts is",
+        r"observables\['bce'\].objective: bce trains a classifier, which an observable with cuts",
     ),
     "a classifier of cuts": (
         lambda c: c["observables"].append(
             {"name": "c", "kind": "cuts", "objective": "bce", "cuts": [CUT]}
         ),
-        r"observables\[3\].objective: bce trains .* which an observable of kind cuts is not",
+        r"observables\['c'\].objective: bce trains .* which an observable of kind cuts is not",
     ),
     "a safeguard that sees no bins": (
         lambda c: c["observables"][1].update(minimum_background=1),
-        r"observables\[1\].minimum_background: bce does not see the bins",
+        r"observables\['bce'\].minimum_background: bce does not see the bins",
     ),
     "cuts on what is not there": (
         lambda c: c["observables"][0].update(cuts=[CUT | {"variable": "z"}]),
-        r"observables\[0\].cuts\[0\].variable: there is no feature 'z'; features are x, y",
+        r"observables\['neos'\].cuts\[1st\].variable: there is no feature 'z'; features are x, y",
     ),
     "edges that fall": (
         lambda c: c["observables"].append(
             {"name": "v", "kind": "variable", "variable": "x", "edges": [0, 2, 1]}
         ),
-        r"observables\[3\].edges: \[0.*2.*1.*\] must rise",
+        r"observables\['v'\].edges: \[0.*2.*1.*\] must rise",
     ),
     "edges out of range": (
         lambda c: c["observables"][0].update(bins=2, edges=[0, 0.5, 2]),
-        r"observables\[0\].edges: .* out of range: a network's edges go from 0 to 1",
+        r"observables\['neos'\].edges: .* out of range: a network's edges go from 0 to 1",
     ),
     "a network with nothing to divide": (
         lambda c: c["observables"][0].update(bins=1),
-        r"observables\[0\].bins: 1 must be at least 2",
+        r"observables\['neos'\].bins: 1 must be at least 2",
     ),
     "edges of other bins": (
         lambda c: c["observables"][0].update(bins=3, edges=[0, 0.5, 1]),
-        r"observables\[0\].edges: 3 edges do not make 3 bins",
+        r"observables\['neos'\].edges: 3 edges do not make 3 bins",
     ),
     "edges that are a word": (
         lambda c: c["observables"][0].update(edges="quantiles"),
-        r'observables\[0\].edges: "quantiles" is not allowed. .*`learned`',
+        r'observables\[.neos.\].edges: "quantiles" is not allowed. .*`learned`',
     ),
     "unknown systematic": (
         lambda c: c["observables"][0].update(systematics=["jes"]),
-        r"observables\[0\].systematics: there is no systematic 'jes'; systematics are shape",
+        r"observables\['neos'\].systematics: there is no systematic 'jes'; systematics are shape",
     ),
     "temperature of a kernel": (
         lambda c: c["observables"][0].update(temperature=[1]),
-        r"observables\[0\]: 'temperature' does not apply to 'network'",
+        r"observables\['neos'\]: 'temperature' does not apply to 'network'",
     ),
     "a rule for temperatures": (
         lambda c: c["observables"].append(
             {"name": "s", "kind": "softmax", "objective": "cls", "smoothing": "scott"}
         ),
-        r'observables\[3\].smoothing: "scott" is not allowed; allowed are annealed, fixed, learned',
+        r'observables\[.s.\].smoothing: "scott" is not allowed; allowed are annealed, fixed,',
     ),
     "learned without room": (
         lambda c: c["observables"][0].update(smoothing="learned", bandwidth=[0.1]),
-        r"observables\[0\].bandwidth: smoothing learned needs a start and, below it",
+        r"observables\['neos'\].bandwidth: smoothing learned needs a start and, below it",
     ),
     "pieces that do not fit": (
         lambda c: c["observables"][0].update(accumulate=3),
-        r"observables\[0\].accumulate: the batch of 2000 is not a multiple of 3",
+        r"observables\['neos'\].accumulate: the batch of 2000 is not a multiple of 3",
     ),
     "too many combinations": (
         lambda c: c["observables"].append(
@@ -283,7 +283,7 @@ BAD = {
                 "points": 100,
             }
         ),
-        r"observables\[3\].points: 100000000 combinations are more than a million",
+        r"observables\['g'\].points: 100000000 combinations are more than a million",
     ),
     "training of a grid": (
         lambda c: c["observables"].append(
@@ -296,11 +296,11 @@ BAD = {
                 "steps": 10,
             }
         ),
-        r"observables\[3\]: 'steps' does not apply to 'cuts'",
+        r"observables\['g'\]: 'steps' does not apply to 'cuts'",
     ),
     "own objective without a file": (
         lambda c: c["observables"][0].update(objective="nowhere:loss"),
-        r"observables\[0\].objective: 'nowhere:loss' needs the file .*nowhere.py, beside",
+        r"observables\['neos'\].objective: 'nowhere:loss' needs the file .*nowhere.py, beside",
     ),
     "a study of nothing": (
         lambda c: c.update(
@@ -308,13 +308,13 @@ BAD = {
                 {"name": "s", "against": "batch", "lines": ["kind"], "observables": ["neos", "x"]}
             ]
         ),
-        r"studies\[0\].observables: there is no observable 'x'; observables are neos, bce",
+        r"studies\['s'\].observables: there is no observable 'x'; observables are neos, bce",
     ),
     "a search that is none": (
         lambda c: c["observables"].append(
             {"name": "c", "kind": "cuts", "search": "grd", "objective": "cls", "cuts": [CUT]}
         ),
-        r'observables\[3\].search: "grd" is not allowed; allowed are gradient and grid',
+        r'observables\[.c.\].search: "grd" is not allowed; allowed are gradient and grid',
     ),
     "an alias of the code": (
         lambda c: c["samples"][0].update(yield_=5),
@@ -331,7 +331,7 @@ BAD = {
                 }
             ]
         ),
-        r"studies\[0\].against: the observable 'neos' has no number 'is_trained'",
+        r"studies\['s'\].against: the observable 'neos' has no number 'is_trained'",
     ),
     "a study against words": (
         lambda c: c.update(
@@ -339,7 +339,7 @@ BAD = {
                 {"name": "s", "against": "edges", "lines": ["kind"], "observables": ["neos", "bce"]}
             ]
         ),
-        r"studies\[0\].against: the observable 'neos' has no number 'edges'",
+        r"studies\['s'\].against: the observable 'neos' has no number 'edges'",
     ),
 }
 
@@ -394,9 +394,9 @@ def test_every_problem_of_an_object_is_said_at_once(config):
     text = str(error.value)
     for words in (
         "seed: has no value; give one\n",
-        "observables[0].objective: there is no objective",
-        "observables[1].accumulate: the batch of 2000 is not a multiple of 3",
-        "observables[1].validate_every: must be at most steps",
+        "observables['neos'].objective: there is no objective",
+        "observables['bce'].accumulate: the batch of 2000 is not a multiple of 3",
+        "observables['bce'].validate_every: must be at most steps",
     ):
         assert words in text
 

@@ -90,7 +90,7 @@ BAD = {
         "the grid has 1331 combinations; at most 1000 are allowed",
     ),
     "more than there are": (
-        {"batch": [2000, 60_000]}, {}, "observables[0].batch: 60000 events are more than the 50000",
+        {"batch": [2000, 60_000]}, {}, "observables['neos'].batch: 60000 events are more than the",
     ),
 }  # fmt: skip
 
@@ -119,9 +119,9 @@ def test_what_is_not_known_beforehand_is_nothing_to_rely_on():
     with pytest.raises(ConfigError) as error:
         checked_config(given)
     for line in (
-        "observables[1].start_from: neos tunes its hidden, which must be known beforehand",
-        "studies[0].against: neos tunes its learning_rate, which has no one value",
-        "studies[0].lines: neos tunes its hidden, which has no one value",
+        "observables['bce'].start_from: neos tunes its hidden, which must be known beforehand",
+        "studies['rates'].against: neos tunes its learning_rate, which has no one value",
+        "studies['rates'].lines: neos tunes its hidden, which has no one value",
     ):
         assert line in str(error.value)
 

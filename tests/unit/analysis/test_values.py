@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from hone.analysis import checked_config, refuse_duplicates
+from hone.analysis.places import named
 from hone.analysis.schema import json_schema
 from hone.analysis.values import value_problems
 from hone.errors import ConfigError
@@ -82,9 +83,10 @@ def test_every_kind_of_number_is_found():
 def test_every_number_is_finite(value, message):
     for path in SETTINGS:
         assert list(value_problems(with_value(path, value))) == [f"{name_of(path)}: {message}"]
+    config = with_value(path, value)
     with pytest.raises(ConfigError) as error:
-        checked_config(with_value(path, value))
-    assert str(error.value).splitlines()[1:] == [f"- {name_of(path)}: {message}"]
+        checked_config(config)
+    assert str(error.value).splitlines()[1:] == [f"- {named(name_of(path), config)}: {message}"]
 
 
 INTEGERS = [path for path, (kind, _) in SETTINGS.items() if kind == "integer"]
@@ -101,9 +103,10 @@ def test_a_whole_number_may_be_written_with_a_point():
 @pytest.mark.parametrize("value", [20.5, 1e300, True, "20"])
 def test_a_whole_number_is_nothing_else(value):
     for path in INTEGERS:
-        wrong = f"{name_of(path)}: {json.dumps(value)} is not of type integer"
+        config = with_value(path, value)
+        wrong = f"{named(name_of(path), config)}: {json.dumps(value)} is not of type integer"
         with pytest.raises(ConfigError, match=re.escape(wrong)):
-            checked_config(with_value(path, value))
+            checked_config(config)
 
 
 def rewritten(value):
@@ -127,7 +130,7 @@ def test_a_number_is_the_same_setting_however_it_is_written(path):
 
 @pytest.mark.parametrize("key", [600, True, None, 1.5])
 def test_keys_are_text(key):
-    with pytest.raises(ConfigError, match=r"samples\[0\].parameters: YAML does not read the key"):
+    with pytest.raises(ConfigError, match=r"samples\[1st\].parameters: YAML does not read the key"):
         checked_config({"samples": [{"parameters": {key: 1}}]})
 
 
@@ -143,7 +146,7 @@ def nested(levels, width, first, last):
     ("text", "message"),
     [
         (nested(12, 9, "[", "]"), "the config has more than 100000 values"),
-        ("a: &a [*a]", r"a\[0\]\[0\].* nested more than 30 levels"),
+        ("a: &a [*a]", r"a\[1st\]\[1st\].* nested more than 30 levels"),
         ("a: &a {b: *a}", r"a\.b\.b.* nested more than 30 levels"),
         ("a: " + 100 * "[" + 100 * "]", "nested more than 30 levels"),
     ],
@@ -205,3 +208,35 @@ def test_a_json_file_with_tabs_is_looked_through(tmp_path):
     path.write_text('{\n\t"seed": 1,\n\t"seed": 2\n}\n')
     with pytest.raises(ConfigError, match="seed is given twice, in lines 2 and 3"):
         refuse_duplicates(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("samples[1].selection: bad", "samples['b'].selection: bad"),
+        ("samples[0]: bad, as in samples[2]", "samples[1st]: bad, as in samples[3rd]"),
+        ("samples[1].down[0].mean[11]: x", "samples['b'].down[1st].mean[12th]: x"),
+        # what the config does not have is an expression, or a place of something else
+        ("features[0]: jet_pt[0] and samples[7] of samples.a[0]", None),
+        ("limits.json: [0] samples.[1]", None),
+    ],
+)
+def test_messages_call_entries_by_name_or_count_from_one(text, words):
+    samples = [{"name": "a"}, {"name": "b", "down": [{"mean": [0] * 12}]}, {"name": "a"}]
+    assert named(text, {"samples": samples}) == (text if words is None else words)
+
+
+def test_an_energy_that_can_only_be_meant_in_tev_is_refused():
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+
+    def of(*energies):
+        return config | {"publication": {"energies": list(energies)}}
+
+    assert checked_config(of(13000, 10.58)).publication.energies == [13000, 10.58]
+    for value, words in ((13, "13 TeV are 13000"), (13.6, "13.6 TeV are 13600")):
+        with pytest.raises(
+            ConfigError, match=rf"energies\[1st\]: {words[:2]}.* is in GeV; {words}"
+        ):
+            checked_config(of(value))
+    with pytest.raises(ConfigError, match=r"8000.0 is listed more than once"):
+        checked_config(of(8000, 8000))

@@ -351,11 +351,13 @@ def test_edges_that_are_left_out_are_those_of_the_histograms(config):
     background["path"] = "{region}/none"
     with pytest.raises(
         ConfigError,
-        match=r"regions\[0\].edges: there are none, and .* no histogram 'signal_region/n",
+        match=r"regions\['signal_region'\].edges: there are none, and .* no histogram",
     ):
         checked_config(missing)
     background["files"] = "no.root"
-    with pytest.raises(ConfigError, match=r"cannot be used:\n- samples\[1\].*no file matches"):
+    with pytest.raises(
+        ConfigError, match=r"cannot be used:\n- samples\['background'\].*no file matches"
+    ):
         checked_config(missing)
 
 

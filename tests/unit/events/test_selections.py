@@ -253,7 +253,9 @@ def test_bad_selections_are_named():
     with pytest.raises(InputError, match=r"no event with a weight in all.root passes the selection "
                        "'truth == 6' of the sample"):  # fmt: skip
         surveyed(HEAVY | {"selection": "truth == 6"})
-    with pytest.raises(ConfigError, match=r"samples\[1\].selection: 'truth ==' is not an express"):
+    with pytest.raises(
+        ConfigError, match=r"samples\['heavy'\].selection: 'truth ==' is not an express"
+    ):
         surveyed(HEAVY | {"selection": "truth =="})
 
 

@@ -179,7 +179,9 @@ def test_a_limit_beyond_the_bounds_names_the_setting_of_the_strength():
     found = compute_limits(model, data, 0.05, bounds_setting=whole.bounds_setting)
     assert found["expected_limits"] == [None] * 5
     reason = found["reasons"]["observed limit, post-fit"]
-    assert reason.endswith("mu_ggH allowed, 2; widen its bounds in the config (measure[0].bounds)")
+    assert reason.endswith(
+        "mu_ggH allowed, 2; widen its bounds in the config (measure['mu_ggH'].bounds)"
+    )
     assert analysis(measure=[]).bounds_setting == "poi.bounds"
 
 
@@ -228,9 +230,15 @@ def entry(place, **changes):
     ("change", "message"),
     [
         (entry(1, sample="VBF"), "measure: the signal 'VH' has no strength; add it to an entry"),
-        (entry(1, sample=["VBF", "VH", "ggH"]), r"'ggH' has a strength already, in measure\[0\]"),
-        (entry(0, sample="b"), r"measure\[0\].sample: there is no signal 'b'; signals are"),
-        (entry(0, bounds=[0.5, 5]), r"measure\[0\].bounds: .* must begin at 0, and end above 1"),
+        (
+            entry(1, sample=["VBF", "VH", "ggH"]),
+            r"'ggH' has a strength already, in measure\['mu_ggH'\]",
+        ),
+        (entry(0, sample="b"), r"measure\['mu_ggH'\].sample: there is no signal 'b'; signals are"),
+        (
+            entry(0, bounds=[0.5, 5]),
+            r"measure\['mu_ggH'\].bounds: .* must begin at 0, and end above 1",
+        ),
         (entry(1, name="rate"), "'rate' is the name of another parameter"),
         (entry(1, name="mu_ggH"), "measure: the name 'mu_ggH' is used more than once"),
         (lambda c: c.update(poi={"bounds": [0, 5]}), "poi: the first entry of measure is the POI"),

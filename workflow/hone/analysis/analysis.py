@@ -147,7 +147,7 @@ class Analysis(Settings):
     @property
     def bounds_setting(self) -> str:
         """The setting that has the bounds of the POI."""
-        return "measure[0].bounds" if self.measure else "poi.bounds"
+        return f"measure[{self.measured[0]!r}].bounds" if self.measure else "poi.bounds"
 
     @property
     def signals(self) -> list[str]:

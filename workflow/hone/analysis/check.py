@@ -11,6 +11,7 @@ from hone.analysis.contradictions import contradictions
 from hone.analysis.histogram_edges import with_edges, without_edges
 from hone.analysis.names import name_problems
 from hone.analysis.observables import VariableBins
+from hone.analysis.places import named
 from hone.analysis.regions import Region
 from hone.analysis.settings import problems
 from hone.analysis.values import value_problems
@@ -31,23 +32,23 @@ def checked_config(config: Any, file: str | Path = "config/config.yaml") -> Anal
     """
     if not isinstance(config, dict):
         raise ConfigError(f"{file} is not a mapping of settings")
-    _refuse(file, value_problems(config))
+    _refuse(file, value_problems(config), config)
     try:
         # Written down, so that the record of a config means the same in another place.
         analysis = with_edges(
             Analysis.model_validate({"modules": str(Path(file).parent), **config})
         )
     except ValidationError as error:
-        _refuse(file, dict.fromkeys(problems(error)))
+        _refuse(file, dict.fromkeys(problems(error)), config)
         raise
     except InputError as error:
-        _refuse(file, [str(error)])
+        _refuse(file, [str(error)], config)
         raise
     missing = [text for _, text in without_edges(analysis)]
     if not analysis.observables:
         analysis = _of_regions_only(analysis)
     found = [*missing, *name_problems(analysis), *contradictions(analysis)]
-    _refuse(file, dict.fromkeys(found))
+    _refuse(file, dict.fromkeys(found), config)
     if not analysis.learning:
         return analysis.model_copy(update={"split": analysis.split.without_training()})
     return analysis
@@ -75,7 +76,7 @@ def _of_regions_only(analysis: Analysis) -> Analysis:
     )
 
 
-def _refuse(file: str | Path, problems: Iterable[str]) -> None:
-    lines = [f"\n- {text}" for text in problems]
+def _refuse(file: str | Path, problems: Iterable[str], config: Any) -> None:
+    lines = [f"\n- {named(text, config)}" for text in problems]
     if lines:
         raise ConfigError(f"{file} cannot be used:" + "".join(lines))

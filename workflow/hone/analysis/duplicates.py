@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from hone.analysis.places import entry
 from hone.errors import ConfigError
 
 __all__ = ["refuse_duplicates"]
@@ -50,14 +52,21 @@ def _explained(error: yaml.YAMLError, text: str) -> tuple[str, str]:
     return f", line {line + 1}, column {column + 1}", what
 
 
+def _scalars(node: yaml.Node) -> dict[str, Any]:
+    """What an entry of a list may be called by."""
+    found = node.value if isinstance(node, yaml.MappingNode) else []
+    return {str(key.value): child.value for key, child in found}
+
+
 def _duplicates(node: yaml.Node | None, place: str, seen: set[int]) -> Iterator[str]:
     # An alias is the node of its anchor again.
     if id(node) in seen:
         return
     seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
+        entries = [_scalars(child) for child in node.value]
         for index, child in enumerate(node.value):
-            yield from _duplicates(child, f"{place}[{index}]", seen)
+            yield from _duplicates(child, place + entry(entries, index), seen)
     elif isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for key, child in node.value:
