@@ -39,6 +39,33 @@ def test_addresses_of_scripts_are_parsed_once(monkeypatch):
     assert len(parsed) == 1
 
 
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        ((), ""),
+        (("limits", "results/made.txt", "there.txt"), ""),
+        (
+            ("limts", "limits"),
+            "limts: no rule has this name or makes this file. Targets are all, limits",
+        ),
+    ],
+)
+def test_what_can_be_asked_for_is_said(targets, said, tmp_path, monkeypatch):
+    """Snakemake says no more than that there is no rule."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.txt").touch()
+    rules = [
+        SimpleNamespace(name=name, output=output, is_producer=output.__contains__)
+        for name, output in (("limits", []), ("all", []), ("make", ["results/made.txt"]))
+    ]
+    workflow = SimpleNamespace(
+        output_settings=SimpleNamespace(quiet=()), rules=rules, is_main_process=True,
+        dag_settings=SimpleNamespace(targets=frozenset(targets)),
+    )  # fmt: skip
+    words = Run(workflow, "results/tiny").last_words()
+    assert words.strip().startswith(said) if said else not words
+
+
 @pytest.mark.parametrize("local", [True, False])
 def test_a_local_run_does_not_limit_the_rate_of_its_jobs(tmp_path, monkeypatch, local):
     """What is set is what Snakemake asks for."""

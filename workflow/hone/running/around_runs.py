@@ -148,7 +148,27 @@ class Run:
 
     def last_words(self) -> str:
         """What is to be read when Snakemake has said all: why jobs failed, what was left behind."""
-        return "".join(f"{message}\n" for message in self._errors) + self.left_behind()
+        errors = "".join(f"{message}\n" for message in self._errors)
+        return errors + self.left_behind() + self._unknown_targets()
+
+    def _unknown_targets(self) -> str:
+        """Say what can be asked for, if Snakemake was asked for what no rule is or makes."""
+        settings, rules = self.workflow.dag_settings, list(self.workflow.rules)
+        if settings is None or not self.workflow.is_main_process:
+            return ""
+        unknown = [
+            target
+            for target in map(str, settings.targets or ())
+            if not any(target == rule.name or rule.is_producer(target) for rule in rules)
+            and not Path(target).exists()
+        ]
+        if not unknown:
+            return ""
+        known = ", ".join(sorted(rule.name for rule in rules if not rule.output))
+        return (
+            f"\n{', '.join(unknown)}: no rule has this name or makes this file. Targets are "
+            f"{known}, and every file in results/README.md\n"
+        )
 
     def left_behind(self) -> str:
         """Say, once, what options leave as it is although another config or code made it.

@@ -191,6 +191,9 @@ def _style(index: int) -> tuple[str, Any]:
 
 def _label_steps(axes: Any, trained: bool) -> None:
     axes.set_xlabel("training step" if trained else "sweep over the edges")
+    if trained:
+        # Where it began, though the first validation comes later.
+        axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
