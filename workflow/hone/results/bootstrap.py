@@ -20,6 +20,7 @@ from hone.likelihood import infer
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.infer.asymptotics import TestStatistic
 from hone.likelihood.infer.mle import require_poi
+from hone.results.pyhf_fits import Optimiser
 from hone.results.replicas import Normalisation, replicas
 from hone.statmodel.filling import fill
 from hone.statmodel.spec import Workspace
@@ -144,7 +145,7 @@ def _stripped(workspace: Workspace) -> Workspace:
 
 
 def _by_pyhf(model: Model, oracle: pyhf.Model, limit: float | None) -> dict[str, float | None]:
-    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-10))
+    pyhf.set_backend("numpy", Optimiser(tolerance=1e-10))
     nominal = np.asarray(infer.nominal_asimov(model, 0.0))
 
     def median(mu: float | None) -> float | None:

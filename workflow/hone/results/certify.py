@@ -11,6 +11,7 @@ from hone.errors import FitError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
 from hone.results.documents import Limits, Numbers, PyhfCheck
+from hone.results.pyhf_fits import Optimiser
 
 __all__ = ["LOGARITHMIC_BELOW", "TOLERANCE", "certify", "difference"]
 
@@ -54,7 +55,7 @@ def certify(
     differences: list[float] = []
     # The five expected CLs at mu = 1 are of one test.
     tests: dict[tuple[float, int], Any] = {}
-    optimisers = [_Remembering(tolerance=tolerance) for tolerance in (1e-10, None)]
+    optimisers = [Optimiser(tolerance=tolerance) for tolerance in (1e-10, None)]
 
     def test(name: str, mu: Any, data: Any, index: int, wanted: float) -> float | None:
         """pyhf's CLs: the observed one (index -1), or one of the expected set."""
@@ -108,30 +109,8 @@ def certify(
     }
 
 
-class _Remembering(pyhf.optimize.scipy_optimizer):
-    """pyhf's optimiser, for one model; makes no fit twice.
-
-    Three of the five fits of a test do not depend on mu.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.known: dict[tuple[Any, ...], Any] = {}
-
-    def minimize(
-        self, objective: Any, data: Any, pdf: pyhf.Model, init_pars: Any, par_bounds: Any,
-        fixed_vals: Any = None, **options: Any,
-    ) -> Any:  # fmt: skip
-        asked = (np.asarray(data).tobytes(), *init_pars, *(fixed_vals or ()), *options.items())
-        if asked not in self.known:
-            self.known[asked] = super().minimize(
-                objective, data, pdf, init_pars, par_bounds, fixed_vals, **options
-            )
-        return self.known[asked]
-
-
 def _pyhf_hypotest(
-    mu: float, data: Any, oracle: pyhf.Model, optimisers: Sequence[_Remembering]
+    mu: float, data: Any, oracle: pyhf.Model, optimisers: Sequence[Optimiser]
 ) -> Any:
     """pyhf's hypothesis test with its calculator; None if its fits fail with each optimiser."""
     logger = logging.getLogger("pyhf.optimize.mixins")
