@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -11,10 +10,11 @@ import numpy as np
 
 from hone.errors import FitError
 from hone.events.event_sets import EventSets
+from hone.likelihood.histfactory import Model
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram, count
 from hone.statmodel.workspace import Process
-from hone.training.objectives import Objective, log_cls
+from hone.training.objectives import Objective, log_cls, of_each
 from hone.training.penalties import Safeguards, penalty
 
 __all__ = ["optimise_edges"]
@@ -67,27 +67,33 @@ def optimise_edges(
     model = template_model(samples, channels.sizes, staterror)
     last = len(positions) - 1
 
+    of_models = of_each(of_model)
+
     # Their yields are an argument, not constants: other seeds have the same program.
     @jax.jit
-    @partial(jax.vmap, in_axes=(0, None))
     def objectives(inner: jax.Array, fine: Any) -> jax.Array:
+        models, more, rising = jax.vmap(binned, in_axes=(0, None))(inner, fine)
+        value = of_models(models) + more
+        return jnp.where(rising & jnp.isfinite(value), value, jnp.inf)
+
+    def binned(inner: jax.Array, fine: Any) -> tuple[Model, jax.Array, jax.Array]:
+        """The model with these edges, its penalty, and whether the edges rise."""
         cuts = jnp.concatenate([jnp.zeros(1, int), inner, jnp.full(1, last)])
-        binned = {
+        templates = {
             name: channels.joined(
                 [Histogram(*(jnp.diff(c[cuts]) for c in pair)) for pair in pairs],
                 events.fixed.get(name, []),
             )
             for name, pairs in fine.items()
         }
-        value = of_model(fill(model, samples, binned))
+        more = jnp.zeros(())
         if safeguards is not None:
-            background = [binned[s.name] for s in samples if not s.is_signal]
+            background = [templates[s.name] for s in samples if not s.is_signal]
             values, variances = (
                 jnp.stack(parts).sum(axis=0) for parts in zip(*background, strict=True)
             )
-            value += penalty(safeguards, values, variances)
-        rising = (jnp.diff(cuts) > 0).all()
-        return jnp.where(rising & jnp.isfinite(value), value, jnp.inf)
+            more = penalty(safeguards, values, variances)
+        return fill(model, samples, templates), more, (jnp.diff(cuts) > 0).all()
 
     def objective(inner: np.ndarray) -> np.ndarray:
         return np.asarray(objectives(jnp.asarray(inner), fine))

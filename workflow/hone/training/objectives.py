@@ -35,6 +35,7 @@ __all__ = [
     "log_p0",
     "log_sigma_mu",
     "log_trace",
+    "of_each",
     "resolve_objective",
 ]
 
@@ -174,6 +175,17 @@ def binary_cross_entropy(
 
 Objective = Callable[[Model], Float[Array, ""]]
 """A function of a model that is smaller for better observables."""
+
+
+def of_each(objective: Objective) -> Objective:
+    """An objective of models stacked along a first axis, one value each.
+
+    Those with a fit take stacked models as they are, which JAX traces in a fraction of the time
+    that ``vmap`` needs for their loops.
+    """
+    name = getattr(objective, "func", objective)
+    return objective if name in (log_cls, log_limit, log_p0) else jax.vmap(objective)
+
 
 _OF_STRENGTHS = MappingProxyType(
     {"generalised_variance": log_generalised_variance, "trace": log_trace}
