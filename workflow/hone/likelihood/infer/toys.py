@@ -1,5 +1,6 @@
 """Test statistics of toys: pseudo-data drawn from the model, and fitted."""
 
+import os
 from typing import Any, NamedTuple
 
 import jax
@@ -17,9 +18,9 @@ __all__ = [
     "SAME", "fit_toys", "sample_toys", "toy_deviances", "toy_ratios", "toy_statistics",
 ]  # fmt: skip
 
-_BATCH, _COMPILED = 1024, 256
-"""Toys fitted in parallel, by NumPy and by JAX: enough to keep the processor busy, few enough for
-its cache."""
+_BATCH, _COMPILED = 4096, 256
+"""Fits of toys in one call, of NumPy and of JAX's programs: enough to keep the processor busy, few
+enough for its memory."""
 _PILOT = 256
 """Toys that are fitted from all starts, to know which ones the others need."""
 _LARGE, _MANY = 64, 500
@@ -92,26 +93,29 @@ def toy_ratios(
     best = _Fits.none(len(toys), starts.shape[1])
     many = model.config.npars > _LARGE and len(toys) > _MANY
 
-    def fitted(todo: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """-ln L of fits of some toys (n, 2), and keeps what is lower."""
+    def fitted(todo: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """-ln L of fits of n toys from S starts, (S, n, 2), and keeps what is lower."""
         nonlocal best
-        if not len(todo):
-            return np.empty((0, 2))
-        begin = np.broadcast_to(start, (len(todo), starts.shape[1]))
-        found = _fitted(model, toys[todo], setup, begin, mu, many)
-        best = best.with_lower(todo, found)
-        return found.value
+        if not starts.size:
+            return np.empty((len(starts), len(todo), 2))
+        every = np.tile(todo, len(starts))
+        found = _fitted(model, toys[every], setup, starts.reshape(len(every), -1), mu, many)
+        for k in range(0, len(every), len(todo)):
+            best = best.with_lower(todo, _Fits(*(x[k : k + len(todo)] for x in found)))
+        return found.value.reshape(len(starts), len(todo), 2)
+
+    def from_each(chosen: np.ndarray, todo: np.ndarray) -> np.ndarray:
+        return np.repeat(starts[chosen][:, None], len(todo), axis=1)
 
     first, rest = np.split(np.arange(len(toys)), [_PILOT])
-    needed = _needed(np.stack([fitted(first, start) for start in starts]))
-    for start in starts[needed]:
-        fitted(rest, start)
-    for start in starts[~needed]:
-        fitted(rest[best.failed()[rest]], start)
+    needed = _needed(fitted(first, from_each(np.full(len(starts), True), first)))
+    fitted(rest, from_each(needed, rest))
+    failed = rest[best.failed()[rest]]
+    fitted(failed, from_each(~needed, failed))
     # At the end of the fixed fit the free one cannot be above it.
     doubtful = best.failed() | (needed.sum() > 1)
     todo = np.flatnonzero(doubtful & np.isfinite(best.value[:, 1]))
-    fitted(todo, best.fixed[todo])
+    fitted(todo, best.fixed[None, todo])
     failed = best.failed()
     free, fixed = np.where(failed[:, None], 0.0, best.value).T
     return np.where(failed, np.nan, 2 * np.maximum(fixed - free, 0.0)), best.mu_hat
@@ -153,14 +157,20 @@ def toy_deviances(model: Model, toys: np.ndarray, setup: FitSetup) -> np.ndarray
     starts: Any = setup.held_at(starts_of(model, setup))
     for start in np.unique(starts, axis=0):
         (found,) = in_batches(
-            lambda k, s=start: (lowest(model, toys[k], setup, s),), len(toys), _size(many), many
+            lambda k, s=start: (lowest(model, toys[k], setup, s),), len(toys), *_batches(many)
         )
         best = np.minimum(best, found)
     return np.where(np.isfinite(best), 2 * np.maximum(best, 0.0), np.nan)
 
 
-def _size(many: bool) -> int:
-    return _COMPILED if many else _BATCH
+def _batches(many: bool) -> tuple[int, bool, int]:
+    """Their size, whether they are filled up, and how many run at once.
+
+    Programs run on as many processors as XLA uses (``NPROC``), NumPy's fits on one.
+    """
+    if not many:
+        return _BATCH, False, 1
+    return _COMPILED, True, int(os.environ.get("NPROC") or os.cpu_count() or 1)
 
 
 class _Fits(NamedTuple):
@@ -202,9 +212,7 @@ def _fitted(
     fits = _compiled_fits if many else fit_toys
     # A program is compiled for batches of one size only.
     return _Fits(
-        *in_batches(
-            lambda k: fits(model, toys[k], setup, start[k], mu), len(toys), _size(many), many
-        )
+        *in_batches(lambda k: fits(model, toys[k], setup, start[k], mu), len(toys), *_batches(many))
     )
 
 
