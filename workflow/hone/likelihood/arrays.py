@@ -49,7 +49,10 @@ def is_traced(*trees: Any) -> bool:
 def namespace(*trees: Any) -> Any:
     """``jax.numpy`` if any of the arrays is JAX's, else ``numpy``."""
     # Arrays alone are the usual case, and this is called often.
-    if all(type(tree) is np.ndarray for tree in trees):
+    for tree in trees:
+        if type(tree) is not np.ndarray:
+            break
+    else:
         return np
     found = any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(trees))
     return jnp if found else np

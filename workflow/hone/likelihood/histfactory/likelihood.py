@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from hone.likelihood.arrays import namespace, scipy_of, take
+from hone.likelihood.arrays import namespace, scipy_of, take, with_diagonal
 from hone.likelihood.histfactory.interpolation import Weights, histosys_weights, normsys_factor
 from hone.likelihood.histfactory.layout import Layout
 from hone.likelihood.histfactory.split import Arrow, Rows
@@ -256,7 +256,7 @@ class Likelihood:
         constraint = self._constraint(pars, aux)
         of_shared, of_own = split.apart(constraint[2])
         diagonal = diagonal + of_shared
-        bent = xp.where(np.eye(shared.shape[-1], dtype=bool), diagonal[..., None], curved)
+        bent = with_diagonal(curved, diagonal)
         curvatures = curvature[..., None, :]
         hessian = Arrow(
             (jacobian * curvatures) @ xp.swapaxes(jacobian, -1, -2) + bent + self._coupling(),
@@ -287,16 +287,19 @@ class Likelihood:
         )
 
     def information(
-        self, pars: Float[Array, "*L P"], data: Float[Array, "*L D"], at: "Expansion"
+        self,
+        pars: Float[Array, "*L P"],
+        data: Float[Array, "*L D"],
+        rates: Float[Array, "*L B"],
+        jacobian: Rows,
     ) -> Arrow:
-        """The Hessian of -ln L that is expected of data of the rates at ``pars``.
+        """The Hessian of -ln L that is expected of data of the ``rates`` at ``pars``.
 
         It is never negative, unlike that of the data. Of the constraints, that of the data.
         """
-        split, jacobian = self.layout.split, at.jacobian
-        xp = namespace(pars, data, at.rates)
-        positive = at.rates > 0
-        curvature = xp.where(positive, 1 / xp.where(positive, at.rates, 1.0), 0.0)
+        split, xp = self.layout.split, namespace(pars, data, rates)
+        positive = rates > 0
+        curvature = xp.where(positive, 1 / xp.where(positive, rates, 1.0), 0.0)
         own = split.with_own(curvature) * jacobian.own
         of_shared, of_own = split.apart(self.constraint_curvature(pars, data))
         weighted = jacobian.shared * curvature[..., None, :]

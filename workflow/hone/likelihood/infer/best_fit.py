@@ -12,7 +12,7 @@ from hone.errors import FitError
 from hone.likelihood.arrays import compiled_if_traced, is_traced, namespace
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.likelihood import Expansion
-from hone.likelihood.infer.minimum import covariance
+from hone.likelihood.infer.implicit import covariance
 from hone.likelihood.infer.mle import as_model, fit
 
 __all__ = ["DEEPER", "BestFit", "best_fit", "constraints"]

@@ -1,11 +1,10 @@
-"""The minimum of a likelihood within bounds, and its exact derivative.
+"""The minimum of a likelihood within bounds.
 
 A damped Newton method on the parameters that are free and not held by a bound (projected
 Newton: Bertsekas, SIAM J. Control Optim. 20 (1982) 221; damping: Marquardt, J. SIAM 11 (1963)
 431); where -ln L does not curve upwards, with the expected information instead of the Hessian
 (Fisher scoring). Many fits run side by side; each iteration evaluates the model once.
-:func:`descend` searches the minimum and is never differentiated; :func:`attach` gives its result
-the derivative that follows from the implicit function theorem.
+The search is never differentiated: :mod:`.implicit` gives its result a derivative.
 """
 
 from collections.abc import Callable
@@ -13,26 +12,15 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from hone.likelihood.arrays import cholesky, namespace, scipy_of
-from hone.likelihood.histfactory.layout import Layout
+from hone.likelihood.arrays import namespace
 from hone.likelihood.histfactory.likelihood import BARRIER, EMPTY, Expansion, Likelihood
 from hone.likelihood.histfactory.split import Arrow
 from hone.likelihood.infer.steps import Leaders, choose, moving_of, newton_step
 
-__all__ = [
-    "Minima",
-    "Reason",
-    "attach",
-    "best_start",
-    "covariance",
-    "derivatives",
-    "descend",
-    "solve_moving",
-]
+__all__ = ["Minima", "Reason", "best_start", "descend"]
 
 _MAX_ITERATIONS = 400
 _TOLERANCE = 1e-20
@@ -52,11 +40,11 @@ _MANY = 64
 """Parameters above which JAX's fits run one after the other."""
 _ELEMENTS = 250_000
 """Size of the largest arrays in NumPy's fits, for the processor's cache."""
+_FITS = 4096
+"""Most of NumPy's fits at once."""
 _FEW, _LONG = 30, 3
 """A start is given up if another one of the same fit converged in a third of its iterations; never
 before the first number of iterations."""
-_SINGULAR = 1e-7
-"""Pivot of the Cholesky factor of the Hessian, scaled to a diagonal of 1, that counts as zero."""
 
 
 class Reason(IntEnum):
@@ -162,19 +150,13 @@ def descend(
     xp = namespace(likelihood, data, start, free)
     wanted = xp.ones(len(start), dtype=bool) if wanted is None else wanted
 
-    def of(one: Likelihood, *fits: Array) -> Minima:
-        return _side_by_side(one, lower, upper, starts, *fits)
+    def of(*fits: Array) -> Minima:
+        return _side_by_side(likelihood, lower, upper, starts, *fits)
 
-    every, split = (data, start, free, xp.asarray(wanted)), likelihood.layout.split
-    if xp is np:
-        size = len(split.shared) * max(likelihood.layout.total_bins, split.power[0].size)
-        together = starts * max(_ELEMENTS // size // starts, 1)
-        places = (slice(k, k + together) for k in range(0, len(start), together))
-        each = (of(likelihood.of_fits(k), *(x[k] for x in every)) for k in places)
-        return jax.tree.map(lambda *x: np.concatenate(x), *each)
-    if likelihood.layout.npars <= _MANY or len(start) == 1:
-        return of(likelihood, *every)
-    found = jax.lax.map(lambda one: of(likelihood, *one), tuple(x[:, None] for x in every))
+    every = data, start, free, xp.asarray(wanted)
+    if xp is np or likelihood.layout.npars <= _MANY or len(start) == 1:
+        return of(*every)
+    found = jax.lax.map(lambda one: of(*one), tuple(x[:, None] for x in every))
     return jax.tree.map(lambda x: x[:, 0], found)
 
 
@@ -238,7 +220,7 @@ def _side_by_side(
         room = low - x, high - x
 
         def information(places: Any) -> Arrow:
-            some = jax.tree.map(lambda x: x[places], (x, data, at))
+            some = jax.tree.map(lambda x: x[places], (x, data, at.rates, at.jacobian))
             return likelihood.of_fits(places).information(*some)
 
         step, decrease, scored = newton_step(
@@ -284,45 +266,49 @@ def _side_by_side(
             iteration=state.iteration + 1,
         )
 
-    fits = len(start)
-    no, full = xp.zeros(fits, dtype=bool), xp.ones(fits)
-    none = xp.zeros(fits, dtype=int)
-    unknown = Expansion.zero(likelihood.layout, fits, xp)
-    first = _State(
-        x=start,
-        at=unknown._replace(value=xp.inf * full, rates=xp.ones((fits, bins))),
-        trial=start,
-        decrease=xp.inf * full,
-        scored=no,
-        damping=0 * full,
-        good_damping=0 * full,
-        barrier=BARRIER * full,
-        staged=no,
-        side=xp.where(start >= 0, 1.0, -1.0),
-        converged=no,
-        hopeless=~xp.asarray(wanted),
-        reason=none,
-        stalled=none,
-        idle=none,
-        evaluations=none,
-        iteration=none,
-    )
-    if xp is np:
-        last = _until_all_end(body, first, likelihood, data, free, starts)
-    else:
-        last = jax.lax.while_loop(
-            lambda state: state.under_way().any(),
-            lambda state: body(state, likelihood, data, free),
-            first,
+    def begun(start: Array, wanted: Array) -> _State:
+        fits = len(start)
+        no, full = xp.zeros(fits, dtype=bool), xp.ones(fits)
+        none = xp.zeros(fits, dtype=int)
+        unknown = Expansion.zero(likelihood.layout, fits, xp)
+        return _State(
+            x=start,
+            at=unknown._replace(value=xp.inf * full, rates=xp.ones((fits, bins))),
+            trial=start,
+            decrease=xp.inf * full,
+            scored=no,
+            damping=0 * full,
+            good_damping=0 * full,
+            barrier=BARRIER * full,
+            staged=no,
+            side=xp.where(start >= 0, 1.0, -1.0),
+            converged=no,
+            hopeless=~wanted,
+            reason=none,
+            stalled=none,
+            idle=none,
+            evaluations=none,
+            iteration=none,
         )
-    return Minima(
-        choose(last.converged, last.x, xp.nan),
-        xp.where(last.converged, last.at.value, xp.inf),
-        last.at.gradient,
-        last.at.rates,
-        last.evaluations,
-        _reasons(last, data, lower, upper, free),
+
+    def ended(last: _State, data: Array, free: Array) -> Minima:
+        return Minima(
+            choose(last.converged, last.x, xp.nan),
+            xp.where(last.converged, last.at.value, xp.inf),
+            last.at.gradient,
+            last.at.rates,
+            last.evaluations,
+            _reasons(last, data, lower, upper, free),
+        )
+
+    if xp is np:
+        return _in_turns(body, begun, ended, likelihood, starts, data, start, free, wanted)
+    last = jax.lax.while_loop(
+        lambda state: state.under_way().any(),
+        lambda state: body(state, likelihood, data, free),
+        begun(start, wanted),
     )
+    return ended(last, data, free)
 
 
 def _reasons(
@@ -346,18 +332,26 @@ def _reasons(
     return xp.where(last.converged, minimum, tried)
 
 
-def _until_all_end(
+def _in_turns(
     body: Callable[[_State, Likelihood, Array, Array], _State],
-    state: _State,
+    begun: Callable[[Array, Array], _State],
+    ended: Callable[[_State, Array, Array], Minima],
     likelihood: Likelihood,
-    data: Array,
-    free: Array,
     starts: int,
-) -> _State:
-    """Iterate by NumPy; fits that have ended leave."""
-    fits, (leaves, tree) = np.arange(len(data)), jax.tree.flatten(state)
-    ended = [x.copy() for x in leaves]
-    leaders = Leaders(len(data) // starts, state.x.shape[1])
+    data: Array,
+    start: Array,
+    free: Array,
+    wanted: Array,
+) -> Minima:
+    """Iterate by NumPy; fits that have ended leave, and others take their places."""
+    split, layout = likelihood.layout.split, likelihood.layout
+    size = len(split.shared) * max(layout.total_bins, split.power[0].size)
+    together = starts * max(min(_ELEMENTS // size, _FITS) // starts, 1)
+    leaders = Leaders(len(data) // starts, start.shape[1])
+    fits = np.arange(min(together, len(start)))
+    state, waiting = begun(start[fits], wanted[fits]), len(fits)
+    here = likelihood.of_fits(fits), data[fits], free[fits]
+    parts: list[tuple[np.ndarray, Minima]] = []
     while len(fits):
         of = fits // starts
         leaders.follow(state.converged, state.iteration, of)
@@ -366,7 +360,7 @@ def _until_all_end(
         if starts > 1:
             # Only fits under way, without damping or a high barrier, where -ln L curves upwards.
             plain = (state.damping <= 1e-2) & ~state.scored & (state.barrier == BARRIER)
-            sides = np.where(likelihood.layout.kinked, state.side, 1.0)
+            sides = np.where(layout.kinked, state.side, 1.0)
             joined = under_way & leaders.joined(
                 state.trial, state.at.hessian.diagonal, sides,
                 np.where(plain & under_way, state.decrease, np.inf), state.converged, of,
@@ -374,14 +368,24 @@ def _until_all_end(
             reason: Any = np.where(joined, int(Reason.JOINED), state.reason)
             state, under_way = state._replace(reason=reason), under_way & ~joined
         if not under_way.all():
-            for whole, x in zip(ended, jax.tree.leaves(state), strict=True):
-                whole[fits] = x
-            state = jax.tree.map(lambda x, here=under_way: x[here], state)
-            fits, data, free = fits[under_way], data[under_way], free[under_way]
-            likelihood = likelihood.of_fits(under_way)
+            gone, stay = np.flatnonzero(~under_way), np.flatnonzero(under_way)
+            nothing: Any = None
+            short = state._replace(at=state.at._replace(hessian=nothing, jacobian=nothing))
+            last = jax.tree.map(lambda x, gone=gone: x[gone], short)
+            parts.append((fits[gone], ended(last, here[1][gone], here[2][gone])))
+            state, fits = jax.tree.map(lambda x, stay=stay: x[stay], state), fits[stay]
+            room = (together - len(fits)) // starts * starts
+            if waiting < len(start) and 2 * room >= together:
+                new = np.arange(waiting, min(waiting + room, len(start)))
+                fits, waiting = np.append(fits, new), waiting + len(new)
+                more = begun(start[new], wanted[new])
+                state = jax.tree.map(lambda *x: np.concatenate(x), state, more)
+            here = likelihood.of_fits(fits), data[fits], free[fits]
         if len(fits):
-            state = body(state, likelihood, data, free)
-    return jax.tree.unflatten(tree, ended)
+            state = body(state, *here)
+    places, found = zip(*parts, strict=True)
+    order = np.argsort(np.concatenate(places))
+    return jax.tree.map(lambda *x: np.concatenate(x)[order], *found)
 
 
 def best_start(found: Minima, starts: int) -> Minima:
@@ -389,117 +393,3 @@ def best_start(found: Minima, starts: int) -> Minima:
     values = found.value.reshape(-1, starts)
     place = values.argmin(axis=1) + starts * np.arange(len(values))
     return Minima(*(leaf[place] for leaf in found))
-
-
-def attach(
-    likelihood: Likelihood,
-    data: Float[Array, " D"],
-    pars: Float[Array, " P"],
-    lower: Float[Array, " P"],
-    upper: Float[Array, " P"],
-    free: Float[Array, " P"],
-    held: Float[Array, " P"],
-) -> Float[Array, " P"]:
-    """The fitted ``pars`` as a differentiable function of model, data and setup.
-
-    Derivatives, of any order, follow from the implicit function theorem at the minimum.
-
-    Args:
-        likelihood: a prepared model.
-        data: bins and auxiliary data.
-        pars: the minimum, as found by :func:`descend`; not differentiated.
-        lower: lower bounds.
-        upper: upper bounds.
-        free: 1 for parameters that float, 0 for fixed ones.
-        held: values of the fixed parameters (other entries are ignored).
-    """
-    if namespace(likelihood, data, pars, free, held) is np:
-        found: Any = np.where(free > 0, pars, held)
-        return found
-    return _attached(likelihood, data, pars, lower, upper, free, held)
-
-
-@jax.custom_jvp
-def _attached(likelihood, data, pars, lower, upper, free, held):  # type: ignore[no-untyped-def]  # noqa: ARG001
-    return jnp.where(free > 0, pars, held)
-
-
-@_attached.defjvp
-def _attach_jvp(primals, tangents):  # type: ignore[no-untyped-def]
-    likelihood, data, _, lower, upper, free, _ = primals
-    likelihood_dot, data_dot, _, lower_dot, upper_dot, _, fixed_dot = tangents
-    x = _attached(*primals)
-    gradient, hessian = derivatives(likelihood, x, data)
-    moving = moving_of(x, gradient, lower, upper, free)
-    # At a kink where -ln L rises on both sides, a parameter stays.
-    moving &= ~(likelihood.layout.kinked & (x == 0) & (gradient > 0))
-    # Other parameters follow their fixed value or their bound.
-    bound_dot = jnp.where(x <= lower, lower_dot, upper_dot)
-    held_dot = jnp.where(moving, 0.0, jnp.where(free > 0, bound_dot, fixed_dot))
-    _, explicit_dot = jax.jvp(
-        lambda model, d: jax.grad(Likelihood.nll, argnums=1)(model, x, d),
-        (likelihood, data),
-        (likelihood_dot, data_dot),
-    )
-    vector = explicit_dot + hessian @ held_dot
-    return x, held_dot - solve_moving(hessian, vector, moving, likelihood.layout)
-
-
-@jax.custom_jvp
-def derivatives(
-    likelihood: Likelihood,
-    pars: Float[Array, " P"],
-    data: Float[Array, " D"],
-    barrier: float = BARRIER,
-) -> tuple[Float[Array, " P"], Float[Array, "P P"]]:
-    """Gradient and Hessian of -ln L, in closed form; their own derivatives are by JAX."""
-    expansion = likelihood.expansion(pars, data, barrier)
-    return expansion.gradient, expansion.hessian.dense()
-
-
-@derivatives.defjvp
-def _derivatives_jvp(primals, tangents):  # type: ignore[no-untyped-def]
-    def by_jax(*args):  # type: ignore[no-untyped-def]
-        return jax.grad(Likelihood.nll, argnums=1)(*args), jax.hessian(Likelihood.nll, argnums=1)(
-            *args
-        )
-
-    return derivatives(*primals), jax.jvp(by_jax, primals, tangents)[1]
-
-
-def solve_moving(
-    hessian: Float[Array, "P P"],
-    vector: Float[Array, " P"],
-    moving: Bool[Array, " P"],
-    layout: Layout,
-) -> Float[Array, " P"]:
-    """Solve with the Hessian of the moving parameters, see :meth:`Arrow.solve`."""
-    return Arrow.of(hessian, layout).solve(vector, moving)
-
-
-def covariance(
-    likelihood: Likelihood,
-    pars: Float[Array, " P"],
-    data: Float[Array, " D"],
-    free: Bool[Array, " P"],
-) -> tuple[Float[Array, "P P"], Float[Array, "P P"]]:
-    """Inverse Hessian of -ln L in the free parameters, zero for the others; and the Hessian.
-
-    Without the barrier that the search needs near empty bins. NaN if the Hessian is not positive
-    definite within rounding.
-    """
-    xp = namespace(likelihood, pars, data, free)
-    if xp is np:
-        hessian = likelihood.expansion(pars, data, barrier=0.0).hessian.dense()
-    else:
-        # The closed form is not to be differentiated: it has no slope at a factor of zero.
-        _, hessian = derivatives(likelihood, pars, data, 0.0)
-    diagonal = xp.where(free, xp.diagonal(hessian), 1.0)
-    scale = 1 / xp.sqrt(xp.where(diagonal > 0, diagonal, xp.nan))
-    both = free[:, None] & free[None, :]
-    unit = xp.eye(free.size)
-    factor = cholesky(xp.where(both, hessian * scale[:, None] * scale, unit))
-    pivots = xp.diagonal(factor)
-    factor = xp.where(pivots.min() > _SINGULAR, factor, xp.nan)
-    half = scipy_of(xp).linalg.solve_triangular(factor, unit, lower=True, check_finite=False)
-    return xp.where(both, (half.T @ half) * scale[:, None] * scale, 0.0), hessian

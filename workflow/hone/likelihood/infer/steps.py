@@ -22,16 +22,16 @@ the step to them, below which fits go on as one."""
 
 
 class _ActiveSet(NamedTuple):
-    """The search for a step within bounds."""
+    """The search for a step within bounds; the last three are its results."""
 
     going_on: Bool[Array, " L"]
     matrix: Arrow
-    scored: Bool[Array, " L"]
     moving: Bool[Array, "L P"]
     held: Float[Array, "L P"]
     """Steps of what does not move, zero for others."""
     step: Float[Array, "L P"]
     decrease: Float[Array, " L"]
+    scored: Bool[Array, " L"]
 
 
 def newton_step(
@@ -56,7 +56,7 @@ def newton_step(
 
     def body(state: _ActiveSet, fits: tuple[Array, ...], places: Any) -> _ActiveSet:
         gradient, damping, free, low, high = fits
-        _, matrix, scored, moving, held, _, _ = state
+        _, matrix, moving, held, _, _, scored = state
         step = held - matrix.solve(gradient + matrix.times(held), moving, damping)
         slope = gradient + matrix.times(step)
         decrease = -0.5 * (step * (gradient + slope)).sum(axis=1)
@@ -64,7 +64,15 @@ def newton_step(
         again = ~scored & ~(decrease >= 0)
 
         def scoring() -> Arrow:
-            return jax.tree.map(partial(choose, again), information(places), matrix)
+            if xp is jnp:
+                return jax.tree.map(partial(choose, again), information(places), matrix)
+            if again.all():
+                return information(places)
+            replaced: Arrow = jax.tree.map(np.copy, matrix)
+            every = jax.tree.leaves(replaced), jax.tree.leaves(information(places[again]))
+            for whole, part in zip(*every, strict=True):
+                whole[again] = part
+            return replaced
 
         beyond = moving & ((step < low) | (step > high))
         held = xp.where(beyond, xp.clip(step, low, high), held)
@@ -74,16 +82,16 @@ def newton_step(
         return _ActiveSet(
             again | (now != moving).any(axis=1),
             cond(xp, again.any(), scoring, lambda: matrix),
-            scored | again,
             now,
             xp.where(now, 0.0, held),
             step,
             decrease,
+            scored | again,
         )
 
     zero, first = xp.zeros_like(gradient), moving_of(0 * gradient, gradient, low, high, free)
     no = damping < 0
-    state = _ActiveSet(~no, hessian, no, first, zero, zero, damping)
+    state = _ActiveSet(~no, hessian, first, zero, zero, damping, no)
     if xp is jnp:
         _, state = jax.lax.while_loop(
             lambda turn: turn[1].going_on.any() & (turn[0] < _ACTIVE_SETS),
@@ -91,24 +99,19 @@ def newton_step(
             (0, state),
         )
         return state.step, state.decrease, state.scored
-    state = body(state, every, slice(None))
+    places = np.arange(len(low))
+    found = state = body(state, every, places)
     for _ in range(_ACTIVE_SETS - 1):
-        places = np.flatnonzero(state.going_on)
-        if not len(places):
+        here = np.flatnonzero(state.going_on)
+        if not len(here):
             break
-        some, fits = jax.tree.map(lambda x, here=places: x[here], (state, every))
-        new = body(some, fits, places)
-        state = jax.tree.map(partial(_replaced, places), state, new)
-    return state.step, state.decrease, state.scored
-
-
-def _replaced(places: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """The old rows, with new ones at some places."""
-    if len(places) == len(old):
-        return new
-    found = old.copy()
-    found[places] = new
-    return found
+        if len(here) < len(places):
+            state, every = jax.tree.map(lambda x, here=here: x[here], (state, every))
+            places = places[here]
+        state = body(state, every, places)
+        for whole, part in zip(found[4:], state[4:], strict=True):
+            whole[places] = part
+    return found.step, found.decrease, found.scored
 
 
 class Leaders:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 from hone.likelihood.arrays import cond
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.likelihood import Likelihood
-from hone.likelihood.infer.minimum import attach, covariance
+from hone.likelihood.infer.implicit import attach, covariance
 from hone.likelihood.infer.mle import FitSetup
 
 __all__ = ["Boundary", "moving"]
