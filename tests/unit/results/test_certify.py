@@ -68,7 +68,7 @@ def test_small_cls_are_compared_in_their_logarithm():
     assert difference(0.0, 1e-100) > TOLERANCE
 
 
-@pytest.mark.parametrize("factor", [0.0, 0.5, 1.002])
+@pytest.mark.parametrize("factor", [0.0, 1.002])
 def test_a_wrong_cls_fails_however_small(factor):
     def spoil(limits):
         assert limits["expected_cls"][2] < 1e-6
