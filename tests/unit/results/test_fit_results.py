@@ -342,6 +342,23 @@ def test_a_parameter_on_its_bound_is_held_there_and_impacts_are_expected_ones():
     )
 
 
+def test_without_a_fit_that_impacts_can_be_of_pulls_are_those_at_the_bound():
+    model = specs.typical()
+    spec = workspace(model, specs.pseudo_data(model, 1, 0.0))
+    settings = spec["measurements"][0]["config"]
+    settings["parameters"] = [
+        *(x for x in settings["parameters"] if x["name"] != "mu"),
+        {"name": "mu", "inits": [0.5], "bounds": [[0.0, 0.9]]},
+    ]
+    content = fit_results(spec)
+    assert content["ranking"] is content["breakdown"] is None
+    assert "within a standard deviation of its bounds (0 and 0.9)" in content["reasons"]["ranking"]
+    pulls = content["pulls"]
+    assert (pulls["data"], pulls["on_bound"]) == ("observation", ["mu"])
+    assert pulls["bestfit"] == content["fit"]["bestfit"]
+    assert fit_results(spec, blind=True)["pulls"] is None
+
+
 def test_the_only_parameter_on_its_bound_leaves_nothing_to_fit():
     model = specs.everything(only="normfactor")
     data = [0.5 * x for x in model.expected_data(np.zeros(1))]
@@ -454,6 +471,8 @@ def test_what_does_not_exist_has_a_reason():
     model = specs.everything(only="normfactor")
     content = fit_results(workspace(model, specs.pseudo_data(model, 1, 1.0)))
     assert content["ranking"] is content["breakdown"] is None
+    # of the fit itself: there are no impacts that they could disagree with
+    assert content["pulls"]["bestfit"] == content["fit"]["bestfit"]
     for name in ("ranking", "breakdown"):
         assert content["reasons"][name] == "no parameter but mu is free"
     impossible = specs.typical()

@@ -133,6 +133,8 @@ def test_reordered_bins_lose_nothing_of_the_order_within_them():
     samples = [Sample("s", True, ()), Sample("b", False, ())]
     ordered = separation(np.linspace(0, 1, 5), exchange, samples)
     assert not ordered.reordered
+    # nor does a bin that is empty make another order
+    assert not separation(np.array([0, 1e-9, 0.5, 1 - 1e-9, 1]), exchange, samples).reordered
     for name, (scores, weights) in exchange.items():
         exchange[name] = Scored((scores + 0.5) % 1.0, weights)
     found = separation(np.linspace(0, 1, 5), exchange, samples)

@@ -16,8 +16,9 @@ from hone.results.asymmetric_bands import below_and_above
 from hone.results.bands import one_sigma, yield_covariance
 from hone.results.best_fit import empty_bins, restored
 from hone.results.documents import StoredFit
-from hone.results.fit_documents import Fit, FitYields, GoodnessByToys, Parameters
+from hone.results.fit_documents import Fit, FittedData, FitYields, GoodnessByToys, Parameters
 from hone.results.poi_uncertainty import (
+    Informative,
     breakdown_of,
     impacts_of,
     informative,
@@ -94,7 +95,13 @@ def fit_results(
     try:
         found = informative(spec, model, best, blind)
     except FitError as error:
-        reasons |= dict.fromkeys(("pulls", "ranking", "breakdown"), str(error))
+        reasons |= dict.fromkeys(("ranking", "breakdown"), str(error))
+        if blind or best.errors is None:
+            reasons["pulls"] = str(error)
+        else:
+            # There are no impacts that they could disagree with.
+            source: FittedData = {"data": "observation", "mu": None, "negative": False}
+            content["pulls"] = pulls_of(Informative(model, best, source))
     else:
         content["pulls"] = pulls_of(found)
         try:

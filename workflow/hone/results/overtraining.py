@@ -97,15 +97,21 @@ def _fewest(
     scores: Mapping[str, np.ndarray],
     samples: Sequence[Process],
 ) -> float:
+    """Of background in a bin with the observable, where there are events of any process."""
     found = []
     for place in range(len(events.channels(observable.bins).trained)):
-        inside = {s.name: events.where(s.name, place) for s in samples if not s.is_signal}
-        counted = [
-            count(scores[name][chosen], events.weights[name][chosen], np.asarray(observable.edges))
-            for name, chosen in inside.items()
-        ]
-        values, variances = (np.sum([h[k] for h in counted], axis=0) for k in (0, 1))
-        found.append(np.where(variances > 0, values**2 / np.maximum(variances, 1e-300), 0.0))
+        counted = {
+            s.name: count(
+                scores[s.name][chosen], events.weights[s.name][chosen], np.asarray(observable.edges)
+            )
+            for s in samples
+            for chosen in (events.where(s.name, place),)
+        }
+        background = [counted[s.name] for s in samples if not s.is_signal]
+        values, variances = (np.sum([h[k] for h in background], axis=0) for k in (0, 1))
+        effective = np.where(variances > 0, values**2 / np.maximum(variances, 1e-300), 0.0)
+        there = np.sum([h.variances for h in counted.values()], axis=0) > 0
+        found += effective[there].tolist()
     return float(np.min(found))
 
 

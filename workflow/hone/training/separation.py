@@ -146,7 +146,8 @@ def separation(
         name: Scored(np.append(-np.inf, ratio[1:])[_bins(x, edges)], x.weights)
         for name, x in events.items()
     }
-    steps = np.diff(ratio[1:])
+    filled = (np.asarray(yields[0]) + yields[1])[1:] > 0
+    steps = np.diff(ratio[1:][filled])
     reordered = bool((steps > 0).any() and (steps < 0).any())
 
     def curve(of: Mapping[str, Scored], varied: Mapping[str, str]) -> Roc:

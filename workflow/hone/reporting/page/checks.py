@@ -128,7 +128,8 @@ def _goodness(published: Published) -> tuple[str, str]:
         return "not done", said
     text = f"p = {p:.2g} " + (f"by {toys['toys']} toys" if toys else "by chi-squared")
     deviance, degrees = found["deviance"], found["degrees_of_freedom"]
-    return _outcome(p >= _SMALLEST_P), f"{text}; deviance {deviance:.2f} for {degrees} degrees"
+    of_freedom = f"{degrees} degree{'' if degrees == 1 else 's'} of freedom"
+    return _outcome(p >= _SMALLEST_P), f"{text}; deviance {deviance:.2f} for {of_freedom}"
 
 
 def _gradient(published: Published) -> tuple[str, str]:
@@ -179,7 +180,7 @@ def _overtraining(folder: Folder, published: Published) -> tuple[str, str]:
     fewest = min(of_set["fewest"] for of_set in found["limits"].values())
     if fewest < _FEWEST:
         outcome = "not done" if least * len(chances) >= _THREE_SIGMA else outcome
-        texts.insert(0, f"cannot tell by limits: a bin has {fewest:.1f} background events")
+        texts.insert(0, f"cannot tell by limits: a bin has {fewest:.2g} background events")
     elif passed and largest > _TELLING:
         outcome = "not done"
         few = f"cannot tell: with so few events, limits differ by {largest:.0%} by chance"
