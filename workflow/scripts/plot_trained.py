@@ -28,10 +28,8 @@ with job(snakemake) as provenance:
     observable, settings = load_observable(model)
     analysis = with_scored_regions(Analysis.model_validate(params.analysis), inputs.regions)
     samples = processes(analysis, snakemake.wildcards.signal)
-    trained_on = {sample.name: params.files["training"][sample.name] for sample in samples}
-    files = params.files | {"training": trained_on}
     sets = {
-        events_set: load_set(analysis, files, events_set, inputs.surveys, most=LARGEST)
+        events_set: load_set(analysis, params.files, events_set, inputs.surveys, most=LARGEST)
         for events_set in ("training", "validation", "evaluation")
     }
     film = make_film(
