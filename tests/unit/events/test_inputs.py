@@ -17,7 +17,7 @@ from hone.analysis import Template, checked_config
 from hone.analysis.files import Files
 from hone.analysis.sections import SETS, Observation, Sizes, Split
 from hone.errors import InputError
-from hone.events import stream
+from hone.events import fold_histograms
 from hone.events import trees as trees_module
 from hone.events.check import check_inputs
 from hone.events.event_sets import hard_histograms, scores_of
@@ -169,8 +169,8 @@ def test_streamed_histograms_are_those_of_events_in_memory(analysis, monkeypatch
     streamed = fill_histograms([observable], found, regions, surveys, FEATURES)
     assert set(streamed["hard"]) == set(in_memory)
     # pieces that no file of these fills, and none but the last is whole
-    monkeypatch.setattr(stream, "_PIECE", 100)
-    monkeypatch.setattr(stream, "_BLOCK", 50)
+    monkeypatch.setattr(fold_histograms, "_PIECE", 100)
+    monkeypatch.setattr(fold_histograms, "_BLOCK", 50)
     monkeypatch.setattr(trees_module, "_STEP", 333)
     again = fill_histograms([observable], found, regions, surveys, FEATURES)
     for name, histogram in in_memory.items():

@@ -1,36 +1,24 @@
 """Histograms of the evaluation events, piece by piece: memory does not grow with their number."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from hone.analysis.regions import Region
 from hone.errors import InputError
 from hone.events.documents import Surveys
+from hone.events.fold_histograms import FoldHistograms, edges_of
 from hone.events.generate import seed_of
 from hone.events.histograms import read_template
 from hone.events.load import scale_of, scale_of_set, scored_range
 from hone.events.reader import Batch, Reader
 from hone.events.sources import BinnedSource, Source
 from hone.observable import Observable
-from hone.observable.base import finite, in_pieces, without_score
 from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram
-from hone.sums import Sums, refuse_lost_events
+from hone.sums import Sums
 
 __all__ = ["Subsamples", "count_data", "draw_data", "fill_histograms"]
-
-_SUBSAMPLES = 100
-
-_PIECE = 16384
-"""Events at a time, always this number, so that the observable is compiled once."""
-_BLOCK = 4096
-"""Events of a piece at a time, whose outputs, shares and weights fit into the processor's cache."""
 
 
 class Subsamples:
@@ -84,7 +72,7 @@ def fill_histograms(
         kept = Sums(1)
         reader = Reader(source, features, regions)
         has_parts = subsamples is not None and source.name in subsamples.names
-        filling = _Folds(observables, regions, list(source.weights), has_parts)
+        filling = FoldHistograms(observables, regions, list(source.weights), has_parts)
         filling.find_widths(reader.batches(low, high))
         for batch in reader.batches(low, high):
             kept.count(batch.nominal[None])
@@ -159,327 +147,16 @@ def draw_data(
 def _count(
     observables: Sequence[Observable], regions: Sequence[Region], batches: Iterator[Batch]
 ) -> Histogram:
-    filling = _Folds(observables, regions, ["data"])
+    filling = FoldHistograms(observables, regions, ["data"])
     for batch in batches:
         filling.add(batch)
     return filling.result(1.0)["hard"]["data"]
-
-
-def _widths(
-    observable: Observable, responses: Sequence[Any], weights: Sequence[np.ndarray]
-) -> np.ndarray:
-    """Softness of the bins for each event in a region with the observable."""
-    everything = jax.tree.map(lambda *parts: jnp.concatenate(parts), *responses)
-    together = jnp.concatenate(weights)
-    found = observable.widths(everything, together, 1.0)
-    return np.asarray(jnp.broadcast_to(found, together.shape))
 
 
 def _bins(
     observables: Sequence[Observable], regions: Sequence[Region]
 ) -> dict[str, np.ndarray | None]:
     """Bin edges of each region; None where events are only counted."""
-    edges = np.asarray(_edges(observables[0]))
+    edges = np.asarray(edges_of(observables[0]))
     found = Channels(tuple(regions), len(edges) - 1).edges(edges)
     return {r.name: None if r.fit == "count" else found[r.name] for r in regions}
-
-
-class _Folds:
-    """Histograms of all templates of the same events, each scored by the network of its fold."""
-
-    def __init__(
-        self,
-        observables: Sequence[Observable],
-        regions: Sequence[Region],
-        templates: Sequence[str],
-        has_parts: bool = False,
-    ) -> None:
-        self._observables = observables
-        edges = [np.asarray(_edges(observable)) for observable in observables]
-        channels = Channels(tuple(regions), len(edges[0]) - 1)
-        self._fillings = [
-            _Filling(*of_fold, channels=channels, templates=templates, has_parts=has_parts)
-            for of_fold in zip(observables, edges, strict=True)
-        ]
-        self._widths: list[np.ndarray | None] = [None] * len(observables)
-        self._places = [0] * len(observables)
-
-    def _parts(self, batch: Batch) -> list[Batch]:
-        """The events of each observable."""
-        if len(self._observables) == 1:
-            return [batch]
-        return [batch.of_fold(fold) for fold in range(1, len(self._observables) + 1)]
-
-    def find_widths(self, batches: Iterator[Batch]) -> None:
-        """Read all events once, if the softness of the bins depends on them.
-
-        Only then memory grows with the number of events (by 20 bytes each).
-        """
-        if not self._observables[0].widths_follow_events:
-            return
-        responses: list[list[Any]] = [[] for _ in self._observables]
-        weights: list[list[np.ndarray]] = [[] for _ in self._observables]
-        for batch in batches:
-            for k, part in enumerate(self._parts(batch)):
-                responses[k].append(in_pieces(_respond, self._observables[k], part.features))
-                weights[k].append(part.nominal[part.trained])
-        self._widths = list(map(_widths, self._observables, responses, weights))
-
-    def add(self, batch: Batch) -> None:
-        """Score events and add them.
-
-        Raises:
-            InputError: an event's score is not a number.
-        """
-        for k, part in enumerate(self._parts(batch)):
-            widths, place, size = self._widths[k], self._places[k], len(part.features)
-            of_part = None if widths is None else widths[place : place + size]
-            self._fillings[k].add(part, of_part)
-            self._places[k] += size
-
-    def parts(self, scale: float) -> dict[str, np.ndarray]:
-        """As :attr:`Subsamples.yields`, of one source."""
-        found = [filling.parts() for filling in self._fillings]
-        return {
-            group: scale * np.sum([of_fold[group] for of_fold in found], axis=0)
-            for group in found[0]
-        }
-
-    def result(self, scale: float) -> dict[str, dict[str, Histogram]]:
-        """Histograms ``hard`` and ``soft`` by template, all bins (B,), summed over the folds.
-
-        Args:
-            scale: factor on the weights.
-
-        Raises:
-            InputError: a bin is not known to 1e-9, or a histogram has lost events.
-        """
-        found = [filling.result(scale) for filling in self._fillings]
-        return {
-            group: {
-                name: Histogram(
-                    np.sum([of_fold[group][name].values for of_fold in found], axis=0),
-                    np.sum([of_fold[group][name].variances for of_fold in found], axis=0),
-                )
-                for name in histograms
-            }
-            for group, histograms in found[0].items()
-        }
-
-
-class _Filling:
-    """Histograms of all templates of the same events, filled batch by batch."""
-
-    def __init__(
-        self,
-        observable: Observable,
-        edges: np.ndarray,
-        channels: Channels,
-        templates: Sequence[str],
-        has_parts: bool = False,
-    ) -> None:
-        self._observable, self._channels, self._edges = observable, channels, edges
-        self._templates, number = templates, len(templates)
-        self._weights = np.empty((number, _BLOCK))  # for every block, as the squares of `Sums`
-        self._bins = len(channels.trained) * (len(edges) - 1)
-        # Hard bins of all regions with the observable, their soft bins, and the sum of all events.
-        self._trained = Sums(number, 2 * self._bins + 1)
-        self._fixed = {r: Sums(number, len(r.fixed_edges) - 1) for r in channels.fixed}
-        self._inside = {r: Sums(number) for r in channels.fixed}
-        # The same of the first template in parts of the events.
-        self._parts_of_all = np.zeros(_SUBSAMPLES) if has_parts else None
-        self._parts_trained = np.zeros((_SUBSAMPLES, 2 * self._bins))
-        self._parts_fixed = {
-            r: np.zeros((_SUBSAMPLES, len(r.fixed_edges) - 1)) for r in channels.fixed
-        }
-
-    def add(self, batch: Batch, widths: np.ndarray | None = None) -> None:
-        """Score events and add them.
-
-        Args:
-            batch: events.
-            widths: softness of the bins for each event in a region with the observable, if it
-                depends on all events.
-
-        Raises:
-            InputError: an event's score is not a number.
-        """
-        number = None
-        if self._parts_of_all is not None:
-            number = batch.subsample(_SUBSAMPLES)
-            self._parts_of_all += np.bincount(number, batch.nominal, _SUBSAMPLES)
-        for region in self._channels.fixed:
-            inside, bins = batch.fixed[region.name]
-            weights = batch.weights(inside)
-            self._fixed[region].count(weights, bins)
-            self._inside[region].count(weights)
-            if number is not None:
-                np.add.at(self._parts_fixed[region], (number[inside], bins), weights[0])
-        trained, place = batch.trained, batch.place[batch.trained]
-        chosen = None if isinstance(trained, slice) else np.flatnonzero(trained)
-        parts = [
-            slice(start, min(start + _PIECE, len(place))) for start in range(0, len(place), _PIECE)
-        ]
-
-        # `eqx.filter_jit` would flatten the observable again for each of thousands of pieces.
-        numbers, rest = eqx.partition(self._observable, eqx.is_array)
-        leaves, structure = jax.tree.flatten(rest)
-
-        def scored() -> Iterator[jax.Array]:
-            for part in parts:
-                yield _shares(
-                    numbers,
-                    (structure, *leaves),
-                    self._channels,
-                    self._edges,
-                    _filled(batch.features[part]),
-                    None if widths is None else _filled(widths[part], 1.0),
-                    _filled(place[part]) if len(self._channels.trained) > 1 else None,
-                )
-
-        # JAX computes asynchronously: the next piece is scored while this one is added up.
-        following = scored()
-        shares = next(following, None)
-        for part in parts:
-            this, shares = shares, next(following, None)
-            for start, rows in zip(
-                range(part.start, part.stop, _BLOCK), np.asarray(this), strict=False
-            ):
-                block = slice(start, min(start + _BLOCK, part.stop))
-                found = rows[:, : block.stop - start]
-                if not found[-1].all():
-                    at = int(np.argmin(found[-1]))
-                    event = start + at if chosen is None else int(chosen[start + at])
-                    raise without_score(
-                        f"{batch.source}: {batch.path}, event {batch.piece.number(event)}",
-                        self._observable.features,
-                        batch.features[block],
-                        at,
-                    )
-                # NumPy's matrix products take half the time of XLA's here on a CPU.
-                these = block if chosen is None else chosen[block]
-                weights = batch.weights(these, self._weights)
-                self._trained.add(weights, found[:-1].T)
-                if number is not None:
-                    in_parts = np.zeros((_SUBSAMPLES, weights.shape[1]))
-                    in_parts[number[these], np.arange(weights.shape[1])] = weights[0]
-                    self._parts_trained += in_parts @ found[:-2].T
-
-    def parts(self) -> dict[str, np.ndarray]:
-        """As :attr:`Subsamples.yields`, unscaled."""
-        fixed = [Histogram(x.T, x.T) for x in self._parts_fixed.values()]
-        found = {}
-        for group, start in (("hard", 0), ("soft", self._bins)):
-            counted = self._parts_trained[:, start : start + self._bins].T
-            joined = self._channels.joined(Histogram(counted, counted), fixed)
-            assert self._parts_of_all is not None
-            found[group] = np.column_stack([np.asarray(joined.values).T, self._parts_of_all])
-        return found
-
-    def result(self, scale: float) -> dict[str, dict[str, Histogram]]:
-        """Histograms ``hard`` and ``soft`` by template, all bins (B,).
-
-        Args:
-            scale: factor on the weights.
-
-        Raises:
-            InputError: a bin is not known to 1e-9, or a histogram has lost events.
-        """
-        bins, trained = len(self._edges) - 1, self._channels.trained
-
-        def where(template: int, region: Region, column: int) -> str:
-            name = self._templates[template]
-            return f"histogram {name!r}, region {region.name!r}, bin {column + 1}"
-
-        def histogram(template: int, sums: Sums, bins: slice, all_of: Sums) -> Histogram:
-            values = sums.values[template, bins]
-            if not self._observable.has_cuts or bins.start == 0:
-                refuse_lost_events(
-                    f"histogram {self._templates[template]!r}",
-                    values.sum(),
-                    all_of.values[template, -1],
-                    all_of.absolute[template, -1],
-                )
-            return Histogram(values * scale, sums.variances[template, bins] * scale**2)
-
-        for region, sums in self._fixed.items():
-            sums.refuse_unknown(lambda t, b, r=region: where(t, r, b), factor=scale)
-        self._trained.refuse_unknown(
-            lambda t, b: where(t, trained[b // bins], b % bins), slice(self._bins), scale
-        )
-        found: dict[str, dict[str, Histogram]] = {"hard": {}, "soft": {}}
-        for k, template in enumerate(self._templates):
-            fixed = [
-                histogram(k, sums, slice(0, None), self._inside[region])
-                for region, sums in self._fixed.items()
-            ]
-            for group, start in (("hard", 0), ("soft", self._bins)):
-                place = slice(start, start + self._bins)
-                counted = histogram(k, self._trained, place, self._trained)
-                found[group][template] = self._channels.joined(counted, fixed)
-        return found
-
-
-def _filled(values: np.ndarray, filling: float = 0.0) -> np.ndarray:
-    """Values padded to a whole piece of events."""
-    missing = _PIECE - len(values)
-    if not missing:
-        return values
-    return np.pad(values, [(0, missing), *[(0, 0)] * (values.ndim - 1)], constant_values=filling)
-
-
-@eqx.filter_jit
-def _edges(observable: Observable) -> jax.Array:
-    return observable.edges
-
-
-@eqx.filter_jit
-def _respond(observable: Observable, events: Any) -> Any:
-    return observable.respond(jnp.asarray(events))
-
-
-@partial(jax.jit, static_argnames=("rest", "channels"))
-def _shares(
-    numbers: Observable,
-    rest: Any,
-    channels: Channels,
-    edges: Any,
-    events: Any,
-    widths: Any,
-    place: Any,
-) -> jax.Array:
-    """Shares of events in the hard and in the soft bins of all regions with the observable, whether
-    they pass the cuts, and whether their score is a number: blocks (k, 2 R b + 2, n / k)."""
-    structure, *leaves = rest
-    observable = eqx.combine(numbers, jax.tree.unflatten(structure, leaves))
-
-    def of_block(block: Any) -> jax.Array:
-        events, widths, place = block
-        response = observable.respond(events)
-        if widths is None:
-            widths = observable.widths(response, jnp.ones(len(events)), 1.0)
-        scores = observable.hard(response)
-        shares = [
-            channels.shares(part, place)
-            for part in (
-                _hard_shares(scores, jnp.asarray(edges)),
-                observable.shares(response, widths),
-            )
-        ]
-        passing = ~jnp.isnan(scores) if observable.has_cuts else jnp.ones(len(scores))
-        rest_of = jnp.stack([passing, finite(response)]).astype("float64")
-        return jnp.concatenate([*(part.T for part in shares), rest_of])
-
-    blocks = jax.tree.map(
-        lambda x: jnp.asarray(x).reshape(-1, _BLOCK, *x.shape[1:]), (events, widths, place)
-    )
-    found: jax.Array = jax.lax.map(of_block, blocks)
-    return found
-
-
-def _hard_shares(scores: Any, edges: Any) -> jax.Array:
-    """1 in the bin of an event by :func:`hone.sums.bin_of`, 0 in others and after cuts (n, B)."""
-    beyond = jnp.concatenate(
-        [~jnp.isnan(scores)[None], scores >= edges[1:-1, None], jnp.zeros((1, len(scores)), bool)]
-    ).astype("float64")
-    return (beyond[:-1] - beyond[1:]).T
