@@ -3,7 +3,13 @@
 import numpy as np
 import uproot
 
-__all__ = ["columns", "write", "write_analysis"]
+from hone.analysis.sections import SETS, Sizes
+
+__all__ = ["ALL", "FEATURES", "columns", "write", "write_analysis"]
+
+FEATURES = ["mass", "log(pt)"]
+ALL = Sizes.model_validate(dict.fromkeys(SETS, 10**9))
+"""As many events as there are."""
 
 
 def columns(size, seed, signal):

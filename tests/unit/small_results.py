@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import uproot
 import yaml
-from ntuples import write_analysis
+from ntuples import FEATURES, write_analysis
 
 from hone.analysis import checked_config
 from hone.analysis.files import Files
@@ -21,7 +21,6 @@ from hone.statmodel.workspace import build_workspace, processes
 
 __all__ = ["FEATURES", "write_results"]
 
-FEATURES = ["mass", "log(pt)"]
 TEMPLATES = ("signal", "background", "background__scale_up", "background__scale_down")
 
 

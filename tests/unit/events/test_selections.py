@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ntuples import columns, write
+from ntuples import ALL, columns, write
 
 from hone.analysis import checked_config
 from hone.analysis.files import Files
-from hone.analysis.sections import SETS, Sizes
+from hone.analysis.sections import SETS
 from hone.errors import ConfigError, InputError
 from hone.events.check import check_inputs
 from hone.events.first_look import notes, yields_table
@@ -24,7 +24,6 @@ from hone.events.stream import count_data, fill_histograms
 from hone.events.survey import survey
 from hone.observable import create_observable
 
-ALL = Sizes.model_validate(dict.fromkeys(SETS, 10**9))
 SIZE = 3000
 SETS_OF = {"training": 0.4, "validation": 0.2}
 

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 import uproot
-from ntuples import columns, write
+from ntuples import ALL, columns, write
 
 from hone.analysis import Analysis, Template, checked_config
 from hone.analysis.files import Files
@@ -23,8 +23,6 @@ from hone.events.survey import survey
 from hone.observable import create_observable
 from hone.results.replicas import normalisations
 from hone.statmodel.templates import read_subsamples, write_histograms
-
-ALL = Sizes.model_validate(dict.fromkeys(SETS, 10**9))
 
 
 def varied(normalisation, variations):
