@@ -25,6 +25,7 @@ class Optimiser(pyhf.optimize.scipy_optimizer):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.known: dict[tuple[Any, ...], Any] = {}
+        self.many: pyhf.Model | None = None
 
     def minimize(
         self, objective: Any, data: Any, pdf: pyhf.Model, init_pars: Any, par_bounds: Any,
@@ -32,11 +33,11 @@ class Optimiser(pyhf.optimize.scipy_optimizer):
     ) -> Any:  # fmt: skip
         asked = (np.asarray(data).tobytes(), *init_pars, *(fixed_vals or ()), *options.items())
         if asked not in self.known:
-            many = pyhf.Model(
+            self.many = self.many or pyhf.Model(
                 pdf.spec, batch_size=min(pdf.config.npars, _TOGETHER), validate=False,
                 poi_name=pdf.config.poi_name, modifier_settings=pdf.config.modifier_settings,
             )  # fmt: skip
-            self.solver_options = {"workers": partial(_all_at_once, objective, data, many)}
+            self.solver_options = {"workers": partial(_all_at_once, objective, data, self.many)}
             self.known[asked] = super().minimize(
                 objective, data, pdf, init_pars, par_bounds, fixed_vals, **options
             )
