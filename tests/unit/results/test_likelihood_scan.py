@@ -290,7 +290,7 @@ def constrained_by_data():
 
 def test_toys_agree_with_pyhfs():
     """Within the binomial errors of both, where toys at nominal parameters do not."""
-    oracle, mu, ours, theirs = constrained_by_data(), 2.0, 4000, 80
+    oracle, mu, ours, theirs = constrained_by_data(), 2.0, 4000, 150
     model = from_pyhf(oracle)
     data = np.array([13.0, 10.0, 0.0])
     toys = toy_test(model, mu, data, ours, 2)
