@@ -303,7 +303,7 @@ def few_events(seed):
 
 def test_fit_profile_and_contour_have_one_best_fit():
     """Cabinetry's fit was another one than that of the scans: mu-hat 0 and 0.02."""
-    for seed in range(3):
+    for seed in range(6):
         oracle, data = few_events(seed)
         model, spec = from_pyhf(oracle), workspace(oracle, data)
         fits, profile, contour = likelihood_of(model, data, reasons := {})
