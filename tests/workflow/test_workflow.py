@@ -121,7 +121,8 @@ def test_a_workspace_has_one_best_fit(name, run):
     assert found["goodness_of_fit_toys"]["toys"] == 1000
     parts = fit["breakdown"]
     components = [parts["data_component"], *(g["component"] for g in parts["groups"].values())]
-    assert sum(x**2 for x in components) == pytest.approx(parts["total"] ** 2)
+    assert sum(x**2 for x in components) == pytest.approx(parts["hessian"] ** 2)
+    assert np.diff(parts["interval"]) == pytest.approx(2 * parts["total"])
     assert "MC statistics" in parts["groups"]
 
 
@@ -163,7 +164,6 @@ def test_tables_hold_what_limits_say(run):
     assert rows[1]["pyhf_expected_cls_2"] == limits["pyhf_check"]["expected_cls"][2]
     table = (run / "summary.txt").read_text()
     assert "600" in table
-    assert "report.html" in table
     floor = json.loads((run / "signal/floor.json").read_text())
     assert min(r["pyhf_expected_cls_2"] for r in rows) > floor["expected_cls"]
     # without the systematic there is less to be beaten
