@@ -24,6 +24,8 @@ __all__ = [
 
 LARGEST = 50_000
 """Most events of each set: enough for areas to three digits."""
+_SIGNIFICANT = 3.0
+"""Standard deviations of a step against the trend."""
 
 
 class Scored(NamedTuple):
@@ -53,10 +55,10 @@ class Separation(NamedTuple):
     curves: dict[str, Roc]
     """By what is varied: ``nominal`` first, then what moves its area most."""
     bins: Roc
-    """The bins of the observable, taken in the order of signal over background."""
+    """The bins of the observable, in the order of the curves."""
     reordered: bool
-    """Whether the bins are not in that order already: then the curves take their events bin by bin
-    in it, and by score within each."""
+    """Whether the bins are significantly not in the order of signal over background: then the
+    curves take their events bin by bin in it, and by score within each."""
 
 
 def scored(observable: Observable, events: EventSets) -> dict[str, Scored]:
@@ -125,7 +127,9 @@ def separation(
     """Signal against background, nominal and with each systematic that moves the area most.
 
     An observable trained on a limit may as well give the signal small scores: the side that has
-    more of the nominal signal is taken for the tight one.
+    more of the nominal signal is taken for the tight one. Only where signal over background falls
+    and rises from bin to bin beyond its statistical errors the bins are put in another order: one
+    that follows fluctuations of the events whose area is shown would enlarge it.
 
     Args:
         edges: of the observable (B + 1,).
@@ -135,20 +139,15 @@ def separation(
     """
     edges = np.asarray(edges)
     signals, backgrounds = ([s.name for s in samples if s.is_signal is k] for k in (True, False))
-    yields = [
-        sum(np.bincount(_bins(events[name], edges), events[name].weights, len(edges))
-            for name in names)
-        for names in (signals, backgrounds)
-    ]  # fmt: skip
-    # Of bins without background the one with more signal comes first.
-    ratio = yields[0] / np.maximum(yields[1], 1e-12)
-    in_bins = {
-        name: Scored(np.append(-np.inf, ratio[1:])[_bins(x, edges)], x.weights)
-        for name, x in events.items()
-    }
-    filled = (np.asarray(yields[0]) + yields[1])[1:] > 0
-    steps = np.diff(ratio[1:][filled])
-    reordered = bool((steps > 0).any() and (steps < 0).any())
+    yields, variances = (
+        np.array([
+            sum(np.bincount(_bins(events[name], edges), events[name].weights**power, len(edges))
+                for name in names)
+            for names in (signals, backgrounds)
+        ])
+        for power in (1, 2)
+    )  # fmt: skip
+    reordered = _is_unordered(yields[:, 1:], variances[:, 1:])
 
     def curve(of: Mapping[str, Scored], varied: Mapping[str, str]) -> Roc:
         chosen = [
@@ -156,17 +155,39 @@ def separation(
         ]
         return roc(*chosen)
 
-    shown = events
+    shown, order = events, np.arange(len(edges) - 1.0)
     if reordered:
-        shown = _in_order(events, edges, ratio, signals, backgrounds)
+        # Of bins without background the one with more signal comes first.
+        order = (yields[0] / np.maximum(yields[1], 1e-12))[1:]
+        shown = _in_order(events, edges, order, signals, backgrounds)
     nominal = curve(shown, {})
     if nominal.area < 0.5:
-        shown = {name: _turned(x) for name, x in shown.items()}
+        shown, order = {name: _turned(x) for name, x in shown.items()}, -order
         nominal = curve(shown, {})
+    order = np.append(-np.inf, order)
+    in_bins = {name: Scored(order[_bins(x, edges)], x.weights) for name, x in events.items()}
     curves = {words: curve(shown, varied) for words, varied in _varied(events, samples).items()}
     moved = sorted(curves, key=lambda words: -abs(curves[words].area - nominal.area))
     kept = {words: curves[words] for words in moved[:most]}
     return Separation({"nominal": nominal} | kept, curve(in_bins, {}), reordered)
+
+
+def _is_unordered(yields: np.ndarray, variances: np.ndarray) -> bool:
+    """Whether signal over background steps against its trend between neighbouring filled bins.
+
+    Args:
+        yields: of signal and background (2, B).
+        variances: of the yields (2, B).
+    """
+    filled = yields.sum(axis=0) > 0
+    (s, b), (var_s, var_b) = yields[:, filled], variances[:, filled]
+    # s_j / b_j - s_i / b_i times both backgrounds, which may be zero.
+    differences = np.outer(b, s) - np.outer(s, b)
+    squares = np.outer(b**2, var_s) + np.outer(var_b, s**2)
+    errors = np.sqrt(squares + np.outer(var_s, b**2) + np.outer(s**2, var_b))
+    trend = 1.0 if np.triu(differences).sum() >= 0 else -1.0
+    steps = trend * np.diagonal(differences, 1)
+    return bool((steps < -_SIGNIFICANT * np.diagonal(errors, 1)).any())
 
 
 def _in_order(
@@ -178,7 +199,7 @@ def _in_order(
 ) -> dict[str, Scored]:
     """Scores with the bins in the order of signal over background, and within each bin its events
     from that side that has more of the signal."""
-    rank = np.append(0, 1 + np.argsort(np.argsort(ratio[1:], kind="stable")))
+    rank = np.append(0, 1 + np.argsort(np.argsort(ratio, kind="stable")))
     outer = np.array([edges[:-1], edges[1:]])
     low, width = np.append(0.0, outer[0]), np.append(1.0, np.diff(outer, axis=0)[0])
 
@@ -188,11 +209,11 @@ def _in_order(
         return bins, np.clip((scores - low[bins]) / width[bins], 0.0, 1.0 - 1e-9)
 
     def mean(names: Sequence[str]) -> np.ndarray:
-        sums = np.zeros((2, len(ratio)))
+        sums = np.zeros((2, len(rank)))
         for name in names:
             bins, part = within(events[name])
             weights = events[name].weights
-            sums += [np.bincount(bins, w, len(ratio)) for w in (weights * part, weights)]
+            sums += [np.bincount(bins, w, len(rank)) for w in (weights * part, weights)]
         return sums[0] / np.where(sums[1] == 0, 1.0, sums[1])
 
     from_above = mean(signals) >= mean(backgrounds)
