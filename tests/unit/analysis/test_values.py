@@ -229,13 +229,14 @@ def test_messages_call_entries_by_name_or_count_from_one(text, words):
 def test_an_energy_that_can_only_be_meant_in_tev_is_refused():
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 
-    def of(*energies):
-        return config | {"publication": {"energies": list(energies)}}
+    def of(*energies, reaction="P P --> HIGGS X"):
+        return config | {"publication": {"reactions": [reaction], "energies": list(energies)}}
 
     assert checked_config(of(13000, 10.58)).publication.energies == [13000, 10.58]
+    assert checked_config(of(14, reaction="E+ E- --> JET X")).publication.energies == [14]
     for value, words in ((13, "13 TeV are 13000"), (13.6, "13.6 TeV are 13600")):
         with pytest.raises(
-            ConfigError, match=rf"energies\[1st\]: {words[:2]}.* is in GeV; {words}"
+            ConfigError, match=rf"publication.energies: {words[:2]}.* is in GeV; {words}"
         ):
             checked_config(of(value))
     with pytest.raises(ConfigError, match=r"8000.0 is listed more than once"):

@@ -138,6 +138,18 @@ def test_what_was_learned_by_heart_does_not_pass(limit, error, p, fewest, outcom
     assert "weights are those of bce" in found["overtraining", "bce-edges"].text
 
 
+def test_limits_that_events_cannot_change_differ_by_rounding_alone(blobs):
+    """All events are in one bin."""
+    limits = {
+        name: {"limit": 0.21 + rounding, "error": 0.0, "fewest": 50.0}
+        for name, rounding in (("training", 1e-15), ("validation", 0.0), ("evaluation", 0.0))
+    }
+    content = {"limits": limits, "scores": {"signal": {"distance": 0.1, "p": 0.9}}}
+    write_json(blobs / "signal/neos/overtraining.json", content)
+    found = {(c.name, c.observable): c for c in checks(Folder(blobs))}
+    assert found["overtraining", "neos"].outcome == "passed"
+
+
 @pytest.mark.parametrize(("by_toys", "outcome"), [(0.085, "not passed"), (0.055, "passed")])
 def test_toys_that_differ_from_the_asymptotic_formulae_do_not_pass(by_toys, outcome, blobs):
     tested = {"toys": {"cls": by_toys, "cls_error": 0.01}, "asymptotic": {"cls": 0.05}}

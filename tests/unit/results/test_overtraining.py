@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from blobs import SAMPLES, chosen, events
 
+from hone.analysis.regions import Region
 from hone.events.event_sets import EventSets
 from hone.observable import create_observable
 from hone.results.overtraining import overtraining
+from hone.statmodel.templates import Histogram
 from hone.training.separation import scored
 
 
@@ -54,6 +56,27 @@ def test_limits_of_small_and_large_sets_are_compared_by_one_rule(observable, lar
     assert whole["error"] == pytest.approx(errors.mean() / np.sqrt(4 * number), rel=0.3)
     fewest = [found[k]["fewest"] for k in small]
     assert whole["fewest"] == pytest.approx(4 * number * np.mean(fewest), rel=0.3)
+
+
+def with_control(events):
+    """Events of one half in a region that is counted, the others in a single bin."""
+    features, weights, fixed = {}, {}, {}
+    for name, x in events.features.items():
+        inside, w = x[:, 0] < 0.3, events.weights[name]
+        features[name], weights[name] = x[inside], w[inside]
+        fixed[name] = [Histogram(*(np.array([y[~inside].sum()]) for y in (w, w**2)))]
+    regions = (Region(name="signal", fit="observable"), Region(name="z-control", fit="count"))
+    return replace(events, features=features, weights=weights, regions=regions, fixed=fixed)
+
+
+def test_events_move_between_regions(observable, large):
+    """Of a known yield, more are in one region if there are fewer in the other."""
+    single = observable.with_edges(np.array([0.0, 1.0]))
+    small = {f"{k}": with_control(part(large, k, 20)) for k in range(20)}
+    whole = with_control(large)
+    found = compared(single, evaluation=whole, training=small["0"], **small)["limits"]
+    limits, errors = (np.array([found[k][x] for k in small]) for x in ("limit", "error"))
+    assert 0.6 < limits.std(ddof=1) / errors.mean() < 1.5
 
 
 def test_events_that_were_learned_by_heart_stand_out(observable, large):

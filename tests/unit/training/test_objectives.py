@@ -1,5 +1,6 @@
 """Objectives are what they are called: against pyhf, published formulae and finite differences."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,6 +49,15 @@ def test_values_are_pyhfs(oracle):
     assert float(at_limit) == pytest.approx(0.05, rel=1e-5)
     discovery = pyhf.infer.hypotest(0.0, nominal(oracle, 1.0), oracle, test_stat="q0")
     assert float(jnp.exp(log_p0(model))) == pytest.approx(float(discovery), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in OF_MODEL if "z_a" in name])
+@pytest.mark.parametrize("sample", [0, 1])
+def test_a_significance_of_histograms_that_are_nan_is_nan(oracle, name, sample):
+    """And no bin without background: a step with such events is skipped."""
+    model = from_pyhf(oracle)
+    bad = eqx.tree_at(lambda m: m.nominal, model, model.nominal.at[sample, 1].set(jnp.nan))
+    assert np.isnan(float(OF_MODEL[name](bad)))
 
 
 @pytest.mark.parametrize("level", [0.32, 0.05, 0.001])

@@ -177,17 +177,7 @@ class Limits(Settings):
 
 
 _IN_TEV = (1.8, 1.96, 2.36, 2.76, 5.02, 5.36, 7.0, 8.0, 8.16, 13.0, 13.6, 14.0)
-"""Energies of the Tevatron and the LHC, none of which is that of a collision in GeV."""
-
-
-def _in_gev(energy: float) -> float:
-    """Raises ValidationError if it can only be meant in TeV."""
-    if energy in _IN_TEV:
-        raise refuse(f"{energy:g} is in GeV; {energy:g} TeV are {1000 * energy:g}")
-    return energy
-
-
-Energy = Annotated[Positive, AfterValidator(_in_gev)]
+"""Energies of the Tevatron and the LHC."""
 
 
 class Publication(Settings):
@@ -195,10 +185,20 @@ class Publication(Settings):
 
     reactions: list[Text] = Field(default=[])
     """As HEPData spells them, e.g. `P P --> ZPRIME X`."""
-    energies: Annotated[list[Energy], AfterValidator(unique)] = Field(default=[])
+    energies: Annotated[list[Positive], AfterValidator(unique)] = Field(default=[])
     """Centre-of-mass energies in GeV, e.g. 13000."""
     phrases: list[Text] = Field(default=[])
     """E.g. `Exotics` or `Proton-Proton Scattering`."""
+
+    @model_validator(mode="after")
+    def _in_gev(self) -> Self:
+        hadrons = any(text.startswith(("P P ", "P PBAR ", "PBAR P ")) for text in self.reactions)
+        for energy in self.energies if hadrons else ():
+            if energy in _IN_TEV:
+                raise refuse(
+                    f"{energy:g} is in GeV; {energy:g} TeV are {1000 * energy:g}", "energies"
+                )
+        return self
 
 
 class Study(Settings):

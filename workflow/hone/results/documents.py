@@ -286,8 +286,8 @@ class LimitOfSet(TypedDict):
     error: float | None
     """Standard deviation over bootstrap replicas of the events."""
     fewest: float
-    """Smallest effective number of background events in a bin: of few, none could as well have been
-    drawn, and the bootstrap does not know what follows from that."""
+    """Smallest effective number of background events in a bin. With fewer than about ten, an empty
+    bin was as likely, and the bootstrap cannot know."""
 
 
 class Agreement(TypedDict):

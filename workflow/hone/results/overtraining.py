@@ -69,7 +69,7 @@ def _limit(
     channels = events.channels(observable.bins)
     empty = template_model(samples, channels.sizes, staterror=False)
     scores = scores_of(observable, events)
-    drawn = _replicas(observable, events, scores)
+    drawn = _replicas(observable, events, scores, samples)
 
     def filled(values: Mapping[str, np.ndarray]) -> object:
         histograms = {}
@@ -86,7 +86,7 @@ def _limit(
     fewest = _fewest(observable, events, scores, samples)
     if not np.isfinite(limit) or len(known) < 0.9 * _REPLICAS:
         return {"limit": None, "error": None, "fewest": fewest}
-    # What the events do to the replicas, they have done to the limit.
+    # Bias correction: the replicas are as far from the limit as the limit is from the truth.
     unbiased, error = 2 * limit - known.mean(), known.std(ddof=1)
     return {"limit": float(unbiased), "error": float(error), "fewest": fewest}
 
@@ -116,14 +116,17 @@ def _fewest(
 
 
 def _replicas(
-    observable: Observable, events: EventSets, scores: Mapping[str, np.ndarray]
+    observable: Observable,
+    events: EventSets,
+    scores: Mapping[str, np.ndarray],
+    samples: Sequence[Process],
 ) -> dict[str, np.ndarray]:
     """Yields in regions with the observable (1 + replicas, B): as they are, then as if the events
     had been simulated again.
 
-    A bootstrap of 200 parts of the events. Events that sets have in common are in the same part;
-    in the others the same parts are drawn too, which correlates nothing, as they have nothing in
-    common.
+    A bootstrap of 200 parts of the events. Events that sets have in common are in the same part.
+    Different events in equally numbered parts are independent: drawing the same parts does not
+    correlate them.
     """
     part = {name: np.arange(len(matrix)) % _PARTS for name, matrix in events.features.items()}
     for name, rows in events.rows.items():
@@ -134,6 +137,7 @@ def _replicas(
     times = np.concatenate([np.ones((1, _PARTS), int), times])
     edges = np.asarray(observable.edges)
     bins, regions = len(edges) - 1, len(events.channels(len(edges) - 1).trained)
+    elsewhere = _elsewhere(events, samples, generator)
     found = {}
     for name, weights in events.weights.items():
         own = events.events_of(name)
@@ -142,7 +146,28 @@ def _replicas(
         kept = np.where(np.isnan(scores[own]), 0.0, weights)
         at, size = part[own] * bins * regions + bin_, _PARTS * bins * regions
         yields = np.bincount(at, kept, minlength=size).reshape(_PARTS, -1)
-        # The yield of all events is known: its factor is that of the set's own weights.
-        whole = np.bincount(part[own], events.weights[own], minlength=_PARTS)
-        found[name] = times @ yields * (whole.sum() / (times @ whole))[:, None]
+        # The yield in all regions is known: its factor is that of the set's own weights.
+        whole = times @ np.bincount(part[own], events.weights[own], minlength=_PARTS)
+        whole = whole + elsewhere.get(own, 0.0)
+        found[name] = times @ yields * (whole[0] / whole)[:, None]
+    return found
+
+
+def _elsewhere(
+    events: EventSets, samples: Sequence[Process], generator: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Yields of sets of events in the regions without the observable (1 + replicas,)."""
+    found: dict[str, np.ndarray] = {}
+    for sample in samples:
+        common = generator.standard_normal(_REPLICAS)
+        for template in sample.templates():
+            own = events.events_of(template.name)
+            if own in found or not events.fixed.get(own):
+                continue
+            # Variations of the same events fluctuate with their sample.
+            same = own == sample.name or own in events.rows
+            shift = common if same else generator.standard_normal(_REPLICAS)
+            value, variance = (sum(h[k].sum() for h in events.fixed[own]) for k in (0, 1))
+            yields = value + np.sqrt(variance) * np.append(0.0, shift)
+            found[own] = np.maximum(yields, 0.0)
     return found

@@ -135,8 +135,8 @@ def asimov_significance(model: Model, background_uncertainty: bool = False) -> F
     b = likelihood.rates(without)
     s = likelihood.rates(start.at[poi].set(1.0)) - b
     total = s + b
-    filled = b > 0
-    safe_b, safe_total = jnp.where(filled, b, 1.0), jnp.where(filled & (total > 0), total, 1.0)
+    filled = ~(b <= 0)  # NaN stays NaN
+    safe_b, safe_total = jnp.where(filled, b, 1.0), jnp.where(filled & ~(total <= 0), total, 1.0)
     if background_uncertainty:
         constrained = likelihood.inverse_variance + likelihood.rate_per_unit
         spread = jnp.where(constrained > 0, 1 / jnp.where(constrained > 0, constrained, 1.0), 0.0)

@@ -18,6 +18,8 @@ _THREE_SIGMA = 0.0027
 """Smallest p of a comparison of scores, for all processes together."""
 _TELLING = 0.05
 """Largest error of a comparison of limits that can tell whether they differ."""
+_ROUNDING = 1e-6
+"""Relative difference of limits that events cannot have made."""
 _FEWEST = 10
 """Fewest effective background events in a bin, for its limit to have a known error."""
 _NOTES = 1
@@ -165,7 +167,8 @@ def _overtraining(folder: Folder, published: Published) -> tuple[str, str]:
     texts = [f"expected limit on evaluation events, which nothing has seen, {seen:.4f} ± {own:.1g}"]
     worst = largest = 0.0
     for name, (limit, error) in known.items():
-        both = math.hypot(error, own)
+        # All events in one bin: limits differ by rounding alone.
+        both = max(math.hypot(error, own), _ROUNDING * seen)
         worst, largest = max(worst, abs(limit - seen) / both), max(largest, both / seen)
         text = f"on {name} events {limit:.4f} ± {error:.1g} ({(limit - seen) / both:+.1f}σ)"
         texts.append(text)
