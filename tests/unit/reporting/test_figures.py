@@ -83,6 +83,20 @@ def test_templates_call_the_observation_what_it_is():
     assert "observed" not in shown
 
 
+def test_each_of_many_signals_has_a_line_of_its_own():
+    (signal, background), of = SAMPLES, histograms(3)
+    names = [f"s{k}" for k in range(10)]
+    samples = [*(signal._replace(name=name, modifiers=()) for name in names), background]
+    figure = of_templates(
+        of | dict.fromkeys(names, of["s"]), np.ones(3), {"": np.linspace(0, 1, 4)}, samples
+    )
+    legend = figure.axes[0].get_legend()
+    shown = {text.get_text() for text in legend.get_texts()}
+    assert {f"{name} ($\\mu = 1$)" for name in names} <= shown
+    lines = [p for p in figure.axes[0].patches if "mu = 1" in p.get_label()]
+    assert len({(p.get_edgecolor(), p.get_linestyle()) for p in lines}) == 10
+
+
 def test_empty_bins_are_drawn():
     empty = {n: Histogram(h.values * [1, 0, 1], h.variances * 0) for n, h in histograms(3).items()}
     edges = np.array([0, 0.1, 0.9, 1])

@@ -1,5 +1,6 @@
 """Histograms of the observable."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -72,10 +73,13 @@ def draw_templates(
     stack = {name: np.asarray(histograms[name].values) for name in order}
     draw_stack(main, places, stack, [shade(backgrounds.index(n)) for n in order])
     lines = {name: np.asarray(histograms[name].values) for name in signals}
-    for (name, values), colour in zip(lines.items(), (SIGNAL, *OBSERVABLE_COLOURS), strict=False):
+    colours = dict.fromkeys((SIGNAL, *OBSERVABLE_COLOURS))
+    looks = itertools.cycle(itertools.product(("-", "--", ":", "-."), colours))
+    for (name, values), (style, colour) in zip(lines.items(), looks, strict=False):
         main.stairs(
-            values, places, color=colour, linewidth=2, label=f"{name} ($\\mu = 1$)", zorder=3
-        )
+            values, places, color=colour, linestyle=style, linewidth=2, zorder=3,
+            label=f"{name} ($\\mu = 1$)",
+        )  # fmt: skip
     band(main, places, total - down, total + up, "systematic", hatch="////", facecolor="none")
     band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
     if not blind:
