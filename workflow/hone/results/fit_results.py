@@ -106,9 +106,12 @@ def fit_results(
         content["pulls"] = pulls_of(found)
         try:
             content["ranking"] = impacts_of(found)
+        except FitError as error:
+            reasons["ranking"] = str(error)
+        try:
             content["breakdown"] = breakdown_of(found, groups or {})
         except FitError as error:
-            reasons |= dict.fromkeys(("ranking", "breakdown"), str(error))
+            reasons["breakdown"] = str(error)
     content["notes"] = [
         *(
             f"{model.config.par_names[k]}-hat = {best.pars[k]:g} (at its bound)"
