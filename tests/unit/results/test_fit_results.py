@@ -125,21 +125,22 @@ def test_impacts_are_those_of_cabinetry(fitted):
 
 
 def with_free_normalisation(observed):
-    """A signal, a background that the data normalise, and a variation with a kink at zero."""
+    """A signal, a background that the data normalise, a variation with a kink at zero, and a bin
+    in which nothing is expected."""
 
     def modifiers(name):
         return {"name": name, "type": "normfactor", "data": None}
 
-    shape = {"hi_data": [62.0, 31.0, 12.0], "lo_data": [59.0, 30.0, 21.0]}
+    shape = {"hi_data": [62.0, 31.0, 12.0, 0.0], "lo_data": [59.0, 30.0, 21.0, 0.0]}
     norm = {"name": "n", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}}
     samples = [
-        {"name": "s", "data": [2.0, 5.0, 9.0], "modifiers": [modifiers("mu"), norm]},
-        {"name": "b", "data": [60.0, 30.0, 20.0], "modifiers": [
+        {"name": "s", "data": [2.0, 5.0, 9.0, 0.0], "modifiers": [modifiers("mu"), norm]},
+        {"name": "b", "data": [60.0, 30.0, 20.0, 0.0], "modifiers": [
             modifiers("k"), {"name": "shape", "type": "histosys", "data": shape}
         ]},
     ]  # fmt: skip
     model = pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
-    return model, np.array([*observed, *model.config.auxdata])
+    return model, np.array([*observed, 0.0, *model.config.auxdata])
 
 
 def half_interval(model, data, bounds, names=()):
@@ -164,7 +165,9 @@ def half_interval(model, data, bounds, names=()):
 def test_the_breakdown_is_by_refits_and_free_normalisations_are_statistical(observed, negative):
     """Where mu-hat is at zero, pulls, impacts and breakdown are of the fit with negative mu, too"""
     model, data = with_free_normalisation(observed)
-    content = fit_results(workspace(model, data), groups={"detector": ["shape", "pruned"]})
+    # A group may have the name by which free normalisations are known elsewhere.
+    detector = "free normalisations"
+    content = fit_results(workspace(model, data), groups={detector: ["shape", "pruned"]})
     assert content["fit"]["on_bound"] == (["mu"] if negative else [])
     parts, pulls, ranking = (content[name] for name in ("breakdown", "pulls", "ranking"))
     for part in (parts, pulls, ranking):
@@ -187,16 +190,29 @@ def test_the_breakdown_is_by_refits_and_free_normalisations_are_statistical(obse
     )
     # What was pruned is in a group and not in the workspace.
     members = {name: group["parameters"] for name, group in parts["groups"].items()}
-    assert members == {"detector": ["shape"], "n": ["n"]}
+    assert members == {detector: ["shape"], "n": ["n"]}
     assert parts["free"]["parameters"] == ["k"]
     without = half_interval(model, data, bounds, ("shape",))
-    assert parts["groups"]["detector"]["uncertainty"] == pytest.approx(
+    assert parts["groups"][detector]["uncertainty"] == pytest.approx(
         np.sqrt(oracle["total"] ** 2 - without**2), rel=1e-3
     )
     components = [parts["data_component"], *(g["component"] for g in parts["groups"].values())]
     assert np.sqrt(np.sum(np.square(components))) == pytest.approx(parts["hessian"])
     assert parts["hessian"] == ranking["poi_uncertainty"]
     assert abs(parts["hessian"] / parts["total"] - 1) > 0.01
+
+
+def test_a_ranking_needs_no_breakdown(fitted, monkeypatch):
+    model, data, content = fitted
+
+    def without(*_):
+        raise FitError("no interval")
+
+    monkeypatch.setattr("hone.results.fit_results.breakdown_of", without)
+    found = fit_results(workspace(model, data))
+    assert found["breakdown"] is None
+    assert found["reasons"] == {"breakdown": "no interval"}
+    assert found["ranking"] == content["ranking"]
 
 
 def test_the_goodness_of_fit_by_toys_is_stored_with_their_number(fitted):

@@ -26,7 +26,8 @@ __all__ = [
 
 RANKED = 20
 """Most parameters whose impact is computed, with four fits each."""
-_FREE = "free normalisations"
+_FREE = ""
+"""Of normalisations without a constraint: no group of a config can have this name."""
 
 
 class Informative(NamedTuple):
@@ -42,8 +43,9 @@ def informative(spec: Workspace, model: Model, best: BestFit, blind: bool) -> In
 
     The unconditional fit to the observation. Where its POI is within a standard deviation of zero
     as its lowest value, the same fit with the POI allowed to be negative, if all rates stay
-    positive a standard deviation below. Else, or if the analysis is blind, the fit to nominal
-    Asimov data at the first of mu = 1, 2, 4, ... that is a standard deviation inside the bounds.
+    positive a standard deviation below (but for bins that have neither a rate nor data). Else, or
+    if the analysis is blind, the fit to nominal Asimov data at the first of mu = 1, 2, 4, ... that
+    is a standard deviation inside the bounds.
 
     Args:
         spec: the workspace.
@@ -109,11 +111,9 @@ def _unbounded(
         return None
     below, poi = found.pars.copy(), require_poi(model)
     below[poi] -= found.errors[poi]  # type: ignore[index]
-    return (model, found) if (_rates(model, below) > 0).all() else None
-
-
-def _rates(model: Model, pars: np.ndarray) -> np.ndarray:
-    return np.asarray(model.expected_actualdata(pars))
+    rates = [np.asarray(model.expected_actualdata(pars)) for pars in (found.pars, below)]
+    empty = (rates[0] == 0) & (rates[1] == 0) & (found.data[: len(rates[0])] == 0)
+    return (model, found) if ((rates[1] > 0) | empty).all() else None
 
 
 def parameter_values(model: Model, best: BestFit) -> ParameterValues:
