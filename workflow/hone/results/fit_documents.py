@@ -108,7 +108,8 @@ class Group(TypedDict):
 class Breakdown(FittedData):
     """Parts of the uncertainty of the POI, in the fit that the ranking is of.
 
-    Uncertainties are half the widths of intervals where -2 ln L rises by 1.
+    Uncertainties are half the widths of intervals where -2 ln L rises by 1; where that of the whole
+    fit ends at a bound of the POI, the other side alone.
     """
 
     total: float
