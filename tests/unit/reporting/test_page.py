@@ -1,5 +1,6 @@
 """The report says the limit, what limits it and what did not pass, of whatever there is."""
 
+import json
 import re
 from html import unescape
 from pathlib import Path
@@ -256,7 +257,7 @@ def test_strengths_that_are_measured_together_are_named(ntuples, tmp_path):
             "goodness_of_fit_toys": {"p": 0.01, "toys": 1000}, "deviance": 9.0,
             "degrees_of_freedom": 2,
         }, "prefit": {}, "postfit": None, "observation": None, "breakdown": {
-            "mu": 1.0, "total": 0.5, "statistical": 0.4, "systematic": 0.3,
+            "mu": 1.0, "negative": False, "total": 0.5, "statistical": 0.4, "systematic": 0.3,
             "free": {"uncertainty": 0.35}, "groups": {"scale": {"uncertainty": 0.3}},
         }},
     )  # fmt: skip
@@ -266,6 +267,13 @@ def test_strengths_that_are_measured_together_are_named(ntuples, tmp_path):
     assert dict(found.details)["What limits it"] == (
         "statistics: the uncertainty of μ_a, expected at μ_a = 1, is 0.500, 0.400 of it "
         "statistical with free normalisations; free normalisations 0.35, scale 0.3"
+    )
+    stored = json.loads((path / "signal/o/fit.json").read_text())
+    stored["breakdown"] |= {"mu": None, "negative": True}
+    write_json(path / "signal/o/fit.json", stored)
+    negative = dict(result(Folder(path), "signal").details)["What limits it"]
+    assert negative.startswith(
+        "statistics: the uncertainty of μ_a in the fit with negative μ_a allowed is 0.500, 0.400 of"
     )
     assert dict(found.details)["Best fit"] == "μ_a = 0.00 (at its bound), μ_b = 1.25 ± 0.5"
     assert "goodness of fit of o" in words_of(page(folder, CAPTIONS))

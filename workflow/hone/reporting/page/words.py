@@ -130,14 +130,16 @@ def _breakdown(published: Published) -> str:
     found = published.fit.get("breakdown")
     if not found:
         return ""
-    groups = {name: group["uncertainty"] for name, group in found["groups"].items()}
+    groups = [(name, group["uncertainty"]) for name, group in found["groups"].items()]
     if found["free"]:
-        groups["free normalisations"] = found["free"]["uncertainty"]
-    largest = sorted(groups, key=lambda name: -groups[name])[:3]
-    parts = ", ".join(f"{name} {groups[name]:.2g}" for name in largest)
+        groups.append(("free normalisations", found["free"]["uncertainty"]))
+    largest = sorted(groups, key=lambda group: -group[1])[:3]
+    parts = ", ".join(f"{name} {uncertainty:.2g}" for name, uncertainty in largest)
     first = "statistics" if found["statistical"] >= found["systematic"] else "systematics"
     poi, total = strength(published.fit["poi"]), found["total"]
     where = "" if found["mu"] is None else f", expected at {poi} = {found['mu']:g},"
+    if found["negative"]:
+        where = f" in the fit with negative {poi} allowed"
     included = " with free normalisations" if found["free"] else ""
     text = f"{first}: the uncertainty of {poi}{where} is {total:#.3g}, {found['statistical']:#.3g}"
     return f"{text} of it statistical{included}" + (f"; {parts}" if parts else "")
