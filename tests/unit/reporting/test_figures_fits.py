@@ -83,9 +83,19 @@ def result(systematics=3, regions=("SR",), bins=4, blind=False):
             "counts": 0.21,
             "systematic": 0.312,
             "data_component": 0.3,
-            "free": {"parameters": ["norm"], "uncertainty": 0.135, "component": 0.0},
+            "free": {
+                "parameters": ["norm"],
+                "uncertainty": 0.135,
+                "component": 0.0,
+                "refitted": True,
+            },
             "groups": {
-                name: {"parameters": [name], "uncertainty": 1.2 * x, "component": x}
+                name: {
+                    "parameters": [name],
+                    "uncertainty": 1.2 * x,
+                    "component": x,
+                    "refitted": True,
+                }
                 for name, x in zip(names[1:-1], 0.16 / np.arange(1, n - 1), strict=True)
             },
             "on_bound": [],
@@ -210,6 +220,8 @@ def test_all_figures_of_the_parameters_name_the_same_fit():
     for draw in (draw_pulls, draw_correlation, draw_impacts, draw_breakdown):
         assert "o: unconditional fit\n($\\mu$ < 0 allowed)" in title(draw(negative, "o"))
         assert close in title(draw(expected, "o"))
+    expected["fit"]["uncertainty"] = None
+    assert "(the fit to the data has no uncertainties)" in title(draw_pulls(expected, "o"))
     assert "expected data at $\\mu = 1$\n(blind)" in title(draw_pulls(result(blind=True), "o"))
 
 
@@ -223,6 +235,18 @@ def test_a_breakdown_says_where_the_hessian_is_wrong_and_what_is_at_a_bound():
     assert "not Gaussian: $\\pm$ 0.25 by the Hessian" in title(after.figure)
     assert "at a bound: syst1, MC, SR bin 1 and 1 more" in title(after.figure)
     assert len(before.lines) - len(after.lines) == 1
+
+
+def test_what_is_by_the_hessian_in_a_breakdown_is_marked():
+    content = result()
+    before = draw_breakdown(content, "o")
+    content["breakdown"]["groups"]["syst2"]["refitted"] = False
+    after = draw_breakdown(content, "o")
+    for figure, marked in ((before, []), (after, [7])):
+        legend = {text.get_text() for text in figure.legends[0].get_texts()}
+        assert ("by the Hessian" in legend) == bool(marked)
+        bars = sorted(figure.axes[0].patches, key=lambda bar: bar.get_y())
+        assert [k for k, bar in enumerate(bars) if bar.get_hatch()] == marked
 
 
 @pytest.mark.parametrize(("bins", "scale"), [(1, 0.0), (40, 1e-3), (1, 1e9)])

@@ -19,10 +19,10 @@ _CLOSE = 0.1
 def draw_breakdown(content: Fit, observable: str) -> Figure:
     """The uncertainty of the POI: total, statistical, systematic, and of each group.
 
-    Bars are from refits with parameters fixed, diamonds components by the Hessian, which add up;
-    these are left out where the Hessian is far from the refits. Free normalisations are part of the
-    statistical uncertainty, and have a row of their own. Of more than ``MOST_GROUPS`` groups, those
-    with the largest bars are shown.
+    Bars are from refits with parameters fixed, or by the Hessian if hatched; diamonds components by
+    the Hessian, which add up; these are left out where the Hessian is far from the refits. Free
+    normalisations are part of the statistical uncertainty, and have a row of their own. Of more
+    than ``MOST_GROUPS`` groups, those with the largest bars are shown.
 
     Args:
         content: of ``fit.json``.
@@ -48,23 +48,32 @@ def draw_breakdown(content: Fit, observable: str) -> Figure:
     constrained = np.sqrt(sum(group["component"] ** 2 for _, group in found))
     counts = np.nan if parts["data_component"] is None else parts["data_component"]
     free = parts["free"]
-    sums = [("total", parts["total"], np.nan), ("statistical", parts["statistical"], counts)]
+    sums = [
+        ("total", parts["total"], np.nan, True),
+        ("statistical", parts["statistical"], counts, True),
+    ]
     if free:
         sums += [
-            ("  counts alone", parts["counts"], np.nan),
-            ("  free normalisations", free["uncertainty"], np.nan),
+            ("  counts alone", parts["counts"], np.nan, True),
+            ("  free normalisations", free["uncertainty"], np.nan, free["refitted"]),
         ]
-    sums.append(("systematic", parts["systematic"], constrained))
-    rows = [*sums, *((name, group["uncertainty"], group["component"]) for name, group in shown)]
-    names, bars, components = zip(*rows, strict=True)
-    places = np.arange(len(rows), dtype=float)
+    sums.append(("systematic", parts["systematic"], constrained, True))
+    groups = ((n, x["uncertainty"], x["component"], x["refitted"]) for n, x in shown)
+    names, *columns = zip(*sums, *groups, strict=True)
+    bars, components, refitted = map(np.array, columns)
+    places = np.arange(len(names), dtype=float)
     places[len(sums) :] += 0.4  # groups apart from the sums
-    figure, (axes,) = new_figure(height=2.6 + 0.38 * len(rows) + 0.25 * title.count("\n"))
+    figure, (axes,) = new_figure(height=2.6 + 0.38 * len(names) + 0.25 * title.count("\n"))
     colours = ["#94a4a2", *["#92dadd"] * (len(sums) - 1), *["#3f90da"] * len(shown)]
-    axes.barh(
-        places, bars, height=0.7, color=colours, edgecolor="black", linewidth=0.6,
-        label="by fixing parameters (numbers)",
-    )  # fmt: skip
+    for some, label, look in (
+        (refitted, "by fixing parameters (numbers)", {}),
+        (~refitted, "by the Hessian", {"hatch": "///", "alpha": 0.5}),
+    ):
+        if some.any():
+            axes.barh(
+                places[some], bars[some], height=0.7, color=np.array(colours)[some],
+                edgecolor="black", linewidth=0.6, label=label, **look,
+            )  # fmt: skip
     if gaussian:
         label = "components, which add up"
         axes.plot(components, places, "D", color="black", markerfacecolor="white", label=label)

@@ -28,7 +28,13 @@ def heading(content: Fit, source: FittedData | None, observable: str) -> str:
     if source is None:
         return f"{observable}: expected (blind)" if content["blind"] else observable
     if source["data"] == "expected":
-        why = "blind" if content["blind"] else rf"$\hat{{{mu}}}$ of the data is close to its bound"
+        fit = content["fit"]
+        if content["blind"]:
+            why = "blind"
+        elif fit is not None and fit["uncertainty"] is None:
+            why = "the fit to the data has no uncertainties"
+        else:
+            why = rf"$\hat{{{mu}}}$ of the data is close to its bound"
         return f"{observable}: fit to expected data at ${mu} = {source['mu']:g}$\n({why})"
     allowed = f"\n(${mu}$ < 0 allowed)" if source["negative"] else ""
     return f"{observable}: unconditional fit{allowed}"
