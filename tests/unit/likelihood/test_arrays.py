@@ -61,6 +61,29 @@ def test_expansions_of_many_fits_are_those_of_each(name):
             np.testing.assert_allclose(one, compiled[k], rtol=1e-9, atol=1e-9)
 
 
+def many_alphas(count):
+    """Shared parameters alone: a POI and ``count`` normsys."""
+    alphas = [
+        {"name": f"n{k}", "type": "normsys", "data": {"hi": 1.0 + e, "lo": 1.0 - e}}
+        for k, e in enumerate(np.linspace(0.002, 0.06, count))
+    ]
+    poi = {"name": "mu", "type": "normfactor", "data": None}
+    samples = [
+        {"name": "s", "data": [2.0, 5.0, 9.0], "modifiers": [poi]},
+        {"name": "b", "data": [20.0, 40.0, 60.0], "modifiers": alphas},
+    ]
+    return pyhf.Model({"channels": [{"name": "c", "samples": samples}]}, poi_name="mu")
+
+
+def test_many_parameters_that_all_bins_share_are_fitted_as_by_pyhf():
+    oracle = many_alphas(12)
+    data = [22.0, 44.0, 66.0, *oracle.config.auxdata]
+    pars, value = infer.fit(data, from_pyhf(oracle), return_fitted_val=True)
+    theirs, best = pyhf.infer.mle.fit(data, oracle, return_fitted_val=True)
+    np.testing.assert_allclose(pars, theirs, atol=1e-3)
+    assert value <= best + 1e-6
+
+
 def test_stacked_models_are_fitted_as_each_alone():
     model = jax.tree.map(np.asarray, from_pyhf(typical()))
     rng = np.random.default_rng(5)

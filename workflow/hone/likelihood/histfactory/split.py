@@ -7,6 +7,7 @@ of -ln L is an arrow then: dense for the parameters that bins share, with a diag
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -304,8 +305,10 @@ def _solved_one_by_one(
     shapes (*L, G, G), (*L, G), (*L, G, E).
     """
     found = np.where(moving, np.nan, vector)
-    flat = [x.reshape(-1, *x.shape[moving.ndim - 1 :]) for x in (shared, per_own, mixed, diagonal)]
-    places, right, result = (x.reshape(-1, x.shape[-1]) for x in (moving, vector, found))
+    # Their number is said: without parameters of single bins NumPy cannot infer it.
+    axes, count = moving.ndim - 1, prod(moving.shape[:-1])
+    flat = [x.reshape(count, *x.shape[axes:]) for x in (shared, per_own, mixed, diagonal)]
+    places, right, result = (x.reshape(count, *x.shape[axes:]) for x in (moving, vector, found))
     for k, (matrix, left, other, values) in enumerate(zip(*flat, strict=True)):
         chosen = np.flatnonzero(places[k])
         if not len(chosen):
