@@ -84,6 +84,27 @@ def test_many_parameters_that_all_bins_share_are_fitted_as_by_pyhf():
     assert value <= best + 1e-6
 
 
+@pytest.mark.parametrize(
+    "merit", [infer.asimov_limit, lambda model: infer.asimov_qmu(model, 1.0, "q0")]
+)
+def test_stacked_models_of_many_parameters_are_compiled(merit):
+    """Above 64 parameters JAX's fits run one after the other, each with its own model."""
+    oracle, strengths = many_alphas(64), np.array([0.7, 1.3])
+    model = jax.tree.map(np.asarray, from_pyhf(oracle))
+    is_signal = (np.array(oracle.config.samples) == "s")[:, None]
+
+    def scaled(strength):
+        return model.replace(nominal=model.nominal * strength ** (1.0 * is_signal))
+
+    def of_stacked(strengths):
+        return merit(jax.vmap(scaled)(strengths))
+
+    found, slopes = jax.jit(lambda x: jax.jvp(of_stacked, (x,), (jnp.ones(2),)))(strengths)
+    singly, up, down = ([merit(scaled(x + h)) for x in strengths] for h in (0.0, 1e-4, -1e-4))
+    np.testing.assert_allclose(found, singly, rtol=1e-9)
+    np.testing.assert_allclose(slopes, (np.array(up) - down) / 2e-4, rtol=1e-5)
+
+
 def test_stacked_models_are_fitted_as_each_alone():
     model = jax.tree.map(np.asarray, from_pyhf(typical()))
     rng = np.random.default_rng(5)

@@ -55,15 +55,18 @@ class Likelihood:
     half_log_det: Float[Array, ""] | None = None
     """Half the logarithm of the determinant of the correlations."""
 
+    @property
+    def stacked(self) -> bool:
+        """Whether these are many models."""
+        return self.nominal.ndim > 2
+
     def of_fits(self, places: Any) -> "Likelihood":
         """Some of stacked models; one that is not stacked is that of all fits."""
-        if self.nominal.ndim == 2:
-            return self
-        return jax.tree.map(lambda x: x[places], self)
+        return jax.tree.map(lambda x: x[places], self) if self.stacked else self
 
     def repeated(self, times: int) -> "Likelihood":
         """Each of stacked models several times."""
-        if self.nominal.ndim == 2:
+        if not self.stacked:
             return self
         return jax.tree.map(lambda x: namespace(x).repeat(x, times, axis=0), self)
 

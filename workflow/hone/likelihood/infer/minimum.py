@@ -138,7 +138,7 @@ def descend(
     until it is exactly zero; there it changes side, or stays if -ln L rises on both.
 
     Args:
-        likelihood: a prepared model, or one of each fit, stacked (by NumPy).
+        likelihood: a prepared model, or one of each fit, stacked.
         data: bins and auxiliary data of each fit.
         start: start values inside the bounds; fixed parameters stay there.
         lower: lower bounds.
@@ -150,13 +150,17 @@ def descend(
     xp = namespace(likelihood, data, start, free)
     wanted = xp.ones(len(start), dtype=bool) if wanted is None else wanted
 
-    def of(*fits: Array) -> Minima:
+    def of(likelihood: Likelihood, *fits: Array) -> Minima:
         return _side_by_side(likelihood, lower, upper, starts, *fits)
 
     every = data, start, free, xp.asarray(wanted)
     if xp is np or likelihood.layout.npars <= _MANY or len(start) == 1:
-        return of(*every)
-    found = jax.lax.map(lambda one: of(*one), tuple(x[:, None] for x in every))
+        return of(likelihood, *every)
+    stacked = likelihood if likelihood.stacked else None
+    found = jax.lax.map(
+        lambda one: of(one[0] or likelihood, *one[1:]),
+        jax.tree.map(lambda x: x[:, None], (stacked, *every)),
+    )
     return jax.tree.map(lambda x: x[:, 0], found)
 
 
