@@ -1,5 +1,9 @@
 """Toys: sampled from the model, fitted as pyhf fits, with p-values that follow from them."""
 
+import os
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pyhf
 import pytest
@@ -9,6 +13,7 @@ from hone.errors import FitError, InputError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer import toys as toys_module
+from hone.likelihood.infer.batches import in_batches
 from hone.likelihood.infer.calculators import ToyCalculator
 from hone.likelihood.infer.intervals import upper_limits
 from hone.likelihood.infer.mle import checked_setup, starts_of
@@ -216,3 +221,25 @@ def test_equal_toys_are_ties():
     none = np.exp(-2 * 16 / 18)
     assert float(clb) == pytest.approx(none, abs=4 * np.sqrt(none / 4000))
     assert float(clsb) == pytest.approx(none * np.exp(-5), abs=4 * np.sqrt(0.00114 / 4000))
+
+
+@pytest.mark.parametrize("bits", [False, True])
+def test_batches_have_the_settings_of_their_caller(bits):
+    """A context of JAX holds in its thread alone, and other threads fit batches."""
+
+    def settings(rows):
+        device = jax.config.jax_default_device
+        return np.full(len(rows), jnp.zeros(1).dtype.itemsize), np.full(len(rows), str(device))
+
+    device = jax.devices()[0]
+    with jax.enable_x64(bits), jax.default_device(device):
+        sizes, devices = in_batches(settings, rows=6, size=1, filled=False, threads=2)
+    assert set(sizes) == {8 if bits else 4}
+    assert set(devices) == {str(device)}
+
+
+def test_no_more_batches_at_once_than_processors_that_may_be_used(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 5, 7}, raising=False)
+    for given, threads in (("", 3), ("2", 2)):
+        monkeypatch.setenv("NPROC", given)
+        assert toys_module._batches(many=True)[-1] == threads

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import jax
 import numpy as np
 
 __all__ = ["in_batches"]
@@ -26,9 +27,14 @@ def in_batches(
         threads: how many batches run at once after the first, for which a program is compiled.
     """
 
+    # JAX's contexts set these in the caller's thread alone.
+    config: Any = jax.config
+    bits, device = config.jax_enable_x64, config.jax_default_device
+
     def of(first: int) -> list[np.ndarray]:
         chosen = np.arange(first, min(first + size, rows))
-        found = function(np.resize(chosen, size) if filled else chosen)
+        with jax.enable_x64(bits), jax.default_device(device):
+            found = function(np.resize(chosen, size) if filled else chosen)
         return [np.asarray(x)[: len(chosen)] for x in found]
 
     parts, rest = [of(0)], range(size, rows, size)

@@ -166,11 +166,17 @@ def toy_deviances(model: Model, toys: np.ndarray, setup: FitSetup) -> np.ndarray
 def _batches(many: bool) -> tuple[int, bool, int]:
     """Their size, whether they are filled up, and how many run at once.
 
-    Programs run on as many processors as XLA uses (``NPROC``), NumPy's fits on one.
+    Programs run on as many processors as XLA uses (``NPROC``, else those that the process may use),
+    NumPy's fits on one.
     """
     if not many:
         return _BATCH, False, 1
-    return _COMPILED, True, int(os.environ.get("NPROC") or os.cpu_count() or 1)
+    return _COMPILED, True, int(os.environ.get("NPROC") or _processors())
+
+
+def _processors() -> int:
+    """How many this process may use; all of the machine's where the system does not tell."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Fits(NamedTuple):
