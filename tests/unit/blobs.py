@@ -15,10 +15,11 @@ from hone.events import generate
 from hone.events.event_sets import EventSets
 from hone.observable import create_observable
 from hone.statmodel.workspace import processes
+from hone.training.batches import draw_batch
 from hone.training.loop import train
 from hone.training.objectives import resolve_objective
 from hone.training.settings import Settings
-from hone.training.step import Problem, draw_batch
+from hone.training.step import Problem
 
 ROOT = Path(__file__).parents[2]
 CONFIG = checked_config(yaml.safe_load((ROOT / "config" / "config.yaml").read_text()))

@@ -12,10 +12,11 @@ from hone.results.selection import selected
 from hone.running.files import read_json, write_json
 from hone.running.script import job, setup_jax
 from hone.statmodel.workspace import processes
+from hone.training.batches import draw_batch
 from hone.training.gradient import check_gradient, in_double_precision
 from hone.training.objectives import resolve_objective
 from hone.training.settings import Settings
-from hone.training.step import Problem, draw_batch
+from hone.training.step import Problem
 
 with job(snakemake) as provenance:
     setup_jax()

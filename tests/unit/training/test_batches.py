@@ -12,7 +12,8 @@ from blobs import (
 
 from hone.events.event_sets import EventSets
 from hone.statmodel.templates import Histogram
-from hone.training.step import draw_batch, on_device, with_trace
+from hone.training.batches import draw_batch, on_device
+from hone.training.step import with_trace
 
 
 def test_a_batch_has_the_yields_whatever_its_weights():

@@ -10,8 +10,8 @@ from blobs import chosen, events, problem_of
 
 from hone.errors import InputError
 from hone.reporting.figures.gradient import draw_gradient
+from hone.training.batches import draw_batch
 from hone.training.gradient import check_gradient, in_double_precision
-from hone.training.step import draw_batch
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from blobs import numbers, problem_of, trained_with
 
-from hone.training.step import draw_batch
+from hone.training.batches import draw_batch
 
 
 def test_seeds_together_are_seeds_apart():

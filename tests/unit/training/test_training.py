@@ -28,10 +28,11 @@ from hone.events.stream import fill_histograms
 from hone.observable import create_observable
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram
+from hone.training.batches import draw_batch
 from hone.training.loop import history_of_trial
 from hone.training.objectives import OF_MODEL, log_cls
 from hone.training.settings import Settings
-from hone.training.step import State, draw_batch, make_step, with_trace
+from hone.training.step import State, make_step, with_trace
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,9 @@ from hone.analysis.observables import ObservableSettings
 from hone.errors import InputError
 from hone.observable import Observable, create_observable
 from hone.running.files import finite_or_none
+from hone.training.batches import Data
 from hone.training.documents import Differences
-from hone.training.step import Data, Problem
+from hone.training.step import Problem
 
 __all__ = ["STEPS", "check_gradient", "in_double_precision"]
 

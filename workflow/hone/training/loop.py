@@ -18,11 +18,12 @@ from hone.events.event_sets import EventSets
 from hone.observable import Observable, create_observable
 from hone.statmodel.channels import bin_name
 from hone.statmodel.workspace import Process
+from hone.training.batches import Data, draw_batch
 from hone.training.checkpoint import Checkpoint
 from hone.training.objectives import LOGARITHMS, Objective
 from hone.training.settings import Settings
 from hone.training.snapshots import Snapshots
-from hone.training.step import Data, Problem, State, draw_batch, make_step
+from hone.training.step import Problem, State, make_step
 from hone.training.validation import make_validation
 
 __all__ = ["Trained", "history_of_trial", "train"]

@@ -20,40 +20,16 @@ from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process
 from hone.sums import variances
+from hone.training.batches import Data, draw_batch, on_device
 from hone.training.objectives import OF_EVENTS, Objective, binary_cross_entropy
 from hone.training.optimiser import averaged, make_optimiser
 from hone.training.penalties import penalty, regularisation
 from hone.training.settings import Settings
 
-__all__ = [
-    "Events",
-    "Problem",
-    "State",
-    "draw_batch",
-    "fittable_histograms",
-    "make_step",
-    "on_device",
-]
+__all__ = ["Problem", "State", "fittable_histograms", "make_step"]
 
 _TRACE = 1e-6
 """Fraction of each sample's yield added to every bin in training (neos adds 1e-3 events)."""
-
-
-class Events(NamedTuple):
-    """A set of events."""
-
-    features: Any
-    """(n, F)"""
-    weights: Any
-    """(n, T), one column per template"""
-    place: Array | None = None
-    """(n,), number of the region with the observable; None if there is only one"""
-    rows: Array | None = None
-    """(U,), of a sample with variations of the same events: where each is in this set, or -1; in a
-    batch (n,), where the drawn ones were"""
-
-
-Data = Mapping[str, Events]
 
 
 class State(NamedTuple):
@@ -255,65 +231,6 @@ def classes(
             (jnp.concatenate([p[0] for p in parts]), jnp.concatenate([p[1] for p in parts]))
         )
     return found
-
-
-def on_device(
-    events: EventSets, samples: Sequence[Process], nominal_only: bool = False
-) -> tuple[Data, dict[str, list[str]]]:
-    """Events as JAX arrays, and the templates of the columns of their weights.
-
-    Args:
-        events: all sets.
-        samples: processes of the hypothesis.
-        nominal_only: leave out variations.
-    """
-    data, templates = {}, {}
-    nominal = {sample.name for sample in samples}
-    for name, matrix in events.features.items():
-        if nominal_only and name not in nominal:
-            continue
-        templates[name] = [name] if nominal_only else events.templates_of(name)
-        weights = jnp.stack([jnp.asarray(events.weights[t]) for t in templates[name]], axis=1)
-        place, rows = (
-            None if found is None else jnp.asarray(found)
-            for found in (events.place.get(name), events.rows.get(name))
-        )
-        data[name] = Events(jnp.asarray(matrix), weights, place, rows)
-    return data, templates
-
-
-def draw_batch(data: Data, size: int, key: PRNGKeyArray) -> dict[str, Events]:
-    """``size`` events of each set, drawn with replacement, scaled to the yield.
-
-    Of a sample and its variations of the same events, the same events are drawn; those that a set
-    does not have are there without weight. Otherwise the difference of two templates would be
-    mostly that of two batches, and a systematic of 1 % look like one of the batch's errors.
-
-    Of a set with fewer events the batch has all of them, as they are. Each other set is scaled by a
-    common factor: without negative weights, such that the nominal weights of the batch add up to
-    the yield; with negative weights, whose sum may be close to zero, by the fraction of events
-    drawn, so that they add up to the yield on average.
-    """
-    batch = {}
-    for i, (name, (events, weights, place, rows)) in enumerate(sorted(data.items())):
-        population = len(events) if rows is None else len(rows)
-        if population < size:
-            batch[name] = data[name]
-            continue
-        # The sets of a sample have rows of one length.
-        stream = i if rows is None else population
-        chosen = jax.random.randint(jax.random.fold_in(key, stream), (size,), 0, population)
-        chosen = chosen if rows is None else rows[chosen]
-        drawn, nominal = jnp.where(chosen[:, None] < 0, 0.0, weights[chosen]), weights[:, 0]
-        own = nominal.sum() / drawn[:, 0].sum()
-        scale = jnp.where(nominal.min() < 0, population / size, own)
-        batch[name] = Events(
-            events[chosen],
-            drawn * scale,
-            None if place is None else place[chosen],
-            None if rows is None else chosen,
-        )
-    return batch
 
 
 def make_step(

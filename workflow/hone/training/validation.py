@@ -16,10 +16,11 @@ from hone.observable import Observable
 from hone.observable.base import in_pieces
 from hone.statmodel.filling import fill
 from hone.statmodel.templates import Histogram
+from hone.training.batches import Events
 from hone.training.objectives import OF_MODEL, Objective, binary_cross_entropy, log_cls
 from hone.training.penalties import effective_events, penalty
 from hone.training.settings import Settings
-from hone.training.step import Events, Problem, classes, fittable_histograms
+from hone.training.step import Problem, classes, fittable_histograms
 
 __all__ = ["make_validation"]
 
