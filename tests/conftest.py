@@ -26,6 +26,8 @@ import pyhf
 import pytest
 
 jax.config.update("jax_enable_x64", True)
+# All but tests of several devices use the first.
+jax.config.update("jax_num_cpu_devices", 8)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 hypothesis.settings.register_profile("default", deadline=None, max_examples=20, derandomize=True)

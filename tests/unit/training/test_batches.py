@@ -13,6 +13,7 @@ from blobs import (
 from hone.events.event_sets import EventSets
 from hone.statmodel.templates import Histogram
 from hone.training.batches import draw_batch, on_device
+from hone.training.devices import Devices
 from hone.training.step import with_trace
 
 
@@ -99,9 +100,9 @@ def uneven(objective, accumulate=1):
     )
 
 
-@pytest.mark.parametrize("objective", ["z_a", "bce_augmented"])
-def test_samples_of_different_sizes_are_trained_on(objective):
-    """Histograms of a batch are those of each sample alone, and pieces add up to the whole."""
+@pytest.mark.parametrize(("objective", "devices"), [("z_a", 8), ("bce_augmented", 1)])
+def test_samples_of_different_sizes_are_trained_on(objective, devices):
+    """Histograms of a batch are those of each sample alone; pieces, on any device, add up."""
     problem, data, observable = uneven(objective)
     batch = draw_batch(data, problem.settings.batch, jax.random.key(9))
     assert {name: len(e.features) for name, e in batch.items()} == {
@@ -114,7 +115,10 @@ def test_samples_of_different_sizes_are_trained_on(objective):
         np.testing.assert_allclose(together[name].values, alone.values, rtol=1e-12)
         total = with_trace(Histogram(np.zeros(4), np.zeros(4)), problem.yields[name]).values.sum()
         assert together[name].values.sum() == pytest.approx(problem.yields[name] + total)
-    whole, pieces = (loss_and_gradient(*uneven(objective, k)) for k in (1, 4))
+    whole = loss_and_gradient(problem, data, observable)
+    problem, data, observable = uneven(objective, accumulate=4)
+    found = Devices.of(devices)
+    pieces = loss_and_gradient(problem._replace(devices=found), *found.put((data, observable)))
     for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(pieces), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 

@@ -131,6 +131,9 @@ class Trained(Optimisation, Safeguards, WithObjective):
     """Pieces in which a batch passes the network, one after another; the gradient is that of the
     whole batch, the memory that of a piece. For yields that need more events than fit. The batch
     must be a multiple of it."""
+    devices: Count = 1
+    """Devices, GPUs as a rule, that the events of each batch are spread over; the batch must be a
+    multiple of it. See [docs/gpu.md](../docs/gpu.md)."""
     validate_every: Count = 100
     """Steps between two validations on hard histograms of the validation set; the best weights are
     kept."""
@@ -182,6 +185,8 @@ class Trained(Optimisation, Safeguards, WithObjective):
     def _problems(self) -> Iterator[tuple[str, str]]:
         if self.batch % self.accumulate:
             yield "accumulate", f"the batch of {self.batch} is not a multiple of {self.accumulate}"
+        if self.batch % self.devices:
+            yield "devices", f"the batch of {self.batch} is not a multiple of {self.devices}"
         if self.validate_every > self.steps:
             yield "validate_every", f"must be at most steps ({self.steps})"
         if self.warmup >= self.steps:

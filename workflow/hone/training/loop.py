@@ -19,7 +19,8 @@ from hone.observable import Observable, create_observable
 from hone.statmodel.channels import bin_name
 from hone.statmodel.workspace import Process
 from hone.training.batches import Data, draw_batch
-from hone.training.checkpoint import Checkpoint
+from hone.training.checkpoint import Checkpoint, Record
+from hone.training.devices import Devices, in_first_process
 from hone.training.objectives import LOGARITHMS, Objective
 from hone.training.settings import Settings
 from hone.training.snapshots import Snapshots
@@ -97,7 +98,10 @@ def train(
     fresh = [create_observable(observable, features, nominal, init) for init, _ in keys]
     if starts:
         fresh = [new.started_from(start) for new, start in zip(fresh, starts, strict=True)]
+    devices = Devices.of(settings.devices)
     problem, data = Problem.of(settings, samples, training, of_model, fresh[0].bins)
+    data = devices.put(data)
+    local = devices.taken(data)
     parts = [eqx.partition(o, o.trainable()) for o in fresh]
     frozen = parts[0][1]
     batch_keys = [key for _, key in keys]
@@ -105,28 +109,32 @@ def train(
     bests = [state.trainable for state in states]
     reels = [Snapshots.of(settings, state.trainable) for state in states]
     progress = [_Progress([]) for _ in seeds]
-    validate = make_validation(problem, validation, level)
-    advance = _advance(problem, frozen, together=len(seeds) > 1)
+    validate = in_first_process(make_validation(problem, validation, level))
+    advance = _advance(problem._replace(devices=devices), frozen, together=len(seeds) > 1)
 
     done, spent = 0, 0.0
-    found = checkpoint.load((states, bests, reels)) if checkpoint else None
+    like = states, bests, reels
+    found = in_first_process(_loaded)(checkpoint, like) if checkpoint else None
     if found is not None:
-        (states, bests, reels), record = found
+        leaves, record = found
+        states, bests, reels = jax.tree.unflatten(jax.tree.structure(like), leaves)
         done, spent = record["step"], record["seconds"]
         progress = [_Progress(**p) for p in record["progress"]]
     elif starts:
         for standing, new in zip(progress, fresh, strict=True):
             row = {"step": 0, "training_objective": np.nan, **validate(new, 0.0)}
             _settle(standing, row | {"skipped": 0, "seconds": 0.0}, settings.patience)
-    state, key = _joined(states), _joined(batch_keys)
+    state, key = devices.put((_joined(states), _joined(batch_keys)))
     started, said = time.monotonic(), [-np.inf] * len(seeds)
     while done < settings.steps and not all(p.stopped for p in progress):
         steps = jnp.arange(done, min(done + settings.validate_every, settings.steps))
-        state, losses = advance(state, key, steps, data)
-        states, losses = _apart(state, len(seeds)), np.reshape(losses, (len(seeds), -1))
+        with devices.named():
+            state, losses = advance(state, key, steps, data)
+            states = _apart(devices.taken(state), len(seeds))
+            losses = np.reshape(losses, (len(seeds), -1))
         done += len(steps)
         for k, standing in enumerate(progress):
-            _refuse_skipped(problem, states[k], frozen, data, batch_keys[k], seeds[k], done)
+            _refuse_skipped(problem, states[k], frozen, local, batch_keys[k], seeds[k], done)
             if standing.stopped:
                 continue
             current = eqx.combine(states[k].averaged, frozen)
@@ -149,7 +157,7 @@ def train(
         if checkpoint:
             seconds = spent + time.monotonic() - started
             standing_of = [vars(p) for p in progress]
-            checkpoint.save(
+            in_first_process(checkpoint.save)(
                 (states, bests, reels), {"step": done, "seconds": seconds, "progress": standing_of}
             )
     for seed, standing in zip(seeds, progress, strict=True):
@@ -174,6 +182,12 @@ def history_of_trial(run: Callable[[], Sequence[Trained]]) -> list[Row]:
     return trained.history
 
 
+def _loaded(checkpoint: Checkpoint, like: Any) -> tuple[list[Any], Record] | None:
+    """A checkpoint without classes: those of a user's own are of no other process."""
+    found = checkpoint.load(like)
+    return None if found is None else (jax.tree.leaves(found[0]), found[1])
+
+
 def _advance(problem: Problem, frozen: Any, together: bool) -> Any:
     """Many steps in one compiled program, for one or several seeds."""
     step = make_step(problem, frozen)
@@ -181,7 +195,8 @@ def _advance(problem: Problem, frozen: Any, together: bool) -> Any:
     def steps(
         state: State, key: PRNGKeyArray, numbers: Int[Array, " n"], data: Data
     ) -> tuple[State, Float[Array, " n"]]:
-        return jax.lax.scan(lambda s, n: step(s, key, n, data), state, numbers)
+        done = jax.lax.scan(lambda s, n: step(s, key, n, data), state, numbers)
+        return problem.devices.everywhere(done)
 
     return jax.jit(jax.vmap(steps, in_axes=(0, 0, None, None)) if together else steps)
 

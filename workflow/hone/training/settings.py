@@ -36,6 +36,8 @@ class Settings:
     """Decay of the average of what is trained; 0 for none."""
     accumulate: int = 1
     """Number of pieces in which a batch passes the network, to save memory."""
+    devices: int = 1
+    """That each batch is spread over, of all processes together."""
     patience: int = 0
     """Validations without improvement after which training stops; 0 for never."""
     max_skipped: int = 100

@@ -21,6 +21,7 @@ from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process
 from hone.sums import variances
 from hone.training.batches import Data, draw_batch, on_device
+from hone.training.devices import ONE_DEVICE, Devices
 from hone.training.objectives import OF_EVENTS, Objective, binary_cross_entropy
 from hone.training.optimiser import averaged, make_optimiser
 from hone.training.penalties import penalty, regularisation
@@ -69,6 +70,8 @@ class Problem(NamedTuple):
     """Evaluation events of each set, if not a setting."""
     yields: Mapping[str, float]
     """Yield of each set of events with its nominal weights."""
+    devices: Devices = ONE_DEVICE
+    """That the events of a batch are spread over."""
 
     @classmethod
     def of(
@@ -164,19 +167,22 @@ class Problem(NamedTuple):
         needs the memory of one piece only.
         """
         everything, pieces = jnp.concatenate(events), self.settings.accumulate
+        missing = -len(everything) % (pieces * self.devices.number)
+        if missing:  # sets of different sizes
+            everything = jnp.pad(everything, ((0, missing), (0, 0)), mode="edge")
         if pieces == 1:
-            found = function(everything)
+            found = function(self.devices.spread(everything))
         else:
-            missing = -len(everything) % pieces
-            if missing:  # sets of different sizes
-                everything = jnp.pad(everything, ((0, missing), (0, 0)), mode="edge")
             split = everything.reshape(pieces, -1, everything.shape[1])
+            split = self.devices.spread(split, axis=1)
             # A lambda, because jax.checkpoint needs a hashable function, which modules are not.
             found = jax.lax.map(jax.checkpoint(lambda piece: function(piece)), split)
             found = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
+        # A few numbers of each event: every device gets all, and goes on with its part of each set.
+        found = self.devices.everywhere(found)
         ends = list(itertools.accumulate(map(len, events)))
         return [
-            jax.tree.map(lambda x, start=start, end=end: x[start:end], found)
+            self.devices.spread(jax.tree.map(lambda x, start=start, end=end: x[start:end], found))
             for start, end in zip([0, *ends], ends, strict=False)
         ]
 
@@ -248,7 +254,7 @@ def make_step(
     ) -> tuple[State, Float[Array, ""]]:
         # The batch depends on seed and step only: a training can resume at any step.
         key = jax.random.fold_in(key, number)
-        batch = draw_batch(data, settings.batch, key)
+        batch = problem.devices.everywhere(draw_batch(data, settings.batch, key))
 
         def loss_of(trainable: Any) -> Float[Array, ""]:
             observable = eqx.combine(trainable, frozen)

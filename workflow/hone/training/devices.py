@@ -1,0 +1,145 @@
+"""The devices of a training: a batch is spread over them, all else is on each of them."""
+
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from hone.errors import HoneError, InputError
+
+__all__ = ["ONE_DEVICE", "Devices", "in_first_process"]
+
+T = TypeVar("T")
+
+_EVENTS = "events"
+
+
+@dataclass(frozen=True)
+class Devices:
+    """Devices of one or several processes.
+
+    The functions of a step are those of one device: where an array is spread says only which
+    device computes which events. XLA adds up what each has found (GSPMD, arXiv:2105.04663).
+    """
+
+    mesh: Mesh | None
+    """None is one device, to which nothing of this applies."""
+
+    @classmethod
+    def of(cls, number: int) -> "Devices":
+        """So many devices, of all processes together.
+
+        Raises:
+            InputError: there are fewer, or several processes have more.
+        """
+        processes, found = jax.process_count(), jax.devices()
+        if number == 1 and processes == 1:
+            return ONE_DEVICE
+        if len(found) < number or (processes > 1 and len(found) > number):
+            of_processes = f" in {processes} processes" if processes > 1 else ""
+            raise InputError(
+                f"devices: {number} are asked for, and JAX sees {len(found)} ({found[0].platform})"
+                f"{of_processes}; set devices: {len(found)}, or let the profile ask for {number} "
+                "(docs/gpu.md)"
+            )
+        return cls(Mesh(np.array(found[:number]), (_EVENTS,)))
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return 1 if self.mesh is None else self.mesh.size
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Errors of JAX within name the setting, where there is more than one device.
+
+        Raises:
+            InputError: a device has failed or is not there any more.
+        """
+        try:
+            yield
+        except jax.errors.JaxRuntimeError as error:
+            if self.mesh is None:
+                raise
+            raise InputError(
+                f"devices: one of {self.number} has failed or is not there any more; when the job "
+                f"is started again, the training resumes from its last validation ({error})"
+            ) from error
+
+    def put(self, tree: Any) -> Any:
+        """Arrays that all processes have, on every device."""
+        if self.mesh is None:
+            return tree
+        sharding = NamedSharding(self.mesh, PartitionSpec())
+
+        def put(array: Any) -> Any:
+            if jnp.issubdtype(array.dtype, jax.dtypes.prng_key):  # of one process only
+                return jax.random.wrap_key_data(put(jax.random.key_data(array)))
+            return jax.device_put(array, sharding)
+
+        return jax.tree.map(put, tree)
+
+    def taken(self, tree: Any) -> Any:
+        """Arrays that every device has, on the first one of this process."""
+        if self.mesh is None:
+            return tree
+        return jax.tree.map(lambda x: x.addressable_data(0), tree)
+
+    def spread(self, tree: Any, axis: int = 0) -> Any:
+        """Within a program: each device has its part of the events along an axis.
+
+        Arrays that cannot be divided evenly stay everywhere.
+        """
+        mesh, number = self.mesh, self.number
+        if mesh is None:
+            return tree
+        sharding = NamedSharding(mesh, PartitionSpec(*[None] * axis, _EVENTS))
+        return jax.tree.map(
+            lambda x: (
+                x if x.shape[axis] % number else jax.lax.with_sharding_constraint(x, sharding)
+            ),
+            tree,
+        )
+
+    def everywhere(self, tree: Any) -> Any:
+        """Within a program: every device has all of the arrays."""
+        if self.mesh is None:
+            return tree
+        return jax.lax.with_sharding_constraint(tree, NamedSharding(self.mesh, PartitionSpec()))
+
+
+ONE_DEVICE = Devices(None)
+
+
+def in_first_process(function: Callable[..., T]) -> Callable[..., T]:
+    """A function that is called in the first process only, for all of them.
+
+    What it returns, or raises if it is one of hone's errors, is the same in all; they call it at
+    the same time. With one process it is the function itself.
+    """
+    if jax.process_count() == 1:
+        return function
+
+    def of_all(*arguments: Any) -> T:
+        content = b""
+        if jax.process_index() == 0:
+            try:
+                found: Any = function(*arguments)
+            except HoneError as error:
+                found = error
+            content = pickle.dumps(found)
+        size = int(multihost_utils.broadcast_one_to_all(np.array(len(content))))
+        filled = np.frombuffer(content.ljust(size), np.uint8)
+        found = pickle.loads(multihost_utils.broadcast_one_to_all(filled).tobytes())
+        if isinstance(found, HoneError):
+            raise found
+        return cast(T, found)
+
+    return of_all
