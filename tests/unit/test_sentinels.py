@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hone.events.survey import Thinned
-from hone.sentinels import find_sentinels, shown_range
+from hone.sentinels import PADDING, find_sentinels, shown_range
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(size=2000)
@@ -76,6 +76,9 @@ def test_axes_show_the_other_values():
     events = np.stack([NORMAL, NORMAL + 1], axis=1)
     low, high = shown_range(events)
     np.testing.assert_array_equal([low, high], np.quantile(events, [0.002, 0.998], axis=0))
+    marked = np.concatenate([events, [[PADDING, PADDING]] * 500])
+    np.testing.assert_array_equal(shown_range(marked), [low, high])
+    np.testing.assert_array_equal(shown_range(np.full((9, 2), PADDING)), np.zeros((2, 2)))
     marked = np.concatenate([events, [[-999, 0]] * 500])
     low, high = shown_range(marked)
     np.testing.assert_array_equal([low[0], high[0]], np.quantile(NORMAL, [0.002, 0.998]))

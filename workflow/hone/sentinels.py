@@ -5,7 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Sentinels", "find_sentinels", "shown_range"]
+__all__ = ["PADDING", "Sentinels", "find_sentinels", "shown_range"]
+
+PADDING = -1e10
+"""Of a feature that an event does not have, as the fifth of its three jets: below all values, and
+the same number in single precision."""
 
 _REPEATED = 3
 """Fewest events with the very same value."""
@@ -54,10 +58,15 @@ def shown_range(events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where 99.6 % of the values of each feature lie, without marks for missing ones (F,), (F,).
 
     Args:
-        events: (n, F)
+        events: (n, F); 0 and 0 if a feature is :data:`PADDING` in all of them.
     """
     low, high = np.quantile(events, [0.002, 0.998], axis=0)
     for column, values in enumerate(events.T):
+        if low[column] == PADDING:
+            values = values[values != PADDING]
+            low[column], high[column] = np.quantile(values if values.size else 0, [0.002, 0.998])
+            if not values.size:
+                continue
         sentinels = find_sentinels(values)
         if sentinels.values:
             others = values[sentinels.others(values)]

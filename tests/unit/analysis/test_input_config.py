@@ -101,6 +101,33 @@ CASES = {
     "Python in a feature": (
         lambda c: c["features"].append("(1).__class__"), r"features\[3rd\]: .*dots in their names",
     ),
+    "leading values without a bound": (
+        lambda c: c["features"].append("jet_pt[:]"),
+        r"features\[3rd\]: 'jet_pt\[:\]': .* a fixed number from 1 to 1000, as in x\[:5\]",
+    ),
+    "leading values as a part of a feature": (
+        lambda c: c["features"].append("met + jet_pt[:2]"),
+        r"features\[3rd\]: .*may be leading values, with these brackets at its end",
+    ),
+    "leading values twice": (
+        lambda c: c["features"].extend(["jet_pt[:2][0]", "jet_pt[:2]"]),
+        r'features: "jet_pt\[:2\]\[0\]" is listed more than once',
+    ),
+    "leading values as a weight": (
+        sample(weight="jet_pt[:2]"), r"\['background'\].weight: .*only a feature may be leading",
+    ),
+    "a padded weight": (
+        sample(weight="w[:1][0]"), r"weight: 'w\[:1\]\[0\]': only features are padded; write alt",
+    ),
+    "leading values as a selection": (
+        region(selection="jet_pt[:2] > 3"), r"selection: .*only a feature may be leading values",
+    ),
+    "other leading values than the analysis has": (
+        lambda c: (
+            c["features"].append("jet_pt[:2]"), c["observables"][0].update(features=["jet_pt[:3]"])
+        ),
+        r"features\[1st\]: there is no feature 'jet_pt\[:3\]'; features are .*, jet_pt\[:2\]$",
+    ),
     "files and a distribution": (
         sample(distribution=[]), r"samples\['background'\].*'distribution' does not apply",
     ),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hone.analysis.expressions import Expression, NoValueError
 from hone.analysis.jagged import Jagged, Text
 from hone.errors import InputError
+from hone.sentinels import PADDING
 
 KINDS = ["bool", "i1", "u2", "i4", "i8", "f4", "f8"]
 
@@ -123,6 +124,8 @@ def test_against_awkward():
         ),
         "alt(max(pt[abs(eta) < 25]), 0)": ak.fill_none(ak.max(a[abs(c) < 25], axis=1), 0),
         "alt(pt[eta > 20][1], -1)": ak.fill_none(ak.pad_none(a[c > 20], 2, axis=1)[:, 1], -1),
+        "pt[eta > 20][:2][1]": ak.fill_none(ak.pad_none(a[c > 20], 2, axis=1)[:, 1], PADDING),
+        "(pt + met)[:9][0]": ak.fill_none(ak.firsts(a + met), PADDING),
         "sum(pt > met)": ak.sum(a > met, axis=1),
         "any((pt > 50) & (eta < 20))": ak.any((a > 50) & (c < 20), axis=1),
     }.items():
@@ -159,6 +162,7 @@ THERE = {
         ("(a[0] > 1) & (len(a) > 0)", 1, r"there is no a\[0\]"),
         ("sum(a * b)", 0, "2 values of one branch and 1 of another"),
         ("sum(a[b > 1])", 0, "values of one branch"),
+        ("(-1e10 * a)[:2][1]", 0, r"a\)\[:2\]\[1\] is not above -1e\+10, which stands for"),
     ],
 )
 def test_an_event_without_a_value_is_named(expression, event, message):
@@ -170,6 +174,7 @@ def test_an_event_without_a_value_is_named(expression, event, message):
 def test_events_that_do_not_matter_need_no_value():
     found = Expression("a[0] * 2")(THERE, np.array([True, False, True]))
     assert found[[0, 2]].tolist() == [2, 6]
+    Expression("(-1e10 * a)[:2][1]")(THERE, np.array([False, True, True]))
 
 
 @pytest.mark.parametrize(
@@ -179,6 +184,7 @@ def test_events_that_do_not_matter_need_no_value():
         ("a + 1", r"several values for each event, or none; say what of them, as x\[0\]"),
         ("x[0]", "x has one value for each event, not several"),
         ("sum(x)", "x has one value for each event, not several"),
+        ("x[:2][0]", "x has one value for each event, not several"),
         ("len(name)", "name is text"),
         ("a[b]", r"as in x\[x > 30\]"),
         ("a[x]", r"x is no integer"),

@@ -12,6 +12,7 @@ from hone.errors import InputError
 from hone.events.reader import Reader
 from hone.events.sources import Source
 from hone.events.survey import survey
+from hone.sentinels import PADDING
 
 SIZE = 300
 RNG = np.random.default_rng(5)
@@ -54,6 +55,7 @@ PT = EVENTS["jet_pt"]
 FEATURES = {
     "alt(jet_pt[0], -1)": ak.fill_none(ak.firsts(PT), -1),
     "len(jet_pt)": COUNTS,
+    "jet_pt[:3][1]": ak.fill_none(ak.pad_none(PT, 2, axis=1)[:, 1], PADDING),
     "sum(jet_pt[jet_id == 2])": ak.sum(ak.values_astype(PT, float)[EVENTS["jet_id"] == 2], axis=1),
     "lepton[2] - lepton[0]": np.full(SIZE, 2),
     'channel == "emu"': np.arange(SIZE) % 3 == 1,

@@ -11,6 +11,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from settings import observable as settings_of
 
+from hone.analysis.leading import leading
 from hone.errors import InputError, ModelError
 from hone.observable import (
     create_observable,
@@ -18,6 +19,7 @@ from hone.observable import (
     save_observable,
 )
 from hone.observable.scaling import limits, moments, standardised
+from hone.sentinels import PADDING
 from hone.statmodel.templates import count
 
 EDGES = np.array([0.0, 0.15, 0.4, 0.85, 1.0])
@@ -271,7 +273,7 @@ def test_marks_for_missing_values_are_no_part_of_the_scaling():
     np.testing.assert_array_equal(
         [mean[1], scale[1]], [x(axis=0)[1] for x in (events.mean, events.std)]
     )
-    lowest, highest = limits(marked, scale)
+    lowest, highest = limits(marked, scale, ["x", "y"])
     assert lowest[0] == others.min() - others.std()
     assert highest[0] == others.max() + others.std()
     assert (lowest[1], highest[1]) == (-np.finfo(float).max, np.finfo(float).max)
@@ -279,6 +281,26 @@ def test_marks_for_missing_values_are_no_part_of_the_scaling():
     beyond = marked.copy()
     beyond[missing, 0] = lowest[0]
     np.testing.assert_array_equal(made.score(marked), made.score(beyond))
+
+
+def test_leading_values_have_one_scale_and_what_is_padded_lies_below_it():
+    rng = np.random.default_rng(4)
+    events = np.c_[rng.normal(size=500), rng.exponential(4e4, (500, 3))]
+    names, columns = ("met", *leading(["jet_pt[:3]"])), [1, 2, 3]
+    there = np.arange(3) < rng.integers(0, 3, 500)[:, None]  # no event has three
+    events[:, 1:][~there] = PADDING
+    values = events[:, 1:][there]
+    mean, scale = moments(events, names)
+    lowest, highest = limits(events, scale, names)
+    np.testing.assert_allclose(mean[1:], np.full(3, values.mean()), rtol=1e-12)
+    np.testing.assert_allclose(scale[1:], np.full(3, values.std()), rtol=1e-12)
+    np.testing.assert_array_equal(lowest[1:], np.full(3, values.min() - scale[1]))
+    assert (highest == np.finfo(float).max).all()
+    assert (limits(events, scale, names, masked=True)[0] == -highest).all()
+    np.testing.assert_allclose([mean[0], scale[0]], [events[:, 0].mean(), events[:, 0].std()])
+    events[:, columns] = PADDING
+    with pytest.raises(InputError, match=r"feature 'jet_pt\[:3\]': no training event has any"):
+        moments(events, names)
 
 
 def test_a_network_sees_small_differences_of_large_numbers():

@@ -15,8 +15,9 @@ from hone.errors import InputError
 from hone.observable import create_observable
 from hone.observable.onnx_model import onnx_model
 from hone.observable.scores import score_events
+from hone.sentinels import PADDING
 
-NAMES = ("mass", "log(pt)", "n jets")
+NAMES = ("mass", "log(pt)", "n jets", "jet_pt[:1][0]")
 CUTS = [{"variable": "mass", "side": "above", "start": 0.5},
         {"variable": "log(pt)", "side": "below", "start": 2}]  # fmt: skip
 NETWORK = {"kind": "network", "bins": 4, "hidden": [32, 32]}
@@ -39,10 +40,11 @@ KINDS = {
 
 
 def events(size=20_000, seed=0):
-    """Of very different sizes; one feature has a mark for missing values."""
+    """Of very different sizes; one feature has a mark for missing values, one is padded."""
     rng = np.random.default_rng(seed)
-    found = rng.normal([100, -2, 3], [20, 3, 1], (size, 3))
+    found = rng.normal([100, -2, 3, 40], [20, 3, 1, 10], (size, 4))
     found[rng.random(size) < 0.1, 2] = -999
+    found[rng.random(size) < 0.1, 3] = PADDING
     return found
 
 

@@ -2,13 +2,19 @@
 
 import awkward as ak
 import hist
+import jax
 import numpy as np
 import pytest
 import uproot
+from settings import observable as settings_of
 from small_results import FEATURES, write_results
 
 import hone
+from hone.analysis.leading import leading
 from hone.errors import InputError
+from hone.observable import create_observable, save_observable
+from hone.results.trained_observable import TrainedObservable
+from hone.sentinels import PADDING
 
 EXPECTED = "results/ntuples"
 
@@ -75,6 +81,20 @@ def test_columns_may_be_features_branches_or_a_matrix(results):
         observable({"mass": branches["mass"]})
     with pytest.raises(InputError, match=r"shape \(50, 1\) is given for 2 features"):
         observable(matrix[:, :1])
+
+
+def test_columns_may_have_several_values(tmp_path):
+    jets, met = ak.Array([[50.0, 20.0], [], [40.0]]), np.array([30.0, 60.0, 10.0])
+    features = ("met", *leading(["jet_pt[:2]"]))
+    matrix = np.c_[met, [50, PADDING, 40], [20, PADDING, PADDING]]
+    settings = settings_of(kind="network", hidden=[4])
+    made = create_observable(settings, features, matrix, jax.random.key(0))
+    save_observable(tmp_path / "model.safetensors", made, settings, {})
+    found = TrainedObservable([tmp_path / "model.safetensors"])
+    expected = found(matrix).score
+    assert len(set(expected)) == 3
+    for events in ({"met": met, "jet_pt": jets}, ak.Array({"met": met, "jet_pt": jets})):
+        np.testing.assert_array_equal(found(events).score, expected)
 
 
 def test_the_selected_seed_is_the_default(results):

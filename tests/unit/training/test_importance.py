@@ -18,6 +18,7 @@ from hone.observable.variable import VariableObservable
 from hone.reporting.figures.features import draw_features
 from hone.reporting.figures.importance import draw_importance
 from hone.reporting.figures.plane import draw_plane
+from hone.sentinels import PADDING
 from hone.training.importance import rank_features, thinned
 
 picture = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
@@ -136,16 +137,22 @@ def test_features_by_process_with_what_varies_them():
     percent = [text.get_text() for text in figure.axes[6].texts]
     assert percent[0] == percent[4] == percent[8] == "100"
     assert abs(float(percent[5]) - 71) < 3  # x and y
-    # What is measured together with the signal is no background.
+    # What is measured together with the signal is no background; some events have no z.
+    matrix = np.where([False, False, True] & (matrix[:, :1] > 0), PADDING, matrix)
     both = [*templates, Template("other")]
     more = EventSets(
-        features | {"other": matrix},
+        dict.fromkeys([*features, "other"], matrix),
         weights | {"other": weights["signal"]},
         weighted=events.weighted,
     )
     again = draw_features(more, ("x", "y", "z"), both, ["signal", "other"], "o", ("z", "x", "y"))
     twice = again.axes[3].patches[0].get_data().values
     np.testing.assert_allclose(twice[np.isfinite(twice)], 2)
+    percent = [int(text.get_text()) for text in again.axes[6].texts]
+    have = matrix[:, 2] != PADDING
+    expected = 100 * np.corrcoef(matrix[have][:, [2, 0, 1]].T)
+    np.testing.assert_allclose(np.reshape(percent, (3, 3))[0], expected[0], atol=2)
+    assert percent[5] == round(100 * np.corrcoef(matrix[:, :2].T)[0, 1])
     return figure
 
 

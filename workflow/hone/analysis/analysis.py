@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from hone.analysis.fields import Name
+from hone.analysis.leading import leading
 from hone.analysis.modifiers import Modifier, Normfactor, Strength
 from hone.analysis.observables import BestEdges, ObservableSettings, Rebinned, Trained
 from hone.analysis.regions import ONE_REGION, Region
@@ -79,9 +80,11 @@ class Analysis(Settings):
     mu_VBF, sample: [VBF, VH]}]`. All signals are then one hypothesis, called after the first sample
     of the first entry. That entry's strength is the POI, instead of `poi`: limits and tests are of
     it. The other strengths float freely; nominal data have them at 1."""
-    features: Annotated[list[Text], AfterValidator(unique)] = Field([])
+    features: Annotated[list[Text], AfterValidator(leading), AfterValidator(unique)] = Field([])
     """Variables of the events that the observables see, in this order: branches or expressions of
     them, e.g. `log(pt)` or `alt(jet_pt[0], 0)` ([docs/expressions.md](../docs/expressions.md)).
+    `jet_pt[:5]` stands for five features, the leading jets', of one scale and padded where there
+    are fewer; an own `architecture` sees which are there.
     Their scaling is fitted on training events. A mark for a missing value, such as -999 far from
     all other values, does not count in it, and `check_inputs` names it; better replace it,
     `where(pt > 0, pt, 30)`, and add `pt > 0`. An observable may see only some of them."""

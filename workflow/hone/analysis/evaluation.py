@@ -22,10 +22,11 @@ from hone.analysis.arithmetic import (
 )  # fmt: skip
 from hone.analysis.jagged import Column, Jagged, NoValueError, Text, each
 from hone.errors import InputError
+from hone.sentinels import PADDING
 
 __all__ = [
     "BINARY", "BITS", "COMPARE", "OVER_VALUES", "UNARY", "Evaluation",
-    "branch_of_get", "dotted",
+    "branch_of_get", "dotted", "leading_of",
 ]  # fmt: skip
 
 BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
@@ -142,6 +143,8 @@ class Evaluation:
 
     def _part(self, node: ast.Subscript) -> Any:
         """One of the values of each event, or those that pass a mask."""
+        if padded := leading_of(node):
+            return self._padded(node, *padded)
         values, wanted = self._several(node.value), self.value(node.slice)
         if isinstance(wanted, Jagged):
             if isinstance(wanted.content, Beyond) or wanted.content.dtype.kind != "b":
@@ -158,6 +161,18 @@ class Evaluation:
         found, there = values.nth(np.asarray(wanted).astype(np.int64)[()])
         self._require(there, node)
         return found
+
+    def _padded(self, node: ast.AST, values: ast.AST, number: int) -> Any:
+        """A node that is one of the values of each event, ``PADDING`` where there is none."""
+        found, there = self._several(values).nth(number)
+        low = there & (found <= PADDING) & (True if self.needed is None else self.needed)
+        if low.any():
+            raise NoValueError(
+                f"{ast.unparse(node)} is not above {PADDING:g}, which stands for what is not "
+                "there; use another unit",
+                int(np.argmax(low)),
+            )
+        return choose(there, found, np.float64(PADDING))
 
     def _call(self, name: str, node: ast.Call) -> Any:
         if name in OVER_VALUES and len(node.args) == 1:
@@ -240,6 +255,23 @@ def branch_of_get(node: ast.Call) -> str:
         if isinstance(name, str):
             return normalize("NFKC", name)  # as Python does with names
     raise InputError('get takes the name of a branch: get("my branch")')
+
+
+def leading_of(node: ast.AST) -> tuple[ast.AST, int] | None:
+    """What ``x[:5][0]`` is one of the leading values of, and which one; None of something else.
+
+    Raises:
+        InputError: it is none of so many.
+    """
+    match node:
+        case ast.Subscript(
+            ast.Subscript(value, ast.Slice(None, ast.Constant(int(size)), None)),
+            ast.Constant(int(number)),
+        ):
+            if number >= size:
+                raise InputError(f"[:{size}] has no [{number}]")
+            return value, number
+    return None
 
 
 def dotted(node: ast.AST) -> str | None:

@@ -30,6 +30,7 @@ from hone.analysis.evaluation import (
     Evaluation,
     branch_of_get,
     dotted,
+    leading_of,
 )  # fmt: skip
 from hone.analysis.jagged import Column, Jagged, NoValueError, Text
 from hone.errors import InputError
@@ -51,8 +52,9 @@ class Expression:
     in their names, or as ``get("any name")``), arithmetic, comparisons, ``& | ~``, ``&& || ! ?:``
     (or Python's words for them) and uproot's functions. Of a branch with several values for each
     event there are ``x[0]``, ``x[x > 30]``, ``len``, ``sum``, ``max``, ``min``, ``any`` and
-    ``all``; ``alt(x[0], -1)`` is -1 where there is no first. Text is compared with ``==``, ``!=``
-    and ``isin``.
+    ``all``; ``alt(x[0], -1)`` is -1 where there is no first. The feature ``x[:5][0]`` is the first
+    of the leading five, :data:`~hone.sentinels.PADDING` where there is none. Text is compared with
+    ``==``, ``!=`` and ``isin``.
 
     Raises:
         InputError: the text is no such expression, and why.
@@ -64,7 +66,9 @@ class Expression:
             if len(self.text) > _MAX_LENGTH:
                 raise InputError(f"it is longer than {_MAX_LENGTH} characters")
             self._tree = ast.parse(translated(self.text, _all_functions), mode="eval").body
-            self.branches = tuple(dict.fromkeys(_names(self._tree)))
+            self.is_padded = leading_of(self._tree) is not None
+            """Whether it is one of the leading values of each event, which some do not have."""
+            self.branches = tuple(dict.fromkeys(_names(self._tree, whole=True)))
         except InputError as error:
             raise InputError(f"{self.text!r} is not an expression of branches: {error}") from error
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -142,8 +146,8 @@ def _all_functions() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_functions(), *_OWN)))
 
 
-def _names(node: ast.AST) -> Iterator[str]:
-    """Branches in an expression; refuses all that is not one."""
+def _names(node: ast.AST, whole: bool = False) -> Iterator[str]:
+    """Branches in an expression (or in a part of a whole one); refuses all that is not one."""
     parts: tuple[ast.AST, ...] = ()
     if isinstance(node, ast.Constant):
         _refuse_constant(node.value)
@@ -169,11 +173,14 @@ def _names(node: ast.AST) -> Iterator[str]:
         parts = tuple(node.values)
     elif isinstance(node, ast.IfExp):
         parts = (node.test, node.body, node.orelse)
+    elif whole and (values := leading_of(node)):
+        parts = (values[0],)
     elif isinstance(node, ast.Subscript):
         if isinstance(node.slice, ast.Slice | ast.Tuple):
             raise InputError(
                 "in brackets there is one number, as in x[0], or a condition on each value, as in "
-                "x[x > 30]"
+                "x[x > 30]; only a feature may be leading values, with these brackets at its end, "
+                "as in log(x)[:5]"
             )
         parts = (node.value, node.slice)
     else:

@@ -60,9 +60,11 @@ def _variable(text: str) -> str:
 
 def _expression(text: str) -> str:
     try:
-        Expression(text)
+        padded = Expression(text).is_padded
     except InputError as error:
         raise refuse(str(error)) from None
+    if padded:
+        raise refuse(f"{text!r}: only features are padded; write alt(x[0], -1) for x[:1][0]")
     return text
 
 

@@ -7,6 +7,7 @@ from annotated_types import Ge, Le, Len
 from pydantic import AfterValidator, ValidationError, model_validator
 
 from hone.analysis.fields import Name
+from hone.analysis.leading import leading
 from hone.analysis.objective_names import CLASSIFIERS, ObjectiveName
 from hone.analysis.optimisation import Optimisation
 from hone.analysis.settings import (
@@ -47,7 +48,9 @@ class ObservableSettings(Family):
     name: Name
     """Name of the observable, as in file names."""
     kind: str
-    features: Annotated[list[Text], Len(1), AfterValidator(unique)] | None = None
+    features: (
+        Annotated[list[Text], Len(1), AfterValidator(leading), AfterValidator(unique)] | None
+    ) = None
     """Which of the analysis' `features` this observable sees; all if not given. A rebinned one sees
     those of its source."""
     systematics: Annotated[list[str], AfterValidator(unique)] | None = None

@@ -15,7 +15,7 @@ from hone.events.fingerprints import Fingerprints
 from hone.events.histograms import survey_histograms
 from hone.events.reader import Batch, Reader
 from hone.events.sources import BinnedSource, Source
-from hone.sentinels import find_sentinels
+from hone.sentinels import PADDING, find_sentinels
 from hone.sums import Sums, refuse_lost_events
 
 __all__ = ["survey", "survey_weights"]
@@ -119,7 +119,10 @@ def _add_regions(sums: Mapping[str, "_OfRegion"], regions: Sequence[Region], bat
 def _sentinels(features: Sequence[str], events: np.ndarray) -> dict[str, Sentinel]:
     """What of each feature (F) is no value, from some events (n, F)."""
     found: dict[str, Sentinel] = {}
-    for name, values in zip(features, events.T, strict=True) if len(events) else ():
+    for name, column in zip(features, events.T, strict=True):
+        values = column[column != PADDING]
+        if not len(values):
+            continue
         sentinels = find_sentinels(values)
         if sentinels.values:
             others = sentinels.others(values)

@@ -12,7 +12,7 @@ from hone.analysis.jagged import Column, Jagged, Text
 from hone.errors import InputError
 from hone.running.root_files import root_file
 
-__all__ = ["opened_tree"]
+__all__ = ["column_of", "opened_tree"]
 
 _STEP = "32 MB"
 """Uncompressed columns in memory at a time."""
@@ -56,22 +56,34 @@ class _Tree:
         return found.to_dtype.kind in _NUMBERS
 
     def column(self, values: Any) -> Column:
-        if isinstance(values, np.ndarray):
-            return _numbers(values)
-        if values.layout.is_numpy and values.ndim == 1:
-            return _numbers(values.layout.data)
-        of_event = values.type.content
-        if isinstance(of_event, ak.types.ListType | ak.types.RegularType):
-            is_text = of_event.parameters.get("__array__") in ("string", "bytestring")
-            if isinstance(of_event.content, ak.types.NumpyType):
-                plain = ak.without_parameters(values)
-                counts = np.asarray(ak.num(plain, axis=1)).astype(np.int64, copy=False)
-                content = _numbers(ak.flatten(plain))
-                return Text(content, counts) if is_text else Jagged(content, counts)
-        raise InputError(
-            f"{of_event}; an expression takes numbers, lists of numbers and text: write what is "
-            "needed of it into a branch of its own"
-        )
+        return column_of(values)
+
+
+def column_of(values: Any) -> Column:
+    """A branch for expressions.
+
+    Args:
+        values: NumPy's or awkward's array of one entry an event.
+
+    Raises:
+        InputError: it has something else than numbers, lists of numbers or text.
+    """
+    if isinstance(values, np.ndarray):
+        return _numbers(values)
+    if values.layout.is_numpy and values.ndim == 1:
+        return _numbers(values.layout.data)
+    of_event = values.type.content
+    if isinstance(of_event, ak.types.ListType | ak.types.RegularType):
+        is_text = of_event.parameters.get("__array__") in ("string", "bytestring")
+        if isinstance(of_event.content, ak.types.NumpyType):
+            plain = ak.without_parameters(values)
+            counts = np.asarray(ak.num(plain, axis=1)).astype(np.int64, copy=False)
+            content = _numbers(ak.flatten(plain))
+            return Text(content, counts) if is_text else Jagged(content, counts)
+    raise InputError(
+        f"{of_event}; an expression takes numbers, lists of numbers and text: write what is "
+        "needed of it into a branch of its own"
+    )
 
 
 def _tree(file: Any, tree: str) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from hone.errors import InputError
+from hone.sentinels import PADDING
 
 __all__ = ["Observable", "finite", "in_pieces", "without_score"]
 
@@ -155,7 +156,8 @@ def without_score(event: str, features: Sequence[str], events: np.ndarray, at: i
     with np.errstate(over="ignore", invalid="ignore"):
         distance = np.abs(events - np.median(events, axis=0))
         spread = np.median(distance, axis=0)
-        farthest = np.argsort(-distance[at] / np.where(spread > 0, spread, 1.0))[:3]
+        distance = np.where(events[at] == PADDING, 0.0, distance[at])
+        farthest = np.argsort(-distance / np.where(spread > 0, spread, 1.0))[:3]
     values = ", ".join(f"{features[k]} = {events[at, k]:g}" for k in farthest)
     return InputError(
         f"{event} has a score that is not a number; its most extreme features: {values}. Exclude "

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from hone.analysis.leading import padded_groups
 from hone.errors import InputError
-from hone.sentinels import find_sentinels
+from hone.sentinels import PADDING, find_sentinels
 
 __all__ = ["Standardised", "limits", "moments", "standardised"]
 
@@ -20,14 +21,15 @@ _LARGEST = np.finfo(float).max
 def moments(events: np.ndarray, features: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each feature, float64 (F,); 1 for one that is constant.
 
-    Marks for missing values, :func:`~hone.sentinels.find_sentinels`, do not count.
+    Marks for missing values, :func:`~hone.sentinels.find_sentinels`, do not count. Leading values
+    of the same, as all of ``jet_pt[:5]``, have those of all together, as far as they are there.
 
     Args:
         events: features of events (n, F), of any size that a double holds.
         features: their names, for messages (F).
 
     Raises:
-        InputError: a feature is not finite.
+        InputError: a feature is not finite, or missing in all events.
     """
     events = np.asarray(events, dtype=float)
     # Squares of large numbers overflow: scale by a power of two first, which is exact.
@@ -47,18 +49,27 @@ def moments(events: np.ndarray, features: Sequence[str]) -> tuple[np.ndarray, np
             mean[column], deviation[column] = (
                 np.ldexp(x, powers[column]) for x in (others.mean(), others.std())
             )
+    for name, columns in padded_groups(features).items():
+        there = _there(events, columns)
+        if not len(there):
+            raise InputError(f"feature {name!r}: no training event has any of them")
+        mean[columns], deviation[columns] = moments(there, [name])
     return mean, np.where(deviation > 0, deviation, 1.0)
 
 
-def limits(events: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def limits(
+    events: np.ndarray, scale: np.ndarray, features: Sequence[str], masked: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Between which values a network sees each feature, float64 (F,) and (F,).
 
     The largest doubles, except where there are marks for missing values: these are seen one
-    standard deviation beyond all others, not thousands of them.
+    standard deviation beyond all others, not thousands of them. So is what is padded.
 
     Args:
         events: as for :func:`moments`.
         scale: of it.
+        features: as for it.
+        masked: whether it is told what is padded.
     """
     lowest, highest = np.full(events.shape[1], -_LARGEST), np.full(events.shape[1], _LARGEST)
     for column, values in enumerate(np.asarray(events, dtype=float).T):
@@ -66,7 +77,17 @@ def limits(events: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarra
         if sentinels.values:
             lowest[column] = max(sentinels.lowest - scale[column], -_LARGEST)
             highest[column] = min(sentinels.highest + scale[column], _LARGEST)
+    for name, columns in padded_groups(features).items():
+        there, own = _there(events, columns), scale[columns[:1]]
+        low, highest[columns] = limits(there, own, [name])
+        lowest[columns] = low if masked else np.maximum(low, there.min() - own)
     return lowest, highest
+
+
+def _there(events: np.ndarray, columns: Sequence[int]) -> np.ndarray:
+    """All values of some features that are there (n, 1)."""
+    values = events[:, columns]
+    return values[values != PADDING][:, None]
 
 
 def standardised(events: Any, mean: np.ndarray, scale: np.ndarray) -> Any:
@@ -92,10 +113,12 @@ class Standardised(eqx.Module):
     precision: str = eqx.field(static=True)
 
     @staticmethod
-    def scaling(events: np.ndarray, features: Sequence[str]) -> dict[str, np.ndarray]:
-        """Its fields for training events (n, F); arguments as for :func:`moments`."""
+    def scaling(
+        events: np.ndarray, features: Sequence[str], masked: bool = False
+    ) -> dict[str, np.ndarray]:
+        """Its fields for training events (n, F); arguments as for :func:`limits`."""
         mean, scale = moments(events, features)
-        lowest, highest = limits(events, scale)
+        lowest, highest = limits(events, scale, features, masked)
         return {"mean": mean, "scale": scale, "lowest": lowest, "highest": highest}
 
     def inputs(self, events: Float[Array, "N F"]) -> Float[Array, "N F"]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from hone.analysis import Analysis
+from hone.analysis.leading import as_written
 from hone.analysis.observables import (
     Cuts,
     Ensemble,
@@ -106,7 +107,7 @@ def _samples(analysis: Analysis) -> str:
         unseen = "" if analysis.observation.unblind else ", still blind"
         text += f" with the data {name}{unseen}"
     level = 100 * (1 - analysis.limits.level)
-    features = ", ".join(map(rst, analysis.features))
+    features = ", ".join(map(rst, as_written(analysis.features)))
     return f"{text} at a confidence level of {level:g} per cent. The features are {features}."
 
 

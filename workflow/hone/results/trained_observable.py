@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hone.analysis.expressions import Expression
+from hone.analysis.jagged import Column
 from hone.errors import InputError
 from hone.results.named import UnknownNameError
 
@@ -89,7 +90,7 @@ class TrainedObservable:
                 columns.append(_column(events, feature))
                 continue
             expression = Expression(feature)
-            branches = {name: _column(events, name) for name in expression.branches}
+            branches = {name: _branch(events, name) for name in expression.branches}
             columns.append(np.asarray(expression(branches)))
         return np.stack([np.asarray(column, dtype=float) for column in columns], axis=1)
 
@@ -101,8 +102,20 @@ def _names(events: Any) -> list[str]:
     return list(names or (events.keys() if hasattr(events, "keys") else ()))
 
 
+def _branch(events: Any, name: str) -> Column:
+    """A column with one or several values for each event."""
+    from hone.events.trees import column_of
+
+    values = _named(events, name)
+    return column_of(values if hasattr(values, "layout") else np.asarray(values))
+
+
 def _column(events: Any, name: str) -> np.ndarray:
+    return np.asarray(_named(events, name))
+
+
+def _named(events: Any, name: str) -> Any:
     there = _names(events)
     if name not in there:
         raise UnknownNameError(f"the events have no column {name!r}; there is {', '.join(there)}")
-    return np.asarray(events[name])
+    return events[name]

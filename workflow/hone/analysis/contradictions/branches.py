@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from hone.analysis.analysis import Analysis
 from hone.analysis.distributions import branches_of
 from hone.analysis.expressions import Expression, meant
+from hone.analysis.leading import as_written, leading
 from hone.analysis.systematics import ShapeVariation
 from hone.analysis.variations import SIDES
 from hone.errors import InputError
@@ -17,8 +18,9 @@ def of_features(analysis: Analysis) -> Iterator[str]:
     known = known_branches(analysis)
     if not analysis.features and analysis.observables:
         yield "features: [] must have at least this many entries: 1"
-    for i, text in enumerate(analysis.features):
+    for i, text in enumerate(as_written(analysis.features)):
         try:
+            (text, *_) = leading([text])
             yield from missing_branches(f"features[{i}]", text, known)
         except InputError as error:
             yield f"features[{i}]: {error}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from hone.analysis.analysis import Analysis
+from hone.analysis.leading import as_written, leading
 from hone.analysis.observables import (
     BestEdges,
     Ensemble,
@@ -50,9 +51,9 @@ def of_observables(analysis: Analysis) -> Iterator[str]:
                     f"{where}.systematics: there is no systematic {name!r}; systematics are "
                     f"{', '.join(systematics) or '(none)'}"
                 )
-        for k, name in enumerate(observable.features or []):
-            if name not in analysis.features:
-                known = ", ".join(analysis.features)
+        for k, name in enumerate(as_written(observable.features or [])):
+            if not set(leading([name])) <= set(analysis.features):
+                known = ", ".join(as_written(analysis.features))
                 yield f"{where}.features[{k}]: there is no feature {name!r}; features are {known}"
         for tried in _tried(observable):
             yield from _of_training(analysis, where, i, tried)

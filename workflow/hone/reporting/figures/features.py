@@ -12,7 +12,7 @@ from hone.analysis.templates import Template
 from hone.events.event_sets import EventSets
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, SIGNAL, panel_style, shade
 from hone.reporting.markup import mathtext
-from hone.sentinels import shown_range
+from hone.sentinels import PADDING, shown_range
 
 __all__ = ["draw_features"]
 
@@ -137,14 +137,17 @@ def _ratios(
 
 
 def _correlation(events: EventSets, names: Sequence[str], chosen: Sequence[int]) -> np.ndarray:
-    """Correlations (K, K) of features in some samples together; NaN of one that is constant."""
+    """Correlations (K, K) of features in some samples together, each of the events that have both;
+    NaN of one that is constant."""
     values = np.concatenate([events.features[name][:, chosen] for name in names])
     weights = np.concatenate([events.weights[name] for name in names])
-    centred = values - np.average(values, axis=0, weights=weights)
-    covariance = (centred * weights[:, None]).T @ centred
+    there = values != PADDING
+    counted = weights[:, None] * there
     with np.errstate(invalid="ignore", divide="ignore"):
-        errors = np.sqrt(np.diagonal(covariance))
-        found: np.ndarray = covariance / np.outer(errors, errors)
+        mean = (counted * values).sum(axis=0) / counted.sum(axis=0)
+        centred = np.where(there, values - mean, 0.0)
+        variances = (centred**2 * counted).T @ there
+        found: np.ndarray = (centred * counted).T @ centred / np.sqrt(variances * variances.T)
     return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from hone.analysis.leading import as_written
 from hone.analysis.samples import NtupleSample
 from hone.reporting.page.checks import Check
 from hone.results.documents import Numbers
@@ -198,7 +199,7 @@ def _samples(folder: Folder) -> Table:
         unseen = sample.is_data and not folder.analysis.observation.unblind
         what = f"{sample.process} (blind)" if unseen else sample.process
         rows.append([Cell(sample.name), Cell(what), amount])
-    features = ", ".join(folder.analysis.features) or "none"
+    features = ", ".join(as_written(folder.analysis.features)) or "none"
     return Table(
         "Inputs", "Samples", f"Features: {features}.", ["Sample", "Process", "Expected"], rows,
         _links(folder, "config.yaml"), [],
