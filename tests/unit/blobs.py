@@ -71,12 +71,12 @@ def numbers(tree):
     return [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(tree, eqx.is_array))]
 
 
-def problem_of(training=None, **changes):
+def problem_of(training=None, features=("x", "y"), **changes):
     how, training = settings(**changes), training or events("training")
     changes.pop("histograms", None)
     of_model = resolve_objective(how.objective, 0.05, ROOT)
     made = create_observable(
-        chosen(**{"precision": "float64"} | changes), ["x", "y"],
+        chosen(**{"precision": "float64"} | changes), features,
         np.concatenate([training.features[s.name] for s in SAMPLES]), jax.random.key(0),
     )  # fmt: skip
     problem, data = Problem.of(how, SAMPLES, training, of_model, made.bins)

@@ -3,24 +3,46 @@
 import re
 
 import equinox as eqx
+import hypothesis
 import jax
 import numpy as np
 import pytest
 import yaml
-from blobs import ROOT, trained_with
+from blobs import ROOT, problem_of, trained_with
+from blobs import events as blobs_events
+from hypothesis import strategies as st
 from settings import observable as settings_of
 
 from hone.analysis import checked_config, own_code
+from hone.analysis.leading import leading
 from hone.analysis.own_code import OwnFunction
 from hone.analysis.parts import of_training
 from hone.errors import ConfigError, InputError
+from hone.events.event_sets import EventSets
 from hone.observable import create_observable, load_observable, save_observable
 from hone.observable.onnx_model import onnx_model
 from hone.running import provenance
-from hone.training.gradient import in_double_precision
+from hone.sentinels import PADDING
+from hone.training.gradient import check_gradient, in_double_precision
+from hone.training.step import draw_batch
 
 PAGE = (ROOT / "docs" / "own_network.md").read_text()
-EVENTS = np.random.default_rng(0).normal([1, -2], [2, 3], (50, 2))
+RNG = np.random.default_rng(0)
+EVENTS = RNG.normal([1, -2], [2, 3], (50, 2))
+FEATURES = ("met", *leading(["jet_pt[:5]", "jet_eta[:5]"]))
+MINE = """
+import equinox as eqx, jax
+
+class Sum(eqx.Module):
+    of_one: eqx.nn.MLP
+    of_all: eqx.nn.MLP
+    def __call__(self, x):
+        return self.of_all(jax.vmap(self.of_one)(x.reshape(-1, 2)).sum(axis=0))
+
+def own(features, outputs, key):
+    one, other = jax.random.split(key)
+    return Sum(eqx.nn.MLP(2, 16, 32, 1, key=one), eqx.nn.MLP(16, outputs, 32, 1, key=other))
+"""
 BAD = """
 import equinox as eqx
 import jax.numpy as jnp
@@ -41,6 +63,12 @@ def scalar(features, outputs, key): return of(lambda x: x)
 def whole(features, outputs, key): return of(lambda x: jnp.ones(outputs, int))
 def nan(features, outputs, key): return of(lambda x: jnp.log(jnp.full(outputs, -1 - x**2)))
 def fails(features, outputs, key): return of(lambda x: x.nothing)
+
+class Mean(eqx.Module):
+    weight: jnp.ndarray
+    def __call__(self, x, mask):
+        return self.weight * x.sum(keepdims=True) / mask[1:].sum()
+def mean(features, outputs, key): return Mean(jnp.ones(1))
 """
 
 
@@ -48,18 +76,77 @@ def fails(features, outputs, key): return of(lambda x: x.nothing)
 def folder(tmp_path_factory):
     found = tmp_path_factory.mktemp("own")
     (example,) = re.findall("```python\n(.*?)```", PAGE, re.DOTALL)
-    (found / "mine.py").write_text(example)
+    (found / "jets.py").write_text(example)
+    (found / "mine.py").write_text(MINE)
     (found / "bad.py").write_text(BAD)
     return found
 
 
-def own(folder, function="mine:deep_sets"):
+@pytest.fixture(scope="module")
+def of_jets(folder):
+    """The network of the page, the logits of its observable, and its module."""
+    found, given = made(folder, "jets:deep_sets", FEATURES, jets(500)[0], precision="float64")
+    module = given.architecture.load("")(len(FEATURES), 1, jax.random.key(3))
+    logits, of_module = jax.jit(lambda x: found.logits(x)), jax.vmap(module)
+    return found.network, logits, jax.jit(lambda x, mask: of_module(x, mask)[:, 0])
+
+
+def own(folder, function="mine:own"):
     return OwnFunction(function=function).beside(folder)
 
 
-def made(folder, function="mine:deep_sets", **settings):
+def made(folder, function="mine:own", features=("x", "y"), events=EVENTS, **settings):
     given = settings_of(**{"kind": "network", "architecture": own(folder, function)} | settings)
-    return create_observable(given, ("x", "y"), EVENTS, jax.random.key(3)), given
+    return create_observable(given, features, events, jax.random.key(3)), given
+
+
+def jets(size, seed=0, mean=2, low=0):
+    """Events with up to five jets, their pt falling; and how many each has."""
+    rng = np.random.default_rng(seed)
+    number = np.clip(rng.poisson(mean, size), low, 5)
+    pt = -np.sort(-rng.exponential(40, (size, 5)))
+    there = np.arange(5) < number[:, None]
+    eta = rng.normal(size=(size, 5))
+    padded = (np.where(there, x, PADDING) for x in (pt, eta))
+    return np.c_[rng.exponential(30, size), *padded], number
+
+
+@hypothesis.settings(max_examples=30)
+@hypothesis.given(st.integers(0, 2**32 - 1), st.floats(0, 5), st.floats(-1e6, 1e6))
+def test_the_order_of_jets_does_not_matter_nor_what_pads_them(of_jets, seed, mean, value):
+    network, logits, outputs = of_jets
+    events, number = jets(40, seed, mean)
+    expected = logits(events)
+    order = np.random.default_rng(seed).permuted(np.tile(np.arange(5), (40, 1)), axis=1)
+    shuffled = [np.take_along_axis(events[:, k : k + 5], order, axis=1) for k in (1, 6)]
+    np.testing.assert_allclose(logits(np.c_[events[:, :1], *shuffled]), expected, atol=1e-12)
+    # the module itself on the jets that are there, with anything in the place of the others
+    there = np.c_[np.ones(40, bool), np.tile(np.arange(5) < number[:, None], 2)]
+    x = np.where(there, (events - network.mean) / network.scale, value)
+    np.testing.assert_allclose(outputs(x, there), expected, atol=1e-12)
+
+
+def test_what_is_padded_needs_a_mask_and_a_number_without_any(folder):
+    for function, message in (
+        ("mine:own", r"features jet_pt\[:5\], jet_eta\[:5\] are padded; .*\(self, x, mask\)$"),
+        ("bad:mean", r"not finite before any training, for an event without any jet_pt\[:5\], jet"),
+    ):
+        with pytest.raises(InputError, match=f"^architecture: '{function}'.*{message}"):
+            made(folder, function, FEATURES, jets(50, low=1)[0])
+
+
+def test_the_gradient_with_jets_is_that_of_differences(folder):
+    """A signal with more jets than the background, of which one variation has more, too."""
+    means = {"signal": 3, "background": 2, "background__shape_up": 2.2, "background__shape_down": 2}
+    features = {name: jets(1000, k, mean)[0] for k, (name, mean) in enumerate(means.items())}
+    training = EventSets(features, blobs_events("training", 1000).weights)
+    how = {"architecture": own(folder, "jets:deep_sets"), "objective": "bce", "edges": "equal"}
+    problem, data, found = problem_of(training, FEATURES, hidden=[64, 64], **how)
+    batch = draw_batch(data, problem.settings.batch, jax.random.key(9))
+    checked = check_gradient(
+        problem, found, batch, np.random.default_rng(1), 2, (1e-3, 1e-4, 1e-5, 1e-6)
+    )
+    assert (np.array(checked["relative"]).min(axis=1) < 1e-6).all()
 
 
 @pytest.mark.parametrize("kind", ["network", "softmax"])
@@ -84,7 +171,7 @@ def test_it_is_trained_and_in_double_precision_the_same(folder):
     """Two seeds in one program: their modules are of one class."""
     how = {"architecture": own(folder), "hidden": [64, 64], "objective": "bce", "edges": "equal"}
     for result in trained_with((1, 2), steps=20, l2=1e-4, **how):
-        weights = result.snapshots.numbers.network.body.of_jet.layers[0].weight
+        weights = result.snapshots.numbers.network.body.of_one.layers[0].weight
         assert not np.allclose(weights[0], weights[-1])
         double = in_double_precision(result.observable, settings_of(kind="network", **how))
         leaves = jax.tree.leaves(eqx.filter(double.network.body, eqx.is_array))
@@ -117,8 +204,8 @@ def test_a_stored_one_needs_the_same_code(folder, tmp_path):
     for edited, message in (
         (text + "# only a comment\n", None),
         (text.replace(".sum(", ".max("), "mine.py, or a file that it imports, has changed since"),
-        ("", "mine.py has no function 'deep_sets'; functions there are .none."),
-        (None, "'mine:deep_sets' needs the file .*mine.py, beside the config, which is not there"),
+        ("", "mine.py has no function 'own'; functions there are .none."),
+        (None, "'mine:own' needs the file .*mine.py, beside the config, which is not there"),
     ):
         module.unlink()
         if edited is not None:
@@ -134,7 +221,7 @@ def test_a_stored_one_needs_the_same_code(folder, tmp_path):
 
 def test_it_is_not_written_as_onnx(folder):
     found, _ = made(folder)
-    with pytest.raises(InputError, match=r"its architecture 'mine:deep_sets' is written as ONNX"):
+    with pytest.raises(InputError, match=r"its architecture 'mine:own' is written as ONNX"):
         onnx_model([found], "network", {})
 
 
@@ -148,8 +235,8 @@ def analysis(folder, **changes):
     ("changes", "message"),
     [
         ({"architecture": "mine"}, r'\].architecture: "mine" is not of the form module:function'),
-        ({"architecture": "../mine:deep_sets"}, r"\].architecture: .* is not of the form"),
-        ({"architecture": "mine:other"}, r"\].architecture: .*no function 'other'; .*deep_sets"),
+        ({"architecture": "../mine:own"}, r"\].architecture: .* is not of the form"),
+        ({"architecture": "mine:other"}, r"\].architecture: .*no function 'other'; .*own"),
         ({"architecture": "gone:f"}, r"\].architecture: 'gone:f' needs the file .*gone.py"),
         ({"hidden": [8]}, r"hidden: does not apply to an architecture of one's own; remove it"),
         ({"dropout": 0.1}, "dropout: does not apply"),
@@ -158,11 +245,11 @@ def analysis(folder, **changes):
 )
 def test_a_config_is_checked_before_anything_runs(folder, changes, message):
     with pytest.raises(ConfigError, match=message):
-        analysis(folder, **{"architecture": "mine:deep_sets"} | changes)
+        analysis(folder, **{"architecture": "mine:own"} | changes)
 
 
 def test_its_code_is_part_of_what_a_training_depends_on(folder):
-    (stored,) = of_training(analysis(folder, architecture="mine:deep_sets"), "signal", "sets")[
+    (stored,) = of_training(analysis(folder, architecture="mine:own"), "signal", "sets")[
         "observables"
     ]
     assert stored["architecture"] == own(folder).model_dump()

@@ -73,8 +73,9 @@ class _Soft(Trained):
     """`module:function`, a function of one's own in `module.py` beside the config, in place of
     `hidden` and what belongs to it. It gets the number of features, the number of outputs and a key
     of JAX, and returns an equinox module that maps the standardised features of one event (F,) to
-    its outputs (outputs,): one for a network, one for each bin for a softmax. All of its floating
-    point arrays are trained, in `precision`."""
+    its outputs (outputs,): one for a network, one for each bin for a softmax. If features are
+    padded, it is called with a mask of what is there as well, (F,). All of its floating point
+    arrays are trained, in `precision`."""
     hidden: list[Count] = Field([64, 64])
     """Width of each hidden layer."""
     activation: Literal[ACTIVATIONS] = "relu"  # type: ignore[valid-type]

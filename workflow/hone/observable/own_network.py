@@ -1,5 +1,6 @@
 """A network that a function of the user's own makes."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,10 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from hone.analysis.leading import padded_groups
 from hone.analysis.observables import Network, Softmax
 from hone.analysis.own_code import OwnFunction
 from hone.errors import InputError
 from hone.observable.scaling import Standardised
+from hone.sentinels import PADDING
 
 __all__ = ["OwnNetwork"]
 
@@ -24,7 +27,8 @@ class OwnNetwork(Standardised):
     """Standardised features, then an equinox module of the user's own."""
 
     body: Any
-    """Maps an event (F,) to its outputs (outputs,)."""
+    """Maps an event (F,), and if it takes a ``mask``, what of it is there (F,), to its outputs
+    (outputs,)."""
     own: OwnFunction = eqx.field(static=True)
     """That made the body."""
 
@@ -49,7 +53,7 @@ class OwnNetwork(Standardised):
         Raises:
             InputError: the function cannot be loaded, raises, or does not make such a module.
         """
-        own = settings.architecture
+        own, padded = settings.architecture, padded_groups(features)
         assert own is not None
         name, function = f"architecture: {own.function!r}", own.load("architecture")
         try:
@@ -58,6 +62,11 @@ class OwnNetwork(Standardised):
             raise InputError(f"{name} raised {type(error).__name__}: {error}") from error
         if not isinstance(body, eqx.Module):
             raise InputError(f"{name} must return an equinox module, not {body!r}")
+        if padded and not (callable(body) and _takes(body, "mask")):
+            raise InputError(
+                f"{name}: the features {', '.join(padded)} are padded; its module must be called "
+                "with a mask of what is there, __call__(self, x, mask)"
+            )
         weights, rest = eqx.partition(body, eqx.is_inexact_array)
         if not jax.tree.leaves(weights):
             raise InputError(f"{name} returns a module without floating point arrays to train")
@@ -66,12 +75,16 @@ class OwnNetwork(Standardised):
             body=eqx.combine(weights, rest),
             own=own,
             precision=settings.precision,
-            **cls.scaling(events, features),
+            **cls.scaling(events, features, masked=True),
         )
-        made._try(name, outputs, events[:_TRIED])
+        tried = np.concatenate([events[:_TRIED], events[:1]])
+        for columns in padded.values():
+            tried[-1, columns] = PADDING
+        made._try(name, outputs, tried, list(padded))
         return made
 
-    def _try(self, name: str, outputs: int, events: np.ndarray) -> None:
+    def _try(self, name: str, outputs: int, events: np.ndarray, padded: list[str]) -> None:
+        """Refuse what it makes of events (n, F), of which the last has nothing that is padded."""
         try:
             found = self(jnp.asarray(events))
         except Exception as error:
@@ -89,10 +102,18 @@ class OwnNetwork(Standardised):
         if not isinstance(found, jax.core.Tracer) and not np.isfinite(found).all():
             raise InputError(
                 f"{name}: its module returns numbers that are not finite before any training"
+                + f", for an event without any {', '.join(padded)}"
+                * bool(np.isfinite(found[:-1]).all())
             )
 
     def __call__(self, events: Float[Array, "N F"]) -> Float[Array, "N outputs"]:
-        outputs: Float[Array, "N outputs"] = jax.vmap(self.body)(self.inputs(events))
+        outputs: Float[Array, "N outputs"]
+        if _takes(self.body, "mask"):
+            there = events != PADDING
+            inputs = self.inputs(jnp.where(there, events, self.mean))
+            outputs = jax.vmap(lambda x, mask: self.body(x, mask=mask))(inputs, there)
+        else:
+            outputs = jax.vmap(self.body)(self.inputs(events))
         return outputs
 
     def started_from(self, other: "OwnNetwork") -> "OwnNetwork":
@@ -105,3 +126,8 @@ class OwnNetwork(Standardised):
     def matrices(self) -> list[Array]:
         weights = jax.tree.leaves(eqx.filter(self.body, eqx.is_inexact_array))
         return [leaf for leaf in weights if leaf.ndim > 1]
+
+
+def _takes(body: Any, name: str) -> bool:
+    """Whether a module is called with an argument of a name."""
+    return name in inspect.signature(body).parameters
