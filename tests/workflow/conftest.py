@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import forked
 import pytest
 import yaml
 
@@ -34,15 +36,18 @@ def snakemake(folder, *arguments, cores=2, within=()):
     """Run Snakemake in ``folder``, under a command such as ``prlimit``: exit code and output."""
     own = folder / ".venv" / "bin" / "python"
     python = str(own) if own.exists() else sys.executable
-    result = subprocess.run(
-        [*within, *command(*arguments, cores=cores, python=python)],
-        cwd=folder,
-        env=environment(),
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    return result.returncode, result.stdout + result.stderr
+    line = command(*arguments, cores=cores, python=python)
+    with tempfile.TemporaryDirectory() as place:
+        output = Path(place, "output")
+        if within:
+            with output.open("w") as file:
+                code = subprocess.run(
+                    [*within, *line], cwd=folder, env=environment(), stdout=file,
+                    stderr=subprocess.STDOUT, check=False,
+                ).returncode  # fmt: skip
+        else:
+            code = forked.run(line[3:], folder, environment(), output, python)
+        return code, output.read_text()
 
 
 @pytest.fixture(scope="session")
