@@ -5,7 +5,10 @@ from contextlib import contextmanager
 
 import pytest
 
-__all__ = ["open_provenance", "open_report", "opened"]
+__all__ = ["barriers", "open_provenance", "open_report", "opened"]
+
+# Level A and AA of the Web Content Accessibility Guidelines, by the tags of axe-core.
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 @contextmanager
@@ -41,6 +44,14 @@ def open_provenance(path):
     with open_report(path, 1440, warnings=False) as (page, wrong):
         page.locator("nav").first.wait_for()
         yield page, wrong
+
+
+def barriers(page):
+    """What of the page as it is shown some readers cannot use: rules of axe-core, and where."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page, options={"runOnly": WCAG}).response
+    assert found["passes"], "axe-core has looked at nothing"
+    return [(rule["id"], node["html"]) for rule in found["violations"] for node in rule["nodes"]]
 
 
 def opened(page, result):

@@ -14,7 +14,7 @@ import pyhf
 import pytest
 import uproot
 import yaml
-from browser import open_provenance, open_report, opened
+from browser import barriers, open_provenance, open_report, opened
 from conftest import snakemake
 from pages import run_page
 
@@ -201,6 +201,7 @@ def test_the_report_answers_in_a_browser_without_a_network(run, width):
         for tab in page.get_by_role("tab").all():
             tab.click()
             assert page.locator("[role=tabpanel]:visible").count() == 1
+            assert barriers(page) == []
             for picture in page.locator("[role=tabpanel] figure img:visible").all():
                 assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)")
                 shown.add(picture.get_attribute("alt"))
