@@ -218,7 +218,7 @@ PROGRAMS = {
     ),
     "limits": lambda m: all_limits(jnp.asarray(DATA), m),
     "toys": lambda m: fit_toys(
-        m, jnp.stack([DATA] * 4), checked_setup(m), jnp.stack([checked_setup(m).start] * 4), 1.0
+        m, jnp.stack([DATA] * 4), checked_setup(m), jnp.tile(checked_setup(m).start, (4, 1, 1)), 1.0
     ),
 }
 

@@ -132,6 +132,18 @@ def test_expansion_is_the_derivative_of_nll(seed, poi):
         np.testing.assert_allclose(closed, automatic, rtol=1e-9, atol=1e-12 * scale)
 
 
+def test_gradient_where_rates_are_known():
+    """Of many data at one point, as in the first step of toys."""
+    oracle, rng = everything(), np.random.default_rng(1)
+    likelihood = jax.tree.map(np.asarray, from_pyhf(oracle).prepare())
+    pars = random_pars(oracle, rng)
+    data = np.array([oracle.expected_data(random_pars(oracle, rng)) for _ in range(3)])
+    at = likelihood.expansion(pars, data[0])
+    each = [likelihood.expansion(pars, one).gradient for one in data]
+    found = likelihood.gradient(pars, data, at.rates, at.jacobian)
+    np.testing.assert_allclose(found, each, rtol=1e-12)
+
+
 def partly_shared():
     """A shapefactor that two channels share bin by bin, beside a channel of another kind."""
     spec = shared("shapefactor", (2, 2)).spec

@@ -71,7 +71,7 @@ def test_toys_find_the_lowest_of_several_minima(monkeypatch):
     toys = sample_toys(model, truth, 120, np.random.default_rng(1))
     starts = [truth, *starts_of(model, setup)]
     values = [
-        toys_module.fit_toys(model, toys, setup, np.tile(start, (len(toys), 1)), mu)[0]
+        toys_module.fit_toys(model, toys, setup, np.tile(start, (len(toys), 1, 1)), mu)[0]
         for start in starts
     ]
     free, fixed = np.min(values, axis=0).T

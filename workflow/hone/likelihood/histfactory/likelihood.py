@@ -12,19 +12,19 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from hone.likelihood.arrays import namespace, scipy_of, take, with_diagonal
+from hone.likelihood.arrays import namespace, take, with_diagonal
 from hone.likelihood.histfactory.interpolation import Weights, histosys_weights, normsys_factor
 from hone.likelihood.histfactory.layout import Layout
+from hone.likelihood.histfactory.poisson import (
+    BARRIER,
+    poisson_derivatives,
+    poisson_deviance,
+    poisson_logpdf,
+    with_barrier,
+)
 from hone.likelihood.histfactory.split import Arrow, Rows
 
-__all__ = ["BARRIER", "EMPTY", "Expansion", "Likelihood"]
-
-BARRIER = 1e-10
-"""Events added to empty bins in the search for a minimum; -ln L changes by about this."""
-EMPTY = 1e-6
-"""A bin with fewer events counts as empty, e.g. in Asimov data of a fit at a rate of zero."""
-_LARGE = 30.0
-"""Events above which Stirling's series is exact to machine precision."""
+__all__ = ["Expansion", "Likelihood"]
 
 
 @jax.tree_util.register_dataclass
@@ -142,9 +142,9 @@ class Likelihood:
         if self.coupling is not None:
             normals = normals - self._coupled(pars, aux)[0] - self.half_log_det
         return (
-            _poisson_logpdf(main, self.rates(pars)).sum(axis=-1),
+            poisson_logpdf(main, self.rates(pars)).sum(axis=-1),
             normals,
-            _poisson_logpdf(*poisson).sum(axis=-1),
+            poisson_logpdf(*poisson).sum(axis=-1),
         )
 
     def nll(
@@ -165,11 +165,11 @@ class Likelihood:
         main, aux = self._split(data)
         normal, poisson = self._constraint_terms(pars, aux)
         rates = self.rates(pars)
-        bins = _poisson_deviance(_with_barrier(main, rates, barrier), rates).sum(axis=-1)
+        bins = poisson_deviance(with_barrier(main, rates, barrier), rates).sum(axis=-1)
         normals = 0.5 * (normal**2).sum(axis=-1)
         if self.coupling is not None:
             normals = normals + self._coupled(pars, aux)[0]
-        return bins + normals + _poisson_deviance(*poisson).sum(axis=-1)
+        return bins + normals + poisson_deviance(*poisson).sum(axis=-1)
 
     def expansion(
         self,
@@ -220,8 +220,8 @@ class Likelihood:
         # Cells with a factor of zero are zero.
         rates = xp.where(xp.abs(rates) < 1e-100, 0.0, rates)
         main, aux = self._split(data)
-        main = _with_barrier(main, rates, barrier)
-        slope, curvature = _poisson_derivatives(main, rates)
+        main = with_barrier(main, rates, barrier)
+        slope, curvature = poisson_derivatives(main, rates)
         own_slope, own_curvature = split.with_own(slope), split.with_own(curvature)
         weighted = slope[..., None, :] * factor
 
@@ -270,8 +270,8 @@ class Likelihood:
             + of_own,
             layout,
         )
-        of_shared = (jacobian @ slope[..., None])[..., 0]
-        gradient = split.joined(of_shared, own_jacobian * own_slope) + constraint[1]
+        of_rates = Rows(jacobian, own_jacobian, layout)
+        gradient = of_rates.times(slope) + constraint[1]
         across = gradient
         if layout.kinked.any():
             jump: Any = 0 * shared
@@ -284,10 +284,24 @@ class Likelihood:
                 change = self._of_shared(g1 / g - f1 / f) * blocks[..., None, :, :]
                 jump = jump + change.sum(axis=(-2, -1))
             across = across + split.joined(jump, 0 * own)
-        value = _poisson_deviance(main, rates).sum(axis=-1) + constraint[0]
-        return Expansion(
-            value, gradient, across, hessian, rates, Rows(jacobian, own_jacobian, layout)
-        )
+        value = poisson_deviance(main, rates).sum(axis=-1) + constraint[0]
+        return Expansion(value, gradient, across, hessian, rates, of_rates)
+
+    def gradient(
+        self,
+        pars: Float[Array, "*L P"],
+        data: Float[Array, "*L D"],
+        rates: Float[Array, "*L B"],
+        jacobian: Rows,
+    ) -> Float[Array, "*L P"]:
+        """Of ``nll`` at ``pars``, where the ``rates`` and their derivatives are known.
+
+        No bin may be without events and a rate: there is no barrier.
+        """
+        main, aux = self._split(data)
+        slope, _ = poisson_derivatives(main, rates)
+        found: Any = jacobian.times(slope) + self._constraint(pars, aux)[1]
+        return found
 
     def information(
         self,
@@ -346,11 +360,11 @@ class Likelihood:
         if not layout.aux_poisson.any():
             return value, pull, width
         # Without a measurement: a rate of zero, with neither value nor derivative.
-        slope, curvature = _poisson_derivatives(measured, pars * self.rate_per_unit)
+        slope, curvature = poisson_derivatives(measured, pars * self.rate_per_unit)
         is_poisson = layout.poisson_par
         slope = xp.where(is_poisson, slope * self.rate_per_unit, pull)
         curvature = xp.where(is_poisson, curvature * self.rate_per_unit**2, width)
-        deviance = _poisson_deviance(measured, pars * self.rate_per_unit)
+        deviance = poisson_deviance(measured, pars * self.rate_per_unit)
         return value + xp.where(is_poisson, deviance, 0.0).sum(axis=-1), slope, curvature
 
     def _coupled(
@@ -423,66 +437,6 @@ class Expansion(NamedTuple):
 def _side(pars: Float[Array, "*L P"]) -> Float[Array, "*L P"]:
     """The sign of each parameter for interpolations; positive for zero."""
     return namespace(pars).where(pars >= 0, 1.0, -1.0)
-
-
-def _poisson_logpdf(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:
-    """ln of the Poisson density continued to real n, as pyhf's ``poisson_logpdf``.
-
-    For large n the terms of n ln(rate) - rate - ln(n!) cancel (three digits are left for 1e11
-    events): there it is ln Pois(n | n), by Stirling's series, minus the deviance.
-    """
-    xp = namespace(n, rate)
-    possible, n_log_rate = _xlogy(n, rate)
-    large = n > _LARGE
-    direct = n_log_rate - rate - scipy_of(xp).special.gammaln(xp.where(large, 0.0, n) + 1.0)
-    inverse = 1 / xp.where(large, n, 1.0)
-    series = xp.polyval(np.array([-1 / 1680, 1 / 1260, -1 / 360, 1 / 12]), inverse**2) * inverse
-    saturated = 0.5 * xp.log(inverse / (2 * np.pi)) - series
-    value = xp.where(large, saturated - _poisson_deviance(n, rate), direct)
-    return xp.where(possible, value, 0 * rate - xp.inf)
-
-
-def _poisson_deviance(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> Array:
-    """ln Pois(n | n) - ln Pois(n | rate), in a form that is accurate near rate = n.
-
-    Below one event there is no useful saturated model: the terms that depend on the rate are left.
-    """
-    xp = namespace(n, rate)
-    possible, n_log_rate = _xlogy(n, rate)
-    positive = possible & (n > 0)
-    ratio = xp.where(positive, rate, 1.0) / xp.where(positive, n, 1.0)
-    excess = xp.where(positive, rate - n, 0.0) / xp.where(positive, n, 1.0)
-    # excess - ln(ratio), by its series where the difference would cancel
-    near = xp.abs(excess) < 0.01
-    series = xp.polyval(np.array([1 / 8, -1 / 7, 1 / 6, -1 / 5, 1 / 4, -1 / 3, 1 / 2]), excess)
-    term = xp.where(near, excess**2 * series, excess - xp.log(ratio))
-    value = xp.where(positive, n * term, rate - n_log_rate)
-    # Infinite where a rate is negative, NaN where it is NaN.
-    return xp.where(possible, value, 0 * rate + xp.inf)
-
-
-def _with_barrier(
-    n: Float[Array, "*L B"], rate: Float[Array, "*L B"], barrier: Float[Array, "*L"] | float
-) -> Float[Array, "*L B"]:
-    """Data with ``barrier`` events added to empty bins, unless their rate is zero too."""
-    xp = namespace(n, rate)
-    return n + xp.where((n < EMPTY) & (rate != 0), xp.asarray(barrier)[..., None], 0.0)
-
-
-def _poisson_derivatives(
-    n: Float[Array, "*shape"], rate: Float[Array, "*shape"]
-) -> tuple[Array, Array]:
-    """First and second derivative of the deviance with respect to the rate."""
-    xp = namespace(n, rate)
-    per_rate = xp.where(n != 0, n, 0.0) / xp.where(rate != 0, rate, 1.0)
-    return 1 - per_rate, per_rate / xp.where(rate != 0, rate, 1.0)
-
-
-def _xlogy(n: Float[Array, "*shape"], rate: Float[Array, "*shape"]) -> tuple[Array, Array]:
-    """Where the density is not zero, and n ln(rate), with finite derivatives everywhere."""
-    xp = namespace(n, rate)
-    possible = (rate > 0) | ((rate == 0) & (n == 0))
-    return possible, n * xp.log(xp.where(rate > 0, rate, 1.0))
 
 
 def _appended(x: Float[Array, "*L N"], value: float) -> Float[Array, "*L M"]:

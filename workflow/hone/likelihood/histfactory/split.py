@@ -289,6 +289,12 @@ class Rows:
         own = xp.where(split.own_bins[:, None] == np.arange(bins), self.own[..., None], 0.0)
         return take(xp.concatenate([self.shared, own], axis=-2), split.index["place"], axis=-2)
 
+    def times(self, slope: Float[Array, "*L B"]) -> Float[Array, "*L P"]:
+        """Derivatives of what has this ``slope`` in each rate."""
+        split = self.layout.split
+        of_shared = (self.shared @ slope[..., None])[..., 0]
+        return split.joined(of_shared, self.own * split.with_own(slope))
+
     def change(self, step: Float[Array, "*L P"]) -> Float[Array, "*L B"]:
         """First-order change of the rates in a step of the parameters."""
         split = self.layout.split

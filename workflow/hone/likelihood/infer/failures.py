@@ -6,7 +6,7 @@ import numpy as np
 
 from hone.errors import FitError
 from hone.likelihood.histfactory import Model
-from hone.likelihood.infer.minimum import Minima, Reason
+from hone.likelihood.infer.minima import Minima, Reason
 
 if TYPE_CHECKING:
     from hone.likelihood.infer.mle import FitSetup

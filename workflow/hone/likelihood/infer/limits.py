@@ -15,7 +15,8 @@ from jaxtyping import Array, Bool, Float, Int
 from hone.likelihood.arrays import loop, namespace, scipy_of
 from hone.likelihood.histfactory.likelihood import Likelihood
 from hone.likelihood.infer.asymptotics import TestStatistic, normal_quantiles, quantile_slopes
-from hone.likelihood.infer.minimum import Minima, best_start, descend
+from hone.likelihood.infer.minima import Minima, best_start
+from hone.likelihood.infer.minimum import descend
 from hone.likelihood.infer.mle import FitSetup
 from hone.likelihood.infer.profile import Fitted, asimov_poi
 

@@ -8,7 +8,6 @@ The search is never differentiated: :mod:`.implicit` gives its result a derivati
 """
 
 from collections.abc import Callable
-from enum import IntEnum
 from typing import Any, NamedTuple
 
 import jax
@@ -16,15 +15,16 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from hone.likelihood.arrays import namespace
-from hone.likelihood.histfactory.likelihood import BARRIER, EMPTY, Expansion, Likelihood
+from hone.likelihood.histfactory.likelihood import Expansion, Likelihood
+from hone.likelihood.histfactory.poisson import BARRIER, EMPTY
 from hone.likelihood.histfactory.split import Arrow
+from hone.likelihood.infer.minima import Minima, Reason
 from hone.likelihood.infer.steps import Leaders, choose, moving_of, newton_step
 
-__all__ = ["Minima", "Reason", "best_start", "descend"]
+__all__ = ["descend"]
 
 _MAX_ITERATIONS = 400
 _TOLERANCE = 1e-20
-"""Expected decrease of -ln L in the last step at which a fit has converged."""
 _ROUNDING = 1e-13
 _STALLED = 1e-15
 """Expected decrease that rounding prevents, if parameters are degenerate."""
@@ -45,44 +45,6 @@ _FITS = 4096
 _FEW, _LONG = 30, 3
 """A start is given up if another one of the same fit converged in a third of its iterations; never
 before the first number of iterations."""
-
-
-class Reason(IntEnum):
-    """Why a fit ended; it has a result up to STALLED."""
-
-    CONVERGED = 0
-    AT_BOUND = 1
-    """Converged, with a free parameter held by a bound."""
-    AT_EDGE = 2
-    """Converged where the rate of a bin without events reaches zero."""
-    STALLED = 3
-    """No decrease beyond rounding is left, though steps are: parameters are degenerate; or -ln L
-    does not curve upwards there."""
-    NEGATIVE_RATE = 4
-    """A rate is negative at the start, or zero in a bin with events."""
-    ITERATIONS = 5
-    """The limit on iterations was reached."""
-    GIVEN_UP = 6
-    """Another start of the same fit converged in a fraction of the iterations."""
-    NOT_TRIED = 7
-    JOINED = 8
-    """The next step ends where that of another start of the same fit does."""
-
-
-class Minima(NamedTuple):
-    """Results of L fits."""
-
-    pars: Float[Array, "L P"]
-    """Parameters, NaN if a fit did not converge."""
-    value: Float[Array, " L"]
-    """-ln L relative to the saturated model, infinite where a fit did not converge."""
-    gradient: Float[Array, "L P"]
-    """Derivative of ``value``; not zero for parameters that are fixed or at a bound."""
-    rates: Float[Array, "L B"]
-    evaluations: Int[Array, " L"]
-    """Evaluations of the model, each with gradient and Hessian."""
-    reason: Int[Array, " L"]
-    """A :class:`Reason`."""
 
 
 class _State(NamedTuple):
@@ -126,6 +88,7 @@ def descend(
     free: Float[Array, "L P"],
     wanted: Bool[Array, " L"] | None = None,
     starts: int = 1,
+    accuracy: float = _TOLERANCE,
 ) -> Minima:
     """Minimise -ln L from each start.
 
@@ -146,12 +109,14 @@ def descend(
         free: 1 for parameters that float, 0 for fixed ones.
         wanted: fits to make, all by default; others count as not converged.
         starts: how many neighbouring fits are starts of one.
+        accuracy: expected decrease of -ln L in the last step at which a fit has converged. That
+            step is made, but not evaluated.
     """
     xp = namespace(likelihood, data, start, free)
     wanted = xp.ones(len(start), dtype=bool) if wanted is None else wanted
 
     def of(likelihood: Likelihood, *fits: Array) -> Minima:
-        return _side_by_side(likelihood, lower, upper, starts, *fits)
+        return _side_by_side(likelihood, lower, upper, starts, accuracy, *fits)
 
     every = data, start, free, xp.asarray(wanted)
     if xp is np or likelihood.layout.npars <= _MANY or len(start) == 1:
@@ -169,6 +134,7 @@ def _side_by_side(
     lower: Float[Array, " P"],
     upper: Float[Array, " P"],
     starts: int,
+    accuracy: float,
     data: Float[Array, "L D"],
     start: Float[Array, "L P"],
     free: Float[Array, "L P"],
@@ -193,7 +159,7 @@ def _side_by_side(
         stalled = xp.where(small, state.stalled + 1, 0)
         promising = state.decrease >= _ROUNDING * noise
         idle = xp.where(better, xp.where(promising, 0, state.idle + 1), state.idle)
-        enough = xp.where(state.barrier > BARRIER, 1e-3 * state.barrier, _TOLERANCE)
+        enough = xp.where(state.barrier > BARRIER, 1e-3 * state.barrier, accuracy)
         settled = careful & (stalled >= _PATIENCE)
         settled |= under_way & (idle >= _LONG_PATIENCE)
         slow = (state.decrease >= enough) | state.scored
@@ -390,10 +356,3 @@ def _in_turns(
     places, found = zip(*parts, strict=True)
     order = np.argsort(np.concatenate(places))
     return jax.tree.map(lambda *x: np.concatenate(x)[order], *found)
-
-
-def best_start(found: Minima, starts: int) -> Minima:
-    """The lowest of each ``starts`` neighbouring fits."""
-    values = found.value.reshape(-1, starts)
-    place = values.argmin(axis=1) + starts * np.arange(len(values))
-    return Minima(*(leaf[place] for leaf in found))

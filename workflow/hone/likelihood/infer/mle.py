@@ -17,7 +17,8 @@ from hone.likelihood.histfactory.likelihood import Likelihood
 from hone.likelihood.histfactory.model import as_floats
 from hone.likelihood.infer.failures import failed_fit, no_uncertainties
 from hone.likelihood.infer.implicit import attach, covariance
-from hone.likelihood.infer.minimum import Minima, Reason, descend
+from hone.likelihood.infer.minima import Minima, Reason
+from hone.likelihood.infer.minimum import descend
 
 __all__ = [
     "FitSetup",

@@ -17,7 +17,8 @@ from hone.likelihood.histfactory.model import as_floats
 from hone.likelihood.infer.asymptotics import TestStatistic, safe_sqrt
 from hone.likelihood.infer.hypotest import hypotest
 from hone.likelihood.infer.implicit import solve_moving
-from hone.likelihood.infer.minimum import best_start, descend
+from hone.likelihood.infer.minima import best_start
+from hone.likelihood.infer.minimum import descend
 from hone.likelihood.infer.mle import FitSetup, as_model, checked_setup, require_poi
 
 __all__ = [
