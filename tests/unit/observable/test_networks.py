@@ -1,9 +1,12 @@
 """Layers of networks are what the settings say; weights pass from one network to another."""
 
+import re
+
 import equinox as eqx
 import jax
 import numpy as np
 import pytest
+from jax.flatten_util import ravel_pytree
 from scipy.special import erf, expit
 from settings import observable as settings_of
 
@@ -61,6 +64,33 @@ def test_dropout_is_of_training_only_and_keeps_the_mean():
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, other)
     assert eqx.tree_equal(plain.in_training(keys[0]), plain)
+
+
+def test_mixed_precision_is_of_the_products_in_training_steps():
+    """Their gradient is right to bfloat16's eight bits, and of float32 weights."""
+    events = np.random.default_rng(0).normal([1, -2], [2, 3], (4000, 2))
+    signs = np.where(events[:, 0] > 1, 1, -1)
+    full, mixed = (network(precision=p, normalisation="layer") for p in ("float32", "bfloat16"))
+    np.testing.assert_array_equal(full.score(EVENTS), mixed.score(EVENTS))
+
+    def step(made):
+        def loss(free):
+            found = eqx.combine(free, frozen).in_training(jax.random.key(0))
+            logits = found.logits(events)
+            assert logits.dtype == "float32"
+            return (jax.nn.sigmoid(logits) * signs).sum()
+
+        free, frozen = eqx.partition(made, made.trainable())
+        gradient = jax.grad(loss)(free)
+        assert {x.dtype.name for x in jax.tree.leaves(gradient.network)} == {"float32"}
+        return str(jax.make_jaxpr(jax.grad(loss))(free)), ravel_pytree(gradient)[0]
+
+    (program, expected), (rounded, found) = step(full), step(mixed)
+    # Of each hidden layer: outputs, gradients of weights, and but for the first of its inputs.
+    assert len(re.findall(r"bf16\[[^]]*\] = dot_general", rounded)) == 5
+    assert "bf16" not in program
+    difference = np.linalg.norm(found - expected) / np.linalg.norm(expected)
+    assert 0 < difference < 2**-6
 
 
 @pytest.mark.parametrize("edges", ["learned", "equal"])

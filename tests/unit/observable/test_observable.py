@@ -30,7 +30,7 @@ END = np.ones(())
 KINDS = {
     "network": NETWORK,
     "float64": NETWORK | {"precision": "float64"},
-    "fixed edges": NETWORK | {"edges": EDGES.tolist()},
+    "fixed edges": NETWORK | {"edges": EDGES.tolist(), "precision": "bfloat16"},
     "learned": NETWORK | {"edges": "learned", "smoothing": "learned"},
     "scott": NETWORK | {"smoothing": "scott"},
     "adaptive": NETWORK | {"smoothing": "adaptive"},

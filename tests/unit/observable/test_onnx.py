@@ -32,6 +32,7 @@ KINDS = {
         "residual": True,
         "activation": "gelu",
         "dropout": 0.3,
+        "precision": "bfloat16",
     },
     "softmax": {"kind": "softmax", "bins": 5, "hidden": [16]},
     "cuts": {"kind": "cuts", "cuts": CUTS},

@@ -86,8 +86,10 @@ class _Soft(Trained):
     """Fraction of the outputs of each hidden layer that a training step leaves out."""
     residual: bool = False
     """Adds the input of each hidden layer to its output, where both have the same width."""
-    precision: Literal["float32", "float64"] = "float32"
-    """Of the network; the likelihood is always float64."""
+    precision: Literal["float32", "float64", "bfloat16"] = "float32"
+    """Of the network; the likelihood is always float64. `bfloat16` is mixed precision, for GPUs: in
+    training steps the hidden layers multiply in bfloat16. All else is float32: weights, the last
+    layer, and every score outside of training steps."""
     start_from: str | None = None
     """A network or rebinned observable whose weights, seed by seed, this training starts from, e.g.
     a classifier trained with `bce`. It must have the same layers, features and precision; learned
@@ -95,6 +97,11 @@ class _Soft(Trained):
     on the validation set."""
     frozen_layers: Annotated[int, Ge(0), AsWhole] = 0
     """(`start_from`) Hidden layers, from the first, that are not trained."""
+
+    @property
+    def dtype(self) -> str:
+        """Of the weights, and of scores outside of training steps."""
+        return "float32" if self.precision == "bfloat16" else self.precision
 
     @property
     def layers(self) -> dict[str, object]:
@@ -108,6 +115,8 @@ class _Soft(Trained):
             for key in (*_LAYERS, "dropout", "frozen_layers"):
                 if getattr(self, key) != fields[key].default:
                     yield key, "does not apply to an architecture of one's own; remove it"
+            if self.precision == "bfloat16":
+                yield "precision", "an architecture of one's own casts what it multiplies itself"
         if self.frozen_layers and self.start_from is None:
             yield "frozen_layers", "needs start_from: fresh layers would stay random"
         if self.frozen_layers and self.together:

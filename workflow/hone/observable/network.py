@@ -42,7 +42,8 @@ class _Hidden(eqx.Module):
     residual: bool = eqx.field(static=True)
 
     def __call__(self, x: Float[Array, " before"], key: PRNGKeyArray | None) -> Array:
-        y = self.linear(x)
+        # In training steps of mixed precision the weights are of fewer bits; biases never are.
+        y = self.linear(x.astype(self.linear.weight.dtype))
         if self.norm is not None:
             y = self.norm(y)
         y = ACTIVATION[self.activation](y)
@@ -60,6 +61,8 @@ class _Network(Standardised):
     """Of the dropout of a training step; None outside of training."""
     frozen: int = eqx.field(static=True)
     """Number of hidden layers, from the first, that are not trained."""
+    multiplies_in: str = eqx.field(static=True)
+    """Precision of the products of hidden layers in a training step."""
 
     @classmethod
     def create(
@@ -70,7 +73,7 @@ class _Network(Standardised):
         events: np.ndarray,
         key: PRNGKeyArray,
     ) -> "_Network":
-        hidden, dtype = settings.hidden, np.dtype(settings.precision)
+        hidden, dtype = settings.hidden, np.dtype(settings.dtype)
         sizes = [events.shape[1], *hidden]
         layers = []
         keys = jax.random.split(key, len(hidden))
@@ -90,7 +93,8 @@ class _Network(Standardised):
             layers=tuple(layers),
             last=eqx.nn.Linear(sizes[-1], outputs, dtype=dtype, key=last),
             key=None,
-            precision=settings.precision,
+            precision=settings.dtype,
+            multiplies_in=settings.precision,
             frozen=settings.frozen_layers,
             **cls.scaling(events, features),
         )
@@ -108,7 +112,12 @@ class _Network(Standardised):
 
     def in_training(self, key: PRNGKeyArray) -> "_Network":
         drops = any(layer.dropout for layer in self.layers)
-        return dataclasses.replace(self, key=key) if drops else self
+        layers = eqx.tree_at(
+            lambda layers: [layer.linear.weight for layer in layers],
+            self.layers,
+            replace_fn=lambda weight: weight.astype(self.multiplies_in),
+        )
+        return dataclasses.replace(self, layers=layers, key=key if drops else None)
 
     def started_from(self, other: "_Network") -> "_Network":
         # Their settings stay: dropout may differ.
