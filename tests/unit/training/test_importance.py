@@ -145,7 +145,10 @@ def test_features_by_process_with_what_varies_them():
         weights | {"other": weights["signal"]},
         weighted=events.weighted,
     )
-    again = draw_features(more, ("x", "y", "z"), both, ["signal", "other"], "o", ("z", "x", "y"))
+    names = ("x", "y", "jet_pt[:1][0]")
+    again = draw_features(more, names, both, ["signal", "other"], "o", (names[2], "x", "y"))
+    assert again.axes[3].get_xlabel() == "jet_pt[0]"
+    assert again.axes[0].patches[0].get_data().values[0] < 0.1  # nothing in place of no jet
     twice = again.axes[3].patches[0].get_data().values
     np.testing.assert_allclose(twice[np.isfinite(twice)], 2)
     percent = [int(text.get_text()) for text in again.axes[6].texts]

@@ -11,11 +11,12 @@ from hone.analysis.expressions import Expression
 from hone.analysis.settings import refuse
 from hone.errors import InputError
 
-__all__ = ["as_written", "leading", "padded_groups"]
+__all__ = ["as_written", "leading", "padded_groups", "shown"]
 
 _MOST = 1000
 _SLICE = re.compile(r".+\[(?P<bounds>[\s\w.+:-]*:[\s\w.+:-]*)\]", re.DOTALL)
 _VALUE = re.compile(r"(?P<slice>.+\[\s*:\s*(?P<size>\d+)\s*\])\[\d+\]", re.DOTALL)
+_SLICED = re.compile(r"\[\s*:\s*\d+\s*\](?=\[\d+\]$)")
 
 
 def leading(features: list[str]) -> list[str]:
@@ -54,6 +55,11 @@ def padded_groups(features: Sequence[str]) -> dict[str, list[int]]:
         if match := _VALUE.fullmatch(feature):
             found.setdefault(match["slice"], []).append(place)
     return found
+
+
+def shown(feature: str) -> str:
+    """A feature for figures: ``jet_pt[0]`` for ``jet_pt[:5][0]``."""
+    return _SLICED.sub("", feature)
 
 
 def as_written(features: Sequence[str]) -> list[str]:

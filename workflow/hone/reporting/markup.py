@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from tabulate import DataRow, Line, TableFormat, tabulate
 
+from hone.analysis.leading import shown
+
 __all__ = ["latex", "list_table", "mathtext", "rst", "strength", "words"]
 
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
@@ -60,8 +62,11 @@ def strength(name: str) -> str:
 
 
 def mathtext(text: str, longest: int | None = None) -> str:
-    """``text`` for matplotlib: no formula, one line, at most ``longest`` characters."""
-    text = " ".join(text.split())
+    """``text`` for matplotlib: no formula, one line, at most ``longest`` characters.
+
+    Of leading values, ``jet_pt[:5][0]``, only ``jet_pt[0]``.
+    """
+    text = shown(" ".join(text.split()))
     if longest is not None and len(text) > longest:
         text = f"{text[: longest - 3]}..."
     return text.replace("$", r"\$")

@@ -33,8 +33,9 @@ def draw_features(
 ) -> Figure:
     """Distributions of the features for signal and backgrounds, and what systematics change.
 
-    Above, each process with unit area; in the middle, the total background of the systematics that
-    change it most, relative to the nominal one; below, correlations of the features in per cent.
+    Above, each process with unit area (of the events that have the feature); in the middle, the
+    total background of the systematics that change it most, relative to the nominal one; below,
+    correlations of the features in per cent.
 
     Args:
         events: of all processes of a hypothesis and their variations.
@@ -67,7 +68,8 @@ def draw_features(
             for name, line in zip(signals, cycle(("-", "--", ":", "-.")), strict=False)
         }
         for name, look in looks.items():
-            share = counted[name] / (counted[name].sum() * np.diff(edges))
+            area = counted[name].sum() or np.nan
+            share = counted[name] / (area * np.diff(edges))
             is_filled = name in backgrounds
             main.stairs(share, edges, label=name, linewidth=1.8, fill=is_filled, alpha=0.7, **look)
         total = np.sum([counted[name] for name in backgrounds], axis=0)
@@ -85,8 +87,8 @@ def draw_features(
         main.tick_params(labelbottom=False)
         main.set_ylim(0, 1.5 * main.get_ylim()[1])
         ratio.axhline(1, color="0.6", linewidth=0.8, zorder=0)
-        changes = [np.abs(v - 1) for sides in lines.values() for v in sides.values()]
-        reach = max([0.05, *(float(np.nanquantile(change, 0.9)) for change in changes)])
+        changes = [np.abs(v[total > 0] - 1) for sides in lines.values() for v in sides.values()]
+        reach = max([0.05, *(float(np.quantile(c, 0.9)) for c in changes if c.size)])
         if reach < _LARGE:
             ratio.set_ylim(1 - 1.5 * reach, 1 + 2.5 * reach)
         else:
@@ -109,10 +111,12 @@ def draw_features(
 
 
 def _counts(events: EventSets, template: str, feature: int, edges: np.ndarray) -> np.ndarray:
-    """Yields (B,) of a template; what is beyond is in the outermost bins."""
+    """Yields (B,) of a template; what is beyond is in the outermost bins, what is not there in
+    none."""
     values = events.features[events.events_of(template)][:, feature]
-    inside = np.clip(values, edges[0], edges[-1])
-    return np.histogram(inside, edges, weights=events.weights[template])[0]
+    there = values != PADDING
+    inside = np.clip(values[there], edges[0], edges[-1])
+    return np.histogram(inside, edges, weights=events.weights[template][there])[0]
 
 
 def _ratios(
