@@ -185,12 +185,13 @@ def clone(folder: Path) -> Path:
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     config["analysis"] = "small"
     config["events"] = {"training": 2000, "validation": 5000, "evaluation": 20_000}
-    # All seeds in one job: the rule whose name the profile does not know.
+    # All seeds in one job: the rule whose name the profile does not know. Each batch is on two
+    # devices of one process here, and of two that srun starts through SLURM.
     config["observables"] = [
         {
             "name": "neos", "kind": "network", "objective": "cls", "bins": 3, "edges": "learned",
             "hidden": [16], "steps": 40, "batch": 500, "validate_every": 20, "seeds": 2,
-            "learning_rate": 0.01, "together": True,
+            "learning_rate": 0.01, "together": True, "devices": 2,
         },
     ]  # fmt: skip
     (folder / "config" / "small.yaml").write_text(yaml.safe_dump(config))
@@ -198,10 +199,11 @@ def clone(folder: Path) -> Path:
 
 
 @contextmanager
-def snakemake(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def snakemake(folder: Path, *arguments: str, devices: int = 1) -> Iterator[subprocess.Popen[bytes]]:
     """Snakemake at work in ``folder``; what it says is in ``snakemake.log`` there."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPATH"] = str(CLUSTERS)
+    environment["JAX_NUM_CPU_DEVICES"] = str(devices)  # of each process
     # Each program is compiled once for both runs.
     environment["JAX_COMPILATION_CACHE_DIR"] = str(folder.parent / "jax")
     command = [sys.executable, "-m", "snakemake", "--configfile", "config/small.yaml"]
@@ -283,7 +285,7 @@ def run() -> None:
         stack.callback(kill_descendants)
         start = time.monotonic()
         here = clone(folder / "local")
-        with snakemake(here, "--cores", "2"):
+        with snakemake(here, "--cores", "2", devices=2):
             pass
         print(f"local run: {time.monotonic() - start:.0f} s")
         start = time.monotonic()
@@ -293,6 +295,8 @@ def run() -> None:
         # No accounting here, and no queue to be spared; the rest is as the profile has it.
         options = ("--profile", "profiles/slurm", "--slurm-status-command", "squeue")
         options += ("--slurm-init-seconds-before-status-checks", "5")
+        processes = {"mpi": "srun", "tasks": 2, "tasks_per_gpu": 2, "gpu": 1}
+        options += ("--set-resources", *(f"train_observable:{k}={v}" for k, v in processes.items()))
         with snakemake(there, *options) as process:
             seen = disturb(slurm, there, process)
         print(f"through SLURM, disturbed: {time.monotonic() - start:.0f} s, {len(seen)} jobs:")

@@ -10,6 +10,7 @@ from hone.events.load import load_set, read_surveys
 from hone.observable import load_observable, save_observable
 from hone.results.scored_regions import with_scored_regions
 from hone.running.files import place_of, read_json, write_csv
+from hone.running.processes import end_all_but_first
 from hone.running.provenance import digest
 from hone.running.script import job, setup_jax
 from hone.statmodel.workspace import processes
@@ -18,7 +19,8 @@ from hone.training.loop import history_of_trial, train
 from hone.training.objectives import resolve_objective
 from hone.training.settings import Settings
 
-with job(snakemake) as provenance:
+several = snakemake.params.analysis["observables"][0].get("devices", 1) > 1
+with job(snakemake, in_processes=several) as provenance:
     setup_jax()
     params, signal = snakemake.params, snakemake.wildcards.signal
     analysis = with_scored_regions(
@@ -64,8 +66,13 @@ with job(snakemake) as provenance:
         checkpoint,
         [load_observable(path)[0] for path in snakemake.input.start],
     )
-    if hasattr(outputs, "models"):
-        files = zip(outputs.models, outputs.histories, outputs.snapshots, run(), strict=True)
+    is_trial = not hasattr(outputs, "models")
+    found = history_of_trial(run) if is_trial else run()
+    end_all_but_first()
+    if is_trial:
+        write_csv(outputs.histories[0], found)
+    else:
+        files = zip(outputs.models, outputs.histories, outputs.snapshots, found, strict=True)
         for path, history, snapshots, result in files:
             write_csv(history, result.history)
             result.snapshots.save(snapshots, result.history[-1]["step"], provenance)
@@ -75,6 +82,4 @@ with job(snakemake) as provenance:
                 observable,
                 {**provenance, "validation_objective": result.objective},
             )
-    else:
-        write_csv(outputs.histories[0], history_of_trial(run))
     checkpoint.remove()

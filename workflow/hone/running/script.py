@@ -19,6 +19,7 @@ from hone.errors import HoneError
 from hone.running import job_records as records
 from hone.running.contents import refuse_changed
 from hone.running.job_records import Provenance
+from hone.running.processes import is_first, join_processes, launched, start_processes
 
 __all__ = ["ERRORS_LAST", "QUIET", "import_from", "job", "setup_jax"]
 
@@ -31,12 +32,17 @@ log = logging.getLogger("hone")
 
 
 @contextmanager
-def job(snakemake: Any) -> Iterator[Provenance]:
+def job(snakemake: Any, in_processes: bool = False) -> Iterator[Provenance]:
     """Run the body of a script; yields the provenance of its outputs.
 
     Messages go to the rule's log and to the terminal. An error ends the job with a sentence, which
     the run repeats when all is over; one that hone has not raised leaves a traceback in the log.
     Snakemake then removes the outputs.
+
+    Args:
+        snakemake: that of the script.
+        in_processes: whether several processes run the body, if the profile asks for them. Before
+            it writes, it ends the others: :func:`~hone.running.processes.end_all_but_first`.
     """
     # XLA reads the size of its thread pool from NPROC at the first computation: results must not
     # depend on the number of cores of the run.
@@ -46,9 +52,15 @@ def job(snakemake: Any) -> Iterator[Provenance]:
     terminal = _start_logging(snakemake)
     _end_with_the_run()
     provenance = _provenance(snakemake)
-    records.forget(snakemake.log[0])
+    if not launched():
+        records.forget(snakemake.log[0])
     contents = snakemake.params.get("contents", {})
     try:
+        if launched():
+            join_processes()
+            log.setLevel(logging.INFO if is_first() else logging.ERROR)
+        elif in_processes:
+            start_processes(snakemake.resources)
         refuse_changed(contents, "when this run was planned")
         yield provenance
         refuse_changed(contents, "when this run was planned")
@@ -119,7 +131,8 @@ def _start_logging(snakemake: Any) -> logging.Handler:
     terminal = logging.StreamHandler(sys.stderr)
     # Set by runs with `--quiet all`.
     terminal.setLevel(logging.ERROR if os.environ.get(QUIET) else logging.INFO)
-    for handler, name in ((logging.FileHandler(path, mode="w"), ""), (terminal, f"{whose}: ")):
+    file = logging.FileHandler(path, mode="a" if launched() else "w")
+    for handler, name in ((file, ""), (terminal, f"{whose}: ")):
         handler.setFormatter(logging.Formatter(f"%(asctime)s {name}%(message)s", "%H:%M:%S"))
         log.addHandler(handler)
         logging.getLogger("py.warnings").addHandler(handler)

@@ -1,5 +1,6 @@
 """The devices of a training: a batch is spread over them, all else is on each of them."""
 
+import logging
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from hone.errors import HoneError, InputError
 
 __all__ = ["ONE_DEVICE", "Devices", "in_first_process"]
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -49,6 +52,7 @@ class Devices:
                 f"{of_processes}; set devices: {len(found)}, or let the profile ask for {number} "
                 "(docs/gpu.md)"
             )
+        log.info("each batch is on %d devices of %d process(es)", number, processes)
         return cls(Mesh(np.array(found[:number]), (_EVENTS,)))
 
     @property
