@@ -64,6 +64,18 @@ def whole(features, outputs, key): return of(lambda x: jnp.ones(outputs, int))
 def nan(features, outputs, key): return of(lambda x: jnp.log(jnp.full(outputs, -1 - x**2)))
 def fails(features, outputs, key): return of(lambda x: x.nothing)
 
+class Dropping(eqx.Module):
+    weight: jnp.ndarray
+    drop: eqx.nn.Dropout = eqx.nn.Dropout(0.5)
+    def __call__(self, x, key):
+        return self.drop(self.weight * x[0], key=key)
+def dropping(features, outputs, key): return Dropping(jnp.ones(1))
+
+class Keyless(Dropping):
+    def __call__(self, x):
+        return self.drop(self.weight * x[0])
+def keyless(features, outputs, key): return Keyless(jnp.ones(1))
+
 class Mean(eqx.Module):
     weight: jnp.ndarray
     def __call__(self, x, mask):
@@ -149,6 +161,20 @@ def test_the_gradient_with_jets_is_that_of_differences(folder):
     assert (np.array(checked["relative"]).min(axis=1) < 1e-6).all()
 
 
+def test_dropout_is_of_training_steps_alone(folder):
+    found, _ = made(folder, "bad:dropping", precision="float64")
+    x = (EVENTS[:, 0] - EVENTS[:, 0].mean()) / EVENTS[:, 0].std()
+    np.testing.assert_allclose(found.network(EVENTS)[:, 0], x, rtol=1e-12)
+    first, again, other = (
+        found.in_training(jax.random.key(k)).network(EVENTS)[:, 0] for k in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    dropped = np.asarray(first) == 0
+    assert 10 < dropped.sum() < 40
+    np.testing.assert_allclose(first[~dropped], 2 * x[~dropped], rtol=1e-12)
+
+
 @pytest.mark.parametrize("kind", ["network", "softmax"])
 def test_it_is_the_function_of_standardised_features_and_stored(folder, tmp_path, kind):
     found, given = made(folder, kind=kind, precision="float64")
@@ -188,6 +214,7 @@ def test_it_is_trained_and_in_double_precision_the_same(folder):
         ("scalar", r"real numbers of shape \(1,\) for the .* one event, not float32 of shape \(\)"),
         ("whole", r"real numbers of shape \(1,\) for the .* one event, not int64 of shape \(1,\)"),
         ("nan", "returns numbers that are not finite before any training"),
+        ("keyless", "raised RuntimeError: Dropout requires a key"),
         ("fails", r"one event \(shape \(2,\)\), raised AttributeError: .*nothing"),
     ],
 )

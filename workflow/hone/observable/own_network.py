@@ -1,5 +1,6 @@
 """A network that a function of the user's own makes."""
 
+import dataclasses
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -27,10 +28,12 @@ class OwnNetwork(Standardised):
     """Standardised features, then an equinox module of the user's own."""
 
     body: Any
-    """Maps an event (F,), and if it takes a ``mask``, what of it is there (F,), to its outputs
-    (outputs,)."""
+    """Maps an event (F,) to its outputs (outputs,). If it takes a ``mask``, it gets what of the
+    event is there, bool (F,); if a ``key``, that of its dropout in training, otherwise None."""
     own: OwnFunction = eqx.field(static=True)
     """That made the body."""
+    key: PRNGKeyArray | None
+    """Of the dropout of a training step; None outside of training."""
 
     @classmethod
     def create(
@@ -74,6 +77,7 @@ class OwnNetwork(Standardised):
         made = cls(
             body=eqx.combine(weights, rest),
             own=own,
+            key=None,
             precision=settings.precision,
             **cls.scaling(events, features, masked=True),
         )
@@ -87,6 +91,7 @@ class OwnNetwork(Standardised):
         """Refuse what it makes of events (n, F), of which the last has nothing that is padded."""
         try:
             found = self(jnp.asarray(events))
+            self.in_training(jax.random.key(0))(jnp.asarray(events))
         except Exception as error:
             raise InputError(
                 f"{name}: its module, called with the features of one event (shape "
@@ -107,14 +112,22 @@ class OwnNetwork(Standardised):
             )
 
     def __call__(self, events: Float[Array, "N F"]) -> Float[Array, "N outputs"]:
+        body: Any = self.body
+        more: dict[str, Any] = {}
+        if _takes(body, "mask"):
+            more["mask"] = events != PADDING
+            events = jnp.where(more["mask"], events, self.mean)
+        if _takes(body, "key"):
+            if self.key is None:
+                body, more["key"] = eqx.nn.inference_mode(body), None
+            else:
+                more["key"] = jax.random.split(self.key, len(events))
         outputs: Float[Array, "N outputs"]
-        if _takes(self.body, "mask"):
-            there = events != PADDING
-            inputs = self.inputs(jnp.where(there, events, self.mean))
-            outputs = jax.vmap(lambda x, mask: self.body(x, mask=mask))(inputs, there)
-        else:
-            outputs = jax.vmap(self.body)(self.inputs(events))
+        outputs = jax.vmap(lambda x, more: body(x, **more))(self.inputs(events), more)
         return outputs
+
+    def in_training(self, key: PRNGKeyArray) -> "OwnNetwork":
+        return dataclasses.replace(self, key=key) if _takes(self.body, "key") else self
 
     def started_from(self, other: "OwnNetwork") -> "OwnNetwork":
         return other
