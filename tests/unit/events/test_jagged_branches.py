@@ -1,5 +1,7 @@
 """Branches with several values for each event, and text, in TTrees and RNTuples."""
 
+from dataclasses import replace
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -67,6 +69,13 @@ def test_features_are_awkwards(path):
     found = batch(path, list(FEATURES))
     for k, right in enumerate(FEATURES.values()):
         np.testing.assert_allclose(found.features[:, k], np.asarray(right, float), rtol=1e-12)
+
+
+def test_leading_values_of_a_varied_branch(path):
+    varied = replace(source(path), replaced={"jet_pt": "jet_id"})
+    (found,) = Reader(varied, ["(2 * jet_pt)[:2][1]"], (region("all"),)).batches()
+    right = ak.fill_none(2 * ak.pad_none(EVENTS["jet_id"], 2, axis=1)[:, 1], PADDING)
+    np.testing.assert_array_equal(found.features[:, 0], right)
 
 
 def test_the_events_of_a_set(path):

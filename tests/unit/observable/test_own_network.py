@@ -87,8 +87,9 @@ def mean(features, outputs, key): return Mean(jnp.ones(1))
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     found = tmp_path_factory.mktemp("own")
-    (example,) = re.findall("```python\n(.*?)```", PAGE, re.DOTALL)
-    (found / "jets.py").write_text(example)
+    jets, of_flax = re.findall("```python\n(.*?)```", PAGE, re.DOTALL)
+    (found / "jets.py").write_text(jets)
+    (found / "of_flax.py").write_text(of_flax)
     (found / "mine.py").write_text(MINE)
     (found / "bad.py").write_text(BAD)
     return found
@@ -203,6 +204,16 @@ def test_it_is_trained_and_in_double_precision_the_same(folder):
         leaves = jax.tree.leaves(eqx.filter(double.network.body, eqx.is_array))
         assert {leaf.dtype for leaf in leaves} == {np.dtype("float64")}
         np.testing.assert_allclose(double.score(EVENTS), result.observable.score(EVENTS), atol=1e-5)
+
+
+def test_a_module_of_flax_is_trained_and_stored(folder, tmp_path):
+    pytest.importorskip("flax", reason="flax is not in hone's environment")
+    found, given = made(folder, "of_flax:layers")
+    assert {w.shape for w in found.matrices()} == {(2, 32), (32, 1)}
+    assert len(jax.tree.leaves(eqx.filter(found.network, found.network.trainable()))) == 4
+    save_observable(tmp_path / "model.safetensors", found, given, {})
+    loaded, _ = load_observable(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(loaded.score(EVENTS), found.score(EVENTS))
 
 
 @pytest.mark.parametrize(
