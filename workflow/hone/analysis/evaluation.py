@@ -165,6 +165,7 @@ class Evaluation:
     def _padded(self, node: ast.AST, values: ast.AST, number: int) -> Any:
         """A node that is one of the values of each event, ``PADDING`` where there is none."""
         found, there = self._several(values).nth(number)
+        found = np.asarray(doubles(found))
         low = there & (found <= PADDING) & (True if self.needed is None else self.needed)
         if low.any():
             raise NoValueError(
@@ -172,7 +173,7 @@ class Evaluation:
                 "there; use another unit",
                 int(np.argmax(low)),
             )
-        return choose(there, found, np.float64(PADDING))
+        return np.where(there, found, PADDING)
 
     def _call(self, name: str, node: ast.Call) -> Any:
         if name in OVER_VALUES and len(node.args) == 1:
