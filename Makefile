@@ -11,6 +11,7 @@
 # make targets what the studies in results/ reached, against published numbers
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
 # make site    the pages in docs/ as HTML: docs/_build/index.html
+# make notebooks  those in docs/ once more, with the results of the default analysis
 # make gallery the thumbnails of docs/gallery.md, from the figures of the default analysis in results/
 
 PYTHON ?= python3
@@ -21,7 +22,7 @@ BIN := .venv/bin
 # Byte code makes every job of a run start faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-slurm lint bench bench-training bench-streaming bench-overhead bench-size bench-gpu targets docs site gallery lock clean
+.PHONY: run test test-slurm lint bench bench-training bench-streaming bench-overhead bench-size bench-gpu targets docs site notebooks gallery lock clean
 run: .venv/.runtime
 	@test -f "$(CONFIG)" || { echo "there is no config file $(CONFIG)" >&2; exit 1; }
 	@$(BIN)/python workflow/check_config.py "$(CONFIG)"
@@ -100,6 +101,10 @@ site: .venv/site/.done
 	OPENBLAS_NUM_THREADS=1 PYTHONPATH=.venv/site $(BIN)/python -m sphinx --quiet --nitpicky \
 		--fail-on-warning --keep-going --jobs auto -c docs . docs/_build
 
+notebooks: .venv/site/.done
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH=.venv/site $(BIN)/python .venv/site/bin/jupyter-execute \
+		--inplace docs/autodiff.ipynb docs/opened_result.ipynb
+
 # Apart from the rest, which nothing of it may change.
 .venv/site/.done: envs/requirements-site.lock | .venv/.runtime
 	$(PYTHON) -m pip --quiet --python $(BIN)/python install --require-hashes --no-deps --upgrade \
@@ -121,4 +126,4 @@ lock: .venv/.dev
 	$(BIN)/python workflow/document.py
 
 clean:
-	rm -rf .venv .snakemake build docs/_build workflow/hone.egg-info
+	rm -rf .venv .snakemake build docs/_build docs/jupyter_execute workflow/hone.egg-info

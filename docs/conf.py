@@ -23,6 +23,7 @@ version = release = __version__
 root_doc = "docs/index"
 include_patterns = [
     "docs/**.md",
+    "docs/*.ipynb",
     "config/README.md",
     "results/README.md",
     "benchmarks/*.md",
@@ -31,8 +32,14 @@ include_patterns = [
 ]
 exclude_patterns = ["benchmarks/template*.md", "docs/_build", "results/[!R]*", ".*", "build"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["dollarmath", "html_image"]
+# Notebooks are kept with their outputs; the one that needs no results is run again.
+nb_execution_mode = "force"
+nb_execution_excludepatterns = ["opened_result.ipynb"]
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
+nb_output_stderr = "remove"
 # Anchors of headings as on GitHub.
 myst_heading_anchors = 4
 

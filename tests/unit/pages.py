@@ -1,5 +1,6 @@
-"""The code of the pages in docs/."""
+"""The code of the pages and notebooks in docs/."""
 
+import json
 import re
 from pathlib import Path
 
@@ -15,7 +16,11 @@ def run_page(name, replaced=None, known=None):
         known: names that it takes for given.
     """
     page = (Path(__file__).parents[2] / "docs" / name).read_text()
-    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    if name.endswith(".ipynb"):
+        cells = (c for c in json.loads(page)["cells"] if c["cell_type"] == "code")
+        code = "\n".join("".join(cell["source"]) for cell in cells)
+    else:
+        code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
     for word, other in (replaced or {}).items():
         assert word in code
         code = code.replace(word, other)

@@ -335,7 +335,7 @@ def test_friends_have_the_histograms(outside, name):
 
 def test_the_pages_run(outside, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = run_page("notebooks.md", {"results/blobs": str(outside)})
+    found = run_page("opened_result.ipynb", {"../results/blobs": str(outside)})
     session = onnxruntime.InferenceSession(outside / "signal/neos/observable.onnx")
     x, y = (np.asarray(found["events"][name]) for name in "xy")
     code = {'onnxruntime.InferenceSession("observable.onnx")': "session"}
