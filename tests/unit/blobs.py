@@ -56,12 +56,15 @@ def settings(learning_rate=TRAINING["learning_rate"], histograms="hard", **chang
     return replace(found, learning_rate=learning_rate, histograms=histograms)
 
 
-def trained_with(seeds=(1,), training=None, checkpoint=None, of_model=None, starts=(), **changes):
+def trained_with(
+    seeds=(1,), training=None, checkpoint=None, of_model=None, starts=(), validation=None,
+    features=("x", "y"), **changes,
+):  # fmt: skip
     how = settings(**changes)
     changes.pop("learning_rate", None)
     return train(
-        how, chosen(**changes), ["x", "y"], SAMPLES, training or events("training"),
-        events("validation"), list(seeds),
+        how, chosen(**changes), list(features), SAMPLES, training or events("training"),
+        validation or events("validation"), list(seeds),
         of_model or resolve_objective(how.objective, 0.05, ROOT), checkpoint=checkpoint,
         starts=starts,
     )  # fmt: skip
