@@ -13,6 +13,8 @@ from hone.analysis import checked_config
 from hone.analysis.sections import Sizes
 from hone.events import generate
 from hone.events.event_sets import EventSets
+from hone.events.row_file import RowFile
+from hone.events.streamed_sets import StreamedSets
 from hone.observable import create_observable
 from hone.statmodel.workspace import processes
 from hone.training.batches import draw_batch
@@ -41,6 +43,17 @@ def events(name, size=None):
     made = {t.name: generate(config, t, name) for t in CONFIG.templates_of("signal")}
     features = {t: np.stack([e["x"], e["y"]], axis=1) for t, (e, _) in made.items()}
     return EventSets(features, {t: weights for t, (_, weights) in made.items()})
+
+
+def on_disk(sets):
+    """The same events in files."""
+    templates = {name: sets.templates_of(name) for name in sets.features}
+    found = StreamedSets({}, dict.fromkeys(templates, 1.0), templates, 2)
+    for name, columns in templates.items():
+        found.files[name] = RowFile(2 + len(columns), name)
+        weights = [sets.weights[template] for template in columns]
+        found.files[name].append(np.column_stack([sets.features[name], *weights]))
+    return found
 
 
 def chosen(**changes):

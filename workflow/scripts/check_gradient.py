@@ -5,18 +5,18 @@ import numpy as np
 
 from hone.analysis import Analysis
 from hone.errors import InputError
-from hone.events.load import load_set
+from hone.events.streamed_sets import training_set
 from hone.observable import load_observable
 from hone.results.scored_regions import with_scored_regions
 from hone.results.selection import selected
 from hone.running.files import read_json, write_json
 from hone.running.script import job, setup_jax
 from hone.statmodel.workspace import processes
-from hone.training.batches import draw_batch
 from hone.training.gradient import check_gradient, in_double_precision
 from hone.training.objectives import resolve_objective
 from hone.training.settings import Settings
 from hone.training.step import Problem
+from hone.training.streaming import draw
 
 with job(snakemake) as provenance:
     setup_jax()
@@ -27,7 +27,7 @@ with job(snakemake) as provenance:
     # The model's own settings: some may have been searched.
     trained, saved = load_observable(selected(choice, snakemake.input.models))
     name = saved.objective
-    training = load_set(analysis, params.files, "training", snakemake.input.surveys)
+    training = training_set(analysis, params.files, snakemake.input.surveys, 1, saved.streamed)
     settings = Settings.of(analysis, saved)
     problem, data = Problem.of(
         settings,
@@ -41,7 +41,7 @@ with job(snakemake) as provenance:
         ),
         trained.bins,
     )
-    batch = draw_batch(data, settings.batch, jax.random.key(params.seed))
+    batch = draw(data, settings.batch, jax.random.key(params.seed))
     found, reason = {}, None
     try:
         found = check_gradient(

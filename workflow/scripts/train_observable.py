@@ -7,6 +7,7 @@ from hone.analysis import Analysis
 from hone.analysis.settings import plain
 from hone.events.check import check_inputs
 from hone.events.load import load_set, read_surveys
+from hone.events.streamed_sets import training_set
 from hone.observable import load_observable, save_observable
 from hone.results.scored_regions import with_scored_regions
 from hone.running.files import place_of, read_json, write_csv
@@ -33,10 +34,8 @@ with job(snakemake, in_processes=several) as provenance:
     surveys = snakemake.input.surveys
     batches = {observable.name: observable.batch}
     check_inputs(read_surveys(surveys), analysis.samples, analysis.channels, batches)
-    training, validation = (
-        load_set(analysis, params.files, events_set, surveys, params.fold)
-        for events_set in ("training", "validation")
-    )
+    training = training_set(analysis, params.files, surveys, params.fold, observable.streamed)
+    validation = load_set(analysis, params.files, "validation", surveys, params.fold)
     level = analysis.limits.level
     # Not an output: Snakemake removes the outputs of failed jobs.
     checkpoint = Checkpoint(

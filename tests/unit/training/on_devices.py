@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from blobs import events, trained_with
+from blobs import events, on_disk, trained_with
 from test_devices import TRAINING, weights_of
 
 from hone.errors import FitError
@@ -24,8 +24,8 @@ jax.distributed.initialize(f"localhost:{port}", 2, process)
 sets, settle = events("training"), loop._settle
 
 
-def train(**how):
-    return trained_with(training=sets, devices=4, **TRAINING, **how)[0]
+def train(training=sets, **how):
+    return trained_with(training=training, devices=4, **TRAINING, **how)[0]
 
 
 def killed(*arguments):
@@ -40,7 +40,7 @@ loop._settle = killed
 with pytest.raises(FitError, match="killed"):
     train(checkpoint=checkpoint)
 loop._settle = settle
-resumed = train(checkpoint=checkpoint)
+resumed = train(on_disk(sets), checkpoint=checkpoint)
 np.savez(
     folder / f"{process}.npz",
     undisturbed=weights_of(undisturbed),

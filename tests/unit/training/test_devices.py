@@ -23,7 +23,8 @@ def weights_of(trained):
 
 
 def test_two_processes_train_and_resume(tmp_path):
-    """As one of one device does, and after a kill with the same numbers from one checkpoint."""
+    """As one of one device does, and after a kill with the same numbers from one checkpoint, with
+    the events on disk."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]

@@ -151,6 +151,11 @@ class Trained(Optimisation, Safeguards, WithObjective):
     together: bool = False
     """Train all seeds in one job, side by side in one program: for a GPU. Otherwise each is a job
     of its own: for a cluster, or the cores of a laptop."""
+    streamed: bool = False
+    """For more training events than memory: they are written once to a file without a name in the
+    temporary folder, and each step reads its own. The batches and the result are the same; memory
+    does not grow with `events.training` as it does otherwise. See
+    [docs/ntuples.md](../docs/ntuples.md#more-events-than-memory)."""
     tune: Tuning | None = None
     """Settings to be searched. Each trial is a training with seed 1 and a job of its own; the best
     on the validation set is trained with all seeds. See [docs/tuning.md](../docs/tuning.md)."""

@@ -13,7 +13,10 @@ from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram, count
 from hone.sums import exact_parts, refuse_lost_events
 
-__all__ = ["EventSets", "hard_histograms", "scores_of"]
+__all__ = ["EventSets", "evenly", "hard_histograms", "refuse_yields", "scores_of"]
+
+_TYPICAL = 250_000
+"""Events of a set that a network's inputs are scaled by."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,22 @@ class EventSets:
                 raise InputError(
                     f"{template!r} has {len(weights)} weights for {len(events)} events"
                 )
-            if not 0 < weights.sum() < np.inf:
-                raise InputError(
-                    f"the weights of {template!r} add up to {weights.sum():g}: a sample must have "
-                    "a positive yield"
-                )
+        refuse_yields({template: weights.sum() for template, weights in self.weights.items()})
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of events of each set."""
+        return {name: len(matrix) for name, matrix in self.features.items()}
+
+    @property
+    def yields(self) -> dict[str, float]:
+        """Yield of each set with its nominal weights."""
+        return {name: float(self.weights[name].sum()) for name in self.features}
+
+    def typical(self, name: str) -> np.ndarray:
+        """Features (m, F) of a set, of some of its events if it has many."""
+        matrix = self.features[name]
+        return matrix[evenly(len(matrix))]
 
     def events_of(self, template: str) -> str:
         """Set of events of a template: its own, or that of its sample."""
@@ -82,6 +96,26 @@ class EventSets:
     def templates_of(self, events: str) -> list[str]:
         """Templates of a set of events, the one of the same name first."""
         return [events, *(t for t in self.weights if t != events and self.events_of(t) == events)]
+
+
+def evenly(size: int) -> np.ndarray:
+    """Places of so many events, or of 250,000 among them, int (m,)."""
+    most = min(size, _TYPICAL)
+    return np.arange(most) * size // most
+
+
+def refuse_yields(yields: Mapping[str, float]) -> None:
+    """Refuse templates whose weights do not add up to a positive number.
+
+    Raises:
+        InputError: names the first.
+    """
+    for template, total in yields.items():
+        if not 0 < total < np.inf:
+            raise InputError(
+                f"the weights of {template!r} add up to {total:g}: a sample must have a positive "
+                "yield"
+            )
 
 
 def scores_of(observable: Observable, events: EventSets) -> dict[str, np.ndarray]:

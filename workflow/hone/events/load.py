@@ -1,6 +1,6 @@
 """Events of the training and validation sets, in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -21,8 +21,8 @@ from hone.statmodel.templates import Histogram, count
 from hone.sums import Sums
 
 __all__ = [
-    "load_events", "load_set", "read_range", "read_surveys", "scale_of", "scale_of_set",
-    "scored_range", "scored_sets",
+    "load_events", "load_set", "read_range", "read_set", "read_surveys", "rows_of", "scale_of",
+    "scale_of_set", "scored_range", "scored_sets",
 ]  # fmt: skip
 
 
@@ -105,20 +105,12 @@ def load_events(
     weighted: dict[str, str] = {}
     numbers: dict[str, dict[str, np.ndarray]] = {s.sample: {} for s in sources if s.same_events}
     for source in sources:
-        low, high = read_range(source, events_set, surveys, getattr(sizes, events_set))
-        batches = list(Reader(source, features, regions).batches(low, high))
-        kept = Sums(1)
-        for batch in batches:
-            kept.count(batch.nominal[None])
-        events = sum(int(np.count_nonzero(b.nominal)) for b in batches)
-        scale = scale_of(source, surveys, kept.total(f"{source}, {events_set} events"))
+        batches: list[Batch] = []
+        scale, ratio = read_set(
+            source, features, regions, surveys, events_set, sizes, batches.append
+        )
         name = source.name
         found_features[name] = np.concatenate([b.features for b in batches])
-        if not len(found_features[name]):
-            raise InputError(
-                f"{source}: no {events_set} event is in a region with the observable; look at the "
-                "regions' selections, or give the set a larger part of the events"
-            )
         weights = scale * np.concatenate([b.weights(b.trained) for b in batches], axis=1)
         found_weights |= dict(zip(source.weights, weights, strict=True))
         weighted |= dict.fromkeys(source.weights, name)
@@ -127,11 +119,7 @@ def load_events(
             numbers[source.sample][name] = np.concatenate(own)
         if sum(region.is_trained for region in regions) > 1:
             found_place[name] = np.concatenate([b.place[b.trained] for b in batches])
-        at_the_end = sizes.evaluation
-        if source.split:
-            sets = surveys[name]["sets"]
-            at_the_end = sum(sets[s]["events"] for s in scored_sets(source))
-        evaluation[name] = at_the_end / events
+        evaluation[name] = ratio
         for k, template in enumerate(source.weights):
             found_fixed[template] = [
                 _fixed(batches, region, k, scale) for region in regions if not region.is_trained
@@ -144,8 +132,58 @@ def load_events(
         found_fixed,
         evaluation,
         weighted,
-        {k: rows for name, found in numbers.items() for k, rows in _rows(found, name).items()},
+        rows_of(numbers),
     )
+
+
+def read_set(
+    source: Source,
+    features: Sequence[str],
+    regions: Sequence[Region],
+    surveys: Surveys,
+    events_set: str,
+    sizes: Sizes,
+    keep: Callable[[Batch], None],
+) -> tuple[float, float]:
+    """Read the events of a set piece by piece.
+
+    Args:
+        source: of the events; others as for :func:`load_events`.
+        keep: takes each piece.
+
+    Returns:
+        Factor from weights to yields, and evaluation events per event of the set.
+
+    Raises:
+        InputError: no event is in a region with the observable.
+    """
+    low, high = read_range(source, events_set, surveys, getattr(sizes, events_set))
+    kept, events, trained = Sums(1), 0, 0
+    for batch in Reader(source, features, regions).batches(low, high):
+        kept.count(batch.nominal[None])
+        events += int(np.count_nonzero(batch.nominal))
+        trained += len(batch.features)
+        keep(batch)
+    scale = scale_of(source, surveys, kept.total(f"{source}, {events_set} events"))
+    if not trained:
+        raise InputError(
+            f"{source}: no {events_set} event is in a region with the observable; look at the "
+            "regions' selections, or give the set a larger part of the events"
+        )
+    at_the_end = sizes.evaluation
+    if source.split:
+        sets = surveys[source.name]["sets"]
+        at_the_end = sum(sets[s]["events"] for s in scored_sets(source))
+    return scale, at_the_end / events
+
+
+def rows_of(numbers: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """:attr:`.EventSets.rows` of all samples.
+
+    Args:
+        numbers: of the events, by sample that has variations of the same events, and set.
+    """
+    return {k: rows for name, found in numbers.items() for k, rows in _rows(found, name).items()}
 
 
 def _rows(numbers: Mapping[str, np.ndarray], sample: str) -> dict[str, np.ndarray]:

@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PRNGKeyArray
+from jaxtyping import Array, Int, PRNGKeyArray
 
 from hone.events.event_sets import EventSets
 from hone.statmodel.workspace import Process
 
-__all__ = ["Data", "Events", "draw_batch", "on_device"]
+__all__ = ["Data", "Drawn", "Events", "draw_batch", "draw_places", "on_device"]
 
 
 class Events(NamedTuple):
@@ -27,7 +27,31 @@ class Events(NamedTuple):
     batch (n,), where the drawn ones were"""
 
 
-Data = Mapping[str, Events]
+class Drawn(NamedTuple):
+    """Events of a set that were drawn elsewhere, before they are scaled to the yield."""
+
+    features: Any
+    """(n, F)"""
+    weights: Any
+    """(n, T); 0 of those that the set does not have"""
+    place: Array | None
+    rows: Array | None
+    """As of :class:`Events`, in a batch."""
+    total: Any
+    """Sum of the nominal weights of all events."""
+    smallest: Any
+    """Of the nominal weights of all events."""
+    events_per_drawn: Any
+    """All events over those in the batch."""
+
+    def scaled(self) -> Events:
+        """With the weights of a batch, see :func:`draw_batch`."""
+        own = self.total / self.weights[:, 0].sum()
+        scale = jnp.where(self.smallest < 0, self.events_per_drawn, own)
+        return Events(self.features, self.weights * scale, self.place, self.rows)
+
+
+Data = Mapping[str, Events | Drawn]
 
 
 def on_device(
@@ -68,22 +92,42 @@ def draw_batch(data: Data, size: int, key: PRNGKeyArray) -> dict[str, Events]:
     drawn, so that they add up to the yield on average.
     """
     batch = {}
-    for i, (name, (events, weights, place, rows)) in enumerate(sorted(data.items())):
+    for i, (name, found) in enumerate(sorted(data.items())):
+        if isinstance(found, Drawn):
+            batch[name] = found.scaled()
+            continue
+        events, weights, place, rows = found
         population = len(events) if rows is None else len(rows)
         if population < size:
-            batch[name] = data[name]
+            batch[name] = found
             continue
-        # The sets of a sample have rows of one length.
-        stream = i if rows is None else population
-        chosen = jax.random.randint(jax.random.fold_in(key, stream), (size,), 0, population)
-        chosen = chosen if rows is None else rows[chosen]
-        drawn, nominal = jnp.where(chosen[:, None] < 0, 0.0, weights[chosen]), weights[:, 0]
-        own = nominal.sum() / drawn[:, 0].sum()
-        scale = jnp.where(nominal.min() < 0, population / size, own)
-        batch[name] = Events(
+        drawn = draw_places(key, i, population, rows is not None, size)
+        chosen = drawn if rows is None else rows[drawn]
+        nominal = weights[:, 0]
+        batch[name] = Drawn(
             events[chosen],
-            drawn * scale,
+            jnp.where(chosen[:, None] < 0, 0.0, weights[chosen]),
             None if place is None else place[chosen],
             None if rows is None else chosen,
-        )
+            nominal.sum(),
+            nominal.min(),
+            population / size,
+        ).scaled()
     return batch
+
+
+def draw_places(
+    key: PRNGKeyArray, number: int, population: int, has_rows: bool, size: int
+) -> Int[Array, " size"]:
+    """Places of the events of a batch in their set, or in its rows.
+
+    Args:
+        key: of the step.
+        number: of the set, in the order of names.
+        population: of events, or of rows.
+        has_rows: whether it is one of several sets of the same events, whose draws are the same.
+        size: of the batch.
+    """
+    # The sets of a sample have rows of one length.
+    stream = population if has_rows else number
+    return jax.random.randint(jax.random.fold_in(key, stream), (size,), 0, population)

@@ -10,21 +10,23 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from hone.analysis.observables import ObservableSettings
 from hone.errors import FitError, InputError
 from hone.events.event_sets import EventSets
+from hone.events.streamed_sets import StreamedSets
 from hone.observable import Observable, create_observable
 from hone.statmodel.channels import bin_name
 from hone.statmodel.workspace import Process
-from hone.training.batches import Data, draw_batch
+from hone.training.batches import Data
 from hone.training.checkpoint import Checkpoint, Record
 from hone.training.devices import Devices, in_first_process
 from hone.training.objectives import LOGARITHMS, Objective
 from hone.training.settings import Settings
 from hone.training.snapshots import Snapshots
 from hone.training.step import Problem, State, make_step
+from hone.training.streaming import Streamed, advancing, draw
 from hone.training.validation import make_validation
 
 __all__ = ["Trained", "history_of_trial", "train"]
@@ -62,7 +64,7 @@ def train(
     observable: ObservableSettings,
     features: Sequence[str],
     samples: Sequence[Process],
-    training: EventSets,
+    training: EventSets | StreamedSets,
     validation: EventSets,
     seeds: Sequence[int],
     of_model: Objective | None = None,
@@ -93,15 +95,17 @@ def train(
         InputError: an objective without a function.
         FitError: too many steps, or all, were not finite; or no validation objective was finite.
     """
-    nominal = np.concatenate([training.features[sample.name] for sample in samples])
+    nominal = np.concatenate([training.typical(sample.name) for sample in samples])
     keys = [jax.random.split(jax.random.key(seed)) for seed in seeds]
     fresh = [create_observable(observable, features, nominal, init) for init, _ in keys]
     if starts:
         fresh = [new.started_from(start) for new, start in zip(fresh, starts, strict=True)]
     devices = Devices.of(settings.devices)
     problem, data = Problem.of(settings, samples, training, of_model, fresh[0].bins)
-    data = devices.put(data)
-    local = devices.taken(data)
+    local = data
+    if not isinstance(data, Streamed):
+        data = devices.put(data)
+        local = devices.taken(data)
     parts = [eqx.partition(o, o.trainable()) for o in fresh]
     frozen = parts[0][1]
     batch_keys = [key for _, key in keys]
@@ -110,7 +114,8 @@ def train(
     reels = [Snapshots.of(settings, state.trainable) for state in states]
     progress = [_Progress([]) for _ in seeds]
     validate = in_first_process(make_validation(problem, validation, level))
-    advance = _advance(problem._replace(devices=devices), frozen, together=len(seeds) > 1)
+    step = make_step(problem._replace(devices=devices), frozen)
+    advance = advancing(step, data, devices, together=len(seeds) > 1)
 
     done, spent = 0, 0.0
     like = states, bests, reels
@@ -188,19 +193,6 @@ def _loaded(checkpoint: Checkpoint, like: Any) -> tuple[list[Any], Record] | Non
     return None if found is None else (jax.tree.leaves(found[0]), found[1])
 
 
-def _advance(problem: Problem, frozen: Any, together: bool) -> Any:
-    """Many steps in one compiled program, for one or several seeds."""
-    step = make_step(problem, frozen)
-
-    def steps(
-        state: State, key: PRNGKeyArray, numbers: Int[Array, " n"], data: Data
-    ) -> tuple[State, Float[Array, " n"]]:
-        done = jax.lax.scan(lambda s, n: step(s, key, n, data), state, numbers)
-        return problem.devices.everywhere(done)
-
-    return jax.jit(jax.vmap(steps, in_axes=(0, 0, None, None)) if together else steps)
-
-
 def _joined(trees: Sequence[Any]) -> Any:
     return trees[0] if len(trees) == 1 else jax.tree.map(lambda *x: jnp.stack(x), *trees)
 
@@ -226,7 +218,13 @@ def _settle(standing: _Progress, row: Row, patience: int) -> bool:
 
 
 def _refuse_skipped(
-    problem: Problem, state: State, frozen: Any, data: Data, key: PRNGKeyArray, seed: int, done: int
+    problem: Problem,
+    state: State,
+    frozen: Any,
+    data: Data | Streamed,
+    key: PRNGKeyArray,
+    seed: int,
+    done: int,
 ) -> None:
     """Refuse a training that skips too many or all steps."""
     settings, skipped = problem.settings, int(state.skipped)
@@ -234,7 +232,7 @@ def _refuse_skipped(
         return
     number = int(state.last_skipped)
     observable = eqx.combine(state.trainable, frozen)
-    batch = draw_batch(data, settings.batch, jax.random.fold_in(key, number))
+    batch = draw(data, settings.batch, jax.random.fold_in(key, number))
     allowed = (
         f"{settings.max_skipped} are allowed (max_skipped)"
         if skipped > settings.max_skipped

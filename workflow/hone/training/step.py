@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from hone.errors import InputError
 from hone.events.event_sets import EventSets, hard_histograms
+from hone.events.streamed_sets import StreamedSets
 from hone.likelihood.histfactory import Model
 from hone.observable import Observable
 from hone.statmodel.channels import Channels
@@ -26,6 +27,7 @@ from hone.training.objectives import OF_EVENTS, Objective, binary_cross_entropy
 from hone.training.optimiser import averaged, make_optimiser
 from hone.training.penalties import penalty, regularisation
 from hone.training.settings import Settings
+from hone.training.streaming import Streamed
 
 __all__ = ["Problem", "State", "fittable_histograms", "make_step"]
 
@@ -78,18 +80,23 @@ class Problem(NamedTuple):
         cls,
         settings: Settings,
         samples: Sequence[Process],
-        training: EventSets,
+        training: EventSets | StreamedSets,
         of_model: Objective | None,
         bins: int,
-    ) -> "tuple[Problem, Data]":
-        """The problem of a training set, and its events on the device.
+    ) -> "tuple[Problem, Data | Streamed]":
+        """The problem of a training set, and its events on the device, or where they are.
 
         Raises:
             InputError: an objective without a function.
         """
         if settings.objective not in OF_EVENTS and of_model is None:
             raise InputError(f"objective: {settings.objective!r} needs a function of the model")
-        data, templates = on_device(training, samples, nominal_only=settings.objective == "bce")
+        nominal_only = settings.objective == "bce"
+        data: Data | Streamed
+        if isinstance(training, StreamedSets):
+            data, templates = Streamed.of(training, samples, settings, nominal_only)
+        else:
+            data, templates = on_device(training, samples, nominal_only)
         channels = training.channels(bins)
         problem = cls(
             settings,
@@ -99,8 +106,8 @@ class Problem(NamedTuple):
             templates,
             channels,
             _with_evaluation_errors(training),
-            {n: ratio * len(training.features[n]) for n, ratio in training.evaluation.items()},
-            {name: float(training.weights[name].sum()) for name in training.features},
+            {n: ratio * training.sizes[n] for n, ratio in training.evaluation.items()},
+            training.yields,
         )
         return problem, data
 
@@ -187,7 +194,7 @@ class Problem(NamedTuple):
         ]
 
 
-def _with_evaluation_errors(events: EventSets) -> dict[str, list[Histogram]]:
+def _with_evaluation_errors(events: EventSets | StreamedSets) -> dict[str, list[Histogram]]:
     """Histograms of regions without the observable, with the errors of the evaluation set."""
     found = {}
     for template, histograms in events.fixed.items():
