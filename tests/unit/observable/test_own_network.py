@@ -292,6 +292,10 @@ def analysis(folder, **changes):
         ({"architecture": "mine:other"}, r"\].architecture: .*no function 'other'; .*own"),
         ({"architecture": "gone:f"}, r"\].architecture: 'gone:f' needs the file .*gone.py"),
         ({"hidden": [8]}, r"hidden: does not apply to an architecture of one's own; remove it"),
+        (
+            {"precision": "bfloat16"},
+            "precision: an architecture of one's own casts what it multiplies",
+        ),
         ({"dropout": 0.1}, "dropout: does not apply"),
         ({"frozen_layers": 1, "start_from": "o"}, "frozen_layers: does not apply"),
     ],

@@ -29,6 +29,7 @@ from hone.observable import create_observable
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram
 from hone.training.batches import draw_batch
+from hone.training.devices import Devices
 from hone.training.loop import history_of_trial
 from hone.training.objectives import OF_MODEL, log_cls
 from hone.training.settings import Settings
@@ -196,26 +197,21 @@ def test_training_with_negative_weights():
 
 
 def test_the_training_step_lowers_for_cuda():
-    """No GPU is needed to lower; nothing runs on one here."""
-    problem, data, observable = problem_of(precision="float32")
+    """No GPU is needed to lower; nothing runs on one here. Two seeds at once, on two devices."""
+    devices = Devices.of(2)
+    problem, data, observable = problem_of(precision="bfloat16")
     free, frozen = eqx.partition(observable, observable.trainable())
-    state = State.first(problem.settings, free)
-    step = jax.jit(make_step(problem, frozen))
-    for program, start in (
-        (step, state),
-        (
-            jax.jit(jax.vmap(make_step(problem, frozen), in_axes=(0, None, None, None))),
-            jax.tree.map(lambda x: jnp.stack([x, x]), state),
-        ),
-    ):
-        raw = jax.random.key_data(jax.random.key(0))
-        lowered = jax.jit(
-            lambda s, k, n, d, program=program: program(s, jax.random.wrap_key_data(k), n, d)
-        )
-        exported = jax.export.export(lowered, platforms=["cpu", "cuda"])(
-            start, raw, jnp.array(0), data
-        )
-        assert set(exported.platforms) == {"cpu", "cuda"}
+    state = jax.tree.map(lambda x: jnp.stack([x, x]), State.first(problem.settings, free))
+    step = make_step(problem._replace(devices=devices), frozen)
+
+    def steps(state, raw, number, data):
+        key = jax.random.wrap_key_data(raw)
+        return jax.vmap(step, in_axes=(0, None, None, None))(state, key, number, data)
+
+    start = devices.put((state, jax.random.key_data(jax.random.key(0)), jnp.array(0), data))
+    exported = jax.export.export(jax.jit(steps), platforms=["cpu", "cuda"])(*start)
+    assert set(exported.platforms) == {"cpu", "cuda"}
+    assert exported.nr_devices == 2
 
 
 def test_settings_are_the_configs():

@@ -3,7 +3,7 @@
 import logging
 import pickle
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -60,22 +60,9 @@ class Devices:
         """How many there are."""
         return 1 if self.mesh is None else self.mesh.size
 
-    @contextmanager
-    def named(self) -> Iterator[None]:
-        """Errors of JAX within name the setting, where there is more than one device.
-
-        Raises:
-            InputError: a device has failed or is not there any more.
-        """
-        try:
-            yield
-        except jax.errors.JaxRuntimeError as error:
-            if self.mesh is None:
-                raise
-            raise InputError(
-                f"devices: one of {self.number} has failed or is not there any more; when the job "
-                f"is started again, the training resumes from its last validation ({error})"
-            ) from error
+    def named(self) -> AbstractContextManager[None]:
+        """Errors of JAX within are InputErrors that name the setting, with several devices."""
+        return nullcontext() if self.mesh is None else _named(f"one of {self.number}")
 
     def put(self, tree: Any) -> Any:
         """Arrays that all processes have, on every device."""
@@ -91,10 +78,10 @@ class Devices:
         return jax.tree.map(put, tree)
 
     def taken(self, tree: Any) -> Any:
-        """Arrays that every device has, on the first one of this process."""
+        """Arrays that every device has, computed, on the first one of this process."""
         if self.mesh is None:
             return tree
-        return jax.tree.map(lambda x: x.addressable_data(0), tree)
+        return jax.tree.map(lambda x: x.addressable_data(0), jax.block_until_ready(tree))
 
     def spread(self, tree: Any, axis: int = 0) -> Any:
         """Within a program: each device has its part of the events along an axis.
@@ -122,6 +109,17 @@ class Devices:
 ONE_DEVICE = Devices(None)
 
 
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        raise InputError(
+            f"devices: {what} has failed or is not there any more; when the job is started again, "
+            f"the training resumes from its last validation ({error})"
+        ) from error
+
+
 def in_first_process(function: Callable[..., T]) -> Callable[..., T]:
     """A function that is called in the first process only, for all of them.
 
@@ -139,9 +137,10 @@ def in_first_process(function: Callable[..., T]) -> Callable[..., T]:
             except HoneError as error:
                 found = error
             content = pickle.dumps(found)
-        size = int(multihost_utils.broadcast_one_to_all(np.array(len(content))))
-        filled = np.frombuffer(content.ljust(size), np.uint8)
-        found = pickle.loads(multihost_utils.broadcast_one_to_all(filled).tobytes())
+        with _named("another process"):
+            size = int(multihost_utils.broadcast_one_to_all(np.array(len(content))))
+            filled = np.frombuffer(content.ljust(size), np.uint8)
+            found = pickle.loads(multihost_utils.broadcast_one_to_all(filled).tobytes())
         if isinstance(found, HoneError):
             raise found
         return cast(T, found)
