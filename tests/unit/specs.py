@@ -1,5 +1,7 @@
 """Small pyhf models for the tests."""
 
+import copy
+
 import numpy as np
 import pyhf
 from hypothesis import strategies as st
@@ -207,6 +209,22 @@ def workspaces(draw, widths=(0.15,)):
         if name.startswith(("alpha", "stat")) and rng.random() < 0.15:
             parameters.append({"name": name, "fixed": True})
     return pyhf.Model({"channels": channels, "parameters": parameters}, poi_name="mu")
+
+
+def workspace(model, data):
+    """Of a model and the observation (B,)."""
+    observations = [
+        {"name": name, "data": [float(x) for x in data[place]]}
+        for name, place in model.config.channel_slices.items()
+    ]
+    parameters = copy.deepcopy(model.spec.get("parameters", []))
+    measurement = {"poi": model.config.poi_name, "parameters": parameters}
+    return {
+        "channels": copy.deepcopy(model.spec["channels"]),
+        "observations": observations,
+        "measurements": [{"name": "limit", "config": measurement}],
+        "version": "1.0.0",
+    }
 
 
 MODELS = {

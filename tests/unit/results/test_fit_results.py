@@ -9,7 +9,6 @@ import numpy as np
 import pyhf
 import pytest
 import specs
-from scipy.optimize import brentq
 from scipy.stats import chi2
 
 from hone.errors import FitError, ModelError
@@ -21,26 +20,11 @@ from hone.results.fit_results import fit_results
 from hone.results.likelihood_scan import likelihood_of
 
 
-def workspace(model, data):
-    observations = [
-        {"name": name, "data": [float(x) for x in data[place]]}
-        for name, place in model.config.channel_slices.items()
-    ]
-    parameters = copy.deepcopy(model.spec.get("parameters", []))
-    measurement = {"poi": model.config.poi_name, "parameters": parameters}
-    return {
-        "channels": copy.deepcopy(model.spec["channels"]),
-        "observations": observations,
-        "measurements": [{"name": "limit", "config": measurement}],
-        "version": "1.0.0",
-    }
-
-
 @pytest.fixture(scope="module")
 def fitted():
     model = specs.typical()
     data = specs.pseudo_data(model, 1, 1.0)
-    return model, data, fit_results(workspace(model, data))
+    return model, data, fit_results(specs.workspace(model, data))
 
 
 def test_the_best_fit_is_that_of_pyhf(fitted):
@@ -87,7 +71,7 @@ def inverse_hessian(model, data, pars, free, step=1e-3):
 @pytest.mark.parametrize("name", [*FITTED, *MULTIMODAL])
 def test_the_fit_is_that_of_minuit_and_no_fit_of_minuit_is_deeper(name):
     model, data = (FITTED | MULTIMODAL)[name]
-    fit = fit_results(workspace(model, data))["fit"]
+    fit = fit_results(specs.workspace(model, data))["fit"]
     pars, errors, matrix = (np.array(fit[k]) for k in ("bestfit", "uncertainty", "correlation"))
     held = errors == 0
     covariance = inverse_hessian(model, data, pars, ~held)
@@ -111,135 +95,17 @@ def test_the_fit_is_that_of_minuit_and_no_fit_of_minuit_is_deeper(name):
     np.testing.assert_allclose(matrix, found, atol=0.1)
 
 
-def test_impacts_are_those_of_cabinetry(fitted):
-    model, data, content = fitted
-    ranking = content["ranking"]
-    assert ranking["data"] == "observation"
-    # Its default tolerance leaves more than the smaller impacts.
-    best = cabinetry.fit.fit(model, data.tolist(), tolerance=1e-4)
-    oracle = cabinetry.fit.ranking(model, data.tolist(), fit_results=best, tolerance=1e-4)
-    for side in ("prefit_up", "prefit_down", "postfit_up", "postfit_down"):
-        expected = dict(zip(oracle.labels, getattr(oracle, side), strict=True))
-        wanted = [expected[label] for label in ranking["labels"]]
-        np.testing.assert_allclose(ranking[side], wanted, atol=2e-4)
-
-
-def with_free_normalisation(observed):
-    """A signal, a background that the data normalise, a variation with a kink at zero, and a bin
-    in which nothing is expected."""
-
-    def modifiers(name):
-        return {"name": name, "type": "normfactor", "data": None}
-
-    shape = {"hi_data": [62.0, 31.0, 12.0, 0.0], "lo_data": [59.0, 30.0, 21.0, 0.0]}
-    norm = {"name": "n", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}}
-    samples = [
-        {"name": "s", "data": [2.0, 5.0, 9.0, 0.0], "modifiers": [modifiers("mu"), norm]},
-        {"name": "b", "data": [60.0, 30.0, 20.0, 0.0], "modifiers": [
-            modifiers("k"), {"name": "shape", "type": "histosys", "data": shape}
-        ]},
-    ]  # fmt: skip
-    model = pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
-    return model, np.array([*observed, 0.0, *model.config.auxdata])
-
-
-def half_interval(model, data, bounds, names=()):
-    """Of mu, where pyhf's -2 ln L rises by 1, with parameters fixed at their best fit."""
-    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-12))
-    best, lowest = pyhf.infer.mle.fit(data, model, par_bounds=bounds, return_fitted_val=True)
-    poi = model.config.poi_index
-    start = [*best]
-
-    def rise(mu):
-        start[poi] = mu
-        fixed = [name in (*names, "mu") for name in model.config.par_order]
-        options = {"init_pars": start, "par_bounds": bounds, "fixed_params": fixed}
-        value = pyhf.infer.mle.fit(data, model, return_fitted_val=True, **options)[1]
-        return float(value - lowest) - 1
-
-    ends = [brentq(rise, best[poi], best[poi] + reach, xtol=1e-5) for reach in (-1.2, 1.2)]
-    return (ends[1] - ends[0]) / 2
-
-
-@pytest.mark.parametrize(("observed", "negative"), [((62, 37, 31), False), ((60, 29, 18), True)])
-def test_the_breakdown_is_by_refits_and_free_normalisations_are_statistical(observed, negative):
-    """Where mu-hat is at zero, pulls, impacts and breakdown are of the fit with negative mu, too"""
-    model, data = with_free_normalisation(observed)
-    # A group may have the name by which free normalisations are known elsewhere.
-    detector = "free normalisations"
-    content = fit_results(workspace(model, data), groups={detector: ["shape", "pruned"]})
-    assert content["fit"]["on_bound"] == (["mu"] if negative else [])
-    parts, pulls, ranking = (content[name] for name in ("breakdown", "pulls", "ranking"))
-    for part in (parts, pulls, ranking):
-        assert (part["data"], part["mu"], part["negative"]) == ("observation", None, negative)
-    bounds = model.config.suggested_bounds()
-    bounds[model.config.poi_index] = (-10.0, 10.0)
-    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-12))
-    best = pyhf.infer.mle.fit(data, model, par_bounds=bounds)
-    np.testing.assert_allclose(pulls["bestfit"], best, atol=1e-4)
-    assert ranking["poi_value"] == pytest.approx(pulls["bestfit"][pulls["labels"].index("mu")])
-    oracle = {
-        "total": half_interval(model, data, bounds),
-        "statistical": half_interval(model, data, bounds, ("shape", "n")),
-        "counts": half_interval(model, data, bounds, ("shape", "n", "k")),
-    }
-    for name, value in oracle.items():
-        assert parts[name] == pytest.approx(value, rel=1e-4), name
-    assert parts["systematic"] == pytest.approx(
-        np.sqrt(oracle["total"] ** 2 - oracle["statistical"] ** 2), rel=1e-3
-    )
-    # What was pruned is in a group and not in the workspace.
-    members = {name: group["parameters"] for name, group in parts["groups"].items()}
-    assert members == {detector: ["shape"], "n": ["n"]}
-    assert parts["free"]["parameters"] == ["k"]
-    without = half_interval(model, data, bounds, ("shape",))
-    assert parts["groups"][detector]["uncertainty"] == pytest.approx(
-        np.sqrt(oracle["total"] ** 2 - without**2), rel=1e-3
-    )
-    components = [parts["data_component"], *(g["component"] for g in parts["groups"].values())]
-    assert np.sqrt(np.sum(np.square(components))) == pytest.approx(parts["hessian"])
-    assert parts["hessian"] == ranking["poi_uncertainty"]
-    assert abs(parts["hessian"] / parts["total"] - 1) > 0.01
-
-
-def test_a_ranking_needs_no_breakdown(fitted, monkeypatch):
-    model, data, content = fitted
-
-    def without(*_):
-        raise FitError("no interval")
-
-    monkeypatch.setattr("hone.results.fit_results.breakdown_of", without)
-    found = fit_results(workspace(model, data))
-    assert found["breakdown"] is None
-    assert found["reasons"] == {"breakdown": "no interval"}
-    assert found["ranking"] == content["ranking"]
-
-
 def test_the_goodness_of_fit_by_toys_is_stored_with_their_number(fitted):
     model, data, content = fitted
     assert content["fit"]["goodness_of_fit_toys"] is None
-    fit = fit_results(workspace(model, data), toys=200, seed=4)["fit"]
+    fit = fit_results(specs.workspace(model, data), toys=200, seed=4)["fit"]
     found = infer.goodness_of_fit(infer.best_fit(data, model), model, 200, rng=4)
     assert fit["goodness_of_fit"] == pytest.approx(found.p_value)
     assert fit["goodness_of_fit_toys"] == {
         "p": found.p_value_toys, "error": found.p_value_toys_error, "toys": 200
     }  # fmt: skip
-    blind = fit_results(workspace(model, data), blind=True, toys=200)
+    blind = fit_results(specs.workspace(model, data), blind=True, toys=200)
     assert blind["fit"]["goodness_of_fit_toys"] is None
-
-
-def test_an_impact_is_the_shift_of_a_fit_with_the_parameter_fixed(fitted):
-    model, data, content = fitted
-    ranking, poi = content["ranking"], model.config.poi_index
-    at = ranking["labels"].index("shape")
-    index = model.config.par_names.index("shape")
-    start, fixed = model.config.suggested_init(), model.config.suggested_fixed()
-    start[index] = ranking["bestfit"][at] + ranking["uncertainty"][at]
-    fixed[index] = True
-    compiled = from_pyhf(model)
-    shifted = infer.fit(data, compiled, init_pars=start, fixed_params=fixed)[poi]
-    best = infer.fit(data, compiled)[poi]
-    assert ranking["postfit_up"][at] == pytest.approx(float(shifted - best), abs=2e-4)
 
 
 def moved_by_pyhf(model, pars, errors, place):
@@ -257,7 +123,7 @@ def moved_by_pyhf(model, pars, errors, place):
 def test_yields_are_pyhfs_and_their_errors_the_envelope_of_its_changes():
     model = specs.everything(only="histosys")
     data = specs.pseudo_data(model, 2, 2.0)
-    content = fit_results(workspace(model, data))
+    content = fit_results(specs.workspace(model, data))
     assert list(content["prefit"]) == ["channel0", "channel1"]
     fit = content["fit"]
     widths = [x or 0.0 for x in fit["prefit_uncertainty"]]
@@ -290,7 +156,7 @@ def test_the_band_before_the_fit_is_in_quadrature_to_each_side():
     ]  # fmt: skip
     model = pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
     data = np.array([40.0, *model.config.auxdata])
-    (found,) = fit_results(workspace(model, data))["prefit"].values()
+    (found,) = fit_results(specs.workspace(model, data))["prefit"].values()
     assert found["above"] == [pytest.approx(np.sqrt(30**2 + 8**2 + 3**2))]
     assert found["below"] == [pytest.approx(np.sqrt(0**2 + 2**2 + 3**2))]
     assert found["uncertainty"] == found["above"]
@@ -300,7 +166,7 @@ def test_the_band_before_the_fit_is_in_quadrature_to_each_side():
 def test_the_deepest_of_several_minima_is_found(seed):
     model, data = multimodal(seed)
     _, best = infer.fit(data, from_pyhf(model), return_fitted_val=True)
-    assert fit_results(workspace(model, data))["fit"]["twice_nll"] <= float(best) + 1e-6
+    assert fit_results(specs.workspace(model, data))["fit"]["twice_nll"] <= float(best) + 1e-6
 
 
 def few_events(seed):
@@ -321,7 +187,7 @@ def test_fit_profile_and_contour_have_one_best_fit():
     """Cabinetry's fit was another one than that of the scans: mu-hat 0 and 0.02."""
     for seed in range(6):
         oracle, data = few_events(seed)
-        model, spec = from_pyhf(oracle), workspace(oracle, data)
+        model, spec = from_pyhf(oracle), specs.workspace(oracle, data)
         fits, profile, contour = likelihood_of(model, data, reasons := {})
         assert reasons == {}
         fit = fit_results(spec, known=json.loads(json.dumps(stored(fits["observed"]))))["fit"]
@@ -340,45 +206,10 @@ def test_fit_profile_and_contour_have_one_best_fit():
         assert alone["deviance"] == pytest.approx(fit["deviance"], abs=1e-6)
 
 
-def test_a_parameter_on_its_bound_is_held_there_and_impacts_are_expected_ones():
-    model = specs.typical()
-    data = specs.pseudo_data(model, 1, 0.0)
-    content = fit_results(workspace(model, data))
-    poi = model.config.poi_index
-    assert content["fit"]["on_bound"] == ["mu"]
-    assert content["fit"]["bestfit"][poi] == 0.0
-    assert content["fit"]["uncertainty"][poi] == 0.0
-    assert np.all(np.array(content["fit"]["correlation"])[poi] == 0)
-    ranking = content["ranking"]
-    for part in (ranking, content["pulls"], content["breakdown"]):
-        assert (part["data"], part["mu"], part["negative"]) == ("expected", 1.0, False)
-    assert ranking["poi_value"] == pytest.approx(1.0, abs=1e-3)
-    assert ranking["poi_uncertainty"] == pytest.approx(
-        float(infer.sigma_mu(from_pyhf(model))), rel=0.02
-    )
-
-
-def test_without_a_fit_that_impacts_can_be_of_pulls_are_those_at_the_bound():
-    model = specs.typical()
-    spec = workspace(model, specs.pseudo_data(model, 1, 0.0))
-    settings = spec["measurements"][0]["config"]
-    settings["parameters"] = [
-        *(x for x in settings["parameters"] if x["name"] != "mu"),
-        {"name": "mu", "inits": [0.5], "bounds": [[0.0, 0.9]]},
-    ]
-    content = fit_results(spec)
-    assert content["ranking"] is content["breakdown"] is None
-    assert "within a standard deviation of its bounds (0 and 0.9)" in content["reasons"]["ranking"]
-    pulls = content["pulls"]
-    assert (pulls["data"], pulls["on_bound"]) == ("observation", ["mu"])
-    assert pulls["bestfit"] == content["fit"]["bestfit"]
-    assert fit_results(spec, blind=True)["pulls"] is None
-
-
 def test_the_only_parameter_on_its_bound_leaves_nothing_to_fit():
     model = specs.everything(only="normfactor")
     data = [0.5 * x for x in model.expected_data(np.zeros(1))]
-    content = fit_results(workspace(model, data))
+    content = fit_results(specs.workspace(model, data))
     fit = content["fit"]
     assert (fit["on_bound"], fit["bestfit"], fit["uncertainty"]) == (["mu"], [0.0], [0.0])
     assert fit["twice_nll"] == pytest.approx(-2 * float(model.logpdf([0.0], data)[0]))
@@ -390,7 +221,7 @@ def test_the_only_parameter_on_its_bound_leaves_nothing_to_fit():
 
 
 def test_uncertainties_are_right_where_the_fit_starts_at_its_minimum():
-    spec = workspace(specs.typical(), np.zeros(5))
+    spec = specs.workspace(specs.typical(), np.zeros(5))
     signal, background = spec["channels"][0]["samples"]
     signal["data"], background["data"] = [40.0, 10.0, 0.5, 0.1, 0.1], [2.3, 97.0, 1, 1, 1]
     background["modifiers"] = [
@@ -415,7 +246,7 @@ def test_a_fit_that_ends_on_the_edge_of_negative_rates_says_so():
         [14.0, 25.8, 18.6, 17.2, 24.5],
     )
     data = np.array([82.0, 8, 1, 0, 0, 0])
-    content = fit_results(workspace(model, data))
+    content = fit_results(specs.workspace(model, data))
     _, best = infer.fit(data, from_pyhf(model), return_fitted_val=True)
     assert content["fit"]["twice_nll"] == pytest.approx(float(best), abs=1e-6)
     assert "the expected rate of channel 'SR', bin 5 is zero" in content["notes"][-1]
@@ -436,7 +267,7 @@ def five_bins(observed, *empty):
         *({"name": f"e{k}", "data": [0.0] * 5, "modifiers": [free(k)]} for k in empty),
     ]
     model = pyhf.Model({"channels": [{"name": "SR", "samples": samples}]}, poi_name="mu")
-    return workspace(model, np.array([*observed, 0.0]))
+    return specs.workspace(model, np.array([*observed, 0.0]))
 
 
 @pytest.mark.parametrize(
@@ -464,7 +295,7 @@ def test_what_is_held_takes_no_degree_of_freedom(spec, freedom, p):
 
 def test_without_uncertainties_there_is_still_a_best_fit(fitted, monkeypatch):
     model, data, content = fitted
-    spec = workspace(model, data)
+    spec = specs.workspace(model, data)
     module = import_module("hone.likelihood.infer.best_fit")
     original = module.fit
 
@@ -485,14 +316,14 @@ def test_without_uncertainties_there_is_still_a_best_fit(fitted, monkeypatch):
 
 def test_what_does_not_exist_has_a_reason():
     model = specs.everything(only="normfactor")
-    content = fit_results(workspace(model, specs.pseudo_data(model, 1, 1.0)))
+    content = fit_results(specs.workspace(model, specs.pseudo_data(model, 1, 1.0)))
     assert content["ranking"] is content["breakdown"] is None
     # of the fit itself: there are no impacts that they could disagree with
     assert content["pulls"]["bestfit"] == content["fit"]["bestfit"]
     for name in ("ranking", "breakdown"):
         assert content["reasons"][name] == "no parameter but mu is free"
     impossible = specs.typical()
-    spec = workspace(impossible, np.zeros(5))
+    spec = specs.workspace(impossible, np.zeros(5))
     for sample in spec["channels"][0]["samples"]:
         sample["data"][0] = 0.0
         for modifier in sample["modifiers"]:
@@ -510,7 +341,7 @@ def test_what_does_not_exist_has_a_reason():
 
 
 def test_a_parameter_without_effect_does_not_spoil_the_fit():
-    spec = workspace(specs.typical(), specs.pseudo_data(specs.typical(), 1, 1.0))
+    spec = specs.workspace(specs.typical(), specs.pseudo_data(specs.typical(), 1, 1.0))
     spec["channels"][0]["samples"].append(
         {
             "name": "empty",
@@ -526,7 +357,7 @@ def test_a_parameter_without_effect_does_not_spoil_the_fit():
 def test_nothing_is_observed_while_blind():
     model = specs.typical()
     data = np.asarray(model.expected_data(model.config.suggested_init()))
-    content = fit_results(workspace(model, data), blind=True)
+    content = fit_results(specs.workspace(model, data), blind=True)
     assert content["observation"] is None
     assert content["fit"]["goodness_of_fit"] is None
     assert content["ranking"]["data"] == content["pulls"]["data"] == "expected"
@@ -537,7 +368,7 @@ def test_the_backend_and_the_workspace_stay_as_they_were(fitted):
     model, data, content = fitted
     optimizer = pyhf.optimize.scipy_optimizer(tolerance=1e-9)
     pyhf.set_backend("numpy", optimizer)
-    spec = workspace(model, data)
+    spec = specs.workspace(model, data)
     before = copy.deepcopy(spec)
     again = fit_results(spec)
     assert pyhf.get_backend()[1] is optimizer
@@ -547,7 +378,7 @@ def test_the_backend_and_the_workspace_stay_as_they_were(fitted):
 
 def test_nonsense_is_refused(fitted):
     model, data, _ = fitted
-    spec = workspace(model, data)
+    spec = specs.workspace(model, data)
     with pytest.raises(ModelError, match="not a valid pyhf workspace"):
         fit_results({**spec, "channels": []})
     spec["measurements"][0]["config"]["poi"] = ""
