@@ -119,8 +119,12 @@ def toy_ratios(
     if needed.sum() == 1 and len(rest):
         # Wherever a fit starts it ends in the same minimum.
         both = setup, setup.fixing(require_poi(model), mu)
-        steps = [_first_step(model, toys[rest], s, np.asarray(truth)) for s in both]
-        begin = np.stack(steps, axis=1)[None]
+        start, threads = np.asarray(truth), _batches(many)[-1]
+
+        def steps(k: np.ndarray) -> tuple[np.ndarray, ...]:
+            return tuple(_first_step(model, toys[rest[k]], s, start) for s in both)
+
+        begin = np.stack(in_batches(steps, len(rest), _COMPILED, False, threads), axis=1)[None]
     fitted(rest, begin)
     failed = rest[best.failed()[rest]]
     fitted(failed, from_each(~needed, failed))
