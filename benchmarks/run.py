@@ -9,11 +9,13 @@ import json
 import math
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,18 @@ OPTIMIZERS = ("scipy", "minuit")
 
 
 def run(
-    python: str, script: str, *arguments: str, cache: str = "", limit: float | None = None
+    python: str,
+    script: str,
+    *arguments: str,
+    cache: str = "",
+    limit: float | None = None,
+    cpu: int | None = None,
 ) -> dict[str, Any]:
     """A task in a fresh process: what it reports, and ``wall``, its time from start to end.
 
     Raises:
-        subprocess.SubprocessError: the task failed, or took longer than ``limit``, in seconds.
+        subprocess.SubprocessError: the task failed, or took longer than ``limit``, in seconds, or
+            more processor time than ``cpu``.
     """
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPATH"] = str(HERE.parent / "workflow")
@@ -43,10 +51,10 @@ def run(
         environment["JAX_COMPILATION_CACHE_DIR"] = cache
     print("  ", script, *arguments, flush=True)
     command = [python, str(HERE / script), *arguments]
+    limited = cpu and partial(resource.setrlimit, resource.RLIMIT_CPU, (cpu, cpu))
+    options: Any = {"env": environment, "timeout": limit, "preexec_fn": limited}
     took, done = seconds(
-        lambda: subprocess.run(
-            command, env=environment, check=True, stdout=subprocess.PIPE, timeout=limit
-        )
+        lambda: subprocess.run(command, check=True, stdout=subprocess.PIPE, **options)
     )
     return {"wall": took, **json.loads(done.stdout.splitlines()[-1])}
 

@@ -7,7 +7,6 @@ fresh process with one thread, one after the other.
 
 import argparse
 import datetime
-import gzip
 import json
 import math
 import os
@@ -21,6 +20,7 @@ from typing import Any
 
 from models import workspace
 from run import HERE, LARGE, MIDDLE, SMALL, duration, run, table
+from run_limits import limits, workspaces
 
 from hone.likelihood.hs3 import to_hs3
 
@@ -87,19 +87,17 @@ def fits(python: str) -> list[list[str]]:
 
 
 def huge() -> list[list[str]]:
-    found = {work: task("hone", HUGE, work) for work in ("fit", "limits")}
-    return [
-        [work, f"{ours['pars']} / {ours['bins']}", times(ours, work), f"{ours['memory']:.0f} MiB"]
-        for work, ours in found.items()
-        if ours
-    ]
+    rows = []
+    for name, work in ((HUGE, "fit"), (HUGE, "limits"), (LARGE, "toys")):
+        if ours := task("hone", name, work):
+            sizes, memory = f"{ours['pars']} / {ours['bins']}", f"{ours['memory']:.0f} MiB"
+            rows.append([work, sizes, times(ours, work), memory])
+    return rows
 
 
 def likelihoods(folder: Path) -> list[list[str]]:
     rows = []
-    for path in sorted(p for p in folder.iterdir() if p.name.endswith((".json", ".json.gz"))):
-        if not has_poi(path):
-            continue
+    for path in workspaces(folder):
         # A search that ends without limits leaves the times of the test.
         ours = task("hone", str(path), "cls", "limits") or task("hone", str(path), "cls")
         jax = task(JAX, str(path), "cls")
@@ -110,16 +108,6 @@ def likelihoods(folder: Path) -> list[list[str]]:
             ratio(ours, jax, "cls"), difference(ours, jax), limits,
         ])  # fmt: skip
     return rows
-
-
-def has_poi(path: Path) -> bool:
-    data = path.read_bytes()
-    spec = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
-    if "channels" not in spec:
-        return False
-    samples = [sample for channel in spec["channels"] for sample in channel["samples"]]
-    names = {modifier["name"] for sample in samples for modifier in sample["modifiers"]}
-    return spec["measurements"][0]["config"]["poi"] in names
 
 
 def difference(ours: dict[str, Any] | None, theirs: dict[str, Any] | None) -> str:
@@ -137,8 +125,9 @@ def main(folder: str, python: str) -> None:
          "higher by", "RooFit", "ratio, first", "ratio"],
         fits(python),
     )  # fmt: skip
-    others = "No folder was given."
+    others = six = "No folder was given."
     if folder:
+        six = limits(Path(folder))
         others = table(
             ["likelihood", "parameters / bins", "CLs, hone", "CLs, pyhf's jax", "ratio",
              "difference in ln CLs", "six limits, hone"],
@@ -149,6 +138,7 @@ def main(folder: str, python: str) -> None:
         "fits": rows,
         "huge": table(["hone", "parameters / bins", "time", "memory"], huge()),
         "likelihoods": others,
+        "limits": six,
         "date": datetime.date.today().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.system()}, "
         f"Python {platform.python_version()}",
