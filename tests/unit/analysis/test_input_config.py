@@ -109,6 +109,10 @@ CASES = {
         lambda c: c["features"].append("met + jet_pt[:2]"),
         r"features\[3rd\]: .*may be leading values, with these brackets at its end",
     ),
+    "one of the leading values in another way": (
+        lambda c: c["features"].append("(jet_pt[:2])[0]"),
+        r"features\[3rd\]: '\(jet_pt\[:2\]\)\[0\]': .* is written as x\[:5\]\[0\]",
+    ),
     "leading values twice": (
         lambda c: c["features"].extend(["jet_pt[:2][0]", "jet_pt[:2]"]),
         r'features: "jet_pt\[:2\]\[0\]" is listed more than once',

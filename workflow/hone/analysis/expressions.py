@@ -180,7 +180,7 @@ def _names(node: ast.AST, whole: bool = False) -> Iterator[str]:
             raise InputError(
                 "in brackets there is one number, as in x[0], or a condition on each value, as in "
                 "x[x > 30]; only a feature may be leading values, with these brackets at its end, "
-                "as in log(x)[:5]"
+                "as in log(x)[:5] or (x / 1000)[:5]"
             )
         parts = (node.value, node.slice)
     else:

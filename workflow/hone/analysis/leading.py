@@ -6,16 +6,17 @@ Each of them is an expression, ``jet_pt[:5][0]`` to ``jet_pt[:5][4]``, which is
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 from hone.analysis.expressions import Expression
 from hone.analysis.settings import refuse
 from hone.errors import InputError
 
-__all__ = ["as_written", "leading", "padded_groups", "shown"]
+__all__ = ["as_written", "leading", "padded_groups", "parted", "shown"]
 
 _MOST = 1000
 _SLICE = re.compile(r".+\[(?P<bounds>[\s\w.+:-]*:[\s\w.+:-]*)\]", re.DOTALL)
-_VALUE = re.compile(r"(?P<slice>.+\[\s*:\s*(?P<size>\d+)\s*\])\[\d+\]", re.DOTALL)
+_VALUE = re.compile(r"(?P<slice>(?P<values>.+)(?P<brackets>\[\s*:\s*\d+\s*\]))\[\d+\]", re.DOTALL)
 _SLICED = re.compile(r"\[\s*:\s*\d+\s*\](?=\[\d+\]$)")
 
 
@@ -30,6 +31,8 @@ def leading(features: list[str]) -> list[str]:
         match = _SLICE.fullmatch(text.strip())
         if not match:
             found.append(text)
+            if _is_padded(text) and not _VALUE.fullmatch(text):
+                raise refuse(f"{text!r}: one of the leading values is written as x[:5][0]", place)
             continue
         bound = match["bounds"].replace(" ", "").removeprefix(":")
         if not (bound.isdecimal() and 0 < int(bound) <= _MOST):
@@ -47,6 +50,12 @@ def leading(features: list[str]) -> list[str]:
     return found
 
 
+def _is_padded(text: str) -> bool:
+    with suppress(InputError):  # which those raise who look at all expressions
+        return ":" in text and Expression(text).is_padded
+    return False
+
+
 def padded_groups(features: Sequence[str]) -> dict[str, list[int]]:
     """The features that are leading values of the same, and may be missing: their places, by what
     they were written as."""
@@ -55,6 +64,13 @@ def padded_groups(features: Sequence[str]) -> dict[str, list[int]]:
         if match := _VALUE.fullmatch(feature):
             found.setdefault(match["slice"], []).append(place)
     return found
+
+
+def parted(feature: str) -> tuple[str, str]:
+    """What a feature is one of the leading values of, and which they are: ``jet_pt`` and ``[:5]``
+    of ``jet_pt[:5][0]``. Of any other feature itself and nothing."""
+    match = _VALUE.fullmatch(feature)
+    return (match["values"], match["brackets"]) if match else (feature, "")
 
 
 def shown(feature: str) -> str:
