@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import jax
 import numpy as np
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 from ntuples import ALL, columns, write
 
 from hone.analysis import checked_config
+from hone.analysis.expressions import Expression
 from hone.analysis.files import Files
+from hone.analysis.jagged import Jagged
+from hone.analysis.leading import leading
 from hone.analysis.sections import SETS
 from hone.errors import ConfigError, InputError
 from hone.events.check import check_inputs
@@ -23,6 +27,7 @@ from hone.events.sources import data_source, sources
 from hone.events.stream import count_data, fill_histograms
 from hone.events.survey import survey
 from hone.observable import create_observable
+from hone.sentinels import PADDING
 
 SIZE = 3000
 SETS_OF = {"training": 0.4, "validation": 0.2}
@@ -309,6 +314,15 @@ def test_marks_for_missing_values_are_said_once(events):
     entry = surveys["light"]["sentinels"]["mass"]
     assert entry["part"] == pytest.approx(missing[events["truth"] != 5].mean(), rel=1e-9)
     assert surveys["s"]["sentinels"] == {}
+    for found in surveys.values():
+        found["sentinels"] = dict.fromkeys(leading(["jet_b[:2]"]), entry)
+    text, _ = notes(surveys, {})
+    assert "feature 'jet_b[:2]' is -999 in" in text
+    cures = re.findall(r"(where\(.*\)\[:2\]), with (.*\[:2\]) as", text)[0]
+    jets = {"jet_b": Jagged(np.array([0.5, -999]), np.array([2, 0]))}
+    found = [Expression(x)(jets).tolist() for x in leading(list(cures))]
+    median = float(f"{entry['median']:.2g}")
+    assert found == [[x, PADDING] for x in (0.5, median, 1, 0)]
 
 
 @pytest.mark.usefixtures("events")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from tabulate import tabulate
 
+from hone.analysis.leading import parted
 from hone.errors import InputError
 from hone.events.documents import RegionSums, Sentinel, Survey, Surveys
 from hone.running.files import Row
@@ -95,15 +96,16 @@ def notes(surveys: Surveys, batches: Mapping[str, int]) -> Iterator[str]:
         surveys: what :func:`hone.events.survey.survey` found, by source.
         batches: events of each sample and variation in a batch, by observable.
     """
-    marks: dict[tuple[str, tuple[float, ...]], list[tuple[str, Sentinel]]] = {}
+    marks: dict[tuple[tuple[str, str], tuple[float, ...]], list[tuple[str, Sentinel]]] = {}
     for found in surveys.values():
         for feature, sentinel in found["sentinels"].items():
-            key = feature, tuple(sentinel["values"])
+            key = parted(feature), tuple(sentinel["values"])
             marks.setdefault(key, []).append((found["sample"], sentinel))
-    for (feature, values), entries in marks.items():
+    for (parts, values), entries in marks.items():
         samples = ", ".join(dict.fromkeys(repr(sample) for sample, _ in entries))
         part = max(sentinel["part"] for _, sentinel in entries)
-        inside, cure = _cure(feature, values, [sentinel for _, sentinel in entries])
+        inside, cure = _cure(parts, values, [sentinel for _, sentinel in entries])
+        feature = "".join(parts)
         yield (
             f"feature {feature!r} is {' or '.join(f'{v:g}' for v in values)} in up to {part:.0%} "
             f"of the events ({samples}), far from all others: a mark for a missing value? Scaling "
@@ -147,15 +149,25 @@ def _varies_nothing(found: Survey, surveys: Surveys) -> bool:
     return any(events) and events == others and np.allclose(scale * np.array(of_region), of_sample)
 
 
-def _cure(feature: str, values: Sequence[float], found: Sequence[Sentinel]) -> tuple[str, str]:
-    """Expressions of whether a feature has a value, and of it with another in place of marks."""
+def _cure(
+    parts: tuple[str, str], values: Sequence[float], found: Sequence[Sentinel]
+) -> tuple[str, str]:
+    """Expressions of whether a feature has a value, and of it with another in place of marks.
+
+    Args:
+        parts: of the feature, :func:`~hone.analysis.leading.parted`.
+        values: the marks.
+        found: what is known of them.
+    """
     lowest, highest = min(s["lowest"] for s in found), max(s["highest"] for s in found)
     below, above = [v for v in values if v < lowest], [v for v in values if v > highest]
-    text = feature if feature.isidentifier() else f"({feature})"
-    parts = [f"{text} > {_between(max(below), lowest)}"] if below else []
-    parts += [f"{text} < {_between(highest, min(above))}"] if above else []
-    inside = parts[0] if len(parts) == 1 else " & ".join(f"({part})" for part in parts)
-    return inside, f"where({inside}, {text}, {found[0]['median']:.2g})"
+    whole, brackets = parts
+    text = whole if whole.isidentifier() else f"({whole})"
+    sides = [f"{text} > {_between(max(below), lowest)}"] if below else []
+    sides += [f"{text} < {_between(highest, min(above))}"] if above else []
+    inside = sides[0] if len(sides) == 1 else " & ".join(f"({side})" for side in sides)
+    cure = f"where({inside}, {text}, {found[0]['median']:.2g}){brackets}"
+    return f"({inside}){brackets}" if brackets else inside, cure
 
 
 def _between(low: float, high: float) -> str:
