@@ -78,6 +78,9 @@ def test_axes_show_the_other_values():
     np.testing.assert_array_equal([low, high], np.quantile(events, [0.002, 0.998], axis=0))
     marked = np.concatenate([events, [[PADDING, PADDING]] * 500])
     np.testing.assert_array_equal(shown_range(marked), [low, high])
+    for padded in (1, 2, 3):  # about the 0.2 % that are not shown anyway
+        marked = np.concatenate([events[:1000], [[PADDING, PADDING]] * padded])
+        np.testing.assert_array_equal(shown_range(marked), shown_range(events[:1000]))
     np.testing.assert_array_equal(shown_range(np.full((9, 2), PADDING)), np.zeros((2, 2)))
     marked = np.concatenate([events, [[-999, 0]] * 500])
     low, high = shown_range(marked)

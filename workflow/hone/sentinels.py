@@ -62,7 +62,7 @@ def shown_range(events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     low, high = np.quantile(events, [0.002, 0.998], axis=0)
     for column, values in enumerate(events.T):
-        if low[column] == PADDING:
+        if (values == PADDING).any():
             values = values[values != PADDING]
             low[column], high[column] = np.quantile(values if values.size else 0, [0.002, 0.998])
             if not values.size:

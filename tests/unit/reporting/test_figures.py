@@ -22,6 +22,7 @@ from hone.reporting.figures.training import draw_edges, draw_training
 from hone.reporting.markup import mathtext
 from hone.results.selection import selected
 from hone.running.files import write_json
+from hone.sentinels import PADDING
 from hone.statmodel.channels import channel_sizes
 from hone.statmodel.templates import Histogram
 
@@ -159,6 +160,20 @@ def test_plane():
     events = {name: rng.normal(i, 1, (50, 2)) for i, name in enumerate(histograms(1))}
     edges = [0, 0.3, 0.7, 1]
     drawn(draw_plane(lambda x: 1 / (1 + np.exp(-x[:, 0])), edges, events, ("x", "y"), "o"))
+
+
+def test_a_plane_is_of_events_that_there_may_be():
+    """Half of the events lack the third feature: the median is no mean with what pads it."""
+    events = {"signal": np.c_[np.arange(20).reshape(10, 2), np.repeat([PADDING, 4.0], 5)]}
+    seen = []
+
+    def score(x):
+        seen.append(x)
+        return np.full(len(x), 0.5)
+
+    draw_plane(score, [0, 1], events, ("x", "y", "jet_pt[:1][0]"), "o")
+    assert (seen[0][:, 2] == PADDING).all()
+    assert all(((x[:, 2] >= 3) | (x[:, 2] == PADDING)).all() for x in seen)
 
 
 def test_plane_of_cuts_and_of_bins_with_numbers():

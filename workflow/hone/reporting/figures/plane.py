@@ -55,7 +55,8 @@ def draw_plane(
     if len(features) == 2:
         chosen = [0, 1]
     everything = np.concatenate(list(events.values()))
-    centre = np.median(everything, axis=0)
+    # An event's own: half of them may lack a feature, and a mean with PADDING is nothing.
+    centre = np.quantile(everything, 0.5, axis=0, method="lower")
     low, high = shown_range(everything)
     low, high = np.where(high > low, low, low - 0.5), np.where(high > low, high, high + 0.5)
     size = len(chosen) - 1
