@@ -93,8 +93,10 @@ def test_columns_may_have_several_values(tmp_path):
     found = TrainedObservable([tmp_path / "model.safetensors"])
     expected = found(matrix).score
     assert len(set(expected)) == 3
-    for events in ({"met": met, "jet_pt": jets}, ak.Array({"met": met, "jet_pt": jets})):
-        np.testing.assert_array_equal(found(events).score, expected)
+    objects = np.array([np.array(x) for x in jets.to_list()], dtype=object)  # uproot's, pandas'
+    for several in (jets, jets.to_list(), objects):
+        np.testing.assert_array_equal(found({"met": met, "jet_pt": several}).score, expected)
+    np.testing.assert_array_equal(found(ak.Array({"met": met, "jet_pt": jets})).score, expected)
 
 
 def test_the_selected_seed_is_the_default(results):

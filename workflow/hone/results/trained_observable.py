@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,10 +105,19 @@ def _names(events: Any) -> list[str]:
 
 def _branch(events: Any, name: str) -> Column:
     """A column with one or several values for each event."""
+    import awkward as ak
+
     from hone.events.trees import column_of
 
     values = _named(events, name)
-    return column_of(values if hasattr(values, "layout") else np.asarray(values))
+    if hasattr(values, "layout"):
+        return column_of(values)
+    with suppress(ValueError):  # lists of different lengths
+        values = np.asarray(values)
+    is_plain = isinstance(values, np.ndarray) and values.dtype.kind in "biuf"
+    if is_plain and values.ndim == 1:
+        return column_of(values)
+    return column_of(ak.Array(values if is_plain else list(values)))
 
 
 def _column(events: Any, name: str) -> np.ndarray:
