@@ -102,6 +102,9 @@ def problem_of(training=None, features=("x", "y"), **changes):
 def loss_and_gradient(problem, data, observable):
     free, frozen = eqx.partition(observable, observable.trainable())
     batch = draw_batch(data, problem.settings.batch, jax.random.key(9))
-    return jax.jit(jax.value_and_grad(lambda t: problem.loss(eqx.combine(t, frozen), batch, 0.5)))(
-        free
-    )
+    drops = jax.random.key(3)
+
+    def loss(free):
+        return problem.loss(eqx.combine(free, frozen), batch, 0.5, drops)
+
+    return jax.jit(jax.value_and_grad(loss))(free)

@@ -59,11 +59,12 @@ def test_dropout_is_of_training_only_and_keeps_the_mean():
     np.testing.assert_allclose(np.asarray(drawn)[:, expected > 0][kept[:, 0], 0],
                                2 * expected[expected > 0][0])  # fmt: skip
     first, again, other = (
-        dropping.in_training(jax.random.key(k)).respond(EVENTS)[0] for k in (1, 1, 2)
+        dropping.in_training(jax.random.split(jax.random.key(k), len(EVENTS))).respond(EVENTS)[0]
+        for k in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, other)
-    assert eqx.tree_equal(plain.in_training(keys[0]), plain)
+    assert eqx.tree_equal(plain.in_training(keys), plain)
 
 
 def test_mixed_precision_is_of_the_products_in_training_steps():
@@ -75,7 +76,7 @@ def test_mixed_precision_is_of_the_products_in_training_steps():
 
     def step(made):
         def loss(free):
-            found = eqx.combine(free, frozen).in_training(jax.random.key(0))
+            found = eqx.combine(free, frozen).in_training(jax.random.split(jax.random.key(0), 4000))
             logits = found.logits(events)
             assert logits.dtype == "float32"
             return (jax.nn.sigmoid(logits) * signs).sum()

@@ -96,13 +96,15 @@ def uneven(objective, accumulate=1):
     }
     edges = "learned" if objective == "z_a" else "equal"
     return problem_of(
-        EventSets(features, weights), objective=objective, edges=edges, accumulate=accumulate
-    )
+        EventSets(features, weights), objective=objective, edges=edges, accumulate=accumulate,
+        dropout=0.2,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("objective", "devices"), [("z_a", 8), ("bce_augmented", 1)])
 def test_samples_of_different_sizes_are_trained_on(objective, devices):
-    """Histograms of a batch are those of each sample alone; pieces, on any device, add up."""
+    """Histograms of a batch are those of each sample alone; pieces, on any device, add up: their
+    dropout is that of the whole batch."""
     problem, data, observable = uneven(objective)
     batch = draw_batch(data, problem.settings.batch, jax.random.key(9))
     assert {name: len(e.features) for name, e in batch.items()} == {

@@ -41,7 +41,7 @@ def test_gradients_together_on_eight_devices_are_gradients_apart_on_one():
         batch, drops = draw_batch(data, 1000, key), jax.random.key(3)
 
         def loss(free):
-            return problem.loss(eqx.combine(free, frozen).in_training(drops), batch, 0.5)
+            return problem.loss(eqx.combine(free, frozen), batch, 0.5, drops)
 
         return jax.value_and_grad(loss)(free)
 

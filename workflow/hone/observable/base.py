@@ -62,8 +62,12 @@ class Observable(eqx.Module):
     def trainable(self) -> Any:
         """PyTree of the same structure: True for leaves that are trained."""
 
-    def in_training(self, key: PRNGKeyArray) -> Self:
-        """As it responds in a training step: with dropout drawn by a key, where it has any."""
+    def in_training(self, keys: PRNGKeyArray) -> Self:
+        """As it responds to some events in a training step: with dropout, where it has any.
+
+        Args:
+            keys: that of each event's dropout (N,).
+        """
         return self
 
     def started_from(self, other: "Observable") -> Self:

@@ -57,8 +57,8 @@ class _Network(Standardised):
 
     layers: tuple[_Hidden, ...]
     last: eqx.nn.Linear
-    key: PRNGKeyArray | None
-    """Of the dropout of a training step; None outside of training."""
+    keys: PRNGKeyArray | None
+    """Of the dropout of each event of a training step (N,); None outside of training."""
     frozen: int = eqx.field(static=True)
     """Number of hidden layers, from the first, that are not trained."""
     multiplies_in: str = eqx.field(static=True)
@@ -92,7 +92,7 @@ class _Network(Standardised):
         return cls(
             layers=tuple(layers),
             last=eqx.nn.Linear(sizes[-1], outputs, dtype=dtype, key=last),
-            key=None,
+            keys=None,
             precision=settings.dtype,
             multiplies_in=settings.precision,
             frozen=settings.frozen_layers,
@@ -101,8 +101,7 @@ class _Network(Standardised):
 
     def __call__(self, events: Float[Array, "N F"]) -> Float[Array, "N outputs"]:
         scaled = self.inputs(events)
-        keys = None if self.key is None else jax.random.split(self.key, len(events))
-        outputs: Float[Array, "N outputs"] = jax.vmap(self._of_event)(scaled, keys)
+        outputs: Float[Array, "N outputs"] = jax.vmap(self._of_event)(scaled, self.keys)
         return outputs
 
     def _of_event(self, x: Float[Array, " F"], key: PRNGKeyArray | None) -> Array:
@@ -110,14 +109,14 @@ class _Network(Standardised):
             x = layer(x, None if key is None else jax.random.fold_in(key, number))
         return self.last(x)
 
-    def in_training(self, key: PRNGKeyArray) -> "_Network":
+    def in_training(self, keys: PRNGKeyArray) -> "_Network":
         drops = any(layer.dropout for layer in self.layers)
         layers = eqx.tree_at(
             lambda layers: [layer.linear.weight for layer in layers],
             self.layers,
             replace_fn=lambda weight: weight.astype(self.multiplies_in),
         )
-        return dataclasses.replace(self, layers=layers, key=key if drops else None)
+        return dataclasses.replace(self, layers=layers, keys=keys if drops else None)
 
     def started_from(self, other: "_Network") -> "_Network":
         # Their settings stay: dropout may differ.
@@ -150,8 +149,8 @@ class _OfNetwork(Observable):
 
     network: eqx.AbstractVar[Standardised]
 
-    def in_training(self, key: PRNGKeyArray) -> Self:
-        return eqx.tree_at(lambda o: o.network, self, self.network.in_training(key))
+    def in_training(self, keys: PRNGKeyArray) -> Self:
+        return eqx.tree_at(lambda o: o.network, self, self.network.in_training(keys))
 
     def matrices(self) -> list[Array]:
         return self.network.matrices()

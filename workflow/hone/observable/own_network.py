@@ -32,8 +32,8 @@ class OwnNetwork(Standardised):
     event is there, bool (F,); if a ``key``, that of its dropout in training, otherwise None."""
     own: OwnFunction = eqx.field(static=True)
     """That made the body."""
-    key: PRNGKeyArray | None
-    """Of the dropout of a training step; None outside of training."""
+    keys: PRNGKeyArray | None
+    """Of the dropout of each event of a training step (N,); None outside of training."""
 
     @classmethod
     def create(
@@ -77,7 +77,7 @@ class OwnNetwork(Standardised):
         made = cls(
             body=eqx.combine(weights, rest),
             own=own,
-            key=None,
+            keys=None,
             precision=settings.precision,
             **cls.scaling(events, features, masked=True),
         )
@@ -91,7 +91,8 @@ class OwnNetwork(Standardised):
         """Refuse what it makes of events (n, F), of which the last has nothing that is padded."""
         try:
             found = self(jnp.asarray(events))
-            self.in_training(jax.random.key(0))(jnp.asarray(events))
+            keys = jax.random.split(jax.random.key(0), len(events))
+            self.in_training(keys)(jnp.asarray(events))
         except Exception as error:
             raise InputError(
                 f"{name}: its module, called with the features of one event (shape "
@@ -118,16 +119,14 @@ class OwnNetwork(Standardised):
             more["mask"] = events != PADDING
             events = jnp.where(more["mask"], events, self.mean)
         if _takes(body, "key"):
-            if self.key is None:
-                body, more["key"] = eqx.nn.inference_mode(body), None
-            else:
-                more["key"] = jax.random.split(self.key, len(events))
+            body = eqx.nn.inference_mode(body) if self.keys is None else body
+            more["key"] = self.keys
         outputs: Float[Array, "N outputs"]
         outputs = jax.vmap(lambda x, more: body(x, **more))(self.inputs(events), more)
         return outputs
 
-    def in_training(self, key: PRNGKeyArray) -> "OwnNetwork":
-        return dataclasses.replace(self, key=key) if _takes(self.body, "key") else self
+    def in_training(self, keys: PRNGKeyArray) -> "OwnNetwork":
+        return dataclasses.replace(self, keys=keys) if _takes(self.body, "key") else self
 
     def started_from(self, other: "OwnNetwork") -> "OwnNetwork":
         return other

@@ -143,6 +143,6 @@ class Standardised(eqx.Module):
     def matrices(self) -> list[Array]:
         """The weights of all layers, without biases."""
 
-    def in_training(self, key: PRNGKeyArray) -> Self:
-        """With dropout, where there is any."""
+    def in_training(self, keys: PRNGKeyArray) -> Self:
+        """As :meth:`.Observable.in_training`."""
         return self

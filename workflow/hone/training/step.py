@@ -31,6 +31,8 @@ from hone.training.streaming import Streamed
 
 __all__ = ["Problem", "State", "fittable_histograms", "make_step"]
 
+_DROPOUT = 2**32 - 1
+"""Of the keys of a step; those of the draws of sets are smaller."""
 _TRACE = 1e-6
 """Fraction of each sample's yield added to every bin in training (neos adds 1e-3 events)."""
 
@@ -116,21 +118,39 @@ class Problem(NamedTuple):
         """Whether the objective is one of events, without histograms."""
         return self.settings.objective in OF_EVENTS
 
-    def loss(self, observable: Observable, batch: Data, progress: Any) -> Float[Array, ""]:
-        """The training objective of a batch."""
+    def loss(
+        self,
+        observable: Observable,
+        batch: Data,
+        progress: Any,
+        key: PRNGKeyArray | None = None,
+    ) -> Float[Array, ""]:
+        """The training objective of a batch.
+
+        Args:
+            observable: that is trained.
+            batch: events.
+            progress: of the training, from 0 to 1.
+            key: of the dropout of a training step; without, there is none.
+        """
         if self.of_events:
-            return self._cross_entropy(observable, batch)
+            return self._cross_entropy(observable, batch, key)
         assert self.of_model is not None
-        histograms = self.histograms(observable, batch, progress)
+        histograms = self.histograms(observable, batch, progress, key)
         value = self.of_model(fill(self.model, self.samples, histograms))
         return value + penalty(self.settings, *self.background(histograms))
 
     def histograms(
-        self, observable: Observable, batch: Data, progress: Any
+        self,
+        observable: Observable,
+        batch: Data,
+        progress: Any,
+        key: PRNGKeyArray | None = None,
     ) -> dict[str, Histogram]:
-        """Soft histograms of a batch, scaled to the yields."""
+        """Soft histograms of a batch, scaled to the yields; arguments as for :meth:`loss`."""
         names = list(batch)
-        responses = self._in_pieces(observable.respond, [batch[n].features for n in names])
+        features = [batch[n].features for n in names]
+        responses = self._in_pieces(lambda o, x: o.respond(x), observable, features, key)
         histograms = {}
         for name, response in zip(names, responses, strict=True):
             _, weights, place, rows = batch[name]
@@ -156,34 +176,42 @@ class Problem(NamedTuple):
         values = jnp.sum(jnp.stack([h.values for h in chosen]), axis=0)
         return values, jnp.sum(jnp.stack([h.variances for h in chosen]), axis=0)
 
-    def _cross_entropy(self, observable: Observable, batch: Data) -> Float[Array, ""]:
-        names = list(batch)
-        logits = dict(
-            zip(
-                names,
-                self._in_pieces(observable.logits, [batch[n].features for n in names]),
-                strict=True,
-            )
-        )
+    def _cross_entropy(
+        self, observable: Observable, batch: Data, key: PRNGKeyArray | None
+    ) -> Float[Array, ""]:
+        features = [found.features for found in batch.values()]
+        found = self._in_pieces(lambda o, x: o.logits(x), observable, features, key)
+        logits = dict(zip(batch, found, strict=True))
         return binary_cross_entropy(*classes(self.samples, logits, batch, self.templates))
 
-    def _in_pieces(self, function: Callable[[Array], Any], events: list[Array]) -> list[Any]:
-        """Apply to the events of all sets at once, or piece by piece.
+    def _in_pieces(
+        self,
+        function: Callable[[Observable, Array], Any],
+        observable: Observable,
+        events: list[Array],
+        key: PRNGKeyArray | None,
+    ) -> list[Any]:
+        """What an observable makes of the events of all sets, at once or piece by piece.
 
         In the second case each piece is recomputed for its gradient (``jax.checkpoint``), which
-        needs the memory of one piece only.
+        needs the memory of one piece only. The dropout of an event is the same in both.
         """
         everything, pieces = jnp.concatenate(events), self.settings.accumulate
         missing = -len(everything) % (pieces * self.devices.number)
         if missing:  # sets of different sizes
             everything = jnp.pad(everything, ((0, missing), (0, 0)), mode="edge")
+        keys = None if key is None else jax.random.split(key, len(everything))
+
+        def of_piece(piece: Array, keys: PRNGKeyArray | None) -> Any:
+            return function(observable if keys is None else observable.in_training(keys), piece)
+
         if pieces == 1:
-            found = function(self.devices.spread(everything))
+            found = of_piece(self.devices.spread(everything), keys)
         else:
             split = everything.reshape(pieces, -1, everything.shape[1])
             split = self.devices.spread(split, axis=1)
-            # A lambda, because jax.checkpoint needs a hashable function, which modules are not.
-            found = jax.lax.map(jax.checkpoint(lambda piece: function(piece)), split)
+            keys = None if keys is None else keys.reshape(pieces, -1)
+            found = jax.lax.map(jax.checkpoint(lambda piece: of_piece(*piece)), (split, keys))
             found = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
         # A few numbers of each event: every device gets all, and goes on with its part of each set.
         found = self.devices.everywhere(found)
@@ -262,10 +290,11 @@ def make_step(
         # The batch depends on seed and step only: a training can resume at any step.
         key = jax.random.fold_in(key, number)
         batch = problem.devices.everywhere(draw_batch(data, settings.batch, key))
+        drops = jax.random.fold_in(key, _DROPOUT)
 
         def loss_of(trainable: Any) -> Float[Array, ""]:
             observable = eqx.combine(trainable, frozen)
-            value = problem.loss(observable.in_training(key), batch, number / settings.steps)
+            value = problem.loss(observable, batch, number / settings.steps, drops)
             return value + regularisation(settings, observable.matrices())
 
         loss, gradient = eqx.filter_value_and_grad(loss_of)(state.trainable)
