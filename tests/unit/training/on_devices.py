@@ -1,8 +1,6 @@
-"""One of two processes that train on two devices each, for ``test_devices.py``.
+"""Two processes that train on two devices each, for ``test_devices.py``; arguments: port, folder."""
 
-Arguments: which process, a port, a folder.
-"""
-
+import os
 import sys
 from pathlib import Path
 
@@ -12,38 +10,50 @@ import pytest
 from blobs import events, on_disk, trained_with
 from test_devices import TRAINING, weights_of
 
-from hone.errors import FitError
+from hone.errors import FitError, InputError
+from hone.running.processes import _LAUNCHED, end_with_error
 from hone.training import loop
 from hone.training.checkpoint import Checkpoint
+from hone.training.devices import in_first_process
 
-process, port, folder = int(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+port, folder = sys.argv[1], Path(sys.argv[2])
+# What is imported is imported once; JAX has not started anything.
+other = os.fork()
+process = int(other == 0)
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 jax.config.update("jax_num_cpu_devices", 2)
 jax.distributed.initialize(f"localhost:{port}", 2, process)
-sets, settle = events("training"), loop._settle
+sets, settle, settled = events("training"), loop._settle, []
 
 
-def train(training=sets, **how):
-    return trained_with(training=training, devices=4, **TRAINING, **how)[0]
+def train(training):
+    return trained_with(training=training, devices=4, checkpoint=checkpoint, **TRAINING)[0]
 
 
-def killed(*arguments):
-    if arguments[1]["step"] > TRAINING["validate_every"]:
+def settle_first(standing, row, patience):
+    if row["step"] > TRAINING["validate_every"]:
         raise FitError("killed")
-    return settle(*arguments)
+    return settle(standing, row, patience)
 
 
-undisturbed = train()
+def settle_rest(standing, row, patience):
+    settled.append(row["step"])
+    return settle(standing, row, patience)
+
+
 checkpoint = Checkpoint(folder / "checkpoint.safetensors", {"a": "b"})
-loop._settle = killed
+loop._settle = settle_first
 with pytest.raises(FitError, match="killed"):
-    train(checkpoint=checkpoint)
-loop._settle = settle
-resumed = train(on_disk(sets), checkpoint=checkpoint)
-np.savez(
-    folder / f"{process}.npz",
-    undisturbed=weights_of(undisturbed),
-    resumed=weights_of(resumed),
-    steps=[row["step"] for row in resumed.history],
-)
+    train(sets)
+loop._settle = settle_rest
+weights = weights_of(train(on_disk(sets)))
+np.savez(folder / f"{process}.npz", weights=weights, settled=settled)
+in_first_process(int)()  # both have come so far
+# The second one fails; the first one waits for it.
+sys.argv[1:] = [_LAUNCHED]
+if process == 0:
+    with pytest.raises(InputError, match="another process has failed"):
+        in_first_process(int)()
+    assert os.waitstatus_to_exitcode(os.waitpid(other, 0)[1]) == 1
+end_with_error()

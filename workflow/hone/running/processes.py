@@ -1,13 +1,17 @@
 """One job in several processes, which a launcher of a cluster starts, e.g. on several machines."""
 
+import logging
 import os
 import shlex
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from hone.errors import InputError
 
-__all__ = ["end_all_but_first", "is_first", "join_processes", "launched", "start_processes"]
+__all__ = [
+    "end_all_but_first", "end_with_error", "is_first", "join_processes", "launched",
+    "start_processes",
+]  # fmt: skip
 
 _LAUNCHED = "--one-of-several-processes"
 
@@ -72,3 +76,12 @@ def end_all_but_first() -> None:
     """Leave the rest of a script to the first process."""
     if not is_first():
         sys.exit()
+
+
+def end_with_error() -> NoReturn:
+    """End a job that has failed; what is to be said of it has been logged."""
+    if launched():
+        # JAX would wait at the exit for the other processes, minutes long: they wait for this one.
+        logging.shutdown()
+        os._exit(1)
+    sys.exit(1)

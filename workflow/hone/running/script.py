@@ -19,7 +19,13 @@ from hone.errors import HoneError
 from hone.running import job_records as records
 from hone.running.contents import refuse_changed
 from hone.running.job_records import Provenance
-from hone.running.processes import is_first, join_processes, launched, start_processes
+from hone.running.processes import (
+    end_with_error,
+    is_first,
+    join_processes,
+    launched,
+    start_processes,
+)
 
 __all__ = ["ERRORS_LAST", "QUIET", "import_from", "job", "setup_jax"]
 
@@ -73,7 +79,7 @@ def job(snakemake: Any, in_processes: bool = False) -> Iterator[Provenance]:
             if os.environ.get(ERRORS_LAST):
                 log.removeHandler(terminal)
         log.error(message, exc_info=not is_ours)
-        sys.exit(1)
+        end_with_error()
 
 
 def setup_jax(brief: bool = False) -> None:

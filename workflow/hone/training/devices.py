@@ -61,7 +61,8 @@ class Devices:
         return 1 if self.mesh is None else self.mesh.size
 
     def named(self) -> AbstractContextManager[None]:
-        """Errors of JAX within are InputErrors that name the setting, with several devices."""
+        """Errors of JAX within, other than of memory, are InputErrors that name the setting, with
+        several devices."""
         return nullcontext() if self.mesh is None else _named(f"one of {self.number}")
 
     def put(self, tree: Any) -> Any:
@@ -114,6 +115,8 @@ def _named(what: str) -> Iterator[None]:
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" in str(error):  # there it is, and full
+            raise
         raise InputError(
             f"devices: {what} has failed or is not there any more; when the job is started again, "
             f"the training resumes from its last validation ({error})"
