@@ -1,4 +1,4 @@
-"""Two processes that train on two devices each, for ``test_devices.py``; arguments: port, folder."""
+"""Two processes that train on two devices each, for ``test_devices.py`` (port, folder)."""
 
 import os
 import sys
