@@ -111,10 +111,13 @@ class _Network(Standardised):
 
     def in_training(self, keys: PRNGKeyArray) -> "_Network":
         drops = any(layer.dropout for layer in self.layers)
-        layers = eqx.tree_at(
-            lambda layers: [layer.linear.weight for layer in layers],
-            self.layers,
-            replace_fn=lambda weight: weight.astype(self.multiplies_in),
+        layers = tuple(
+            eqx.tree_at(
+                lambda each: each.linear.weight,
+                layer,
+                replace_fn=lambda w: w.astype(self.multiplies_in),
+            )
+            for layer in self.layers
         )
         return dataclasses.replace(self, layers=layers, keys=keys if drops else None)
 
