@@ -153,19 +153,26 @@ def test_what_a_job_reads_is_what_the_survey_saw(file, tmp_path):
         read_surveys([survey])
 
 
-JOB = """
+JOB = '''
 import signal
 import sys
 from types import SimpleNamespace
 from pathlib import Path
 from hone.running.files import replacing
 from hone.running.script import job
+
+class Wildcards(dict):
+    """Of Snakemake: their values are what it iterates over."""
+
+    def __iter__(self):
+        return iter(self.values())
+
 path, flip = Path(sys.argv[1]), sys.argv[3]
 made_by = {"code": "", "versions": {}}
 params = {"contents": {str(path): sys.argv[2]}, "made_by": made_by}
 snakemake = SimpleNamespace(
-    threads=1, log=["job.log"], rule="read", wildcards={}, output=["results/a/out.json"],
-    params=params,
+    threads=1, log=["job.log"], rule="read", output=["results/a/out.json"], params=params,
+    wildcards=Wildcards(signal="zp500", observable="neos"),
 )
 with job(snakemake):
     print("reads")
@@ -175,7 +182,7 @@ with job(snakemake):
         with replacing("out.json") as partial:
             partial.write_text("half")
             signal.raise_signal(signal.SIGINT)
-"""
+'''
 
 
 def run_job(folder, *arguments):
@@ -201,6 +208,7 @@ def test_a_job_refuses_files_that_change_after_the_plan(file, tmp_path, when):
     assert ("reads" in done.stdout) == (when != "before"), done.stderr
     assert (done.returncode == 0) == (when == "never")
     if when != "never":
+        assert "rule read (zp500, neos): " in done.stderr
         assert "events.root has other contents than when this run was planned" in done.stderr
         assert "Traceback" not in done.stderr
     # only what a good job made has a record

@@ -108,9 +108,10 @@ def notes(surveys: Surveys, batches: Mapping[str, int]) -> Iterator[str]:
         feature = "".join(parts)
         yield (
             f"feature {feature!r} is {' or '.join(f'{v:g}' for v in values)} in up to {part:.0%} "
-            f"of the events ({samples}), far from all others: a mark for a missing value? Scaling "
-            "leaves it out, and networks see it one standard deviation beyond the others. Better "
-            f"say what is meant: {cure}, with {inside} as a feature of its own"
+            f"of the events ({samples}), far from all others: a mark for a missing value? Where "
+            "it is as far from the events of all samples together, scaling leaves it out, and "
+            "networks see it one standard deviation beyond the others; if not, it is scaled with "
+            f"them. Better say what is meant: {cure}, with {inside} as a feature of its own"
         )
     idle = [name for name, found in surveys.items() if _varies_nothing(found, surveys)]
     if idle:

@@ -73,7 +73,9 @@ def job(snakemake: Any, in_processes: bool = False) -> Iterator[Provenance]:
         records.write_record(snakemake.log[0], snakemake.output, provenance)
     except Exception as error:
         is_ours = isinstance(error, HoneError)
-        message = f"rule {snakemake.rule}: {error if is_ours else _unexpected(error, snakemake)}"
+        which = f" ({', '.join(snakemake.wildcards)})" if snakemake.wildcards else ""
+        what = error if is_ours else _unexpected(error, snakemake)
+        message = f"rule {snakemake.rule}{which}: {what}"
         with suppress(OSError):
             records.write_error(snakemake.log[0], message)
             if os.environ.get(ERRORS_LAST):
