@@ -106,6 +106,36 @@ def test_what_did_not_pass_is_linked_and_told(blobs):
     assert "in 1 of 1 seeds a fit of pyhf failed" in text
 
 
+def test_all_notes_of_the_first_look_are_in_the_report(blobs):
+    """Those of the table and those below it."""
+    row = {"region": "all", "sample": "background", "variation": "", "warning": "empty bins: 3"}
+    write_csv(blobs / "inputs/yields.csv", [row | {"warning": ""}])
+    mark = {"part": 0.11, "values": [-999], "lowest": 0.0, "highest": 90.0, "median": 41.0}
+
+    def look():
+        (check,) = (c for c in checks(Folder(blobs)) if c.name == "inputs")
+        return check.outcome, check.text
+
+    assert look() == ("not done", "there is no inputs/signal.json")
+    for sentinels, events, outcome, first in (
+        ({}, 10**6, "passed", "nothing to note about events, features, weights or bins"),
+        ({"mt": mark}, 10**6, "not passed", "1 note: feature 'mt' is -999 in up to 11% of"),
+        ({"mt": mark}, 83, "not passed", "2 notes: feature 'mt' is -999 in up to 11% of"),
+    ):
+        for template in Folder(blobs).analysis.templates_of("signal"):
+            survey = {
+                "sample": template.sample, "sentinels": sentinels, "split": True, "files": [],
+                "scored": {"training": events}, "regions": {}, "sample_factor": False,
+            }  # fmt: skip
+            write_json(blobs / f"inputs/{template.name}.json", survey)
+        found = look()
+        assert found[0] == outcome
+        assert found[1].startswith(first)
+    assert "; fewer training events than a batch has" in found[1]
+    write_csv(blobs / "inputs/yields.csv", [row])
+    assert look()[1].startswith("background in all: empty bins: 3; 2 notes: feature 'mt'")
+
+
 @pytest.mark.parametrize(
     ("limit", "error", "p", "fewest", "outcome", "said"),
     [

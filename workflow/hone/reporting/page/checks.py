@@ -1,8 +1,11 @@
 """Whether the numbers can be trusted: each check in a sentence, also those that did not pass."""
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
+from hone.analysis.observables import Trained
+from hone.events.documents import Survey
+from hone.events.first_look import notes
 from hone.results.documents import Row
 from hone.results.folder import Folder, Published
 
@@ -69,6 +72,7 @@ def _outcome(passed: bool) -> str:
 
 
 def _inputs(folder: Folder) -> Check:
+    """Warnings of the table of yields, and the notes below it in ``yields.txt``."""
     rows = folder.csv("inputs/yields.csv")
     if not rows:
         return Check("inputs", "", "", "not done", "there is no inputs/yields.csv")
@@ -77,7 +81,18 @@ def _inputs(folder: Folder) -> Check:
         for row in rows
         if (w := row.get("warning"))
     ]
-    text = "; ".join(found) or "no warnings about events, weights or bins"
+    analysis = folder.analysis
+    templates = [t.name for s in analysis.signals for t in analysis.templates_of(s)]
+    surveys: dict[str, Survey] = {}
+    for name, path in zip(templates, folder.files.surveys(templates), strict=True):
+        if not folder.has(folder.within(path)):
+            return Check("inputs", "", "", "not done", f"there is no {folder.within(path)}")
+        surveys[name] = cast("Survey", folder.json(folder.within(path)))
+    batches = {o.name: o.batch for o in analysis.observables if isinstance(o, Trained)}
+    said = list(notes(surveys, batches))
+    if said:
+        found.append(f"{len(said)} note{'' if len(said) == 1 else 's'}: " + "; ".join(said))
+    text = "; ".join(found) or "nothing to note about events, features, weights or bins"
     return Check("inputs", "", "", "not passed" if found else "passed", text)
 
 
