@@ -145,9 +145,11 @@ def test_all_notes_of_the_first_look_are_in_the_report(blobs):
         (0.205, 0.004, 0.001, 50, "not passed", "evaluation events 0.001, the smallest of 2"),
         (0.2, 0.02, 0.4, 50, "not done", "with so few events, limits differ by 10% by chance"),
         (0.1, 0.02, 0.4, 50, "not passed", "(-5.4"),
-        (0.19, 0.004, 0.4, 2.5, "not done", "cannot tell by limits: a bin has 2.5 background"),
-        (0.21, 0.004, 0.001, 2.5, "not passed", "cannot tell by limits"),
-        (None, None, 0.4, 50, "not done", "cannot tell: a set of events has no expected limit"),
+        (0.19, 0.004, 0.4, 2.5, "not done", "emptiest bin: training 2.5, validation 50, eval"),
+        (0.21, 0.004, 0.001, 2.5, "not passed", "cannot tell by limits: effective background"),
+        (0.205, 0.004, 0.4, 0.0017, "not passed", "training has emptied a bin: effective backgr"),
+        (None, None, 0.4, 50, "not done", "cannot tell: no expected limit exists on training ev"),
+        (None, None, 0.4, 0.0017, "not passed", "bin: training 0.0017 (negative weights cancel)"),
     ],
 )
 def test_what_was_learned_by_heart_does_not_pass(limit, error, p, fewest, outcome, said, blobs):

@@ -3,7 +3,9 @@
 import math
 from typing import Literal, NamedTuple, cast
 
+from hone.analysis import Analysis
 from hone.analysis.observables import Trained
+from hone.analysis.samples import GeneratedSample
 from hone.events.documents import Survey
 from hone.events.first_look import notes
 from hone.results.documents import Row
@@ -25,6 +27,9 @@ _ROUNDING = 1e-6
 """Relative difference of limits that events cannot have made."""
 _FEWEST = 10
 """Fewest effective background events in a bin, for its limit to have a known error."""
+_EMPTIED = 0.1
+"""Part of the background in the emptiest bin of evaluation events that those of training have, if
+these were learned by heart."""
 _NOTES = 1
 """Most notes of pyhf that are shown."""
 
@@ -176,8 +181,20 @@ def _overtraining(folder: Folder, published: Published) -> tuple[str, str]:
         for name, of_set in found["limits"].items()
         if of_set["limit"] is not None and of_set["error"] is not None
     }
-    if len(known) < len(found["limits"]):
-        return "not done", "cannot tell: a set of events has no expected limit"
+    fewest = {name: of_set["fewest"] for name, of_set in found["limits"].items()}
+    # In a bin that training has emptied of background, other events have some.
+    expected = fewest["evaluation"] * _size_of_training(folder.analysis)
+    emptied = expected >= _FEWEST and fewest["training"] < _EMPTIED * expected
+    background = "effective background events in the emptiest bin: " + ", ".join(
+        f"{name} {number:.2g}{' (negative weights cancel)' if 0 < number < 1 else ''}"
+        for name, number in fewest.items()
+    )
+    missing = [f"{name} events" for name in found["limits"] if name not in known]
+    if missing:
+        text = f"no expected limit exists on {' and '.join(missing)}; {background}"
+        if emptied:
+            return "not passed", f"training has emptied a bin: {text}"
+        return "not done", f"cannot tell: {text}"
     seen, own = known.pop("evaluation")
     texts = [f"expected limit on evaluation events, which nothing has seen, {seen:.4f} ± {own:.1g}"]
     worst = largest = 0.0
@@ -195,15 +212,30 @@ def _overtraining(folder: Folder, published: Published) -> tuple[str, str]:
     )
     passed = worst <= _SIGMAS and least * len(chances) >= _THREE_SIGMA
     outcome = _outcome(passed)
-    fewest = min(of_set["fewest"] for of_set in found["limits"].values())
-    if fewest < _FEWEST:
+    if emptied:
+        outcome = "not passed"
+        texts.insert(0, f"training has emptied a bin: {background}")
+    elif min(fewest.values()) < _FEWEST:
         outcome = "not done" if least * len(chances) >= _THREE_SIGMA else outcome
-        texts.insert(0, f"cannot tell by limits: a bin has {fewest:.2g} background events")
+        texts.insert(0, f"cannot tell by limits: {background}")
     elif passed and largest > _TELLING:
         outcome = "not done"
         few = f"cannot tell: with so few events, limits differ by {largest:.0%} by chance"
         texts.insert(0, few)
     return outcome, "; ".join(texts)
+
+
+def _size_of_training(analysis: Analysis) -> float:
+    """Of the training set in units of the evaluation set, at most 1; of several samples the
+    smallest."""
+    sizes, (start, end, begin, last) = analysis.events, analysis.split.ends
+    parts = (
+        (sizes.training, sizes.evaluation)
+        if isinstance(sample, GeneratedSample)
+        else (end - start, last - begin)
+        for sample in analysis.simulated
+    )
+    return min(1.0, *(training / evaluation for training, evaluation in parts))
 
 
 def _short(value: float | None) -> str:
