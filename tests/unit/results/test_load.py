@@ -120,8 +120,14 @@ def test_names_complete_and_wrong_ones_are_answered_with_those_that_exist(result
         (lambda: results["signal"]["neo"], "there is neos"),
         (lambda: neos.of_seed(3), "neos has no seed 3; there is 1, 2"),
         (lambda: neos.histograms["high"]["ttbar"], "region high; there is .*background__scale_up"),
+        (
+            lambda: neos.histograms["high"]["background", "scale"],
+            r"no \('background', 'scale'\) in .*; there is .*\('background', 'scale', 'up'\)",
+        ),
+        (lambda: neos.histograms["high"]["background", "scale", "up", "1"], "there is .*signal"),
         (lambda: results.events["eval"], "there is training, validation, evaluation, observed"),
         (lambda: results.comparison, "comparison.csv is not there"),
+        (lambda: hone.load(folder / "results"), "; in it there are those of ntuples$"),
         (lambda: hone.load(folder / "results" / "nutples"), "beside it there are those of ntuples"),
     ):
         with pytest.raises(InputError, match=message):

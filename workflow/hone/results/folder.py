@@ -154,10 +154,14 @@ def _recorded(path: Path) -> Analysis:
     try:
         return Analysis.model_validate(yaml.safe_load(path.read_text()))
     except OSError:
-        others = sorted(found.parent.name for found in path.parents[1].glob("*/config.yaml"))
+        said = ""
+        for where, folder in (("in", path.parent), ("beside", path.parents[1])):
+            others = sorted(found.parent.name for found in folder.glob("*/config.yaml"))
+            if others:
+                said = f"; {where} it there are those of {', '.join(others)}"
+                break
         raise InputError(
-            f"{path} is not there: {path.parent} has no results"
-            + (f"; beside it there are those of {', '.join(others)}" if others else "")
+            f"{path} is not there: {path.parent} has no results of its own{said}"
         ) from None
     except (yaml.YAMLError, ValidationError) as error:
         lines = problems(error) if isinstance(error, ValidationError) else [error]

@@ -27,11 +27,14 @@ class Named(Mapping[str, T], Generic[T]):
         self._what, self._names, self._read = what, list(names), read
 
     def __getitem__(self, name: str | tuple[str, ...]) -> T:
-        wanted = Template(*name).name if isinstance(name, tuple) else name
+        wanted, known = name, self._names
+        if isinstance(name, tuple):
+            wanted = Template(*name).name if len(name) <= len(Template._fields) else ""
+            known = [_as_typed(other) for other in known]
         if wanted not in self._names:
-            there = ", ".join(self._names) or "nothing"
-            raise UnknownNameError(f"there is no {wanted!r} in {self._what}; there is {there}")
-        return self._read(wanted)
+            there = ", ".join(known) or "nothing"
+            raise UnknownNameError(f"there is no {name!r} in {self._what}; there is {there}")
+        return self._read(str(wanted))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -47,3 +50,9 @@ class Named(Mapping[str, T], Generic[T]):
 
     def _ipython_key_completions_(self) -> list[str]:
         return self._names
+
+
+def _as_typed(name: str) -> str:
+    """A template as it is given by sample, systematic and side; other names as they are."""
+    sample, _, variation = name.partition("__")
+    return repr((sample, *variation.rsplit("_", 1))) if variation else name
