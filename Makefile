@@ -98,11 +98,11 @@ docs: .venv/.dev
 
 # A link that leads nowhere, in the repository or within a page, is an error; nothing is looked up outside.
 site: .venv/site/.done
-	OPENBLAS_NUM_THREADS=1 PYTHONPATH=.venv/site $(BIN)/python -m sphinx --quiet --nitpicky \
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH="$(CURDIR)/.venv/site" $(BIN)/python -m sphinx --quiet --nitpicky \
 		--fail-on-warning --keep-going --jobs auto -c docs . docs/_build
 
 notebooks: .venv/site/.done
-	OPENBLAS_NUM_THREADS=1 PYTHONPATH=.venv/site $(BIN)/python .venv/site/bin/jupyter-execute \
+	OPENBLAS_NUM_THREADS=1 PYTHONPATH="$(CURDIR)/.venv/site" $(BIN)/python .venv/site/bin/jupyter-execute \
 		--inplace docs/autodiff.ipynb docs/opened_result.ipynb
 
 # Apart from the rest, which nothing of it may change.
