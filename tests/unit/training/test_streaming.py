@@ -99,3 +99,9 @@ def test_a_full_disk_is_named(monkeypatch):
     message = r"sample 's': .* has no room for its training events.*No space left.*TMPDIR"
     with pytest.raises(InputError, match=message):
         RowFile(2, "sample 's'").append(np.ones((10, 2)))
+
+
+def test_a_folder_without_files_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(InputError, match=r"no temporary file .*No such file.*TMPDIR"):
+        RowFile(3, "sample 's'")

@@ -27,7 +27,12 @@ class RowFile:
     Args:
         columns: number of them, C.
         what: the rows are, for messages.
+
+    Raises:
+        InputError: no temporary file can be made.
     """
+
+    _file: Any = None
 
     def __init__(self, columns: int, what: str) -> None:
         self.columns, self._what = columns, what
@@ -36,7 +41,8 @@ class RowFile:
         self._map: mmap.mmap | None = None
 
     def __del__(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def __len__(self) -> int:
         return self._size
@@ -127,4 +133,10 @@ class RowFile:
 
 
 def _nameless() -> Any:
-    return tempfile.TemporaryFile(buffering=0)
+    try:
+        return tempfile.TemporaryFile(buffering=0)
+    except OSError as error:
+        raise InputError(
+            f"no temporary file can be made for training events ({error.strerror}); name another "
+            "folder in TMPDIR"
+        ) from error

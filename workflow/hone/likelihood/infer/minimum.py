@@ -25,6 +25,7 @@ __all__ = ["descend"]
 
 _MAX_ITERATIONS = 400
 _TOLERANCE = 1e-20
+"""Expected decrease of -ln L in the last step at which a fit has converged."""
 _ROUNDING = 1e-13
 _STALLED = 1e-15
 """Expected decrease that rounding prevents, if parameters are degenerate."""
