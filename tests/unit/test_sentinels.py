@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hone.events.survey import Thinned
-from hone.sentinels import PADDING, find_sentinels, shown_range
+from hone.sentinels import PADDING, find_sentinels, shown_range, with_values
 
 RNG = np.random.default_rng(0)
 NORMAL = RNG.normal(size=2000)
@@ -50,6 +50,22 @@ def test_marks_are_found(name, part):
         assert found.others(values).sum() == len(others)
 
 
+def test_a_mark_in_one_sample_is_one_in_all():
+    """Also where another is so wide that it is among its values."""
+    narrow, wide = np.append(NORMAL, [-999] * 50), np.append(900 * NORMAL, [-999] * 300)
+    assert find_sentinels(wide).values == find_sentinels(np.append(narrow, wide)).values == ()
+    found = find_sentinels(narrow, wide)
+    assert found == ((-999,), *(900 * end for end in (NORMAL.min(), NORMAL.max())))
+    there = with_values(*(np.c_[values, NORMAL[0] + values * 0] for values in (narrow, wide)))
+    right = [values != -999 for values in (narrow, wide)]
+    for known, events in zip(there, right, strict=True):
+        np.testing.assert_array_equal(known, np.c_[events, events | True])
+    # a few in each are enough together, and what is padded is none
+    few = [np.append(NORMAL[k::2], [999, 999, PADDING]) for k in (0, 1)]
+    assert find_sentinels(*few) == ((999,), NORMAL.min(), NORMAL.max())
+    assert find_sentinels(np.full(5, PADDING), np.zeros(0)) == ((), 0, 0)
+
+
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=8))
 def test_some_of_many_events_are_evenly_spread(sizes):
     """Every 2^k-th event, whatever the pieces."""
@@ -83,5 +99,6 @@ def test_axes_show_the_other_values():
         np.testing.assert_array_equal(shown_range(marked), shown_range(events[:1000]))
     np.testing.assert_array_equal(shown_range(np.full((9, 2), PADDING)), np.zeros((2, 2)))
     marked = np.concatenate([events, [[-999, 0]] * 500])
-    low, high = shown_range(marked)
-    np.testing.assert_array_equal([low[0], high[0]], np.quantile(NORMAL, [0.002, 0.998]))
+    for others in ((), (900 * marked[:0],), (np.full((9, 2), -999),)):
+        low, high = shown_range(marked, *others)
+        np.testing.assert_array_equal([low[0], high[0]], np.quantile(NORMAL, [0.002, 0.998]))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["PADDING", "Sentinels", "find_sentinels", "shown_range"]
+__all__ = ["PADDING", "Sentinels", "find_sentinels", "shown_range", "with_values"]
 
 PADDING = -1e10
 """Of a feature that an event does not have, as the fifth of its three jets: below all values, and
@@ -20,58 +20,76 @@ _MOST = 3
 
 
 class Sentinels(NamedTuple):
-    """Repeated values far below or above all others, and what the others are."""
+    """Repeated values far below or above all others of a sample, and what the others are."""
 
     values: tuple[float, ...]
     """Rising; empty if there are none."""
     lowest: float
-    """Of the other values."""
+    """Of the other values of all samples, 0 if there are no others."""
     highest: float
 
     def others(self, values: np.ndarray) -> np.ndarray:
-        """Which of the values (n,) are none of them, bool (n,)."""
-        return (values >= self.lowest) & (values <= self.highest)
+        """Which of the values are none of them, nor :data:`PADDING`, bool of the same shape."""
+        return ~np.isin(values, (*self.values, PADDING))
 
 
-def find_sentinels(values: np.ndarray) -> Sentinels:
+def find_sentinels(*samples: np.ndarray) -> Sentinels:
     """Values that several events share and that lie far from all others.
 
     Far is more than three times the width in which 98 % of the others lie: counts, categories and
-    the tails of a distribution have no such gap.
+    the tails of a distribution have no such gap. A mark in one sample is one in all, even where
+    the values of another, or of all together, reach it.
 
     Args:
-        values: of a feature (n,), finite, n > 0.
+        samples: values of a feature in each (n,), finite; :data:`PADDING` is none of them.
     """
-    low, high = float(values.min()), float(values.max())
-    nothing = Sentinels((), low, high)
-    if max(np.count_nonzero(values == end) for end in (low, high)) < _REPEATED or low == high:
-        return nothing
+    there = [values[values != PADDING] for values in samples]
+    everything = np.concatenate(there)
+    found = {v for values in (*(there if len(there) > 1 else ()), everything) for v in _far(values)}
+    values = tuple(sorted(found))
+    others = everything[~np.isin(everything, values)] if values else everything
+    if not others.size:
+        return Sentinels(values, 0.0, 0.0)
+    return Sentinels(values, float(others.min()), float(others.max()))
+
+
+def with_values(*samples: np.ndarray) -> list[np.ndarray]:
+    """Which features the events (n, F) of each sample have, bool (n, F): without what is missing
+    by a mark or :data:`PADDING`."""
+    columns = zip(*(events.T for events in samples), strict=True)
+    found = [find_sentinels(*values) for values in columns]
+    return [
+        np.stack([s.others(x) for s, x in zip(found, events.T, strict=True)], axis=1)
+        for events in samples
+    ]
+
+
+def shown_range(*samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where 99.6 % of the values of each feature lie, without marks for missing ones (F,), (F,).
+
+    Args:
+        samples: events of each (n, F); 0 and 0 if a feature is missing in all of them.
+    """
+    parts = [0.002, 0.998]
+    there, everything = np.concatenate(with_values(*samples)), np.concatenate(samples)
+    low, high = np.quantile(everything, parts, axis=0)
+    for column in np.flatnonzero(~there.all(axis=0)):
+        values = everything[there[:, column], column]
+        low[column], high[column] = np.quantile(values if values.size else 0, parts)
+    return low, high
+
+
+def _far(values: np.ndarray) -> list[float]:
+    """The marks of one sample."""
+    if not values.size or (low := values.min()) == (high := values.max()):
+        return []
+    if max(np.count_nonzero(values == end) for end in (low, high)) < _REPEATED:
+        return []
     distinct, times = np.unique(values.astype(float), return_counts=True)
     first, last = 0, len(distinct)
     while (found := next(_outermost(distinct, times, first, last), None)) is not None:
         first, last = found
-    outside = (*distinct[:first].tolist(), *distinct[last:].tolist())
-    return Sentinels(outside, float(distinct[first]), float(distinct[last - 1]))
-
-
-def shown_range(events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where 99.6 % of the values of each feature lie, without marks for missing ones (F,), (F,).
-
-    Args:
-        events: (n, F); 0 and 0 if a feature is :data:`PADDING` in all of them.
-    """
-    low, high = np.quantile(events, [0.002, 0.998], axis=0)
-    for column, values in enumerate(events.T):
-        if (values == PADDING).any():
-            values = values[values != PADDING]
-            low[column], high[column] = np.quantile(values if values.size else 0, [0.002, 0.998])
-            if not values.size:
-                continue
-        sentinels = find_sentinels(values)
-        if sentinels.values:
-            others = values[sentinels.others(values)]
-            low[column], high[column] = np.quantile(others, [0.002, 0.998])
-    return low, high
+    return [*distinct[:first].tolist(), *distinct[last:].tolist()]
 
 
 def _outermost(

@@ -1,7 +1,6 @@
 """Find the best combination of cuts on a grid."""
 
 import jax
-import numpy as np
 
 from hone.analysis import Analysis
 from hone.events.load import load_set
@@ -22,7 +21,7 @@ with job(snakemake) as provenance:
     (cuts,) = analysis.observables
     samples = processes(analysis, snakemake.wildcards.signal)
     training = load_set(analysis, params.files, "training", snakemake.input.surveys, params.fold)
-    nominal = np.concatenate([training.features[sample.name] for sample in samples])
+    nominal = [training.features[sample.name] for sample in samples]
     found, objective = search_cuts(
         create_observable(cuts, analysis.features, nominal, jax.random.key(0)),
         training,

@@ -277,7 +277,15 @@ def test_marks_for_missing_values_are_no_part_of_the_scaling():
     assert lowest[0] == others.min() - others.std()
     assert highest[0] == others.max() + others.std()
     assert (lowest[1], highest[1]) == (-np.finfo(float).max, np.finfo(float).max)
-    made = create_observable(settings_of(**NETWORK), ("x", "y"), marked, jax.random.key(3))
+    # the same mark in a sample so wide that it is among the others
+    wide = events * [900, 1]
+    together = [marked, np.where(missing[:, None], [-999, 0], wide)]
+    right = np.append(others, wide[~missing, 0])
+    wide_mean, wide_scale = moments(together, ["x", "y"])
+    np.testing.assert_allclose([wide_mean[0], wide_scale[0]], [right.mean(), right.std()])
+    ends = np.ravel(limits(together, wide_scale, ["x", "y"]))[[0, 2]]
+    np.testing.assert_allclose(ends, [right.min() - right.std(), right.max() + right.std()])
+    made = create_observable(settings_of(**NETWORK), ("x", "y"), [marked], jax.random.key(3))
     beyond = marked.copy()
     beyond[missing, 0] = lowest[0]
     np.testing.assert_array_equal(made.score(marked), made.score(beyond))

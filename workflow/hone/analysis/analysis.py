@@ -85,9 +85,9 @@ class Analysis(Settings):
     them, e.g. `log(pt)` or `alt(jet_pt[0], 0)` ([docs/expressions.md](../docs/expressions.md)).
     `jet_pt[:5]` stands for five features, the leading jets', of one scale and padded where there
     are fewer; an own `architecture` sees which are there.
-    Their scaling is fitted on training events. A mark for a missing value, such as -999, that
-    is far from all other values of all samples together does not count in it; `check_inputs` names
-    those of each sample. Better replace it, `where(pt > 0, pt, 30)`, and add `pt > 0`. An
+    Their scaling is fitted on training events. A mark for a missing value, such as -999, far
+    from all other values of a sample, does not count in it, in any sample; `check_inputs` names
+    it. Better replace it, `where(pt > 0, pt, 30)`, and add `pt > 0`. An
     observable may see only some of them."""
     events: Sizes = Sizes()
     """Generated events per sample and variation in each of three independent sets. Observables are

@@ -64,10 +64,8 @@ class Sentinel(TypedDict):
     values: list[float]
     part: float
     """Of the events."""
-    lowest: float
-    """Of the other values."""
-    highest: float
     median: float
+    """Of the other values."""
 
 
 class Tallied(TypedDict):

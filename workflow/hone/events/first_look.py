@@ -96,22 +96,22 @@ def notes(surveys: Surveys, batches: Mapping[str, int]) -> Iterator[str]:
         surveys: what :func:`hone.events.survey.survey` found, by source.
         batches: events of each sample and variation in a batch, by observable.
     """
-    marks: dict[tuple[tuple[str, str], tuple[float, ...]], list[tuple[str, Sentinel]]] = {}
+    marks: dict[tuple[str, str], list[tuple[str, Sentinel]]] = {}
     for found in surveys.values():
         for feature, sentinel in found["sentinels"].items():
-            key = parted(feature), tuple(sentinel["values"])
-            marks.setdefault(key, []).append((found["sample"], sentinel))
-    for (parts, values), entries in marks.items():
+            marks.setdefault(parted(feature), []).append((found["sample"], sentinel))
+    for parts, entries in marks.items():
         samples = ", ".join(dict.fromkeys(repr(sample) for sample, _ in entries))
         part = max(sentinel["part"] for _, sentinel in entries)
-        inside, cure = _cure(parts, values, [sentinel for _, sentinel in entries])
+        values = sorted({value for _, sentinel in entries for value in sentinel["values"]})
+        inside, cure = _cure(parts, values, entries[0][1]["median"])
         feature = "".join(parts)
         yield (
             f"feature {feature!r} is {' or '.join(f'{v:g}' for v in values)} in up to {part:.0%} "
-            f"of the events ({samples}), far from all others: a mark for a missing value? Where "
-            "it is as far from the events of all samples together, scaling leaves it out, and "
-            "networks see it one standard deviation beyond the others; if not, it is scaled with "
-            f"them. Better say what is meant: {cure}, with {inside} as a feature of its own"
+            f"of the events ({samples}), far from all others: a mark for a missing value? "
+            "Scaling leaves it out in all samples, and networks see it at most one standard "
+            "deviation beyond the others. Better say what is meant: "
+            f"{cure}, with {inside} as a feature of its own"
         )
     idle = [name for name, found in surveys.items() if _varies_nothing(found, surveys)]
     if idle:
@@ -150,32 +150,20 @@ def _varies_nothing(found: Survey, surveys: Surveys) -> bool:
     return any(events) and events == others and np.allclose(scale * np.array(of_region), of_sample)
 
 
-def _cure(
-    parts: tuple[str, str], values: Sequence[float], found: Sequence[Sentinel]
-) -> tuple[str, str]:
+def _cure(parts: tuple[str, str], values: Sequence[float], median: float) -> tuple[str, str]:
     """Expressions of whether a feature has a value, and of it with another in place of marks.
 
     Args:
         parts: of the feature, :func:`~hone.analysis.leading.parted`.
         values: the marks.
-        found: what is known of them.
+        median: of the other values.
     """
-    lowest, highest = min(s["lowest"] for s in found), max(s["highest"] for s in found)
-    below, above = [v for v in values if v < lowest], [v for v in values if v > highest]
     whole, brackets = parts
     text = whole if whole.isidentifier() else f"({whole})"
-    sides = [f"{text} > {_between(max(below), lowest)}"] if below else []
-    sides += [f"{text} < {_between(highest, min(above))}"] if above else []
-    inside = sides[0] if len(sides) == 1 else " & ".join(f"({side})" for side in sides)
-    cure = f"where({inside}, {text}, {found[0]['median']:.2g}){brackets}"
+    tests = [f"{text} != {f'{v:g}' if float(f'{v:g}') == v else repr(v)}" for v in values]
+    inside = tests[0] if len(tests) == 1 else " & ".join(f"({test})" for test in tests)
+    cure = f"where({inside}, {text}, {median:.2g}){brackets}"
     return f"({inside}){brackets}" if brackets else inside, cure
-
-
-def _between(low: float, high: float) -> str:
-    """A number between two that is short to write."""
-    middle = 0.5 * low + 0.5 * high
-    short = (f"{float(f'{middle:.{digits}g}'):g}" for digits in range(1, 7))
-    return next((text for text in short if low < float(text) < high), repr(middle))
 
 
 def format_table(rows: Sequence[Row]) -> str:

@@ -120,18 +120,13 @@ def _sentinels(features: Sequence[str], events: np.ndarray) -> dict[str, Sentine
     """What of each feature (F) is no value, from some events (n, F)."""
     found: dict[str, Sentinel] = {}
     for name, column in zip(features, events.T, strict=True):
-        values = column[column != PADDING]
-        if not len(values):
-            continue
-        sentinels = find_sentinels(values)
+        sentinels = find_sentinels(column)
         if sentinels.values:
-            others = sentinels.others(values)
+            others = column[sentinels.others(column)]
             found[name] = {
                 "values": list(sentinels.values),
-                "part": float(1 - others.mean()),
-                "lowest": sentinels.lowest,
-                "highest": sentinels.highest,
-                "median": float(np.median(values[others])),
+                "part": float(1 - len(others) / np.count_nonzero(column != PADDING)),
+                "median": float(np.median(others)),
             }
     return found
 

@@ -18,6 +18,7 @@ from hone.observable.base import Observable
 from hone.observable.cuts import CutObservable
 from hone.observable.cuts import Cuts as CutSet
 from hone.observable.network import NetworkObservable, SoftmaxObservable
+from hone.observable.scaling import Events
 from hone.observable.variable import VariableObservable
 
 __all__ = ["create_observable"]
@@ -25,7 +26,7 @@ __all__ = ["create_observable"]
 
 @singledispatch
 def create_observable(
-    settings: ObservableSettings, features: Sequence[str], events: np.ndarray, key: PRNGKeyArray
+    settings: ObservableSettings, features: Sequence[str], events: Events, key: PRNGKeyArray
 ) -> Observable:
     """An observable before training.
 
@@ -34,7 +35,7 @@ def create_observable(
     Args:
         settings: of the analysis.
         features: names of the inputs, in order (F).
-        events: nominal events, to scale the inputs by (n, F).
+        events: nominal events of each sample, to scale the inputs by (n, F).
         key: for initial weights.
     """
     raise TypeError(f"an observable of kind {settings.kind} is made of another one")
@@ -47,7 +48,7 @@ create_observable.register(Softmax, SoftmaxObservable.create)
 @create_observable.register(Cuts)
 @create_observable.register(GridCuts)
 def _count(
-    settings: Cuts | GridCuts, features: Sequence[str], events: np.ndarray, key: PRNGKeyArray
+    settings: Cuts | GridCuts, features: Sequence[str], events: Events, key: PRNGKeyArray
 ) -> Observable:
     cuts = CutSet.create(settings.cuts, features, events)
     return CutObservable(cuts=cuts, features=tuple(features))
@@ -55,7 +56,7 @@ def _count(
 
 @create_observable.register
 def _variable(
-    settings: VariableBins, features: Sequence[str], events: np.ndarray, key: PRNGKeyArray
+    settings: VariableBins, features: Sequence[str], events: Events, key: PRNGKeyArray
 ) -> Observable:
     return VariableObservable(
         bin_edges=np.asarray(settings.edges, dtype="float64"),

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from hone.analysis.observables import Cut
 from hone.observable.base import Observable
-from hone.observable.scaling import moments, standardised
+from hone.observable.scaling import Events, moments, standardised
 
 __all__ = ["CutObservable", "Cuts"]
 
@@ -34,16 +34,17 @@ class Cuts(eqx.Module):
     names: tuple[str, ...] = eqx.field(static=True)
 
     @classmethod
-    def create(cls, cuts: Sequence[Cut], features: Sequence[str], events: np.ndarray) -> "Cuts":
+    def create(cls, cuts: Sequence[Cut], features: Sequence[str], events: Events) -> "Cuts":
         """Cuts before training.
 
         Args:
             cuts: of the analysis.
             features: names of the columns of events.
-            events: whose mean and standard deviation scale the variables (n, F).
+            events: whose mean and standard deviation scale the variables, of each sample (n, F).
         """
         columns = [list(features).index(cut.variable) for cut in cuts]
-        mean, scale = moments(events[:, columns], [cut.variable for cut in cuts])
+        samples = [events] if isinstance(events, np.ndarray) else events
+        mean, scale = moments([s[:, columns] for s in samples], [cut.variable for cut in cuts])
         starts = [
             (-0.5 if cut.side == "above" else 0.5) if cut.start is None else (cut.start - m) / s
             for cut, m, s in zip(cuts, mean, scale, strict=True)

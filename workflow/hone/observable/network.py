@@ -14,7 +14,7 @@ from hone.analysis.observables import Network, Softmax
 from hone.observable.base import Observable
 from hone.observable.cuts import Cuts
 from hone.observable.own_network import OwnNetwork
-from hone.observable.scaling import Standardised
+from hone.observable.scaling import Events, Standardised
 from hone.observable.soft import Softness, kernel_shares
 
 __all__ = ["NetworkObservable", "SoftmaxObservable"]
@@ -70,11 +70,11 @@ class _Network(Standardised):
         settings: Network | Softmax,
         outputs: int,
         features: Sequence[str],
-        events: np.ndarray,
+        events: Events,
         key: PRNGKeyArray,
     ) -> "_Network":
         hidden, dtype = settings.hidden, np.dtype(settings.dtype)
-        sizes = [events.shape[1], *hidden]
+        sizes = [len(features), *hidden]
         layers = []
         keys = jax.random.split(key, len(hidden))
         for k, before, after in zip(keys, sizes, hidden, strict=False):
@@ -140,7 +140,7 @@ def _network(
     settings: Network | Softmax,
     outputs: int,
     features: Sequence[str],
-    events: np.ndarray,
+    events: Events,
     key: PRNGKeyArray,
 ) -> Standardised:
     kind = _Network if settings.architecture is None else OwnNetwork
@@ -176,7 +176,7 @@ class NetworkObservable(_OfNetwork):
 
     @classmethod
     def create(
-        cls, settings: Network, features: Sequence[str], events: np.ndarray, key: PRNGKeyArray
+        cls, settings: Network, features: Sequence[str], events: Events, key: PRNGKeyArray
     ) -> "NetworkObservable":
         """A fresh network; arguments as for :func:`~hone.observable.create.create_observable`."""
         observable = cls(
@@ -271,7 +271,7 @@ class SoftmaxObservable(_OfNetwork):
 
     @classmethod
     def create(
-        cls, settings: Softmax, features: Sequence[str], events: np.ndarray, key: PRNGKeyArray
+        cls, settings: Softmax, features: Sequence[str], events: Events, key: PRNGKeyArray
     ) -> "SoftmaxObservable":
         """A fresh network; arguments as for :func:`~hone.observable.create.create_observable`."""
         return cls(

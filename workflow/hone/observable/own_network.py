@@ -15,7 +15,7 @@ from hone.analysis.leading import padded_groups
 from hone.analysis.observables import Network, Softmax
 from hone.analysis.own_code import OwnFunction
 from hone.errors import InputError
-from hone.observable.scaling import Standardised
+from hone.observable.scaling import Events, Standardised
 from hone.sentinels import PADDING
 
 __all__ = ["OwnNetwork"]
@@ -41,7 +41,7 @@ class OwnNetwork(Standardised):
         settings: Network | Softmax,
         outputs: int,
         features: Sequence[str],
-        events: np.ndarray,
+        events: Events,
         key: PRNGKeyArray,
     ) -> "OwnNetwork":
         """A fresh network, tried with some of the events.
@@ -50,7 +50,7 @@ class OwnNetwork(Standardised):
             settings: of the observable; with an architecture.
             outputs: how many numbers an event gets.
             features: names (F,), for messages.
-            events: of the training, which set the scaling, float (n, F).
+            events: of the training, of each sample, which set the scaling, float (n, F).
             key: of the initial weights.
 
         Raises:
@@ -81,7 +81,8 @@ class OwnNetwork(Standardised):
             precision=settings.precision,
             **cls.scaling(events, features, masked=True),
         )
-        tried = np.concatenate([events[:_TRIED], events[:1]])
+        first = events if isinstance(events, np.ndarray) else np.concatenate(events)
+        tried = np.concatenate([first[:_TRIED], first[:1]])
         for columns in padded.values():
             tried[-1, columns] = PADDING
         made._try(name, outputs, tried, list(padded))

@@ -1,7 +1,7 @@
 """Standardised features, in double precision and without overflow, and networks of them."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import equinox as eqx
@@ -11,27 +11,31 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from hone.analysis.leading import padded_groups
 from hone.errors import InputError
-from hone.sentinels import PADDING, find_sentinels
+from hone.sentinels import PADDING, Sentinels, find_sentinels
 
-__all__ = ["Standardised", "limits", "moments", "standardised"]
+__all__ = ["Events", "Standardised", "limits", "moments", "standardised"]
 
 _LARGEST = np.finfo(float).max
 
 
-def moments(events: np.ndarray, features: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+Events = np.ndarray | Sequence[np.ndarray]
+"""Features of events (n, F), or those of each sample."""
+
+
+def moments(events: Events, features: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each feature, float64 (F,); 1 for one that is constant.
 
     Marks for missing values, :func:`~hone.sentinels.find_sentinels`, do not count. Leading values
     of the same, as all of ``jet_pt[:5]``, have those of all together, as far as they are there.
 
     Args:
-        events: features of events (n, F), of any size that a double holds.
+        events: of any size that a double holds.
         features: their names, for messages (F).
 
     Raises:
         InputError: a feature is not finite, or missing in all events.
     """
-    events = np.asarray(events, dtype=float)
+    samples, events = _together(events)
     # Squares of large numbers overflow: scale by a power of two first, which is exact.
     powers = np.frexp(np.abs(events).max(axis=0))[1]
     small = np.ldexp(events, -powers)
@@ -42,28 +46,27 @@ def moments(events: np.ndarray, features: Sequence[str]) -> tuple[np.ndarray, np
                 f"feature {name!r} has mean {numbers[0]} and standard deviation {numbers[1]} over "
                 "the training events: exclude events where it is not finite"
             )
-    for column, values in enumerate(small.T):
-        sentinels = find_sentinels(values)
-        if sentinels.values:
-            others = values[sentinels.others(values)]
+    for column, sentinels in enumerate(_sentinels(samples)):
+        others = small[sentinels.others(events[:, column]), column]
+        if sentinels.values and others.size:
             mean[column], deviation[column] = (
                 np.ldexp(x, powers[column]) for x in (others.mean(), others.std())
             )
     for name, columns in padded_groups(features).items():
-        there = _there(events, columns)
-        if not len(there):
+        there = [_there(sample, columns) for sample in samples]
+        if not any(map(len, there)):
             raise InputError(f"feature {name!r}: no training event has any of them")
         mean[columns], deviation[columns] = moments(there, [name])
     return mean, np.where(deviation > 0, deviation, 1.0)
 
 
 def limits(
-    events: np.ndarray, scale: np.ndarray, features: Sequence[str], masked: bool = False
+    events: Events, scale: np.ndarray, features: Sequence[str], masked: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Between which values a network sees each feature, float64 (F,) and (F,).
 
-    The largest doubles, except where there are marks for missing values: these are seen one
-    standard deviation beyond all others, not thousands of them. So is what is padded.
+    The largest doubles, except where there are marks for missing values: these are seen at most
+    one standard deviation beyond all others, not thousands of them. So is what is padded.
 
     Args:
         events: as for :func:`moments`.
@@ -71,17 +74,29 @@ def limits(
         features: as for it.
         masked: whether it is told what is padded.
     """
-    lowest, highest = np.full(events.shape[1], -_LARGEST), np.full(events.shape[1], _LARGEST)
-    for column, values in enumerate(np.asarray(events, dtype=float).T):
-        sentinels = find_sentinels(values)
+    samples, _ = _together(events)
+    lowest, highest = np.full(len(scale), -_LARGEST), np.full(len(scale), _LARGEST)
+    for column, sentinels in enumerate(_sentinels(samples)):
         if sentinels.values:
             lowest[column] = max(sentinels.lowest - scale[column], -_LARGEST)
             highest[column] = min(sentinels.highest + scale[column], _LARGEST)
     for name, columns in padded_groups(features).items():
-        there, own = _there(events, columns), scale[columns[:1]]
+        there, own = [_there(sample, columns) for sample in samples], scale[columns[:1]]
         low, highest[columns] = limits(there, own, [name])
-        lowest[columns] = low if masked else np.maximum(low, there.min() - own)
+        lowest[columns] = low if masked else np.maximum(low, np.concatenate(there).min() - own)
     return lowest, highest
+
+
+def _together(events: Events) -> tuple[list[np.ndarray], np.ndarray]:
+    """Events of each sample, and of all, float64."""
+    samples = [events] if isinstance(events, np.ndarray) else events
+    doubles = [np.asarray(sample, dtype=float) for sample in samples]
+    return doubles, np.concatenate(doubles)
+
+
+def _sentinels(samples: Sequence[np.ndarray]) -> Iterator[Sentinels]:
+    """Of each feature."""
+    return (find_sentinels(*columns) for columns in zip(*(s.T for s in samples), strict=True))
 
 
 def _there(events: np.ndarray, columns: Sequence[int]) -> np.ndarray:
@@ -114,9 +129,9 @@ class Standardised(eqx.Module):
 
     @staticmethod
     def scaling(
-        events: np.ndarray, features: Sequence[str], masked: bool = False
+        events: Events, features: Sequence[str], masked: bool = False
     ) -> dict[str, np.ndarray]:
-        """Its fields for training events (n, F); arguments as for :func:`limits`."""
+        """Its fields for training events; arguments as for :func:`limits`."""
         mean, scale = moments(events, features)
         lowest, highest = limits(events, scale, features, masked)
         return {"mean": mean, "scale": scale, "lowest": lowest, "highest": highest}

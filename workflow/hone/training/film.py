@@ -112,8 +112,7 @@ def make_film(
 
 
 def _axes(events: EventSets) -> tuple[np.ndarray, np.ndarray]:
-    everything = np.concatenate(list(events.features.values()))
-    low, high = shown_range(everything)
+    low, high = shown_range(*events.features.values())
     return np.linspace(low[0], high[0], _GRID), np.linspace(low[1], high[1], _GRID)
 
 

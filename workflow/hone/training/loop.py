@@ -95,7 +95,7 @@ def train(
         InputError: an objective without a function.
         FitError: too many steps, or all, were not finite; or no validation objective was finite.
     """
-    nominal = np.concatenate([training.typical(sample.name) for sample in samples])
+    nominal = [training.typical(sample.name) for sample in samples]
     keys = [jax.random.split(jax.random.key(seed)) for seed in seeds]
     fresh = [create_observable(observable, features, nominal, init) for init, _ in keys]
     if starts:

@@ -12,7 +12,7 @@ from hone.analysis.templates import Template
 from hone.events.event_sets import EventSets
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, SIGNAL, panel_style, shade
 from hone.reporting.markup import mathtext
-from hone.sentinels import PADDING, shown_range
+from hone.sentinels import PADDING, shown_range, with_values
 
 __all__ = ["draw_features"]
 
@@ -49,7 +49,8 @@ def draw_features(
     chosen = [features.index(name) for name in order[:_MOST]]
     names = [t.sample for t in templates if t == t.nominal]
     backgrounds = [name for name in names if name not in signals]
-    low, high = shown_range(np.concatenate([events.features[name] for name in names]))
+    samples = [events.features[name] for name in names]
+    low, high = shown_range(*samples)
     high = np.where(high > low, high, low + 1)
     columns = max(len(chosen), 2)
     with plt.rc_context(panel_style(10)):
@@ -103,10 +104,14 @@ def draw_features(
     grid[0, 0].set_title(observable, loc="left")
     if len(chosen) > 1:
         labels = [mathtext(features[k], 10) for k in chosen]
+        there = dict(zip(names, with_values(*(x[:, chosen] for x in samples)), strict=True))
         for axes, title, group in (
             (grid[2, 0], "signal", signals), (grid[2, 1], "background", backgrounds),
         ):  # fmt: skip
-            _draw_correlation(axes, title, labels, _correlation(events, group, chosen))
+            values = np.concatenate([events.features[name][:, chosen] for name in group])
+            weights = np.concatenate([events.weights[name] for name in group])
+            known = np.concatenate([there[name] for name in group])
+            _draw_correlation(axes, title, labels, _correlation(values, weights, known))
     return figure
 
 
@@ -140,12 +145,9 @@ def _ratios(
     return {name: found[name] for name in sorted(found, key=lambda n: -change[n])[:_MOST]}
 
 
-def _correlation(events: EventSets, names: Sequence[str], chosen: Sequence[int]) -> np.ndarray:
-    """Correlations (K, K) of features in some samples together, each of the events that have both;
-    NaN of one that is constant."""
-    values = np.concatenate([events.features[name][:, chosen] for name in names])
-    weights = np.concatenate([events.weights[name] for name in names])
-    there = values != PADDING
+def _correlation(values: np.ndarray, weights: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Correlations (K, K) of features (n, K), each of the events that have both, bool (n, K); NaN
+    of one that is constant."""
     counted = weights[:, None] * there
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = (counted * values).sum(axis=0) / counted.sum(axis=0)

@@ -57,7 +57,7 @@ def draw_plane(
     everything = np.concatenate(list(events.values()))
     # An event's own: half of them may lack a feature, and a mean with PADDING is nothing.
     centre = np.quantile(everything, 0.5, axis=0, method="lower")
-    low, high = shown_range(everything)
+    low, high = shown_range(*events.values())
     low, high = np.where(high > low, low, low - 0.5), np.where(high > low, high, high + 0.5)
     size = len(chosen) - 1
     with plt.rc_context(panel_style(13 if size == 1 else 11)):
@@ -173,8 +173,7 @@ def _line(
     signal: str,
 ) -> Figure:
     """The score against the only feature, above the events of each sample."""
-    everything = np.concatenate(list(events.values()))
-    low, high = (float(end[0]) for end in shown_range(everything))
+    low, high = (float(end[0]) for end in shown_range(*events.values()))
     low, high = (low, high) if high > low else (low - 0.5, high + 0.5)
     figure, (axes, where) = new_figure(rows=(3, 1))
     x = np.linspace(low, high, 1000)
