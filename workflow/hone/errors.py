@@ -1,6 +1,9 @@
 """Errors for the user: what is wrong, where, and what is allowed."""
 
-__all__ = ["ConfigError", "FitError", "HoneError", "InputError", "ModelError"]
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["ConfigError", "FitError", "HoneError", "InputError", "ModelError", "did_you_mean"]
 
 
 class HoneError(Exception):
@@ -21,3 +24,24 @@ class ModelError(HoneError, ValueError):
 
 class FitError(HoneError, RuntimeError):
     """A fit did not converge, or a limit does not exist."""
+
+
+def did_you_mean(name: str, known: Iterable[str], most: int = 1) -> str:
+    """A question after the names that may be meant; nothing if none is close.
+
+    Capitals do not matter: what differs in nothing else comes first.
+
+    Args:
+        name: that is not known.
+        known: those that are.
+        most: how many of these to ask after.
+
+    >>> did_you_mean("met", ["mt", "MET"])
+    "did you mean 'MET'?"
+    """
+    alike: dict[str, list[str]] = {}
+    for other in known:
+        alike.setdefault(other.casefold(), []).append(other)
+    close = difflib.get_close_matches(name.casefold(), alike, n=most)
+    found = [other for folded in close for other in alike[folded]]
+    return f"did you mean {' or '.join(map(repr, found))}?" if found else ""

@@ -204,7 +204,7 @@ BAD = {
     ),
     "batch": (
         lambda c: c["events"].update(training=100),
-        r"observables\['neos'\].batch: 2000 events are more than the 100",
+        r"observables\['neos'\].batch, .*\['bce'\].batch: 2000 events are more than the 100",
     ),
     "learned edges of bce": (
         lambda c: c["observables"][1].update(edges="learned"),
@@ -383,6 +383,27 @@ def test_the_config_file_is_named_once(config):
     assert first == "mine/search.yaml cannot be used:"
     assert len(problems) == 2
     assert "search.yaml" not in "".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda c: [o.update(features=["x[:]"]) for o in c["observables"][:2]],
+            "observables['neos'].features[1st], observables['bce'].features[1st]: 'x[:]': a ",
+        ),
+        (
+            lambda c: (c.pop("features"), c["observables"][1].update(features=["x"])),
+            "features: there are none; neos, bce, bce-edges",
+        ),
+    ],
+)
+def test_what_is_wrong_in_several_places_is_said_once(config, change, message):
+    change(config)
+    with pytest.raises(ConfigError) as error:
+        checked_config(config)
+    (problem,) = str(error.value).splitlines()[1:]
+    assert problem.startswith(f"- {message}")
 
 
 def test_every_problem_of_an_object_is_said_at_once(config):

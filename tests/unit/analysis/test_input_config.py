@@ -160,7 +160,10 @@ CASES = {
     "a systematic on an unknown sample": (
         systematic(sample="ttbar"), r"systematics\['scale'\].sample: there is no sample 'ttbar';",
     ),
-    "a systematic on data": (systematic(sample="data"), "there is no sample 'data'; samples are"),
+    "a systematic on data": (
+        systematic(sample="data"),
+        r"systematics\['scale'\].sample: 'data' are observed events, which nothing varies; samples",
+    ),
     "a systematic in an unknown region": (
         systematic(regions=["sr"]),
         r"systematics\['scale'\].regions: there is no region 'sr'; regions are",
@@ -175,7 +178,7 @@ CASES = {
     ),
     "varied files of two samples": (
         systematic(sample=["signal", "background"]),
-        r"systematics\['scale'\].up.files: these belong to one sample; with {sample} in their",
+        r"systematics\['scale'\].up.files, systematics\['scale'\].down.files: these belong to one ",
     ),
     "a sum of weights of two samples": (
         systematic(
@@ -200,6 +203,13 @@ CASES = {
     ),
     "a branch replaced by itself": (
         systematic(up={"replace": {"pt": "pt"}}), r"up.replace: 'pt' is replaced by itself",
+    ),
+    "a replaced branch in other capitals": (
+        systematic(up={"replace": {"Mass": "m"}}), r"did you mean 'mass'\?",
+    ),
+    "relative changes as factors": (
+        lambda c: c["systematics"][2].update(up=0.2, down=0.8),
+        r"systematics\['xsec'\]: up: 0.2, down: 0.8 are factors on the yield, none of which raises",
     ),
     "no branch to replace": (
         systematic(up={"replace": {}}), r"up.replace: {} must have at least this many entries: 1",

@@ -99,8 +99,18 @@ def test_contents_are_not_settings():
 def test_why_jobs_of_this_run_failed_is_said_once(tmp_path):
     logs = [tmp_path / "logs" / rule / "a.log" for rule in ("old", "survey", "fill", "again")]
     for log, message in zip(logs, ("of old", "no branch", "no branch", "mended"), strict=True):
-        write_error(log, message)
+        write_error(log, message, {"wildcards": [], "inputs": []})
     os.utime(logs[0].with_suffix(".error"), (1e9, 1e9))
     forget(logs[-1])
     assert errors_since(tmp_path / "logs", 1e9 + 1) == ["no branch"]
     assert errors_since(tmp_path / "nothing", 0.0) == []
+    for sample, path, why in (
+        ("tt", "tt.root", "text"), ("wjets", "410470.root", "text"), ("data", "d.root", "none"),
+    ):  # fmt: skip
+        own = {"wildcards": [sample], "inputs": [path]}
+        said = f"rule survey ({sample}): sample {sample!r}: {path}, event {len(path)}: pt is {why}"
+        write_error(tmp_path / f"of/{sample}.log", said, own)
+    assert errors_since(tmp_path / "of", 0.0) == [
+        "rule survey (tt): sample 'tt': tt.root, event 7: pt is text; likewise (wjets)",
+        "rule survey (data): sample 'data': d.root, event 6: pt is none",
+    ]

@@ -39,7 +39,7 @@ def checked_config(config: Any, file: str | Path = "config/config.yaml") -> Anal
             Analysis.model_validate({"modules": str(Path(file).parent), **config})
         )
     except ValidationError as error:
-        _refuse(file, dict.fromkeys(problems(error)), config)
+        _refuse(file, problems(error), config)
         raise
     except InputError as error:
         _refuse(file, [str(error)], config)
@@ -48,7 +48,7 @@ def checked_config(config: Any, file: str | Path = "config/config.yaml") -> Anal
     if not analysis.observables:
         analysis = _of_regions_only(analysis)
     found = [*missing, *name_problems(analysis), *contradictions(analysis)]
-    _refuse(file, dict.fromkeys(found), config)
+    _refuse(file, found, config)
     if not analysis.learning:
         return analysis.model_copy(update={"split": analysis.split.without_training()})
     return analysis
@@ -77,6 +77,11 @@ def _of_regions_only(analysis: Analysis) -> Analysis:
 
 
 def _refuse(file: str | Path, problems: Iterable[str], config: Any) -> None:
-    lines = [f"\n- {named(text, config)}" for text in problems]
+    """Raise an error with all problems; what is wrong in several places is said once."""
+    places: dict[str, list[str]] = {}
+    for text in problems:
+        place, colon, what = named(text, config).partition(": ")
+        places.setdefault(f"{colon}{what}", []).append(place)
+    lines = [f"\n- {', '.join(dict.fromkeys(found))}{what}" for what, found in places.items()]
     if lines:
         raise ConfigError(f"{file} cannot be used:" + "".join(lines))

@@ -8,7 +8,6 @@ no integer wraps.
 """
 
 import ast
-import difflib
 import json
 import re
 import sys
@@ -33,7 +32,7 @@ from hone.analysis.evaluation import (
     leading_of,
 )  # fmt: skip
 from hone.analysis.jagged import Column, Jagged, NoValueError, Text
-from hone.errors import InputError
+from hone.errors import InputError, did_you_mean
 
 __all__ = ["Expression", "NoValueError", "meant"]
 
@@ -72,9 +71,10 @@ class Expression:
         except InputError as error:
             raise InputError(f"{self.text!r} is not an expression of branches: {error}") from error
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            cure = "; numbers are compared with ==" if _ASSIGNED.search(self.text) else ""
+            cure = "numbers are compared with ==" if _ASSIGNED.search(self.text) else ""
+            hint = "".join(f"; {text}" for text in (cure, _logic(self.text)) if text)
             raise InputError(
-                f"{self.text!r} is not an expression of branches ({error.args[0]}){cure}"
+                f"{self.text!r} is not an expression of branches ({error.args[0]}){hint}"
             ) from error
 
     def __call__(self, columns: Mapping[str, Column], needed: np.ndarray | None = None) -> Any:
@@ -129,8 +129,16 @@ def meant(branch: str, there: Sequence[str]) -> str:
                     f"without get, {name} is computed from {' and '.join(parts)}; the branch of "
                     f"that name is get({json.dumps(name)})"
                 )
-    close = difflib.get_close_matches(branch, there)
-    return f"did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return did_you_mean(branch, there, most=3)
+
+
+def _logic(text: str) -> str:
+    """How logic is written, if a text has a word for it that is not read as such."""
+    words = re.findall(r"\w+", text)
+    known = ("and", "or", "not")
+    word = next((w for w in words if w.lower() in known and w not in known), None)
+    spelt = "(a > 1) & (b < 2), (a > 1) | (b < 2) or ~(a > 1)"
+    return f"{word} is not read; write {spelt}" if word else ""
 
 
 @cache
@@ -224,12 +232,10 @@ def _names_in_call(node: ast.Call) -> Iterator[str]:
     if name == "get":
         yield branch_of_get(node)
         return
-    if name not in _all_functions():
-        close = difflib.get_close_matches(str(name), _all_functions(), n=1)
-        hint = (
-            f"did you mean {close[0]!r}?" if close else f"there are {', '.join(_all_functions())}"
-        )
-        raise InputError(f"there is no function {name or ast.unparse(node.func)!r}; {hint}")
+    if name not in (known := _all_functions()):
+        text = name or ast.unparse(node.func)
+        hint = _logic(text) or did_you_mean(text, known) or f"there are {', '.join(known)}"
+        raise InputError(f"there is no function {text!r}; {hint}")
     wanted, given = _arguments(str(name)), len(node.args)
     if given != wanted and not (name in _OR_MORE and given > wanted):
         several = f"{wanted} or more" if name in _OR_MORE else str(wanted)

@@ -1,6 +1,5 @@
 """Names of objectives in the config."""
 
-import difflib
 import json
 import re
 from typing import Annotated
@@ -9,6 +8,7 @@ from pydantic import AfterValidator, WithJsonSchema
 
 from hone.analysis.own_code import PATTERN
 from hone.analysis.settings import refuse
+from hone.errors import did_you_mean
 
 __all__ = ["CLASSIFIERS", "OBJECTIVES", "ObjectiveName"]
 
@@ -22,11 +22,10 @@ CLASSIFIERS = ("bce", "bce_augmented")
 
 def _objective(text: str) -> str:
     if text not in OBJECTIVES and not re.fullmatch(PATTERN, text):
-        close = difflib.get_close_matches(text, OBJECTIVES, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        hint = " ".join([did_you_mean(text, OBJECTIVES), "allowed are"]).strip()
         raise refuse(
-            f"there is no objective {json.dumps(text)}; {hint}allowed are {', '.join(OBJECTIVES)}, "
-            "and module:function"
+            f"there is no objective {json.dumps(text)}; {hint} {', '.join(OBJECTIVES)}, and "
+            "module:function"
         )
     return text
 

@@ -1,6 +1,5 @@
 """What all settings have in common: strict types, no unknown keys, errors in plain words."""
 
-import difflib
 import json
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
@@ -22,6 +21,8 @@ from pydantic_core.core_schema import (
     plain_serializer_function_ser_schema,
     union_schema,
 )
+
+from hone.errors import did_you_mean
 
 __all__ = [
     "AsWhole",
@@ -134,10 +135,8 @@ class Settings(BaseModel):
 
     @classmethod
     def _unknown(cls, key: str) -> str:
-        close = difflib.get_close_matches(key, cls.settings(), n=1)
-        hint = (
-            f"did you mean {close[0]!r}?" if close else f"allowed are {', '.join(cls.settings())}"
-        )
+        known = cls.settings()
+        hint = did_you_mean(key, known) or f"allowed are {', '.join(known)}"
         return f"unknown setting {key!r}; {hint}"
 
 

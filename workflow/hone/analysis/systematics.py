@@ -28,6 +28,8 @@ __all__ = [
 ]  # fmt: skip
 
 _ROUNDING = 1e-12
+_SMALL_FACTOR = 0.5
+"""A factor on a yield below which a relative change was probably meant."""
 
 
 class Systematic(Modifier, Family):
@@ -97,7 +99,13 @@ class Normsys(Systematic):
     0.9 of an `up` of 1.1."""
 
     @model_validator(mode="after")
-    def _mirrored_above_zero(self) -> Self:
+    def _factors_on_the_yield(self) -> Self:
+        if max(self.up, self.down or 0.0) < 1 and min(self.up, self.down or 1.0) < _SMALL_FACTOR:
+            given = f"up: {self.up:g}" + ("" if self.down is None else f", down: {self.down:g}")
+            raise refuse(
+                f"{given} are factors on the yield, none of which raises it, and not relative "
+                "changes: 20 % are up: 1.2, down: 0.8"
+            )
         if self.down is None and self.up >= 2:
             raise refuse(f"has no mirror image above 0 of an up of {self.up:g}; give it", "down")
         return self

@@ -1,6 +1,5 @@
 """Histograms in files: TH1, TH2 and TH3 of ROOT, and the JSON of UHI that hist writes."""
 
-import difflib
 import json
 import re
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from hone.errors import InputError
+from hone.errors import InputError, did_you_mean
 from hone.running.root_files import reason, root_file
 
 __all__ = ["GivenHistogram", "read_histogram"]
@@ -58,8 +57,7 @@ def read_histogram(file: str, path: str) -> GivenHistogram:
     except Exception as error:  # uproot and hist raise many kinds for a damaged file
         raise InputError(f"{file} cannot be read ({reason(error)})") from error
     if not kind:
-        close = difflib.get_close_matches(path, names, n=3)
-        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else _some(names)
+        hint = did_you_mean(path, names, most=3) or _some(names)
         raise InputError(f"{file}: there is no histogram {path!r}; {hint}")
     if found is None:
         raise InputError(

@@ -1,10 +1,11 @@
 """Records of jobs: what made the files of a results folder, or why not, kept in the folder."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from hone.running.files import write_json, write_text
+from hone.running.files import read_json, write_json
 from hone.running.provenance import digest
 
 __all__ = [
@@ -43,20 +44,36 @@ def write_record(log: str | Path, outputs: Sequence[str], provenance: Mapping[st
     write_json(_beside(log), {"outputs": list(map(str, outputs)), "provenance": provenance})
 
 
-def write_error(log: str | Path, message: str) -> None:
-    """Write why a job failed beside its log."""
-    write_text(_beside(log, ".error"), message)
+def write_error(log: str | Path, message: str, own: Mapping[str, Sequence[str]]) -> None:
+    """Write why a job failed beside its log.
+
+    Args:
+        log: of the job.
+        message: why.
+        own: what tells jobs of one rule apart, its ``wildcards`` and ``inputs``.
+    """
+    write_json(_beside(log, ".error"), {"message": message, **own})
 
 
 def errors_since(logs: str | Path, start: float) -> list[str]:
-    """Why jobs failed, each reason once.
+    """Why jobs failed, each reason once; jobs that failed alike, as of several samples, together.
 
     Args:
         logs: folder of the logs of an analysis.
         start: of the run, as ``time.time`` gives it.
     """
-    found = [(p.stat().st_mtime, p.read_text()) for p in Path(logs).rglob("*.error")]
-    return list(dict.fromkeys(message for written, message in sorted(found) if written >= start))
+    found = sorted((p.stat().st_mtime, p) for p in Path(logs).rglob("*.error"))
+    alike: dict[str, list[tuple[str, str]]] = {}
+    for error in (read_json(path) for written, path in found if written >= start):
+        message, jobs = error["message"], error["wildcards"]
+        places = "|".join(map(re.escape, sorted([*error["inputs"], *jobs], key=len, reverse=True)))
+        reason = re.sub(rf"(?<!\w)({places})(?!\w)|event \d+" if places else r"^$", "*", message)
+        alike.setdefault(reason, []).append((message, ", ".join(jobs)))
+    several = []
+    for (message, _), *others in alike.values():
+        more = dict.fromkeys(f"({job})" for text, job in others if text != message)
+        several.append(message + (f"; likewise {', '.join(more)}" if more else ""))
+    return several
 
 
 def has_error(log: str | Path, start: float) -> bool:

@@ -77,7 +77,8 @@ def job(snakemake: Any, in_processes: bool = False) -> Iterator[Provenance]:
         what = error if is_ours else _unexpected(error, snakemake)
         message = f"rule {snakemake.rule}{which}: {what}"
         with suppress(OSError):
-            records.write_error(snakemake.log[0], message)
+            own = {"wildcards": [*snakemake.wildcards], "inputs": [*map(str, snakemake.input)]}
+            records.write_error(snakemake.log[0], message, own)
             if os.environ.get(ERRORS_LAST):
                 log.removeHandler(terminal)
         log.error(message, exc_info=not is_ours)

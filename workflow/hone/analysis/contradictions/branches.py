@@ -17,7 +17,8 @@ def of_features(analysis: Analysis) -> Iterator[str]:
     """Features that are of branches which events do not have."""
     known = known_branches(analysis)
     if not analysis.features and analysis.observables:
-        yield "features: [] must have at least this many entries: 1"
+        names = ", ".join(o.name for o in analysis.observables)
+        yield f"features: there are none; {names} must see some, e.g. features: [met, log(pt)]"
     for i, text in enumerate(as_written(analysis.features)):
         try:
             (text, *_) = leading([text])

@@ -52,7 +52,7 @@ def of_observables(analysis: Analysis) -> Iterator[str]:
                     f"{', '.join(systematics) or '(none)'}"
                 )
         for k, name in enumerate(as_written(observable.features or [])):
-            if not set(leading([name])) <= set(analysis.features):
+            if analysis.features and not set(leading([name])) <= set(analysis.features):
                 known = ", ".join(as_written(analysis.features))
                 yield f"{where}.features[{k}]: there is no feature {name!r}; features are {known}"
         for tried in _tried(observable):
@@ -82,7 +82,7 @@ def _of_training(
         yield from _of_start(analysis, where, analysis.observables[:place], chosen)
     for key, name in chosen.variables.items():
         known = chosen.features or analysis.features
-        if name not in known:
+        if known and name not in known:
             yield f"{where}.{key}: there is no feature {name!r}; features are {', '.join(known)}"
     if isinstance(chosen, Trained) and chosen.batch > analysis.events.training:
         yield (

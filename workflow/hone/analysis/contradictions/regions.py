@@ -1,11 +1,11 @@
 """Regions that do not fit the events or the observables."""
 
-import difflib
 from collections.abc import Iterator
 
 from hone.analysis.analysis import Analysis
 from hone.analysis.contradictions.branches import known_branches, missing_branches
 from hone.analysis.region_observables import circles
+from hone.errors import did_you_mean
 
 __all__ = ["of_regions"]
 
@@ -27,7 +27,6 @@ def of_regions(analysis: Analysis) -> Iterator[str]:
             yield from missing_branches(f"regions[{i}].{key}", text, known)
         name = region.observable
         if name is not None and name not in names:
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(names)}"
+            hint = did_you_mean(name, names) or f"there are {', '.join(names)}"
             yield f"regions[{i}].observable: there is no observable {name!r}; {hint}"
     yield from circles(analysis)

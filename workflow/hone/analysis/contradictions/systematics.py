@@ -1,7 +1,6 @@
 """Systematics that do not fit their samples, regions or each other."""
 
 import contextlib
-import difflib
 import itertools
 from collections.abc import Iterable, Iterator
 
@@ -21,7 +20,7 @@ from hone.analysis.samples import (
 )
 from hone.analysis.systematics import Lumi, Shapesys, ShapeVariation
 from hone.analysis.variations import SAMPLE, SIDES, Variation
-from hone.errors import InputError
+from hone.errors import InputError, did_you_mean
 
 __all__ = ["of_systematics"]
 
@@ -41,9 +40,12 @@ def of_systematics(analysis: Analysis) -> Iterator[str]:
                 )
         for name in systematic.samples:
             if name not in samples:
-                yield (
-                    f"{where}.sample: there is no sample {name!r}; samples are {', '.join(samples)}"
+                what = (
+                    f"{name!r} are observed events, which nothing varies"
+                    if name in (s.name for s in analysis.data)
+                    else f"there is no sample {name!r}"
                 )
+                yield f"{where}.sample: {what}; samples are {', '.join(samples)}"
                 continue
             for kind in systematic.pyhf_types:
                 key = (systematic.name, kind, name)
@@ -179,8 +181,7 @@ def _of_replaced(where: str, systematic: ShapeVariation, analysis: Analysis) -> 
         used = _branches([*analysis.features, *filter(None, texts)])
         for branch in given.replace:
             if branch not in used:
-                close = difflib.get_close_matches(branch, used, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(used)}"
+                hint = did_you_mean(branch, used) or f"there are {', '.join(used)}"
                 yield (
                     f"{where}.{side}.replace: {branch!r} is in no feature, weight, selection or "
                     f"variable; {hint}"
