@@ -29,7 +29,7 @@ class FitError(HoneError, RuntimeError):
 def did_you_mean(name: str, known: Iterable[str], most: int = 1) -> str:
     """A question after the names that may be meant; nothing if none is close.
 
-    Capitals do not matter: what differs in nothing else comes first.
+    Capitals do not matter: what differs in nothing else is meant.
 
     Args:
         name: that is not known.
@@ -42,6 +42,7 @@ def did_you_mean(name: str, known: Iterable[str], most: int = 1) -> str:
     alike: dict[str, list[str]] = {}
     for other in known:
         alike.setdefault(other.casefold(), []).append(other)
-    close = difflib.get_close_matches(name.casefold(), alike, n=most)
-    found = [other for folded in close for other in alike[folded]]
+    folded = name.casefold()
+    close = [folded] if folded in alike else difflib.get_close_matches(folded, alike, n=most)
+    found = [other for word in close for other in alike[word]]
     return f"did you mean {' or '.join(map(repr, found))}?" if found else ""

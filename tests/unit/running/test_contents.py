@@ -172,7 +172,7 @@ made_by = {"code": "", "versions": {}}
 params = {"contents": {str(path): sys.argv[2]}, "made_by": made_by}
 snakemake = SimpleNamespace(
     threads=1, log=["job.log"], rule="read", output=["results/a/out.json"], params=params,
-    wildcards=Wildcards(signal="zp500", observable="neos"),
+    wildcards=Wildcards(signal="zp500", observable="neos"), input=[],
 )
 with job(snakemake):
     print("reads")
