@@ -19,6 +19,7 @@ from hone.analysis.fair_baseline import fair_baseline
 from hone.analysis.files import Files
 from hone.analysis.needs import Needs, any_of, growing
 from hone.analysis.observables import BestEdges, GridCuts, Trained, VariableBins
+from hone.analysis.region_observables import seen
 from hone.analysis.report_items import ITEMS, labels
 from hone.analysis.settings import plain
 from hone.analysis.trainings import Trials, trainings

@@ -139,8 +139,8 @@ rule check_inputs:
     resources:
         **growing(mem_mb=1000, runtime=10),
     params:
-        analysis=parts.part(ANALYSIS, "samples", "regions", "measure"),
-        batches={name: ANALYSIS.observable(name).batch for name in TRAINED},
+        analysis=parts.part(ANALYSIS, "samples", "regions", "systematics", "measure"),
+        observables={name: list(of_it) for name, of_it in seen(ANALYSIS).items()},
         made_by=made_by("check_inputs"),
     message:
         "Checking the inputs"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hone.analysis import Analysis
+from hone.analysis.region_observables import Seen
 from hone.events.check import check_inputs
 from hone.events.first_look import format_table, notes, yields_table
 from hone.running.files import read_json, write_csv, write_text
@@ -14,12 +15,13 @@ with job(snakemake):
     for path in snakemake.input.weights:
         for region, templates in read_json(path)["regions"].items():
             surveys[Path(path).stem]["regions"][region] |= templates
-    rows = yields_table(surveys)
-    remarks = notes(surveys, params.batches)
+    analysis = Analysis.model_validate(params.analysis)
+    observables = {name: Seen(*of_it) for name, of_it in params.observables.items()}
+    rows = yields_table(surveys, analysis.systematics)
+    remarks = notes(surveys, observables)
     table = format_table(rows) + "".join(f"\n! {text}\n" for text in remarks)
     log.info("inputs:\n%s", table)
-    analysis = Analysis.model_validate(params.analysis)
     one_fit = bool(analysis.measure)
-    check_inputs(surveys, analysis.samples, analysis.channels, params.batches, one_fit)
+    check_inputs(surveys, analysis.samples, analysis.channels, observables, one_fit)
     write_csv(snakemake.output.csv, rows)
     write_text(snakemake.output.txt, table)

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from hone.analysis import Analysis
+from hone.analysis.region_observables import seen
 from hone.analysis.settings import plain
 from hone.events.check import check_inputs
 from hone.events.load import load_set, read_surveys
@@ -32,8 +33,7 @@ with job(snakemake, in_processes=several) as provenance:
         observable = observable.with_settings(read_json(path)["settings"])
     outputs = snakemake.output
     surveys = snakemake.input.surveys
-    batches = {observable.name: observable.batch}
-    check_inputs(read_surveys(surveys), analysis.samples, analysis.channels, batches)
+    check_inputs(read_surveys(surveys), analysis.samples, analysis.channels, seen(analysis))
     training = training_set(analysis, params.files, surveys, params.fold, observable.streamed)
     validation = load_set(analysis, params.files, "validation", surveys, params.fold)
     level = analysis.limits.level

@@ -6,6 +6,7 @@ from ntuples import columns, write
 from settings import region
 
 from hone.analysis import Template
+from hone.analysis.region_observables import Seen
 from hone.analysis.samples import FileSample
 from hone.analysis.sections import Split
 from hone.errors import InputError
@@ -120,8 +121,9 @@ def checked(tmp_path, regions, background=None, signal=None):
                         Split(branch="event"))  # fmt: skip
         surveys[name] = survey(source, ["mass"], regions)
     samples = [FileSample(name=name, process=name, files="a.root") for name in files]
+    observables = {"o": Seen([r.name for r in regions if r.is_trained])}
     with pytest.raises(InputError) as error:
-        check_inputs(surveys, samples, regions, {})
+        check_inputs(surveys, samples, regions, observables)
     return str(error.value)
 
 
@@ -159,7 +161,7 @@ def test_what_no_later_step_could_use_is_refused(tmp_path):
     narrow = (region("a", "mass < 51"),)
     text = checked(tmp_path, narrow)
     assert "sample 'signal' (" in text
-    assert "has no event in a region with the observable (a: 'mass < 51')" in text
+    assert "has no event in a region with the observable (o: a 'mass < 51')" in text
     high = columns(100, 2, False) | {"mass": np.full(100, 60.0)}
     above = (region("a", "mass < 100"), region("b", "mass >= 100", "count"))
     assert "region 'b': no background event passes" in checked(tmp_path, above, background=high)

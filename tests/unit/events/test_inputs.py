@@ -2,6 +2,7 @@
 
 import pytest
 
+from hone.analysis.region_observables import seen
 from hone.events.check import check_inputs
 from hone.events.first_look import format_table, yields_table
 from hone.events.reader import ahead
@@ -21,8 +22,8 @@ def test_yields_are_those_of_the_settings(analysis):
 
 def test_the_table_says_what_is_there(analysis):
     config, _, surveys = analysis
-    rows = yields_table(surveys)
-    check_inputs(surveys, config.samples, config.channels, {})
+    rows = yields_table(surveys, config.systematics)
+    check_inputs(surveys, config.samples, config.channels, seen(config))
     text = format_table(rows)
     assert "control_region" in text
     effects = {
@@ -32,6 +33,12 @@ def test_the_table_says_what_is_there(analysis):
     assert effects["high", ""] is None
     bins = {(r["region"], r["variation"]): r["bins"] for r in rows if r["sample"] == "background"}
     assert bins["high", "scale_up"] == ""  # counted in one bin
+    # what is a factor needs no events
+    assert effects["signal_region", "xsec_up"] == pytest.approx(0.1)
+    assert ("high", "xsec_up") not in effects  # it acts in one region
+    assert [r["effect"] for r in rows if r["variation"] == "lumi_down"] == [
+        pytest.approx(-0.02)
+    ] * 3
 
 
 def test_weights_are_surveyed_apart(analysis):

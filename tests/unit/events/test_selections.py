@@ -16,10 +16,11 @@ from hone.analysis.expressions import Expression
 from hone.analysis.files import Files
 from hone.analysis.jagged import Jagged
 from hone.analysis.leading import leading
+from hone.analysis.region_observables import Seen
 from hone.analysis.sections import SETS
 from hone.errors import ConfigError, InputError
 from hone.events.check import check_inputs
-from hone.events.first_look import notes, yields_table
+from hone.events.first_look import in_training, notes, yields_table
 from hone.events.load import load_events
 from hone.events.membership import Membership, common_events
 from hone.events.ntuples import Piece
@@ -137,7 +138,7 @@ def test_events_without_weight_do_not_count(events):
         known = surveys[name]
         assert known["regions"]["signal_region"][name]["events"] == number
         assert sum(entry["events"] for entry in known["sets"].values()) == number
-        assert sum(known["scored"].values()) == number
+        assert sum(of_set["signal_region"] for of_set in known["scored"].values()) == number
         assert known["files"][0]["events"] == number
     varied = surveys["heavy"]["regions"]["signal_region"]["heavy__tag_up"]
     assert varied["events"] == (truth >= 4).sum()
@@ -285,15 +286,16 @@ def test_a_split_needs_many_different_numbers():
 
 def test_few_training_events_are_said_once(events):
     config, _, surveys = surveyed(HEAVY, LIGHT, systematics=[UP])
-    batches = {"neos": 500, "bce": 2000}
-    check_inputs(surveys, config.samples, config.channels, batches)
-    same, text = notes(surveys, batches)
+    region = ["signal_region"]
+    observables = {"neos": Seen(region, 500), "bce": Seen(region, 2000), "mass": Seen(region)}
+    check_inputs(surveys, config.samples, config.channels, observables)
+    same, text = notes(surveys, observables)
     assert same.startswith("'heavy__jes_up': the files have the very same events as")  # without w
-    there = {name: found["scored"]["training"] for name, found in surveys.items()}
+    there = {name: in_training(found, Seen(region)) for name, found in surveys.items()}
     assert f"a batch has ('neos': 500, 'bce': 2000): 's': {there['s']}, 'heavy': " in text
     assert f"'heavy__jes_up': {there['heavy']}" in text
     assert f"up to {there['s'] ** -0.5:.0%} of a yield" in text
-    assert list(notes(surveys, {"neos": 50})) == [same]
+    assert list(notes(surveys, {"neos": Seen(region, 50)})) == [same]
     # with another weight, or other events, it varies something
     for heavy, factor in ((HEAVY | {"weight": "w"}, 1), (HEAVY, 2)):
         write("up.root", events | {"w": events["w"] / 2, "mass": factor * events["mass"]})
@@ -329,8 +331,9 @@ def test_marks_for_missing_values_are_said_once(events):
 def test_a_trained_sample_has_a_training_event():
     write("s.root", {name: x[:3] for name, x in columns(500, 1, True).items()})
     config, _, surveys = surveyed(HEAVY, split={"branch": "event", "training": 0.01})
+    seen_by_neos = {"neos": Seen(["signal_region"], 10)}
     with pytest.raises(InputError, match="'s' has no training event in a region with the observ"):
-        check_inputs(surveys, config.samples, config.channels, {"neos": 10})
+        check_inputs(surveys, config.samples, config.channels, seen_by_neos)
 
 
 @pytest.mark.usefixtures("events")

@@ -125,7 +125,8 @@ def test_all_notes_of_the_first_look_are_in_the_report(blobs):
         for template in Folder(blobs).analysis.templates_of("signal"):
             survey = {
                 "sample": template.sample, "sentinels": sentinels, "split": True, "files": [],
-                "scored": {"training": events}, "regions": {}, "sample_factor": False,
+                "scored": {"training": {"signal_region": events}}, "regions": {},
+                "sample_factor": False,
             }  # fmt: skip
             write_json(blobs / f"inputs/{template.name}.json", survey)
         found = look()

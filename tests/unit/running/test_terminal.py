@@ -120,7 +120,9 @@ def test_a_job_that_failed_is_named_once_if_it_has_not_said_why(handler, tmp_pat
         tell(brief, LogEvent.ERROR, "CalledProcessError", logging.ERROR, **exception)
         tell(brief, LogEvent.JOB_ERROR, level=logging.ERROR, jobid=job, rule_name="draw", log=[log])
     finish(brief, 0, 1, 3)  # the second try
-    write_error(logs[1], "rule draw: no bins")  # which the run says last
+    write_error(
+        logs[1], "rule draw: no bins", {"wildcards": [], "inputs": []}
+    )  # which the run says last
     tell(brief, text="Exiting because a job execution failed.", level=logging.ERROR)
     tell(brief, text="Complete log(s): there")
     brief.close()
@@ -145,7 +147,7 @@ def test_a_group_that_failed_is_named_once_if_none_of_its_jobs_has_said_why(hand
         tell(brief, LogEvent.GROUP_ERROR, level=logging.ERROR, **known)
         for job in group:
             tell(brief, LogEvent.JOB_ERROR, level=logging.ERROR, **job)
-    write_error(tmp_path / "1.log", "rule draw: no bins")
+    write_error(tmp_path / "1.log", "rule draw: no bins", {"wildcards": [], "inputs": []})
     brief.close()
     assert stream.getvalue() == (
         "one of the rules fill, draw failed and could not say why (killed?); its log: slurm.log\n"

@@ -1,11 +1,40 @@
 """Regions in the bins of another observable: which chains have them, and what must be trained."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from hone.analysis.analysis import Analysis
-from hone.analysis.regions import Region
+from hone.analysis.observables import Trained
+from hone.analysis.regions import ONE_REGION, Region
 
-__all__ = ["circles", "observables_in_regions", "regions_of", "regions_without_observables"]
+__all__ = [
+    "Seen", "circles", "observables_in_regions", "regions_of", "regions_without_observables",
+    "seen",
+]  # fmt: skip
+
+
+class Seen(NamedTuple):
+    """Which events an observable is of."""
+
+    regions: list[str]
+    """Names of those in its own bins."""
+    batch: int = 0
+    """Events of each sample and variation in a batch; 0 if it is not trained."""
+
+
+def seen(analysis: Analysis) -> dict[str, Seen]:
+    """Which events each observable is of, by its name."""
+    return {
+        o.name: Seen(
+            [
+                region.name
+                for region in regions_of(analysis, o.name) or [ONE_REGION]
+                if region.is_trained and region.observable is None
+            ],
+            o.batch if isinstance(o, Trained) else 0,
+        )
+        for o in analysis.observables
+    }
 
 
 def regions_of(analysis: Analysis, observable: str) -> list[Region]:

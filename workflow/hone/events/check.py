@@ -4,11 +4,13 @@ import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 
+from hone.analysis.region_observables import Seen
 from hone.analysis.regions import Region
 from hone.analysis.samples import Sample
 from hone.errors import InputError
 from hone.events.documents import Survey, SurveyedFile, Surveys
 from hone.events.fingerprints import part_in_common
+from hone.events.first_look import in_training
 from hone.events.membership import common_events
 
 __all__ = ["check_inputs"]
@@ -18,7 +20,7 @@ def check_inputs(
     surveys: Surveys,
     samples: Sequence[Sample],
     regions: Sequence[Region],
-    batches: Mapping[str, int],
+    observables: Mapping[str, Seen],
     one_fit: bool = True,
 ) -> None:
     """Refuse inputs that no later step could use.
@@ -27,7 +29,7 @@ def check_inputs(
         surveys: what :func:`hone.events.survey.survey` found, by source.
         samples: of the analysis.
         regions: of the analysis.
-        batches: of the observables that are trained; empty if none is.
+        observables: which events each is of.
         one_fit: whether all signals are in one fit; if not, two of them may share events.
 
     Raises:
@@ -35,7 +37,7 @@ def check_inputs(
     """
     kinds = {s.name: s.process for s in samples}
     nominal = {name: found for name, found in surveys.items() if name in kinds}
-    misses = list(_regions(nominal, kinds, regions))
+    misses = list(_regions(nominal, kinds, regions, observables))
     apart = set() if one_fit else {name for name, kind in kinds.items() if kind == "signal"}
     problems = [
         *_shared_events(surveys, apart),
@@ -59,10 +61,15 @@ def check_inputs(
                     f"{name!r} has no event in the {events_set} set ({_files(found)}): change split"
                 )
         # Where no event passes a selection, the split is not what is wrong.
-        if found["split"] and batches and not misses and not found["scored"]["training"]:
+        idle = {
+            observable: of_it.regions
+            for observable, of_it in observables.items()
+            if of_it.batch and found["split"] and not misses and not in_training(found, of_it)
+        }
+        if idle:
             problems.append(
                 f"{name!r} has no training event in a region with the observable "
-                f"({_files(found)}): set a larger split.training"
+                f"({_in_words(idle)}; {_files(found)}): set a larger split.training"
             )
     if problems:
         raise InputError(
@@ -147,7 +154,10 @@ def _few_numbers(surveys: Surveys) -> Iterator[str]:
 
 
 def _regions(
-    nominal: Surveys, kinds: Mapping[str, str], regions: Sequence[Region]
+    nominal: Surveys,
+    kinds: Mapping[str, str],
+    regions: Sequence[Region],
+    observables: Mapping[str, Seen],
 ) -> Iterator[str]:
     for region in regions:
         events = {name: found["regions"][region.name] for name, found in nominal.items()}
@@ -162,11 +172,20 @@ def _regions(
                 f"region {region.name!r}: no background event passes its selection "
                 f"{region.selection!r}; a region needs background"
             )
+    selections = {region.name: region.selection for region in regions}
     for name, found in nominal.items():
-        trained = [r for r in regions if r.is_trained]
-        if not any(found["regions"][r.name][name]["events"] for r in trained):
+        without = {
+            observable: [f"{region} {selections[region]!r}" for region in of_it.regions]
+            for observable, of_it in observables.items()
+            if not any(found["regions"][region][name]["events"] for region in of_it.regions)
+        }
+        if without:
             yield (
                 f"sample {name!r} ({_files(found)}) has no event in a region with the observable "
-                f"({', '.join(f'{r.name}: {r.selection!r}' for r in trained)}); change a selection "
-                "or leave the sample out"
+                f"({_in_words(without)}); change a selection or leave the sample out"
             )
+
+
+def _in_words(regions: Mapping[str, Sequence[str]]) -> str:
+    """Regions of observables."""
+    return ", ".join(f"{name}: {' and '.join(several)}" for name, several in regions.items())

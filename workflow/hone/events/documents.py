@@ -91,8 +91,8 @@ class Survey(Tallied):
     """Whether events are divided into sets by a hash."""
     sample_factor: bool
     """Whether the factor is the sample's: here it is 1."""
-    scored: dict[str, int]
-    """Events of each set in a region with the observable."""
+    scored: dict[str, dict[str, int]]
+    """Events by set and region, of regions in the bins of an observable."""
     sentinels: dict[str, Sentinel]
     """By feature that has any."""
     regions: dict[str, dict[str, RegionSums]]

@@ -7,11 +7,14 @@ import numpy as np
 from tabulate import tabulate
 
 from hone.analysis.leading import parted
+from hone.analysis.region_observables import Seen
+from hone.analysis.systematics import Systematic
+from hone.analysis.variations import SIDES
 from hone.errors import InputError
 from hone.events.documents import RegionSums, Sentinel, Survey, Surveys
 from hone.running.files import Row
 
-__all__ = ["format_table", "notes", "yields_table"]
+__all__ = ["format_table", "in_training", "notes", "yields_table"]
 
 _FEW_EVENTS = 100
 _LARGE_ERROR = 0.3
@@ -19,9 +22,13 @@ _HUGE_WEIGHT = 0.1
 _MUCH_NEGATIVE = 0.2
 
 
-def yields_table(surveys: Surveys) -> list[Row]:
+def yields_table(surveys: Surveys, systematics: Sequence[Systematic] = ()) -> list[Row]:
     """One row per region, sample and variation: raw events, yield, error, warnings (of a variation
     those that its sample has not).
+
+    Args:
+        surveys: by source, samples before their variations.
+        systematics: of the analysis; those without events or weights of their own are factors.
 
     Raises:
         InputError: a yield with its sample's factor is more than a double holds.
@@ -60,6 +67,24 @@ def yields_table(surveys: Surveys) -> list[Row]:
                         "warning": "; ".join(warnings),
                     }
                 )
+                if template == sample:
+                    rows += [
+                        {
+                            **rows[-1],
+                            "variation": f"{systematic.name}_{side}",
+                            "yield": varied,
+                            "error": sums["error"] * abs(varied / nominal) if nominal else 0.0,
+                            "effect": varied / nominal - 1 if nominal > 0 else None,
+                            "warning": "",
+                        }
+                        for systematic in systematics
+                        if sample in systematic.samples
+                        and systematic.acts_in(region)
+                        and not systematic.templates(sample)
+                        for side, varied in zip(
+                            SIDES, systematic.shifted(nominal, None, None), strict=True
+                        )
+                    ]
     order = list(dict.fromkeys(row["region"] for row in rows))
     return sorted(rows, key=lambda row: (order.index(row["region"]), row["sample"]))
 
@@ -89,12 +114,12 @@ def _warnings(sums: RegionSums) -> Iterator[str]:
         yield f"empty bins: {', '.join(empty)}"
 
 
-def notes(surveys: Surveys, batches: Mapping[str, int]) -> Iterator[str]:
+def notes(surveys: Surveys, observables: Mapping[str, Seen]) -> Iterator[str]:
     """What training makes of the inputs that nobody may have meant, each once.
 
     Args:
         surveys: what :func:`hone.events.survey.survey` found, by source.
-        batches: events of each sample and variation in a batch, by observable.
+        observables: which events each is of.
     """
     marks: dict[tuple[str, str], list[tuple[str, Sentinel]]] = {}
     for found in surveys.values():
@@ -119,22 +144,28 @@ def notes(surveys: Surveys, batches: Mapping[str, int]) -> Iterator[str]:
             f"{', '.join(map(repr, idle))}: the files have the very same events as those of the "
             "sample, so that nothing varies: are these the right files, or the right tree?"
         )
-    largest = max(batches.values(), default=0)
-    few = {
-        name: found["scored"]["training"]
-        for name, found in surveys.items()
-        if largest and found["split"] and found["scored"]["training"] < largest
-    }
+    few: dict[str, int] = {}
+    larger: dict[str, str] = {}
+    for name, found in surveys.items():
+        for observable, of_it in observables.items() if found["split"] else ():
+            if of_it.batch and (events := in_training(found, of_it)) < of_it.batch:
+                few[name] = min(events, few.get(name, events))
+                larger[observable] = f"{observable!r}: {of_it.batch}"
     if few:
-        larger = ", ".join(f"{o!r}: {n}" for o, n in batches.items() if n > min(few.values()))
         error = min(few.values()) ** -0.5 if min(few.values()) else 1.0
         yield (
             "fewer training events than a batch has ("
-            f"{larger}): {', '.join(f'{name!r}: {n}' for name, n in few.items())}. Each batch has "
+            f"{', '.join(larger.values())}): "
+            f"{', '.join(f'{name!r}: {n}' for name, n in few.items())}. Each batch has "
             "all of them, with the yield of the sample. Their statistical error (up to "
             f"{error:.0%} of a yield) is then in every step, and can be learned: more events help, "
             "or a larger split.training"
         )
+
+
+def in_training(found: Survey, of_it: Seen) -> int:
+    """Events in the training set that an observable sees, of those of a survey."""
+    return sum(found["scored"]["training"][region] for region in of_it.regions)
 
 
 def _varies_nothing(found: Survey, surveys: Surveys) -> bool:

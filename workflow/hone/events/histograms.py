@@ -87,7 +87,7 @@ def survey_histograms(source: BinnedSource, regions: Sequence[Region], events_se
         "sample": source.sample,
         "split": False,
         "sample_factor": False,
-        "scored": {events_set: events},
+        "scored": {},
         "sentinels": {},
         "regions": found,
     }

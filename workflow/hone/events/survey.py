@@ -45,7 +45,8 @@ def survey(
     tally = Tally(source, events_set)
     digests: dict[str, dict[str, Any]] = {}
     fingerprints: defaultdict[str, Fingerprints] = defaultdict(Fingerprints)
-    scored = dict.fromkeys(tally.sets, 0)
+    trained = [r.name for r in regions if r.is_trained]
+    scored = {name: np.zeros(len(trained), dtype=int) for name in tally.sets}
     sample = Thinned()
     sums = {r.name: _OfRegion(r, source) for r in regions}
     for batch in reader.batches():
@@ -58,8 +59,8 @@ def survey(
         fingerprints[batch.path].add(batch.features, batch.nominal[batch.trained])
         for name in tally.sets:
             own = batch.of_set(source.split, name, events_set)
-            inside = (batch.place[own] >= 0) & (batch.nominal[own] != 0)
-            scored[name] += int(inside.sum())
+            place = batch.place[own][batch.nominal[own] != 0]
+            scored[name] += np.bincount(place[place >= 0], minlength=len(trained))
         sample.add(batch.features)
         _add_regions(sums, regions, batch)
     found = tally.result()
@@ -73,7 +74,10 @@ def survey(
         "sample": source.sample,
         "split": source.split is not None,
         "sample_factor": source.sample_factor,
-        "scored": scored,
+        "scored": {
+            name: dict(zip(trained, counts.tolist(), strict=True))
+            for name, counts in scored.items()
+        },
         "sentinels": _sentinels(features, sample.events()),
         "regions": {name: of_region.rows(found["factor"]) for name, of_region in sums.items()},
     }

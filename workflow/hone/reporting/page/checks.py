@@ -4,7 +4,7 @@ import math
 from typing import Literal, NamedTuple, cast
 
 from hone.analysis import Analysis
-from hone.analysis.observables import Trained
+from hone.analysis.region_observables import seen
 from hone.analysis.samples import GeneratedSample
 from hone.events.documents import Survey
 from hone.events.first_look import notes
@@ -93,8 +93,7 @@ def _inputs(folder: Folder) -> Check:
         if not folder.has(folder.within(path)):
             return Check("inputs", "", "", "not done", f"there is no {folder.within(path)}")
         surveys[name] = cast("Survey", folder.json(folder.within(path)))
-    batches = {o.name: o.batch for o in analysis.observables if isinstance(o, Trained)}
-    said = list(notes(surveys, batches))
+    said = list(notes(surveys, seen(analysis)))
     if said:
         found.append(f"{len(said)} note{'' if len(said) == 1 else 's'}: " + "; ".join(said))
     text = "; ".join(found) or "nothing to note about events, features, weights or bins"
