@@ -2,7 +2,7 @@
 
 ``task_gpu.py first <file>``: loss and gradient of a first step, to compare with another device.
 ``task_gpu.py train <steps>``: the blobs with three seeds in one program, from start to end.
-``task_gpu.py step <objective> <hidden> <batch> <seeds>``: a step, warm; FLOPs, memory.
+``task_gpu.py step <objective> <hidden> <batch> <seeds> <precision>``: a step, warm; FLOPs, memory.
 ``task_gpu.py likelihood <toys>``: CLs with its gradient, six limits and toys, warm.
 """
 
@@ -64,9 +64,9 @@ def train(steps: str) -> None:
     )  # fmt: skip
 
 
-def step(objective: str, hidden: str, batch: str, seeds: str) -> None:
+def step(objective: str, hidden: str, batch: str, seeds: str, precision: str) -> None:
     layers, size, number = [int(n) for n in hidden.split("-")], int(batch), int(seeds)
-    one, state, data = problem(objective, layers, "float32", size=size)
+    one, state, data = problem(objective, layers, precision, size=size)
     together = jax.tree.map(lambda x: jnp.stack([x] * number), state)
     keys = jax.random.split(jax.random.key(1), number)
     run = jax.jit(jax.vmap(one, in_axes=(0, 0, None, None)))
@@ -112,6 +112,8 @@ def likelihood(toys: str) -> None:
 
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
+    # As in the trainings of the workflow: hone.running.script.setup_jax.
+    jax.config.update("jax_default_matmul_precision", "float32")
     {"first": first, "train": train, "step": step, "likelihood": likelihood}[sys.argv[1]](
         *sys.argv[2:]
     )

@@ -23,7 +23,7 @@ from hone.training.settings import Settings
 
 several = snakemake.params.analysis["observables"][0].get("devices", 1) > 1
 with job(snakemake, in_processes=several) as provenance:
-    setup_jax()
+    setup_jax(accelerated=True)
     params, signal = snakemake.params, snakemake.wildcards.signal
     analysis = with_scored_regions(
         Analysis.model_validate(params.analysis), snakemake.input.regions
