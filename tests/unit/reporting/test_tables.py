@@ -2,7 +2,10 @@
 
 import re
 
+import pytest
+
 from hone.reporting.comparison_table import summary
+from hone.reporting.rounding import with_error
 from hone.results.gains import compared, flatten
 
 
@@ -45,10 +48,10 @@ def test_summary_says_what_staterror_and_events_are_worth():
     rows = [row("a", k, cls, 0.1 * k) for k, cls in ((1, 1e-6), (2, 3e-6), (3, 2e-6))]
     rows += [row("b", 1, None, None)]
     table = summarised(rows, {})
-    block = table[table.index("Without staterror") :]
-    head, _, of_a, of_b = (re.split(r" {2,}", line) for line in block.splitlines()[2:6])
+    block = table[table.index("The same without staterror") :]
+    head, _, of_a, of_b = (re.split(r" {2,}", line) for line in block.splitlines()[3:7])
     assert head[2:4] == ["CLs", "Limit"]
-    assert of_a[:4] == ["s", "a", "2e-06 ± 4e-08", "0.2000 ± 0.004"]
+    assert of_a[:4] == ["s", "a", "2.00e-06 ± 4e-08", "0.200 ± 0.004"]
     assert of_b[:4] == ["s", "b", "none", "none"]
 
 
@@ -87,3 +90,17 @@ def test_summary_of_medians():
 
 def test_summary_without_a_floor():
     assert "(floor)" not in summarised([row("a", 1, 1e-6, 0.3)], {"s": {"expected_cls": None}})
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        # the examples of the Review of Particle Physics, introduction, section 5.3
+        (0.827, 0.119, "0.83 ± 0.12"), (0.827, 0.367, "0.8 ± 0.4"), (14.674, 0.964, "14.7 ± 1.0"),
+        (1.0956, 0.0823, "1.10 ± 0.08"), (12934.2, 359.6, "12934 ± 360"),
+        (3.861e-7, 6.21e-9, "3.86e-07 ± 6e-09"), (2e-8, 3.1e-7, "2e-08 ± 3.1e-07"),
+        (0.0, 0.5, "0.0 ± 0.5"), (0.2, 0.0, "0.2000"), (0.2, None, "0.2000"),
+    ],
+)  # fmt: skip
+def test_digits_follow_the_error(value, error, text):
+    assert with_error(value, error) == text

@@ -7,6 +7,7 @@ from statistics import median
 from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
 
 from hone.reporting import markup
+from hone.reporting.rounding import decimals, per_cent, with_error
 from hone.results.documents import Floor, Row
 
 __all__ = ["headline", "latex", "markdown", "rst", "summary", "text"]
@@ -16,13 +17,8 @@ _MERITS = {
     "sigma_mu": ("sigma_mu", 4),
 }  # fmt: skip
 """Columns with their significant digits."""
-_FORMATS = {
-    "expected_cls": ".3g", "expected_limit": ".4f", "expected_p0": ".3g", "sigma_mu": ".4f",
-}  # fmt: skip
-"""Of numbers without staterror."""
 _SMALL = 1e-3
 """Numbers below have a power of ten in LaTeX."""
-_TWO_DIGITS = 3.55
 _LISTED = 6
 """Most workspaces with notes on pyhf that the headline names."""
 _ROW = DataRow("", " & ", r" \\")
@@ -119,11 +115,13 @@ def summary(
         groups: dict[tuple[str, str], list[Row]] = {}
         for row in rows:
             groups.setdefault((row["signal"], row["observable"]), []).append(row)
-        cells = [[*key, *(_bare(group, x) for x in _FORMATS)] for key, group in groups.items()]
-        heads = ["Signal", "Observable", "CLs", "Limit", "p0", "sigma_mu"]
+        merits = [merit for merit, _ in _MERITS.values()]
+        cells = [[*key, *(_bare(group, x) for x in merits)] for key, group in groups.items()]
+        heads = ["Signal", "Observable", *_MERITS]
         lines += [
-            "Without staterror, ± bootstrap of the evaluation events"
-            + (" (medians over seeds)" if _has_seeds(table) else ""),
+            "The same without staterror: the statistical error of the simulation is not in the "
+            "model, as above,\nbut beside the number (± bootstrap of the evaluation events"
+            + ("; medians over seeds)" if _has_seeds(table) else ")"),
             "",
             tabulate(cells, heads, disable_numparse=True),
             "",
@@ -186,11 +184,9 @@ def _best_limit(signal: str, rows: Sequence[Row], floor: Floor) -> str:
         ("gain_expected_limit", best["baseline"], ""),
     ):
         if name and best[gain] is not None:
-            text_of_error = (
-                f" ± {error:.1f}" if (error := best[f"{gain}_error"]) is not None else ""
-            )
+            distance = per_cent(best[gain], best[f"{gain}_error"])
             of = f"({by_name[name]['expected_limit']:#.4g})"
-            below.append(f"{best[gain]:.1f}{text_of_error} per cent below {name} {of}{is_what}")
+            below.append(f"{distance} per cent below {name} {of}{is_what}")
             told.add(name)
     if below:
         several = max(by_name[name]["seeds"] for name in told) > 1
@@ -251,11 +247,7 @@ def _gain(row: Row) -> str:
     value, error = row.get("gain_expected_limit"), row.get("gain_expected_limit_error")
     if value is None:
         return "baseline" if row.get("baseline") == row["observable"] else ""
-    if error is None:
-        return f"{value:+.1f}"
-    # The error to one digit, the value to the same place.
-    places = min(max(0, -math.floor(math.log10(error))), 2) if error > 0 else 1
-    return f"{value:+.{places}f} ± {error:.{places}f}"
+    return per_cent(value, error, "+")
 
 
 def _verdict(row: Row) -> str:
@@ -268,9 +260,8 @@ def _verdict(row: Row) -> str:
 
 
 def _in_latex(row: Row, name: str) -> str:
-    """A number with the distances to the highest and the lowest seed, with as many digits of the
-    larger as the Particle Data Group gives of an error: two if they are below 35, or one; with
-    three digits if there is one seed."""
+    """A number with the distances to the highest and the lowest seed, the larger rounded as an
+    error; with three digits if there is one seed."""
     value = row.get(name)
     if value is None:
         return "none"
@@ -281,8 +272,7 @@ def _in_latex(row: Row, name: str) -> str:
     if max(below, above) == 0:
         places = max(2 - math.floor(math.log10(middle)), 0) if middle else 0
         return f"${middle:.{places}f}{scale}$"
-    first = math.floor(math.log10(max(below, above)))
-    places = max(-first + (max(below, above) < _TWO_DIGITS * 10.0**first), 0)
+    places = decimals(max(below, above))
     text = f"{middle:.{places}f}^{{+{above:.{places}f}}}_{{-{below:.{places}f}}}"
     return f"$({text}){scale}$" if scale else f"${text}$"
 
@@ -314,4 +304,4 @@ def _bare(rows: Sequence[Row], merit: str) -> str:
     errors = [row[f"{column}_error"] for row in rows if row[f"{column}_error"] is not None]
     if not values:
         return "none"
-    return f"{median(values):{_FORMATS[merit]}}" + (f" ± {median(errors):.1g}" if errors else "")
+    return with_error(median(values), median(errors) if errors else None)

@@ -9,7 +9,7 @@ from hone.analysis import Analysis
 from hone.analysis.settings import plain
 from hone.running.provenance import digest
 
-__all__ = ["describe", "kind_of"]
+__all__ = ["describe", "kind_of", "true_of"]
 
 
 _FIRST = ("limits", "limit_summary", "comparison")
@@ -20,6 +20,14 @@ def kind_of(figure: str | Path) -> str:
     """What a figure shows, from its name: ``templates``, ``limits``, ``study``."""
     last = Path(figure).stem
     return "study" if last.startswith("study_") else last
+
+
+def true_of(analysis: Analysis, caption: str) -> str:
+    """A caption without what an analysis does not have: sentences about the floor."""
+    if analysis.has_floor:
+        return caption
+    sentences = re.split(r"(?<=\.)\s+", caption)
+    return " ".join(text for text in sentences if not re.search(r"\bfloor\b", text))
 
 
 def describe(
@@ -62,7 +70,8 @@ def describe(
         "## Figures",
     ]
     for kind, several in sorted(by_kind.items()):
-        lines += ["", f"### {kind.replace('_', ' ')}", "", _plain(captions.get(kind, "")), ""]
+        caption = _plain(true_of(analysis, captions.get(kind, "")))
+        lines += ["", f"### {kind.replace('_', ' ')}", "", caption, ""]
         lines += [f"- [`{figure}`]({figure})" for figure in several]
     lines += [
         "",

@@ -47,8 +47,9 @@ def first_page(analysis: Analysis, headline: str, table: str, made: str) -> str:
     paragraphs = [
         *map(rst, headline.split("\n\n")),
         table,
-        f"{_medians(analysis)} nominal Asimov data; CLs are at mu = 1. Lower is better; the floor "
-        "is a lower bound for all observables, if it is known." + _about_gains(analysis),
+        f"{_medians(analysis)} nominal Asimov data; CLs are at mu = 1. Lower is better"
+        + ("; the floor is a lower bound for all observables." if analysis.has_floor else ".")
+        + _about_gains(analysis),
         _samples(analysis),
     ]
     if analysis.regions:

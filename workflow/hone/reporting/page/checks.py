@@ -8,6 +8,7 @@ from hone.analysis.region_observables import seen
 from hone.analysis.samples import GeneratedSample
 from hone.events.documents import Survey
 from hone.events.first_look import notes
+from hone.reporting.rounding import with_error
 from hone.results.documents import Row
 from hone.results.folder import Folder, Published
 
@@ -108,7 +109,7 @@ def _pyhf(row: Row, published: Published) -> tuple[str, str]:
         return "passed", f"pyhf finds the same CLs at every limit of {of_seeds}, {to}"
     notes = published.limits.get("pyhf_check", {}).get("notes", [])
     more = f"; and {len(notes) - _NOTES} more" if len(notes) > _NOTES else ""
-    said = f"; published seed: {'; '.join(notes[:_NOTES])}{more}" if notes else ""
+    said = f"; selected seed: {'; '.join(notes[:_NOTES])}{more}" if notes else ""
     return "not passed", (
         f"in {seeds - agrees} of {seeds} seeds a fit of pyhf failed, ended above hone's minimum or "
         f"at a negative rate; elsewhere the same CLs {to}{said}"
@@ -195,13 +196,17 @@ def _overtraining(folder: Folder, published: Published) -> tuple[str, str]:
             return "not passed", f"training has emptied a bin: {text}"
         return "not done", f"cannot tell: {text}"
     seen, own = known.pop("evaluation")
-    texts = [f"expected limit on evaluation events, which nothing has seen, {seen:.4f} ± {own:.1g}"]
+    texts = [
+        "expected limit on evaluation events, which nothing has seen, "
+        f"{with_error(seen, own)} (without staterror and corrected for the bias of few events, to "
+        "compare sets: not the limit of the table)"
+    ]
     worst = largest = 0.0
     for name, (limit, error) in known.items():
         # All events in one bin: limits differ by rounding alone.
         both = max(math.hypot(error, own), _ROUNDING * seen)
         worst, largest = max(worst, abs(limit - seen) / both), max(largest, both / seen)
-        text = f"on {name} events {limit:.4f} ± {error:.1g} ({(limit - seen) / both:+.1f}σ)"
+        text = f"on {name} events {with_error(limit, error)} ({(limit - seen) / both:+.1f}σ)"
         texts.append(text)
     chances = [of["p"] for of in found["scores"].values()]
     least = min(chances)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jinja2
 
 from hone.analysis.report_items import ITEMS
-from hone.reporting.describe import kind_of
+from hone.reporting.describe import kind_of, true_of
 from hone.reporting.page.pictures import Embedded, animated, embedded
 from hone.results.folder import Folder
 
@@ -90,7 +90,7 @@ def figures(folder: Folder, captions: Mapping[str, str]) -> list[Kind]:
     for (kind, name), several in sorted(groups.items(), key=lambda item: order.index(item[0][0])):
         tab = _OF_KIND.get(kind, _OF_CATEGORY[ITEMS[kind].category])
         within = len(paths) <= _EMBEDDED or tab == TABS[0]
-        caption = _caption(captions.get(kind, ""))
+        caption = _caption(true_of(folder.analysis, captions.get(kind, "")))
         label = ITEMS[kind].label.format(study=name.removeprefix("study_").replace("_", " "))
         label = label[:1].upper() + label[1:]
         drawn = [_figure(folder, path, kind, label, caption, within) for path in several]

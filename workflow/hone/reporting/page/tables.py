@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from hone.analysis.leading import as_written
 from hone.analysis.samples import NtupleSample
 from hone.reporting.page.checks import Check
+from hone.reporting.rounding import per_cent, rounded
 from hone.results.documents import Numbers
 from hone.results.folder import Folder
 from hone.running.run_times import run_times
@@ -53,6 +54,14 @@ def _number(value: Any, form: str = "#.4g") -> Cell:
     return _NONE if value is None else Cell(f"{value:{form}}", float(value))
 
 
+def _with_error(value: float | None, error: float | None) -> list[Cell]:
+    """A number and its error, in two cells."""
+    if value is None or error is None:
+        return [_number(value), _number(error)]
+    texts = rounded(value, error)
+    return [Cell(texts[0], float(value)), Cell(texts[1] or f"{error:g}", float(error))]
+
+
 def _range(low: float | None, high: float | None) -> Cell:
     return _NONE if low is None or high is None else Cell(f"{low:#.3g} to {high:#.3g}")
 
@@ -66,7 +75,7 @@ def _result(folder: Folder) -> Table:
     observed = folder.analysis.label.capitalize()
     columns = ["Signal", "Observable", "Expected limit", "Over seeds"]
     columns += ["Gain [%]"] if with_gain else []
-    columns += ["CLs at μ = 1", "p0", "σ(μ)", "Published seed", "Its limit", "At 68 %"]
+    columns += ["CLs at μ = 1", "p0", "σ(μ)", "Selected seed", "Its limit", "At 68 %"]
     columns += [] if is_blind else [observed]
     rows = []
     for row in folder.table:
@@ -77,22 +86,26 @@ def _result(folder: Folder) -> Table:
         cells.append(_range(row["expected_limit_lowest"], row["expected_limit_highest"]))
         if with_gain:
             gain, error = row["gain_expected_limit"], row["gain_expected_limit_error"]
-            known = f" ± {error:.1f}" if error is not None else ""
-            cells.append(_NONE if gain is None else Cell(f"{gain:+.1f}{known}", gain))
+            cells.append(_NONE if gain is None else Cell(per_cent(gain, error, "+"), gain))
         cells += [_number(row[x], "#.3g") for x in ("expected_cls", "expected_p0")]
         cells += [_number(row["sigma_mu"]), Cell(str(published.seed), published.seed)]
         cells += [_number(five[2], "#.3g"), _range(five[1], five[3])]
         if not is_blind:
             cells.append(_number(published.limits.get("observed_limit"), "#.3g"))
         rows.append(cells)
-    rows += list(_floors(folder, columns))
+    floors = list(_floors(folder, columns))
+    rows += floors
     links = _links(folder, "table.csv", "table.tex", "table.md", "summary.txt")
     seeds = any(row["seeds"] > 1 for row in folder.table)
     caption = "Medians over the seeds on" if seeds else "On"
-    caption += (
-        " nominal Asimov data; lower is better. The floor is what no observable can be below."
-    )
-    caption += " The published seed is the best in validation." if seeds else ""
+    caption += " nominal Asimov data; lower is better."
+    caption += " The floor is what no observable can be below." if floors else ""
+    if folder.analysis.workspace.staterror:
+        caption += (
+            " The statistical error of the simulation is in the model (staterror); limits without "
+            "it, for comparison with published ones, are in summary.txt."
+        )
+    caption += " The selected seed is the best in validation; papers quote it." if seeds else ""
     if with_gain:
         caption += (
             f" Gain: by how much the median limit is below that of {folder.analysis.baseline}, "
@@ -151,17 +164,17 @@ def _yields(folder: Folder) -> Iterator[Table]:
             for sample, yields in before["samples"].items():
                 fitted = [_number(sum(after["samples"][sample]))] if after else [_NONE]
                 rows.append([*head, Cell(sample), _number(sum(yields)), _NONE, *fitted, _NONE])
-            total = [_number(before["total"]), _number(before["total_uncertainty"], ".2g")]
+            total = _with_error(before["total"], before["total_uncertainty"])
             fitted = [_NONE, _NONE]
             if after:
-                fitted = [_number(after["total"]), _number(after["total_uncertainty"], ".2g")]
+                fitted = _with_error(after["total"], after["total_uncertainty"])
             rows.append([*head, Cell("total"), *total, *fitted])
             if observation := fit.get("observation"):
                 counted = _number(sum(observation[region]), ".6g")
                 rows.append([*head, Cell(folder.analysis.label), counted, _NONE, counted, _NONE])
     heads = ["Signal", "Observable", "Region", "Sample", "Before the fit", "±", "After it", "±"]
     caption = (
-        "Expected events of the published seeds, summed over the bins: before the fit with the "
+        "Expected events of the selected seeds, summed over the bins: before the fit with the "
         "signal at its nominal yield, and at the best fit. ± is the total uncertainty of the sum."
     )
     yield Table("Fit", "Yields", caption, heads, rows, [], [])
@@ -180,11 +193,11 @@ def _parameters(folder: Folder) -> Iterator[Table]:
         ):
             note = "at its bound" if name in fit["on_bound"] else ""
             rows.append([
-                Cell(published.signal), Cell(published.observable), Cell(name), _number(value),
-                _number(error), _number(width), Cell(note),
+                Cell(published.signal), Cell(published.observable), Cell(name),
+                *_with_error(value, error), _number(width, ".3g"), Cell(note),
             ])  # fmt: skip
     heads = ["Signal", "Observable", "Parameter", "Best fit", "±", "± before", "Note"]
-    caption = "Best fit of the published seeds; ± before is the width of a constraint."
+    caption = "Best fit of the selected seeds; ± before is the width of a constraint."
     yield Table("Fit", "Parameters", caption, heads, rows, [], [])
 
 
@@ -226,7 +239,7 @@ def _inputs(folder: Folder) -> Table:
     rows = [
         [
             Cell(row["region"]), Cell(row["sample"]), Cell(row["variation"] or "nominal"),
-            _number(row["events"], "d"), _number(row["yield"]), _number(row["error"], ".3g"),
+            _number(row["events"], "d"), *_with_error(row["yield"], row["error"]),
             _number(row["effect"] and 100 * row["effect"], "+.2f"), Cell(row["warning"] or ""),
         ]
         for row in folder.csv("inputs/yields.csv")
@@ -288,7 +301,7 @@ _OF_SEEDS = {
 def _files(folder: Folder) -> Table:
     found = {**_LISTED}
     for published in folder.all_published():
-        of = f" of {published.observable} for {published.signal}, published seed"
+        of = f" of {published.observable} for {published.signal}, selected seed"
         found |= {f"{published.place}/{name}": what + of for name, what in _OF_SEEDS.items()}
     # Made after the page, of the same results.
     late = ("provenance.html", "README.md")

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from hone.analysis.fair_baseline import fair_baseline
+from hone.reporting.rounding import with_error
 from hone.results.documents import Row
 from hone.results.folder import Folder, Published
 
@@ -71,7 +72,7 @@ def result(folder: Folder, signal: str) -> Result:
         ("What limits it", _breakdown(published)),
         ("Best fit", _best_fit(folder, published)),
         ("Other measures", _other_merits(folder, signal, best)),
-        ("Published", _published(published, poi, best["seeds"])),
+        ("Selected seed", _published(published, poi, best["seeds"])),
     ]
     return Result(signal, line, [(name, text) for name, text in details if text])
 
@@ -154,12 +155,12 @@ def _best_fit(folder: Folder, published: Published) -> str:
         if name not in found["labels"]:
             continue
         place = found["labels"].index(name)
-        text = f"{strength(name)} = {found['bestfit'][place]:#.3g}"
+        value, text = found["bestfit"][place], ""
         if name in found["on_bound"]:
-            text += " (at its bound)"
+            text = f"{value:#.3g} (at its bound)"
         elif found["uncertainty"]:
-            text += f" ± {found['uncertainty'][place]:.2g}"
-        texts.append(text)
+            text = with_error(value, found["uncertainty"][place])
+        texts.append(f"{strength(name)} = {text or f'{value:#.3g}'}")
     return ", ".join(texts)
 
 
@@ -179,7 +180,7 @@ def _other_merits(folder: Folder, signal: str, best: Row) -> str:
 
 def _published(published: Published, poi: str, seeds: int) -> str:
     five = published.limits.get("expected_limits") or [None] * 5
-    text = f"seed {published.seed}"
+    text = str(published.seed)
     if None not in five[1:4]:
         low, middle, high = five[1:4]
         text += f"{', the best in validation' if seeds > 1 else ''}: {poi} < {middle:#.3g} expected"

@@ -1,0 +1,54 @@
+"""Numbers with their errors: as many digits as the error is known to."""
+
+import math
+
+__all__ = ["decimals", "per_cent", "rounded", "with_error"]
+
+_TWO_DIGITS = 3.55
+_FEWEST = 5
+"""Decimal places up to which no power of ten is written."""
+
+
+def decimals(error: float) -> int:
+    """Decimal places of a number with an error above 0, as the Particle Data Group rounds: two
+    digits of the error if they are below 35 (or would be 100), otherwise one.
+
+    >>> decimals(0.0823), decimals(0.124), decimals(0.97), decimals(120.0)
+    (2, 2, 1, 0)
+    """
+    power = math.floor(math.log10(error))
+    return max(-power + (error < _TWO_DIGITS * 10.0**power), 0)
+
+
+def rounded(value: float, error: float | None, sign: str = "") -> tuple[str, str]:
+    """A number and its error, to the same place; to four digits, and no error, if none is known.
+
+    >>> rounded(1.0956, 0.0823), rounded(3.861e-7, 6.2e-9), rounded(12.0, None)
+    (('1.10', '0.08'), ('3.86e-07', '6e-09'), ('12.00', ''))
+
+    Args:
+        value: any.
+        error: at least 0.
+        sign: ``+`` for one before numbers above zero.
+    """
+    if not error or not math.isfinite(error):
+        return f"{value:{sign}#.4g}", ""
+    places = decimals(error)
+    if places <= _FEWEST:
+        return f"{value:{sign}.{places}f}", f"{error:.{places}f}"
+    power = math.floor(math.log10(abs(value))) if value else -places
+    digits = places + math.floor(math.log10(error))
+    return f"{value:{sign}.{max(places + power, 0)}e}", f"{error:.{digits}e}"
+
+
+def with_error(value: float, error: float | None, sign: str = "") -> str:
+    """Both in one text, ``1.10 ± 0.08``; arguments as for :func:`rounded`."""
+    return " ± ".join(filter(None, rounded(value, error, sign)))
+
+
+def per_cent(value: float, error: float | None, sign: str = "") -> str:
+    """A change in per cent, for narrow columns: the error to one digit, at most two places."""
+    if not error:
+        return f"{value:{sign}.1f}"
+    places = min(max(-math.floor(math.log10(error)), 0), 2)
+    return f"{value:{sign}.{places}f} ± {error:.{places}f}"
