@@ -6,6 +6,7 @@ Snakemake finds the handler as its logger plugin ``hone``, for which ``profiles/
 import hone, which is that of the environment then, and not the one beside the rules.
 """
 
+import math
 import os
 import re
 import shutil
@@ -30,6 +31,10 @@ _PERIOD = 0.5
 """Seconds between two drawings of the line."""
 _PARTS = 10
 """So many lines of a whole run go to what is not a terminal."""
+_MEMORY = 30.0
+"""Seconds in which the time left follows what is estimated anew."""
+_IN_MINUTES = 100.0
+"""Seconds from which minutes are told."""
 
 
 class _Job(NamedTuple):
@@ -53,6 +58,8 @@ class Progress:
         self._waiting: Counter[str] = Counter()
         self._running: dict[int, _Job] = {}
         self._took: dict[str, list[float]] = {}
+        self._end: float | None = None
+        self._asked = self._begin
         self.done = self.total = 0
         self.weights: Mapping[str, float] = {}
         """How long a job of each rule takes relative to others; no time is estimated without."""
@@ -62,6 +69,7 @@ class Progress:
         self._waiting = Counter({rule: count for rule, count in jobs.items() if rule != "total"})
         self.total = self._waiting.total()
         self._begin = self._clock()
+        self._end = None
 
     def start(self, job: int, rule: str, message: str, logs: Iterable[str] = ()) -> None:
         """A job begins, perhaps once more."""
@@ -80,7 +88,7 @@ class Progress:
             parts.append(_in_words(max(self._running.values(), key=_interest)))
         left = self.seconds_left()
         if left is not None:
-            parts.append(f"{int(left) // 60}:{int(left) % 60:02d} left")
+            parts.append(f"about {_rough(left)} left")
         return ", ".join(parts)
 
     def seconds_left(self) -> float | None:
@@ -97,10 +105,22 @@ class Progress:
                 return took[rule] / len(self._took[rule])
             return self.weights.get(rule, 0.0) * sum(took.values()) / weight
 
+        # On a busy machine each job that ends says something else: what is shown follows slowly.
         work = sum(max(count, 0) * expected(rule) for rule, count in self._waiting.items())
         work += sum(max(expected(job.rule) - age, 0.0) for job, age in ages)
         at_once = (sum(took.values()) + sum(age for _, age in ages)) / (now - self._begin)
-        return work / at_once
+        end, since = now + work / at_once, now - self._asked
+        if self._end is not None:
+            end = self._end + (end - self._end) * -math.expm1(-since / _MEMORY)
+        self._end, self._asked = end, now
+        return max(end - now, 0.0)
+
+
+def _rough(seconds: float) -> str:
+    """A time as far as it can be known: minutes, or tens of seconds."""
+    if seconds > _IN_MINUTES:
+        return f"{seconds / 60:.0f} min"
+    return f"{max(10 * round(seconds / 10), 10)} s"
 
 
 def _interest(job: _Job) -> tuple[bool, float]:

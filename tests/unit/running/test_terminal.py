@@ -67,13 +67,20 @@ def test_the_line_tells_jobs_the_last_cls_of_a_training_and_the_time_left(tmp_pa
         now[0] += 3.0
         progress.finish(job)
         progress.done += 1
-    assert str(progress) == "5/8 jobs, 1:03 left"
+    assert str(progress) == "5/8 jobs, about 60 s left"
     progress.start(6, "train_observable", "Training neos, seed 3", [str(log)])
-    assert str(progress) == "5/8 jobs, training neos, seed 3, 1:03 left"
+    assert str(progress) == "5/8 jobs, training neos, seed 3, about 60 s left"
     log.write_text("step 100/200  CLs 4.25e-07\nstep 200/200  CLs 4.1e-07\n")
     progress.start(7, "draw", "Drawing 7")
     now[0] += 3.0
     assert str(progress).startswith("5/8 jobs, training neos, seed 3, CLs 4.1e-7, ")
+    # a job that needs ten times as long does not throw the estimate up at once
+    before = progress.seconds_left()
+    now[0] += 30.0
+    progress.finish(7)
+    progress.done += 1
+    now[0] += 0.5
+    assert 0 < progress.seconds_left() < before + 5
 
 
 def test_what_is_no_terminal_gets_a_plain_line_for_each_tenth(handler):
