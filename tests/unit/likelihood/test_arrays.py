@@ -1,4 +1,4 @@
-"""What NumPy computes at once is what JAX compiles, of one model or of many stacked ones."""
+"""What NumPy computes at once is what JAX compiles, of one model (``test_gradients.py``) or many."""
 
 import jax
 import jax.numpy as jnp
@@ -17,30 +17,6 @@ from hone.likelihood.infer.minima import Reason
 from hone.likelihood.infer.mle import FitSetup, starts_of
 from hone.likelihood.infer.profile import setup_for_test
 from hone.likelihood.infer.scan import scan_tests
-
-
-def everything_of(model, data):
-    observed, expected = infer.hypotest(1.0, data, model, return_expected_set=True)
-    limit, limits = infer.upper_limit(data, model)
-    return {
-        "fit": infer.fit(data, model),
-        "CLs": [observed, *expected],
-        "limits": [limit, *limits],
-        "p0": infer.expected_p0(model),
-        "sigma": infer.sigma_mu(model),
-        "asimov limit": infer.asimov_limit(model),
-        "ln L": model.logpdf(model.config.suggested_init(), data),
-    }
-
-
-def test_numpy_and_jax_agree():
-    oracle = typical()
-    model, data = from_pyhf(oracle), pseudo_data(oracle, seed=3, mu=0.5)
-    at_once = everything_of(model, data)
-    compiled = jax.jit(everything_of)(model, data)
-    assert not any(isinstance(x, jax.Array) for x in jax.tree.leaves(at_once))
-    for name, value in at_once.items():
-        np.testing.assert_allclose(value, compiled[name], rtol=1e-9, atol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -1,4 +1,5 @@
-"""Every derivative equals finite differences; everything goes under vmap and to another device."""
+"""Every derivative equals finite differences, every value NumPy's; all goes under vmap and to
+other devices."""
 
 from functools import cache
 
@@ -9,6 +10,7 @@ import pytest
 from specs import MODELS, blobs_like, everything, pseudo_data, typical
 
 from hone.likelihood import infer
+from hone.likelihood.arrays import namespace
 from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer.intervals import regions
 from hone.likelihood.infer.intervals.upper_limits import all_limits
@@ -25,7 +27,7 @@ MERITS = {
     "sigma_mu": lambda m, *_: infer.sigma_mu(m),
     "mu-hat": lambda m, data, _: infer.fit(data, m)[m.config.poi_index],
     "limits observed and expected": lambda m, data, _: all_limits(data, m),
-    "interval": lambda m, data, _: jnp.stack(regions.interval("mu", data, m)),
+    "interval": lambda m, data, _: stacked(*regions.interval("mu", data, m)),
     "contour": lambda m, data, _: contour(m, data),
 }
 DATA = np.concatenate([[66.0, 33.0, 9.0, 3.0, 2.0], typical().config.auxdata])
@@ -33,7 +35,7 @@ SOME_PARS = np.array([0.3, 0.8, 1.02, 0.99, 1.1, 0.95, 1.0])
 FEW = np.concatenate([[58.0, 27.0, 6.0, 1.0, 0.2], typical().config.auxdata])
 NOMINAL = np.asarray(infer.nominal_asimov(from_pyhf(typical()), 0.0))
 # A gradient takes seconds to compile: one goes through every modifier, one to the data and mu.
-EVERY_MODIFIER, DATA_AND_MU = "p0 observed", "CLs observed and expected"
+EVERY_MODIFIER, DATA_AND_MU = "mu-hat", "CLs observed and expected"
 CASES = [
     *((name, NOMINAL if name == "contour" else DATA) for name in MERITS if name != EVERY_MODIFIER),
     (EVERY_MODIFIER, pseudo_data(everything(), seed=2, mu=2.0)),
@@ -46,7 +48,11 @@ CASES = [
 
 def cls_values(model, data, mu):
     observed, expected = infer.hypotest(mu, data, model, return_expected_set=True)
-    return jnp.stack([observed, *expected])
+    return stacked(observed, *expected)
+
+
+def stacked(*values):
+    return namespace(*values).stack(values)
 
 
 def contour(model, data):
@@ -79,7 +85,10 @@ def program(name):
     ids=lambda x: x if isinstance(x, str) else "at the bound" if x is FEW else "",
 )
 def test_gradient_equals_finite_differences(name, data):
-    """Along a random direction of yields, templates and uncertainties, and of the data and mu."""
+    """Along a random direction of yields, templates and uncertainties, and of the data and mu.
+
+    What NumPy computes at once is what was compiled.
+    """
     model = from_pyhf(everything() if name == EVERY_MODIFIER else typical())
     rng = np.random.default_rng(7)
     here = (model, jnp.asarray(data), jnp.asarray(0.8))
@@ -93,7 +102,10 @@ def test_gradient_equals_finite_differences(name, data):
     def along(x):
         return program(name)(*jax.tree.map(lambda leaf, d: leaf + x * d, here, direction))[1]
 
-    gradient = program(name)(*here)[0]
+    gradient, value = program(name)(*here)
+    at_once = MERITS[name](model, np.asarray(data), 0.8)
+    assert not isinstance(at_once, jax.Array)
+    np.testing.assert_allclose(at_once, value, rtol=1e-9, atol=1e-12)
     slope = sum(
         np.tensordot(g, d, axes=np.ndim(d))
         for g, d in zip(
@@ -138,31 +150,30 @@ def second(first):
     return both(0.0)[1], (both(h)[0] - both(-h)[0]) / (2 * h)
 
 
-def test_second_derivatives():
+def forwards(function):
+    return lambda x: jax.jvp(function, (x,), (1.0,))[1]
+
+
+@pytest.mark.parametrize(
+    ("merit", "first"),
+    [
+        (lambda data, m: infer.fit(data, m)[m.config.poi_index], jax.grad),
+        (lambda data, m: jnp.stack(regions.interval("mu", data, m)), forwards),
+        # through the fitted Asimov parameters as well
+        (lambda data, m: jnp.log(infer.hypotest(1.0, data, m)), forwards),
+    ],
+    ids=["mu-hat", "interval", "CLs"],
+)
+def test_second_derivatives(merit, first):
     """Derivatives nest: the second equals a difference of firsts."""
     oracle = MODELS["simple"]
     model, data = from_pyhf(oracle), jnp.asarray(pseudo_data(oracle, seed=2))
 
-    def fit_and_interval(x):
-        moved = model.replace(nominal=model.nominal.at[0, 1].add(x))
-        mu_hat = infer.fit(data, moved)[model.config.poi_index]
-        return jnp.stack([mu_hat, *regions.interval("mu", data, moved)])
+    def of_yield(x):
+        return merit(data, model.replace(nominal=model.nominal.at[0, 0].add(x)))
 
-    found, numeric = second(lambda x: jax.jvp(fit_and_interval, (x,), (1.0,))[1])
-    np.testing.assert_allclose(found, numeric, rtol=1e-4)
-
-
-def test_second_derivative_of_cls():
-    """Through the fitted Asimov parameters as well."""
-    oracle = MODELS["simple"]
-    model, data = from_pyhf(oracle), jnp.asarray(pseudo_data(oracle, seed=2))
-
-    def log_observed_cls(x):
-        moved = model.replace(nominal=model.nominal.at[0, 0].add(x))
-        return jnp.log(infer.hypotest(1.0, data, moved))
-
-    found, numeric = second(jax.grad(log_observed_cls))
-    assert float(found) == pytest.approx(float(numeric), rel=1e-5)
+    found, numeric = second(first(of_yield))
+    np.testing.assert_allclose(found, numeric, rtol=1e-5)
 
 
 def with_signal(signal):

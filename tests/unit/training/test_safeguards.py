@@ -69,16 +69,17 @@ def test_too_many_skipped_steps_end_with_their_cause():
         r"\(max_skipped\)\. Events of 'background__shape_up' have a feature that is not finite",
     ):
         trained_with(training=EventSets(features, sets.weights), objective="z_a", max_skipped=5)
-    # an objective that is NaN whatever the histograms
-    with pytest.raises(FitError, match=r"All histograms are finite, .* lowest background is"):
-        trained_with(of_model=lambda m: jnp.log(-m.nominal.sum()), max_skipped=5)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"objective": "bce", "edges": "equal", "learning_rate": np.nan}, "learning_rate is nan"),
-        ({"of_model": lambda m: jnp.log(-m.nominal.sum())}, r"All histograms are finite"),
+        # an objective that is NaN whatever the histograms
+        (
+            {"of_model": lambda m: jnp.log(-m.nominal.sum())},
+            r"All histograms are finite, .* lowest background is",
+        ),
         ({"objective": "bce", "edges": "equal", "learning_rate": np.inf}, "learning_rate is inf"),
     ],
 )
