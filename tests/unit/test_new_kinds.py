@@ -64,7 +64,8 @@ def of_systematics():
 
         def modifiers(self, nominal, up, down):
             high, low = self.shifted(nominal, up, down)
-            yield {"type": "histosys", "data": {"hi_data": list(high), "lo_data": list(low)}}
+            data = {"hi_data": list(high), "lo_data": list(low)}
+            yield {"name": self.name, "type": "histosys", "data": data}
 
         def leaves(self, layout, sample, nominal, up, down):
             place = (layout.histosys.index(self.name), sample)
@@ -83,7 +84,8 @@ def of_systematics():
 
         def modifiers(self, nominal, up, down):
             yield from super().modifiers(nominal, up, down)
-            yield {"type": "normsys", "data": {"hi": 1 + self.rate, "lo": 1 - self.rate}}
+            factors = {"hi": 1 + self.rate, "lo": 1 - self.rate}
+            yield {"name": self.name, "type": "normsys", "data": factors}
 
         def shifted(self, nominal, up, down):  # noqa: ARG002
             return up * (1 + self.rate), down * (1 - self.rate)

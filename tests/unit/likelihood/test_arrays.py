@@ -1,4 +1,4 @@
-"""What NumPy computes at once is what JAX compiles, of one model (``test_gradients.py``) or many."""
+"""What NumPy computes at once is what JAX compiles, of a model (``test_gradients.py``) or many."""
 
 import jax
 import jax.numpy as jnp

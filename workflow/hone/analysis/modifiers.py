@@ -4,7 +4,7 @@ Yields are arrays (B,) of NumPy or JAX, float64, in any bins.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
 
 from annotated_types import Len
 from pydantic import Field, model_validator
@@ -12,11 +12,12 @@ from pydantic import Field, model_validator
 from hone.analysis.fields import Name, Names, Samples, several
 from hone.analysis.settings import NonNegative, Settings, refuse
 from hone.analysis.templates import Template
+from hone.likelihood import specification as spec
 
 if TYPE_CHECKING:  # it imports JAX
     from hone.likelihood.histfactory.layout import Layout
 
-__all__ = ["ALL", "Leaf", "Modifier", "Normfactor", "PyhfModifier", "PyhfParameter", "Strength"]
+__all__ = ["ALL", "Leaf", "Modifier", "Normfactor", "Strength"]
 
 ALL = "all"
 """As the sample of a modifier: all that there are."""
@@ -29,24 +30,6 @@ class Leaf(NamedTuple):
     """Attribute of :class:`hone.likelihood.histfactory.Model`."""
     place: tuple[int | slice, ...]
     values: Any
-
-
-class PyhfModifier(TypedDict):
-    """A modifier of pyhf without its name."""
-
-    type: str
-    data: Any
-    """What pyhf's schema has for the type."""
-
-
-class PyhfParameter(TypedDict, total=False):
-    """Settings of a parameter in a measurement of pyhf."""
-
-    inits: list[float]
-    bounds: list[list[float]]
-    auxdata: list[float]
-    sigmas: list[float]
-    fixed: bool
 
 
 class Modifier(Settings):
@@ -108,8 +91,8 @@ class Modifier(Settings):
         """Expressions of the weight by template, of those that have the sample's own events."""
         return {}
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
-        """Modifiers of pyhf for a sample in a channel, without their ``name``.
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[spec.Modifier]:
+        """Modifiers of pyhf for a sample in a channel.
 
         Args:
             nominal: yields in the channel (B,).
@@ -118,7 +101,7 @@ class Modifier(Settings):
         """
         raise NotImplementedError
 
-    def parameter(self) -> PyhfParameter | None:
+    def parameter(self) -> spec.Parameter | None:
         """Settings of the parameter in pyhf's measurement, if it needs any."""
         return None
 
@@ -149,11 +132,11 @@ class Normfactor(Modifier):
             raise refuse(f"{self.bounds} must rise, with 1 between them", "bounds")
         return self
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
-        yield {"type": "normfactor", "data": None}
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[spec.Modifier]:
+        yield {"name": self.name, "type": "normfactor", "data": None}
 
-    def parameter(self) -> PyhfParameter:
-        return {"inits": [1.0], "bounds": [list(self.bounds)]}
+    def parameter(self) -> spec.Parameter:
+        return {"name": self.name, "inits": [1.0], "bounds": [list(self.bounds)]}
 
 
 class Strength(Normfactor):

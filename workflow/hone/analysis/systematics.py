@@ -14,10 +14,11 @@ from pydantic import model_validator
 
 from hone.analysis.distributions import Block
 from hone.analysis.fields import Names
-from hone.analysis.modifiers import Leaf, Modifier, PyhfModifier, PyhfParameter
+from hone.analysis.modifiers import Leaf, Modifier
 from hone.analysis.settings import Family, Positive, Text, refuse
 from hone.analysis.templates import Template
 from hone.analysis.variations import SIDES, Side, Variation
+from hone.likelihood import specification as spec
 
 if TYPE_CHECKING:  # it imports JAX
     from hone.likelihood.histfactory.layout import Layout
@@ -115,9 +116,9 @@ class Normsys(Systematic):
         """On the yield, at +1 and at -1 sigma."""
         return self.up, 2 - self.up if self.down is None else self.down
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[spec.Modifier]:
         high, low = self.factors
-        yield {"type": "normsys", "data": {"hi": high, "lo": low}}
+        yield {"name": self.name, "type": "normsys", "data": {"hi": high, "lo": low}}
 
     def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:
         high, low = self.factors
@@ -247,9 +248,9 @@ class Histosys(Interpolated):
 
     type: Literal["histosys"]
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[spec.Modifier]:
         high, low = (np.asarray(side, dtype=float).tolist() for side in (up, down))
-        yield {"type": "histosys", "data": {"hi_data": high, "lo_data": low}}
+        yield {"name": self.name, "type": "histosys", "data": {"hi_data": high, "lo_data": low}}
 
     def leaves(
         self, layout: "Layout", sample: int, nominal: Any, up: Any, down: Any
@@ -278,13 +279,13 @@ class Normplusshape(Interpolated):
         scaled = _not_below_zero(2 * nominal - up / factor) * (2 - factor)
         return positive * scaled + ~positive * super().mirrored(nominal, up)
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[spec.Modifier]:
         high, low = norm_factor(nominal, up), norm_factor(nominal, down)
-        yield {"type": "normsys", "data": {"hi": float(high), "lo": float(low)}}
+        yield {"name": self.name, "type": "normsys", "data": {"hi": float(high), "lo": float(low)}}
         shapes = [np.asarray(side, dtype=float) / f for side, f in ((up, high), (down, low))]
         if len(nominal) > 1 or not all(np.allclose(s, nominal, rtol=1e-9) for s in shapes):
-            data = {key: s.tolist() for key, s in zip(("hi_data", "lo_data"), shapes, strict=True)}
-            yield {"type": "histosys", "data": data}
+            data = spec.Templates(hi_data=shapes[0].tolist(), lo_data=shapes[1].tolist())
+            yield {"name": self.name, "type": "histosys", "data": data}
 
     def leaves(
         self, layout: "Layout", sample: int, nominal: Any, up: Any, down: Any
@@ -309,9 +310,9 @@ class Shapesys(ShapeVariation):
     down: Side
     """At -1 sigma, as `up`."""
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[spec.Modifier]:
         widths = np.asarray(_half_spread(up, down), dtype=float)
-        yield {"type": "shapesys", "data": widths.tolist()}
+        yield {"name": self.name, "type": "shapesys", "data": widths.tolist()}
 
     def leaves(
         self, layout: "Layout", sample: int, nominal: Any, up: Any, down: Any
@@ -334,13 +335,13 @@ class Lumi(Systematic):
     uncertainty: Annotated[float, Gt(0), Lt(1)]
     """Relative uncertainty, e.g. 0.017."""
 
-    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[PyhfModifier]:
-        yield {"type": "lumi", "data": None}
+    def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[spec.Modifier]:
+        yield {"name": self.name, "type": "lumi", "data": None}
 
-    def parameter(self) -> PyhfParameter:
+    def parameter(self) -> spec.Parameter:
         width = self.uncertainty
         return {
-            "inits": [1.0], "auxdata": [1.0], "sigmas": [width],
+            "name": self.name, "inits": [1.0], "auxdata": [1.0], "sigmas": [width],
             "bounds": [[max(1 - 10 * width, 1e-3), 1 + 10 * width]],
         }  # fmt: skip
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -34,7 +33,7 @@ def write_friends(
     regions: Sequence[Region],
     surveys: Surveys,
     folder: str | Path,
-    provenance: Mapping[str, Any],
+    provenance: Mapping[str, object],
     weighted: bool = True,
 ) -> list[Path]:
     """Write a file with a TTree ``scores`` for each file of a source.

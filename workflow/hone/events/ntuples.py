@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 from unicodedata import normalize
 
 import numpy as np
@@ -42,17 +42,20 @@ class Piece(NamedTuple):
         return Piece(self.path, self.start, columns, len(chosen), kept)
 
 
-class Events(Protocol):
+T = TypeVar("T")
+
+
+class Events(Protocol[T]):
     """The events of an open file, in whatever format."""
 
     @property
     def branches(self) -> Sequence[str]:
         """Names of all columns."""
 
-    def read(self, names: Collection[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    def read(self, names: Collection[str]) -> Iterator[tuple[int, Mapping[str, T]]]:
         """Consecutive events: how many they are, and columns as the format has them."""
 
-    def column(self, values: Any) -> Column:
+    def column(self, values: T) -> Column:
         """A column as expressions take it.
 
         Raises:
@@ -97,7 +100,7 @@ def pieces(
             ) from error
 
 
-def _opened(path: str, tree: str) -> AbstractContextManager[Events]:
+def _opened(path: str, tree: str) -> AbstractContextManager[Events[Any]]:
     """Imports what reads the file's format, and nothing else."""
     if is_table(path):
         from hone.events.tables import opened_table
@@ -108,7 +111,7 @@ def _opened(path: str, tree: str) -> AbstractContextManager[Events]:
     return opened_tree(path, tree)
 
 
-def _of_file(events: Events, path: str, branches: Mapping[str, str]) -> Iterator[Piece]:
+def _of_file(events: Events[T], path: str, branches: Mapping[str, str]) -> Iterator[Piece]:
     """Errors begin with what follows the file's name."""
     there = events.branches
     # As Python spells names: a micro sign and a small mu are one letter.

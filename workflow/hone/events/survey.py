@@ -4,7 +4,6 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -43,7 +42,7 @@ def survey(
         return survey_histograms(source, regions, events_set)
     reader = Reader(source, features, regions)
     tally = Tally(source, events_set)
-    digests: dict[str, dict[str, Any]] = {}
+    digests: dict[str, dict[str, hashlib._Hash]] = {}
     fingerprints: defaultdict[str, Fingerprints] = defaultdict(Fingerprints)
     trained = [r.name for r in regions if r.is_trained]
     scored = {name: np.zeros(len(trained), dtype=int) for name in tally.sets}
@@ -135,7 +134,7 @@ def _sentinels(features: Sequence[str], events: np.ndarray) -> dict[str, Sentine
     return found
 
 
-def _digest(running: Mapping[str, Any]) -> str:
+def _digest(running: Mapping[str, "hashlib._Hash"]) -> str:
     joined = "".join(f"{branch}={running[branch].hexdigest()};" for branch in sorted(running))
     return hashlib.sha256(joined.encode()).hexdigest()[:16] if joined else ""
 

@@ -45,7 +45,7 @@ class _Table(ABC):
     def _batches(self, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Consecutive events with these columns."""
 
-    def read(self, names: Collection[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    def read(self, names: Collection[str]) -> Iterator[tuple[int, Mapping[str, pa.Array]]]:
         for name in names:
             if len(self._schema.get_all_field_indices(name)) > 1:
                 raise InputError(f": there are several columns {name!r} in it")

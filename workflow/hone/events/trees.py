@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import awkward as ak
 import numpy as np
@@ -18,6 +18,8 @@ _STEP = "32 MB"
 """Uncompressed columns in memory at a time."""
 _NUMBERS = "biuf"
 """Kinds of types that expressions take."""
+Branch: TypeAlias = np.ndarray | ak.Array
+"""Of one entry an event."""
 _TREES = ("TTree", "TNtuple", "TNtupleD")
 
 
@@ -37,7 +39,7 @@ class _Tree:
         self._tree = tree
         self.branches: list[str] = tree.keys()
 
-    def read(self, names: Collection[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    def read(self, names: Collection[str]) -> Iterator[tuple[int, Mapping[str, Branch]]]:
         if not names:
             yield self._tree.num_entries, {}
             return
@@ -55,11 +57,11 @@ class _Tree:
             return False
         return found.to_dtype.kind in _NUMBERS
 
-    def column(self, values: Any) -> Column:
+    def column(self, values: Branch) -> Column:
         return column_of(values)
 
 
-def column_of(values: Any) -> Column:
+def column_of(values: Branch) -> Column:
     """A branch for expressions.
 
     Args:

@@ -22,7 +22,6 @@ https://cms-analysis.github.io/HiggsAnalysis-CombinedLimit/latest/part2/settingu
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +29,7 @@ import pyhf
 
 from hone.errors import ModelError
 from hone.likelihood.constraints import check_constraints
+from hone.likelihood.specification import Channel, Modifier, Sample, Workspace
 
 __all__ = ["Datacard", "to_datacard"]
 
@@ -65,7 +65,7 @@ class Datacard:
 
 
 def to_datacard(
-    workspace: Mapping[str, Any], measurement: str | None = None, shapes: str = "shapes.root"
+    workspace: Workspace, measurement: str | None = None, shapes: str = "shapes.root"
 ) -> Datacard:
     """The datacard of one measurement of a workspace.
 
@@ -201,7 +201,7 @@ class _Writer:
                 )
         return {self.processes[name] for name, scaled in of_sample.items() if any(scaled.values())}
 
-    def _channel(self, channel: Mapping[str, Any]) -> None:
+    def _channel(self, channel: Channel) -> None:
         name, samples = channel["name"], channel["samples"]
         kept = {sample["name"]: self._kept(name, sample) for sample in samples}
         errors = self._errors(name, samples, kept)
@@ -215,9 +215,9 @@ class _Writer:
         counts = next(o["data"] for o in self.workspace["observations"] if o["name"] == name)
         self._histogram(f"{combined}-data_obs", counts, counts)
 
-    def _kept(self, channel: str, sample: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    def _kept(self, channel: str, sample: Sample) -> list[Modifier]:
         """Modifiers that are not fixed; those of the luminosity always."""
-        kept: dict[tuple[str, str], Mapping[str, Any]] = {}
+        kept: dict[tuple[str, str], Modifier] = {}
         for modifier in sample["modifiers"]:
             name, kind = modifier["name"], modifier["type"]
             at = f"channel {channel!r}, sample {sample['name']!r}: {kind} {name!r}"
@@ -232,8 +232,8 @@ class _Writer:
     def _errors(
         self,
         channel: str,
-        samples: Sequence[Mapping[str, Any]],
-        kept: Mapping[str, Sequence[Mapping[str, Any]]],
+        samples: Sequence[Sample],
+        kept: Mapping[str, Sequence[Modifier]],
     ) -> dict[str, Array]:
         """Errors of the simulation (bins,) of each sample with a staterror."""
         found = {
@@ -258,8 +258,8 @@ class _Writer:
     def _process(
         self,
         channel: str,
-        sample: Mapping[str, Any],
-        modifiers: Sequence[Mapping[str, Any]],
+        sample: Sample,
+        modifiers: Sequence[Modifier],
         errors: Array | None,
     ) -> None:
         column = self.channels[channel], self.processes[sample["name"]]
@@ -296,28 +296,26 @@ class _Writer:
             elif kind == "lumi" and name not in self.fixed:
                 width = float(self.sets[name].width()[0]) / scale
                 self._effect(name, column, _sides(f"{at}, lumi", 1 - width, 1 + width))
-            elif kind == "normsys" and name not in templates:
+            elif modifier["type"] == "normsys" and name not in templates:
                 low, high = modifier["data"]["lo"], modifier["data"]["hi"]
                 self._effect(name, column, _sides(f"{at}, normsys {name!r}", low, high))
 
     def _templates(
-        self, at: str, nominal: Array, scale: float, modifiers: Sequence[Mapping[str, Any]]
+        self, at: str, nominal: Array, scale: float, modifiers: Sequence[Modifier]
     ) -> dict[str, tuple[Array, Array]]:
         """Down and up (bins,) by parameter; a normsys of the same name is in them."""
         factors = {m["name"]: m["data"] for m in modifiers if m["type"] == "normsys"}
         found = {}
         for modifier in modifiers:
-            name, kind, data = modifier["name"], modifier["type"], modifier["data"]
-            if kind == "histosys":
-                low, high = (
-                    scale
-                    * factors.get(name, {}).get(side, 1.0)
-                    * _positive(f"{at}, histosys {name!r}, {side}_data", data[f"{side}_data"])
-                    for side in ("lo", "hi")
-                )
+            name = modifier["name"]
+            if modifier["type"] == "histosys":
+                data, factor = modifier["data"], factors.get(name, {"lo": 1.0, "hi": 1.0})
+                where = f"{at}, histosys {name!r}"
+                low = scale * factor["lo"] * _positive(f"{where}, lo_data", data["lo_data"])
+                high = scale * factor["hi"] * _positive(f"{where}, hi_data", data["hi_data"])
                 found[name] = low, high
-            elif kind == "shapesys":
-                for k, width in enumerate(data):
+            elif modifier["type"] == "shapesys":
+                for k, width in enumerate(modifier["data"]):
                     if width > 0 and nominal[k] > 0:
                         shift = np.where(np.arange(len(nominal)) == k, scale * width, 0.0)
                         down = _positive(
@@ -329,7 +327,7 @@ class _Writer:
     def _effect(self, name: str, column: Column, value: str) -> None:
         self.effects.setdefault(self.parameters[name], {})[column] = value
 
-    def _histogram(self, name: str, values: Any, variances: Any) -> None:
+    def _histogram(self, name: str, values: npt.ArrayLike, variances: npt.ArrayLike) -> None:
         self.histograms[name] = np.array(values, dtype=float), np.array(variances, dtype=float)
 
 
@@ -337,7 +335,7 @@ def _bin(name: str, k: int) -> str:
     return f"{name}_bin{k}"
 
 
-def _positive(at: str, values: Any) -> Array:
+def _positive(at: str, values: npt.ArrayLike) -> Array:
     """An array of them (bins,), none negative."""
     found = np.array(values, dtype=float)
     if (found < 0).any():

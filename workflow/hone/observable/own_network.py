@@ -115,10 +115,10 @@ class OwnNetwork(Standardised):
 
     def __call__(self, events: Float[Array, "N F"]) -> Float[Array, "N outputs"]:
         body: Any = self.body
-        more: dict[str, Any] = {}
+        more: dict[str, Array | PRNGKeyArray | None] = {}
         if _takes(body, "mask"):
-            more["mask"] = events != PADDING
-            events = jnp.where(more["mask"], events, self.mean)
+            more["mask"] = there = events != PADDING
+            events = jnp.where(there, events, self.mean)
         if _takes(body, "key"):
             body = eqx.nn.inference_mode(body) if self.keys is None else body
             more["key"] = self.keys

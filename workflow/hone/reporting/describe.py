@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from hone.analysis import Analysis
 from hone.analysis.settings import plain
+from hone.running.job_records import JobDigests
 from hone.running.provenance import digest
 
 __all__ = ["describe", "kind_of", "true_of"]
@@ -36,7 +36,7 @@ def describe(
     table: str,
     figures: Iterable[str],
     captions: Mapping[str, str],
-    made_by: Mapping[str, Any],
+    made_by: JobDigests,
 ) -> str:
     """The text of ``README.md`` in Markdown: the result first, commands last.
 

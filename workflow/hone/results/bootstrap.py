@@ -20,10 +20,10 @@ from hone.likelihood import infer
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.infer.asymptotics import TestStatistic
 from hone.likelihood.infer.mle import require_poi
+from hone.likelihood.specification import Workspace
 from hone.results.pyhf_fits import Optimiser
 from hone.results.replicas import Normalisation, replicas
 from hone.statmodel.filling import fill
-from hone.statmodel.spec import Workspace
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process
 

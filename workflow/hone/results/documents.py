@@ -6,6 +6,8 @@ What does not exist is None, with a reason in ``reasons``.
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
+from pydantic import JsonValue
+
 from hone.running.job_records import Provenance
 
 __all__ = [
@@ -111,7 +113,7 @@ class Trial(TypedDict):
 
     trial: int
     """Its number in the grid."""
-    settings: dict[str, Any]
+    settings: dict[str, JsonValue]
     validation_objective: float | None
     """The smallest; None if the training failed."""
 
@@ -121,7 +123,7 @@ class TunedSettings(TypedDict):
 
     trial: int
     """The one that was chosen."""
-    settings: dict[str, Any]
+    settings: dict[str, JsonValue]
     """Its settings, with which the observable is trained."""
     trials: list[Trial]
 

@@ -12,6 +12,7 @@ from hone.errors import FitError, InputError, ModelError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.infer.best_fit import BestFit, constraints
+from hone.likelihood.specification import Workspace
 from hone.results.asymmetric_bands import below_and_above
 from hone.results.bands import one_sigma, yield_covariance
 from hone.results.best_fit import empty_bins, restored
@@ -27,7 +28,6 @@ from hone.results.poi_uncertainty import (
 )
 from hone.running.files import finite_or_none
 from hone.running.root_files import reason
-from hone.statmodel.spec import Workspace
 
 __all__ = ["fit_results"]
 

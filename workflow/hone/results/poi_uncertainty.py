@@ -14,10 +14,10 @@ from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.infer.best_fit import BestFit, constraints
 from hone.likelihood.infer.impacts import Breakdown as Parts
 from hone.likelihood.infer.mle import require_poi
+from hone.likelihood.specification import Workspace
 from hone.results.documents import Numbers
 from hone.results.fit_documents import Breakdown, FittedData, Group, Impacts, ParameterValues, Pulls
 from hone.running.files import finite_or_none
-from hone.statmodel.spec import Workspace
 
 __all__ = [
     "RANKED", "Informative", "breakdown_of", "impacts_of", "informative", "parameter_values",

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from hone.errors import FitError
 from hone.results.documents import Row, SelectedSeed, TunedSettings
 from hone.running.files import place_of, read_csv
@@ -31,7 +33,7 @@ def choose_seed(histories: _Paths) -> SelectedSeed:
     }
 
 
-def choose_trial(histories: _Paths, trials: Mapping[int, Mapping[str, object]]) -> TunedSettings:
+def choose_trial(histories: _Paths, trials: Mapping[int, Mapping[str, JsonValue]]) -> TunedSettings:
     """The trial with the smallest validation objective, as :func:`choose_seed` chooses a seed.
 
     One that failed, in any fold, is never chosen.

@@ -102,7 +102,7 @@ class Channels:
         return Histogram(*(module.concatenate([p[k] for p in parts])[self._order] for k in (0, 1)))
 
     def shares(
-        self, shares: Float[Array, "N b"], place: Float[Array, " N"] | None
+        self, shares: Float[Array, "N b"], place: Float[Array | np.ndarray, " N"] | None
     ) -> Float[Array, "N R*b"]:
         """Shares in the bins of all trained regions, for events with a place among these."""
         if place is None:

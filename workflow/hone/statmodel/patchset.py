@@ -8,8 +8,8 @@ import pyhf
 
 from hone.analysis.short_names import underscored
 from hone.errors import InputError
+from hone.likelihood.specification import Workspace
 from hone.running.files import Json
-from hone.statmodel.spec import Workspace
 
 __all__ = ["background_only", "make_patchset"]
 

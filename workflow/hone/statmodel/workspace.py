@@ -15,9 +15,9 @@ from hone.analysis.modifiers import Modifier, Strength
 from hone.analysis.systematics import ShapeVariation, Systematic, norm_factor
 from hone.analysis.templates import Template
 from hone.errors import InputError
+from hone.likelihood import specification as spec
 from hone.running.files import read_json
 from hone.running.root_files import reason
-from hone.statmodel import spec
 from hone.statmodel.channels import Channels, bin_name, places
 from hone.statmodel.templates import Histogram
 
@@ -155,7 +155,7 @@ def _modifiers(
         left_out = modifier.carriers.get(pruned or "") if isinstance(modifier, Systematic) else None
         for found in modifier.modifiers(nominal[place], up[place], down[place]):
             if found["type"] != left_out:
-                yield spec.Modifier(name=modifier.name, **found)
+                yield found
     if staterror and sample.staterror:
         errors = np.sqrt(np.asarray(histograms[sample.name].variances, dtype=float))
         yield {"name": f"staterror_{channel}", "type": "staterror", "data": errors[place].tolist()}
@@ -167,7 +167,7 @@ def _parameters(samples: Sequence[Process]) -> list[spec.Parameter]:
     for modifier in (m for sample in samples for m in sample.modifiers):
         settings = modifier.parameter()
         if settings is not None:
-            found[modifier.name] = {"name": modifier.name, **settings}
+            found[modifier.name] = settings
     return list(found.values())
 
 

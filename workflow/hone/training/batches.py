@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Int, PRNGKeyArray
 
 from hone.events.event_sets import EventSets
@@ -20,9 +21,9 @@ class Events(NamedTuple):
     """(n, F)"""
     weights: Any
     """(n, T), one column per template"""
-    place: Array | None = None
+    place: Array | np.ndarray | None = None
     """(n,), number of the region with the observable; None if there is only one"""
-    rows: Array | None = None
+    rows: Array | np.ndarray | None = None
     """(U,), of a sample with variations of the same events: where each is in this set, or -1; in a
     batch (n,), where the drawn ones were"""
 
@@ -34,8 +35,8 @@ class Drawn(NamedTuple):
     """(n, F)"""
     weights: Any
     """(n, T); 0 of those that the set does not have"""
-    place: Array | None
-    rows: Array | None
+    place: Array | np.ndarray | None
+    rows: Array | np.ndarray | None
     """As of :class:`Events`, in a batch."""
     total: Any
     """Sum of the nominal weights of all events."""

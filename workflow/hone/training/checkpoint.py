@@ -11,9 +11,20 @@ from safetensors import SafetensorError
 
 from hone.observable.storage import load_tensors, save_tensors
 
-__all__ = ["Checkpoint", "Record"]
+__all__ = ["Checkpoint", "Progress", "Record"]
 
 log = logging.getLogger(__name__)
+
+
+class Progress(TypedDict):
+    """Of one seed."""
+
+    history: list[dict[str, float]]
+    best: float
+    """Objective."""
+    waited: int
+    """Validations since."""
+    stopped: bool
 
 
 class Record(TypedDict):
@@ -21,8 +32,8 @@ class Record(TypedDict):
 
     step: int
     seconds: float
-    progress: list[dict[str, Any]]
-    """Of each seed: history, best objective and early stopping."""
+    progress: list[Progress]
+    """Of each seed."""
 
 
 @dataclass(frozen=True)

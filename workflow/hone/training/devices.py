@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from pydantic import JsonValue
 from safetensors import numpy as safetensors
 
 from hone import errors
@@ -172,7 +173,7 @@ def _read(content: bytes) -> Any:
     arrays = safetensors.load(content)
     text = arrays.pop("text").tobytes()
 
-    def array_of(found: dict[str, Any]) -> Any:
+    def array_of(found: dict[str, JsonValue]) -> Any:
         if "array" not in found:
             return found
         array = arrays[str(found["array"])]

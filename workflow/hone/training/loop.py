@@ -20,7 +20,7 @@ from hone.observable import Observable, create_observable
 from hone.statmodel.channels import bin_name
 from hone.statmodel.workspace import Process
 from hone.training.batches import Data
-from hone.training.checkpoint import Checkpoint, Record
+from hone.training.checkpoint import Checkpoint, Progress, Record
 from hone.training.devices import Devices, in_first_process
 from hone.training.objectives import LOGARITHMS, Objective
 from hone.training.settings import Settings
@@ -47,16 +47,6 @@ class Trained:
     objective: float
     history: list[Row]
     snapshots: Snapshots
-
-
-@dataclass
-class _Progress:
-    """Progress of one seed: its history, best objective, and validations since."""
-
-    history: list[Row]
-    best: float = np.inf
-    waited: int = 0
-    stopped: bool = False
 
 
 def train(
@@ -112,7 +102,9 @@ def train(
     states = [State.first(settings, trainable) for trainable, _ in parts]
     bests = [state.trainable for state in states]
     reels = [Snapshots.of(settings, state.trainable) for state in states]
-    progress = [_Progress([]) for _ in seeds]
+    progress: list[Progress] = [
+        {"history": [], "best": np.inf, "waited": 0, "stopped": False} for _ in seeds
+    ]
     validate = in_first_process(make_validation(problem, validation, level))
     step = make_step(problem._replace(devices=devices), frozen)
     advance = advancing(step, data, devices, together=len(seeds) > 1)
@@ -124,14 +116,14 @@ def train(
         leaves, record = found
         states, bests, reels = jax.tree.unflatten(jax.tree.structure(like), leaves)
         done, spent = record["step"], record["seconds"]
-        progress = [_Progress(**p) for p in record["progress"]]
+        progress = record["progress"]
     elif starts:
         for standing, new in zip(progress, fresh, strict=True):
             row = {"step": 0, "training_objective": np.nan, **validate(new, 0.0)}
             _settle(standing, row | {"skipped": 0, "seconds": 0.0}, settings.patience)
     state, key = devices.put((_joined(states), _joined(batch_keys)))
     started, said = time.monotonic(), [-np.inf] * len(seeds)
-    while done < settings.steps and not all(p.stopped for p in progress):
+    while done < settings.steps and not all(p["stopped"] for p in progress):
         steps = jnp.arange(done, min(done + settings.validate_every, settings.steps))
         with devices.named():
             state, losses = advance(state, key, steps, data)
@@ -140,7 +132,7 @@ def train(
         done += len(steps)
         for k, standing in enumerate(progress):
             _refuse_skipped(problem, states[k], frozen, local, batch_keys[k], seeds[k], done)
-            if standing.stopped:
+            if standing["stopped"]:
                 continue
             current = eqx.combine(states[k].averaged, frozen)
             finite = losses[k][np.isfinite(losses[k])]
@@ -158,17 +150,16 @@ def train(
             if seconds - said[k] >= _SECONDS_BETWEEN_LINES or done == settings.steps:
                 said[k] = seconds
                 prefix = f"seed {seeds[k]}  " if len(seeds) > 1 else ""
-                _report(standing.history, settings, prefix)
+                _report(standing["history"], settings, prefix)
         if checkpoint:
             seconds = spent + time.monotonic() - started
-            standing_of = [vars(p) for p in progress]
             in_first_process(checkpoint.save)(
-                (states, bests, reels), {"step": done, "seconds": seconds, "progress": standing_of}
+                (states, bests, reels), {"step": done, "seconds": seconds, "progress": progress}
             )
     for seed, standing in zip(seeds, progress, strict=True):
         _refuse_without_result(standing, settings, seed)
     return [
-        Trained(eqx.combine(best, frozen), standing.best, standing.history, reel)
+        Trained(eqx.combine(best, frozen), standing["best"], standing["history"], reel)
         for best, standing, reel in zip(bests, progress, reels, strict=True)
     ]
 
@@ -203,16 +194,16 @@ def _apart(tree: Any, size: int) -> list[Any]:
     return [jax.tree.map(lambda x, k=k: x[k], tree) for k in range(size)]
 
 
-def _settle(standing: _Progress, row: Row, patience: int) -> bool:
+def _settle(standing: Progress, row: Row, patience: int) -> bool:
     """Record a validation; True if it is the best so far."""
-    standing.history.append(row)
+    standing["history"].append(row)
     value = row["validation_objective"]
     # An infinite significance comes from a bin without background.
-    better = bool(np.isfinite(value)) and value < standing.best
-    standing.best = row["validation_objective"] if better else standing.best
-    standing.waited = 0 if better else standing.waited + 1
-    if patience and standing.waited >= patience:
-        standing.stopped = True
+    better = bool(np.isfinite(value)) and value < standing["best"]
+    standing["best"] = row["validation_objective"] if better else standing["best"]
+    standing["waited"] = 0 if better else standing["waited"] + 1
+    if patience and standing["waited"] >= patience:
+        standing["stopped"] = True
         log.info("no better validation in %d: training ends at step %d", patience, row["step"])
     return better
 
@@ -286,12 +277,12 @@ def _cause(problem: Problem, observable: Observable, batch: Data, progress: floa
     )
 
 
-def _refuse_without_result(standing: _Progress, settings: Settings, seed: int) -> None:
-    if np.isfinite(standing.best):
+def _refuse_without_result(standing: Progress, settings: Settings, seed: int) -> None:
+    if np.isfinite(standing["best"]):
         return
     raise FitError(
         f"seed {seed}: no validation of the training gave a finite {settings.objective!r} "
-        f"objective; {standing.history[-1]['skipped']} of {settings.steps} steps were skipped. "
+        f"objective; {standing['history'][-1]['skipped']} of {settings.steps} steps were skipped. "
         "Is a bin empty in every template? Try fewer bins, a larger batch or minimum_background."
     )
 

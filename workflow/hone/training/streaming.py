@@ -21,7 +21,9 @@ __all__ = ["Streamed", "advancing", "draw"]
 _LARGEST = 2**25
 """Bytes of batches that are read at a time; three such pieces are in memory."""
 
-Pieces = Iterator[tuple[Int[Array, " n"], "Future[dict[str, Any]]"]]
+Known = tuple[Array, Array, Array]
+"""What :class:`.Drawn` knows of all events."""
+Pieces = Iterator[tuple[Int[Array, " n"], "Future[dict[str, Events]]"]]
 
 
 class Streamed:
@@ -38,8 +40,8 @@ class Streamed:
         self._populations: dict[str, tuple[int, int, bool]] = {}
         self.small: dict[str, Events] = {}
         """Sets that a batch has all events of."""
-        self.known: dict[str, tuple[Any, Any, Any]] = {}
-        """Of all others what :class:`Drawn` knows of all events."""
+        self.known: dict[str, Known] = {}
+        """Of all others."""
         size = settings.batch
         for number, name in enumerate(sorted(columns)):
             rows = sets.rows.get(name)
@@ -81,15 +83,15 @@ class Streamed:
         """Of each set the places of the events of batches (..., n), for the keys of steps (...)."""
         return _places(keys, tuple(self._populations.items()), self._settings.batch)
 
-    def read(self, places: Mapping[str, Array]) -> dict[str, Any]:
-        """The first fields of :class:`Drawn`, of events at places (..., n)."""
+    def read(self, places: Mapping[str, Array]) -> dict[str, Events]:
+        """Of events at places (..., n)."""
         found = {}
         for name, drawn in places.items():
             rows, chosen = self._sets.rows.get(name), np.asarray(drawn)
             if rows is not None:
                 chosen = rows[chosen]
             events = self._sets.take(name, chosen, self._columns[name])
-            found[name] = (*events, None if rows is None else chosen)
+            found[name] = Events(*events, None if rows is None else chosen)
         return found
 
     def ahead(self, key: PRNGKeyArray, first: int) -> Pieces:
@@ -176,7 +178,7 @@ def draw(data: Data | Streamed, size: int, key: PRNGKeyArray) -> dict[str, Event
 
 
 def _joined(
-    drawn: Mapping[str, Any], small: Mapping[str, Events], known: Mapping[str, Any]
+    drawn: Mapping[str, Events], small: Mapping[str, Events], known: Mapping[str, Known]
 ) -> Data:
     """The sets of which a batch has all events, and those that were drawn from."""
     return {**small, **{name: Drawn(*found, *known[name]) for name, found in drawn.items()}}

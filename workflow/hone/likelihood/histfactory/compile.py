@@ -14,6 +14,7 @@ from hone.errors import ModelError
 from hone.likelihood.histfactory.interpolation import HISTOSYS_CODES, NORMSYS_CODES
 from hone.likelihood.histfactory.layout import Layout, ParameterSet
 from hone.likelihood.histfactory.model import Model, require_x64
+from hone.likelihood.specification import Channel, Sample, Specification, Workspace
 
 if TYPE_CHECKING:
     import pyhf
@@ -25,7 +26,9 @@ _PER_BIN = ("shapefactor", "shapesys", "staterror")
 _SUPPORTED = {"histosys", "lumi", "normfactor", "normsys", *_PER_BIN}
 
 
-def from_pyhf(model: pyhf.Model | pyhf.Workspace | Mapping[str, Any], **options: Any) -> Model:
+def from_pyhf(
+    model: pyhf.Model | pyhf.Workspace | Workspace | Specification, **options: Any
+) -> Model:
     """Compile a pyhf model to JAX.
 
     The result has the same ``logpdf`` and ``expected_data``, with parameters and data in the same
@@ -50,7 +53,7 @@ def from_pyhf(model: pyhf.Model | pyhf.Workspace | Mapping[str, Any], **options:
     'mu'
     """
     require_x64()
-    model = _made_by_pyhf(model, options)
+    model = _made_by_pyhf(model, **options)
     _check_options(model)
     _check_duplicates(model.spec["channels"])
     compiler = _Compiler(model)
@@ -60,7 +63,7 @@ def from_pyhf(model: pyhf.Model | pyhf.Workspace | Mapping[str, Any], **options:
     return compiled
 
 
-def _made_by_pyhf(model: Any, options: dict[str, Any]) -> pyhf.Model:
+def _made_by_pyhf(model: Any, **options: Any) -> pyhf.Model:
     import pyhf  # two seconds, for jobs that only score events
 
     if isinstance(model, pyhf.Model):
@@ -107,7 +110,7 @@ def _interpolation(model: pyhf.Model, modifier: str) -> str:
     return str(model.main_model.modifiers_appliers[modifier].interpcode)
 
 
-def _check_duplicates(channels: Sequence[Any]) -> None:
+def _check_duplicates(channels: Sequence[Channel]) -> None:
     """Of a channel, sample or modifier given twice, pyhf 0.7.6 silently keeps the last."""
     _refuse_twice("channel", [channel["name"] for channel in channels])
     for channel in channels:
@@ -200,27 +203,29 @@ class _Compiler:
             where = f"channel {self.channels[i_c]!r}, sample {self.samples[i_s]!r}"
             nominal[i_s, bins] = _finite(sample["data"], where, "yield")
             for modifier in sample["modifiers"]:
-                kind, name, data = modifier["type"], modifier["name"], modifier["data"]
+                kind, name = modifier["type"], modifier["name"]
                 at = f"{where}, {kind} {name!r}"
-                if kind == "histosys":
+                if modifier["type"] == "histosys":
+                    templates = modifier["data"]
                     i = names["histosys"].index(name)
-                    lo[i, i_s, bins] = _finite(data["lo_data"], at, "lo_data")
-                    hi[i, i_s, bins] = _finite(data["hi_data"], at, "hi_data")
+                    lo[i, i_s, bins] = _finite(templates["lo_data"], at, "lo_data")
+                    hi[i, i_s, bins] = _finite(templates["hi_data"], at, "hi_data")
                     histosys_mask[i, i_s, bins] = True
                     continue
-                if kind == "normsys":
+                if modifier["type"] == "normsys":
+                    data = modifier["data"]
                     i = names["normsys"].index(name)
                     normsys_lo[i, i_s, i_c] = _positive(data["lo"], at, "lo")
                     normsys_hi[i, i_s, i_c] = _positive(data["hi"], at, "hi")
                     normsys_mask[i, i_s, i_c] = True
                     continue
-                if kind == "staterror":
+                if modifier["type"] == "staterror":
                     i = names["staterror"].index(name)
-                    staterror[i, i_s, bins] = _finite(data, at, "uncertainty")
+                    staterror[i, i_s, bins] = _finite(modifier["data"], at, "uncertainty")
                     staterror_mask[i, i_s, bins] = True
-                elif kind == "shapesys":
+                elif modifier["type"] == "shapesys":
                     i = names["shapesys"].index(name)
-                    shapesys[i, i_s, bins] = _finite(data, at, "uncertainty")
+                    shapesys[i, i_s, bins] = _finite(modifier["data"], at, "uncertainty")
                     shapesys_mask[i, i_s, bins] = True
                 start = self.config.par_slice(name).start
                 parameters = self.config.param_set(name).n_parameters
@@ -278,7 +283,7 @@ class _Compiler:
         }
         return Model(**jax.device_put(leaves), layout=layout)
 
-    def _walk(self) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    def _walk(self) -> Iterator[tuple[int, int, Sample]]:
         for i_c, channel in enumerate(self.channels):
             for i_s, sample in enumerate(self.samples):
                 if (channel, sample) in self.cells:

@@ -1,7 +1,7 @@
 """Names, orders and suggestions of a model, as pyhf gives them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from hone.likelihood.histfactory.layout import Layout, ParameterSet
 
@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from hone.likelihood.histfactory.model import Model
 
 __all__ = ["ModelConfig"]
+
+
+class ParameterPlace(TypedDict):
+    """Where a parameter set is among all parameters, as pyhf's ``par_map`` gives it."""
+
+    slice: slice
+    paramset: ParameterSet
 
 
 @dataclass(frozen=True)
@@ -88,8 +95,8 @@ class ModelConfig:
         return self.model.auxdata.tolist()
 
     @property
-    def par_map(self) -> dict[str, dict[str, Any]]:
-        """By parameter set: its ``slice`` of the parameters, and its ``paramset``."""
+    def par_map(self) -> dict[str, ParameterPlace]:
+        """By parameter set."""
         return {p.name: {"slice": p.slice, "paramset": p} for p in self._layout.parameters}
 
     @property

@@ -1,9 +1,11 @@
 """From a document of HS3 to a workspace of pyhf."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import TypedDict, TypeVar
 
 from hone.errors import ModelError
+from hone.likelihood import specification as pyhf_spec
+from hone.likelihood.hs3 import document as hs3
 from hone.likelihood.hs3.write import NO_ERROR
 
 __all__ = ["from_hs3"]
@@ -12,7 +14,18 @@ _INTERPOLATIONS = {"normsys": (4, 5, "code4"), "histosys": (4, "code4p")}
 """ROOT's numbers and pyhf's names of what pyhf does by default."""
 
 
-def from_hs3(document: Mapping[str, Any], analysis: str | None = None) -> dict[str, Any]:
+_NOTHING: hs3.Setting = {"name": ""}
+"""Of a parameter that has no setting."""
+
+
+class _HasName(TypedDict):
+    name: str
+
+
+_Part = TypeVar("_Part", bound=_HasName)
+
+
+def from_hs3(document: hs3.Document, analysis: str | None = None) -> pyhf_spec.Workspace:
     """The workspace of one analysis of a document.
 
     Args:
@@ -33,13 +46,15 @@ def from_hs3(document: Mapping[str, Any], analysis: str | None = None) -> dict[s
 class _Reader:
     """Parts of the workspace of a document."""
 
-    def __init__(self, document: Mapping[str, Any], analysis: str | None) -> None:
+    def __init__(self, document: hs3.Document, analysis: str | None) -> None:
         self.document = document
         entries = document.get("analyses") or []
         if not entries:
             raise ModelError("the HS3 document has no analyses, which name the likelihood and POI")
-        self.analysis = self._named("analyses", analysis or entries[0]["name"])
-        self.likelihood = self._named("likelihoods", self.analysis["likelihood"])
+        self.analysis = _named("analyses", entries, analysis or entries[0]["name"])
+        self.likelihood = _named(
+            "likelihoods", document.get("likelihoods", []), self.analysis["likelihood"]
+        )
         self.point = {
             p["name"]: p
             for point in reversed(document.get("parameter_points", []))
@@ -50,37 +65,43 @@ class _Reader:
             for domain in document.get("domains", [])
             for axis in domain["axes"]
         }
-        self.measured: dict[str, dict[str, Any]] = {}
+        self.measured: dict[str, pyhf_spec.Parameter] = {}
         self.lumi: set[str] = set()
 
-    def workspace(self) -> dict[str, Any]:
+    def workspace(self) -> pyhf_spec.Workspace:
         names = self.likelihood["distributions"]
         pairs = list(zip(names, self.likelihood["data"], strict=True))
-        channels = [self._channel(self._named("distributions", name)) for name in names]
+        channels = [self._channel(self._distribution(name)) for name in names]
         pois = self.analysis.get("parameters_of_interest", [])
         if len(pois) > 1:
             raise ModelError(
                 f"analysis {self.analysis['name']!r} has {len(pois)} POIs, pyhf has one"
             )
-        config = {"poi": pois[0] if pois else "", "parameters": list(self.measured.values())}
         return {
             "channels": channels,
             "observations": [
-                {"name": _short(name), "data": self._named("data", data)["contents"]}
+                {
+                    "name": _short(name),
+                    "data": _named("data", self.document.get("data", []), data)["contents"],
+                }
                 for name, data in pairs
             ],
-            "measurements": [{"name": self.analysis["name"], "config": config}],
+            "measurements": [
+                {
+                    "name": self.analysis["name"],
+                    "config": {
+                        "poi": pois[0] if pois else "",
+                        "parameters": list(self.measured.values()),
+                    },
+                }
+            ],
             "version": "1.0.0",
         }
 
-    def _named(self, part: str, name: str) -> Mapping[str, Any]:
-        for entry in self.document.get(part, []):
-            if entry["name"] == name:
-                found: Mapping[str, Any] = entry
-                return found
-        raise ModelError(f"the HS3 document has no {part} called {name!r}")
+    def _distribution(self, name: str) -> hs3.Distribution:
+        return _named("distributions", self.document.get("distributions", []), name)
 
-    def _channel(self, distribution: Mapping[str, Any]) -> dict[str, Any]:
+    def _channel(self, distribution: hs3.Distribution) -> pyhf_spec.Channel:
         if distribution["type"] != "histfactory_dist":
             raise ModelError(
                 f"distribution {distribution['name']!r} is a {distribution['type']}: only "
@@ -89,11 +110,11 @@ class _Reader:
         samples = [self._sample(distribution["name"], s) for s in distribution["samples"]]
         return {"name": _short(distribution["name"]), "samples": samples}
 
-    def _sample(self, channel: str, sample: Mapping[str, Any]) -> dict[str, Any]:
+    def _sample(self, channel: str, sample: hs3.Sample) -> pyhf_spec.Sample:
         modifiers = []
         for modifier in sample.get("modifiers", []):
             at = f"{channel!r}, sample {sample['name']!r}, {modifier['type']} {modifier['name']!r}"
-            modifiers.append(self._modifier(at, sample, modifier))
+            modifiers.append(self._modifier(at, sample["data"], modifier))
         return {
             "name": sample["name"],
             "data": sample["data"]["contents"],
@@ -101,61 +122,67 @@ class _Reader:
         }
 
     def _modifier(
-        self, at: str, sample: Mapping[str, Any], modifier: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        kind, data = modifier["type"], modifier.get("data", {})
-        nominal = sample["data"]["contents"]
-        if kind not in (
-            "normfactor",
-            "normsys",
-            "histosys",
-            "staterror",
-            "shapesys",
-            "shapefactor",
-        ):
+        self, at: str, data: hs3.SampleData, modifier: hs3.Modifier
+    ) -> pyhf_spec.Modifier:
+        if modifier["type"] == "normfactor":
+            self._keep(at, modifier)
+            if modifier.get("constraint_name") is not None:
+                return {"name": "lumi", "type": "lumi", "data": None}
+            return {"name": modifier["parameter"], "type": "normfactor", "data": None}
+        if modifier["type"] == "normsys":
+            self._keep(at, modifier)
+            self._check_interpolation(at, modifier)
+            factors = modifier["data"]
+            return {
+                "name": modifier["parameter"],
+                "type": "normsys",
+                "data": {"lo": factors["lo"], "hi": factors["hi"]},
+            }
+        if modifier["type"] == "histosys":
+            self._keep(at, modifier)
+            self._check_interpolation(at, modifier)
+            templates = modifier["data"]
+            return {
+                "name": modifier["parameter"],
+                "type": "histosys",
+                "data": {
+                    "lo_data": templates["lo"]["contents"],
+                    "hi_data": templates["hi"]["contents"],
+                },
+            }
+        if modifier["type"] not in ("staterror", "shapesys", "shapefactor"):
             raise ModelError(f"{at}: pyhf has no such modifier")
-        if kind in ("normfactor", "normsys", "histosys"):
-            name = modifier["parameter"]
-            kind = self._scalar(at, kind, name, modifier)
-            name = "lumi" if kind == "lumi" else name
-        else:
-            name = self._of_bins(at, modifier)
-        if kind in ("normsys", "histosys"):
-            self._check_interpolation(at, kind, modifier)
-            sides = (data["lo"], data["hi"])
-            keys = ("lo", "hi")
-            if kind == "histosys":
-                keys, sides = ("lo_data", "hi_data"), tuple(side["contents"] for side in sides)
-            found: Any = dict(zip(keys, sides, strict=True))
-        elif kind == "staterror":
-            if "errors" not in sample["data"]:
-                raise ModelError(f"{at}: the sample's data has no errors")
-            pairs = zip(sample["data"]["errors"], nominal, strict=True)
-            found = [x if x > 2 * NO_ERROR * abs(content) else 0.0 for x, content in pairs]
-        elif kind == "shapesys":
-            found = [n * relative for n, relative in zip(nominal, data["vals"], strict=True)]
-        else:
-            found = None
-        return {"name": name, "type": kind, "data": found}
+        name, nominal = self._of_bins(at, modifier), data["contents"]
+        if modifier["type"] == "shapesys":
+            relative = modifier["data"]["vals"]
+            widths = [n * x for n, x in zip(nominal, relative, strict=True)]
+            return {"name": name, "type": "shapesys", "data": widths}
+        if modifier["type"] == "shapefactor":
+            return {"name": name, "type": "shapefactor", "data": None}
+        if "errors" not in data:
+            raise ModelError(f"{at}: the sample's data has no errors")
+        pairs = zip(data["errors"], nominal, strict=True)
+        errors = [x if x > 2 * NO_ERROR * abs(content) else 0.0 for x, content in pairs]
+        return {"name": name, "type": "staterror", "data": errors}
 
-    def _scalar(self, at: str, kind: str, name: str, modifier: Mapping[str, Any]) -> str:
-        """The type in pyhf; what the measurement has to say of the parameter is kept."""
-        constraint = modifier.get("constraint_name")
-        entry: dict[str, Any] = {"name": name}
+    def _keep(self, at: str, modifier: hs3.ScalarModifier) -> None:
+        """Keep what the measurement has to say of the parameter."""
+        constraint, name = modifier.get("constraint_name"), modifier["parameter"]
+        entry: pyhf_spec.Parameter = {"name": name}
         if constraint is not None:
-            given = self._named("distributions", constraint)
+            given = self._distribution(constraint)
             if given["type"] != "gaussian_dist":
                 raise ModelError(f"{at}: {constraint!r} is a {given['type']}, pyhf has normal ones")
             centre, sigma = self._value(given["mean"]), self._value(given["sigma"])
             entry["auxdata"] = [centre]
-            if kind != "normfactor" and sigma != 1:
-                raise ModelError(f"{at}: the constraint has the width {sigma:g}, pyhf's has 1")
-            if kind == "normfactor":
-                kind, entry["name"], entry["sigmas"] = "lumi", "lumi", [sigma]
+            if modifier["type"] == "normfactor":
+                entry["name"], entry["sigmas"] = "lumi", [sigma]
                 self.lumi.add(name)
                 if len(self.lumi) > 1:
                     raise ModelError(f"{at}: pyhf has one constrained factor, the luminosity")
-        here = self.point.get(name, {})
+            elif sigma != 1:
+                raise ModelError(f"{at}: the constraint has the width {sigma:g}, pyhf's has 1")
+        here = self.point.get(name, _NOTHING)
         if "value" in here:
             entry["inits"] = [here["value"]]
         if name in self.ranges:
@@ -163,11 +190,11 @@ class _Reader:
         if here.get("const"):
             entry["fixed"] = True
         self.measured[entry["name"]] = entry
-        return kind
 
     @staticmethod
-    def _check_interpolation(at: str, kind: str, modifier: Mapping[str, Any]) -> None:
-        code = modifier.get("interpolation", modifier["data"].get("interpolation"))
+    def _check_interpolation(at: str, modifier: hs3.NormSys | hs3.HistoSys) -> None:
+        kind, data = modifier["type"], modifier["data"]
+        code = modifier.get("interpolation", data.get("interpolation"))
         if code not in (None, *_INTERPOLATIONS[kind]):
             raise ModelError(
                 f"{at}: the interpolation is {code!r}, allowed: "
@@ -177,12 +204,13 @@ class _Reader:
     def _value(self, given: float | str) -> float:
         """A number, or the value of a parameter."""
         if isinstance(given, str):
-            if "value" not in self.point.get(given, {}):
+            here = self.point.get(given, _NOTHING)
+            if "value" not in here:
                 raise ModelError(f"the HS3 document gives no value of {given!r}")
-            given = self.point[given]["value"]
+            return float(here["value"])
         return float(given)
 
-    def _of_bins(self, at: str, modifier: Mapping[str, Any]) -> str:
+    def _of_bins(self, at: str, modifier: hs3.ModifierOfBins) -> str:
         """The common name of the parameters of bins."""
         parameters = modifier["parameters"]
         kind = modifier.get("constraint_type", modifier.get("constraint"))
@@ -195,9 +223,16 @@ class _Reader:
                 f"{at}: parameters {', '.join(parameters[:2])}, ... are not called <name>_bin_<k>"
             )
         name = names.pop()
-        if all(self.point.get(parameter, {}).get("const") for parameter in parameters):
+        if all(self.point.get(parameter, _NOTHING).get("const") for parameter in parameters):
             self.measured[name] = {"name": name, "fixed": True}
         return name
+
+
+def _named(part: str, entries: Iterable[_Part], name: str) -> _Part:
+    for entry in entries:
+        if entry["name"] == name:
+            return entry
+    raise ModelError(f"the HS3 document has no {part} called {name!r}")
 
 
 def _short(name: str) -> str:

@@ -1,9 +1,11 @@
 """From a workspace of pyhf to a document of HS3."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pyhf
+
+from hone.likelihood import specification as pyhf_spec
+from hone.likelihood.hs3 import document as hs3
 
 __all__ = ["NO_ERROR", "to_hs3"]
 
@@ -14,7 +16,7 @@ NO_ERROR = 1e-9
 """Error of a sample without one, relative to its yield: of 0, ROOT leaves the sample out."""
 
 
-def to_hs3(workspace: Mapping[str, Any], measurement: str | None = None) -> dict[str, Any]:
+def to_hs3(workspace: pyhf_spec.Workspace, measurement: str | None = None) -> hs3.Document:
     """The document of one measurement of a workspace.
 
     The likelihood is the same up to a constant: 2 delta ln L between parameters agrees. ROOT takes
@@ -47,8 +49,8 @@ class _Writer:
         self.config = model.config
         self.sets = {name: self.config.param_set(name) for name in self.config.par_order}
 
-    def document(self) -> dict[str, Any]:
-        channels = self.workspace["channels"]
+    def document(self) -> hs3.Document:
+        channels: list[pyhf_spec.Channel] = self.workspace["channels"]
         distributions = [self._channel(channel) for channel in channels]
         data = [self._data(o["name"], o["data"]) for o in self.workspace["observations"]]
         likelihood = f"{self.measurement}_{_DATA}"
@@ -91,14 +93,13 @@ class _Writer:
                 {
                     "name": "default_values",
                     "parameters": [
-                        {"name": n, "value": value, **({"const": True} if fixed else {})}
-                        for n, (value, _, _, fixed) in every.items()
+                        _setting(n, value, fixed) for n, (value, _, _, fixed) in every.items()
                     ],
                 }
             ],
         }
 
-    def _channel(self, channel: Mapping[str, Any]) -> dict[str, Any]:
+    def _channel(self, channel: pyhf_spec.Channel) -> hs3.Channel:
         name, samples = channel["name"], channel["samples"]
         return {
             "name": f"model_{name}",
@@ -109,16 +110,16 @@ class _Writer:
             "staterror": {"constraint_type": "Gauss", "relThreshold": 0},
         }
 
-    def _data(self, channel: str, counts: list[float]) -> dict[str, Any]:
+    def _data(self, channel: str, counts: list[float]) -> hs3.Binned:
         name = f"{_DATA}_{channel}"
         return {"name": name, "type": "binned", "axes": self._axes(channel), "contents": counts}
 
-    def _axes(self, channel: str) -> list[dict[str, Any]]:
+    def _axes(self, channel: str) -> list[hs3.Axis]:
         bins = self.config.channel_nbins[channel]
         return [{"name": f"obs_{channel}", "min": 0, "max": bins, "nbins": bins}]
 
-    def _sample(self, channel: str, sample: Mapping[str, Any]) -> dict[str, Any]:
-        data: dict[str, Any] = {"contents": sample["data"]}
+    def _sample(self, channel: str, sample: pyhf_spec.Sample) -> hs3.Sample:
+        data: hs3.SampleData = {"contents": sample["data"]}
         for modifier in sample["modifiers"]:
             if modifier["type"] == "staterror":
                 pairs = zip(modifier["data"], sample["data"], strict=True)
@@ -127,27 +128,58 @@ class _Writer:
         return {"name": sample["name"], "data": data, "modifiers": modifiers}
 
     def _modifier(
-        self, channel: str, sample: Mapping[str, Any], modifier: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        kind, name, data = modifier["type"], modifier["name"], modifier["data"]
-        found: dict[str, Any] = {"name": name, "type": kind}
-        if kind in ("normfactor", "lumi"):
-            found |= {"type": "normfactor", "parameter": name}
-        elif kind == "normsys":
-            found |= {"parameter": name, "data": {"lo": data["lo"], "hi": data["hi"]}}
-        elif kind == "histosys":
-            sides = {"lo": data["lo_data"], "hi": data["hi_data"]}
-            found |= {"parameter": name, "data": {s: {"contents": x} for s, x in sides.items()}}
-        else:
-            found["parameters"] = self._bins_of(name, channel)
-            if kind == "staterror":
-                found |= {"constraint": "Gauss", "constraint_type": "Gauss"}
-            elif kind == "shapesys":
-                found |= {"constraint": "Poisson", "constraint_type": "Poisson"}
-                found["data"] = {"vals": self._relative(sample["data"], data)}
-        if kind in ("normsys", "histosys", "lumi"):
-            found["constraint_name"] = f"{name}_constraint"
-        return found
+        self, channel: str, sample: pyhf_spec.Sample, modifier: pyhf_spec.Modifier
+    ) -> hs3.Modifier:
+        name, constraint = modifier["name"], f"{modifier['name']}_constraint"
+        if modifier["type"] == "normfactor":
+            return {"name": name, "type": "normfactor", "parameter": name}
+        if modifier["type"] == "lumi":
+            return {
+                "name": name,
+                "type": "normfactor",
+                "parameter": name,
+                "constraint_name": constraint,
+            }
+        if modifier["type"] == "normsys":
+            factors = modifier["data"]
+            return {
+                "name": name,
+                "type": "normsys",
+                "parameter": name,
+                "data": {"lo": factors["lo"], "hi": factors["hi"]},
+                "constraint_name": constraint,
+            }
+        if modifier["type"] == "histosys":
+            templates = modifier["data"]
+            return {
+                "name": name,
+                "type": "histosys",
+                "parameter": name,
+                "data": {
+                    "lo": {"contents": templates["lo_data"]},
+                    "hi": {"contents": templates["hi_data"]},
+                },
+                "constraint_name": constraint,
+            }
+        parameters = self._bins_of(name, channel)
+        if modifier["type"] == "shapefactor":
+            return {"name": name, "type": "shapefactor", "parameters": parameters}
+        if modifier["type"] == "staterror":
+            return {
+                "name": name,
+                "type": "staterror",
+                "parameters": parameters,
+                "constraint": "Gauss",
+                "constraint_type": "Gauss",
+            }
+        return {
+            "name": name,
+            "type": "shapesys",
+            "parameters": parameters,
+            "constraint": "Poisson",
+            "constraint_type": "Poisson",
+            "data": {"vals": self._relative(sample["data"], modifier["data"])},
+        }
 
     def _relative(self, nominal: list[float], uncertainties: list[float]) -> list[float]:
         pairs = zip(nominal, uncertainties, strict=True)
@@ -167,7 +199,7 @@ class _Writer:
             first = 0  # pyhf: channels with equal binning share a shapefactor
         return [f"{name}_bin_{k}" for k in range(first, first + bins)]
 
-    def _constraints(self) -> Iterator[dict[str, Any]]:
+    def _constraints(self) -> Iterator[hs3.Constraint]:
         """Normal constraints of parameters that belong to no bin; bins have them by default."""
         for name, parameters in self.sets.items():
             if parameters.constrained and parameters.is_scalar:
@@ -202,6 +234,15 @@ class _Writer:
                 yield f"nom_{name}", (centre, centre - 10, centre + 10, True)
 
 
-def _domain(name: str, values: Mapping[str, Value]) -> dict[str, Any]:
-    axes = [{"name": n, "min": low, "max": up} for n, (_, low, up, _) in values.items()]
+def _domain(name: str, values: Mapping[str, Value]) -> hs3.Domain:
+    axes: list[hs3.Axis] = [
+        {"name": n, "min": low, "max": up} for n, (_, low, up, _) in values.items()
+    ]
     return {"name": name, "type": "product_domain", "axes": axes}
+
+
+def _setting(name: str, value: float, fixed: bool) -> hs3.Setting:
+    found: hs3.Setting = {"name": name, "value": value}
+    if fixed:
+        found["const"] = True
+    return found

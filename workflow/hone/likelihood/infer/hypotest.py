@@ -1,6 +1,5 @@
 """Hypothesis tests, as ``pyhf.infer.hypotest``."""
 
-from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack, get_args, overload
 
 import jax
@@ -105,7 +104,7 @@ def hypotest(
     >>> round(float(observed), 4), [round(float(x), 4) for x in expected]
     (0.2121, [0.003, 0.0152, 0.069, 0.2455, 0.5854])
     """
-    check_options(calctype, kwargs)
+    check_options(calctype, **kwargs)
     model = as_model(pdf)
     test_stat = kwargs.get("test_stat", "qtilde")
     setup = setup_for_test(model, test_stat, init_pars, par_bounds, fixed_params)
@@ -171,7 +170,7 @@ _OPTIONS: dict[str, dict[str, tuple[str, ...] | None]] = {
 }
 
 
-def check_options(calctype: str, options: Mapping[str, Any]) -> None:
+def check_options(calctype: str, **options: object) -> None:
     """Refuse calculators and options that do not exist.
 
     Raises:

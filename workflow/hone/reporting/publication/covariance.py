@@ -10,9 +10,9 @@ from hone.errors import FitError, InputError
 from hone.likelihood import infer
 from hone.likelihood.arrays import compiled_if_traced
 from hone.likelihood.histfactory import Model, from_pyhf
+from hone.likelihood.specification import Workspace
 from hone.results.bands import envelope, one_sigma, yield_covariance
 from hone.statmodel.patchset import background_only
-from hone.statmodel.spec import Workspace
 
 __all__ = ["BackgroundPrediction", "background_prediction", "correlation", "systematic_shifts"]
 

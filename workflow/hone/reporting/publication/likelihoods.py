@@ -10,10 +10,10 @@ from tabulate import tabulate
 
 from hone.errors import InputError, ModelError
 from hone.likelihood.hs3 import to_hs3
+from hone.likelihood.specification import Workspace
 from hone.reporting.publication.root_formats import datacard_files, xml_files
 from hone.running.files import as_json, read_json
 from hone.running.same_workspace import workspace_digest
-from hone.statmodel.spec import Workspace
 
 __all__ = ["likelihood_files", "pyhf_digests"]
 
@@ -49,7 +49,7 @@ def likelihood_files(
         found[f"{observable}/background_only.json"] = background
         found[f"{observable}/patchset.json"] = patchset
     hs3 = {
-        f"{o}/{s}/hs3.json": as_json(to_hs3(read_json(path))).encode()
+        f"{o}/{s}/hs3.json": as_json(to_hs3(cast("Workspace", read_json(path)))).encode()
         for (s, o), path in workspaces.items()
     }
     others: dict[str, bytes] = {}

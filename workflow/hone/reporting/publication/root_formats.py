@@ -18,8 +18,8 @@ import uproot
 from hone.errors import ModelError
 from hone.likelihood.constraints import check_constraints
 from hone.likelihood.datacard import to_datacard
+from hone.likelihood.specification import Channel, Parameter, Sample, Workspace
 from hone.running.root_files import root_file
-from hone.statmodel.spec import Channel, Parameter, Sample, Workspace
 
 __all__ = ["datacard_files", "xml_files"]
 
@@ -96,7 +96,7 @@ def xml_files(workspace: Workspace, measurement: str | None = None) -> dict[str,
     return found
 
 
-def _root_bytes(contents: Mapping[str, Any]) -> bytes:
+def _root_bytes(contents: "Mapping[str, hist.Hist[Any] | tuple[np.ndarray, ...]]") -> bytes:
     """A ROOT file of histograms by name; equal inputs give equal files."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "histograms.root")
@@ -193,7 +193,7 @@ def _check_channel(channel: Channel) -> None:
             seen.add((name, kind))
             if name == "lumi" and kind != "lumi":
                 raise ModelError(f"{at}: in XML, lumi is the luminosity")
-            if kind == "staterror":
+            if modifier["type"] == "staterror":
                 staterrors[name] = at
                 for k, (error, content) in enumerate(
                     zip(modifier["data"], sample["data"], strict=True)

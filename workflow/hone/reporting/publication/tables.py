@@ -8,6 +8,7 @@ import numpy as np
 import pyhf
 from hepdata_lib import Table, Uncertainty, Variable
 
+from hone.likelihood.specification import Workspace
 from hone.reporting.publication.covariance import (
     BackgroundPrediction,
     correlation,
@@ -15,7 +16,6 @@ from hone.reporting.publication.covariance import (
 )
 from hone.results.documents import Limits
 from hone.statmodel.channels import places
-from hone.statmodel.spec import Workspace
 from hone.statmodel.templates import Histogram
 
 __all__ = ["Result", "histogram_tables", "limit_table", "matrix_tables", "scan_table"]

@@ -1,8 +1,8 @@
 """Upper limits on the POI, as ``pyhf.infer.intervals.upper_limits.upper_limit``."""
 
 import logging
-from collections.abc import Iterable
-from typing import Any, Literal, Unpack, overload
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, Unpack, cast, overload
 
 import jax
 import jax.numpy as jnp
@@ -124,28 +124,29 @@ def upper_limit(
         raise InputError(f"level is {level}, it must lie in (0, 1)")
     model = as_model(model)
     tails = bool(hypotest_kwargs.pop("return_tail_probs", False))
-    hypotest_kwargs = {k: v for k, v in hypotest_kwargs.items() if k not in ("rtol", "atol")}
-    tests = hypotest_kwargs | {"return_expected_set": True, "return_tail_probs": tails}
-    _check_keywords(hypotest_kwargs)
+    options = _checked(**{k: v for k, v in hypotest_kwargs.items() if k not in ("rtol", "atol")})
+
+    def test(mu: Any, options: LimitOptions = options) -> Any:
+        returns = {"return_expected_set": True, "return_tail_probs": tails}
+        return hypotest(mu, data, model, **options, **returns)
+
     if scan is not None:
-        return _scan_limits(data, model, scan, level, return_results, tests)
-    if hypotest_kwargs.get("calctype") == "toybased":
-        return _toy_limits(data, model, level, return_results, hypotest_kwargs, tests)
+        return _scan_limits(test, scan, level, return_results)
+    if options.get("calctype") == "toybased":
+        return _toy_limits(test, data, model, level, return_results, options)
     with said_if_slow(f"the limits of {model.config.npars} parameters"):
-        limits: Any = all_limits(data, model, level, **hypotest_kwargs)
+        limits: Any = all_limits(data, model, level, **options)
     if not is_traced(limits):
         found = zip(LIMIT_NAMES, limits, strict=True)
         limits = _reported(
-            limit
-            if np.isfinite(limit)
-            else missing_limit(name, data, model, level, **hypotest_kwargs)
+            limit if np.isfinite(limit) else missing_limit(name, data, model, level, **options)
             for name, limit in found
         )
     result = (limits[0], list(limits[1:]))
     if not return_results:
         return result
     mus = [mu for mu in limits if np.isfinite(mu)]
-    return (*result, (mus, [hypotest(mu, data, model, **tests) for mu in mus]))
+    return (*result, (mus, [test(mu) for mu in mus]))
 
 
 def toms748_scan(
@@ -244,7 +245,7 @@ def all_limits(
     calc_base_dist: str = "normal",
 ) -> Float[Array, " 6"]:
     """Observed and expected asymptotic limits in one array, NaN for one that does not exist."""
-    check_options(calctype, {"test_stat": test_stat, "calc_base_dist": calc_base_dist})
+    check_options(calctype, test_stat=test_stat, calc_base_dist=calc_base_dist)
     if test_stat == "q0":
         raise InputError("an upper limit needs test_stat 'q' or 'qtilde', not 'q0'")
     setup = setup_for_test(model, test_stat, init_pars, par_bounds, fixed_params)
@@ -305,45 +306,48 @@ def _limits(
     return search(model, data, setup, log_level, test_stat, calc_base_dist)[0]
 
 
-def _bounds(model: Model, hypotest_kwargs: dict[str, Any]) -> list[float]:
-    """The POI's bounds in the fits."""
-    given = hypotest_kwargs.get("par_bounds")
-    bounds = model.config.suggested_bounds() if given is None else given
-    return [float(x) for x in bounds[require_poi(model)]]
-
-
-def _check_keywords(hypotest_kwargs: dict[str, Any]) -> None:
+def _checked(**hypotest_kwargs: Any) -> LimitOptions:
     fits = ("init_pars", "par_bounds", "fixed_params", "calctype")
     options = {k: v for k, v in hypotest_kwargs.items() if k not in fits}
-    check_options(hypotest_kwargs.get("calctype", "asymptotics"), options)
+    check_options(hypotest_kwargs.get("calctype", "asymptotics"), **options)
+    return cast("LimitOptions", hypotest_kwargs)
 
 
 def _toy_limits(
+    test: Callable[[float, LimitOptions], Any],
     data: ArrayLike,
     model: Model,
     level: float,
     return_results: bool,
-    hypotest_kwargs: dict[str, Any],
-    tests: dict[str, Any],
+    options: LimitOptions,
 ) -> Any:
     """Roots of CLs from toys, each searched around the asymptotic limit.
 
     All POI values use the same random numbers, so that CLs falls smoothly up to steps of one toy;
     the root is the step that crosses the level.
     """
-    toy_options = ("ntoys", "track_progress", "rng", "calctype")
-    shared = {k: v for k, v in hypotest_kwargs.items() if k not in toy_options}
-    around = upper_limit(data, model, level=level, **shared)
-    seed = int(np.random.default_rng(hypotest_kwargs.get("rng")).integers(2**63))
+    par_bounds = options.get("par_bounds")
+    around = upper_limit(
+        data,
+        model,
+        level=level,
+        init_pars=options.get("init_pars"),
+        par_bounds=par_bounds,
+        fixed_params=options.get("fixed_params"),
+        test_stat=options.get("test_stat", "qtilde"),
+    )
+    seed = int(np.random.default_rng(options.get("rng")).integers(2**63))
+    seeded: LimitOptions = {**options, "rng": seed}
     results: dict[float, Any] = {}
 
     def excess(mu: float, curve: int) -> float:
         if mu not in results:
-            results[mu] = hypotest(mu, data, model, **tests | {"rng": seed})
+            results[mu] = test(mu, seeded)
         observed, *_, expected = results[mu]
         return float([observed, *expected][curve]) - level
 
-    lower, upper = _bounds(model, hypotest_kwargs)
+    bounds = model.config.suggested_bounds() if par_bounds is None else np.asarray(par_bounds)
+    lower, upper = (float(x) for x in bounds[require_poi(model)])
     lower = max(lower, 0.0)
 
     def root(curve: int, guess: float) -> float | str:
@@ -369,16 +373,11 @@ def _toy_limits(
 
 
 def _scan_limits(
-    data: ArrayLike,
-    model: Model,
-    scan: Any,
-    level: float,
-    return_results: bool,
-    tests: dict[str, Any],
+    test: Callable[[float], Any], scan: ArrayLike, level: float, return_results: bool
 ) -> Any:
     """Limits by linear interpolation of CLs between the points of ``scan``, as pyhf does."""
     scan = np.asarray(scan, dtype=float)
-    results = [hypotest(mu, data, model, **tests) for mu in scan]
+    results = [test(mu) for mu in scan]
     curves = np.array([[observed, *expected] for observed, *_, expected in results]).T
 
     def crossing(name: str, curve: np.ndarray) -> float | str:
