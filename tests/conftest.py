@@ -40,7 +40,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 LONGEST = (
     "test_workflow", "test_reruns", "test_ntuples", "test_kills", "test_zprime", "test_training",
     "test_gradients", "test_fits", "test_fits_at_edges", "test_infer", "test_safeguards",
-    "test_likelihood_scan", "test_certify", "test_film", "test_references",
+    "test_best_fits", "test_toy_tests", "test_certify", "test_film", "test_references",
 )  # fmt: skip
 
 

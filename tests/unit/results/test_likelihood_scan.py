@@ -1,4 +1,4 @@
-"""Profiles, contours and toys are those of pyhf and of the asymptotic formulae."""
+"""Profiles and contours are those of pyhf."""
 
 import copy
 import json
@@ -9,19 +9,15 @@ import numpy as np
 import pyhf
 import pytest
 from matplotlib.text import Text
-from scipy.integrate import quad
 from specs import MODELS, pseudo_data, typical
 
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
-from hone.likelihood.infer.calculators import ToyCalculator
-from hone.likelihood.infer.densities import qtilde_density, qtilde_tail
 from hone.likelihood.infer.mle import checked_setup
 from hone.likelihood.infer.scan import around, scan
 from hone.reporting.figures.likelihood import draw_contour, draw_profile, draw_toys
 from hone.results import likelihood_scan
 from hone.results.likelihood_scan import leading_nuisance, likelihood_of
-from hone.results.toy_tests import binomial_errors, toy_test, toy_test_or_reason
 
 STRENGTH = [{"name": "mu", "type": "normfactor", "data": None}]
 
@@ -42,9 +38,7 @@ def found(oracle):
     """Content of likelihood.json."""
     model, data, reasons = from_pyhf(oracle), pseudo_data(oracle, seed=2, mu=1.0), {}
     minima, profile, contour = likelihood_of(model, data, reasons)
-    toys = toy_test(model, 1.0, data, 400, 1)
-    content = {"poi": "mu", "profile": profile, "contour": contour,
-               "toys": {**toys, "at_limit": False}, "reasons": reasons}  # fmt: skip
+    content = {"poi": "mu", "profile": profile, "contour": contour, "reasons": reasons}
     json.dumps(content, allow_nan=False)
     return model, minima, content
 
@@ -224,172 +218,6 @@ def test_a_deeper_minimum_that_no_fit_finds_is_no_profile(found, monkeypatch):
     assert "deeper minimum" in reasons["profile"]
 
 
-@pytest.mark.parametrize("background_only", [True, False])
-@pytest.mark.parametrize("q_asimov", [0.3, 3.84, 30.0])
-def test_densities_are_the_slopes_of_their_tails(background_only, q_asimov):
-    for low, high in ((0.1, 2.0), (2.0, 9.0), (q_asimov / 2, 2 * q_asimov)):
-        part = quad(lambda q: float(qtilde_density(np.array(q), q_asimov, background_only)),
-                    low, high, points=[q_asimov] if low < q_asimov < high else None)[0]  # fmt: skip
-        tails = [float(qtilde_tail(q, q_asimov, background_only)) for q in (low, high)]
-        assert part == pytest.approx(tails[0] - tails[1], abs=1e-7)
-    assert qtilde_tail(0.0, q_asimov, background_only) == 1
-
-
-DATA = ("expected", "observed")
-
-
-@pytest.fixture(scope="module")
-def tested_data(found):
-    nominal = np.asarray(infer.nominal_asimov(found[0], 0.0))
-    return dict(zip(DATA, (nominal, found[1]["observed"].data), strict=True))
-
-
-@pytest.mark.parametrize("name", DATA)
-def test_asymptotic_p_values_are_pyhfs_of_the_same_data(name, oracle, found, tested_data):
-    """With the Asimov data that belongs to it, that of the fit at mu = 0."""
-    cls, tails, expected, calculator = pyhf.infer.hypotest(
-        1.0, tested_data[name], oracle, return_tail_probs=True, return_expected_set=True,
-        return_calculator=True,
-    )  # fmt: skip
-    toys = found[2]["toys"][name]
-    ours = toys["cls"]["asymptotic"]
-    assert toys["q_asimov"] == pytest.approx(float(calculator.sqrtqmuA_v) ** 2, rel=1e-4)
-    assert ours["cls"] == pytest.approx(float(cls), rel=1e-4)
-    np.testing.assert_allclose([ours["clsb"], ours["clb"]], tails, rtol=1e-4)
-    if name == "expected":
-        np.testing.assert_allclose(ours["cls_expected"], expected, rtol=1e-4)
-        assert toys["q"] == pytest.approx(toys["q_asimov"], rel=1e-9)
-
-
-@pytest.mark.parametrize("name", DATA)
-def test_toys_are_those_of_hypotest(name, found, tested_data):
-    """One definition: the figure once drew its own at nominal parameters."""
-    model, _, content = found
-    cls, tails, expected = infer.hypotest(
-        1.0, tested_data[name], model, calctype="toybased", ntoys=400, rng=1,
-        return_tail_probs=True, return_expected_set=True,
-    )  # fmt: skip
-    ours = content["toys"][name]["cls"]["toys"]
-    if name == "expected":
-        assert ours["cls_expected"] == expected
-        assert ours["cls"] == expected[2]
-    else:
-        assert ours["cls"] == cls
-        assert [ours["clsb"], ours["clb"]] == tails
-
-
-def constrained_by_data():
-    """A background known to 30 % beforehand: the fit at the tested signal pulls it down."""
-    background = [{"name": "n", "type": "normsys", "data": {"hi": 1.3, "lo": 0.7}}]
-    samples = [
-        {"name": "s", "data": [4.0, 2.0], "modifiers": STRENGTH},
-        {"name": "b", "data": [10.0, 10.0], "modifiers": background},
-    ]  # fmt: skip
-    return pyhf.Model({"channels": [{"name": "c", "samples": samples}]}, poi_name="mu")
-
-
-def test_toys_agree_with_pyhfs():
-    """Within the binomial errors of both, where toys at nominal parameters do not."""
-    oracle, mu, ours, theirs = constrained_by_data(), 2.0, 4000, 150
-    model = from_pyhf(oracle)
-    data = np.array([13.0, 10.0, 0.0])
-    toys = toy_test(model, mu, data, ours, 2)
-    pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer())
-    np.random.seed(3)  # noqa: NPY002 -- pyhf's toys follow it
-    nominal = np.asarray(infer.nominal_asimov(model, 0.0))
-    for name, tested in (("expected", nominal), ("observed", data)):
-        calculator = pyhf.infer.calculators.ToyCalculator(
-            tested, oracle, ntoys=theirs, track_progress=False
-        )
-        distributions = calculator.distributions(mu)
-        found = toys[name]
-        for hypothesis, samples in zip(("signal_background", "background"), distributions,
-                                       strict=True):  # fmt: skip
-            inside = found[hypothesis]
-            counts = np.array([inside["zero"], *inside["counts"], inside["beyond"]])
-            edges = [-np.inf, 1e-6, *found["edges"][1:], np.inf]
-            expected = np.histogram(np.asarray(samples.samples), edges)[0]
-            p = np.cumsum(counts) / ours
-            error = np.sqrt(p * (1 - p) * (1 / ours + 1 / theirs))
-            assert (abs(np.cumsum(expected) / theirs - p) < 4 * error + 1e-9).all()
-        median = np.median(distributions[1].samples)
-        q = median if name == "expected" else float(calculator.teststatistic(mu))
-        clsb, clb, _ = calculator.pvalues(q, *distributions)
-        here = found["cls"]["toys"]
-        for value, key in ((clsb, "clsb"), (clb, "clb")):
-            error = here[f"{key}_error"] * np.sqrt(1 + ours / theirs)
-            assert abs(float(value) - here[key]) < 4 * error
-
-
-def test_toys_are_near_the_asymptotic_formulae_and_repeat(oracle):
-    model = from_pyhf(oracle)
-    first, second = (toy_test(model, 1.0, None, 400, 3) for _ in range(2))
-    assert first == second
-    assert first["observed"] is None
-    found = first["expected"]
-    toys, formula = (found["cls"][k] for k in ("toys", "asymptotic"))
-    assert abs(toys["cls"] - formula["cls"]) < 4 * toys["cls_error"] + 0.02
-    for name in ("signal_background", "background"):
-        part = found[name]
-        assert sum(part["counts"]) + part["zero"] + part["beyond"] == part["kept"] == 400
-        assert part["zero"] / 400 == pytest.approx(part["asymptotic"]["zero"], abs=0.1)
-
-
-def test_toys_without_a_fit_are_counted(oracle, monkeypatch):
-    """Distributions hold the toys that have a statistic."""
-
-    def fewer(calculator, mu):
-        found = original(calculator, mu)
-        return tuple(type(part)(part.samples[k:]) for k, part in zip((3, 0), found, strict=True))
-
-    original = ToyCalculator.distributions
-    monkeypatch.setattr(ToyCalculator, "distributions", fewer)
-    toys = toy_test(from_pyhf(oracle), 1.0, None, 400, 1)
-    expected = toys["expected"]
-    assert [expected[k]["kept"] for k in ("signal_background", "background")] == [397, 400]
-    figure = draw_toys({"poi": "mu", "toys": {**toys, "at_limit": True}}, "o")
-    assert "the fits of up to 3 failed" in figure.get_suptitle()
-
-
-def test_the_observed_statistic_is_pyhfs(oracle, found):
-    _, fits, content = found
-    bounds, fixed = oracle.config.suggested_bounds(), oracle.config.suggested_fixed()
-    theirs = pyhf.infer.test_statistics.qmu_tilde(
-        1.0, fits["observed"].data, oracle, oracle.config.suggested_init(), bounds, fixed
-    )
-    assert content["toys"]["observed"]["q"] == pytest.approx(float(theirs), rel=1e-4, abs=1e-6)
-
-
-def test_binomial_errors():
-    found = binomial_errors(0.1, 0.5, 100, 400)
-    assert found["clsb_error"] == pytest.approx(0.03)
-    assert found["clb_error"] == pytest.approx(0.025)
-    assert found["cls_error"] == pytest.approx(0.2 * np.hypot(0.3, 0.05))
-    assert binomial_errors(0.0, 1.0, 10, 10) == dict.fromkeys(found)
-    assert binomial_errors(1.0, 0.0, 10, 10) == dict.fromkeys(found)
-
-
-def test_cls_without_a_toy_as_extreme_is_none(oracle):
-    """The observation is far from what it is tested for, and farther from the background."""
-    data = np.concatenate([[5.0, 5.0], oracle.config.auxdata])
-    found = toy_test(from_pyhf(oracle), 8.0, data, 20, 1)["observed"]["cls"]["toys"]
-    assert found["clsb"] == 0
-    assert found["cls"] == 0 if found["clb"] > 0 else found["cls"] is None
-
-
-def test_toys_without_signal_have_a_reason():
-    samples = [
-        {"name": "s", "data": [0.0], "modifiers": STRENGTH},
-        {"name": "b", "data": [20.0], "modifiers": []},
-    ]  # fmt: skip
-    model = from_pyhf(pyhf.Model({"channels": [{"name": "c", "samples": samples}]}, poi_name="mu"))
-    reasons = {}
-    assert toy_test_or_reason(model, 1.0, None, 10, 1, reasons) is None
-    assert "test statistic" in reasons["toys"]
-    _, _, contour = likelihood_of(model, None, reasons)
-    assert contour is None
-
-
 def test_what_is_missing_is_noted():
     reasons = {"asimov": "no fit", "contour": "no parameter", "toys": "no toy"}
     empty = {"profile": None, "contour": None, "toys": None, "reasons": reasons}
@@ -417,14 +245,9 @@ def test_a_contour_says_where_fits_are_missing(found):
     assert title.endswith("\nobserved: the fit did not converge at 2 of 625 points")
 
 
-@pytest.mark.parametrize("draw", [draw_profile, draw_contour, draw_toys])
+@pytest.mark.parametrize("draw", [draw_profile, draw_contour])
 def test_pseudo_data_are_not_called_observed(found, draw):
     figure = draw(found[2], "simple", "pseudo-data")
     texts = [text.get_text() for text in figure.findobj(Text)]
     assert any("pseudo-data" in text for text in texts)
     assert not any("observed" in text for text in texts)
-
-
-@COMPARED
-def test_toys_picture(found):
-    return draw_toys(found[2], "simple")

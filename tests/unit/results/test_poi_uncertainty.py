@@ -13,13 +13,6 @@ from hone.likelihood.histfactory import from_pyhf
 from hone.results.fit_results import fit_results
 
 
-@pytest.fixture(scope="module")
-def fitted():
-    model = specs.typical()
-    data = specs.pseudo_data(model, 1, 1.0)
-    return model, data, fit_results(specs.workspace(model, data))
-
-
 def test_impacts_are_those_of_cabinetry(fitted):
     model, data, content = fitted
     ranking = content["ranking"]
