@@ -4,6 +4,7 @@ import equinox as eqx
 import numpy as np
 import pytest
 from blobs import CUTS, SAMPLES, events, numbers, trained_with
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from hone.errors import InputError
@@ -83,7 +84,8 @@ def test_a_frame_has_all_yields_and_a_likelihood_that_is_lowest_at_one(film):
 def test_an_animation_is_the_same_each_time(film, trained, tmp_path):
     short = film._replace(frames=film.frames[:2])
     for path in (tmp_path / "a.gif", tmp_path / "b.gif"):
-        save_animation(animate_training(short, trained[0].history, "neos"), path)
+        animation = animate_training(short, trained[0].history, "neos")
+        save_animation(animation, path)
     assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
     with Image.open(tmp_path / "a.gif") as picture:
         assert picture.n_frames == 2
@@ -92,6 +94,15 @@ def test_an_animation_is_the_same_each_time(film, trained, tmp_path):
             picture.seek(frame)
             shown.append(picture.info["duration"])
         assert shown == [200, 1200]
+        last = np.asarray(picture.convert("RGB"), dtype=float)
+    # as if all of it was drawn, not only what moves
+    for artist in animation.draw(1):
+        artist.set_animated(False)
+    animation.figure.set_dpi(75)
+    canvas = FigureCanvasAgg(animation.figure)
+    canvas.draw()
+    whole = np.asarray(canvas.buffer_rgba())[..., :3]
+    assert np.abs(last - whole).mean() < 1
     with pytest.raises(InputError, match="no snapshot"):
         animate_training(film._replace(frames=[]), trained[0].history, "neos")
 

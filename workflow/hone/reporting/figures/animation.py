@@ -16,7 +16,8 @@ from hone.training.film import Film, Frame
 __all__ = ["animate_training"]
 
 _DASHES = ("-", "--", "-.", ":")
-Update = Callable[[Frame], None]
+Update = Callable[[Frame], list[Any]]
+"""Shows a frame; what moves in a panel, the lowest first."""
 
 
 def animate_training(
@@ -44,15 +45,11 @@ def animate_training(
             _likelihood(panels[2], film),
             _cls(panels[3], rows),
         ]
-    # The layout once for all frames: it takes longest.
-    figure.canvas.draw()
-    figure.set_layout_engine("none")
 
-    def draw(index: int) -> None:
+    def draw(index: int) -> list[Any]:
         frame = film.frames[index]
         title.set_text(f"{observable}, step {frame.step}")
-        for update in updates:
-            update(frame)
+        return [title, *(artist for update in updates for artist in update(frame))]
 
     return Animation(figure, draw, len(film.frames))
 
@@ -70,7 +67,7 @@ def _plane(axes: Any, film: Film) -> Update:
     axes.set_title("observable and bin edges", fontsize=11)
     drawn: list[Any] = []
 
-    def update(frame: Frame) -> None:
+    def update(frame: Frame) -> list[Any]:
         assert frame.plane is not None
         while drawn:
             drawn.pop().remove()
@@ -81,6 +78,8 @@ def _plane(axes: Any, film: Film) -> Update:
             drawn.append(
                 axes.contour(x, y, frame.plane, levels=inner, colors="white", linewidths=1.2)
             )
+        # Its ticks are on the map.
+        return [axes]
 
     return update
 
@@ -100,12 +99,13 @@ def _distributions(axes: Any, film: Film) -> Update:
     edges = axes.vlines(film.frames[0].edges[1:-1], 0, 1, colors="0.6", linewidth=0.8)
     axes.set(xlim=(first, last), ylim=(0, 1), xlabel="observable", ylabel="part of the events")
     axes.set_title("distributions and bin edges", fontsize=11)
-    axes.legend(fontsize=9)
+    legend = axes.legend(fontsize=9)
 
-    def update(frame: Frame) -> None:
+    def update(frame: Frame) -> list[Any]:
         for name, curve in curves.items():
             curve.set_data(frame.scores[name])
         edges.set_segments([[(e, 0), (e, 1)] for e in frame.edges[1:-1]])
+        return [edges, *curves.values(), legend]
 
     return update
 
@@ -129,9 +129,9 @@ def _bins(axes: Any, film: Film) -> Update:
     axes.set(xlim=(0, places[-1]), xlabel="bin", ylabel="events")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.set_title("soft bins", fontsize=11)
-    axes.legend(fontsize=9, ncols=2)
+    legend = axes.legend(fontsize=9, ncols=2)
 
-    def update(frame: Frame) -> None:
+    def update(frame: Frame) -> list[Any]:
         below = np.full(len(places) - 1, low)
         summed = np.zeros(len(places) - 1)
         for bar, name in zip(bars, names, strict=True):
@@ -140,6 +140,8 @@ def _bins(axes: Any, film: Film) -> Update:
             bar.set_data(above, places, below)
             below = above
         points.set_data(places[:-1] + 0.5, sum(frame.hard.values()))
+        # Its ticks are on the bars.
+        return [*bars, points, axes.yaxis, legend]
 
     return update
 
@@ -154,7 +156,12 @@ def _likelihood(axes: Any, film: Film) -> Update:
         ylabel=r"$-2\,\Delta\ln L$",
     )  # fmt: skip
     axes.set_title(r"profile likelihood, expected at $\mu = 1$", fontsize=11)
-    return lambda frame: curve.set_data(film.strengths, frame.rise)
+
+    def update(frame: Frame) -> list[Any]:
+        curve.set_data(film.strengths, frame.rise)
+        return [curve]
+
+    return update
 
 
 def _cls(axes: Any, rows: Sequence[Mapping[str, float | None]]) -> Update:
@@ -168,8 +175,9 @@ def _cls(axes: Any, rows: Sequence[Mapping[str, float | None]]) -> Update:
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_title("validation", fontsize=11)
 
-    def update(frame: Frame) -> None:
+    def update(frame: Frame) -> list[Any]:
         reached = steps <= frame.step
         curve.set_data(steps[reached], values[reached])
+        return [curve]
 
     return update

@@ -1,15 +1,16 @@
 """Saving of figures with several pages, and of animations."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from PIL import Image
 
-from hone.reporting.figures.style import EMBEDDED, print_pdf, save
+from hone.reporting.figures.style import DRAWN, print_pdf, save
 from hone.running.files import replacing
 
 __all__ = ["Animation", "save_animation", "save_pages"]
@@ -19,8 +20,8 @@ class Animation(NamedTuple):
     """A figure that shows one frame at a time."""
 
     figure: Figure
-    draw: Callable[[int], None]
-    """Makes the figure show a frame, by its number."""
+    draw: Callable[[int], Sequence[Any]]
+    """Makes the figure show a frame, by its number; returns what moves, the lowest first."""
     frames: int
 
 
@@ -28,7 +29,7 @@ def save_pages(figures: Sequence[Figure], png: str, pdf: str) -> None:
     """Write the first figure as PNG and all of them as pages of a PDF, and close them."""
     with (
         replacing(pdf) as partial,
-        plt.rc_context(EMBEDDED),
+        plt.rc_context(DRAWN),
         PdfPages(partial, metadata={"CreationDate": None}) as pages,
     ):
         for figure in figures:
@@ -41,16 +42,21 @@ def save_pages(figures: Sequence[Figure], png: str, pdf: str) -> None:
 def save_animation(animation: Animation, path: str, milliseconds: int = 200) -> None:
     """Write a GIF with this time per frame, six times that for the last, and close its figure.
 
-    Each frame is drawn once; matplotlib's writer draws it twice.
+    What does not move, most of all the axes, is drawn once.
     """
     figure, draw, frames = animation
     figure.set_dpi(75)
+    for artist in draw(0):
+        artist.set_animated(True)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    still = canvas.copy_from_bbox(figure.bbox)
     pictures = []
     for index in range(frames):
-        draw(index)
-        figure.canvas.draw()
-        pixels = figure.canvas.buffer_rgba()  # type: ignore[attr-defined]
-        pictures.append(Image.fromarray(np.asarray(pixels)).convert("RGB"))
+        canvas.restore_region(still)
+        for artist in draw(index):
+            figure.draw_artist(artist)
+        pictures.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
     shown = [milliseconds] * (frames - 1) + [6 * milliseconds]
     with replacing(path) as partial:
         pictures[0].save(
