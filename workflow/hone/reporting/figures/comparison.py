@@ -84,7 +84,7 @@ def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
         at_top = panel.get_xaxis_transform()
         panel.plot(missing, [0.9] * len(missing), "x", color="black", transform=at_top)
         panel.set_ylabel(label)
-        panel.tick_params(axis="x", which="minor", bottom=False, top=False)
+        panel.xaxis.minorticks_off()
     handles = [
         axes[0].errorbar([], [], [], fmt="o", color="grey", label="one seed, MC error"),
         axes[0].plot([], [], "-", color="grey", label="median over seeds")[0],
@@ -166,7 +166,8 @@ def draw_gain(table: Sequence[Row]) -> Figure:
         axes.axhline(y - 0.5, color="0.85", linewidth=0.8, zorder=0)
     axes.set_yticks(range(len(rows)), [r["observable"] for r in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.tick_params(axis="y", which="both", left=False, right=False)
+    axes.tick_params(axis="y", left=False, right=False)
+    axes.yaxis.minorticks_off()
     axes.margins(x=0.08)
     axes.set_xlabel(f"gain against {rows[0]['baseline']} [%]")
     figure.legend(ncols=2, loc="outside upper center", frameon=False)

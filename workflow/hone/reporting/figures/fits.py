@@ -67,7 +67,8 @@ def draw_pulls(content: Fit, observable: str) -> Figure:
     bands = [drawn for drawn in axes.collections if isinstance(drawn, PolyCollection)]
     for band, colour in zip(bands, BANDS, strict=True):
         band.set_color(colour)
-    axes.tick_params(axis="y", which="both", left=False, right=False)
+    axes.tick_params(axis="y", left=False, right=False)
+    axes.yaxis.minorticks_off()
     if len(shown) < len(rows):
         title += f"\n{len(shown)} of {len(rows)} parameters"
     head(axes, f"{title}\n{_free(fit)}")
@@ -180,7 +181,8 @@ def draw_impacts(content: Fit, observable: str) -> Figure:
     impacts.set_xlabel(f"shift of ${symbol}$")
     pulls.set_xlabel(_PULL)
     for panel in (pulls, impacts):
-        panel.tick_params(axis="y", which="both", left=False, right=False)
+        panel.tick_params(axis="y", left=False, right=False)
+        panel.yaxis.minorticks_off()
     if len(marked) < ranking["parameters"]:
         title += f"\n{len(marked)} of {ranking['parameters']} parameters"
     if ranking["cut_off"]:

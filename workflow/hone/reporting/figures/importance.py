@@ -39,7 +39,7 @@ def draw_importance(importance: Importance, observable: str) -> Figure:
     axes.set_xlim(min(low, -0.005), max(1.06 * high, 0.05))
     axes.set_yticks(places, [mathtext(feature["name"], 24) for feature in shown])
     axes.tick_params(axis="y", which="both", length=0)
-    axes.tick_params(axis="y", which="minor", left=False, right=False)
+    axes.yaxis.minorticks_off()
     axes.set_ylim(places[-1] - 0.6, 0.6)
     axes.set_xlabel(r"$\log_{10}$ (exp. CL$_s$ permuted / before)")
     title = observable

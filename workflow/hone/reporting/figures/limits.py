@@ -163,7 +163,8 @@ def draw_limit_summary(
         axes.set_xlim(0, 1.06 * drawn.max() if drawn.size else 1)
     axes.set_yticks(places, names)
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(axis="y", which="both", left=False, right=False)
+    axes.tick_params(axis="y", left=False, right=False)
+    axes.yaxis.minorticks_off()
     first = limits[names[0]]
     mu, level = strength(first["poi"]), 1 - first["level"]
     axes.set_xlabel(rf"upper limit on ${mu}$ at {100 * level:g} % CL")

@@ -191,7 +191,7 @@ def _line(
         )
     names = [words(name) for name in events]
     where.set_yticks(-np.arange(len(names)), names, fontsize=9)
-    where.tick_params(axis="y", which="minor", left=False, right=False)
+    where.yaxis.minorticks_off()
     where.set_ylim(0.6 - len(names), 0.6)
     where.set(xlim=(low, high), xlabel=mathtext(feature))
     return figure

@@ -61,7 +61,7 @@ def draw_study(
         axes.set_xscale("log")
         axes.set_xticks(sorted(set(xs)), [f"{x:g}" for x in sorted(set(xs))])
         axes.xaxis.set_minor_formatter("")
-        axes.tick_params(axis="x", which="minor", bottom=False, top=False)
+        axes.xaxis.minorticks_off()
     known = [y for points in lines.values() for _, values in points for y in values]
     known += [floor["expected_cls"]] if floor.get("expected_cls") is not None else []
     axes.set_yscale("log")

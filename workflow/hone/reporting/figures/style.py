@@ -4,7 +4,8 @@ import itertools
 import logging
 import os
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf, PdfPages
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontEntry, fontManager
+from matplotlib.text import Text
 
 from hone.running.files import replacing
 
 __all__ = [
     "BANDS",
-    "EMBEDDED",
+    "DRAWN",
     "OBSERVABLE_COLOURS",
     "SIGNAL",
     "count_errors",
@@ -46,8 +49,23 @@ OBSERVABLE_COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#832db6", "#94a4a2", "#a
 SIGNAL = "#bd1f01"
 BANDS = ("#f5bb54", "#607641")
 """Two and one standard deviations, distinguishable in grey and by the colour-blind."""
-EMBEDDED: Any = {"pdf.fonttype": 42}
-"""TrueType fonts in PDFs, which journals ask for; matplotlib's own are of Type 3."""
+_FONT = "DejaVu Sans of figures"
+"""matplotlib's own font, with fewer characters: see ``fonts/README.md``."""
+for _slope, _file in {"normal": "DejaVuSans.ttf", "italic": "DejaVuSans-Oblique.ttf"}.items():
+    fontManager.ttflist.append(
+        FontEntry(str(Path(__file__).parent / "fonts" / _file), name=_FONT, style=_slope)
+    )
+DRAWN: Any = {
+    # TrueType fonts in PDFs, which journals ask for; matplotlib's are of Type 3.
+    "pdf.fonttype": 42,
+    # Characters that the first lacks are of the second, and in formulas of STIX.
+    "font.sans-serif": [_FONT, "DejaVu Sans"],
+    "mathtext.rm": _FONT,
+    "mathtext.it": f"{_FONT}:italic",
+    "mathtext.bf": "DejaVu Sans:bold",
+    "mathtext.fallback": "stixsans",
+}
+"""matplotlib settings while a figure is drawn."""
 _BACKGROUNDS = ("#92dadd", "#ffa90e", "#94a4a2", "#a96b59", "#b9ac70", "#717581")
 
 
@@ -74,7 +92,8 @@ def panel_style(size: float = 13) -> Any:
     style = dict(mplhep.style.ATLAS)
     style |= {"font.size": size, "axes.labelsize": size + 1, "legend.fontsize": size - 2}
     style |= {"xtick.labelsize": size - 1, "ytick.labelsize": size - 1}
-    return style | {"figure.constrained_layout.use": True}
+    # Tick labels are no formulas, which take twenty times as long.
+    return style | {"figure.constrained_layout.use": True, "axes.formatter.use_mathtext": False}
 
 
 def new_figure(
@@ -146,7 +165,7 @@ def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: in
             labels += [(start + k, k, f"{edge:.3g}") for k, edge in enumerate(shown)]
         start = stop
     for panel in panels:
-        panel.tick_params(axis="x", which="minor", bottom=False, top=False)
+        panel.xaxis.minorticks_off()
     axes = panels[-1]
     for step in range(1, total + 2):
         ticks = [(place, label) for place, k, label in labels if k % step == 0]
@@ -177,17 +196,28 @@ def save(figure: Figure, paths: Sequence[str]) -> None:
                 print_pdf(figure, partial)
             else:
                 # Not by `savefig`, which draws a figure with a layout twice.
-                figure.set_dpi(150)
-                FigureCanvasAgg(figure).print_png(partial)
-        # The layout is found once, which takes as long as drawing.
-        figure.set_layout_engine("none")
+                with _drawn(figure):
+                    FigureCanvasAgg(figure).print_png(partial, pil_kwargs={"compress_level": 3})
     plt.close(figure)
 
 
 def print_pdf(figure: Figure, file: Path | PdfPages) -> None:
     """Write the figure as a PDF, or as the next page of one."""
-    figure.set_dpi(150)  # of pictures in it
     # No times in the files: equal data give equal files.
     metadata = {"CreationDate": None} if isinstance(file, Path) else None
-    with plt.rc_context(EMBEDDED):
+    with _drawn(figure):
         FigureCanvasPdf(figure).print_pdf(file, metadata=metadata)
+
+
+@contextmanager
+def _drawn(figure: Figure) -> Iterator[None]:
+    """While the figure is drawn: its fonts, and its pixels per inch, of pictures in a PDF too.
+
+    Its layout is found once, which takes as long as drawing.
+    """
+    figure.set_dpi(150)
+    for text in figure.findobj(Text):
+        text.set_math_fontfamily("custom")
+    with plt.rc_context(DRAWN):
+        yield
+    figure.set_layout_engine("none")

@@ -95,7 +95,7 @@ def _panel(axes: Any, tuned: TunedSettings, name: str, values: Sequence[Any]) ->
     axes.set_xticks(range(len(values)), labels, rotation=30 if crowded else 0)
     if crowded:
         plt.setp(axes.get_xticklabels(), ha="right", rotation_mode="anchor")
-    axes.tick_params(axis="x", which="minor", bottom=False, top=False)
+    axes.xaxis.minorticks_off()
     axes.set_xlim(-0.6, len(values) - 0.4)
     axes.set_xlabel(mathtext(name.replace("_", " ")))
 
