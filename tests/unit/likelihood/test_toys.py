@@ -15,7 +15,7 @@ from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer import toys as toys_module
 from hone.likelihood.infer.batches import in_batches
 from hone.likelihood.infer.calculators import ToyCalculator
-from hone.likelihood.infer.intervals import upper_limits
+from hone.likelihood.infer.intervals import crossings
 from hone.likelihood.infer.mle import checked_setup, starts_of
 from hone.likelihood.infer.toys import sample_toys, toy_ratios, toy_statistics
 
@@ -131,8 +131,8 @@ def test_a_seed_repeats_the_toys():
 def test_toy_limits_surround_the_asymptotic_ones(monkeypatch):
     oracle = MODELS["simple"]
     # 300 toys say no more; to 1e-4, 85 strengths are tested
-    root = upper_limits.toms748
-    monkeypatch.setattr(upper_limits, "toms748", lambda *a, **k: root(*a, **k | {"rtol": 0.1}))
+    root = crossings.toms748
+    monkeypatch.setattr(crossings, "toms748", lambda *a, **k: root(*a, **k | {"rtol": 0.1}))
     data = pseudo_data(oracle, seed=8)
     options = {"calctype": "toybased", "ntoys": 300, "rng": 3}
     observed, expected, (mus, tests) = infer.upper_limit(

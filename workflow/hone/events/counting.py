@@ -9,9 +9,9 @@ import numpy as np
 
 from hone.analysis.sections import SETS, Split
 from hone.errors import InputError
+from hone.events.batch import Batch
 from hone.events.documents import FewNumbers, Tallied
 from hone.events.membership import Membership
-from hone.events.reader import Batch
 from hone.events.sources import Source
 from hone.sums import Sums
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hone.analysis.regions import Region
-from hone.events.reader import Batch
+from hone.events.batch import Batch
 from hone.observable import Observable
 from hone.observable.base import finite, in_pieces, without_score
 from hone.statmodel.channels import Channels

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from hone.analysis.regions import Region
+from hone.events.batch import Batch
 from hone.events.documents import Surveys
 from hone.events.load import scale_of_set, scored_range
-from hone.events.reader import Batch, Reader
+from hone.events.reader import Reader
 from hone.events.selected import weight_names
 from hone.events.sources import Source
 from hone.observable import Observable

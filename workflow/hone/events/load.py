@@ -10,9 +10,10 @@ from hone.analysis import Analysis
 from hone.analysis.regions import Region
 from hone.analysis.sections import Sizes
 from hone.errors import InputError
+from hone.events.batch import Batch
 from hone.events.documents import Survey, Surveys
 from hone.events.event_sets import EventSets
-from hone.events.reader import Batch, Reader
+from hone.events.reader import Reader
 from hone.events.sources import Source
 from hone.events.sources import sources as sources_of
 from hone.running.contents import refuse_changed

@@ -6,12 +6,13 @@ import numpy as np
 
 from hone.analysis.regions import Region
 from hone.errors import InputError
+from hone.events.batch import Batch
 from hone.events.documents import Surveys
 from hone.events.fold_histograms import FoldHistograms, edges_of
 from hone.events.generate import seed_of
 from hone.events.histograms import read_template
 from hone.events.load import scale_of, scale_of_set, scored_range
-from hone.events.reader import Batch, Reader
+from hone.events.reader import Reader
 from hone.events.sources import BinnedSource, Source
 from hone.observable import Observable
 from hone.statmodel.channels import Channels

@@ -9,10 +9,10 @@ import numpy as np
 from hone.analysis import Analysis
 from hone.analysis.regions import ONE_REGION, Region
 from hone.analysis.sections import Sizes
+from hone.events.batch import Batch
 from hone.events.documents import Surveys
 from hone.events.event_sets import EventSets, evenly, refuse_yields
 from hone.events.load import load_set, read_set, read_surveys, rows_of
-from hone.events.reader import Batch
 from hone.events.row_file import RowFile
 from hone.events.sources import Source
 from hone.events.sources import sources as sources_of

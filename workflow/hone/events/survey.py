@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hone.analysis.regions import Region
+from hone.events.batch import Batch
 from hone.events.counting import Tally
 from hone.events.documents import RegionSums, Sentinel, Survey
 from hone.events.fingerprints import Fingerprints
 from hone.events.histograms import survey_histograms
-from hone.events.reader import Batch, Reader
+from hone.events.reader import Reader
 from hone.events.sources import BinnedSource, Source
 from hone.sentinels import PADDING, find_sentinels
 from hone.sums import Sums, refuse_lost_events

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +10,24 @@ import jax
 import numpy as np
 
 from hone.errors import ModelError
-from hone.likelihood.histfactory.interpolation import HISTOSYS_CODES, NORMSYS_CODES
+from hone.likelihood.histfactory.checks import (
+    INTERPOLATION,
+    check_duplicates,
+    check_options,
+    check_rates,
+    finite,
+    interpolation,
+    positive,
+)
 from hone.likelihood.histfactory.layout import Layout, ParameterSet
 from hone.likelihood.histfactory.model import Model, require_x64
-from hone.likelihood.specification import Channel, Sample, Specification, Workspace
+from hone.likelihood.specification import Sample, Specification, Workspace
 
 if TYPE_CHECKING:
     import pyhf
 
 __all__ = ["from_pyhf"]
 
-_INTERPOLATION = {"normsys": NORMSYS_CODES, "histosys": HISTOSYS_CODES}
 _PER_BIN = ("shapefactor", "shapesys", "staterror")
 _SUPPORTED = {"histosys", "lumi", "normfactor", "normsys", *_PER_BIN}
 
@@ -54,12 +60,12 @@ def from_pyhf(
     """
     require_x64()
     model = _made_by_pyhf(model, **options)
-    _check_options(model)
-    _check_duplicates(model.spec["channels"])
+    check_options(model)
+    check_duplicates(model.spec["channels"])
     compiler = _Compiler(model)
     compiler.check_poi()
     compiled = compiler.compile()
-    _check_rates(model)
+    check_rates(model)
     return compiled
 
 
@@ -85,62 +91,6 @@ def _made_by_pyhf(model: Any, **options: Any) -> pyhf.Model:
     )
 
 
-def _check_options(model: pyhf.Model) -> None:
-    if model.batch_size is not None:
-        raise ModelError(
-            f"the pyhf model has batch_size={model.batch_size}: build it without one and "
-            "use jax.vmap"
-        )
-    for option in ("clip_sample_data", "clip_bin_data"):
-        if getattr(model.main_model, option, None) is not None:
-            raise ModelError(
-                f"the pyhf model has {option}={getattr(model.main_model, option)}: hone clips "
-                "nothing, build the model without it"
-            )
-    for modifier, codes in _INTERPOLATION.items():
-        if _interpolation(model, modifier) not in codes:
-            raise ModelError(
-                f"{modifier} with interpolation {_interpolation(model, modifier)!r}: supported are "
-                f"{', '.join(codes)}"
-            )
-
-
-def _interpolation(model: pyhf.Model, modifier: str) -> str:
-    """The interpolation code that pyhf uses, including its defaults."""
-    return str(model.main_model.modifiers_appliers[modifier].interpcode)
-
-
-def _check_duplicates(channels: Sequence[Channel]) -> None:
-    """Of a channel, sample or modifier given twice, pyhf 0.7.6 silently keeps the last."""
-    _refuse_twice("channel", [channel["name"] for channel in channels])
-    for channel in channels:
-        where = f"channel {channel['name']!r}"
-        _refuse_twice(f"{where}: sample", [sample["name"] for sample in channel["samples"]])
-        for sample in channel["samples"]:
-            modifiers = [f"{m['type']} {m['name']!r}" for m in sample["modifiers"]]
-            _refuse_twice(f"{where}, sample {sample['name']!r}: modifier", modifiers)
-
-
-def _refuse_twice(what: str, names: Sequence[str]) -> None:
-    for name, times in Counter(names).items():
-        if times > 1:
-            raise ModelError(f"{what} {name} is given {times} times; keep one")
-
-
-def _check_rates(model: pyhf.Model) -> None:
-    rates = np.asarray(model.expected_actualdata(model.config.suggested_init()), dtype=float)
-    if (rates < 0).any():
-        at = int(np.argmax(rates < 0))
-        channel, bins = next(
-            (name, s) for name, s in model.config.channel_slices.items() if s.start <= at < s.stop
-        )
-        raise ModelError(
-            f"channel {channel!r}, bin {at - bins.start + 1}: the expected rate at the suggested "
-            f"parameters is negative ({rates[at]:g}); merge bins, set the yield to zero, or change "
-            "the parameters' inits"
-        )
-
-
 class _Compiler:
     """Fills the arrays of :class:`Model` and :class:`Layout` from a pyhf model."""
 
@@ -164,7 +114,7 @@ class _Compiler:
                 raise ModelError(f"modifier {name!r} of type {kind!r} is not supported")
             by_type[kind].append(name)
         self.by_type = by_type
-        self.codes = {modifier: _interpolation(model, modifier) for modifier in _INTERPOLATION}
+        self.codes = {modifier: interpolation(model, modifier) for modifier in INTERPOLATION}
 
     def check_poi(self) -> None:
         """Refuse a free factor on exactly the samples that the POI scales.
@@ -201,31 +151,31 @@ class _Compiler:
         for i_c, i_s, sample in self._walk():
             bins = self.slices[i_c]
             where = f"channel {self.channels[i_c]!r}, sample {self.samples[i_s]!r}"
-            nominal[i_s, bins] = _finite(sample["data"], where, "yield")
+            nominal[i_s, bins] = finite(sample["data"], where, "yield")
             for modifier in sample["modifiers"]:
                 kind, name = modifier["type"], modifier["name"]
                 at = f"{where}, {kind} {name!r}"
                 if modifier["type"] == "histosys":
                     templates = modifier["data"]
                     i = names["histosys"].index(name)
-                    lo[i, i_s, bins] = _finite(templates["lo_data"], at, "lo_data")
-                    hi[i, i_s, bins] = _finite(templates["hi_data"], at, "hi_data")
+                    lo[i, i_s, bins] = finite(templates["lo_data"], at, "lo_data")
+                    hi[i, i_s, bins] = finite(templates["hi_data"], at, "hi_data")
                     histosys_mask[i, i_s, bins] = True
                     continue
                 if modifier["type"] == "normsys":
                     data = modifier["data"]
                     i = names["normsys"].index(name)
-                    normsys_lo[i, i_s, i_c] = _positive(data["lo"], at, "lo")
-                    normsys_hi[i, i_s, i_c] = _positive(data["hi"], at, "hi")
+                    normsys_lo[i, i_s, i_c] = positive(data["lo"], at, "lo")
+                    normsys_hi[i, i_s, i_c] = positive(data["hi"], at, "hi")
                     normsys_mask[i, i_s, i_c] = True
                     continue
                 if modifier["type"] == "staterror":
                     i = names["staterror"].index(name)
-                    staterror[i, i_s, bins] = _finite(modifier["data"], at, "uncertainty")
+                    staterror[i, i_s, bins] = finite(modifier["data"], at, "uncertainty")
                     staterror_mask[i, i_s, bins] = True
                 elif modifier["type"] == "shapesys":
                     i = names["shapesys"].index(name)
-                    shapesys[i, i_s, bins] = _finite(modifier["data"], at, "uncertainty")
+                    shapesys[i, i_s, bins] = finite(modifier["data"], at, "uncertainty")
                     shapesys_mask[i, i_s, bins] = True
                 start = self.config.par_slice(name).start
                 parameters = self.config.param_set(name).n_parameters
@@ -375,20 +325,6 @@ class _Compiler:
                     f"the measurement sets {key!r} of parameter {name!r}, which follows from the "
                     "yields and uncertainties in its samples; remove it from the measurement"
                 )
-
-
-def _finite(values: Any, where: str, what: str) -> np.ndarray:
-    array = np.asarray(values, dtype=float)
-    if not np.isfinite(array).all():
-        at = int(np.argmin(np.isfinite(array)))
-        raise ModelError(f"{where}, bin {at + 1}: the {what} is {array[at]}, it must be finite")
-    return array
-
-
-def _positive(value: float, where: str, what: str) -> float:
-    if not (np.isfinite(value) and value > 0):
-        raise ModelError(f"{where}: {what} is {value}, it must be finite and above 0")
-    return value
 
 
 def _padded(factors: list[list[list[int]]], no_parameter: int) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Upper limits on the POI, as ``pyhf.infer.intervals.upper_limits.upper_limit``."""
 
-import logging
-from collections.abc import Callable, Iterable
 from typing import Any, Literal, Unpack, cast, overload
 
 import jax
@@ -11,14 +9,20 @@ import pyhf
 from jax.scipy.special import log_ndtr
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
-from scipy.optimize import toms748
 
-from hone.errors import FitError, InputError
+from hone.errors import InputError
 from hone.likelihood.arrays import compiled_if_traced, is_traced, namespace
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.asymptotics import TestStatistic, normal_quantiles
 from hone.likelihood.infer.failures import failed_fit
-from hone.likelihood.infer.hypotest import TestOptions, check_options, hypotest
+from hone.likelihood.infer.hypotest import check_options, hypotest
+from hone.likelihood.infer.intervals.crossings import (
+    LIMIT_NAMES,
+    LimitOptions,
+    reported,
+    scan_limits,
+    toy_limits,
+)
 from hone.likelihood.infer.limits import search_limits
 from hone.likelihood.infer.mle import FitSetup, as_model, fits, require_poi
 from hone.likelihood.infer.patience import said_if_slow
@@ -32,27 +36,6 @@ __all__ = [
     "toms748_scan",
     "upper_limit",
 ]
-
-log = logging.getLogger(__name__)
-
-LIMIT_NAMES = (
-    "observed",
-    "expected -2 sigma",
-    "expected -1 sigma",
-    "expected median",
-    "expected +1 sigma",
-    "expected +2 sigma",
-)
-
-
-class LimitOptions(TestOptions, total=False):
-    """Options of the tests behind a limit, as for :func:`hone.likelihood.infer.hypotest`."""
-
-    init_pars: ArrayLike | None
-    par_bounds: ArrayLike | None
-    fixed_params: ArrayLike | None
-    calctype: str
-
 
 Limit = Float[Array | np.ndarray, ""]
 
@@ -131,16 +114,24 @@ def upper_limit(
         return hypotest(mu, data, model, **options, **returns)
 
     if scan is not None:
-        return _scan_limits(test, scan, level, return_results)
+        found, *tests = scan_limits(test, scan, level)
+        return (found[0], found[1:], tuple(tests))[: 2 + return_results]
     if options.get("calctype") == "toybased":
-        return _toy_limits(test, data, model, level, return_results, options)
+        asymptotic: LimitOptions = {
+            "init_pars": options.get("init_pars"),
+            "par_bounds": options.get("par_bounds"),
+            "fixed_params": options.get("fixed_params"),
+            "test_stat": options.get("test_stat", "qtilde"),
+        }
+        around = upper_limit(data, model, level=level, **asymptotic)
+        found, *tests = toy_limits(test, model, [around[0], *around[1]], level, options)
+        return (found[0], found[1:], tuple(tests))[: 2 + return_results]
     with said_if_slow(f"the limits of {model.config.npars} parameters"):
         limits: Any = all_limits(data, model, level, **options)
     if not is_traced(limits):
-        found = zip(LIMIT_NAMES, limits, strict=True)
-        limits = _reported(
+        limits = reported(
             limit if np.isfinite(limit) else missing_limit(name, data, model, level, **options)
-            for name, limit in found
+            for name, limit in zip(LIMIT_NAMES, limits, strict=True)
         )
     result = (limits[0], list(limits[1:]))
     if not return_results:
@@ -187,21 +178,6 @@ def linear_grid_scan(
     1.78
     """
     return upper_limit(data, model, scan, level, return_results, **hypotest_kwargs)
-
-
-def _reported(found: Iterable[Any]) -> list[np.ndarray]:
-    """Limits, with NaN instead of reasons, which are logged.
-
-    Raises:
-        FitError: no limit exists.
-    """
-    limits = list(found)
-    reasons = [text for text in limits if isinstance(text, str)]
-    if len(reasons) == len(limits):
-        raise FitError(reasons[0])
-    for text in reasons:
-        log.warning(text)
-    return [np.asarray(np.nan if isinstance(x, str) else x, dtype=float) for x in limits]
 
 
 def missing_limit(
@@ -311,83 +287,3 @@ def _checked(**hypotest_kwargs: Any) -> LimitOptions:
     options = {k: v for k, v in hypotest_kwargs.items() if k not in fits}
     check_options(hypotest_kwargs.get("calctype", "asymptotics"), **options)
     return cast("LimitOptions", hypotest_kwargs)
-
-
-def _toy_limits(
-    test: Callable[[float, LimitOptions], Any],
-    data: ArrayLike,
-    model: Model,
-    level: float,
-    return_results: bool,
-    options: LimitOptions,
-) -> Any:
-    """Roots of CLs from toys, each searched around the asymptotic limit.
-
-    All POI values use the same random numbers, so that CLs falls smoothly up to steps of one toy;
-    the root is the step that crosses the level.
-    """
-    par_bounds = options.get("par_bounds")
-    around = upper_limit(
-        data,
-        model,
-        level=level,
-        init_pars=options.get("init_pars"),
-        par_bounds=par_bounds,
-        fixed_params=options.get("fixed_params"),
-        test_stat=options.get("test_stat", "qtilde"),
-    )
-    seed = int(np.random.default_rng(options.get("rng")).integers(2**63))
-    seeded: LimitOptions = {**options, "rng": seed}
-    results: dict[float, Any] = {}
-
-    def excess(mu: float, curve: int) -> float:
-        if mu not in results:
-            results[mu] = test(mu, seeded)
-        observed, *_, expected = results[mu]
-        return float([observed, *expected][curve]) - level
-
-    bounds = model.config.suggested_bounds() if par_bounds is None else np.asarray(par_bounds)
-    lower, upper = (float(x) for x in bounds[require_poi(model)])
-    lower = max(lower, 0.0)
-
-    def root(curve: int, guess: float) -> float | str:
-        guess = guess if np.isfinite(guess) else upper
-        low, high = 0.8 * guess, min(1.25 * guess, upper)
-        missing = f"the {LIMIT_NAMES[curve]} limit does not exist: CLs from toys"
-        while excess(low, curve) < 0:
-            if low <= lower:
-                return f"{missing} is below {level:g} down to {model.config.poi_name!r} = {low:g}"
-            low = max(low / 2 if low > 1e-6 else 0.0, lower)
-        while excess(high, curve) > 0:
-            if high >= upper:
-                return (
-                    f"{missing} does not fall to {level:g} for {model.config.poi_name!r} up to "
-                    f"{upper:g}; widen the POI's bounds?"
-                )
-            high = min(2 * high, upper)
-        return float(toms748(excess, low, high, args=(curve,), rtol=1e-4))
-
-    limits = _reported(root(k, float(x)) for k, x in enumerate([around[0], *around[1]]))
-    result = (limits[0], limits[1:])
-    return (*result, (list(results), list(results.values()))) if return_results else result
-
-
-def _scan_limits(
-    test: Callable[[float], Any], scan: ArrayLike, level: float, return_results: bool
-) -> Any:
-    """Limits by linear interpolation of CLs between the points of ``scan``, as pyhf does."""
-    scan = np.asarray(scan, dtype=float)
-    results = [test(mu) for mu in scan]
-    curves = np.array([[observed, *expected] for observed, *_, expected in results]).T
-
-    def crossing(name: str, curve: np.ndarray) -> float | str:
-        if curve.min() <= level <= curve.max():
-            return float(np.interp(level, curve[::-1], scan[::-1]))
-        return (
-            f"the {name} limit is not inside the scan: CLs goes from {curve[0]:.3g} to "
-            f"{curve[-1]:.3g} and does not reach {level:g}; extend the scan"
-        )
-
-    limits = _reported(map(crossing, LIMIT_NAMES, curves))
-    result = (limits[0], limits[1:])
-    return (*result, (scan, results)) if return_results else result
