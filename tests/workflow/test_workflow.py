@@ -131,8 +131,8 @@ def test_the_published_seed_is_the_best_in_validation(run):
     best = {}
     for seed in (1, 2):
         rows = read_csv(run / f"signal/neos/seed{seed}/history.csv")
-        assert [row["step"] for row in rows] == [20, 40]
-        best[seed] = min(row["validation_objective"] for row in rows)
+        assert [row["step"] for row in rows] == [0, 20, 40]
+        best[seed] = min(row["validation_objective"] for row in rows[1:])
     assert choice["seed"] == min(best, key=best.get)
 
 
@@ -141,7 +141,7 @@ def test_the_best_trial_is_what_is_trained(run):
 
     def objectives(place):
         rows = read_csv(run / "signal/600" / place / "history.csv")
-        return [row["validation_objective"] for row in rows]
+        return [row["validation_objective"] for row in rows[1:]]
 
     chosen = json.loads((run / "signal/600/tuned.json").read_text())
     best = {k: min(objectives(f"trials/trial{k}/seed1")) for k in (1, 2)}

@@ -136,6 +136,10 @@ BAD = {
         ),
         r"up.weight: the events of 'background' have no branch 'z'; they have x, y, weight",
     ),
+    "mixed precision of no layer": (
+        lambda c: c["observables"][0].update(hidden=[], precision="bfloat16"),
+        r"observables\['neos'\].precision: bfloat16 is of the products in hidden layers",
+    ),
     "batch": (
         lambda c: c["events"].update(training=100),
         r"observables\['neos'\].batch, .*\['bce'\].batch: 2000 events are more than the 100",

@@ -46,6 +46,18 @@ def test_whole_numbers_and_floats_are_the_same_setting(config):
     assert repr(first) == repr(checked_config(config))
 
 
+@pytest.mark.parametrize(
+    ("given", "every"),
+    [({}, 100), ({"steps": 101}, 100), ({"steps": 100}, 20), ({"steps": 3}, 1),
+     ({"steps": 100, "validate_every": 100}, 100)],
+)  # fmt: skip
+def test_a_short_training_is_validated_too(config, given, every):
+    for key in ("steps", "validate_every"):
+        config["observables"][0].pop(key, None)
+    config["observables"][0].update(given)
+    assert checked_config(config).observables[0].validate_every == every
+
+
 def test_observables_may_leave_systematics_out(config):
     config["observables"][1]["systematics"] = []
     checked = checked_config(config)

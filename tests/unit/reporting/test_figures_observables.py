@@ -203,6 +203,15 @@ def test_training_of_several_seeds():
     return figure
 
 
+def test_the_network_before_training_is_drawn_and_not_kept():
+    before = {"step": 0, "training_objective": None, "validation_objective": None}
+    before |= {"untrained_objective": -20.0, "validation_cls": 1e-9}
+    figure = draw_training({"seed1": [before, *history(1)]}, "neos")
+    _, line, star = figure.axes[0].get_lines()
+    assert line.get_xydata()[0] == pytest.approx([0, -20])
+    assert star.get_xdata() == [1000]  # though the objective before is lower
+
+
 @picture
 def test_trials():
     """Failed ones have a place, too; a setting with one value has no panel."""

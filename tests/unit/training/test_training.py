@@ -47,11 +47,15 @@ def traced(histograms):
 
 
 def test_training_on_cls_approaches_the_floor(trained):
-    objectives = [row["validation_objective"] for row in trained.history]
+    untrained, *validated = trained.history
+    objectives = [row["validation_objective"] for row in validated]
     assert trained.objective == min(objectives)
+    assert np.isnan(untrained["validation_objective"])  # not to be kept
+    assert untrained["validation_cls"] == pytest.approx(np.exp(untrained["untrained_objective"]))
+    assert untrained["untrained_objective"] > trained.objective
     assert np.exp(trained.objective) < 3e-6
     assert trained.history[-1]["skipped"] == 0
-    assert [row["step"] for row in trained.history] == [20, 40, 60]
+    assert [row["step"] for row in trained.history] == [0, 20, 40, 60]
     assert (np.diff(trained.observable.edges) > 0).all()
     assert not np.allclose(trained.observable.edges, np.linspace(0, 1, 5))
 

@@ -117,6 +117,8 @@ class _Soft(Trained):
                     yield key, "does not apply to an architecture of one's own; remove it"
             if self.precision == "bfloat16":
                 yield "precision", "an architecture of one's own casts what it multiplies itself"
+        elif self.precision == "bfloat16" and not self.hidden:
+            yield "precision", "bfloat16 is of the products in hidden layers, and hidden is []"
         if self.frozen_layers and self.start_from is None:
             yield "frozen_layers", "needs start_from: fresh layers would stay random"
         if self.frozen_layers and self.together:

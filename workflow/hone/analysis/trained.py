@@ -27,6 +27,7 @@ from hone.analysis.tuning import Tuning, shown
 __all__ = ["Count", "ObservableSettings", "Safeguards", "Trained", "WithObjective", "no_classifier"]
 
 Count = Annotated[int, Ge(1), AsWhole]
+_VALIDATE_EVERY = 100
 
 
 def no_classifier(objective: str | None, what: str) -> Iterator[tuple[str, str]]:
@@ -137,9 +138,9 @@ class Trained(Optimisation, Safeguards, WithObjective):
     devices: Count = 1
     """Devices, GPUs as a rule, that the events of each batch are spread over; the batch must be a
     multiple of it. See [docs/gpu.md](../docs/gpu.md)."""
-    validate_every: Count = 100
+    validate_every: Count = _VALIDATE_EVERY
     """Steps between two validations on hard histograms of the validation set; the best weights are
-    kept."""
+    kept. If not given, 100, or a fifth of `steps` where these are 100 or fewer."""
     patience: Annotated[int, Ge(0), AsWhole] = 0
     """Validations without improvement after which training ends; 0 for never."""
     max_skipped: Annotated[int, Ge(0), AsWhole] = 100
@@ -159,6 +160,15 @@ class Trained(Optimisation, Safeguards, WithObjective):
     tune: Tuning | None = None
     """Settings to be searched. Each trial is a training with seed 1 and a job of its own; the best
     on the validation set is trained with all seeds. See [docs/tuning.md](../docs/tuning.md)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _several_validations(cls, given: Any) -> Any:
+        """Of a short training, too: what is not given is not more than its steps."""
+        steps = given.get("steps") if isinstance(given, dict) else None
+        if not isinstance(steps, int) or not 0 < steps <= _VALIDATE_EVERY:
+            return given
+        return {"validate_every": max(1, steps // 5), **given}
 
     def with_settings(self, chosen: Plain) -> Self:
         """The observable with some settings in the place of its own, and nothing to be searched.

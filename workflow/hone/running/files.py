@@ -108,7 +108,7 @@ def write_csv(
 
     Args:
         path: of the file.
-        rows: all with the same keys.
+        rows: with the keys of the first, or some of them.
         columns: these keys, needed if there may be no row.
     """
     rows = list(rows)

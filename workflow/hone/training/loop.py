@@ -78,8 +78,9 @@ def train(
         of_model: objective of the likelihood; None for objectives of events.
         level: CLs at the limit that the validation shows.
         checkpoint: to resume from, and to write.
-        starts: trained observables whose weights each seed starts from; they are validated as
-            step 0.
+        starts: trained observables whose weights each seed starts from. They are validated as
+            step 0, and may be the best; so are fresh weights, which may not: what would be their
+            ``validation_objective`` is ``untrained_objective`` in the history.
 
     Raises:
         InputError: an objective without a function.
@@ -117,10 +118,16 @@ def train(
         states, bests, reels = jax.tree.unflatten(jax.tree.structure(like), leaves)
         done, spent = record["step"], record["seconds"]
         progress = record["progress"]
-    elif starts:
+    else:
         for standing, new in zip(progress, fresh, strict=True):
             row = {"step": 0, "training_objective": np.nan, **validate(new, 0.0)}
-            _settle(standing, row | {"skipped": 0, "seconds": 0.0}, settings.patience)
+            row |= {"skipped": 0, "seconds": 0.0}
+            if starts:
+                _settle(standing, row, settings.patience)
+            else:
+                # To be looked at: weights that no step has changed are nothing to keep.
+                untrained = {"untrained_objective": row["validation_objective"]}
+                standing["history"].append(row | untrained | {"validation_objective": np.nan})
     state, key = devices.put((_joined(states), _joined(batch_keys)))
     started, said = time.monotonic(), [-np.inf] * len(seeds)
     while done < settings.steps and not all(p["stopped"] for p in progress):

@@ -57,7 +57,7 @@ def draw_training(histories: Mapping[str, Rows], observable: str) -> Figure:
             training = _column(rows, "training_objective")
             axes[0].plot(steps, training, color=colour, linestyle=":", linewidth=1.2)
         for panel, (column, _, _) in zip(axes, panels, strict=True):
-            values = _column(rows, column)
+            values = _drawn(rows, column)
             panel.plot(steps, values, **style)
             if best is not None:
                 panel.plot(
@@ -172,7 +172,7 @@ def _over_seeds(histories: Mapping[str, Rows], column: str) -> tuple[Any, Any, A
     """Steps at which three or more seeds have a value, with median, lowest and highest."""
     by_step: dict[float, list[float]] = {}
     for rows in histories.values():
-        for step, value in zip(_column(rows, "step"), _column(rows, column), strict=True):
+        for step, value in zip(_column(rows, "step"), _drawn(rows, column), strict=True):
             if np.isfinite(value):
                 by_step.setdefault(step, []).append(value)
     known = {s: v for s, v in sorted(by_step.items()) if len(v) >= _FEWEST_SEEDS}
@@ -215,6 +215,14 @@ def _moves(histories: Mapping[str, Rows], column: str) -> bool:
 
 def _lowest(histories: Mapping[str, Rows], column: str) -> float:
     return min(float(np.nanmin(_column(rows, column))) for rows in histories.values())
+
+
+def _drawn(rows: Rows, name: str) -> np.ndarray:
+    """Numbers of a column; of the objective that before training, too, which is not kept."""
+    values = _column(rows, name)
+    if name != "validation_objective":
+        return values
+    return np.where(np.isnan(values), _column(rows, "untrained_objective"), values)
 
 
 def _column(rows: Rows, name: str) -> np.ndarray:
