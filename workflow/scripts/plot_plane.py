@@ -1,6 +1,7 @@
 """Draw the features, the observable in planes of them, and their importance."""
 
 from hone.analysis import Analysis
+from hone.analysis.leading import first_of_each
 from hone.analysis.sections import Sizes
 from hone.events.first_events import few_events
 from hone.events.load import load_events, read_surveys
@@ -27,7 +28,7 @@ with job(snakemake):
     )
     read = sources(analysis, params.files["evaluation"]), observable.features, analysis.channels
     events = few_events(*read, "evaluation", number=300)
-    important = [feature["name"] for feature in importance["features"]]
+    important = first_of_each([feature["name"] for feature in importance["features"]])
     plane = draw_plane(
         observable.score,
         observable.edges,

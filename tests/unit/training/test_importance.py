@@ -9,6 +9,7 @@ from blobs import SAMPLES, chosen, events
 from settings import region
 
 from hone.analysis import Template
+from hone.analysis.leading import first_of_each, leading
 from hone.analysis.sections import Split
 from hone.events.event_sets import EventSets
 from hone.events.first_events import few_events
@@ -19,7 +20,7 @@ from hone.reporting.figures.features import draw_features
 from hone.reporting.figures.importance import draw_importance
 from hone.reporting.figures.plane import draw_plane
 from hone.sentinels import PADDING
-from hone.training.importance import rank_features, thinned
+from hone.training.importance import _without, rank_features, thinned
 
 picture = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
 
@@ -40,6 +41,21 @@ def test_only_what_is_used_is_important():
     assert second["expected_cls"] == [found["expected_cls"]] * 2
     again = rank_features(x, events("validation", 2000), SAMPLES, True, seed=1, repetitions=2)
     assert found == again
+
+
+def test_leading_values_are_permuted_together():
+    names = tuple(leading(["jet_pt[:2]"]))
+    second = VariableObservable(np.array([-2.0, 0, 2]), names, names[1])
+    found = rank_features(second, events("validation", 2000), SAMPLES, True, seed=1, repetitions=2)
+    (both,) = found["features"]
+    assert both["name"] == "jet_pt[:2]"
+    assert both["log_ratio"] > 0.2
+    assert first_of_each(["met", "jet_pt[:2]", "eta[:2]"])[:3] == ["met", names[0], "eta[:2][0]"]
+    sets = EventSets({"b": np.zeros((50, 3))}, {"b": np.ones(50)})
+    pool = np.arange(30.0).reshape(10, 3)
+    drawn = _without(sets, [0, 2], pool, np.random.default_rng(0)).features["b"]
+    np.testing.assert_array_equal(drawn[:, 2] - drawn[:, 0], np.full(50, 2))
+    assert not drawn[:, 1].any()
 
 
 def test_a_single_draw_has_no_error():

@@ -13,6 +13,7 @@ from settings import hypothesis, observable, region
 from hone.events.event_sets import EventSets, hard_histograms
 from hone.likelihood.histfactory import from_pyhf
 from hone.observable import create_observable
+from hone.sentinels import PADDING
 from hone.statmodel.channels import Channels
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram, read_histograms, write_histograms
@@ -188,3 +189,9 @@ def test_edges_and_cuts_are_found_with_regions():
     model = template_model(SAMPLES, sets.channels(1).sizes, True)
     filled = fill(model, SAMPLES, hard_histograms(best, sets, scores))
     assert float(OF_MODEL["cls"](filled)) == pytest.approx(value, rel=1e-9)
+    # thresholds are among the values that are there
+    fewer = {n: x.copy() for n, x in sets.features.items()}
+    for x in fewer.values():
+        x[np.arange(len(x)) % 4 > 0, 1] = PADDING
+    best, _ = search_cuts(blank, replace(sets, features=fewer), SAMPLES, True, OF_MODEL["z_a"], 2)
+    assert best.cuts.values()[0] > -100

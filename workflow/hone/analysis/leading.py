@@ -12,7 +12,7 @@ from hone.analysis.expressions import Expression
 from hone.analysis.settings import refuse
 from hone.errors import InputError
 
-__all__ = ["as_written", "leading", "padded_groups", "parted", "shown"]
+__all__ = ["as_written", "first_of_each", "leading", "padded_groups", "parted", "shown"]
 
 _MOST = 1000
 _SLICE = re.compile(r".+\[(?P<bounds>[\s\w.+:-]*:[\s\w.+:-]*)\]", re.DOTALL)
@@ -76,6 +76,13 @@ def parted(feature: str) -> tuple[str, str]:
 def shown(feature: str) -> str:
     """A feature for figures: ``jet_pt[0]`` for ``jet_pt[:5][0]``."""
     return _SLICED.sub("", feature)
+
+
+def first_of_each(texts: Sequence[str]) -> list[str]:
+    """Features as they stand in a config, the first of each slice before all others: what figures
+    draw if they draw a few."""
+    groups = [leading([text]) for text in texts]
+    return [group[0] for group in groups] + [name for group in groups for name in group[1:]]
 
 
 def as_written(features: Sequence[str]) -> list[str]:

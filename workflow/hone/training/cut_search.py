@@ -10,6 +10,7 @@ import numpy as np
 from hone.errors import FitError
 from hone.events.event_sets import EventSets
 from hone.observable import CutObservable, Observable
+from hone.sentinels import with_values
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process
@@ -37,7 +38,8 @@ def search_cuts(
         samples: processes of the hypothesis.
         staterror: whether the model has a staterror.
         objective: of the likelihood or of counts.
-        points: thresholds of each cut, quantiles of the nominal events from 0.001 to 0.999.
+        points: thresholds of each cut, quantiles from 0.001 to 0.999 of the nominal events that
+            have its variable.
 
     Returns:
         The cuts with the smallest objective, and that objective.
@@ -48,9 +50,10 @@ def search_cuts(
     assert isinstance(observable, CutObservable)
     assert objective is not None, "cuts have no objective of events"
     cuts = observable.cuts
-    nominal = np.concatenate([events.features[s.name] for s in samples])
+    nominal = [events.features[s.name] for s in samples]
+    there, everything = np.concatenate(with_values(*nominal)), np.concatenate(nominal)
     quantiles = np.linspace(0.001, 0.999, points)
-    thresholds = [np.quantile(nominal[:, c], quantiles) for c in cuts.columns]
+    thresholds = [np.quantile(everything[there[:, c], c], quantiles) for c in cuts.columns]
     channels = events.channels(1)
     counts = {
         name: [

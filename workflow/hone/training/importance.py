@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from hone.analysis.leading import padded_groups
 from hone.events.event_sets import EventSets, scores_of
 from hone.observable import Observable
 from hone.running.files import finite_or_none
@@ -28,11 +29,13 @@ def rank_features(
     seed: int,
     repetitions: int = 5,
 ) -> Importance:
-    """The expected CLs at mu = 1 with one feature at a time permuted.
+    """The expected CLs at mu = 1 with one feature at a time permuted, leading values together.
 
     Permutation importance (L. Breiman, Mach. Learn. 45 (2001) 5): each event gets the feature of an
     event drawn from all samples, in equal parts, and keeps the others. The feature then separates
-    neither samples nor variations, and its correlations with other features are lost too.
+    neither samples nor variations, and its correlations with other features are lost too. What a
+    slice stands for, as ``jet_pt[:5]``, is of one event, and is taken as one feature: apart, its
+    values would be in no order, and some of an event's jets would be missing before others.
     Histograms are hard, and the observable is not retrained.
 
     Args:
@@ -53,12 +56,15 @@ def rank_features(
 
     before = log_of(events)
     pool = _pool([events.features[sample.name] for sample in samples])
+    slices = padded_groups(observable.features)
+    sliced = {column for columns in slices.values() for column in columns}
+    alone = {name: [k] for k, name in enumerate(observable.features) if k not in sliced}
     found = []
-    for column, name in enumerate(observable.features):
+    for name, columns in (alone | slices).items():
         logs = []
         for repetition in range(repetitions):
-            generator = np.random.default_rng([seed, column, repetition])
-            logs.append(log_of(_without(events, column, pool, generator)))
+            generator = np.random.default_rng([seed, columns[0], repetition])
+            logs.append(log_of(_without(events, columns, pool, generator)))
         found.append(_entry(name, before, np.array(logs)))
     found.sort(key=lambda f: -np.inf if f["log_ratio"] is None else f["log_ratio"], reverse=True)
     return {
@@ -99,12 +105,14 @@ def _pool(several: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _without(
-    events: EventSets, column: int, pool: np.ndarray, generator: np.random.Generator
+    events: EventSets, columns: Sequence[int], pool: np.ndarray, generator: np.random.Generator
 ) -> EventSets:
+    """With some features of other events, of one event each."""
     changed = {}
     for name in sorted(events.features):
         matrix = events.features[name].copy()
-        matrix[:, column] = pool[generator.integers(len(pool), size=len(matrix)), column]
+        drawn = pool[generator.integers(len(pool), size=len(matrix))]
+        matrix[:, columns] = drawn[:, columns]
         changed[name] = matrix
     return replace(events, features=changed)
 
