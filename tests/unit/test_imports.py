@@ -1,4 +1,4 @@
-"""What the scripts of a run import: each is a process of its own, and JAX or pyhf take a second."""
+"""What the scripts import: on a cluster each does so itself, and JAX or pyhf take a second."""
 
 import ast
 import os

@@ -10,6 +10,7 @@ import random
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -22,6 +23,7 @@ RULES = [
     "simulate_events", "simulate_observation", "survey_events", "check_inputs", "train_observable",
     "select_seed", "fill_histograms", "build_workspace", "compute_limits", "plot_training",
 ]  # fmt: skip
+NAMES = [rule[:15] for rule in RULES]  # as the kernel keeps them
 KILLS = [
     ("train_observable", "job"), ("fill_histograms", "run"), ("compute_limits", "job"),
 ]  # fmt: skip
@@ -59,15 +61,17 @@ def begin(folder, *arguments, cores=2):
 
 
 def jobs_of(run, rule=""):
-    """Processes of the scripts that run as jobs (of a rule: its script has its name)."""
+    """Processes forked to be jobs (of a rule), which have the names of their scripts.
+
+    There is none if Snakemake starts jobs in a way that `hone.running.forked_jobs` does not know.
+    """
     found = []
     with contextlib.suppress(psutil.Error):
         for process in psutil.Process(run.pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                if any(
-                    ".snakemake/scripts/" in word and word.endswith(f"{rule}.py")
-                    for word in process.cmdline()
-                ):
+            with contextlib.suppress(psutil.Error, OSError):
+                forked = "hone.running.fork_server" in process.cmdline()
+                name = Path("/proc", str(process.pid), "comm").read_text().strip()
+                if forked and name in ([rule[:15]] if rule else NAMES):
                     found.append(process)
     return found
 

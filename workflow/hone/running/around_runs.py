@@ -20,6 +20,7 @@ from snakemake.settings.enums import Quietness, RerunTrigger
 
 from hone.errors import HoneError
 from hone.running.files import write_json
+from hone.running.forked_jobs import ForkServer
 from hone.running.job_records import JobDigests, errors_since, job_digests
 from hone.running.result_text import result_text
 from hone.running.run_lock import forget_run, note_run, release_stale_lock
@@ -67,6 +68,7 @@ class Run:
         self._digests: dict[tuple[object, ...], tuple[Params, JobDigests]] = {}
         self._behind: list[Difference] = []
         self._errors: list[str] = []
+        self._forks: ForkServer | None = None
 
     def look_at_what_is_there(self) -> None:
         """Before jobs are planned: nobody's lock stays, and no result of another config or code.
@@ -108,6 +110,7 @@ class Run:
         # that has ended: after fifty jobs it needs a core for itself. Jobs here need seconds, and
         # none is submitted to others.
         if self.workflow.local_exec:
+            self._forks = ForkServer()
             self.workflow.scheduler.job_rate_limiter = None
             jobs = self.workflow.dag.needrun_jobs() if self._brief() else ()
             minutes = {job.rule.name: job.resources.get("runtime", 0) for job in jobs}
@@ -121,6 +124,8 @@ class Run:
             well: whether all jobs ended well.
         """
         forget_run(_STATE)
+        if self._forks:
+            self._forks.end()
         for handler in self._brief():
             handler.end_of_jobs()
         if not well:

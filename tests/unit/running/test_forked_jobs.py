@@ -1,0 +1,289 @@
+"""Forked jobs: nothing tells them from jobs that Snakemake starts, and none is orphaned."""
+
+import ast
+import contextlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+from snakemake.benchmark import BenchmarkRecord
+from snakemake.script import PythonScript
+
+from hone.running.forked_jobs import ForkServer
+
+LIBRARY = Path(__file__).parents[3] / "workflow"
+shell_module = import_module("snakemake.shell")
+SEEN = """
+import json, os, resource, signal, sys
+files = [f"/proc/self/fd/{f}" for f in os.listdir("/proc/self/fd")]
+links = [os.readlink(f) for f in files if os.path.exists(f)]
+print(json.dumps({
+    "is main": [__name__, sys.argv, __file__, sys.path, sys.executable],
+    "environment": {k: v for k, v in os.environ.items() if k not in ("_", "SHLVL")},
+    "folder": os.getcwd(),
+    "signals": [str(signal.getsignal(s)).split(" at ")[0] for s in range(1, 32)],
+    "held back": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
+    "threads": len(os.listdir("/proc/self/task")),
+    "files": sorted(l for l in links if not l.startswith(("socket:", "/proc"))),
+    "limits": resource.getrlimit(resource.RLIMIT_NOFILE),
+    "starter": open(f"/proc/{os.getppid()}/cmdline").read(),
+    "name": open("/proc/self/comm").read().strip(),
+}))
+"""
+WHO = "print(open(f'/proc/{os.getppid()}/cmdline').read(), file=sys.stderr, flush=True)\n"
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory):
+    """Where Snakemake writes scripts, in a folder whose name is longer than that of a socket."""
+    folder = tmp_path_factory.mktemp("my analysis") / ("long" * 40) / ".snakemake" / "scripts"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def forked(scripts):
+    """Snakemake's way to start a script, forked; all have one server."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shell_module, "STDOUT", None)
+        patch.setattr(shell_module, "sp", subprocess)
+        patch.setattr(sys, "executable", shlex.quote(sys.executable))
+        patch.setenv("PYTHONPATH", str(LIBRARY))
+        patch.delenv("XLA_FLAGS", raising=False)
+        patch.chdir(scripts.parents[1])
+        server = ForkServer()
+        yield execute
+        server.end()
+
+
+def execute(script, text, **options):
+    """Run a script as Snakemake does, by what it calls for it."""
+    path = script / f"tmp{abs(hash((text, *options)))}.make_something.py"
+    path.write_text(text)
+    out = path.with_suffix(".out")
+    with out.open("w") as stdout, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shell_module, "STDOUT", stdout)
+        patch.delenv("PYTEST_CURRENT_TEST", raising=False)
+        job = SimpleNamespace(container_img=None, conda_env=None, env_modules=None)
+        job._execute_cmd = lambda command, **words: shell_module.shell(
+            command, **{"threads": 1, "resources": {}, **options}, **words
+        )
+        PythonScript.execute_script(job, str(path))
+    return out.read_text()
+
+
+def test_a_forked_job_sees_what_a_started_one_sees(scripts, forked, monkeypatch):
+    seen = json.loads(forked(scripts, SEEN))
+    monkeypatch.setattr(shell_module, "sp", subprocess)
+    expected = json.loads(forked(scripts, SEEN))
+    assert "hone.running.fork_server" in seen.pop("starter")
+    assert "hone.running.fork_server" not in expected.pop("starter")
+    assert seen.pop("name") == "make_something"
+    del expected["name"]
+    assert seen == expected
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("sys.exit(3)", 3),
+        ("print('this', file=sys.stderr); raise ValueError('went wrong')", 1),
+        ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+        ("import nothing_of_this_name", 1),
+        ("import hone.this_is_not_there", 1),
+    ],
+)
+def test_a_failure_has_its_exit_code_and_its_words(end, code, scripts, forked, capfd):
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        forked(scripts, f"import os, signal, sys\n{WHO}{end}\n")
+    assert failed.value.returncode == code
+    said = capfd.readouterr().err
+    assert "hone.running.fork_server" in said
+    assert all(word in said for word in (["this", "went wrong"] if "this'" in end else []))
+    assert code != 1 or "Error" in said
+
+
+def test_what_is_written_last_is_kept(scripts, forked):
+    text = """
+import atexit, ctypes, threading, time
+atexit.register(print, "at exit")
+threading.Thread(target=lambda: (time.sleep(0.1), print("from a thread"))).start()
+ctypes.CDLL(None).printf(b"from C\\n")
+print("from Python")
+"""
+    said = {"from Python", "from a thread", "at exit", "from C"}
+    assert {*forked(scripts, text).splitlines()} == said
+
+
+def test_jobs_side_by_side_are_told_from_each_other(scripts, forked, capfd):
+    def job(number):
+        text = f"import os, sys\n{WHO}sys.exit({number})\n"
+        with pytest.raises(subprocess.CalledProcessError) as failed:
+            forked(scripts, text)
+        return failed.value.returncode
+
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(job, range(1, 6))) == list(range(1, 6))
+    assert capfd.readouterr().err.count("hone.running.fork_server") == 5
+
+
+def imports():
+    """All that the scripts of the workflow import in their first lines, own modules not."""
+    for path in sorted((LIBRARY / "scripts").glob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                yield ast.unparse(node)
+
+
+def test_imports_start_no_thread_and_open_nothing(scripts, forked):
+    """Or they could not be done before the fork; the XLA that a job asks for is read after it."""
+    lines = "\n".join(dict.fromkeys(imports()))
+    seen = json.loads(forked(scripts, f"{lines}\n{SEEN}"))
+    assert "hone.running.fork_server" in seen["starter"]
+    assert seen["threads"] == 1
+    assert len(seen["files"]) == 3
+    backends = "from jax._src import xla_bridge\nprint(len(xla_bridge._backends))"
+    numbers = "import random\nimport numpy\nprint(numpy.random.random(), random.random())"
+    assert forked(scripts, f"{backends}\n") == "0\n"
+    found = {*forked(scripts, numbers).split(), *forked(scripts, f"{numbers}\n").split()}
+    assert len(found) == 4
+    flags = "import os, jax\nos.environ['XLA_FLAGS'] = '--no_such_flag'\njax.devices()"
+    with pytest.raises(subprocess.CalledProcessError):
+        forked(scripts, flags)
+
+
+def test_code_of_ones_own_is_imported_by_each_job(scripts, forked):
+    """What lies beside the config is not part of hone: a job takes it as it is."""
+    own = scripts.parents[1] / "config"
+    own.mkdir()
+    text = f"import sys\nsys.path.insert(0, {str(own)!r})\nimport mine\nprint(mine.loss())\n"
+    for value in ("1", "22"):
+        (own / "mine.py").write_text(f"def loss():\n    return {value}\n")
+        assert forked(scripts, text) == f"{value}\n"
+
+
+def test_times_and_memory_are_the_jobs_own(scripts, forked):
+    """A job that only waits has used nothing, whatever its server has."""
+    records = [BenchmarkRecord(), BenchmarkRecord()]
+    work = "import time\nwhile time.process_time() < 0.8:\n    pass\n"
+    for text, record in zip((work, "import time\ntime.sleep(0.8)\n"), records, strict=True):
+        forked(scripts, text, bench_record=record)
+    busy, idle = records
+    assert busy.data_collected
+    assert busy.cpu_time > 0.2
+    assert idle.cpu_time < 0.2
+    assert idle.running_time > 0.8
+    assert busy.max_rss > 5
+
+
+@pytest.mark.parametrize("options", [{"threads": 2}, {"resources": {"tmpdir": "/elsewhere"}}])
+def test_a_job_in_another_environment_is_started(options, scripts, forked):
+    assert "hone.running.fork_server" in json.loads(forked(scripts, SEEN))["starter"]
+    seen = json.loads(forked(scripts, SEEN, **options))
+    assert "hone.running.fork_server" not in seen["starter"]
+
+
+RUN = """
+import os, sys
+from pathlib import Path
+from hone.running.forked_jobs import ForkServer
+popen = ForkServer().popen
+options = {"shell": True, "executable": "/bin/bash", "env": dict(os.environ)}
+for script in sys.argv[1:]:
+    job = popen(f"set -euo pipefail;  {sys.executable} {script}", **options)
+    print(job.wait(), type(job).__name__, flush=True)
+"""
+JOB = """
+import os, time
+import slow
+from pathlib import Path
+from hone.running.script import _end_with_the_run
+_end_with_the_run()
+Path("began").write_text(str(os.getpid()))
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """A run of one long job and one short one, in a group of its own."""
+    scripts = tmp_path / ".snakemake" / "scripts"
+    scripts.mkdir(parents=True)
+    (tmp_path / "slow.py").write_text(
+        "import time\nfrom pathlib import Path\nPath('importing').touch()\ntime.sleep(0.5)\n"
+    )
+    (scripts / "a.long.py").write_text(JOB)
+    (scripts / "b.short.py").write_text("")
+    paths = [f".snakemake/scripts/{name}.py" for name in ("a.long", "b.short")]
+    path = f"{LIBRARY}{os.pathsep}{tmp_path}"
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN, *paths], cwd=tmp_path, env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as run:  # fmt: skip
+        try:
+            yield run
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
+
+
+def wait_for(condition):
+    end = time.monotonic() + 60
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return found
+
+
+def in_group(run):
+    """Processes of a run that are still there."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getsid(process.pid) == run.pid and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("victim", "moment"),
+    [
+        *((victim, "began") for victim in ("run", "server", "job", "all, by Ctrl-C", "all")),
+        *((victim, "importing") for victim in ("run", "server", "all, by Ctrl-C", "all")),
+    ],
+)
+def test_a_kill_leaves_no_job_and_no_server(victim, moment, alone, tmp_path):
+    wait_for((tmp_path / moment).exists)
+    (server,) = psutil.Process(alone.pid).children()
+    if victim == "run":
+        alone.kill()
+    elif victim == "server":
+        server.kill()
+    elif victim == "job":
+        wait_for(lambda: (tmp_path / "began").read_text())
+        os.kill(int((tmp_path / "began").read_text()), signal.SIGKILL)
+    else:
+        os.killpg(alone.pid, signal.SIGINT if "Ctrl-C" in victim else signal.SIGTERM)
+    if (victim, moment) == ("server", "importing"):
+        # Started without it: the job is there, and ends with the run.
+        wait_for((tmp_path / "began").exists)
+        alone.kill()
+    said, _ = alone.communicate(timeout=60)
+    wait_for(lambda: not in_group(alone))
+    ends = [line.split() for line in said.splitlines()]
+    if victim == "job":
+        assert ends == [["-9", "ForkedJob"], ["0", "ForkedJob"]]
+    elif (victim, moment) == ("server", "began"):
+        assert ends == [["-9", "ForkedJob"], ["0", "Popen"]]
+    if moment == "importing" and victim != "server":
+        assert not (tmp_path / "began").exists()

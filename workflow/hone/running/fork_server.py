@@ -1,0 +1,165 @@
+"""The process that the jobs of a run are forked from: ``python -m hone.running.fork_server FD``.
+
+A script is run as ``python SCRIPT`` would run it, but for its imports, which are done before the
+fork and stay for later jobs. What they import is what it was when first imported in this run.
+"""
+
+import ast
+import atexit
+import ctypes
+import gc
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from select import select
+from typing import NamedTuple
+
+__all__ = ["THREADS_OFF"]
+
+THREADS_OFF = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+"""Environment of a server: pyarrow would start a thread when it is imported."""
+
+
+class _Job(NamedTuple):
+    script: str
+    folder: str
+    environment: dict[str, str]
+    channel: socket.socket
+    """To the run; open as long as the job lives."""
+    streams: list[int]
+    """File descriptors that become 0, 1 and 2."""
+
+
+def _serve(control: socket.socket) -> _Job:
+    """Fork a job for each request, and return in the job; without the run, kill all and end."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake)
+    running: dict[int, socket.socket] = {}
+    while True:
+        ready, _, _ = select([control.fileno(), woken], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+            _report_ended(running)
+        if control.fileno() not in ready:
+            continue
+        _, received, _, _ = socket.recv_fds(control, 1, 4)
+        if not received:
+            for pid in running:
+                os.kill(pid, signal.SIGKILL)
+            os._exit(0)
+        job = _request(received)
+        _import_for(job.script)
+        # The server holds Ctrl-C back, to outlive its jobs: one during imports is for the job.
+        interrupted = signal.SIGINT in signal.sigpending()
+        # A thread would keep its locks for ever in the job: then the run starts it another way.
+        pid = os.fork() if len(os.listdir("/proc/self/task")) == 1 else -1
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.close(woken)
+            os.close(wake)
+            for other in (control, *running.values()):
+                other.close()
+            if interrupted:
+                signal.raise_signal(signal.SIGINT)
+            return job
+        for stream in job.streams:
+            os.close(stream)
+        if pid > 0:
+            running[pid] = job.channel
+            _say(job.channel, pid)
+        else:
+            job.channel.close()
+
+
+def _request(received: list[int]) -> _Job:
+    for descriptor in received:
+        os.set_inheritable(descriptor, False)
+    channel = socket.socket(fileno=received[0])
+    with channel.makefile("rb") as lines:
+        script, folder, environment = json.loads(lines.readline())
+    return _Job(script, folder, environment, channel, received[1:])
+
+
+def _import_for(script: str) -> None:
+    """Import what a script imports in its first lines; it says itself what cannot be."""
+    names: list[tuple[str, str]] = []
+    with suppress(SyntaxError):
+        for node in ast.parse(Path(script).read_bytes()).body:
+            if isinstance(node, ast.Import):
+                names += [(alias.name, "") for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names += [(node.module, alias.name) for alias in node.names]
+    for module, name in names:
+        with suppress(Exception):
+            if not hasattr(import_module(module), name or "__name__"):
+                import_module(f"{module}.{name}")
+    # Looking for garbage would write into what jobs share.
+    gc.freeze()
+
+
+def _report_ended(running: dict[int, socket.socket]) -> None:
+    for pid in list(running):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            with running.pop(pid) as channel:
+                _say(channel, os.waitstatus_to_exitcode(status))
+
+
+def _say(channel: socket.socket, number: int) -> None:
+    with suppress(OSError):  # where nobody listens any more
+        channel.sendall(b"%d\n" % number)
+
+
+def _run(job: _Job) -> None:
+    # The run measures the job from here on.
+    if not job.channel.recv(1):
+        sys.exit(1)
+    for number, stream in enumerate(job.streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(job.folder)
+    os.environ.clear()
+    os.environ.update(job.environment, PWD=job.folder)
+    # What `ps` and `top` show, instead of one name for all jobs.
+    Path("/proc/self/comm").write_text(Path(job.script).stem.rpartition(".")[2])
+    sys.argv = [job.script]
+    sys.path.insert(0, str(Path(job.script).parent))
+    # Python's own generator has a new state after each fork.
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+    code: object = 1
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        runpy.run_path(job.script, run_name="__main__")
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+        raise
+    finally:
+        _exit_code.append(code if isinstance(code, int) else 1)
+
+
+_exit_code = [1]
+
+
+def _leave() -> None:
+    """End without taking thousands of modules apart, which would be a tenth of a second a job."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    ctypes.CDLL(None).fflush(None)  # what libraries in C print
+    os._exit(_exit_code[-1])
+
+
+if __name__ == "__main__":
+    # What is registered first is called last.
+    atexit.register(_leave)
+    _run(_serve(socket.socket(fileno=int(sys.argv[1]))))

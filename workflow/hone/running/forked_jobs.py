@@ -1,0 +1,127 @@
+"""Jobs of a local run, forked from one process that has imported what their scripts need.
+
+To import JAX, pyhf and matplotlib takes two seconds, which was half of the time of a small
+analysis. Snakemake has no such executor: what is replaced here is the `subprocess` of the module
+that starts its jobs, for commands that do nothing but run a script with this Python. A job that
+cannot be forked (another environment, e.g. another number of threads; conda and containers; no
+Linux; a server that has died) is started as Snakemake starts it.
+"""
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from threading import Lock
+from types import SimpleNamespace
+from typing import Any
+
+from hone.running.fork_server import THREADS_OFF
+
+__all__ = ["ForkedJob", "ForkServer"]
+
+
+class ForkedJob:
+    """What Snakemake uses of a :class:`subprocess.Popen`.
+
+    Args:
+        control: socket of the server.
+        request: script, folder and environment.
+        stdout: file descriptor.
+    """
+
+    def __init__(self, control: socket.socket, request: list[object], stdout: int) -> None:
+        self.pid = 0
+        """0 if the server did not fork."""
+        self._channel, theirs = socket.socketpair()
+        self._answers = self._channel.makefile("rb")
+        with suppress(OSError):
+            with theirs:
+                socket.send_fds(control, [b"."], [theirs.fileno(), 0, stdout, 2])
+            self._channel.sendall(json.dumps(request).encode() + b"\n")
+            self.pid = int(self._answers.readline() or 0)
+        if not self.pid:
+            self._close()
+
+    def wait(self) -> int:
+        """Let the job begin, and wait for its end: its exit code, or minus the signal's number."""
+        code = b""
+        with suppress(OSError):
+            self._channel.sendall(b"\n")
+            code = self._answers.readline()
+        self._close()
+        # Without an answer the server has died, and the job with it.
+        return int(code or -signal.SIGKILL)
+
+    def _close(self) -> None:
+        self._answers.close()
+        self._channel.close()
+
+
+class ForkServer:
+    """Forks the jobs of this process from now on; it starts with the first, and ends with us."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._control: socket.socket | None = None
+        self._environment: dict[str, str] = {}
+        if sys.platform == "linux":
+            _snakemakes().sp = SimpleNamespace(**{**vars(subprocess), "Popen": self.popen})
+
+    def end(self) -> None:
+        """Fork no more jobs."""
+        _snakemakes().sp = subprocess
+        if self._control:
+            self._control.close()
+            self._process.wait()
+
+    def popen(self, command: str, **options: Any) -> Any:
+        """Start a command as :class:`subprocess.Popen` does."""
+        script, out = _script(command), options.get("stdout")
+        job = None
+        if script and out != subprocess.PIPE:
+            with suppress(OSError):
+                job = self._fork(script, options["env"], 1 if out is None else out.fileno())
+        return job or subprocess.Popen(command, **options)
+
+    def _fork(self, script: str, environment: dict[str, str], stdout: int) -> ForkedJob | None:
+        with self._lock:
+            self._control = self._control or self._start(environment)
+        if environment != self._environment:
+            return None
+        job = ForkedJob(self._control, [script, os.getcwd(), environment], stdout)
+        return job if job.pid else None
+
+    def _start(self, environment: dict[str, str]) -> socket.socket:
+        """Start the server, for jobs in this environment."""
+        ours, theirs = socket.socketpair()
+        self._environment = environment
+        number = theirs.fileno()
+        line = [*shlex.split(sys.executable), "-P", "-m", "hone.running.fork_server", str(number)]
+        # Ctrl-C is for its jobs, not for the server.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    line, env={**environment, **THREADS_OFF}, pass_fds=[number]
+                )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return ours
+
+
+def _snakemakes() -> Any:
+    """The module; `snakemake.shell` is a class, too."""
+    return import_module("snakemake.shell")
+
+
+def _script(command: str) -> str:
+    """The script that Snakemake's shell command runs with this Python and without anything else."""
+    *before, script = shlex.split(command) or [""]
+    plain = before == ["set", "-euo", "pipefail;", *shlex.split(sys.executable)]
+    return script if plain and Path(script).parent.match(".snakemake/scripts") else ""
