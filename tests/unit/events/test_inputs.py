@@ -1,8 +1,11 @@
 """What is known of ntuples before anything is trained."""
 
+import re
+
 import pytest
 
 from hone.analysis.region_observables import seen
+from hone.errors import InputError
 from hone.events.check import check_inputs
 from hone.events.first_look import format_table, yields_table
 from hone.events.reader import ahead
@@ -39,6 +42,23 @@ def test_the_table_says_what_is_there(analysis):
     assert [r["effect"] for r in rows if r["variation"] == "lumi_down"] == [
         pytest.approx(-0.02)
     ] * 3
+
+
+@pytest.mark.parametrize("source", ["background__scale_up", "background"])
+def test_a_variation_with_a_yield_that_nobody_means_is_refused(analysis, source):
+    """Of varied events, or of a varied weight, e.g. one that leaves out the sample's."""
+    config, _, surveys = analysis
+    every = surveys[source]["regions"].values()
+    name = next(name for name in next(iter(every)) if name != "background")
+
+    def check(factor):
+        for rows in every:
+            rows[name] = {**rows[name], "yield": factor * rows[name]["yield"]}
+        check_inputs(surveys, config.samples, config.channels, seen(config))
+
+    check(1 / 8)
+    with pytest.raises(InputError, match=rf"{re.escape(name)}' \(.* instead of 1000\)"):
+        check(800)
 
 
 def test_weights_are_surveyed_apart(analysis):

@@ -140,8 +140,9 @@ class ShapeVariation(Systematic):
     """At +1 sigma: the varied `distribution`, or, for samples with `files`, a mapping with the
     varied `files` or `tree` (varied events), with other branches of the same events (`replace: {pt:
     pt_jes_up}`: wherever `pt` occurs in features, weights, selections and variables, `pt_jes_up` is
-    read instead), or with only a `weight` (the same events, weighted otherwise: for generated
-    events too, where `weight` is a branch). These go together. In files and trees `{sample}` is the
+    read instead), or with only a `weight`, which stands in the place of the sample's (the same
+    events, weighted otherwise; for generated events too, as in `weight * (1 + 0.1 * x)`). These go
+    together. In files and trees `{sample}` is the
     sample's name: `{files: "{sample}_jes_up.root"}` is for many samples. Varied events have the
     sample's factor from weights to yields, `normalise: nominal`: there may be more of them, or
     less. With `normalise: own` they are scaled to its `yield` or `cross_section` by their own

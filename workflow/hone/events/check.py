@@ -15,6 +15,9 @@ from hone.events.membership import common_events
 
 __all__ = ["check_inputs"]
 
+_FAR, _NAMED = 10.0, 3
+"""Factor on a sample's yield that no variation has, and how many that have it are named."""
+
 
 def check_inputs(
     surveys: Surveys,
@@ -43,6 +46,7 @@ def check_inputs(
         *_shared_events(surveys, apart),
         *_same_events(nominal, apart),
         *_few_numbers(surveys),
+        *_far_off(surveys),
         *misses,
     ]
     for name, found in surveys.items():
@@ -134,6 +138,27 @@ def _shared_events(surveys: Surveys, apart: Set[str]) -> Iterator[str]:
                     f"and {other['source']!r}, and would count twice: make the selections of their "
                     f"samples exclude each other{cure}"
                 )
+
+
+def _far_off(surveys: Surveys) -> Iterator[str]:
+    """Variations with a yield that nobody means, once."""
+    far = []
+    for found in surveys.values():
+        sample = surveys[found["sample"]]
+        scale = sample["factor"] if found["sample_factor"] else 1.0
+        before = sum(rows[sample["source"]]["yield"] for rows in sample["regions"].values())
+        for template in dict.fromkeys(name for rows in found["regions"].values() for name in rows):
+            after = scale * sum(rows[template]["yield"] for rows in found["regions"].values())
+            if before > 0 and not before / _FAR <= after <= before * _FAR:
+                far.append(f"{template!r} ({after:.4g} instead of {before:.4g})")
+    if far:
+        others = f" and {len(far) - _NAMED} others" if len(far) > _NAMED else ""
+        yield (
+            f"variations with more than {_FAR:g} times the yield of their sample, or less than a "
+            f"tenth: {', '.join(far[:_NAMED])}{others}. The weight of a variation stands in the "
+            "place of the sample's: write its factor into it, as in weight * (1 + 0.1 * x) for "
+            "generated events; varied files have the sample's factor from weights to yields"
+        )
 
 
 def _few_numbers(surveys: Surveys) -> Iterator[str]:
