@@ -195,7 +195,7 @@ def test_toys_that_differ_from_the_asymptotic_formulae_do_not_pass(by_toys, outc
     write_json(blobs / "signal" / "neos" / "likelihood.json", content)
     (check,) = (c for c in checks(Folder(blobs)) if (c.name, c.observable) == ("toys", "neos"))
     assert check.outcome == outcome
-    assert "± 0.01 by toys" in check.text
+    assert f"{by_toys} ± 0.010 by toys" in check.text
 
 
 @pytest.mark.parametrize(

@@ -125,16 +125,16 @@ def _toys(published: Published, label: str) -> tuple[str, str]:
         if not data:
             continue
         toys, formula = data["cls"]["toys"], data["cls"]["asymptotic"]
-        text = f"{name} CLs {_short(toys['cls'])}"
+        text = f"{name} CLs "
         error = toys.get("cls_error")
         if error and toys["cls"] is not None and formula["cls"] is not None:
             distance = (toys["cls"] - formula["cls"]) / error
             worst = max(worst, abs(distance))
-            text += (
-                f" ± {error:.1g} by toys, {_short(formula['cls'])} asymptotic ({distance:+.1f}σ)"
-            )
+            text += f"{with_error(toys['cls'], error)} by toys"
+            text += f", {_short(formula['cls'])} asymptotic ({distance:+.1f}σ)"
         else:
-            text += f" by toys, {_short(formula['cls'])} asymptotic (too few toys to compare)"
+            text += f"{_short(toys['cls'])} by toys, {_short(formula['cls'])} asymptotic"
+            text += " (too few toys to compare)"
         texts.append(text)
     where = f"at {published.likelihood['poi']} = {found['mu']:.3g}, {found['ntoys']} toys: "
     return _outcome(worst <= _SIGMAS), where + "; ".join(texts)
