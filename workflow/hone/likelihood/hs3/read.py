@@ -132,24 +132,14 @@ class _Reader:
         if modifier["type"] == "normsys":
             self._keep(at, modifier)
             self._check_interpolation(at, modifier)
-            factors = modifier["data"]
-            return {
-                "name": modifier["parameter"],
-                "type": "normsys",
-                "data": {"lo": factors["lo"], "hi": factors["hi"]},
-            }
+            factors = pyhf_spec.Factors(lo=modifier["data"]["lo"], hi=modifier["data"]["hi"])
+            return {"name": modifier["parameter"], "type": "normsys", "data": factors}
         if modifier["type"] == "histosys":
             self._keep(at, modifier)
             self._check_interpolation(at, modifier)
-            templates = modifier["data"]
-            return {
-                "name": modifier["parameter"],
-                "type": "histosys",
-                "data": {
-                    "lo_data": templates["lo"]["contents"],
-                    "hi_data": templates["hi"]["contents"],
-                },
-            }
+            low, high = modifier["data"]["lo"]["contents"], modifier["data"]["hi"]["contents"]
+            templates = pyhf_spec.Templates(lo_data=low, hi_data=high)
+            return {"name": modifier["parameter"], "type": "histosys", "data": templates}
         if modifier["type"] not in ("staterror", "shapesys", "shapefactor"):
             raise ModelError(f"{at}: pyhf has no such modifier")
         name, nominal = self._of_bins(at, modifier), data["contents"]

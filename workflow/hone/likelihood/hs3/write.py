@@ -132,54 +132,36 @@ class _Writer:
     ) -> hs3.Modifier:
         name, constraint = modifier["name"], f"{modifier['name']}_constraint"
         if modifier["type"] == "normfactor":
-            return {"name": name, "type": "normfactor", "parameter": name}
+            return hs3.NormFactor(name=name, type="normfactor", parameter=name)
         if modifier["type"] == "lumi":
-            return {
-                "name": name,
-                "type": "normfactor",
-                "parameter": name,
-                "constraint_name": constraint,
-            }
+            return hs3.NormFactor(
+                name=name, type="normfactor", parameter=name, constraint_name=constraint
+            )
         if modifier["type"] == "normsys":
-            factors = modifier["data"]
-            return {
-                "name": name,
-                "type": "normsys",
-                "parameter": name,
-                "data": {"lo": factors["lo"], "hi": factors["hi"]},
-                "constraint_name": constraint,
-            }
+            factors = hs3.Factors(lo=modifier["data"]["lo"], hi=modifier["data"]["hi"])
+            return hs3.NormSys(
+                name=name, type="normsys", parameter=name, data=factors, constraint_name=constraint
+            )
         if modifier["type"] == "histosys":
-            templates = modifier["data"]
-            return {
-                "name": name,
-                "type": "histosys",
-                "parameter": name,
-                "data": {
-                    "lo": {"contents": templates["lo_data"]},
-                    "hi": {"contents": templates["hi_data"]},
-                },
-                "constraint_name": constraint,
-            }
-        parameters = self._bins_of(name, channel)
+            low, high = modifier["data"]["lo_data"], modifier["data"]["hi_data"]
+            templates = hs3.Templates(lo={"contents": low}, hi={"contents": high})
+            return hs3.HistoSys(
+                name=name, type="histosys", parameter=name, data=templates,
+                constraint_name=constraint,
+            )  # fmt: skip
+        bins = self._bins_of(name, channel)
         if modifier["type"] == "shapefactor":
-            return {"name": name, "type": "shapefactor", "parameters": parameters}
+            return hs3.BinFactors(name=name, type="shapefactor", parameters=bins)
         if modifier["type"] == "staterror":
-            return {
-                "name": name,
-                "type": "staterror",
-                "parameters": parameters,
-                "constraint": "Gauss",
-                "constraint_type": "Gauss",
-            }
-        return {
-            "name": name,
-            "type": "shapesys",
-            "parameters": parameters,
-            "constraint": "Poisson",
-            "constraint_type": "Poisson",
-            "data": {"vals": self._relative(sample["data"], modifier["data"])},
-        }
+            return hs3.BinFactors(
+                name=name, type="staterror", parameters=bins, constraint="Gauss",
+                constraint_type="Gauss",
+            )  # fmt: skip
+        widths = hs3.Widths(vals=self._relative(sample["data"], modifier["data"]))
+        return hs3.ShapeSys(
+            name=name, type="shapesys", parameters=bins, constraint="Poisson",
+            constraint_type="Poisson", data=widths,
+        )  # fmt: skip
 
     def _relative(self, nominal: list[float], uncertainties: list[float]) -> list[float]:
         pairs = zip(nominal, uncertainties, strict=True)
