@@ -26,12 +26,15 @@ def test_penalties_begin_where_the_safeguards_end():
     )
 
 
+# One program for several tests.
+LONGER = {"objective": "z_a", "steps": 160, "smoothing": "fixed", "bandwidth": [0.02]}
+
+
 def test_safeguards_hold_on_hard_histograms():
-    longer = {"objective": "z_a", "steps": 160, "smoothing": "fixed", "bandwidth": [0.02]}
-    found = trained_with(minimum_background=4.0, **longer)[0]
+    found = trained_with(minimum_background=4.0, **LONGER)[0]
     kept = min(found.history[1:], key=lambda row: row["validation_objective"])
     assert kept["lowest_background"] > 0.85 * 4
-    without = trained_with(**longer)[0]
+    without = trained_with(**LONGER)[0]
     validation = events("validation")
     scores = {n: without.observable.score(x) for n, x in validation.features.items()}
     assert hard_histograms(without.observable, validation, scores)["background"].values.min() < 3.5
@@ -71,7 +74,7 @@ def test_too_many_skipped_steps_end_with_their_cause():
         match=r"seed 1: 20 steps had .* not finite, the last one step 19; 5 are allowed "
         r"\(max_skipped\)\. Events of 'background__shape_up' have a feature that is not finite",
     ):
-        trained_with(training=EventSets(features, sets.weights), objective="z_a", max_skipped=5)
+        trained_with(training=EventSets(features, sets.weights), max_skipped=5, **LONGER)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +107,7 @@ def test_an_event_without_a_score_ends_a_training_by_name():
         match=r"In the batch of 'background__shape_up', event \d+ has a score that is not a "
         r"number; its most extreme features: y = 1e\+300, x = .* or try a lower learning_rate",
     ):
-        trained_with(training=bad, objective="z_a")
+        trained_with(training=bad, **LONGER)
 
 
 def test_the_largest_numbers_of_single_precision_are_trained_on():
