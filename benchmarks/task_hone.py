@@ -66,7 +66,7 @@ def gradient(name: str) -> None:
 def evaluations(name: str) -> None:
     """Evaluations of the likelihood in a free fit from the suggested start."""
     from hone.likelihood.infer.minimum import descend
-    from hone.likelihood.infer.mle import FitSetup
+    from hone.likelihood.infer.setup import FitSetup
 
     oracle = model(*MODELS[name])
     data, compiled = observation(oracle), from_pyhf(oracle)

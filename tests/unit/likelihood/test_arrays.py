@@ -14,9 +14,9 @@ from hone.likelihood.arrays import cholesky, index_of, solve_positive, take
 from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer.asymptotics import normal_quantiles, quantile_slopes
 from hone.likelihood.infer.minima import Reason
-from hone.likelihood.infer.mle import FitSetup, starts_of
 from hone.likelihood.infer.profile import setup_for_test
 from hone.likelihood.infer.scan import scan_tests
+from hone.likelihood.infer.setup import FitSetup, starts_of
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -17,7 +17,7 @@ from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer import minimum
 from hone.likelihood.infer.calculators import AsymptoticCalculator
 from hone.likelihood.infer.minimum import descend
-from hone.likelihood.infer.mle import FitSetup
+from hone.likelihood.infer.setup import FitSetup
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 

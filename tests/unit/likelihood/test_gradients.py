@@ -14,8 +14,8 @@ from hone.likelihood.arrays import namespace
 from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer.intervals import regions
 from hone.likelihood.infer.intervals.upper_limits import all_limits
-from hone.likelihood.infer.mle import checked_setup
 from hone.likelihood.infer.profile import log_hypotest
+from hone.likelihood.infer.setup import checked_setup
 from hone.likelihood.infer.toys import fit_toys
 from hone.training.objectives import log_cls
 

@@ -16,7 +16,7 @@ from hone.likelihood.infer import toys as toys_module
 from hone.likelihood.infer.batches import in_batches
 from hone.likelihood.infer.calculators import ToyCalculator
 from hone.likelihood.infer.intervals import crossings
-from hone.likelihood.infer.mle import checked_setup, starts_of
+from hone.likelihood.infer.setup import checked_setup, starts_of
 from hone.likelihood.infer.toys import sample_toys, toy_ratios, toy_statistics
 
 STATISTICS = {

@@ -13,8 +13,8 @@ from specs import MODELS, pseudo_data, typical
 
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
-from hone.likelihood.infer.mle import checked_setup
 from hone.likelihood.infer.scan import around, scan
+from hone.likelihood.infer.setup import checked_setup
 from hone.reporting.figures.likelihood import draw_contour, draw_profile, draw_toys
 from hone.results import likelihood_scan
 from hone.results.likelihood_scan import leading_nuisance, likelihood_of

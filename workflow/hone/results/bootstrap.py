@@ -19,7 +19,7 @@ from hone.errors import FitError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.infer.asymptotics import TestStatistic
-from hone.likelihood.infer.mle import require_poi
+from hone.likelihood.infer.setup import require_poi
 from hone.likelihood.specification import Workspace
 from hone.results.pyhf_fits import Optimiser
 from hone.results.replicas import Normalisation, replicas

@@ -11,8 +11,8 @@ from hone.errors import FitError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.best_fit import DEEPER, BestFit, best_fit
-from hone.likelihood.infer.mle import FitSetup, checked_setup, require_poi
 from hone.likelihood.infer.scan import around, scan
+from hone.likelihood.infer.setup import FitSetup, checked_setup, require_poi
 from hone.results.documents import Contour, ContourScans, DataSet, Profile
 from hone.running.files import finite_or_none
 

@@ -10,9 +10,9 @@ from hone.errors import FitError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.intervals.upper_limits import LIMIT_NAMES, all_limits, missing_limit
-from hone.likelihood.infer.mle import require_poi
 from hone.likelihood.infer.profile import setup_for_test
 from hone.likelihood.infer.scan import scan_tests
+from hone.likelihood.infer.setup import require_poi
 from hone.results.best_fit import empty_bins
 from hone.results.documents import ClsScan, Limits
 

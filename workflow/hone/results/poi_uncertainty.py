@@ -13,7 +13,7 @@ from hone.likelihood import infer
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.infer.best_fit import BestFit, constraints
 from hone.likelihood.infer.impacts import Breakdown as Parts
-from hone.likelihood.infer.mle import require_poi
+from hone.likelihood.infer.setup import require_poi
 from hone.likelihood.specification import Workspace
 from hone.results.documents import Numbers
 from hone.results.fit_documents import Breakdown, FittedData, Group, Impacts, ParameterValues, Pulls

@@ -12,8 +12,8 @@ from hone.errors import FitError, InputError
 from hone.events.event_sets import EventSets, scores_of
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
-from hone.likelihood.infer.mle import checked_setup, require_poi
 from hone.likelihood.infer.scan import scan
+from hone.likelihood.infer.setup import checked_setup, require_poi
 from hone.observable import Observable
 from hone.sentinels import shown_range
 from hone.statmodel.filling import fill, template_model

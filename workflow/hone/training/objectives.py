@@ -20,7 +20,7 @@ from hone.likelihood.arrays import namespace, scipy_of
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer import asimov_limit, asimov_qmu, nominal_hessian, sigma_mu
 from hone.likelihood.infer.asymptotics import safe_sqrt
-from hone.likelihood.infer.mle import require_poi
+from hone.likelihood.infer.setup import require_poi
 
 __all__ = [
     "LOGARITHMS",

@@ -13,7 +13,8 @@ from hone.likelihood.arrays import compiled_if_traced, is_traced, namespace
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.likelihood import Expansion
 from hone.likelihood.infer.implicit import covariance
-from hone.likelihood.infer.mle import as_model, fit
+from hone.likelihood.infer.mle import fit
+from hone.likelihood.infer.setup import as_model
 
 __all__ = ["DEEPER", "BestFit", "best_fit", "constraints"]
 

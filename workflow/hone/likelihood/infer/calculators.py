@@ -12,7 +12,7 @@ from hone.errors import FitError, InputError
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.model import as_floats
 from hone.likelihood.infer.asymptotics import TestStatistic
-from hone.likelihood.infer.mle import as_model, fixed_poi_fit
+from hone.likelihood.infer.mle import fixed_poi_fit
 from hone.likelihood.infer.profile import (
     asimov_poi,
     failed_test,
@@ -20,6 +20,7 @@ from hone.likelihood.infer.profile import (
     test_statistic,
     tested_poi,
 )
+from hone.likelihood.infer.setup import as_model
 from hone.likelihood.infer.toys import SAME, sample_toys, toy_statistics
 
 __all__ = [

@@ -9,7 +9,7 @@ from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.minima import Minima, Reason
 
 if TYPE_CHECKING:
-    from hone.likelihood.infer.mle import FitSetup
+    from hone.likelihood.infer.setup import FitSetup
 
 __all__ = ["failed_fit", "no_uncertainties"]
 

@@ -9,7 +9,7 @@ from scipy.special import gammaincc
 from hone.errors import FitError, InputError
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.best_fit import BestFit
-from hone.likelihood.infer.mle import FitSetup, as_model
+from hone.likelihood.infer.setup import FitSetup, as_model
 from hone.likelihood.infer.toys import SAME, sample_toys, toy_deviances
 
 __all__ = ["GoodnessOfFit", "goodness_of_fit"]

@@ -13,8 +13,8 @@ from hone.likelihood.arrays import is_traced, namespace
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.asymptotics import TestStatistic
 from hone.likelihood.infer.calculators import AsymptoticCalculator, ToyCalculator
-from hone.likelihood.infer.mle import as_model, require_poi
 from hone.likelihood.infer.profile import failed_test, log_hypotest, setup_for_test, tested_poi
+from hone.likelihood.infer.setup import as_model, require_poi
 
 __all__ = ["TestOptions", "check_options", "hypotest"]
 

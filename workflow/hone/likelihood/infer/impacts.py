@@ -28,7 +28,7 @@ from hone.likelihood.infer.asymptotics import safe_sqrt
 from hone.likelihood.infer.best_fit import BestFit, constraints
 from hone.likelihood.infer.implicit import covariance
 from hone.likelihood.infer.minimum import descend
-from hone.likelihood.infer.mle import FitSetup, as_model, require_poi, starts_of
+from hone.likelihood.infer.setup import FitSetup, as_model, require_poi, starts_of
 
 __all__ = ["MC_STATISTICS", "Breakdown", "Impacts", "breakdown", "impacts"]
 

@@ -17,8 +17,8 @@ from hone.likelihood.histfactory.likelihood import Likelihood
 from hone.likelihood.infer.asymptotics import TestStatistic, normal_quantiles, quantile_slopes
 from hone.likelihood.infer.minima import Minima, best_start
 from hone.likelihood.infer.minimum import descend
-from hone.likelihood.infer.mle import FitSetup
 from hone.likelihood.infer.profile import Fitted, asimov_poi
+from hone.likelihood.infer.setup import FitSetup
 
 __all__ = ["search_limits"]
 

@@ -19,7 +19,7 @@ from hone.likelihood.infer.hypotest import hypotest
 from hone.likelihood.infer.implicit import solve_moving
 from hone.likelihood.infer.minima import best_start
 from hone.likelihood.infer.minimum import descend
-from hone.likelihood.infer.mle import FitSetup, as_model, checked_setup, require_poi
+from hone.likelihood.infer.setup import FitSetup, as_model, checked_setup, require_poi
 
 __all__ = [
     "asimov_limit",

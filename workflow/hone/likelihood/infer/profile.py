@@ -22,7 +22,8 @@ from hone.likelihood.infer.failures import failed_fit
 from hone.likelihood.infer.implicit import attach
 from hone.likelihood.infer.minima import Minima, best_start
 from hone.likelihood.infer.minimum import descend
-from hone.likelihood.infer.mle import FitSetup, checked_setup, fits, require_poi
+from hone.likelihood.infer.mle import fits
+from hone.likelihood.infer.setup import FitSetup, checked_setup, require_poi
 
 __all__ = [
     "Fitted",

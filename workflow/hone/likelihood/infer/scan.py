@@ -10,8 +10,8 @@ from hone.likelihood.arrays import compiled_if_traced, namespace
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.asymptotics import log_pvalues
 from hone.likelihood.infer.minimum import descend
-from hone.likelihood.infer.mle import FitSetup, require_poi, starts_of
 from hone.likelihood.infer.profile import asimov_poi, off_zero
+from hone.likelihood.infer.setup import FitSetup, require_poi, starts_of
 
 __all__ = ["Local", "Scan", "around", "scan", "scan_tests"]
 
@@ -52,7 +52,7 @@ def scan(
         setup: start, bounds and freedom of the parameters.
         fixed: indices of K parameters; none for a single unconditional fit.
         values: of these parameters (N, K), inside their bounds.
-        near: additional start (P,), besides those of :meth:`.mle.FitSetup.starts`.
+        near: additional start (P,), besides those of :meth:`.setup.FitSetup.starts`.
     """
     at = np.asarray(values, dtype=float) if len(fixed) else np.empty((1, 0))
     starts = np.asarray(starts_of(model, setup))

@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike
 
 from hone.likelihood.arrays import is_traced, namespace
 from hone.likelihood.histfactory import Model
-from hone.likelihood.infer.mle import as_model, fit, fixed_poi_fit
+from hone.likelihood.infer.mle import fit, fixed_poi_fit
+from hone.likelihood.infer.setup import as_model
 
 __all__ = ["q0", "qmu", "qmu_tilde", "tmu", "tmu_tilde"]
 

@@ -13,7 +13,7 @@ from hone.likelihood.infer.asymptotics import TestStatistic
 from hone.likelihood.infer.batches import in_batches
 from hone.likelihood.infer.implicit import covariance
 from hone.likelihood.infer.minimum import descend
-from hone.likelihood.infer.mle import FitSetup, require_poi, starts_of
+from hone.likelihood.infer.setup import FitSetup, require_poi, starts_of
 
 __all__ = [
     "SAME", "fit_toys", "sample_toys", "toy_deviances", "toy_ratios", "toy_statistics",
@@ -81,7 +81,7 @@ def toy_ratios(
 
     A likelihood can have several minima, mostly because of interpolated templates; a fit that
     misses the lowest makes t wrong. The first 256 toys are therefore fitted from the true
-    parameters and from all starts of :meth:`.mle.FitSetup.starts`; the others from the truth, and
+    parameters and from all starts of :meth:`.setup.FitSetup.starts`; the others from the truth, and
     from as few of these starts as find every minimum of the first toys. Where those have a single
     minimum each, the truth is enough, and the first step has the same Hessian for all: with 95 %
     confidence fewer than 1.2 % of the toys have a second minimum, and in fewer still is it the
@@ -158,8 +158,8 @@ def _needed(values: np.ndarray) -> np.ndarray:
 def toy_deviances(model: Model, toys: np.ndarray, setup: FitSetup) -> np.ndarray:
     """-2 ln L of the best fit of each toy, relative to the saturated model, float64 (ntoys,).
 
-    The lowest of the fits from all starts of :meth:`.mle.FitSetup.starts`, as there may be several
-    minima; NaN where none converged.
+    The lowest of the fits from all starts of :meth:`.setup.FitSetup.starts`, as there may be
+    several minima; NaN where none converged.
 
     Args:
         model: the model.

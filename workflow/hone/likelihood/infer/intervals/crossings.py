@@ -11,7 +11,7 @@ from scipy.optimize import toms748
 from hone.errors import FitError
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.hypotest import TestOptions
-from hone.likelihood.infer.mle import require_poi
+from hone.likelihood.infer.setup import require_poi
 
 __all__ = ["LIMIT_NAMES", "LimitOptions", "reported", "scan_limits", "toy_limits"]
 

@@ -17,7 +17,7 @@ from hone.likelihood.arrays import cond
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.likelihood import Likelihood
 from hone.likelihood.infer.implicit import attach, covariance
-from hone.likelihood.infer.mle import FitSetup
+from hone.likelihood.infer.setup import FitSetup
 
 __all__ = ["Boundary", "moving"]
 

@@ -20,8 +20,9 @@ from hone.errors import FitError, InputError
 from hone.likelihood.arrays import constant, is_traced
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.intervals.implicit import Boundary, moving
-from hone.likelihood.infer.mle import FitSetup, as_model, fit
+from hone.likelihood.infer.mle import fit
 from hone.likelihood.infer.scan import Scan, scan
+from hone.likelihood.infer.setup import FitSetup, as_model
 
 __all__ = ["contour", "interval", "profile"]
 

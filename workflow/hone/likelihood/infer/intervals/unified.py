@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from hone.errors import FitError, InputError
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.calculators import EmpiricalDistribution
-from hone.likelihood.infer.mle import as_model, checked_setup, fixed_poi_fit, require_poi
+from hone.likelihood.infer.mle import fixed_poi_fit
+from hone.likelihood.infer.setup import as_model, checked_setup, require_poi
 from hone.likelihood.infer.toys import sample_toys, toy_ratios
 
 __all__ = ["feldman_cousins"]

@@ -24,9 +24,10 @@ from hone.likelihood.infer.intervals.crossings import (
     toy_limits,
 )
 from hone.likelihood.infer.limits import search_limits
-from hone.likelihood.infer.mle import FitSetup, as_model, fits, require_poi
+from hone.likelihood.infer.mle import fits
 from hone.likelihood.infer.patience import said_if_slow
 from hone.likelihood.infer.profile import Fitted, setup_for_test, test_statistics
+from hone.likelihood.infer.setup import FitSetup, as_model, require_poi
 
 __all__ = [
     "LIMIT_NAMES",
