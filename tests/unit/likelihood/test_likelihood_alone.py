@@ -78,9 +78,9 @@ def test_the_wheel_holds_the_library_and_its_version(wheel):
         names = set(archive.namelist())
         (metadata,) = (n for n in names if n.endswith(".dist-info/METADATA"))
         text = archive.read(metadata).decode()
-    kept = (".py", ".html", ".css", ".js")  # the last three are the report's page
-    sources = {f"hone/{p.relative_to(LIBRARY)}" for p in LIBRARY.rglob("*") if p.suffix in kept}
-    assert sources | {"hone/py.typed"} == {n for n in names if n.startswith("hone/")}
+    files = (p for p in LIBRARY.rglob("*") if p.is_file() and p.parent.name != "__pycache__")
+    sources = {f"hone/{p.relative_to(LIBRARY)}" for p in files}
+    assert sources == {n for n in names if n.startswith("hone/")}
     assert f"Version: {hone.__version__}\n" in text
     lines = re.findall(r"^Requires-Dist: (.+)$", text, re.MULTILINE)
     assert required(lines) == NEEDED
