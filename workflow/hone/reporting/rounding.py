@@ -5,8 +5,8 @@ import math
 __all__ = ["decimals", "per_cent", "rounded", "with_error"]
 
 _TWO_DIGITS = 3.55
-_FEWEST = 5
-"""Decimal places up to which no power of ten is written."""
+_SMALL = 1e-3
+"""Numbers below, with their errors, have a power of ten."""
 
 
 def decimals(error: float) -> int:
@@ -34,7 +34,7 @@ def rounded(value: float, error: float | None, sign: str = "") -> tuple[str, str
     if not error or not math.isfinite(error):
         return f"{value:{sign}#.4g}", ""
     places = decimals(error)
-    if places <= _FEWEST:
+    if max(abs(value), error) >= _SMALL:
         return f"{value:{sign}.{places}f}", f"{error:.{places}f}"
     power = math.floor(math.log10(abs(value))) if value else -places
     digits = places + math.floor(math.log10(error))
