@@ -16,10 +16,10 @@ from hone.events.first_events import few_events
 from hone.events.sources import Source
 from hone.observable import create_observable
 from hone.observable.variable import VariableObservable
-from hone.reporting.figures.features import draw_features
+from hone.reporting.figures.features import _counts, draw_features
 from hone.reporting.figures.importance import draw_importance
 from hone.reporting.figures.plane import draw_plane
-from hone.sentinels import PADDING
+from hone.sentinels import PADDING, find_sentinels
 from hone.training.importance import _without, rank_features, thinned
 
 picture = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
@@ -107,6 +107,13 @@ def test_few_events_are_of_the_set_and_the_region(tmp_path):
     assert not set(found) & set(other)
     empty = few_events([source], ["x"], (region("none", "x < 0"),), "evaluation", 50)
     assert empty["b"].shape == (0, 1)
+
+
+def test_what_is_missing_by_a_mark_is_in_no_bin():
+    values = np.append(np.linspace(0, 1, 50), [-999.0] * 50)[:, None]
+    sets = EventSets({"b": values}, {"b": np.ones(100)})
+    marks = find_sentinels(values[:, 0])
+    assert _counts(sets, "b", 0, np.linspace(0, 1, 5), marks).sum() == 50
 
 
 def clouds(features, size=100):

@@ -12,7 +12,7 @@ from hone.analysis.templates import Template
 from hone.events.event_sets import EventSets
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, SIGNAL, panel_style, shade
 from hone.reporting.markup import mathtext
-from hone.sentinels import PADDING, shown_range, with_values
+from hone.sentinels import Sentinels, find_sentinels, shown_range
 
 __all__ = ["draw_features"]
 
@@ -51,6 +51,7 @@ def draw_features(
     backgrounds = [name for name in names if name not in signals]
     samples = [events.features[name] for name in names]
     low, high = shown_range(*samples)
+    marks = {k: find_sentinels(*(x[:, k] for x in samples)) for k in chosen}
     high = np.where(high > low, high, low + 1)
     columns = max(len(chosen), 2)
     with plt.rc_context(panel_style(10)):
@@ -62,7 +63,7 @@ def draw_features(
         axes.set_axis_off()
     for (main, ratio, _), k in zip(grid.T, chosen, strict=False):
         edges = np.linspace(low[k], high[k], _BINS + 1)
-        counted = {t.name: _counts(events, t.name, k, edges) for t in templates}
+        counted = {t.name: _counts(events, t.name, k, edges, marks[k]) for t in templates}
         looks = {name: {"color": shade(place)} for place, name in enumerate(backgrounds)}
         looks |= {
             name: {"color": SIGNAL, "linestyle": line}
@@ -104,22 +105,24 @@ def draw_features(
     grid[0, 0].set_title(observable, loc="left")
     if len(chosen) > 1:
         labels = [mathtext(features[k], 10) for k in chosen]
-        there = dict(zip(names, with_values(*(x[:, chosen] for x in samples)), strict=True))
         for axes, title, group in (
             (grid[2, 0], "signal", signals), (grid[2, 1], "background", backgrounds),
         ):  # fmt: skip
             values = np.concatenate([events.features[name][:, chosen] for name in group])
             weights = np.concatenate([events.weights[name] for name in group])
-            known = np.concatenate([there[name] for name in group])
+            of_feature = zip(marks.values(), values.T, strict=True)
+            known = np.stack([marked.others(column) for marked, column in of_feature], axis=1)
             _draw_correlation(axes, title, labels, _correlation(values, weights, known))
     return figure
 
 
-def _counts(events: EventSets, template: str, feature: int, edges: np.ndarray) -> np.ndarray:
+def _counts(
+    events: EventSets, template: str, feature: int, edges: np.ndarray, marks: Sentinels
+) -> np.ndarray:
     """Yields (B,) of a template; what is beyond is in the outermost bins, what is not there in
     none."""
     values = events.features[events.events_of(template)][:, feature]
-    there = values != PADDING
+    there = marks.others(values)
     inside = np.clip(values[there], edges[0], edges[-1])
     return np.histogram(inside, edges, weights=events.weights[template][there])[0]
 
