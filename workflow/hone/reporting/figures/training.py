@@ -55,10 +55,10 @@ def draw_training(histories: Mapping[str, Rows], observable: str) -> Figure:
         best = int(np.nanargmin(validation)) if np.isfinite(validation).any() else None
         if with_training and not several:
             training = _column(rows, "training_objective")
-            axes[0].plot(steps, training, color=colour, linestyle=":", linewidth=1.2)
+            _curve(axes[0], steps, training, "x", color=colour, linestyle=":", linewidth=1.2)
         for panel, (column, _, _) in zip(axes, panels, strict=True):
             values = _drawn(rows, column)
-            panel.plot(steps, values, **style)
+            _curve(panel, steps, values, "o", **style)
             if best is not None:
                 panel.plot(
                     steps[best], values[best], "*", color=colour, markersize=12,
@@ -69,7 +69,7 @@ def draw_training(histories: Mapping[str, Rows], observable: str) -> Figure:
             _median(panel, histories, column)
         if with_training:
             steps, middle, _, _ = _over_seeds(histories, "training_objective")
-            axes[0].plot(steps, middle, color="black", linestyle=":", linewidth=1.2)
+            _curve(axes[0], steps, middle, "x", color="black", linestyle=":", linewidth=1.2)
     for panel, (_, label, logarithmic) in zip(axes, panels, strict=True):
         if logarithmic:
             panel.set_yscale("log")
@@ -129,6 +129,13 @@ def draw_edges(histories: Mapping[str, Rows], observable: str) -> Figure:
     return figure
 
 
+def _curve(axes: Any, steps: Any, values: Any, point: str, **style: Any) -> None:
+    """A line; of a single value, which has none, a marker."""
+    if np.isfinite(np.asarray(values, dtype=float)).sum() == 1:
+        style |= {"marker": point, "markersize": 7}
+    axes.plot(steps, values, **style)
+
+
 def _legend(figure: Figure, keys: list[Line2D]) -> None:
     """Above the panels, which are full of curves."""
     figure.legend(
@@ -165,7 +172,7 @@ def _keys(
 def _median(axes: Any, histories: Mapping[str, Rows], column: str) -> None:
     steps, middle, low, high = _over_seeds(histories, column)
     axes.fill_between(steps, low, high, color="0.8", linewidth=0, zorder=0)
-    axes.plot(steps, middle, color="black", linewidth=2.2, zorder=4)
+    _curve(axes, steps, middle, "_", color="black", linewidth=2.2, zorder=4)
 
 
 def _over_seeds(histories: Mapping[str, Rows], column: str) -> tuple[Any, Any, Any, Any]:
