@@ -235,7 +235,11 @@ def test_profile_picture(found):
 
 @COMPARED
 def test_contour_picture(found):
-    return draw_contour(found[2], "simple")
+    content = found[2]
+    # parameters are called as in pulls
+    of_mc = {**content, "contour": {**content["contour"], "parameter": "staterror_SR[4]"}}
+    assert draw_contour(of_mc, "simple").axes[0].get_ylabel() == "MC, SR bin 5"
+    return draw_contour(content, "simple")
 
 
 def test_a_contour_says_where_fits_are_missing(found):

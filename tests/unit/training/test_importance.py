@@ -157,6 +157,19 @@ def test_features_by_process_with_what_varies_them():
     twice, shifted = (patch.get_data().values for patch in ratio.patches)
     np.testing.assert_allclose(twice[np.isfinite(twice)], 2)
     assert np.nanmean(shifted[-10:]) > 1.05
+    # a systematic has one colour, in the feature that it does not change, too
+    of_x = EventSets(
+        features | {"background__s_up": matrix + np.array([3, 0, 0])},
+        weights,
+        weighted=events.weighted,
+    )
+    for drawn in (figure, draw_features(of_x, ("x", "y"), templates, ["signal"], "o")):
+        looks = [
+            {p.get_label(): p.get_edgecolor() for p in axes.patches}
+            for axes in drawn.axes[len(drawn.axes) // 3 : 2 * len(drawn.axes) // 3]
+        ]
+        assert len(looks[0]) == 2
+        assert all(look == looks[0] for look in looks)
     percent = [text.get_text() for text in figure.axes[6].texts]
     assert percent[0] == percent[4] == percent[8] == "100"
     assert abs(float(percent[5]) - 71) < 3  # x and y

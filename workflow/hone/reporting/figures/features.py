@@ -34,8 +34,8 @@ def draw_features(
     """Distributions of the features for signal and backgrounds, and what systematics change.
 
     Above, each process with unit area (of the events that have the feature); in the middle, the
-    total background of the systematics that change it most, relative to the nominal one; below,
-    correlations of the features in per cent.
+    total background of the systematics that change any of the features most, relative to the
+    nominal one; below, correlations of the features in per cent.
 
     Args:
         events: of all processes of a hypothesis and their variations.
@@ -61,9 +61,17 @@ def draw_features(
         )  # fmt: skip
     for axes in grid.ravel():
         axes.set_axis_off()
+    binnings = {k: np.linspace(low[k], high[k], _BINS + 1) for k in chosen}
+    yields = {
+        k: {t.name: _counts(events, t.name, k, edges, marks[k]) for t in templates}
+        for k, edges in binnings.items()
+    }
+    totals = {k: sum((of[n] for n in backgrounds), np.zeros(_BINS)) for k, of in yields.items()}
+    ratios = {k: _ratios(yields[k], totals[k], templates, backgrounds) for k in chosen}
+    # The same everywhere, each in a colour of its own.
+    colours = dict(zip(_largest(ratios, totals), OBSERVABLE_COLOURS, strict=False))
     for (main, ratio, _), k in zip(grid.T, chosen, strict=False):
-        edges = np.linspace(low[k], high[k], _BINS + 1)
-        counted = {t.name: _counts(events, t.name, k, edges, marks[k]) for t in templates}
+        edges, counted, total = binnings[k], yields[k], totals[k]
         looks = {name: {"color": shade(place)} for place, name in enumerate(backgrounds)}
         looks |= {
             name: {"color": SIGNAL, "linestyle": line}
@@ -74,15 +82,15 @@ def draw_features(
             share = counted[name] / (area * np.diff(edges))
             is_filled = name in backgrounds
             main.stairs(share, edges, label=name, linewidth=1.8, fill=is_filled, alpha=0.7, **look)
-        total = np.sum([counted[name] for name in backgrounds], axis=0)
-        lines = _ratios(counted, total, templates, backgrounds)
-        for colour, (systematic, sides) in zip(OBSERVABLE_COLOURS, lines.items(), strict=False):
+        lines = {name: ratios[k][name] for name in colours}
+        for systematic, sides in lines.items():
             for side, values in sides.items():
                 style = "-" if side == "up" else "--"
                 label = systematic if side == "up" else None
                 ratio.stairs(
-                    values, edges, baseline=None, color=colour, linestyle=style, label=label
-                )
+                    values, edges, baseline=None, color=colours[systematic], linestyle=style,
+                    label=label,
+                )  # fmt: skip
         for panel in (main, ratio):
             panel.set_axis_on()
             panel.set_xlim(edges[0], edges[-1])
@@ -133,19 +141,26 @@ def _ratios(
     templates: Sequence[Template],
     backgrounds: Sequence[str],
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Total background (B,), relative to the nominal one, by systematic and side: of those that
-    change it most."""
+    """Total background (B,), relative to the nominal one, by systematic and side."""
     found: dict[str, dict[str, np.ndarray]] = {}
     safe = np.where(total > 0, total, np.nan)
     for t in templates:
         if t.systematic and t.sample in backgrounds:
             sides = found.setdefault(t.systematic, {})
             sides[t.side] = sides.get(t.side, 1.0) + (counted[t.name] - counted[t.sample]) / safe
-    change = {
-        name: max(float(np.nansum(np.abs(v - 1) * total)) for v in sides.values())
-        for name, sides in found.items()
-    }
-    return {name: found[name] for name in sorted(found, key=lambda n: -change[n])[:_MOST]}
+    return found
+
+
+def _largest(
+    ratios: dict[int, dict[str, dict[str, np.ndarray]]], totals: dict[int, np.ndarray]
+) -> list[str]:
+    """Systematics that move most of the background in any of the features."""
+    change: dict[str, float] = {}
+    for k, found in ratios.items():
+        for name, sides in found.items():
+            moved = [float(np.nansum(np.abs(v - 1) * totals[k])) for v in sides.values()]
+            change[name] = max(change.get(name, 0.0), *moved)
+    return sorted(change, key=lambda name: -change[name])[:_MOST]
 
 
 def _correlation(values: np.ndarray, weights: np.ndarray, there: np.ndarray) -> np.ndarray:

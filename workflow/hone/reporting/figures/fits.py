@@ -124,7 +124,7 @@ def draw_correlation(content: Fit, observable: str) -> Figure:
     if len(shown) < len(free):
         title += f"\n{len(shown)} of {len(free)} parameters"
     if fit["on_bound"]:
-        title += f"\nwithout {', '.join(fit['on_bound'][:3])} (at its bound)"
+        title += f"\nwithout {', '.join(short_names(fit['on_bound'][:3]))} (at its bound)"
     head(axes, title)
     return figure
 

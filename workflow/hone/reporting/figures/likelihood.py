@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 
+from hone.reporting.figures.fitted import short_names
 from hone.reporting.figures.style import SIGNAL, count_errors, new_figure, note
 from hone.reporting.markup import strength
 from hone.results.documents import (
@@ -122,7 +123,7 @@ def draw_contour(likelihood: Likelihood, observable: str, label: str = "observed
     )  # fmt: skip
     axes.set(xlim=frame[0], ylim=frame[1])
     axes.set_xlabel(f"signal strength ${strength(likelihood['poi'])}$")
-    axes.set_ylabel(contour["parameter"])
+    axes.set_ylabel(*short_names([contour["parameter"]]))
     axes.set_title(title, loc="left")
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=10)
     return figure
