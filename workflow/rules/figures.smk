@@ -118,6 +118,7 @@ rule plot_histograms:
         blind=ANALYSIS.is_blind,
         title=NEEDS.title(),
         label=ANALYSIS.label,
+        binned=NEEDS.binned(),
         made_by=made_by("plot_histograms"),
     message:
         "Drawing the histograms of {wildcards.observable} for {wildcards.signal}"

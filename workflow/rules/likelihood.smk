@@ -90,6 +90,7 @@ rule plot_likelihood:
     params:
         title=NEEDS.title(),
         label=ANALYSIS.label,
+        binned=NEEDS.binned(),
         made_by=made_by("plot_likelihood"),
     message:
         "Drawing the likelihood of {wildcards.observable} for {wildcards.signal}"

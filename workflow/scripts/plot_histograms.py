@@ -23,10 +23,18 @@ with job(snakemake):
     samples = processes(analysis, wildcards.signal)
     channels = channel_sizes(edges, analysis.channels)
     templates = draw_templates(
-        samples, hard, observed["data"].values, edges, channels, name, params.blind, params.label
+        samples,
+        hard,
+        observed["data"].values,
+        edges,
+        channels,
+        name,
+        params.blind,
+        params.label,
+        params.binned,
     )
     save(templates, [outputs.templates_png, outputs.templates_pdf])
-    soft_hard = draw_soft_hard(soft, hard, edges, name)
+    soft_hard = draw_soft_hard(soft, hard, edges, name, params.binned)
     save(soft_hard, [outputs.soft_hard_png, outputs.soft_hard_pdf])
     # As in the workspace.
     filled = soft if analysis.workspace.histograms == "soft" else hard
@@ -34,5 +42,7 @@ with job(snakemake):
         samples, filled, channels, analysis.smoothed, analysis.workspace.pruning
     )
     shown = variations(samples, filled, fitted, effects, channels)
-    pages = draw_systematics(shown, {s.name: fitted[s.name] for s in samples}, edges, name)
+    pages = draw_systematics(
+        shown, {s.name: fitted[s.name] for s in samples}, edges, name, params.binned
+    )
     save_pages(pages, outputs.systematics_png, outputs.systematics_pdf)

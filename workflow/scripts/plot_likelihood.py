@@ -17,13 +17,14 @@ with job(snakemake):
     limits = read_json(selected(inputs.selected, inputs.limits))
     likelihood, fit = read_json(inputs.likelihood), read_json(inputs.fit)
     _, edges = read_histograms(selected(inputs.selected, inputs.histograms), "hard")
+    drawn = *shown, edges, snakemake.params.binned
     for kind, draw in {
         "cls_scan": lambda: draw_cls_scan(limits, *shown),
         "profile": lambda: draw_profile(likelihood, *shown),
         "contour": lambda: draw_contour(likelihood, *shown),
         "toys": lambda: draw_toys(likelihood, *shown),
-        "prefit": lambda: draw_prediction(fit, "prefit", *shown, edges),
-        "postfit": lambda: draw_prediction(fit, "postfit", *shown, edges),
+        "prefit": lambda: draw_prediction(fit, "prefit", *drawn),
+        "postfit": lambda: draw_prediction(fit, "postfit", *drawn),
         "pulls": lambda: draw_pulls(fit, title),
         "correlation": lambda: draw_correlation(fit, title),
         "impacts": lambda: draw_impacts(fit, title),

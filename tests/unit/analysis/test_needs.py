@@ -262,3 +262,16 @@ def test_every_item_says_what_it_is_of():
     assert labels("study", "figures/{signal}/study_{study}.png")["observable"] == "several"
     assert labels("table", "table.csv", "table (CSV)")["figure"] == "table (CSV)"
     assert all(labels(kind, "")["signal"] == "all" for kind in ITEMS)
+
+
+def test_what_is_binned_is_the_variable_where_there_is_one(config):
+    config["observables"].append(
+        {"name": "mass-bins", "kind": "variable", "variable": "mass", "edges": [0, 50, 200]}
+    )
+    config["regions"].append({"name": "other", "fit": "observable", "observable": "neos"})
+    fixed = {"control_region": "pt", "high": "Count"}
+    needs = needs_of(config)
+    own = needs.binned()(wildcards())
+    assert own == fixed | {"signal_region": "observable", "other": "observable"}
+    of_mass = needs.binned()(wildcards(observable="mass-bins"))
+    assert of_mass == fixed | {"signal_region": "mass", "other": "Observable neos"}

@@ -100,6 +100,19 @@ def test_each_of_many_signals_has_a_line_of_its_own():
     assert len({(p.get_edgecolor(), p.get_linestyle()) for p in lines}) == 10
 
 
+def test_of_many_templates_those_that_differ_have_colours_of_their_own():
+    flat = Histogram(np.full(3, 10.0), np.ones(3))
+    hard = {"b": flat} | {f"b__x{k}_{side}": flat for k in range(6) for side in ("up", "down")}
+    soft = hard | {"b__x4_up": Histogram(np.array([9.0, 11, 10]), np.ones(3))}
+    main, _ = draw_soft_hard(soft, hard, {"": np.linspace(0, 1, 4)}, "o").axes
+    assert main.get_title(loc="left") == "o: 7 of 13 templates, those that differ most"
+    handles, names = main.get_legend_handles_labels()
+    looks = {(line.get_color(), line.get_marker()) for line in handles[:-1]}
+    assert {"b", "b, x4 up"} <= set(names)
+    assert len(names) == 7 + 1
+    assert len(looks) == 7
+
+
 def test_empty_bins_are_drawn():
     empty = {n: Histogram(h.values * [1, 0, 1], h.variances * 0) for n, h in histograms(3).items()}
     edges = np.array([0, 0.1, 0.9, 1])

@@ -291,6 +291,13 @@ def test_a_rate_on_its_edge_does_not_stretch_the_axis():
     assert draw_prediction(content, "postfit", "o").axes[0].get_yscale() == "linear"
 
 
+def test_before_and_after_the_fit_have_the_same_kind_of_axis():
+    content = result()
+    content["prefit"]["SR"]["samples"]["signal"][3] = 1e4
+    for which in ("prefit", "postfit"):
+        assert draw_prediction(content, which, "o").axes[0].get_yscale() == "log"
+
+
 def test_global_settings_of_matplotlib_stay():
     before = dict(plt.rcParams)
     draw_impacts(result(), "o")

@@ -117,9 +117,9 @@ def templates(values):
     return {name: Histogram(values * (k + 1), np.abs(values) / 10) for k, name in enumerate(names)}
 
 
-def of_templates(found, observed, edges, name="o"):
+def of_templates(found, observed, edges, name="o", **more):
     channels = channel_sizes(edges, [region("all")])
-    return draw_templates(SAMPLES, found, observed, edges, channels, name)
+    return draw_templates(SAMPLES, found, observed, edges, channels, name, **more)
 
 
 @compared
@@ -139,6 +139,16 @@ def test_a_region_that_is_counted_has_no_edges():
     assert max(p.get_data().values.max() for p in stacked) == 40
     alone = of_templates(templates([5]), np.array([9.0]), {"": np.array([0.0, 1])}).axes[1]
     assert alone.get_xlabel() == "counted events"
+
+
+def test_axes_name_what_is_binned():
+    edges = {"": np.array([0, 0.2, 1])}
+    shown = of_templates(templates([5, 20]), np.ones(2), edges, binned={"signal": "m_$"})
+    assert shown.axes[1].get_xlabel() == r"m_\$ (bins drawn equally wide)"
+    edges = {"a": edges[""], "b": edges[""], "c": edges[""], "counted": np.array([0.0, 1])}
+    names = {"a": "observable", "b": "mass", "c": "mass", "counted": "Count"}
+    shown = of_templates(templates(7 * [5]), np.ones(7), edges, binned=names)
+    assert shown.axes[1].get_xlabel() == "observable (a), mass (b, c)"
 
 
 @compared
@@ -178,8 +188,8 @@ def test_counts_have_the_central_interval_of_a_poisson(observed):
     figure = of_templates(templates([4, 5, 6, 7, 30]), np.array(observed), EDGES)
     ones = dict.fromkeys(("uncertainty", "below", "above"), np.ones(5))
     channel = {"samples": {"b": background}, **ones}
-    content = {"prefit": {"r": channel}, "observation": {"r": observed}, "signals": [],
-               "blind": False}  # fmt: skip
+    content = {"prefit": {"r": channel}, "postfit": None, "observation": {"r": observed},
+               "signals": [], "blind": False}  # fmt: skip
     alpha = norm.cdf(-1)
     low = np.nan_to_num(chi2.ppf(alpha, 2 * np.array(observed)) / 2)
     high = chi2.isf(alpha, 2 * np.array(observed) + 2) / 2

@@ -13,6 +13,7 @@ from hone.analysis import parts
 from hone.analysis.files import Files
 from hone.analysis.own_code import OwnFunction
 from hone.analysis.paths import is_remote
+from hone.analysis.region_observables import binned
 
 __all__ = ["Needs", "any_of", "growing"]
 
@@ -89,6 +90,10 @@ class Needs:
         return self.of_hypothesis(
             lambda signal, observable: f"{observable}, {signal}" if several else observable
         )
+
+    def binned(self) -> Function:
+        """What is binned in each region, for axes."""
+        return self.of_hypothesis(lambda _, observable: binned(self.analysis, observable))
 
     def groups(self) -> Function:
         """Names of parameters by group, of those that are in one."""

@@ -242,6 +242,10 @@ class VariableBins(ObservableSettings):
     def variables(self) -> dict[str, str]:
         return {"variable": self.variable}
 
+    @property
+    def axis(self) -> str:
+        return self.variable
+
 
 class BestEdges(Safeguards, ObservableSettings):
     """Weights of another network, with the best bin edges on the validation set."""

@@ -8,8 +8,8 @@ from hone.analysis.observables import Trained
 from hone.analysis.regions import ONE_REGION, Region
 
 __all__ = [
-    "Seen", "circles", "observables_in_regions", "regions_of", "regions_without_observables",
-    "seen",
+    "Seen", "binned", "circles", "observables_in_regions", "regions_of",
+    "regions_without_observables", "seen",
 ]  # fmt: skip
 
 
@@ -59,6 +59,13 @@ def observables_in_regions(analysis: Analysis, observable: str) -> list[str]:
     """Names of the other observables in regions of an observable's chain."""
     names = (region.observable for region in regions_of(analysis, observable))
     return list(dict.fromkeys(name for name in names if name is not None))
+
+
+def binned(analysis: Analysis, observable: str) -> dict[str, str]:
+    """What is binned in each region of an observable's chain, for axes."""
+    own = analysis.observable(observable).axis
+    regions = regions_of(analysis, observable) or [ONE_REGION]
+    return {region.name: region.axis or own for region in regions}
 
 
 def circles(analysis: Analysis) -> Iterator[str]:

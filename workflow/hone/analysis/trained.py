@@ -79,6 +79,11 @@ class ObservableSettings(Family):
         return isinstance(self, Trained)
 
     @property
+    def axis(self) -> str:
+        """What is binned, for axes."""
+        return "observable"
+
+    @property
     def variables(self) -> dict[str, str]:
         """Features that it names, by the setting that does."""
         return {}

@@ -38,6 +38,7 @@ def draw_templates(
     observable: str,
     blind: bool = False,
     label: str = "observed",
+    binned: Mapping[str, str] | None = None,
 ) -> Figure:
     """Stacked backgrounds with uncertainty bands, signals, the observation, and its ratio.
 
@@ -53,6 +54,7 @@ def draw_templates(
         observable: name for the title.
         blind: the observation is the expectation, and not drawn.
         label: of the observation in the legend, ``observed`` or ``pseudo-data``.
+        binned: what is binned in each region, for the axis; the observable if not given.
 
     Raises:
         InputError: a yield is negative or not finite.
@@ -110,7 +112,7 @@ def draw_templates(
     else:
         top = 1.3 * np.nanmax([2.0, *np.minimum(1 + up / safe, 6)])
         ratio.set(ylim=(0, min(top, 6)), ylabel="data / bkg.")
-    label_edges((main, ratio), edges)
+    label_edges((main, ratio), edges, binned)
     return figure
 
 
@@ -119,11 +121,20 @@ def draw_soft_hard(
     hard: Mapping[str, Histogram],
     edges: Mapping[str, np.ndarray],
     observable: str,
+    binned: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Soft against hard histogram of every template, and their ratio.
+    """Soft against hard histograms of templates, and their ratio.
 
-    Soft yields far below the smallest hard one are outside of the axis. With negative yields, the
-    axis is linear around zero.
+    Of more templates than there are colours, those of samples come first, then those of which the
+    largest part is in another bin. Soft yields far below the smallest hard one are outside of the
+    axis. With negative yields, the axis is linear around zero.
+
+    Args:
+        soft: histograms by template name, bins of all regions concatenated.
+        hard: the same events in bins.
+        edges: bin edges of each region.
+        observable: name for the title.
+        binned: what is binned in each region, for the axis; the observable if not given.
 
     Raises:
         InputError: a yield is not finite.
@@ -133,18 +144,27 @@ def draw_soft_hard(
         for histograms in (soft, hard):
             _require_yields(name, histograms[name].values, channels, negative=True)
     places = np.arange(sum(channels.values()) + 1)
+    title, shown = observable, _most_apart(soft, hard)[: len(OBSERVABLE_COLOURS)]
+    if len(shown) < len(hard):
+        title += f": {len(shown)} of {len(hard)} templates, those that differ most"
+        hard = {name: hard[name] for name in hard if name in shown}
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
-    for index, name in enumerate(hard):
-        colour = OBSERVABLE_COLOURS[index % len(OBSERVABLE_COLOURS)]
+    # Distinguishable in grey by lines and markers.
+    looks = zip(
+        OBSERVABLE_COLOURS, itertools.cycle(("-", "--", ":", "-.")), "os^vDPX", strict=False
+    )
+    for (index, name), (colour, line, marker) in zip(enumerate(hard), looks, strict=False):
         errors = np.sqrt(hard[name].variances)
-        mplhep.histplot(hard[name].values, places, ax=main, color=colour, label=words(name))
+        look = {"color": colour, "linestyle": line}
+        mplhep.histplot(hard[name].values, places, ax=main, **look)
+        main.plot([], [], marker=marker, fillstyle="none", label=words(name), **look)
         centres = places[:-1] + 0.5 + 0.08 * (index - (len(hard) - 1) / 2)
-        main.plot(centres, soft[name].values, "o", color=colour, markersize=6, fillstyle="none")
+        main.plot(centres, soft[name].values, marker, color=colour, markersize=6, fillstyle="none")
         safe = np.where(hard[name].values > 0, hard[name].values, np.nan)
         ratio.errorbar(
-            centres, soft[name].values / safe, errors / safe, fmt="o", color=colour, markersize=5
+            centres, soft[name].values / safe, errors / safe, fmt=marker, color=colour, markersize=5
         )
-    main.plot([], [], "o", color="grey", fillstyle="none", label="soft (lines: hard)")
+    main.plot([], [], " ", label="points: soft, lines: hard")
     everything = np.concatenate([np.asarray(h[name].values) for h in (soft, hard) for name in hard])
     if (everything < 0).any():
         main.set_yscale("symlog", linthresh=max(1.0, 1e-3 * np.max(np.abs(everything))))
@@ -154,14 +174,25 @@ def draw_soft_hard(
         main.set_ylim(0.3 * smallest, 100 * max(np.max(everything), 1.0))
         main.set_yscale("log")
     main.set_ylabel("events")
-    main.set_title(observable, loc="left", pad=22 if len(edges) > 1 else None)
+    main.set_title(title, loc="left", pad=22 if len(edges) > 1 else None)
     main.legend(ncols=2)
     ratio.axhline(1, color="black", linewidth=0.8)
     ratio.set_ylabel("soft / hard")
     low, high = ratio.get_ylim()
     ratio.set_ylim(max(low, 0.0), min(high, 4.0))
-    label_edges((main, ratio), edges)
+    label_edges((main, ratio), edges, binned)
     return figure
+
+
+def _most_apart(soft: Mapping[str, Histogram], hard: Mapping[str, Histogram]) -> list[str]:
+    """Names of templates: those of samples, then of variations; the most different first."""
+
+    def order(name: str) -> tuple[bool, float]:
+        total = np.abs(hard[name].values).sum()
+        apart = np.abs(np.asarray(soft[name].values) - hard[name].values).sum()
+        return "__" in name, -float(apart / total) if total > 0 else 0.0
+
+    return sorted(hard, key=order)
 
 
 def _smallest(several: Sequence[Any]) -> float:

@@ -29,6 +29,7 @@ def draw_prediction(
     observable: str,
     label: str = "observed",
     edges: Mapping[str, np.ndarray] | None = None,
+    binned: Mapping[str, str] | None = None,
 ) -> Figure:
     """Stacked yields with their total uncertainty, the observation, and their ratio, by regions.
 
@@ -41,6 +42,7 @@ def draw_prediction(
         label: of the observation in the legend, ``observed`` or ``pseudo-data``.
         edges: of the bins of each region, as in the histograms (a single region has no name);
             places of the bins if not given.
+        binned: what is binned in each region, for the axis; the observable if not given.
     """
     title = f"{observable}: {_TITLES[which]}"
     channels = content[which]
@@ -77,7 +79,7 @@ def draw_prediction(
     _draw_band(main, places, total - below, total + above, label="uncertainty")
     if observed is not None:
         draw_observed(main, places, observed, label)
-    _scale(main, list(stack.values()), above, observed)
+    _scale(main, list(stack.values()), above, observed, _is_wide(content, names, observed))
     main.set_ylabel("events")
     main.set_title(title, loc="left", pad=22 if len(sizes) > 1 else None)
     main.legend(ncols=2)
@@ -98,7 +100,7 @@ def draw_prediction(
     shown_edges = {
         name: known.get(name, known.get("", np.arange(bins + 1.0))) for name, bins in sizes.items()
     }
-    label_edges((main, ratio), shown_edges)
+    label_edges((main, ratio), shown_edges, binned)
     return figure
 
 
@@ -133,13 +135,27 @@ def _draw_band(
     )
 
 
-def _scale(
-    axes: Any, stack: Sequence[np.ndarray], band: np.ndarray, observed: np.ndarray | None
-) -> None:
-    """Logarithmic if bins or processes differ by more than a factor of 30.
+def _is_wide(content: Fit, names: Sequence[str], observed: np.ndarray | None) -> bool:
+    """Whether bins or processes differ by more than a factor of 30, before the fit or after it.
 
-    It begins below the emptiest bin, and below the fullest bin of the smallest process that has
-    more than a ten-thousandth of the fullest of all; with room for the legend.
+    The two figures are compared, and have the same kind of axis.
+    """
+    both = [channels for channels in (content["prefit"], content["postfit"]) if channels]
+    spans = []
+    for channels in both:
+        stack = [np.concatenate([_of_sample(c, n) for c in channels.values()]) for n in names]
+        above = np.concatenate([c["above"] for c in channels.values()])
+        spans.append(_span(stack, above, observed))
+    return any(highest > 30 * lowest for lowest, highest in spans)
+
+
+def _span(
+    stack: Sequence[np.ndarray], band: np.ndarray, observed: np.ndarray | None
+) -> tuple[float, float]:
+    """The emptiest bin and the fullest one.
+
+    The emptiest of all processes together, or the fullest bin of the smallest process that has more
+    than a ten-thousandth of the fullest of all.
     """
     total = np.sum(stack, axis=0)
     points = total if observed is None else np.concatenate([total, observed])
@@ -148,8 +164,16 @@ def _scale(
     fullest = np.array([values.max() for values in stack])
     points = np.append(points, fullest[fullest > 1e-4 * highest])
     positive = points[points > 1e-6]
-    lowest = float(np.min(positive)) if len(positive) else highest
-    if highest > 30 * lowest:
+    return (float(np.min(positive)) if len(positive) else highest), highest
+
+
+def _scale(
+    axes: Any, stack: Sequence[np.ndarray], band: np.ndarray, observed: np.ndarray | None,
+    logarithmic: bool,
+) -> None:  # fmt: skip
+    """The axis of yields, with room for the legend."""
+    lowest, highest = _span(stack, band, observed)
+    if logarithmic:
         axes.set_yscale("log")
         bottom = 0.3 * max(min(lowest, 1.0), 1e-6 * highest)
         # the legend takes a quarter of the height, on a logarithmic axis too

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontEntry, fontManager
 from matplotlib.text import Text
 
+from hone.reporting.markup import mathtext
 from hone.running.files import replacing
 
 __all__ = [
@@ -147,11 +148,21 @@ def mark_regions(panels: Sequence[Any], sizes: Mapping[str, int]) -> None:
     panels[0].set_xlim(0, start)
 
 
-def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: int = 12) -> None:
-    """Labels of as many edges as fit, and the regions.
+def label_edges(
+    panels: Sequence[Any],
+    edges: Mapping[str, np.ndarray],
+    binned: Mapping[str, str] | None = None,
+    most: int = 12,
+) -> None:
+    """Labels of as many edges as fit, what is binned, and the regions.
 
-    ``most`` labels of five characters fit on the axis. A bin that is a region of its own is a
-    count, and its edges mean nothing.
+    A bin that is a region of its own is a count, and its edges mean nothing.
+
+    Args:
+        panels: the axes, of which the last has the labels.
+        edges: of each region; one region alone has no name there.
+        binned: what is binned in each region, an observable or a variable.
+        most: labels of five characters that fit on the axis.
     """
     mark_regions(panels, {region: len(of_region) - 1 for region, of_region in edges.items()})
     total = sum(len(e) - 1 for e in edges.values())
@@ -175,7 +186,20 @@ def label_edges(panels: Sequence[Any], edges: Mapping[str, np.ndarray], most: in
         ):
             break
     axes.set_xticks([place for place, _ in ticks], [label for _, label in ticks])
-    axes.set_xlabel("observable (bins drawn equally wide)" if labels else "counted events")
+    axes.set_xlabel(_what_is_binned(edges, binned or {}) if labels else "counted events")
+
+
+def _what_is_binned(edges: Mapping[str, np.ndarray], binned: Mapping[str, str]) -> str:
+    """Of the regions with bins, which are named if it is not the same in all."""
+    regions: dict[str, list[str]] = {}
+    for region, of_region in edges.items():
+        if len(of_region) > 2:
+            of_one = next(iter(binned.values()), "observable")
+            what = mathtext(binned.get(region, of_one), 24)
+            regions.setdefault(what, []).append(region)
+    if len(regions) == 1:
+        return f"{next(iter(regions))} (bins drawn equally wide)"
+    return ", ".join(f"{what} ({', '.join(names)})" for what, names in regions.items())
 
 
 def note(title: str, text: str) -> Figure:

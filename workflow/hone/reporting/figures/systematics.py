@@ -88,6 +88,7 @@ def draw_systematics(
     nominal: Mapping[str, Histogram],
     edges: Mapping[str, np.ndarray],
     observable: str,
+    binned: Mapping[str, str] | None = None,
 ) -> list[Figure]:
     """Nominal, up and down of each systematic and sample, and their ratios, six to a page.
 
@@ -96,6 +97,7 @@ def draw_systematics(
         nominal: histogram of each sample, bins of all regions concatenated (B,).
         edges: bin edges of each region.
         observable: name for the title.
+        binned: what is binned in each region, for the axis; the observable if not given.
     """
     entries = list(shown) or [
         Variation("no systematic", name, *2 * (np.full(len(h.values), np.nan),), None, (), 0.0)
@@ -108,7 +110,7 @@ def draw_systematics(
         title = observable
         if len(pages) > 1:
             title += f": {len(entries)} variations, largest first, page {number} of {len(pages)}"
-        figures.append(_page(page, nominal, edges, title))
+        figures.append(_page(page, nominal, edges, title, binned))
     return figures
 
 
@@ -117,6 +119,7 @@ def _page(
     nominal: Mapping[str, Histogram],
     edges: Mapping[str, np.ndarray],
     title: str,
+    binned: Mapping[str, str] | None,
 ) -> Figure:
     columns = min(_COLUMNS, len(entries))
     rows = -(-len(entries) // columns)
@@ -128,6 +131,8 @@ def _page(
             main = figure.add_subplot(grid[2 * row, column])
             ratio = figure.add_subplot(grid[2 * row + 1, column], sharex=main)
             _draw(main, ratio, entry, nominal[entry.sample], edges)
+            label_edges((main, ratio), edges, binned, most=6)
+            ratio.set_xlabel(ratio.get_xlabel().removesuffix(" (bins drawn equally wide)"))
             main.tick_params(labelbottom=False)
             if column == 0:
                 main.set_ylabel("events")
@@ -191,8 +196,6 @@ def _draw(
         va="top",
         fontsize=9,
     )
-    label_edges((main, ratio), edges, most=6)
-    ratio.set_xlabel("observable")
 
 
 def _fitting(title: str) -> str:
