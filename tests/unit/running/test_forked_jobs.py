@@ -58,7 +58,7 @@ def forked(scripts):
         patch.setattr(shell_module, "STDOUT", None)
         patch.setattr(shell_module, "sp", subprocess)
         patch.setattr(sys, "executable", shlex.quote(sys.executable))
-        patch.setenv("PYTHONPATH", str(LIBRARY))
+        patch.setenv("PYTHONPATH", f"{LIBRARY}{os.pathsep}{scripts}")
         patch.delenv("XLA_FLAGS", raising=False)
         patch.chdir(scripts.parents[1])
         server = ForkServer()
@@ -111,6 +111,50 @@ def test_a_failure_has_its_exit_code_and_its_words(end, code, scripts, forked, c
     assert "hone.running.fork_server" in said
     assert all(word in said for word in (["this", "went wrong"] if "this'" in end else []))
     assert code != 1 or "Error" in said
+
+
+@pytest.mark.usefixtures("forked")
+def test_a_command_that_is_no_script_is_started():
+    for command in ("true  # isn't it", "true", ""):
+        shell_module.shell(command)
+
+
+FAILURES = {
+    "ends": "import sys\nsys.exit(5)\n",
+    "forks": """
+import os
+fork = os.fork
+def fails_once():
+    os.fork = fork
+    raise BlockingIOError("Resource temporarily unavailable")
+os.fork = fails_once
+""",
+}
+
+
+def test_a_server_that_cannot_fork_ends_no_other_job(scripts, forked, monkeypatch):
+    """An import that ends its process, a fork that fails, a script that is not there."""
+    for name, text in FAILURES.items():
+        (scripts / f"{name}.py").write_text(text)
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    goes_on = scripts / "goes on"
+    path = f"Path({str(goes_on)!r})"
+    other = f"from pathlib import Path\n{path}.touch()\nwhile {path}.exists():\n    pass\n"
+    missing = ".snakemake/scripts/missing.py"
+    with ThreadPoolExecutor() as pool:
+        ends = pool.submit(forked, scripts, other)
+        wait_for(goes_on.exists)
+        try:
+            with pytest.raises(subprocess.CalledProcessError, match="status 5"):
+                forked(scripts, "import ends\n")
+            seen = json.loads(forked(scripts, f"import forks\n{SEEN}"))
+            assert "fork_server" not in seen["starter"]
+            with pytest.raises(subprocess.CalledProcessError, match="status 2"):
+                shell_module.shell(f"{sys.executable} {missing}", resources={}, threads=1)
+            assert "fork_server" in json.loads(forked(scripts, SEEN))["starter"]
+        finally:
+            goes_on.unlink()
+        ends.result()
 
 
 def test_what_is_written_last_is_kept(scripts, forked):

@@ -30,8 +30,8 @@ class _Job(NamedTuple):
     script: str
     folder: str
     environment: dict[str, str]
-    channel: socket.socket
-    """To the run; open as long as the job lives."""
+    channel: int
+    """File descriptor of a socket to the run; open as long as the job lives."""
     streams: list[int]
     """File descriptors that become 0, 1 and 2."""
 
@@ -42,7 +42,7 @@ def _serve(control: socket.socket) -> _Job:
     os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake)
-    running: dict[int, socket.socket] = {}
+    running: dict[int, int] = {}
     while True:
         ready, _, _ = select([control.fileno(), woken], [], [])
         if woken in ready:
@@ -50,43 +50,47 @@ def _serve(control: socket.socket) -> _Job:
             _report_ended(running)
         if control.fileno() not in ready:
             continue
-        _, received, _, _ = socket.recv_fds(control, 1, 4)
-        if not received:
+        said, received, _, _ = socket.recv_fds(control, 1, 4)
+        if not said:
             for pid in running:
                 os.kill(pid, signal.SIGKILL)
             os._exit(0)
-        job = _request(received)
-        _import_for(job.script)
-        # The server holds Ctrl-C back, to outlive its jobs: one during imports is for the job.
-        interrupted = signal.SIGINT in signal.sigpending()
-        # A thread would keep its locks for ever in the job: then the run starts it another way.
-        pid = os.fork() if len(os.listdir("/proc/self/task")) == 1 else -1
+        pid = -1
+        # Whatever fails, e.g. a fork for want of memory, must not end the other jobs: the run,
+        # without an answer, starts this one another way.
+        with suppress(Exception):
+            job = _request(received)
+            _import_for(job.script)
+            # The server holds Ctrl-C back, to outlive its jobs: one during imports is for the job.
+            interrupted = signal.SIGINT in signal.sigpending()
+            # A thread would keep its locks for ever in the job.
+            if len(os.listdir("/proc/self/task")) == 1:
+                pid = os.fork()
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.close(woken)
             os.close(wake)
-            for other in (control, *running.values()):
-                other.close()
+            control.close()
+            for other in running.values():
+                os.close(other)
             if interrupted:
                 signal.raise_signal(signal.SIGINT)
             return job
-        for stream in job.streams:
-            os.close(stream)
         if pid > 0:
-            running[pid] = job.channel
-            _say(job.channel, pid)
-        else:
-            job.channel.close()
+            running[pid] = received.pop(0)
+            _say(running[pid], pid)
+        for descriptor in received:
+            os.close(descriptor)
 
 
 def _request(received: list[int]) -> _Job:
     for descriptor in received:
         os.set_inheritable(descriptor, False)
-    channel = socket.socket(fileno=received[0])
-    with channel.makefile("rb") as lines:
+    channel, *streams = received
+    with open(channel, "rb", closefd=False) as lines:
         script, folder, environment = json.loads(lines.readline())
-    return _Job(script, folder, environment, channel, received[1:])
+    return _Job(script, folder, environment, channel, streams)
 
 
 def _import_for(script: str) -> None:
@@ -99,29 +103,30 @@ def _import_for(script: str) -> None:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names += [(node.module, alias.name) for alias in node.names]
     for module, name in names:
-        with suppress(Exception):
+        with suppress(BaseException):  # sys.exit, too
             if not hasattr(import_module(module), name or "__name__"):
                 import_module(f"{module}.{name}")
     # Looking for garbage would write into what jobs share.
     gc.freeze()
 
 
-def _report_ended(running: dict[int, socket.socket]) -> None:
+def _report_ended(running: dict[int, int]) -> None:
     for pid in list(running):
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            with running.pop(pid) as channel:
-                _say(channel, os.waitstatus_to_exitcode(status))
+            channel = running.pop(pid)
+            _say(channel, os.waitstatus_to_exitcode(status))
+            os.close(channel)
 
 
-def _say(channel: socket.socket, number: int) -> None:
+def _say(channel: int, number: int) -> None:
     with suppress(OSError):  # where nobody listens any more
-        channel.sendall(b"%d\n" % number)
+        os.write(channel, b"%d\n" % number)
 
 
 def _run(job: _Job) -> None:
     # The run measures the job from here on.
-    if not job.channel.recv(1):
+    if not os.read(job.channel, 1):
         sys.exit(1)
     for number, stream in enumerate(job.streams):
         os.dup2(stream, number)

@@ -122,6 +122,9 @@ def _snakemakes() -> Any:
 
 def _script(command: str) -> str:
     """The script that Snakemake's shell command runs with this Python and without anything else."""
-    *before, script = shlex.split(command) or [""]
+    try:
+        *before, script = shlex.split(command)
+    except ValueError:  # no such command, e.g. one with an apostrophe in a comment
+        return ""
     plain = before == ["set", "-euo", "pipefail;", *shlex.split(sys.executable)]
     return script if plain and Path(script).parent.match(".snakemake/scripts") else ""
