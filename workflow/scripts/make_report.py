@@ -7,7 +7,7 @@ from hone.reporting.first_page import first_page, how_it_was_made
 from hone.reporting.page import page
 from hone.results.folder import Folder
 from hone.running.files import write_text
-from hone.running.nested_report import write_report
+from hone.running.nested_report import written_report
 from hone.running.run_times import run_times
 from hone.running.script import job
 
@@ -19,7 +19,6 @@ with job(snakemake):
         for kind in ITEMS
         if (path := Path(params.captions, f"{kind}.rst")).exists()
     }
-    write_text(output.report, page(folder, captions))
     text = first_page(
         folder.analysis,
         Path(inputs.headline).read_text(),
@@ -27,6 +26,6 @@ with job(snakemake):
         how_it_was_made(run_times(folder.path / "benchmarks")),
     )
     write_text(output.page, text)
-    write_report(
-        output.provenance, params.snakefile, params.options, params.stylesheet, snakemake.log[0]
-    )
+    made_of = params.snakefile, params.options, params.stylesheet, snakemake.log[0]
+    with written_report(output.provenance, *made_of):
+        write_text(output.report, page(folder, captions))

@@ -48,17 +48,25 @@ def test_the_table_says_what_is_there(analysis):
 def test_a_variation_with_a_yield_that_nobody_means_is_refused(analysis, source):
     """Of varied events, or of a varied weight, e.g. one that leaves out the sample's."""
     config, _, surveys = analysis
-    every = surveys[source]["regions"].values()
-    name = next(name for name in next(iter(every)) if name != "background")
+    regions = surveys[source]["regions"]
+    name = next(name for name in next(iter(regions.values())) if name != "background")
 
-    def check(factor):
-        for rows in every:
-            rows[name] = {**rows[name], "yield": factor * rows[name]["yield"]}
+    def check(factor, of_error=1.0):
+        for rows in regions.values():
+            if name in rows:
+                rows[name]["yield"] *= factor
+                rows[name]["error"] *= of_error
         check_inputs(surveys, config.samples, config.channels, seen(config))
 
     check(1 / 8)
+    check(160, of_error=1e4)  # so few events tell nothing
     with pytest.raises(InputError, match=rf"{re.escape(name)}' \(.* instead of 1000\)"):
-        check(800)
+        check(1, of_error=1e-4)
+    check(1 / 20)
+    # Given histograms may be varied in some regions alone.
+    for region in list(regions)[1:]:
+        del regions[region][name]
+    check(1)
 
 
 def test_weights_are_surveyed_apart(analysis):

@@ -7,7 +7,7 @@ import pytest
 from snakemake.cli import get_argument_parser
 
 from hone.errors import HoneError
-from hone.running.nested_report import report_options, texts_digest, write_report
+from hone.running.nested_report import report_options, texts_digest, written_report
 
 
 def test_snakemake_knows_the_options():
@@ -37,9 +37,13 @@ def test_a_failure_is_named_with_the_last_line_and_logged(tmp_path, monkeypatch)
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
     log = tmp_path / "log"
-    with pytest.raises(HoneError, match=r"\(last\); see .*log"):
-        write_report("r.html", "Snakefile", [], "s.css", log)
+    arguments = "r.html", "Snakefile", [], "s.css", log
+    with pytest.raises(HoneError, match=r"\(last\); see .*log"), written_report(*arguments):
+        pass
     assert log.read_text() == "first\nlast\n"
+    python.write_text("#!/bin/sh\nexec sleep 100\n")
+    with pytest.raises(ZeroDivisionError), written_report(*arguments):
+        1 / 0  # noqa: B018
 
 
 def test_captions_and_style_count(tmp_path):

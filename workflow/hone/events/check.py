@@ -1,6 +1,7 @@
 """Checks of the inputs before anything is trained."""
 
 import itertools
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 
@@ -15,8 +16,9 @@ from hone.events.membership import common_events
 
 __all__ = ["check_inputs"]
 
-_FAR, _NAMED = 10.0, 3
-"""Factor on a sample's yield that no variation has, and how many that have it are named."""
+_FAR, _ERRORS, _NAMED = 10.0, 5.0, 3
+"""Factor on a sample's yield that no variation has beyond so many statistical errors, and how many
+that have it are named."""
 
 
 def check_inputs(
@@ -141,15 +143,26 @@ def _shared_events(surveys: Surveys, apart: Set[str]) -> Iterator[str]:
 
 
 def _far_off(surveys: Surveys) -> Iterator[str]:
-    """Variations with a yield that nobody means, once."""
+    """Variations with a yield that nobody means, beyond what their few events may do; once."""
     far = []
     for found in surveys.values():
         sample = surveys[found["sample"]]
         scale = sample["factor"] if found["sample_factor"] else 1.0
-        before = sum(rows[sample["source"]]["yield"] for rows in sample["regions"].values())
         for template in dict.fromkeys(name for rows in found["regions"].values() for name in rows):
-            after = scale * sum(rows[template]["yield"] for rows in found["regions"].values())
-            if before > 0 and not before / _FAR <= after <= before * _FAR:
+            # Those of given histograms may be of some regions only.
+            both = [
+                (sample["regions"][region][sample["source"]], rows[template])
+                for region, rows in found["regions"].items()
+                if template in rows
+            ]
+            before = sum(nominal["yield"] for nominal, _ in both)
+            after = scale * sum(varied["yield"] for _, varied in both)
+            errors = [x for n, v in both for x in (n["error"], scale * v["error"])]
+            if (
+                min(before, after) > 0
+                and not before / _FAR <= after <= before * _FAR
+                and abs(after - before) > _ERRORS * math.hypot(*errors)
+            ):
                 far.append(f"{template!r} ({after:.4g} instead of {before:.4g})")
     if far:
         others = f" and {len(far) - _NAMED} others" if len(far) > _NAMED else ""

@@ -6,14 +6,16 @@ the command line, from the first page of the run before, and not again when a ca
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from hone.errors import HoneError
 from hone.running.provenance import digest
 
-__all__ = ["report_options", "texts_digest", "write_report"]
+__all__ = ["report_options", "texts_digest", "written_report"]
 
 
 def report_options(workflow: Any, folder: str | Path) -> list[str]:
@@ -41,10 +43,11 @@ def texts_digest(library: Path) -> str:
     return digest(found if library.is_dir() else str(library))
 
 
-def write_report(
+@contextmanager
+def written_report(
     path: str, snakefile: str, options: Sequence[str], stylesheet: str, log: str | Path
-) -> None:
-    """Write the report of what the rule ``results`` asks for.
+) -> Iterator[None]:
+    """Write the report of what the rule ``results`` asks for, beside what is done within.
 
     Args:
         path: of the report.
@@ -60,9 +63,20 @@ def write_report(
         *(sys.executable, "-m", "snakemake", "--nolock", "--snakefile", snakefile, *options),
         *("--report", path, "--report-stylesheet", stylesheet, "--", "results"),
     ]
-    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    with (
+        TemporaryFile("w+") as said,
+        subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT) as process,
+    ):
+        try:
+            yield
+        except BaseException:
+            process.kill()
+            raise
+        failed = process.wait()
+        said.seek(0)
+        text = said.read()
     with Path(log).open("a") as file:
-        file.write(done.stdout + done.stderr)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        file.write(text)
+    if failed:
+        last = (text.strip().splitlines() or ["no message"])[-1]
         raise HoneError(f"Snakemake could not write the report ({last}); see {log}")
