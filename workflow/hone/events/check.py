@@ -211,11 +211,14 @@ def _regions(
                 f"{region.selection!r}; a region needs background"
             )
     selections = {region.name: region.selection for region in regions}
+    # Only a training needs events of every sample in its own bins.
+    anywhere = [region.name for region in regions if region.is_trained]
+    needed = {o: of_it.regions if of_it.batch else anywhere for o, of_it in observables.items()}
     for name, found in nominal.items():
         without = {
-            observable: [f"{region} {selections[region]!r}" for region in of_it.regions]
-            for observable, of_it in observables.items()
-            if not any(found["regions"][region][name]["events"] for region in of_it.regions)
+            observable: [f"{region} {selections[region]!r}" for region in names]
+            for observable, names in needed.items()
+            if not any(found["regions"][region][name]["events"] for region in names)
         }
         if without:
             yield (
