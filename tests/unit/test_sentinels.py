@@ -66,6 +66,20 @@ def test_a_mark_in_one_sample_is_one_in_all():
     assert find_sentinels(np.full(5, PADDING), np.zeros(0)) == ((), 0, 0)
 
 
+@pytest.mark.parametrize(
+    "samples",
+    [
+        ({0: 500, 1: 800, 10: 300, 11: 200}, {0: 50, 1: 80, 10: 4}),  # decay modes of taus
+        ({5: 10, 5.1: 10, 20: 10}, {5: 10, 20: 10, 20.1: 10}),
+    ],
+)
+def test_categories_that_a_sample_lacks_make_no_mark_of_another(samples):
+    events = [np.repeat(list(times), list(times.values())).astype(float) for times in samples]
+    assert find_sentinels(*events).values == ()
+    marked = [np.append(values, [-999.0] * 3) for values in events]
+    assert find_sentinels(*marked).values == (-999.0,)
+
+
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=8))
 def test_some_of_many_events_are_evenly_spread(sizes):
     """Every 2^k-th event, whatever the pieces."""

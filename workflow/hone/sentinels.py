@@ -38,14 +38,17 @@ def find_sentinels(*samples: np.ndarray) -> Sentinels:
 
     Far is more than three times the width in which 98 % of the others lie: counts, categories and
     the tails of a distribution have no such gap. A mark in one sample is one in all, even where
-    the values of another, or of all together, reach it.
+    the values of another, or of all together, reach it: but not where the sample has so few other
+    values that it may lack some, as one of the decay modes 0, 1, 10 and 11.
 
     Args:
         samples: values of a feature in each (n,), finite; :data:`PADDING` is none of them.
     """
     there = [values[values != PADDING] for values in samples]
     everything = np.concatenate(there)
-    found = {v for values in (*(there if len(there) > 1 else ()), everything) for v in _far(values)}
+    found = set(_far(everything))
+    if len(there) > 1:
+        found.update(*(_far(values, others=_MOST) for values in there))
     values = tuple(sorted(found))
     others = everything[~np.isin(everything, values)] if values else everything
     if not others.size:
@@ -79,8 +82,8 @@ def shown_range(*samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def _far(values: np.ndarray) -> list[float]:
-    """The marks of one sample."""
+def _far(values: np.ndarray, others: int = 0) -> list[float]:
+    """The marks of one sample; none if it has not more than ``others`` different other values."""
     if not values.size or (low := values.min()) == (high := values.max()):
         return []
     if max(np.count_nonzero(values == end) for end in (low, high)) < _REPEATED:
@@ -89,6 +92,8 @@ def _far(values: np.ndarray) -> list[float]:
     first, last = 0, len(distinct)
     while (found := next(_outermost(distinct, times, first, last), None)) is not None:
         first, last = found
+    if last - first <= others:
+        return []
     return [*distinct[:first].tolist(), *distinct[last:].tolist()]
 
 
