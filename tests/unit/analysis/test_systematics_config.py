@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from hone.analysis import checked_config
+from hone.analysis.systematics import Systematic
 from hone.errors import ConfigError
 
 
@@ -69,7 +70,11 @@ CASES = {
     ),
     "relative changes as factors": (
         lambda c: c["systematics"][2].update(up=0.2, down=0.8),
-        r"systematics\['xsec'\]: up: 0.2, down: 0.8 are factors on the yield, none of which raises",
+        r"systematics\['xsec'\]: up: 0.2, down: 0.8: these are factors on the yield, not relative",
+    ),
+    "a relative change as a factor": (
+        lambda c: (c["systematics"][2].pop("down", None), c["systematics"][2].update(up=0.2)),
+        r"systematics\['xsec'\]: up: 0.2: .*; if up: 0.2 is meant, give down, too",
     ),
     "no branch to replace": (
         systematic(up={"replace": {}}), r"up.replace: {} must have at least this many entries: 1",
@@ -136,3 +141,12 @@ def test_contradictions_are_named(events_config, case):
     change(events_config)
     with pytest.raises(ConfigError, match=message):
         checked_config(events_config)
+
+
+@pytest.mark.parametrize("down", [0.45, 0.95, 1.6, None])
+@pytest.mark.parametrize("up", [0.9, 1.0, 1.2])
+def test_a_norm_may_lower_the_yield_on_both_sides(up, down):
+    entry = {"name": "xsec", "type": "normsys", "sample": "b", "up": up}
+    found = Systematic.checked(entry | ({} if down is None else {"down": down}))
+    assert found.factors == (up, 2 - up if down is None else down)
+    assert Systematic.checked(entry | {"up": 0.4, "down": 1.6}).factors == (0.4, 1.6)

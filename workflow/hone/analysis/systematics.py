@@ -5,6 +5,7 @@ becomes, what of the compiled likelihood training fills with templates, and how 
 yields. Yields are arrays (B,) of NumPy or JAX, float64, in any bins.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -30,7 +31,7 @@ __all__ = [
 
 _ROUNDING = 1e-12
 _SMALL_FACTOR = 0.5
-"""A factor on a yield below which a relative change was probably meant."""
+"""A factor on a yield; where all are below, relative changes were probably meant."""
 
 
 class Systematic(Modifier, Family):
@@ -101,11 +102,14 @@ class Normsys(Systematic):
 
     @model_validator(mode="after")
     def _factors_on_the_yield(self) -> Self:
-        if max(self.up, self.down or 0.0) < 1 and min(self.up, self.down or 1.0) < _SMALL_FACTOR:
-            given = f"up: {self.up:g}" + ("" if self.down is None else f", down: {self.down:g}")
+        down = 0.0 if self.down is None else self.down
+        # The second is 20 % as 0.2 above and 0.8 below.
+        if max(self.up, down) < _SMALL_FACTOR or (down and math.isclose(self.up + down, 1)):
+            given = f"up: {self.up:g}" + (f", down: {down:g}" if down else "")
+            meant = "" if down else f"; if {given} is meant, give down, too"
             raise refuse(
-                f"{given} are factors on the yield, none of which raises it, and not relative "
-                "changes: 20 % are up: 1.2, down: 0.8"
+                f"{given}: these are factors on the yield, not relative changes: 20 % are "
+                f"up: 1.2, down: 0.8{meant}"
             )
         if self.down is None and self.up >= 2:
             raise refuse(f"has no mirror image above 0 of an up of {self.up:g}; give it", "down")
