@@ -151,6 +151,13 @@ def test_what_is_wrong_in_several_places_is_said_once(config, change, message):
     assert problem.startswith(f"- {message}")
 
 
+def test_problems_without_a_place_are_lines_of_their_own(config, monkeypatch):
+    said = ["the first", "another", "the first"]
+    monkeypatch.setattr("hone.analysis.check.contradictions", lambda _: said)
+    with pytest.raises(ConfigError, match=r"used:\n- the first\n- another$"):
+        checked_config(config)
+
+
 def test_every_problem_of_an_object_is_said_at_once(config):
     config["observables"][0].update(accumulate=3, validate_every=10**6, objective="clss")
     config["observables"][1].update(accumulate=3, validate_every=10**6)

@@ -81,7 +81,7 @@ def _refuse(file: str | Path, problems: Iterable[str], config: Any) -> None:
     places: dict[str, list[str]] = {}
     for text in problems:
         place, colon, what = named(text, config).partition(": ")
-        places.setdefault(f"{colon}{what}", []).append(place)
+        places.setdefault(f"{colon}{what}" or place, []).append(place if colon else "")
     lines = [f"\n- {', '.join(dict.fromkeys(found))}{what}" for what, found in places.items()]
     if lines:
         raise ConfigError(f"{file} cannot be used:" + "".join(lines))
