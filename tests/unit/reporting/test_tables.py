@@ -5,7 +5,7 @@ import re
 import pytest
 
 from hone.reporting.comparison_table import summary
-from hone.reporting.rounding import with_error
+from hone.reporting.rounding import per_cent, with_error
 from hone.results.gains import compared, flatten
 
 
@@ -100,8 +100,15 @@ def test_summary_without_a_floor():
         (1.0956, 0.0823, "1.10 ± 0.08"), (12934.2, 359.6, "12934 ± 360"),
         (3.861e-7, 6.21e-9, "3.86e-07 ± 6e-09"), (2e-8, 3.1e-7, "2e-08 ± 3.1e-07"),
         (0.25784, 1.2e-4, "0.25784 ± 0.00012"), (4.9e-5, 4.1e-5, "5e-05 ± 4e-05"),
+        (9.996e-7, 4e-9, "1.000e-06 ± 4e-09"), (-3.861e-7, 9.97e-9, "-3.86e-07 ± 1.0e-08"),
         (0.0, 0.5, "0.0 ± 0.5"), (0.2, 0.0, "0.2000"), (0.2, None, "0.2000"),
     ],
 )  # fmt: skip
 def test_digits_follow_the_error(value, error, text):
     assert with_error(value, error) == text
+
+
+def test_an_error_below_the_last_place_is_left_out():
+    assert [per_cent(12.3, error) for error in (0.6, 0.006, 1e-4)] == [
+        "12.3 ± 0.6", "12.30 ± 0.01", "12.30",
+    ]  # fmt: skip

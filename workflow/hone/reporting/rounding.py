@@ -36,6 +36,8 @@ def rounded(value: float, error: float | None, sign: str = "") -> tuple[str, str
     places = decimals(error)
     if max(abs(value), error) >= _SMALL:
         return f"{value:{sign}.{places}f}", f"{error:.{places}f}"
+    # Rounded first: 9.996e-7 becomes 1.000e-6.
+    value, error = round(value, places) or value, round(error, places)
     power = math.floor(math.log10(abs(value))) if value else -places
     digits = places + math.floor(math.log10(error))
     return f"{value:{sign}.{max(places + power, 0)}e}", f"{error:.{digits}e}"
@@ -47,8 +49,10 @@ def with_error(value: float, error: float | None, sign: str = "") -> str:
 
 
 def per_cent(value: float, error: float | None, sign: str = "") -> str:
-    """A change in per cent, for narrow columns: the error to one digit, at most two places."""
+    """A change in per cent, for narrow columns: the error to one digit, at most two places; no
+    error if it is below these."""
     if not error:
         return f"{value:{sign}.1f}"
     places = min(max(-math.floor(math.log10(error)), 0), 2)
-    return f"{value:{sign}.{places}f} ± {error:.{places}f}"
+    known = f" ± {error:.{places}f}" if round(error, places) else ""
+    return f"{value:{sign}.{places}f}{known}"
