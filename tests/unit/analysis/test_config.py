@@ -48,8 +48,8 @@ def test_whole_numbers_and_floats_are_the_same_setting(config):
 
 @pytest.mark.parametrize(
     ("given", "every"),
-    [({}, 100), ({"steps": 101}, 100), ({"steps": 100}, 20), ({"steps": 3}, 1),
-     ({"steps": 100, "validate_every": 100}, 100)],
+    [({}, 100), ({"steps": 101}, 100), ({"steps": 100}, 20), ({"steps": 50.0}, 10),
+     ({"steps": 3}, 1), ({"steps": 100, "validate_every": 100}, 100)],
 )  # fmt: skip
 def test_a_short_training_is_validated_too(config, given, every):
     for key in ("steps", "validate_every"):

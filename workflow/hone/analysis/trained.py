@@ -147,7 +147,9 @@ class Trained(Optimisation, Safeguards, WithObjective):
     """Steps between two validations on hard histograms of the validation set; the best weights are
     kept. If not given, 100, or a fifth of `steps` where these are 100 or fewer."""
     patience: Annotated[int, Ge(0), AsWhole] = 0
-    """Validations without improvement after which training ends; 0 for never."""
+    """Validations without improvement after which training ends; 0 for never. There is one
+    every `validate_every` steps: if that is not given, more often where `steps` are 100 or
+    fewer."""
     max_skipped: Annotated[int, Ge(0), AsWhole] = 100
     """A step whose loss or gradient is not finite is skipped and counted; more than this many, or
     every step so far, end the training with an error that says why."""
@@ -171,9 +173,9 @@ class Trained(Optimisation, Safeguards, WithObjective):
     def _several_validations(cls, given: Any) -> Any:
         """Of a short training, too: what is not given is not more than its steps."""
         steps = given.get("steps") if isinstance(given, dict) else None
-        if not isinstance(steps, int) or not 0 < steps <= _VALIDATE_EVERY:
+        if not isinstance(steps, int | float) or not 0 < steps <= _VALIDATE_EVERY:
             return given
-        return {"validate_every": max(1, steps // 5), **given}
+        return {"validate_every": max(1, int(steps) // 5), **given}
 
     def with_settings(self, chosen: Plain) -> Self:
         """The observable with some settings in the place of its own, and nothing to be searched.
