@@ -189,6 +189,29 @@ def test_hessian_is_an_arrow(make):
     assert found[1] == 0
 
 
+@pytest.mark.parametrize("norms", [2, 20])
+@pytest.mark.parametrize("errors", [[], [{"name": "e", "type": "staterror", "data": [3.0, 2.0]}]])
+def test_a_vector_is_solved_for_with_each_of_stacked_hessians(norms, errors):
+    """As the merits of models from resampled events are; few and many shared parameters."""
+    factors = [
+        {"name": f"n{k}", "type": "normsys", "data": {"hi": 1 + 0.01 * k, "lo": 0.9}}
+        for k in range(norms)
+    ]
+    signal = [{"name": "mu", "type": "normfactor", "data": None}]
+    samples = [
+        {"name": "s", "data": [2.0, 5.0], "modifiers": signal},
+        {"name": "b", "data": [50.0, 60.0], "modifiers": factors + errors},
+    ]
+    spec = {"channels": [{"name": "c", "samples": samples}]}
+    oracle = pyhf.Model(spec, poi_name="mu")
+    layout, start = from_pyhf(oracle).layout, np.array(oracle.config.suggested_init())
+    likelihood = jax.tree.map(np.asarray, from_pyhf(oracle).prepare())
+    found = likelihood.expansion(np.stack([start, 1.01 * start]), oracle.expected_data(start))
+    matrices, vector = found.hessian.dense(), np.arange(1.0, len(start) + 1)
+    solved = Arrow.of(matrices, layout).solve(vector, np.full(len(start), True))
+    np.testing.assert_allclose(solved, [np.linalg.solve(m, vector) for m in matrices], rtol=1e-9)
+
+
 def test_a_bins_own_parameters_are_told_from_shared_ones():
     split = from_pyhf(typical()).layout.split
     assert split.own.tolist() == [2, 3, 4, 5, 6]

@@ -308,14 +308,20 @@ def _solved_one_by_one(
     """Solve (shared - per_own @ mixed^T) x = vector in what moves; NaN if not positive definite.
 
     By LAPACK in place, without the rows and columns of what is held, which may be most. By NumPy;
-    shapes (*L, G, G), (*L, G), (*L, G, E).
+    shapes (*L, G, G), (*L, G), (*L, G, E), of which some may lack what others have of L.
     """
-    found = np.where(moving, np.nan, vector)
+    of_all = np.broadcast_shapes(shared.shape[:-2], moving.shape[:-1], vector.shape[:-1])
     # Their number is said: without parameters of single bins NumPy cannot infer it.
-    axes, count = moving.ndim - 1, prod(moving.shape[:-1])
-    flat = [x.reshape(count, *x.shape[axes:]) for x in (shared, per_own, mixed, diagonal)]
-    places, right, result = (x.reshape(count, *x.shape[axes:]) for x in (moving, vector, found))
-    for k, (matrix, left, other, values) in enumerate(zip(*flat, strict=True)):
+    count = prod(of_all)
+
+    def flat(array: Any, axes: int) -> Any:
+        own = array.shape[-axes:]
+        return np.broadcast_to(array, (*of_all, *own)).reshape(count, *own)
+
+    places, right = flat(moving, 1), flat(vector, 1)
+    result = np.where(places, np.nan, right)
+    each = flat(shared, 2), flat(per_own, 2), flat(mixed, 2), flat(diagonal, 1)
+    for k, (matrix, left, other, values) in enumerate(zip(*each, strict=True)):
         chosen = np.flatnonzero(places[k])
         if not len(chosen):
             continue
@@ -330,7 +336,7 @@ def _solved_one_by_one(
         _, solution, failed = dposv(matrix.T, right[k, chosen], lower=False, overwrite_a=True)
         if not failed:
             result[k, chosen] = solution
-    return found
+    return result.reshape(*of_all, -1)
 
 
 def _diagonal(matrix: Float[Array, "*L G G"]) -> Float[Array, "*L G"]:
