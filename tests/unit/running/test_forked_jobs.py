@@ -169,6 +169,27 @@ print("from Python")
     assert {*forked(scripts, text).splitlines()} == said
 
 
+def test_snakemake_ends_a_job(scripts, forked):
+    """As it does with one that provides a service to others."""
+    shell = shell_module.shell
+    for end, number in ((shell.kill, signal.SIGKILL), (shell.terminate, signal.SIGTERM)):
+        with ThreadPoolExecutor() as pool:
+            job = pool.submit(forked, scripts, "import time\ntime.sleep(60)\n", jobid=number)
+            wait_for(lambda number=number: number in shell._processes)
+            end(number)
+            with pytest.raises(subprocess.CalledProcessError) as failed:
+                job.result()
+        assert failed.value.returncode == -number
+
+
+def test_an_interrupt_is_not_for_later_jobs(scripts, forked):
+    parent = "import os\nprint(os.getppid())\n"
+    server = psutil.Process(int(forked(scripts, parent)))
+    wait_for(lambda: server.status() == psutil.STATUS_SLEEPING)
+    server.send_signal(signal.SIGINT)
+    assert int(forked(scripts, parent)) == server.pid
+
+
 def test_jobs_side_by_side_are_told_from_each_other(scripts, forked, capfd):
     def job(number):
         text = f"import os, sys\n{WHO}sys.exit({number})\n"
@@ -252,6 +273,12 @@ import os, time
 import slow
 from pathlib import Path
 from hone.running.script import _end_with_the_run
+if not os.fork():
+    # A child that outlives the job.
+    os.closerange(0, 3)
+    while not Path("over").exists():
+        time.sleep(0.01)
+    os._exit(0)
 _end_with_the_run()
 Path("began").write_text(str(os.getpid()))
 time.sleep(600)
@@ -303,6 +330,7 @@ def in_group(run):
     ("victim", "moment"),
     [
         *((victim, "began") for victim in ("run", "server", "job", "all, by Ctrl-C", "all")),
+        ("run of a busy server", "began"),
         *((victim, "importing") for victim in ("run", "server", "all, by Ctrl-C", "all")),
     ],
 )
@@ -314,8 +342,13 @@ def test_a_kill_leaves_no_job_and_no_server(victim, moment, alone, tmp_path):
     elif victim == "server":
         server.kill()
     elif victim == "job":
-        wait_for(lambda: (tmp_path / "began").read_text())
-        os.kill(int((tmp_path / "began").read_text()), signal.SIGKILL)
+        psutil.Process(int(wait_for((tmp_path / "began").read_text))).kill()
+    elif victim == "run of a busy server":
+        job = psutil.Process(int(wait_for((tmp_path / "began").read_text)))
+        server.suspend()
+        alone.kill()
+        wait_for(lambda: job.status() == psutil.STATUS_ZOMBIE)
+        server.kill()
     else:
         os.killpg(alone.pid, signal.SIGINT if "Ctrl-C" in victim else signal.SIGTERM)
     if (victim, moment) == ("server", "importing"):
@@ -323,6 +356,7 @@ def test_a_kill_leaves_no_job_and_no_server(victim, moment, alone, tmp_path):
         wait_for((tmp_path / "began").exists)
         alone.kill()
     said, _ = alone.communicate(timeout=60)
+    (tmp_path / "over").touch()
     wait_for(lambda: not in_group(alone))
     ends = [line.split() for line in said.splitlines()]
     if victim == "job":

@@ -7,6 +7,7 @@ fork and stay for later jobs. What they import is what it was when first importe
 import ast
 import atexit
 import ctypes
+import fcntl
 import gc
 import json
 import os
@@ -31,7 +32,7 @@ class _Job(NamedTuple):
     folder: str
     environment: dict[str, str]
     channel: int
-    """File descriptor of a socket to the run; open as long as the job lives."""
+    """File descriptor of a socket to the run, which the server keeps as long as the job lives."""
     streams: list[int]
     """File descriptors that become 0, 1 and 2."""
 
@@ -44,7 +45,11 @@ def _serve(control: socket.socket) -> _Job:
     signal.set_wakeup_fd(wake)
     running: dict[int, int] = {}
     while True:
-        ready, _, _ = select([control.fileno(), woken], [], [])
+        ready, _, _ = select([control.fileno(), woken], [], [], 0)
+        if not ready:
+            ready, _, _ = select([control.fileno(), woken], [], [])
+            # A Ctrl-C while nothing was to be forked was for the jobs of then, not for later ones.
+            signal.sigtimedwait([signal.SIGINT], 0)
         if woken in ready:
             os.read(woken, 4096)
             _report_ended(running)
@@ -126,7 +131,15 @@ def _say(channel: int, number: int) -> None:
 
 def _run(job: _Job) -> None:
     # The run measures the job from here on.
-    if not os.read(job.channel, 1):
+    begins = os.read(job.channel, 1)
+    # The kernel kills the job when the run ends, even while the server imports. There is nothing
+    # else to come from the run. Only the server keeps the channel: children may outlive the job.
+    fcntl.fcntl(job.channel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(job.channel, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(job.channel, fcntl.F_SETFL, os.O_ASYNC)
+    ended, _, _ = select([job.channel], [], [], 0)
+    os.close(job.channel)
+    if ended or not begins:
         sys.exit(1)
     for number, stream in enumerate(job.streams):
         os.dup2(stream, number)
@@ -135,7 +148,8 @@ def _run(job: _Job) -> None:
     os.environ.clear()
     os.environ.update(job.environment, PWD=job.folder)
     # What `ps` and `top` show, instead of one name for all jobs.
-    Path("/proc/self/comm").write_text(Path(job.script).stem.rpartition(".")[2])
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(Path(job.script).stem.rpartition(".")[2])
     sys.argv = [job.script]
     sys.path.insert(0, str(Path(job.script).parent))
     # Python's own generator has a new state after each fork.

@@ -54,9 +54,24 @@ class ForkedJob:
         with suppress(OSError):
             self._channel.sendall(b"\n")
             code = self._answers.readline()
+        if not code:
+            # The server has died: the job must not go on beside the one that may be its next try.
+            self.kill()
         self._close()
-        # Without an answer the server has died, and the job with it.
         return int(code or -signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End the job."""
+        self._send(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Ask the job to end."""
+        self._send(signal.SIGTERM)
+
+    def _send(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            if not self._answers.closed:
+                os.kill(self.pid, number)
 
     def _close(self) -> None:
         self._answers.close()
