@@ -139,7 +139,8 @@ def test_a_server_that_cannot_fork_ends_no_other_job(scripts, forked, monkeypatc
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
     goes_on = scripts / "goes on"
     path = f"Path({str(goes_on)!r})"
-    other = f"from pathlib import Path\n{path}.touch()\nwhile {path}.exists():\n    pass\n"
+    other = f"import time\nfrom pathlib import Path\n{path}.touch()\n"
+    other += f"while {path}.exists():\n    time.sleep(0.01)\n"
     missing = ".snakemake/scripts/missing.py"
     with ThreadPoolExecutor() as pool:
         ends = pool.submit(forked, scripts, other)
@@ -163,9 +164,13 @@ import atexit, ctypes, threading, time
 atexit.register(print, "at exit")
 threading.Thread(target=lambda: (time.sleep(0.1), print("from a thread"))).start()
 ctypes.CDLL(None).printf(b"from C\\n")
+left_open = open(1, "w", closefd=False)
+def write(words):
+    left_open.write(words)
+write("into a file\\n")
 print("from Python")
 """
-    said = {"from Python", "from a thread", "at exit", "from C"}
+    said = {"from Python", "from a thread", "at exit", "from C", "into a file"}
     assert {*forked(scripts, text).splitlines()} == said
 
 
