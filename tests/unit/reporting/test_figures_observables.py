@@ -210,6 +210,10 @@ def test_the_network_before_training_is_drawn_and_not_kept():
     _, line, star = figure.axes[0].get_lines()
     assert line.get_xydata()[0] == pytest.approx([0, -20])
     assert star.get_xdata() == [1000]  # though the objective before is lower
+    # What is trained fills the panels.
+    low, high = figure.axes[0].get_ylim()
+    start, *trained = line.get_ydata()
+    assert start < low < min(trained) < max(trained) < high < 0
     # a line of one value is nothing
     figure = draw_training({f"seed{k}": [before, history(k)[0]] for k in range(1, 5)}, "neos")
     (dotted,) = (line for line in figure.axes[0].get_lines() if line.get_linestyle() == ":")

@@ -70,11 +70,13 @@ def draw_training(histories: Mapping[str, Rows], observable: str) -> Figure:
         if with_training:
             steps, middle, _, _ = _over_seeds(histories, "training_objective")
             _curve(axes[0], steps, middle, "x", color="black", linestyle=":", linewidth=1.2)
-    for panel, (_, label, logarithmic) in zip(axes, panels, strict=True):
+    for panel, (column, label, logarithmic) in zip(axes, panels, strict=True):
         if logarithmic:
             panel.set_yscale("log")
         else:
             panel.ticklabel_format(axis="y", useOffset=False)
+        of_batches = ["training_objective"] if with_training and panel is axes[0] else []
+        _leave_start_out(panel, histories, [column, *of_batches])
         panel.set_ylabel(label)
     axes[0].set_title(observable, loc="left")
     _legend(figure, _keys(histories, several, with_training))
@@ -134,6 +136,22 @@ def _curve(axes: Any, steps: Any, values: Any, point: str, **style: Any) -> None
     if np.isfinite(np.asarray(values, dtype=float)).sum() == 1:
         style |= {"marker": point, "markersize": 7}
     axes.plot(steps, values, **style)
+
+
+def _leave_start_out(axes: Any, histories: Mapping[str, Rows], columns: Sequence[str]) -> None:
+    """Limits for what follows the first step, beside which the network before it is far off."""
+    rows = [row for of_seed in histories.values() for row in of_seed]
+    if all(row["step"] for row in rows):
+        return
+    trained = [row for row in rows if row["step"]]
+    values = np.concatenate([_column(trained, name) for name in columns])
+    scale = axes.yaxis.get_transform()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        places = scale.transform(values)
+    places = places[np.isfinite(places)]
+    if len(set(places)) > 1:
+        margin = 0.08 * np.ptp(places)
+        axes.set_ylim(*scale.inverted().transform([places.min() - margin, places.max() + margin]))
 
 
 def _legend(figure: Figure, keys: list[Line2D]) -> None:
