@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import shutil
+import sys
 import tempfile
 
 os.environ.setdefault("NPROC", "1")
@@ -60,3 +61,11 @@ def pytest_collection_modifyitems(items):
 def _precise_pyhf():
     """The oracle's fits as good as they get."""
     pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-12))
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    """Where matplotlib is in use: figures that are left open stay in memory."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

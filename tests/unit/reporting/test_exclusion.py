@@ -1,18 +1,11 @@
 """What is excluded in a plane of hypotheses."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from hone.reporting.figures.exclusion import draw_exclusion
 
 GRID = [(m, c) for m in (500, 700, 900, 1100) for c in (0.3, 0.6, 1.0)]
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def limits(points, observed=True, missing=(), scale=1.0):

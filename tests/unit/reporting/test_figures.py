@@ -44,12 +44,6 @@ def of_templates(found, observed, edges, samples=SAMPLES, **more):
     return draw_templates(samples, found, observed, edges, channels, "o", **more)
 
 
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
-
-
 def drawn(figure):
     """All of it is laid out and drawn; the pixels are what `test_a_figure_is_saved` looks at."""
     figure.draw_without_rendering()

@@ -19,12 +19,6 @@ from hone.reporting.figures.prediction import draw_prediction
 IMAGE = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
 
 
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
-
-
 def result(systematics=3, regions=("SR",), bins=4, blind=False):
     """As ``fit.json``: a POI, constrained parameters, and one normalisation without constraint."""
     rng = np.random.default_rng(0)

@@ -2,7 +2,6 @@
 
 from itertools import product
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pyhf
 import pytest
@@ -20,12 +19,6 @@ from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import build_workspace
 
 picture = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def model(*systematics):

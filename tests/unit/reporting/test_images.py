@@ -1,6 +1,5 @@
 """Figures of histograms, limits and studies look as they did."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.container import ErrorbarContainer
@@ -17,12 +16,6 @@ from hone.statmodel.channels import channel_sizes
 from hone.statmodel.templates import Histogram
 
 compared = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40})
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def limits_at(scale, observed):

@@ -3,7 +3,6 @@
 import math
 import re
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from latex_page import typeset
@@ -214,12 +213,6 @@ def test_what_pyhf_could_not_compare_is_no_agreement():
     assert "pyhf agrees for 0 of 1 workspaces; in s/a its own" in headline(nothing, {})
     many = compared([seed(f"o{k}", 1, 0.2) | none for k in range(9)], None)
     assert "s/o4, s/o5 and 3 more its own fit failed" in headline(many, {})
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def test_what_has_no_gain_is_refused():

@@ -4,7 +4,6 @@ import copy
 import json
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pyhf
 import pytest
@@ -20,12 +19,6 @@ from hone.results import likelihood_scan
 from hone.results.likelihood_scan import leading_nuisance, likelihood_of
 
 STRENGTH = [{"name": "mu", "type": "normfactor", "data": None}]
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

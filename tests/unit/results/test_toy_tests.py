@@ -1,6 +1,5 @@
 """Tests with toys are those of hypotest and of pyhf, and near the asymptotic formulae."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pyhf
 import pytest
@@ -17,12 +16,6 @@ from hone.results.likelihood_scan import likelihood_of
 from hone.results.toy_tests import binomial_errors, toy_test, toy_test_or_reason
 
 STRENGTH = [{"name": "mu", "type": "normfactor", "data": None}]
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from blobs import chosen, events, problem_of
@@ -12,12 +11,6 @@ from hone.errors import InputError
 from hone.reporting.figures.gradient import draw_gradient
 from hone.training.batches import draw_batch
 from hone.training.gradient import check_gradient, in_double_precision
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

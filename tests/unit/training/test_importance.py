@@ -1,7 +1,6 @@
 """Importance of features by permutation, and the figures of features."""
 
 import jax
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import uproot
@@ -23,12 +22,6 @@ from hone.sentinels import PADDING, find_sentinels
 from hone.training.importance import _without, rank_features, thinned
 
 picture = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text=False)
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def test_only_what_is_used_is_important():

@@ -3,7 +3,6 @@
 from collections import namedtuple
 
 import jax
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from blobs import CUTS, chosen, events
@@ -25,12 +24,6 @@ class Sample(namedtuple("Sample", "name is_signal systematics")):
 
 
 SAMPLES = [Sample("s", True, ("small",)), Sample("b", False, ("small", "large"))]
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def gaussian(mean, size=20_000, seed=0, spread=0.0):
