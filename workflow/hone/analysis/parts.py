@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hone.analysis.analysis import Analysis
-from hone.analysis.observables import Network, ObservableSettings, Softmax, Trained
+from hone.analysis.observables import ObservableSettings, OfNetwork, Trained
 from hone.analysis.region_observables import regions_of, regions_without_observables
 from hone.analysis.samples import DimuonSample, Sample
 from hone.analysis.sections import Poi, Workspace
@@ -225,7 +225,7 @@ def _of_one_seed(observable: ObservableSettings) -> ObservableSettings:
 
 def _with_code(observable: ObservableSettings, folder: str | None) -> ObservableSettings:
     """With the digest of the code of its own architecture, if it has one."""
-    if not isinstance(observable, Network | Softmax) or observable.architecture is None:
+    if not isinstance(observable, OfNetwork) or observable.architecture is None:
         return observable
     assert folder is not None, "the folder of the config, if no other"
     return observable.model_copy(update={"architecture": observable.architecture.beside(folder)})

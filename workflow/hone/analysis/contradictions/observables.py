@@ -9,8 +9,8 @@ from hone.analysis.observables import (
     Ensemble,
     Network,
     ObservableSettings,
+    OfNetwork,
     Rebinned,
-    Softmax,
     Trained,
 )
 from hone.analysis.own_code import find_function
@@ -41,7 +41,7 @@ def of_observables(analysis: Analysis) -> Iterator[str]:
             problem = find_function(objective, analysis.modules or "")
             if problem:
                 yield f"{where}.objective: {problem}"
-        if isinstance(observable, Network | Softmax) and observable.architecture is not None:
+        if isinstance(observable, OfNetwork) and observable.architecture is not None:
             problem = find_function(observable.architecture.function, analysis.modules or "")
             if problem:
                 yield f"{where}.architecture: {problem}"
@@ -78,7 +78,7 @@ def _of_training(
     analysis: Analysis, where: str, place: int, chosen: ObservableSettings
 ) -> Iterator[str]:
     """What trials of one observable may have differently."""
-    if isinstance(chosen, Network | Softmax) and chosen.start_from is not None:
+    if isinstance(chosen, OfNetwork) and chosen.start_from is not None:
         yield from _of_start(analysis, where, analysis.observables[:place], chosen)
     for key, name in chosen.variables.items():
         known = chosen.features or analysis.features
@@ -92,11 +92,11 @@ def _of_training(
 
 
 def _of_start(
-    analysis: Analysis, where: str, above: list[ObservableSettings], chosen: Network | Softmax
+    analysis: Analysis, where: str, above: list[ObservableSettings], chosen: OfNetwork
 ) -> Iterator[str]:
     """What is wrong with the observable whose weights another one starts from."""
     key, name = f"{where}.start_from", chosen.start_from
-    kind = Network if isinstance(chosen, Network) else Softmax
+    kind = type(chosen)
     # Each starts from one further up, so that none starts from itself in the end.
     allowed = [
         o.name
@@ -113,14 +113,14 @@ def _of_start(
     bins = source.setting("bins")
     if isinstance(source, Rebinned):
         source = analysis.observable(source.source)
-    assert isinstance(source, Network | Softmax)
+    assert isinstance(source, OfNetwork)
     for setting in source.tune.grid if source.tune else []:
         if setting in source.layers:
             yield f"{key}: {name} tunes its {setting}, which must be known beforehand"
     for setting, value in chosen.layers.items():
         if value != source.layers[setting]:
             yield f"{key}: {name} has {setting} {source.layers[setting]}, not {value}"
-    if bins != chosen.bins and (kind is Softmax or chosen.setting("edges") == "learned"):
+    if bins != chosen.bins and (kind is not Network or chosen.setting("edges") == "learned"):
         yield f"{key}: {name} has {bins} bins, not {chosen.bins}"
     if analysis.features_of(name) != analysis.features_of(chosen.name):
         yield f"{key}: {name} sees other features"
