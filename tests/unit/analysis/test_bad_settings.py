@@ -49,6 +49,17 @@ BAD = {
         lambda c: (c["observables"][0].update(seeds=1), c["observables"][2].update(ENSEMBLE)),
         r"observables\['bce-edges'\].source: neos has only one seed; use the kind rebinned",
     ),
+    "best edges beside a bin of failing events": (
+        lambda c: (
+            c["observables"][0].update(cuts=[CUT], failing="bin")
+            or c["observables"][2].update(source="neos")
+        ),
+        r"observables\['bce-edges'\].source: neos has a bin of failing events, which has no best",
+    ),
+    "failing without cuts": (
+        lambda c: c["observables"][0].update(failing="bin"),
+        r"observables\['neos'\].failing: needs cuts: without any, no event fails",
+    ),
     "start from several": (
         lambda c: c["observables"].extend(
             [ENSEMBLE | {"name": "all"}, c["observables"][0] | {"name": "b", "start_from": "all"}]

@@ -35,6 +35,7 @@ KINDS = {
     "scott": NETWORK | {"smoothing": "scott"},
     "adaptive": NETWORK | {"smoothing": "adaptive"},
     "joint": NETWORK | {"edges": "learned", "cuts": CUTS},
+    "failing": NETWORK | {"edges": "learned", "cuts": CUTS, "failing": "bin"},
     "softmax": {"kind": "softmax", "bins": 3, "hidden": [8], "temperature": [1, 0.1]},
     "cuts": {"kind": "cuts", "cuts": CUTS},
     "variable": {"kind": "variable", "variable": "y", "edges": [-5.0, -2.0, 0.0]},
@@ -80,6 +81,10 @@ def test_every_event_is_shared_once_or_cut(kind):
             "joint",
             {"smoothing": "fixed", "bandwidth": [1e-9], "cuts": [c | {"slope": 1e9} for c in CUTS]},
         ),
+        (
+            "failing",
+            {"smoothing": "fixed", "bandwidth": [1e-9], "cuts": [c | {"slope": 1e9} for c in CUTS]},
+        ),
         ("variable", {}),
     ],
 )
@@ -91,7 +96,7 @@ def test_sharp_shares_are_the_counts(kind, changes):
     assert hard.values.sum() > 0
 
 
-@pytest.mark.parametrize("kind", ["learned", "scott", "adaptive", "joint", "softmax", "cuts"])
+@pytest.mark.parametrize("kind", ["learned", "scott", "adaptive", "failing", "softmax", "cuts"])
 def test_gradient_of_the_soft_histogram(kind):
     """By all that may be trained, along random directions, against finite differences."""
     changes = {} if kind == "cuts" else {"precision": "float64"}
@@ -141,6 +146,18 @@ def test_cuts_keep_their_side_and_their_unit():
     events = np.array([[1.6, -2.6], [1.4, -2.6], [1.6, -2.4]])
     assert list(np.asarray(moved.hard(moved.respond(events)))) == [True, False, False]
     assert moved.summary()["x_above"] == pytest.approx(1.5)
+
+
+def test_events_that_fail_a_cut_are_in_a_bin_of_their_own():
+    """The others are where they would be without it."""
+    lost, kept, events = observable("joint"), observable("failing"), sample(500, seed=6)
+    np.testing.assert_array_equal(kept.edges, [-1, *np.asarray(lost.edges)])
+    scores = lost.score(events)
+    assert 0 < np.isnan(scores).sum() < 500
+    np.testing.assert_array_equal(kept.score(events), np.nan_to_num(scores, nan=-0.5))
+    of_lost, of_kept = (np.asarray(shares_of(o, events)) for o in (lost, kept))
+    np.testing.assert_array_equal(of_kept[:, 1:], of_lost)
+    assert (lost.has_cuts, kept.has_cuts) == (True, False)
 
 
 def test_what_is_trained_is_what_was_asked_for():

@@ -78,6 +78,10 @@ class OfNetwork(Trained):
     """(`start_from`) Hidden layers, from the first, that are not trained."""
 
     @property
+    def number_of_bins(self) -> int:
+        return self.bins
+
+    @property
     def dtype(self) -> str:
         """Of the weights, and of scores outside of training steps."""
         return "float32" if self.precision == "bfloat16" else self.precision
@@ -137,10 +141,18 @@ class Network(OfNetwork, WithCuts):
     """Bandwidth of the kernel density in the soft histogram at the first and at the last training
     step, as a fraction of the observable's range. The last is that of the soft histograms in
     `histograms.root`."""
+    failing: Literal["lost", "bin"] = "lost"
+    """(`cuts`) What becomes of events that fail a cut: they are `lost`, or in a `bin` of their own,
+    from -1 to 0, beside those of the network's output: a region of cuts and a region with a network
+    are trained together, in one likelihood."""
 
     @property
     def is_classifier(self) -> bool:
         return not self.cuts
+
+    @property
+    def number_of_bins(self) -> int:
+        return self.bins + (self.failing == "bin")
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         yield from _room(self.smoothing, self.bandwidth, "bandwidth")
@@ -154,6 +166,8 @@ class Network(OfNetwork, WithCuts):
                 yield "edges", f"{edges} are out of range: a network's edges go from 0 to 1"
             if len(edges) != self.bins + 1:
                 yield "edges", f"{len(edges)} edges do not make {self.bins} bins (bins)"
+        if self.failing == "bin" and not self.cuts:
+            yield "failing", "needs cuts: without any, no event fails"
         yield from super()._problems()
 
 

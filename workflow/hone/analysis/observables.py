@@ -103,6 +103,10 @@ class BestEdges(Safeguards, ObservableSettings):
     bins: Annotated[int, Ge(2), Le(100), AsWhole] = 5
     """Number of bins."""
 
+    @property
+    def number_of_bins(self) -> int:
+        return self.bins
+
     def _problems(self) -> Iterator[tuple[str, str]]:
         if self.features is not None:
             yield "features", "are those of its source; remove them"

@@ -138,7 +138,7 @@ def of_floor(analysis: Analysis) -> Plain:
             "measure",
             systematics=[s.model_copy(update={"group": None}) for s in analysis.systematics],
         ),
-        "bins": sorted({o.bins for o in analysis.observables if hasattr(o, "bins")}),
+        "bins": sorted({o.number_of_bins for o in analysis.observables} - {0}),
         "subsets": {
             name: [s.name for s in kept]
             for name, kept in found.items()

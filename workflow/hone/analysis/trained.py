@@ -79,6 +79,12 @@ class ObservableSettings(Family):
         return isinstance(self, Trained)
 
     @property
+    def number_of_bins(self) -> int:
+        """Bins of a classifier's score that it compares with; 0 where it has nothing to do with
+        one."""
+        return 0
+
+    @property
     def axis(self) -> str:
         """What is binned, for axes."""
         return "observable"

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from hone.errors import InputError
 from hone.sentinels import PADDING
 
-__all__ = ["Observable", "finite", "in_pieces", "without_score"]
+__all__ = ["Observable", "edge_summary", "finite", "in_pieces", "without_score"]
 
 _PIECE = 8192
 """Events scored at a time: one compiled program for all, within the processor's cache."""
@@ -84,7 +84,7 @@ class Observable(eqx.Module):
 
     @property
     def has_cuts(self) -> bool:
-        """Whether events may fail cuts."""
+        """Whether events may fail cuts, and are then in no bin."""
         return False
 
     @property
@@ -98,7 +98,7 @@ class Observable(eqx.Module):
 
     def summary(self, progress: float) -> dict[str, float]:
         """What training changes besides weights, for the history."""
-        return {f"edge_{i}": float(edge) for i, edge in enumerate(np.asarray(self.edges))}
+        return edge_summary(self.edges)
 
     @property
     def bins(self) -> int:
@@ -120,6 +120,11 @@ class Observable(eqx.Module):
             at = int(np.argmin(good))
             raise without_score(f"event {at}", self.features, events, at)
         return np.asarray(scores)
+
+
+def edge_summary(edges: Float[Array, " B+1"], of: str = "") -> dict[str, float]:
+    """Edges for :meth:`Observable.summary`; ``of`` is what they are of, if not of the score."""
+    return {f"{of}edge_{i}": float(edge) for i, edge in enumerate(np.asarray(edges))}
 
 
 def in_pieces(function: Any, observable: Observable, events: np.ndarray) -> Any:

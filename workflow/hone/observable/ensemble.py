@@ -38,7 +38,7 @@ class EnsembleObservable(Observable):
         """
         networks = []
         for member in members:
-            if not isinstance(member, NetworkObservable) or member.has_cuts:
+            if not isinstance(member, NetworkObservable) or member.cuts is not None:
                 raise TypeError("an ensemble is of networks with one output, without cuts")
             networks.append(member)
         return cls(members=tuple(networks), turned=tuple(turned), features=networks[0].features)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from hone.analysis.observables import Network, Softmax
-from hone.observable.base import Observable
+from hone.observable.base import Observable, edge_summary
 from hone.observable.cuts import Cuts
 from hone.observable.own_network import OwnNetwork
 from hone.observable.scaling import Events, Standardised
@@ -136,6 +136,13 @@ class _Network(Standardised):
         return [layer.linear.weight for layer in self.layers] + [self.last.weight]
 
 
+def rising(logits: Float[Array, " b"]) -> Float[Array, " b+1"]:
+    """Edges that rise from 0 to 1, from logits of the bin widths."""
+    widths = jax.nn.softmax(logits)
+    inner = jnp.minimum(jnp.cumsum(widths)[:-1], 1.0)  # it may round to more
+    return jnp.concatenate([jnp.zeros(1), inner, jnp.ones(1)])
+
+
 def _network(
     settings: Network | Softmax,
     outputs: int,
@@ -162,6 +169,8 @@ class _OfNetwork(Observable):
 class NetworkObservable(_OfNetwork):
     """A network with one output in (0, 1) that is binned, after optional cuts.
 
+    Events that fail a cut are lost, or in a bin of their own from -1 to 0, with the score -1/2.
+
     Scores are float64, whatever the network's precision. Edges are stored as logits of the bin
     widths, so that they always rise from 0 to 1.
     """
@@ -173,6 +182,8 @@ class NetworkObservable(_OfNetwork):
     cuts: Cuts | None
     features: tuple[str, ...] = eqx.field(static=True)
     learn_edges: bool = eqx.field(static=True)
+    failing: str = eqx.field(static=True)
+    """What becomes of events that fail a cut: ``lost`` or ``bin``."""
 
     @classmethod
     def create(
@@ -186,6 +197,7 @@ class NetworkObservable(_OfNetwork):
             cuts=Cuts.create(settings.cuts, features, events) if settings.cuts else None,
             features=tuple(features),
             learn_edges=settings.edges == "learned",
+            failing=settings.failing,
         )
         if isinstance(settings.edges, str):
             return observable
@@ -193,13 +205,18 @@ class NetworkObservable(_OfNetwork):
 
     @property
     def edges(self) -> Float[Array, " B+1"]:
-        """Bin edges from 0 to 1, rising by construction."""
-        widths = jax.nn.softmax(self.edge_logits)
-        inner = jnp.minimum(jnp.cumsum(widths)[:-1], 1.0)  # it may round to more
-        return jnp.concatenate([jnp.zeros(1), inner, jnp.ones(1)])
+        """Bin edges, rising; of a bin of failing events -1, then those of the output."""
+        if self.failing == "bin":
+            return jnp.concatenate([-jnp.ones(1), self.output_edges])
+        return self.output_edges
+
+    @property
+    def output_edges(self) -> Float[Array, " b+1"]:
+        """Bin edges of the output from 0 to 1, rising by construction."""
+        return rising(self.edge_logits)
 
     def with_edges(self, edges: np.ndarray) -> "NetworkObservable":
-        """The same network with other edges from 0 to 1 (B + 1,), of any number."""
+        """The same network with other edges of its output from 0 to 1 (b + 1,), of any number."""
         return eqx.tree_at(lambda o: o.edge_logits, self, jnp.log(jnp.diff(jnp.asarray(edges))))
 
     def logits(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:
@@ -211,7 +228,9 @@ class NetworkObservable(_OfNetwork):
 
     def hard(self, response: Any) -> Float[Array, " N"]:
         score, margins = response
-        return score if self.cuts is None else jnp.where(self.cuts.hard(margins), score, jnp.nan)
+        if self.cuts is None:
+            return score
+        return jnp.where(self.cuts.hard(margins), score, -0.5 if self.failing == "bin" else jnp.nan)
 
     def started_from(self, other: Observable) -> "NetworkObservable":
         if not isinstance(other, NetworkObservable):
@@ -227,7 +246,7 @@ class NetworkObservable(_OfNetwork):
 
     @property
     def has_cuts(self) -> bool:
-        return self.cuts is not None
+        return self.cuts is not None and self.failing == "lost"
 
     @property
     def widths_follow_events(self) -> bool:
@@ -235,8 +254,13 @@ class NetworkObservable(_OfNetwork):
 
     def shares(self, response: Any, widths: Float[Array, "*N"]) -> Float[Array, "N B"]:
         score, margins = response
-        shares = kernel_shares(score, self.edges, widths)
-        return shares if self.cuts is None else shares * self.cuts.soft(margins)[:, None]
+        shares = kernel_shares(score, self.output_edges, widths)
+        if self.cuts is None:
+            return shares
+        passing = self.cuts.soft(margins)[:, None]
+        if self.failing == "bin":
+            return jnp.concatenate([1 - passing, shares * passing], axis=1)
+        return shares * passing
 
     def trainable(self) -> Any:
         marks = jax.tree.map(lambda _: False, self)
@@ -250,7 +274,7 @@ class NetworkObservable(_OfNetwork):
         return eqx.tree_at(lambda o: o.cuts, marks, self.cuts.trainable())
 
     def summary(self, progress: float) -> dict[str, float]:
-        row = super().summary(progress)
+        row = edge_summary(self.output_edges)
         if self.softness.rule in ("fixed", "annealed", "learned"):
             row["bandwidth"] = float(self.softness.at(progress))
         return row if self.cuts is None else row | self.cuts.summary()

@@ -169,7 +169,8 @@ def _of_network(observable: NetworkObservable, graph: Graph, events: str) -> str
     score = graph("Squeeze", graph.cast(score, "float64"), graph.constant([1]))
     if observable.cuts is None:
         return score
-    return _where_passing(observable.cuts, graph, events, score)
+    failing = -0.5 if observable.failing == "bin" else np.nan
+    return _where_passing(observable.cuts, graph, events, score, failing)
 
 
 @write_score.register
@@ -208,7 +209,9 @@ def _standardised(graph: Graph, events: str, mean: np.ndarray, scale: np.ndarray
     return graph("Div", difference, graph.constant(0.5 * scale))
 
 
-def _where_passing(cuts: Cuts, graph: Graph, events: str, score: str) -> str:
+def _where_passing(
+    cuts: Cuts, graph: Graph, events: str, score: str, failing: float = np.nan
+) -> str:
     chosen = graph("Gather", events, graph.constant(np.array(cuts.columns)), axis=1)
     scaled = _standardised(graph, chosen, cuts.centre, cuts.scale)
     signs = np.where([side == "above" for side in cuts.sides], 1.0, -1.0)
@@ -216,7 +219,7 @@ def _where_passing(cuts: Cuts, graph: Graph, events: str, score: str) -> str:
     margins = graph("Mul", margins, graph.constant(signs))
     smallest = graph("ReduceMin", margins, graph.constant([1]), keepdims=0)
     passing = graph("Greater", smallest, graph.constant(0.0))
-    return graph("Where", passing, score, graph.constant(np.nan))
+    return graph("Where", passing, score, graph.constant(failing))
 
 
 def _network(network: Any, graph: Graph, events: str) -> str:

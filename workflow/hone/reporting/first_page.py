@@ -8,8 +8,8 @@ from hone.analysis.observables import (
     Cuts,
     Ensemble,
     GridCuts,
-    Network,
     ObservableSettings,
+    OfNetwork,
     Rebinned,
     Softmax,
     VariableBins,
@@ -142,12 +142,13 @@ def _kind(observable: ObservableSettings) -> str:
         case GridCuts():
             objective = _objective(observable.objective)
             return f"a count after cuts, the best of a grid for {objective}"
-        case Network() | Softmax():
-            network = "a network"
+        case OfNetwork():
+            network, in_bins = "a network", f"{observable.number_of_bins} bins"
             if isinstance(observable, Softmax):
                 network += " with an output for each bin"
-            objective = _objective(observable.objective)
-            return f"{network} trained on {objective}, {observable.bins} bins"
+            elif observable.setting("failing") == "bin":
+                in_bins += ", one of them of the events that fail its cuts"
+            return f"{network} trained on {_objective(observable.objective)}, {in_bins}"
     return f"of kind {observable.kind}"
 
 

@@ -34,8 +34,8 @@ def of_observables(analysis: Analysis) -> Iterator[str]:
                 f"{where}.source: there is no network {observable.source!r}; "
                 f"networks are {', '.join(networks) or '(none)'}"
             )
-        elif isinstance(observable, Ensemble):
-            yield from _of_ensemble(where, analysis.observable(observable.source))
+        elif isinstance(observable, BestEdges):
+            yield from _of_source(where, observable, analysis.observable(observable.source))
         objective = getattr(observable, "objective", None) or ""
         if ":" in objective:
             problem = find_function(objective, analysis.modules or "")
@@ -59,8 +59,12 @@ def of_observables(analysis: Analysis) -> Iterator[str]:
             yield from _of_training(analysis, where, i, tried)
 
 
-def _of_ensemble(where: str, source: ObservableSettings) -> Iterator[str]:
+def _of_source(where: str, chosen: BestEdges, source: ObservableSettings) -> Iterator[str]:
     assert isinstance(source, Network)
+    if source.failing == "bin":
+        yield f"{where}.source: {source.name} has a bin of failing events, which has no best edges"
+    if not isinstance(chosen, Ensemble):
+        return
     if source.cuts or (source.tune and "cuts" in source.tune.grid):
         yield f"{where}.source: {source.name} has cuts, which differ from seed to seed"
     if source.seeds == 1:
