@@ -66,6 +66,13 @@ def test_comparisons_chain_as_in_mathematics():
         ("where(x, y)", "where takes 3 arguments, not 2"),
         ("x > 110 & x < 140", r"put each of these in parentheses, as \(a > 1\) & \(b < 2\)"),
         ("x > 110 & n", "put each of these in parentheses"),
+        # C++ and Python do not agree what these are.
+        ("n == 2 & x", "put each of these in parentheses"),
+        ("(n & m != 0)", "put each of these in parentheses"),
+        ("abs(n | (m) == 1)", "put each of these in parentheses"),
+        ("(n) & (m == 1 | m)", "put each of these in parentheses"),
+        ("x > 110  # the peak && n", "# begins no comment"),
+        ("x > 110  # the peak", "# begins no comment"),
         ("x @ y", "BinOp is not allowed"),
         ("x[1:2]", r"one number, as in x\[0\]"),
         ("x[0, 1]", r"one number, as in x\[0\]"),
@@ -91,7 +98,10 @@ def test_nothing_else_is_allowed(text, message):
 
 
 def test_a_mask_is_compared_with_a_number():
-    np.testing.assert_array_equal(Expression("(n & 2) == 2")(COLUMNS), [False, False, True])
+    for text in ("(n & 2) == 2", "2 == ( n & (2) )", "(n\n& 2) == 2", "sum == (n & 2) || n == 2"):
+        found = Expression(text)({**COLUMNS, "sum": np.array([1, 1, 1])})
+        np.testing.assert_array_equal(found, [False, False, True])
+    assert Expression('get("a#b") == 1').branches == ("a#b",)
 
 
 @pytest.mark.parametrize("text", ["x & 3", "~x", "(x & n) == 1", "n & 2.0"])

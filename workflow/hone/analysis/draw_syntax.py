@@ -16,7 +16,7 @@ _TOKEN = re.compile(
     |&&|\|\||!=|[<>=]=|\*\*|//|.""",
     re.VERBOSE | re.DOTALL,
 )
-_ROOTS = re.compile(r"&&|\|\||!(?!=)|\?|\$|::")
+_ROOTS = re.compile(r"&&|\|\||!(?!=)|\?|\$|::|#")
 _CLOSING = {"(": ")", "[": "]"}
 _OF_EVENTS = {"Sum$": "sum", "Length$": "len", "Max$": "max", "Min$": "min", "Alt$": "alt"}
 
@@ -36,7 +36,8 @@ def translated(text: str, functions: Callable[[], Collection[str]]) -> str:
         functions: gives the names that there are.
 
     Raises:
-        InputError: a function of ROOT has no name here; ``?`` has no ``:``.
+        InputError: a function of ROOT has no name here; ``?`` has no ``:``; there is a ``#``, with
+            which Python would leave out what follows.
     """
     if not _ROOTS.search(text):
         return text
@@ -102,6 +103,8 @@ class _Translator:
             return _OF_EVENTS[token]
         if "::" in token:
             return self.function(token)
+        if token == "#":
+            raise InputError("# begins no comment in it; write comments outside of the quotes")
         return {"&&": "and", "||": "or"}.get(token, str(token))
 
     def function(self, token: str) -> str:

@@ -64,7 +64,9 @@ class Expression:
         try:
             if len(self.text) > _MAX_LENGTH:
                 raise InputError(f"it is longer than {_MAX_LENGTH} characters")
-            self._tree = ast.parse(translated(self.text, _all_functions), mode="eval").body
+            spelt = translated(self.text, _all_functions).replace("\n", " ")
+            self._tree = ast.parse(spelt, mode="eval").body
+            _refuse_loose_masks(self._tree, spelt)
             self.is_padded = leading_of(self._tree) is not None
             """Whether it is one of the leading values of each event, which some do not have."""
             self.branches = tuple(dict.fromkeys(_names(self._tree, whole=True)))
@@ -206,16 +208,38 @@ def _refuse_constant(value: object) -> None:
         raise InputError("a number in it is too large")
 
 
+_LOOSE = (
+    "& and | bind more tightly than comparisons; put each of these in parentheses, as "
+    "(a > 1) & (b < 2)"
+)
+
+
+def _refuse_loose_masks(tree: ast.AST, text: str) -> None:
+    """Refuse ``a == 2 & b``, which is ``(a == 2) & b`` in C++ and ``a == (2 & b)`` in Python.
+
+    Args:
+        tree: of the expression.
+        text: of which it was made, in one line.
+    """
+    written = text.encode()
+    for node in ast.walk(tree):
+        for part in (node.left, *node.comparators) if isinstance(node, ast.Compare) else ():
+            before, after = written[: part.col_offset], written[part.end_col_offset :]
+            closed = before.rstrip().endswith(b"(") and after.lstrip().startswith(b")")
+            if _is_mask(part) and not closed:
+                raise InputError(_LOOSE)
+
+
+def _is_mask(node: ast.AST) -> bool:
+    return isinstance(node, ast.BinOp) and isinstance(node.op, BITS)
+
+
 def _names_in_comparison(node: ast.Compare) -> Iterator[str]:
     parts = (node.left, *node.comparators)
     equality = len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq)
-    masked = any(isinstance(p, ast.BinOp) and isinstance(p.op, BITS) for p in parts)
     # A mask compared with a number, (flags & 4) == 4, is the one thing that makes sense.
-    if masked and not equality:
-        raise InputError(
-            "& and | bind more tightly than comparisons; put each of these in parentheses, as "
-            "(a > 1) & (b < 2)"
-        )
+    if any(map(_is_mask, parts)) and not equality:
+        raise InputError(_LOOSE)
     for part in parts:
         if not (equality and _is_text(part)):
             yield from _names(part)
