@@ -12,13 +12,14 @@ import pytest
 import yaml
 from annotated_types import Gt, Lt
 from blobs import ROOT
+from onnxruntime import InferenceSession
 
 from hone.analysis import Analysis, checked_config
 from hone.analysis.modifiers import Leaf
 from hone.analysis.observables import Trained
 from hone.analysis.parts import of_model, of_training
 from hone.analysis.systematics import Histosys, Systematic
-from hone.errors import FitError, InputError
+from hone.errors import FitError
 from hone.events import generate
 from hone.events.event_sets import EventSets, hard_histograms, scores_of
 from hone.likelihood.histfactory import from_pyhf
@@ -207,8 +208,11 @@ def test_a_new_kind_of_observable_is_trained_and_stored(analysis, trained, tmp_p
     loaded, found = load_observable(path)
     assert found == settings
     assert eqx.tree_equal(loaded, trained.observable)
-    with pytest.raises(InputError, match="kind 'line' is not exported: nothing says how a Line is"):
-        onnx_model([loaded], found.kind, {})
+    session = InferenceSession(onnx_model([loaded], found.kind, {}).SerializeToString())
+    matrix = np.random.default_rng(0).normal(size=(50, len(loaded.features)))
+    inputs = dict(zip(loaded.features, matrix.T.copy(), strict=True))
+    (score,) = session.run(["score"], inputs)
+    np.testing.assert_allclose(score, loaded(matrix), atol=1e-14)
 
 
 def test_new_kinds_are_fitted_as_they_are_trained(samples, filled):

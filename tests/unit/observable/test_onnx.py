@@ -1,10 +1,11 @@
 """Observables as ONNX: onnxruntime finds the scores and bins of hone."""
 
-import dataclasses
 import json
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import onnxruntime
 import pytest
@@ -15,6 +16,7 @@ from hone.errors import InputError
 from hone.observable import create_observable
 from hone.observable.onnx_model import onnx_model
 from hone.observable.scores import score_events
+from hone.observable.variable import VariableObservable
 from hone.sentinels import PADDING
 
 NAMES = ("mass", "log(pt)", "n jets", "jet_pt[:1][0]")
@@ -78,7 +80,7 @@ def test_activations_are_the_same(activation):
     layer = trained("float64", hidden=[4], activation=activation)
     matrix = np.vstack([events(50, seed=1), 1e3 * events(50, seed=2)])
     score, _ = run(onnx_model([layer], "network", {}), matrix)
-    np.testing.assert_allclose(score, layer(matrix), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(score, eqx.filter_jit(layer)(matrix), rtol=0, atol=1e-14)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -136,13 +138,55 @@ def test_equal_observables_give_equal_files():
     assert one == other
 
 
+WEIGHTS = np.arange(12.0).reshape(4, 3) - 5
+OF_JAX = {
+    "attention": lambda x: jax.nn.softmax(x[:, :, None] * x[:, None, :], axis=1)[:, 0, 1:3],
+    "axes": lambda x: jnp.einsum("ni,nj,jk->nki", x, x, WEIGHTS.astype(x.dtype))[:, :, [3, 0]],
+    "choices": lambda x: jnp.where((x > 0) & ~(x < 1) | (x == x.max(1, keepdims=True)), x, 2),
+    "counts": lambda x: x.argmax(1) + (x > 0).any(1) + 2 * jnp.isfinite(x).all(1),
+    "functions": lambda x: jnp.log1p(jnp.abs(x)) + jnp.expm1(-(x**2)) + jnp.sin(x) * jnp.cos(x),
+    "joined": lambda x: jnp.concatenate([*jnp.split(x, [1, 2], axis=1), jnp.ones_like(x)], 1),
+    "norm": lambda x: x / jnp.sqrt((x**2).sum(1, keepdims=True)) + jax.lax.rsqrt(1 + x**2),
+    "normal": lambda x: jax.scipy.special.erf(x) * jax.nn.gelu(x, approximate=False),
+    "powers": lambda x: jnp.abs(x) ** 1.5 + x**-2 + jnp.sign(x) * jnp.floor(x) + jnp.ceil(x),
+    "shares": lambda x: jax.nn.logsumexp(x, axis=1) + jnp.clip(x, -1, 1).min(axis=1),
+    "steps": lambda x: x.reshape(-1, 2, 2).transpose(0, 2, 1)[:, ::-1].reshape(-1, 4)[:, ::3],
+}
+EDGES = np.array([-1.0, 0, 1])
+
+
+class Computing(VariableObservable):
+    """Its score is the sum over what a function of JAX makes of an event."""
+
+    function: Callable = eqx.field(static=True)
+    dtype: str = eqx.field(static=True)
+
+    def respond(self, events):
+        found = self.function(events.astype(self.dtype))
+        return found.reshape(len(events), -1).sum(axis=1).astype(float)
+
+
+@pytest.mark.parametrize("name", OF_JAX)
+def test_what_jax_computes_is_the_same(name):
+    matrix = np.random.default_rng(0).normal(0, 2, (500, 4))
+    precisions = {"float32": 2e-6} if name == "normal" else {"float32": 2e-6, "float64": 1e-14}
+    for dtype, tolerance in precisions.items():
+        observable = Computing(EDGES, NAMES, "", OF_JAX[name], dtype)
+        expected = np.asarray(eqx.filter_jit(observable)(matrix))
+        score, _ = run(onnx_model([observable], name, {}), matrix)
+        largest = np.abs(expected).max()
+        np.testing.assert_allclose(score, expected, rtol=0, atol=tolerance * largest)
+
+
 def test_what_is_not_written_is_named():
-    network = trained("network")
-    sine = dataclasses.replace(network.network.layers[0], activation="sine")
-    unknown = {
-        "the activation 'sine'": eqx.tree_at(lambda o: o.network.layers, network, (sine,)),
+    of_jax = {
+        "JAX's operator 'sort' is not among": lambda x: jnp.sort(x, axis=1),
+        "'and' on the bits of numbers": lambda x: x.astype(int) & 1,
+        "onnxruntime has erf in float32 only": jax.scipy.special.erf,
+        "elements at places that depend": lambda x: x[0, x.astype(int)],
     }
-    for message, observable in unknown.items():
+    for message, function in of_jax.items():
+        observable = Computing(EDGES, NAMES, "", function, "float64")
         with pytest.raises(InputError, match=f"kind 'mine' is not exported: .*{message}"):
             onnx_model([observable], "mine", {})
     score = settings_of(kind="variable", variable="score", edges=[0.0, 1.0])

@@ -6,6 +6,7 @@ import equinox as eqx
 import hypothesis
 import jax
 import numpy as np
+import onnxruntime
 import pytest
 import yaml
 from blobs import ROOT, problem_of, trained_with
@@ -81,6 +82,17 @@ class Mean(eqx.Module):
     def __call__(self, x, mask):
         return self.weight * x.sum(keepdims=True) / mask[1:].sum()
 def mean(features, outputs, key): return Mean(jnp.ones(1))
+
+class Attention(eqx.Module):
+    heads: eqx.nn.MultiheadAttention
+    last: eqx.nn.Linear
+    def __call__(self, x, mask):
+        jets = x[1:].reshape(-1, 5).T
+        there = mask[1:].reshape(-1, 5).all(axis=0) | (jnp.arange(5) == 0)
+        seen = self.heads(jets, jets, jets, mask=jnp.broadcast_to(there, (5, 5)))
+        return self.last(seen.mean(axis=0))
+def attention(features, outputs, key):
+    return Attention(eqx.nn.MultiheadAttention(2, 2, key=key), eqx.nn.Linear(2, outputs, key=key))
 """
 
 
@@ -273,10 +285,14 @@ def test_a_stored_one_needs_the_same_code(folder, tmp_path):
             load_observable(path)
 
 
-def test_it_is_not_written_as_onnx(folder):
-    found, _ = made(folder)
-    with pytest.raises(InputError, match=r"its architecture 'mine:own' is written as ONNX"):
-        onnx_model([found], "network", {})
+@pytest.mark.parametrize("function", ["jets:deep_sets", "bad:attention"])
+def test_onnxruntime_scores_as_it_does(folder, function):
+    matrix = jets(500)[0]
+    found, _ = made(folder, function, FEATURES, matrix)
+    session = onnxruntime.InferenceSession(onnx_model([found], "", {}).SerializeToString())
+    inputs = {name: matrix[:, k].copy() for k, name in enumerate(FEATURES)}
+    (score,) = session.run(["score"], inputs)
+    np.testing.assert_allclose(score, found.score(matrix), rtol=0, atol=1e-6)
 
 
 def analysis(folder, **changes):
