@@ -4,9 +4,12 @@ import atexit
 import gc
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
+# A shell starts what runs in its background with Ctrl-C ignored, and so would all runs of tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("NPROC", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Programs run once: compile them with little optimisation, by the emitters that need less time.
