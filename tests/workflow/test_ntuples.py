@@ -219,11 +219,10 @@ def test_pseudo_data_smoothing_and_pruning_train_nothing(analysis):
 def test_every_hypothesis_sees_the_same_observation(analysis, pseudo_data):
     folder, config, _ = analysis
     (signal,) = (s for s in config["samples"] if s["name"] == "signal")
-    write(folder / "heavy.root", columns(4000, 4, True))
     several = {
         **config,
         "analysis": "several",
-        "samples": [*config["samples"], {**signal, "name": "heavy", "files": "heavy.root"}],
+        "samples": [*config["samples"], {**signal, "name": "heavy", "weight": "w * pt"}],
         "regions": [
             *config["regions"][:2],
             {"name": "high", "selection": "mass >= 160", "fit": "count"},

@@ -24,7 +24,9 @@ with job(snakemake) as provenance:
     analysis = with_scored_regions(analysis, inputs.regions)
     regions = analysis.channels
     surveys = read_surveys(inputs.surveys)
-    check_inputs(surveys, analysis.simulated + others.samples, regions, {})
+    # A signal that is injected is not in one fit with that of the hypothesis.
+    samples, one_fit = analysis.simulated + others.samples, not others.samples
+    check_inputs(surveys, samples, regions, {}, one_fit)
     simulated = sources(analysis, params.files["evaluation"])
     injected = sources(others, params.files["injected"])
     features = observables[0].features

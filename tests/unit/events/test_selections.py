@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from contextlib import nullcontext
 
 import jax
 import numpy as np
@@ -336,14 +337,17 @@ def test_a_trained_sample_has_a_training_event():
         check_inputs(surveys, config.samples, config.channels, seen_by_neos)
 
 
-@pytest.mark.usefixtures("events")
-def test_signals_of_fits_of_their_own_may_share_events():
-    """For example one sample with the weights of two hypotheses."""
-    config, _, surveys = surveyed(LIGHT, HEAVY, {"name": "other", "selection": "truth == 5"})
-    kinds = {"light": "background", "heavy": "signal", "other": "signal"}
-    samples = [
-        s.model_copy(update={"process": kinds.get(s.name, s.process)}) for s in config.samples
-    ]
-    check_inputs(surveys, samples, config.channels, {}, one_fit=False)
-    with pytest.raises(InputError, match="are in both samples 'heavy' and 'other'"):
-        check_inputs(surveys, samples, config.channels, {})
+@pytest.mark.parametrize("files", ["all.root", "copy.root"])
+def test_samples_that_may_share_events(events, files):
+    """Signals of fits of their own; or, as a signal that is a background reweighted, if said so."""
+    write("copy.root", events)
+    light, other = {"name": "light", "weight": "w"}, {"name": "other", "files": files}
+    for meant in ({}, {"shares_events_with": ["light"]}):
+        config, _, surveys = surveyed(light, other | {"weight": "0.1 * w"} | meant)
+        with nullcontext() if meant else pytest.raises(InputError, match="in shares_events_with"):
+            check_inputs(surveys, config.samples, config.channels, {})
+    apart = {"process": "signal", "shares_events_with": None}
+    signals = [sample.model_copy(update=apart) for sample in config.samples]
+    check_inputs(surveys, signals, (), {}, one_fit=False)
+    with pytest.raises(ConfigError, match="'x' is no other simulated sample; these are s, light"):
+        surveyed(light, other | {"shares_events_with": ["x"]})

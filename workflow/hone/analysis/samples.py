@@ -8,7 +8,7 @@ from annotated_types import Ge
 from pydantic import Field, model_validator
 
 from hone.analysis.distributions import WEIGHT, Distribution, branches_of
-from hone.analysis.fields import ExpressionText, Files, HistogramPath, Name
+from hone.analysis.fields import ExpressionText, Files, HistogramPath, Name, Names
 from hone.analysis.settings import AsWhole, Family, Positive, Settings, Text, refuse, refuse_all
 
 __all__ = [
@@ -96,9 +96,9 @@ class NtupleSample(Sample):
     selection: ExpressionText | None = None
     """Expression of branches that is true for the events of the sample; all if not given. Several
     samples can be parts of one file, e.g. by truth label, `truth == 5` and `truth != 5`: two that
-    share an event are refused. Varied files have the same selection. `yield` and `cross_section`
-    are those of all events in the files, before the selection: given alike, parts of a file add up
-    to the whole."""
+    share an event are refused, without `shares_events_with`. Varied files have the same selection.
+    `yield` and `cross_section` are those of all events in the files, before the selection: given
+    alike, parts of a file add up to the whole."""
     weight: ExpressionText = "1"
     """Weight of an event, an expression of branches, e.g. `w * sqrt(sf)` or
     `len(jet_pt) > 0 ? w : 0`: see [docs/expressions.md](../docs/expressions.md). Events without
@@ -110,6 +110,9 @@ class NtupleSample(Sample):
     sum_of_weights: Positive | None = None
     """Sum of the weights of all generated events, where the files do not have them
     all: what is divided by in the normalisation. Otherwise it is that of the files."""
+    shares_events_with: Names | None = None
+    """Samples that may have events in common with this one, as where a signal is a background with
+    other weights. Their statistical errors count as independent."""
 
     @property
     def is_normalised(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 from hone.analysis.region_observables import Seen
 from hone.analysis.regions import Region
-from hone.analysis.samples import Sample
+from hone.analysis.samples import NtupleSample, Sample
 from hone.errors import InputError
 from hone.events.documents import Survey, SurveyedFile, Surveys
 from hone.events.fingerprints import part_in_common
@@ -19,6 +19,8 @@ __all__ = ["check_inputs"]
 _FAR, _ERRORS, _NAMED = 10.0, 5.0, 3
 """Factor on a sample's yield that no variation has beyond so many statistical errors, and how many
 that have it are named."""
+
+_IF_MEANT = "; if they are meant to, name one of both in shares_events_with of the other"
 
 
 def check_inputs(
@@ -43,10 +45,10 @@ def check_inputs(
     kinds = {s.name: s.process for s in samples}
     nominal = {name: found for name, found in surveys.items() if name in kinds}
     misses = list(_regions(nominal, kinds, regions, observables))
-    apart = set() if one_fit else {name for name, kind in kinds.items() if kind == "signal"}
+    may_share = _may_share(samples, one_fit)
     problems = [
-        *_shared_events(surveys, apart),
-        *_same_events(nominal, apart),
+        *_shared_events(surveys, may_share),
+        *_same_events(nominal, may_share),
         *_few_numbers(surveys),
         *_far_off(surveys),
         *misses,
@@ -87,7 +89,17 @@ def _files(found: Survey) -> str:
     return ", ".join(entry["path"] for entry in found["files"])
 
 
-def _same_events(nominal: Surveys, apart: Set[str]) -> Iterator[str]:
+def _may_share(samples: Sequence[Sample], one_fit: bool) -> Set[frozenset[str]]:
+    """Pairs of samples that may have events in common."""
+    signals = [] if one_fit else [sample.name for sample in samples if sample.is_signal]
+    found = set(map(frozenset, itertools.combinations(signals, 2)))
+    for sample in samples:
+        if isinstance(sample, NtupleSample):
+            found |= {frozenset({sample.name, name}) for name in sample.shares_events_with or []}
+    return found
+
+
+def _same_events(nominal: Surveys, may_share: Set[frozenset[str]]) -> Iterator[str]:
     """Different files with the same events, which would count twice."""
     seen: dict[str, tuple[tuple[str, str], str]] = {}
     for name, found in nominal.items():
@@ -96,10 +108,11 @@ def _same_events(nominal: Surveys, apart: Set[str]) -> Iterator[str]:
             if not digest:
                 continue
             before, where = seen.setdefault(digest, (place, name))
-            if before != place and not (name != where and {name, where} <= apart):
+            if before != place and frozenset({name, where}) not in may_share:
+                meant = _IF_MEANT if name != where else ""
                 yield (
                     f"{before[0]} (sample {where!r}) and {place[0]} (sample {name!r}) have the "
-                    "same events; remove one"
+                    f"same events; remove one{meant}"
                 )
         for one, other in itertools.combinations(found["files"], 2):
             if one.get("digest") == other.get("digest"):
@@ -112,9 +125,9 @@ def _same_events(nominal: Surveys, apart: Set[str]) -> Iterator[str]:
                 )
 
 
-def _shared_events(surveys: Surveys, apart: Set[str]) -> Iterator[str]:
+def _shared_events(surveys: Surveys, may_share: Set[frozenset[str]]) -> Iterator[str]:
     """Samples, and variations of samples by the same systematic, that take the same events from the
-    same files; two samples ``apart`` may."""
+    same files, and may not."""
     users: dict[tuple[str, str, str], list[tuple[Survey, SurveyedFile]]] = {}
     for found in surveys.values():
         # "" of a sample: these come first, and what is wrong with them is said of them alone.
@@ -126,7 +139,7 @@ def _shared_events(surveys: Surveys, apart: Set[str]) -> Iterator[str]:
     for (variation, *_), entries in sorted(users.items(), key=lambda item: item[0][0]):
         for (one, first), (other, second) in itertools.combinations(entries, 2):
             samples = one["sample"], other["sample"]
-            if set(samples) <= apart or samples in named:
+            if frozenset(samples) in may_share or samples in named:
                 continue
             texts = first.get("selected"), second.get("selected")
             common = common_events(*texts, min(first["events"], second["events"]))
@@ -134,6 +147,7 @@ def _shared_events(surveys: Surveys, apart: Set[str]) -> Iterator[str]:
                 named.add(samples)
                 kind = "variations" if variation else "samples"
                 cure = ", or give each its own file" if variation else ""
+                cure += _IF_MEANT if samples[0] != samples[1] else ""
                 more = f" and {len(common) - 1} others are" if len(common) > 1 else " is"
                 yield (
                     f"event {common[0]} of {first['path']}{more} in both {kind} {one['source']!r} "

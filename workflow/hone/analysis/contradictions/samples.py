@@ -57,6 +57,13 @@ def of_samples(analysis: Analysis) -> Iterator[str]:
                 f"samples[{i}].cross_section: needs the luminosity of the analysis (luminosity, "
                 "in 1/fb)"
             )
+        for name in (isinstance(sample, NtupleSample) and sample.shares_events_with) or []:
+            others = [s.name for s in analysis.simulated if s.name != sample.name]
+            if name not in others:
+                yield (
+                    f"samples[{i}].shares_events_with: {name!r} is no other simulated sample; "
+                    f"these are {', '.join(others)}"
+                )
     points = [
         tuple(sorted(s.parameters.items()))
         for s in analysis.samples
