@@ -49,6 +49,7 @@ rule compute_floor:
 rule compare_observables:
     input:
         limits=FILES.of_seeds("limits.json"),
+        selected=FILES.of_observables("selected.json"),
         floors=FILES.floors(*ANALYSIS.signals),
     output:
         comparison=shown("comparison_table", "<results>/comparison.csv"),
@@ -71,6 +72,8 @@ rule compare_observables:
         baseline=ANALYSIS.baseline,
         fair=fair_baseline(ANALYSIS),
         name=ANALYSIS.analysis,
+        poi=ANALYSIS.measured[0],
+        label=ANALYSIS.label,
         made_by=made_by("compare_observables"),
     message:
         "Tabulating limits and other figures of merit"

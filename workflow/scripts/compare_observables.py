@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hone.reporting.comparison_table import headline, latex, markdown, rst, summary
 from hone.results.gains import compared, flatten
+from hone.results.selection import selected_files
 from hone.running.files import place_of, read_json, write_csv, write_text
 from hone.running.script import job
 
@@ -16,10 +17,13 @@ with job(snakemake):
     write_csv(snakemake.output.comparison, rows)
     table = compared(rows, snakemake.params.baseline, snakemake.params.fair)
     write_csv(snakemake.output.table, table)
+    published = selected_files(snakemake.input.selected, snakemake.input.limits)
+    observed = {place: read_json(path)["observed_limit"] for place, path in published.items()}
+    poi, label = snakemake.params.poi, snakemake.params.label
     for path, text in (
-        (snakemake.output.markdown, markdown(table, floors)),
+        (snakemake.output.markdown, markdown(table, floors, poi)),
         (snakemake.output.latex, latex(table, floors)),
-        (snakemake.output.headline, headline(table, floors)),
+        (snakemake.output.headline, headline(table, floors, poi, observed, label)),
         (snakemake.output.first_page, rst(table, floors)),
         (snakemake.output.summary, summary(snakemake.params.name, rows, table, floors)),
     ):

@@ -163,7 +163,12 @@ def test_what_no_later_step_could_use_is_refused(tmp_path):
     narrow = (region("a", "mass < 51"),)
     text = checked(tmp_path, narrow)
     assert "sample 'signal' (" in text
-    assert "has no event in a region with the observable (o: a 'mass < 51')" in text
+    assert "has no event in any region (o: a 'mass < 51'); change a selection" in text
+    # Where nothing is trained, it does not matter in which region of all it is.
+    other = (region("a", "mass < 60"), region("b", "mass >= 60", "count"))
+    assert checked(tmp_path, other) == ""
+    trained = checked(tmp_path, other, observables={"o": Seen(["a"], 10)})
+    assert "has no event in a region with the observable (o: a 'mass < 60')" in trained
     high = columns(100, 2, False) | {"mass": np.full(100, 60.0)}
     above = (region("a", "mass < 100"), region("b", "mass >= 100", "count"))
     assert "region 'b': no background event passes" in checked(tmp_path, above, background=high)

@@ -182,6 +182,12 @@ def test_the_headline_says_the_best_limit_its_gain_and_pyhfs_verdict():
     alone = compared([seed("a", 1, 0.2)], None)
     assert headline(alone, {}).startswith("s: the expected limit on mu is 0.2000, of a.")
     assert "edian" not in headline(alone, {}) + latex(alone, {}) + markdown(alone, {})
+    observed = {("s", "a"): 0.15, ("s", "neos"): 0.21}
+    told = headline(alone, {}, "mu_H", observed).splitlines()[0]
+    assert told == "s: the expected limit on mu_H is 0.2000, of a. The observed one is 0.1500."
+    drawn = headline(compared(rows(), "bce"), {}, "mu", observed, "pseudo-data").splitlines()[0]
+    assert drawn.endswith(" That of the pseudo-data is 0.2100 (selected seed).")
+    assert "CLs at mu_H = 1, expected limit on mu_H," in markdown(alone, {}, "mu_H")
     none = headline(compared([seed("a", 1, None)], None), {})
     assert "no observable has an expected limit" in none
     own = {**FLOOR, "of_observables": {"neos": {**FLOOR, "expected_limit": 0.1}}}

@@ -226,7 +226,7 @@ def _regions(
             )
     selections = {region.name: region.selection for region in regions}
     # Only a training needs events of every sample in its own bins.
-    anywhere = [region.name for region in regions if region.is_trained]
+    anywhere = [region.name for region in regions]
     needed = {o: of_it.regions if of_it.batch else anywhere for o, of_it in observables.items()}
     for name, found in nominal.items():
         without = {
@@ -235,8 +235,10 @@ def _regions(
             if not any(found["regions"][region][name]["events"] for region in names)
         }
         if without:
+            of_any = any(observables[observable].batch for observable in without)
+            kind = "a region with the observable" if of_any else "any region"
             yield (
-                f"sample {name!r} ({_files(found)}) has no event in a region with the observable "
+                f"sample {name!r} ({_files(found)}) has no event in {kind} "
                 f"({_in_words(without)}); change a selection or leave the sample out"
             )
 

@@ -51,7 +51,10 @@ class EventSets:
                 raise InputError(
                     f"{template!r} has {len(weights)} weights for {len(events)} events"
                 )
-        refuse_yields({template: weights.sum() for template, weights in self.weights.items()})
+        # Those that nothing is trained on may have no events.
+        refuse_yields(
+            {name: weights.sum() for name, weights in self.weights.items() if len(weights)}
+        )
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -166,7 +166,8 @@ def read_set(
         trained += len(batch.features)
         keep(batch)
     scale = scale_of(source, surveys, kept.total(f"{source}, {events_set} events"))
-    if not trained:
+    # Where nothing is trained, a sample may be in other regions only.
+    if not trained and not (source.split and "training" not in source.split.sets):
         raise InputError(
             f"{source}: no {events_set} event is in a region with the observable; look at the "
             "regions' selections, or give the set a larger part of the events"

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from statistics import median
+from types import MappingProxyType
 
 from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
 
@@ -27,7 +28,7 @@ _BOOKTABS = TableFormat(
     Line(r"\bottomrule", "", "", ""), _ROW, _ROW, padding=0, with_header_hide=None,
 )  # fmt: skip
 """tabulate's own would escape the cells, which are LaTeX."""
-_LEGEND = "expected CLs at mu = 1, expected limit on mu, expected p0 and uncertainty of mu."
+_LEGEND = "expected CLs at {0} = 1, expected limit on {0}, expected p0 and uncertainty of {0}."
 _LATEX_LEGEND = "expected CLs at mu = 1 and expected limit on mu."
 
 
@@ -41,10 +42,11 @@ def text(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
     return tabulate(_cells(rows, floors, ("Limit",)), "keys", disable_numparse=True)
 
 
-def markdown(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
-    """The table in Markdown with a legend; arguments as above."""
+def markdown(rows: Sequence[Row], floors: Mapping[str, Floor], poi: str = "mu") -> str:
+    """The table in Markdown with a legend, where the signal strength is called ``poi``; other
+    arguments as above."""
     table = tabulate(_cells(rows, floors), "keys", tablefmt="github", disable_numparse=True)
-    return f"{table}\n\n{_legend(rows)}\n"
+    return f"{table}\n\n{_legend(rows, poi)}\n"
 
 
 def rst(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
@@ -80,16 +82,36 @@ def latex(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
     return "\n".join([legend, begin, table, r"\end{tabular}", ""])
 
 
-def headline(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
-    """The result of each signal in one or two sentences of plain text."""
+def headline(
+    rows: Sequence[Row],
+    floors: Mapping[str, Floor],
+    poi: str = "mu",
+    observed: Mapping[tuple[str, str], float | None] = MappingProxyType({}),
+    label: str = "observed",
+) -> str:
+    """The result of each signal in a few sentences of plain text.
+
+    Args:
+        rows: of :func:`hone.results.gains.compared`.
+        floors: by signal.
+        poi: name of the signal strength.
+        observed: limit of the selected seed by signal and observable; None if there is none.
+        label: what the observation is, ``observed`` or ``pseudo-data``.
+    """
     sentences = []
     for signal in dict.fromkeys(row["signal"] for row in rows):
         mine = [row for row in rows if row["signal"] == signal]
         with_limit = [row for row in mine if row["expected_limit"] is not None]
         if with_limit:
-            text = _best_limit(signal, with_limit, floors.get(signal, {}))
+            text = _best_limit(signal, with_limit, floors.get(signal, {}), poi)
+            best = min(with_limit, key=lambda row: row["expected_limit"])
+            limit = observed.get((signal, best["observable"]))
+            if limit is not None:
+                which = "The observed one" if label == "observed" else f"That of the {label}"
+                seed = " (selected seed)" if best["seeds"] > 1 else ""
+                text += f" {which} is {limit:#.4g}{seed}."
         else:
-            text = f"{signal}: no observable has an expected limit within the bounds of mu."
+            text = f"{signal}: no observable has an expected limit within the bounds of {poi}."
         sentences.append(text)
     return "\n\n".join([*sentences, _pyhf_agrees(rows)]) + "\n"
 
@@ -168,10 +190,10 @@ def _pyhf_agrees(rows: Sequence[Row]) -> str:
     )
 
 
-def _best_limit(signal: str, rows: Sequence[Row], floor: Floor) -> str:
+def _best_limit(signal: str, rows: Sequence[Row], floor: Floor, poi: str) -> str:
     best = min(rows, key=lambda row: row["expected_limit"])
     which = "lowest expected" if len(rows) > 1 else "expected"
-    text = f"{signal}: the {which} limit on mu is {best['expected_limit']:#.4g}"
+    text = f"{signal}: the {which} limit on {poi} is {best['expected_limit']:#.4g}"
     text += f", of {best['observable']}"
     if best["seeds"] > 1:
         lowest, highest = best["expected_limit_lowest"], best["expected_limit_highest"]
@@ -277,9 +299,9 @@ def _in_latex(row: Row, name: str) -> str:
     return f"$({text}){scale}$" if scale else f"${text}$"
 
 
-def _legend(rows: Sequence[Row]) -> str:
+def _legend(rows: Sequence[Row], poi: str) -> str:
     return (
-        f"{_on_asimov(rows, ', with lowest and highest seed in brackets')}: {_LEGEND}"
+        f"{_on_asimov(rows, ', with lowest and highest seed in brackets')}: {_LEGEND.format(poi)}"
         f"{_about_gains(rows)} pyhf: the largest difference of its CLs (of ln CLs below "
         "0.01), and in how many seeds a fit of pyhf fails or ends above hone's (pyhf_check.notes "
         "in limits.json)."

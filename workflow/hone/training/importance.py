@@ -93,15 +93,18 @@ def thinned(events: EventSets, most: int) -> EventSets:
         places = chosen[events.events_of(template)]
         # One factor for all templates of the same events, to keep their ratios.
         own = events.weights[events.events_of(template)]
+        if len(places) == len(own):  # there may be none
+            weights[template] = column
+            continue
         part = len(places) / len(own) if own.min() < 0 else own[places].sum() / own.sum()
         weights[template] = column[places] / part
     return replace(events, features=features, weights=weights, place=place)
 
 
 def _pool(several: Sequence[np.ndarray]) -> np.ndarray:
-    """Events of all samples in equal parts."""
+    """Events of all samples in equal parts; a sample may have none."""
     size = max(map(len, several))
-    return np.concatenate([x[np.arange(size) % len(x)] for x in several])
+    return np.concatenate([x[np.arange(size) % len(x)] for x in several if len(x)])
 
 
 def _without(
