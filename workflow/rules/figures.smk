@@ -81,6 +81,10 @@ rule plot_plane:
         "<logs>/plot_plane/{signal}/{observable}.log",
     benchmark:
         "<benchmarks>/plot_plane/{signal}/{observable}.tsv"
+    wildcard_constraints:
+        observable=any_of(
+            name for name in FILES.observables if name not in FILES.two_dimensional
+        ),
     group:
         "figures"
     conda:
@@ -95,6 +99,14 @@ rule plot_plane:
         "Drawing the features of {wildcards.observable}, and it against them, for {wildcards.signal}"
     script:
         "../scripts/plot_plane.py"
+
+
+# Those in bins of two outputs have a figure more.
+use rule plot_plane as plot_outputs with:
+    output:
+        **figures("{signal}/{observable}", "plane", "features", "importance", "outputs"),
+    wildcard_constraints:
+        observable=any_of(FILES.two_dimensional),
 
 
 rule plot_histograms:

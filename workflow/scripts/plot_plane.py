@@ -1,12 +1,14 @@
 """Draw the features, the observable in planes of them, and their importance."""
 
+import numpy as np
+
 from hone.analysis import Analysis
 from hone.analysis.leading import first_of_each
 from hone.analysis.sections import Sizes
 from hone.events.first_events import few_events
 from hone.events.load import load_events, read_surveys
 from hone.events.sources import sources
-from hone.observable import load_observable
+from hone.observable import TwoDimensionalObservable, load_observable
 from hone.reporting.figures import save
 from hone.reporting.figures.features import draw_features
 from hone.reporting.figures.importance import draw_importance
@@ -39,6 +41,13 @@ with job(snakemake):
         signal,
     )
     save(plane, [outputs.plane_png, outputs.plane_pdf])
+    if isinstance(observable, TwoDimensionalObservable):
+        names = ("output 1", "output 2")
+        of_outputs = {n: np.asarray(observable.respond(x)) for n, x in events.items()}
+        drawn = draw_plane(
+            observable.hard, observable.edges, of_outputs, names, name, signal=signal
+        )
+        save(drawn, [outputs.outputs_png, outputs.outputs_pdf])
     # Enough for a figure.
     surveys, sizes = read_surveys(snakemake.input.surveys), Sizes(evaluation=50_000)
     found = load_events(*read, surveys, "evaluation", sizes)

@@ -88,7 +88,7 @@ BAD = {
     ),
     "unknown kind": (
         lambda c: c["observables"][0].update(kind="tree"),
-        "allowed are network, softmax, cuts, variable, rebinned, ensemble",
+        "allowed are network, softmax, two_dimensional, categories, cuts, variable, rebinned, en",
     ),
     "not for this kind": (
         lambda c: c["observables"][2].update(steps=10),
@@ -212,6 +212,24 @@ BAD = {
             {"name": "s", "kind": "softmax", "objective": "cls", "smoothing": "scott"}
         ),
         r'observables\[.s.\].smoothing: "scott" is not allowed; allowed are annealed, fixed,',
+    ),
+    "too many bins of two outputs": (
+        lambda c: c["observables"].append(
+            {"name": "s", "kind": "two_dimensional", "objective": "cls", "bins": [11, 10]}
+        ),
+        r"observables\['s'\].bins: there are 110 in all, not 2 to 100",
+    ),
+    "one category": (
+        lambda c: c["observables"].append(
+            {"name": "s", "kind": "categories", "objective": "cls", "bins": [4]}
+        ),
+        r"observables\['s'\].bins: ",
+    ),
+    "a classifier in two dimensions": (
+        lambda c: c["observables"].append(
+            {"name": "s", "kind": "two_dimensional", "objective": "bce"}
+        ),
+        r"observables\['s'\].objective: bce trains a classifier, which an observable of kind two_d",
     ),
     "learned without room": (
         lambda c: c["observables"][0].update(smoothing="learned", bandwidth=[0.1]),

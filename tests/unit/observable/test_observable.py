@@ -25,6 +25,7 @@ from hone.statmodel.templates import count
 EDGES = np.array([0.0, 0.15, 0.4, 0.85, 1.0])
 CUTS = [{"variable": "x", "side": "above", "start": 0.5}, {"variable": "y", "side": "below"}]
 NETWORK = {"kind": "network", "bins": 4, "hidden": [8, 8], "bandwidth": [0.1, 0.02]}
+OF_OUTPUTS = ("two_dimensional", "categories")
 END = np.ones(())
 """Progress of a training at its end."""
 KINDS = {
@@ -37,6 +38,13 @@ KINDS = {
     "joint": NETWORK | {"edges": "learned", "cuts": CUTS},
     "failing": NETWORK | {"edges": "learned", "cuts": CUTS, "failing": "bin"},
     "softmax": {"kind": "softmax", "bins": 3, "hidden": [8], "temperature": [1, 0.1]},
+    "two_dimensional": {
+        "kind": "two_dimensional",
+        "bins": [3, 4],
+        "hidden": [8],
+        "edges": "learned",
+    },
+    "categories": {"kind": "categories", "bins": [3, 1, 2], "hidden": [8], "edges": "learned"},
     "cuts": {"kind": "cuts", "cuts": CUTS},
     "variable": {"kind": "variable", "variable": "y", "edges": [-5.0, -2.0, 0.0]},
 }
@@ -76,6 +84,8 @@ def test_every_event_is_shared_once_or_cut(kind):
     [
         ("network", {"smoothing": "fixed", "bandwidth": [1e-9]}),
         ("softmax", {"smoothing": "fixed", "temperature": [1e-9]}),
+        ("two_dimensional", {"smoothing": "fixed", "bandwidth": [1e-9]}),
+        ("categories", {"smoothing": "fixed", "bandwidth": [1e-9], "temperature": [1e-9]}),
         ("cuts", {"cuts": [cut | {"slope": 1e9} for cut in CUTS]}),
         (
             "joint",
@@ -96,11 +106,13 @@ def test_sharp_shares_are_the_counts(kind, changes):
     assert hard.values.sum() > 0
 
 
-@pytest.mark.parametrize("kind", ["learned", "scott", "adaptive", "failing", "softmax", "cuts"])
+@pytest.mark.parametrize(
+    "kind", ["learned", "scott", "adaptive", "failing", "softmax", *OF_OUTPUTS, "cuts"]
+)
 def test_gradient_of_the_soft_histogram(kind):
     """By all that may be trained, along random directions, against finite differences."""
     changes = {} if kind == "cuts" else {"precision": "float64"}
-    if kind == "softmax":
+    if kind in ("softmax", *OF_OUTPUTS):
         changes["smoothing"] = "learned"
     chosen, events = observable(kind, **changes), sample(40, seed=7)
     marks = chosen.trainable() if kind not in ("scott", "adaptive") else _all_numbers(chosen)
@@ -179,7 +191,7 @@ def test_scores_do_not_depend_on_the_piece_size():
 def test_a_score_that_is_not_a_number_is_no_cut():
     events = sample(9000, seed=5)
     events[8500] = [1.5, 1e300]
-    for kind in ("network", "joint", "softmax"):
+    for kind in ("network", "joint", "softmax", *OF_OUTPUTS):
         with pytest.raises(
             InputError, match=r"event 8500 has a score .* y = 1e\+300, x = 1\.5\. Exclude"
         ):

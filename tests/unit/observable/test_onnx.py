@@ -38,6 +38,8 @@ KINDS = {
         "precision": "bfloat16",
     },
     "softmax": {"kind": "softmax", "bins": 5, "hidden": [16]},
+    "two_dimensional": {"kind": "two_dimensional", "bins": [3, 4], "hidden": [16]},
+    "categories": {"kind": "categories", "bins": [3, 1, 2], "hidden": [16]},
     "cuts": {"kind": "cuts", "cuts": CUTS},
     "variable": {"kind": "variable", "variable": "log(pt)", "edges": [-5.0, -1.0, 0.0, 3.0]},
 }

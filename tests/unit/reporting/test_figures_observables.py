@@ -251,6 +251,16 @@ def test_what_does_not_move_is_not_drawn():
     ]
     figure = draw_edges({"seed1": softmax}, "o")
     assert [a.get_ylabel() for a in figure.axes] == ["temperature"]
+    # one of the categories has a single bin
+    edges = {"category_1_edge_0": 0.0, "category_1_edge_1": 1.0}
+    categories = [
+        {k: v for k, v in row.items() if not k.startswith(("edge", "x"))}
+        | edges
+        | {f"category_2_{k}": v for k, v in row.items() if k.startswith("edge")}
+        for row in history(1)
+    ]
+    figure = draw_edges({"seed1": categories}, "o")
+    assert [a.get_ylabel() for a in figure.axes] == ["edges, category 2", "bandwidth"]
     sweeps = [{"step": 1, "validation_objective": -3.0, "edge_0": 0.0, "edge_1": 1.0}]
     assert len(draw_edges({"seed1": sweeps}, "o").axes) == 1
     assert len(draw_training({"seed1": sweeps}, "o").axes) == 1

@@ -105,7 +105,14 @@ def test_cross_entropy_separates_and_varied_samples_can_be_added():
         {"objective": "sigma_mu", "smoothing": "learned", "edges": "learned"},
         {"objective": "generalised_variance", "kind": "softmax", "temperature": [1, 0.2]},
         {"objective": "z_a_uncertain", "kind": "cuts", "cuts": CUTS, "learning_rate": 0.05},
-        {"objective": "limit", "smoothing": "adaptive", "edges": "learned", "cuts": CUTS},
+        {
+            "objective": "limit",
+            "smoothing": "adaptive",
+            "edges": "learned",
+            "cuts": CUTS,
+            "failing": "bin",
+        },
+        {"objective": "p0", "kind": "categories", "bins": [2, 1, 1], "hidden": [16]},
     ],
     ids=lambda o: f"{o.get('kind', 'network')}-{o['objective']}",
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from hone.analysis.analysis import Analysis
-from hone.analysis.observables import BestEdges, Ensemble, Trained
+from hone.analysis.observables import BestEdges, Ensemble, Trained, TwoDimensional
 from hone.analysis.paths import is_remote, matching
 from hone.analysis.region_observables import observables_in_regions
 from hone.analysis.samples import GeneratedSample, HistogramSample, Sample
@@ -157,6 +157,11 @@ class Files:
         """Names of the observables of which settings are searched."""
         return [o.name for o in self.analysis.observables if o.setting("tune")]
 
+    @property
+    def two_dimensional(self) -> list[str]:
+        """Names of the observables in bins of two outputs."""
+        return self.analysis.of_kind(TwoDimensional)
+
     def of_tuned(self, name: str) -> list[str]:
         """A file of every observable of which settings are searched, of every signal."""
         return self.of_observables(name, observables=self.tuned) if self.tuned else []
@@ -260,6 +265,7 @@ class Files:
         names += [f"{o}/{kind}" for o in trained + rebinned for kind in ("training", "edges")]
         names += [f"{o}/{kind}" for o in trained for kind in ("gradient", "overtraining", "roc")]
         names += [f"{o}/trials" for o in self.tuned]
+        names += [f"{o}/outputs" for o in self.two_dimensional if not analysis.has_histograms]
         names += ["limit_summary", "comparison", *(["gain"] if analysis.baseline else [])]
         names += [f"study_{study.name}" for study in analysis.studies]
         found = [f"{signal}/{name}" for signal in analysis.signals for name in names]

@@ -12,9 +12,15 @@ from hone.analysis.own_code import OwnFunctionName
 from hone.analysis.settings import AsWhole, Positive, Settings, either
 from hone.analysis.trained import Count, ObservableSettings, Trained
 
-__all__ = ["ACTIVATIONS", "Cut", "Network", "OfNetwork", "Softmax", "WithCuts"]
+__all__ = [
+    "ACTIVATIONS", "Bandwidth", "Cut", "Network", "OfNetwork", "Softmax", "Temperature", "WithCuts",
+    "room",
+]  # fmt: skip
 
 ACTIVATIONS = ("relu", "elu", "selu", "gelu", "swish", "tanh", "softplus")
+Bins = Annotated[int, Ge(2), Le(100), AsWhole]
+Bandwidth = Annotated[list[Annotated[float, Gt(0), Le(1)]], Len(1, 2)]
+Temperature = Annotated[list[Annotated[float, Gt(0), Le(100)]], Len(1, 2)]
 _LAYERS = ("hidden", "activation", "normalisation", "residual")
 
 
@@ -46,15 +52,14 @@ class WithCuts(ObservableSettings):
 class OfNetwork(Trained):
     """A network in bins that are soft in training."""
 
-    bins: Annotated[int, Ge(2), Le(100), AsWhole] = 5
-    """Number of bins."""
     architecture: OwnFunctionName | None = None
     """`module:function`, a function of one's own in `module.py` beside the config, in place of
     `hidden` and what belongs to it. It gets the number of features, the number of outputs and a key
     of JAX, and returns an equinox module that maps the standardised features of one event (F,) to
-    its outputs (outputs,): one for a network, one for each bin for a softmax. If features are
-    padded, it is called with a mask of what is there as well, (F,). All of its floating point
-    arrays are trained, in `precision`."""
+    its outputs (outputs,): one for a network, one for each bin for a softmax, two for
+    `two_dimensional`, one for each of the `categories`. If features are padded, it is called with a
+    mask of what is there as well, (F,). All of its floating point arrays are trained, in
+    `precision`."""
     hidden: list[Count] = Field([64, 64])
     """Width of each hidden layer."""
     activation: Literal[ACTIVATIONS] = "relu"  # type: ignore[valid-type]
@@ -76,10 +81,6 @@ class OfNetwork(Trained):
     on the validation set."""
     frozen_layers: Annotated[int, Ge(0), AsWhole] = 0
     """(`start_from`) Hidden layers, from the first, that are not trained."""
-
-    @property
-    def number_of_bins(self) -> int:
-        return self.bins
 
     @property
     def dtype(self) -> str:
@@ -116,7 +117,8 @@ class OfNetwork(Trained):
         yield from super()._problems()
 
 
-def _room(smoothing: str, numbers: list[float], key: str) -> Iterator[tuple[str, str]]:
+def room(smoothing: str, numbers: list[float], key: str) -> Iterator[tuple[str, str]]:
+    """What is wrong with a start and an end between which something is learned."""
     if smoothing == "learned" and (len(numbers) < 2 or numbers[0] <= numbers[-1]):
         yield key, "smoothing learned needs a start and, below it, a smallest value"
 
@@ -125,6 +127,8 @@ class Network(OfNetwork, WithCuts):
     """A neural network with one output, in bins of it, after `cuts` if there are any."""
 
     kind: Literal["network"]
+    bins: Bins = 5
+    """Number of bins."""
     edges: Annotated[
         Literal["learned", "equal"] | Annotated[list[float], Len(2)],
         either("`learned`, `equal` and a list of edges that rises from 0 to 1"),
@@ -137,7 +141,7 @@ class Network(OfNetwork, WithCuts):
     follows the gradient and stays above the last. (network) `scott` takes Scott's rule, sigma
     n^(-1/5) of each template in a batch, and `adaptive` that times (mean density / density at the
     event)^(1/2): no numbers needed."""
-    bandwidth: Annotated[list[Annotated[float, Gt(0), Le(1)]], Len(1, 2)] = Field([0.09, 0.02])
+    bandwidth: Bandwidth = Field([0.09, 0.02])
     """Bandwidth of the kernel density in the soft histogram at the first and at the last training
     step, as a fraction of the observable's range. The last is that of the soft histograms in
     `histograms.root`."""
@@ -155,7 +159,7 @@ class Network(OfNetwork, WithCuts):
         return self.bins + (self.failing == "bin")
 
     def _problems(self) -> Iterator[tuple[str, str]]:
-        yield from _room(self.smoothing, self.bandwidth, "bandwidth")
+        yield from room(self.smoothing, self.bandwidth, "bandwidth")
         edges = self.edges
         if edges == "learned" and self.objective in CLASSIFIERS:
             yield "edges", f"{self.objective} does not depend on edges; use a rebinned observable"
@@ -175,10 +179,16 @@ class Softmax(OfNetwork):
     """A network with an output for each bin; the largest has the event."""
 
     kind: Literal["softmax"]
+    bins: Bins = 5
+    """Number of bins."""
     smoothing: Literal["annealed", "fixed", "learned"] = "annealed"
-    temperature: Annotated[list[Annotated[float, Gt(0), Le(100)]], Len(1, 2)] = Field([1.0, 0.1])
+    temperature: Temperature = Field([1.0, 0.1])
     """Temperature of the softmax at the first and at the last step."""
 
+    @property
+    def number_of_bins(self) -> int:
+        return self.bins
+
     def _problems(self) -> Iterator[tuple[str, str]]:
-        yield from _room(self.smoothing, self.temperature, "temperature")
+        yield from room(self.smoothing, self.temperature, "temperature")
         yield from super()._problems()

@@ -8,6 +8,7 @@ from annotated_types import Ge, Le, Len
 from hone.analysis.fields import Edges
 from hone.analysis.networks import ACTIVATIONS, Cut, Network, OfNetwork, Softmax, WithCuts
 from hone.analysis.objective_names import ObjectiveName
+from hone.analysis.outputs import Categories, TwoDimensional
 from hone.analysis.settings import AsWhole, Plain, either
 from hone.analysis.trained import (
     ObservableSettings,
@@ -20,6 +21,7 @@ from hone.analysis.trained import (
 __all__ = [
     "ACTIVATIONS",
     "BestEdges",
+    "Categories",
     "Cut",
     "Cuts",
     "Ensemble",
@@ -31,6 +33,7 @@ __all__ = [
     "Safeguards",
     "Softmax",
     "Trained",
+    "TwoDimensional",
     "VariableBins",
 ]
 

@@ -26,6 +26,7 @@ ITEMS = {
     "overtraining": Item("Training", "overtraining"),
     "gradient": Item("Training", "gradient"),
     "plane": Item("Observables", "plane"),
+    "outputs": Item("Observables", "outputs"),
     "features": Item("Inputs", "features"),
     "importance": Item("Observables", "importance"),
     "roc": Item("Observables", "ROC"),

@@ -5,11 +5,13 @@ from hone.observable.create import create_observable
 from hone.observable.cuts import CutObservable, Cuts
 from hone.observable.ensemble import EnsembleObservable
 from hone.observable.network import NetworkObservable, SoftmaxObservable
+from hone.observable.outputs import CategoriesObservable, TwoDimensionalObservable
 from hone.observable.soft import Softness, kernel_shares, scott_bandwidth, soft_histogram
 from hone.observable.storage import load_observable, save_observable
 from hone.observable.variable import VariableObservable
 
 __all__ = [
+    "CategoriesObservable",
     "CutObservable",
     "Cuts",
     "EnsembleObservable",
@@ -17,6 +19,7 @@ __all__ = [
     "Observable",
     "SoftmaxObservable",
     "Softness",
+    "TwoDimensionalObservable",
     "VariableObservable",
     "create_observable",
     "kernel_shares",

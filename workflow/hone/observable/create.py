@@ -7,17 +7,20 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from hone.analysis.observables import (
+    Categories,
     Cuts,
     GridCuts,
     Network,
     ObservableSettings,
     Softmax,
+    TwoDimensional,
     VariableBins,
 )
 from hone.observable.base import Observable
 from hone.observable.cuts import CutObservable
 from hone.observable.cuts import Cuts as CutSet
 from hone.observable.network import NetworkObservable, SoftmaxObservable
+from hone.observable.outputs import CategoriesObservable, TwoDimensionalObservable
 from hone.observable.scaling import Events
 from hone.observable.variable import VariableObservable
 
@@ -43,6 +46,8 @@ def create_observable(
 
 create_observable.register(Network, NetworkObservable.create)
 create_observable.register(Softmax, SoftmaxObservable.create)
+create_observable.register(TwoDimensional, TwoDimensionalObservable.create)
+create_observable.register(Categories, CategoriesObservable.create)
 
 
 @create_observable.register(Cuts)

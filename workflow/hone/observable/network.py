@@ -10,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from hone.analysis.observables import Network, Softmax
+from hone.analysis.observables import Network, OfNetwork, Softmax
 from hone.observable.base import Observable, edge_summary
 from hone.observable.cuts import Cuts
 from hone.observable.own_network import OwnNetwork
 from hone.observable.scaling import Events, Standardised
 from hone.observable.soft import Softness, kernel_shares
 
-__all__ = ["NetworkObservable", "SoftmaxObservable"]
+__all__ = ["NetworkObservable", "SoftmaxObservable", "WithNetwork", "make_network", "rising"]
 
 
 ACTIVATION = {
@@ -67,7 +67,7 @@ class _Network(Standardised):
     @classmethod
     def create(
         cls,
-        settings: Network | Softmax,
+        settings: OfNetwork,
         outputs: int,
         features: Sequence[str],
         events: Events,
@@ -143,18 +143,19 @@ def rising(logits: Float[Array, " b"]) -> Float[Array, " b+1"]:
     return jnp.concatenate([jnp.zeros(1), inner, jnp.ones(1)])
 
 
-def _network(
-    settings: Network | Softmax,
+def make_network(
+    settings: OfNetwork,
     outputs: int,
     features: Sequence[str],
     events: Events,
     key: PRNGKeyArray,
 ) -> Standardised:
+    """A fresh network with some outputs; other arguments as for :func:`.create_observable`."""
     kind = _Network if settings.architecture is None else OwnNetwork
     return kind.create(settings, outputs, features, events, key)
 
 
-class _OfNetwork(Observable):
+class WithNetwork(Observable):
     """What observables with a network have in common."""
 
     network: eqx.AbstractVar[Standardised]
@@ -166,7 +167,7 @@ class _OfNetwork(Observable):
         return self.network.matrices()
 
 
-class NetworkObservable(_OfNetwork):
+class NetworkObservable(WithNetwork):
     """A network with one output in (0, 1) that is binned, after optional cuts.
 
     Events that fail a cut are lost, or in a bin of their own from -1 to 0, with the score -1/2.
@@ -191,7 +192,7 @@ class NetworkObservable(_OfNetwork):
     ) -> "NetworkObservable":
         """A fresh network; arguments as for :func:`~hone.observable.create.create_observable`."""
         observable = cls(
-            network=_network(settings, 1, features, events, key),
+            network=make_network(settings, 1, features, events, key),
             edge_logits=jnp.zeros(settings.bins),
             softness=Softness.create(settings.smoothing, settings.bandwidth),
             cuts=Cuts.create(settings.cuts, features, events) if settings.cuts else None,
@@ -280,7 +281,7 @@ class NetworkObservable(_OfNetwork):
         return row if self.cuts is None else row | self.cuts.summary()
 
 
-class SoftmaxObservable(_OfNetwork):
+class SoftmaxObservable(WithNetwork):
     """A network with one output per bin: an event is in the bin of its largest output.
 
     In training its shares are the softmax of outputs / temperature (INFERNO, arXiv:1806.04743,
@@ -299,7 +300,7 @@ class SoftmaxObservable(_OfNetwork):
     ) -> "SoftmaxObservable":
         """A fresh network; arguments as for :func:`~hone.observable.create.create_observable`."""
         return cls(
-            network=_network(settings, settings.bins, features, events, key),
+            network=make_network(settings, settings.bins, features, events, key),
             softness=Softness.create(settings.smoothing, settings.temperature),
             features=tuple(features),
             outputs=settings.bins,

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from hone.analysis.leading import padded_groups
-from hone.analysis.observables import Network, Softmax
+from hone.analysis.observables import OfNetwork
 from hone.analysis.own_code import OwnFunction
 from hone.errors import InputError
 from hone.observable.scaling import Events, Standardised
@@ -38,7 +38,7 @@ class OwnNetwork(Standardised):
     @classmethod
     def create(
         cls,
-        settings: Network | Softmax,
+        settings: OfNetwork,
         outputs: int,
         features: Sequence[str],
         events: Events,

@@ -124,8 +124,9 @@ def _of_start(
     for setting, value in chosen.layers.items():
         if value != source.layers[setting]:
             yield f"{key}: {name} has {setting} {source.layers[setting]}, not {value}"
-    if bins != chosen.bins and (kind is not Network or chosen.setting("edges") == "learned"):
-        yield f"{key}: {name} has {bins} bins, not {chosen.bins}"
+    own = chosen.setting("bins")
+    if bins != own and (kind is not Network or chosen.setting("edges") == "learned"):
+        yield f"{key}: {name} has {bins} bins, not {own}"
     if analysis.features_of(name) != analysis.features_of(chosen.name):
         yield f"{key}: {name} sees other features"
     if len(analysis.seeds(name)) < chosen.seeds:

@@ -92,12 +92,20 @@ def draw_edges(histories: Mapping[str, Rows], observable: str) -> Figure:
         observable: name for the title.
     """
     first = next(iter(histories.values()))[0]
-    edges = [name for name in first if re.fullmatch(r"edge_\d+", name)][1:-1]
-    moving = [name for name in edges if _moves(histories, name)]
+    groups: dict[str, list[str]] = {}
+    for name in first:
+        if found := re.fullmatch(r"((?:output|category)_\d+)?_?edge_\d+", name):
+            groups.setdefault(found[1] or "", []).append(name)
+    inner = {of: names[1:-1] for of, names in groups.items()}
+    moving = any(_moves(histories, name) for names in inner.values() for name in names)
     softness = [name for name in ("bandwidth", "temperature") if name in first]
     cuts = [name.removesuffix("_slope") for name in first if name.endswith("_slope")]
-    # The edges of a softmax are fixed.
-    panels = [("bin edges", edges)] if moving or not (softness or cuts) else []
+    panels = [
+        (f"edges, {of.replace('_', ' ')}" if of else "bin edges", names)
+        for of, names in inner.items()
+        # Those of a softmax are fixed, and those of a single bin are none.
+        if (moving and (names or not of)) or not (softness or cuts)
+    ]
     panels += [(name, [name]) for name in softness]
     panels += [(_cut_label(name), [name]) for name in cuts]
     figure, axes = new_figure(
@@ -117,7 +125,7 @@ def draw_edges(histories: Mapping[str, Rows], observable: str) -> Figure:
                     linewidth=1.0 if len(histories) >= _FEWEST_SEEDS else 1.6,
                     marker="." if len(rows) < 8 else None,
                 )  # fmt: skip
-        if label == "bin edges":
+        if label.startswith(("bin edges", "edges, ")):
             axis.set_ylim(0, 1)
             if not names:
                 axis.text(0.5, 0.5, "one bin: no inner edge", ha="center", transform=axis.transAxes)

@@ -1,0 +1,68 @@
+"""Settings of networks whose several outputs are binned."""
+
+import math
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Len
+from pydantic import Field
+
+from hone.analysis.networks import Bandwidth, OfNetwork, Temperature, room
+from hone.analysis.settings import AsWhole
+
+__all__ = ["Categories", "OfOutputs", "TwoDimensional"]
+
+_MOST_BINS = 100
+_Several = Annotated[int, Ge(1), AsWhole]
+
+
+class OfOutputs(OfNetwork):
+    """A network with several outputs, each in bins of its own."""
+
+    bins: Annotated[list[_Several], Len(2)]
+    edges: Literal["learned", "equal"] = "equal"
+    """Bins of `equal` width, or edges `learned` together with the network."""
+    smoothing: Literal["annealed", "fixed", "learned"] = "annealed"
+    bandwidth: Bandwidth = Field([0.09, 0.02])
+    """Bandwidth of the kernel density in each output at the first and at the last training step, as
+    a fraction of its range."""
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        if not 2 <= self.number_of_bins <= _MOST_BINS:
+            yield "bins", f"there are {self.number_of_bins} in all, not 2 to {_MOST_BINS}"
+        yield from room(self.smoothing, self.bandwidth, "bandwidth")
+        yield from super()._problems()
+
+
+class TwoDimensional(OfOutputs):
+    """A network with two outputs, in bins of both: those of the second in each of the first,
+    numbered one after another."""
+
+    kind: Literal["two_dimensional"]
+    bins: Annotated[list[_Several], Len(2, 2)] = Field([3, 3])
+    """Numbers of bins of the first and of the second output; at most 100 in all."""
+
+    @property
+    def number_of_bins(self) -> int:
+        return math.prod(self.bins)
+
+
+class Categories(OfOutputs):
+    """A network with an output for each category. An event is in the category of its largest
+    output, and there in a bin of the probability of it."""
+
+    kind: Literal["categories"]
+    bins: Annotated[list[_Several], Len(2, 20)] = Field([3, 3])
+    """Number of bins in each category, as many numbers as there are categories, e.g. `[5, 1, 1]`;
+    at most 100 in all."""
+    temperature: Temperature = Field([1.0, 0.1])
+    """Temperature of the softmax that shares an event among the categories, at the first and at the
+    last step."""
+
+    @property
+    def number_of_bins(self) -> int:
+        return sum(self.bins)
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        yield from room(self.smoothing, self.temperature, "temperature")
+        yield from super()._problems()
