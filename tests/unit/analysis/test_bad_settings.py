@@ -16,6 +16,10 @@ def config():
     return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 
 
+CATEGORIES = {
+    "name": "s", "kind": "categories", "objective": "cross_entropy", "bins": [2, 1],
+    "classes": [["signal"], ["background"]],
+}  # fmt: skip
 ENSEMBLE = {"kind": "ensemble", "source": "neos"}
 
 
@@ -230,6 +234,26 @@ BAD = {
             {"name": "s", "kind": "two_dimensional", "objective": "bce"}
         ),
         r"observables\['s'\].objective: bce trains a classifier, which an observable of kind two_d",
+    ),
+    "classes that are not those of the categories": (
+        lambda c: c["observables"].append(CATEGORIES | {"bins": [1, 1, 1]}),
+        r"observables\['s'\].classes: 2 lists of samples do not make 3 categories",
+    ),
+    "classes without a sample": (
+        lambda c: c["observables"].append(CATEGORIES | {"classes": [["signal"], ["ttbar"]]}),
+        r"observables\['s'\].classes: there is no simulated sample 'ttbar'; samples are",
+    ),
+    "a sample in no class": (
+        lambda c: c["observables"].append(CATEGORIES | {"classes": [["signal"], ["signal"]]}),
+        r"observables\['s'\].classes: background must be in one of them, not in 0",
+    ),
+    "classes for a limit": (
+        lambda c: c["observables"].append(CATEGORIES | {"objective": "limit"}),
+        r"observables\['s'\].classes: does not apply to the objective limit; remove it",
+    ),
+    "signal and background of categories": (
+        lambda c: c["observables"].append(CATEGORIES | {"objective": "bce"}),
+        r"observables\['s'\].objective: bce is none of an observable of kind categories; use cross",
     ),
     "learned without room": (
         lambda c: c["observables"][0].update(smoothing="learned", bandwidth=[0.1]),

@@ -15,6 +15,7 @@ from hone.training.objectives import (
     OF_MODEL,
     asimov_significance,
     binary_cross_entropy,
+    cross_entropy,
     log_cls,
     log_generalised_variance,
     log_limit,
@@ -176,6 +177,10 @@ def test_cross_entropy_weights_classes_alike():
         np.log(1 / (1 + np.exp(-up))).mean() + np.log(1 - 1 / (1 + np.exp(-down))).mean()
     )
     assert float(one) == pytest.approx(expected, rel=1e-6)
+    # two classes, whose outputs differ by the log-odds
+    signal, background = (jnp.stack([x + 0.3, jnp.full(len(x), 0.3)], axis=1) for x in (up, down))
+    both = cross_entropy([(signal, jnp.full(30, 7.0)), (background, jnp.full(50, 0.1))])
+    assert float(both) == pytest.approx(float(one), rel=1e-12)
 
 
 def test_events_of_weight_zero_do_not_count():

@@ -17,9 +17,10 @@ from blobs import (
     trained_with,
 )
 from ntuples import write
+from scipy.stats import norm
 
 from hone.analysis import Template
-from hone.analysis.observables import Trained
+from hone.analysis.observables import Categories, Trained
 from hone.analysis.regions import ONE_REGION
 from hone.errors import FitError
 from hone.events.event_sets import EventSets, hard_histograms
@@ -97,6 +98,18 @@ def test_cross_entropy_separates_and_varied_samples_can_be_added():
     varied = events("validation").features["background__shape_up"]
     assert augmented.observable.score(varied).mean() < plain.observable.score(varied).mean() - 0.02
     assert augmented.objective > plain.objective
+
+
+def test_a_classifier_of_categories():
+    classes = [["background"], ["signal"]]
+    changes = {"kind": "categories", "bins": [1, 2], "hidden": [16], "classes": classes}
+    (found,) = trained_with(objective="cross_entropy", steps=40, validate_every=20, **changes)
+    assert found.objective < 0.35
+    validation = events("validation")
+    background, signal = (found.observable.score(validation.features[n]) for (n,) in classes)
+    # A short training is near the best, Phi(sqrt(2)); the background has the first of three bins.
+    right = (background < 1).mean() / 2 + (signal > 1).mean() / 2
+    assert right == pytest.approx(norm.cdf(np.sqrt(2)), abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +240,8 @@ def test_the_training_step_lowers_for_cuda():
 
 def test_settings_are_the_configs():
     names = {field.name for field in dataclasses.fields(Settings)}
-    assert names - {"staterror", "histograms", "evaluation_events"} <= set(Trained.model_fields)
+    of_config = set(Trained.model_fields) | set(Categories.model_fields)
+    assert names - {"staterror", "histograms", "evaluation_events"} <= of_config
 
 
 def test_a_bin_that_only_a_variation_reaches_has_a_fit():

@@ -151,8 +151,8 @@ class Network(OfNetwork, WithCuts):
     are trained together, in one likelihood."""
 
     @property
-    def is_classifier(self) -> bool:
-        return not self.cuts
+    def classifiers(self) -> tuple[str, ...]:
+        return () if self.cuts else ("bce", "bce_augmented")
 
     @property
     def number_of_bins(self) -> int:

@@ -14,9 +14,9 @@ __all__ = ["CLASSIFIERS", "OBJECTIVES", "ObjectiveName"]
 
 OBJECTIVES = (
     "cls", "limit", "p0", "sigma_mu", "generalised_variance", "trace", "z_a", "z_a_uncertain",
-    "inverse_z_a", "inverse_z_a_uncertain", "bce", "bce_augmented",
+    "inverse_z_a", "inverse_z_a_uncertain", "bce", "bce_augmented", "cross_entropy",
 )  # fmt: skip
-CLASSIFIERS = ("bce", "bce_augmented")
+CLASSIFIERS = ("bce", "bce_augmented", "cross_entropy")
 """Objectives of events, which do not depend on bins."""
 
 

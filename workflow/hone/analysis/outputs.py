@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Len
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hone.analysis.networks import Bandwidth, OfNetwork, Temperature, room
-from hone.analysis.settings import AsWhole
+from hone.analysis.objective_names import CLASSIFIERS
+from hone.analysis.settings import AsWhole, unique
 
 __all__ = ["Categories", "OfOutputs", "TwoDimensional"]
 
@@ -28,6 +29,8 @@ class OfOutputs(OfNetwork):
     a fraction of its range."""
 
     def _problems(self) -> Iterator[tuple[str, str]]:
+        if self.edges == "learned" and self.objective in CLASSIFIERS:
+            yield "edges", f"{self.objective} does not depend on edges; it needs equal ones"
         if not 2 <= self.number_of_bins <= _MOST_BINS:
             yield "bins", f"there are {self.number_of_bins} in all, not 2 to {_MOST_BINS}"
         yield from room(self.smoothing, self.bandwidth, "bandwidth")
@@ -59,10 +62,25 @@ class Categories(OfOutputs):
     """Temperature of the softmax that shares an event among the categories, at the first and at the
     last step."""
 
+    classes: list[Annotated[list[str], Len(1), AfterValidator(unique)]] | None = None
+    """(objective `cross_entropy`) The samples whose events belong into each category, e.g.
+    `[[signal], [ttbar], [zjets, wjets]]`: all of them, in as many lists as there are categories.
+    Each list has the same weight in training."""
+
+    @property
+    def classifiers(self) -> tuple[str, ...]:
+        return ("cross_entropy",)
+
     @property
     def number_of_bins(self) -> int:
         return sum(self.bins)
 
     def _problems(self) -> Iterator[tuple[str, str]]:
+        if self.objective not in self.classifiers:
+            if self.classes is not None:
+                yield "classes", f"does not apply to the objective {self.objective}; remove it"
+        elif self.classes is None or len(self.classes) != len(self.bins):
+            number = len(self.classes or [])
+            yield "classes", f"{number} lists of samples do not make {len(self.bins)} categories"
         yield from room(self.smoothing, self.temperature, "temperature")
         yield from super()._problems()

@@ -106,18 +106,25 @@ class WithObjective(ObservableSettings):
     that of the strengths), `trace` (of the sum of the strengths' variances). Of the counts: `z_a`
     (Asimov significance), `z_a_uncertain` (the same with the uncertainty of the background),
     `inverse_z_a`, `inverse_z_a_uncertain`. Of a classifier (network without cuts): `bce` (binary
-    cross-entropy), `bce_augmented` (with the varied samples added to theirs). `module:function`: a
-    function of one's own in `module.py` beside the config. What it imports from there is followed:
-    after an edit of it, too, the observable is trained again."""
+    cross-entropy), `bce_augmented` (with the varied samples added to theirs); of `categories`:
+    `cross_entropy` (of its `classes`). `module:function`: a function of one's own in `module.py`
+    beside the config. What it imports from there is followed: after an edit of it, too, the
+    observable is trained again."""
 
     @property
-    def is_classifier(self) -> bool:
-        """Whether it has a score that tells signal from background."""
-        return False
+    def classifiers(self) -> tuple[str, ...]:
+        """Objectives of a classifier that it can be trained on."""
+        return ()
 
     def _problems(self) -> Iterator[tuple[str, str]]:
-        if not self.is_classifier:
-            what = "with cuts" if self.kind == "network" else f"of kind {self.kind}"
+        what = f"of kind {self.kind}"
+        if self.objective in self.classifiers:
+            yield from ()
+        elif self.classifiers and self.objective in CLASSIFIERS:
+            own = " or ".join(self.classifiers)
+            yield "objective", f"{self.objective} is none of an observable {what}; use {own}"
+        else:
+            what = "with cuts" if self.kind == "network" else what
             yield from no_classifier(self.objective, what)
         yield from super()._problems()
 

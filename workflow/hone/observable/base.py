@@ -92,9 +92,9 @@ class Observable(eqx.Module):
         """Whether :meth:`widths` depend on all events of a template."""
         return False
 
-    def logits(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:
-        """Log-odds of signal; only networks with one output have them."""
-        raise TypeError(f"a {type(self).__name__} is not a classifier of signal and background")
+    def logits(self, events: Float[Array, "N F"]) -> Array:
+        """Log-odds of signal; of categories, the outputs of all (N, C). No others have them."""
+        raise TypeError(f"a {type(self).__name__} is not a classifier")
 
     def summary(self, progress: float) -> dict[str, float]:
         """What training changes besides weights, for the history."""

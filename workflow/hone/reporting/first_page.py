@@ -26,7 +26,8 @@ _OBJECTIVES = {
     "p0": "the expected discovery p-value", "sigma_mu": "the uncertainty of mu",
     "generalised_variance": "the generalised variance",
     "trace": "the sum of variances",
-    "bce": "cross-entropy", "bce_augmented": "cross-entropy with varied samples",
+    "bce": "cross-entropy", "cross_entropy": "cross-entropy of classes",
+    "bce_augmented": "cross-entropy with varied samples",
 }  # fmt: skip
 # Snakemake renders the page with Jinja, with the categories, to which it links.
 _CATEGORIES = """\

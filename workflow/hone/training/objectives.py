@@ -29,6 +29,7 @@ __all__ = [
     "Objective",
     "asimov_significance",
     "binary_cross_entropy",
+    "cross_entropy",
     "log_cls",
     "log_generalised_variance",
     "log_limit",
@@ -173,6 +174,21 @@ def binary_cross_entropy(
     return 0.5 * loss.astype("float64")
 
 
+def cross_entropy(
+    classes: Sequence[tuple[Float[Array, "n C"], Float[Array, " n"]]],
+) -> Float[Array, ""]:
+    """Cross-entropy of C classes, with equal total weights of all.
+
+    Args:
+        classes: outputs of the network and weights of the events of each class.
+    """
+    losses = [
+        -(weights * jax.nn.log_softmax(outputs, axis=1)[:, k]).sum() / weights.sum()
+        for k, (outputs, weights) in enumerate(classes)
+    ]
+    return jnp.stack(losses).mean().astype("float64")
+
+
 Objective = Callable[[Model], Float[Array, ""]]
 """A function of a model that is smaller for better observables."""
 
@@ -211,7 +227,7 @@ OF_MODEL: Mapping[str, Objective] = MappingProxyType(
 LOGARITHMS = frozenset({"cls", "limit", "p0", "sigma_mu", "generalised_variance", "trace"})
 """Those that are the natural logarithm of the quantity that they are named after."""
 
-OF_EVENTS = ("bce", "bce_augmented")
+OF_EVENTS = ("bce", "bce_augmented", "cross_entropy")
 """Objectives of a classifier by name in the config."""
 
 

@@ -38,6 +38,8 @@ class Settings:
     """Number of pieces in which a batch passes the network, to save memory."""
     devices: int = 1
     """That each batch is spread over, of all processes together."""
+    classes: tuple[tuple[str, ...], ...] = ()
+    """Samples of each class of a cross-entropy; signal and background if there are none."""
     patience: int = 0
     """Validations without improvement after which training stops; 0 for never."""
     max_skipped: int = 100
@@ -54,6 +56,7 @@ class Settings:
         given = {name: getattr(observable, name) for name in names}
         # Settings are hashed: programs are compiled for them.
         given["optimiser_arguments"] = tuple(observable.optimiser_arguments.items())
+        given["classes"] = tuple(map(tuple, observable.setting("classes") or ()))
         return cls(
             **given,
             staterror=analysis.workspace.staterror,

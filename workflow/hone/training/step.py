@@ -23,7 +23,7 @@ from hone.statmodel.workspace import Process
 from hone.sums import variances
 from hone.training.batches import Data, draw_batch, on_device
 from hone.training.devices import ONE_DEVICE, Devices
-from hone.training.objectives import OF_EVENTS, Objective, binary_cross_entropy
+from hone.training.objectives import OF_EVENTS, Objective, binary_cross_entropy, cross_entropy
 from hone.training.optimiser import averaged, make_optimiser
 from hone.training.penalties import penalty, regularisation
 from hone.training.settings import Settings
@@ -93,7 +93,7 @@ class Problem(NamedTuple):
         """
         if settings.objective not in OF_EVENTS and of_model is None:
             raise InputError(f"objective: {settings.objective!r} needs a function of the model")
-        nominal_only = settings.objective == "bce"
+        nominal_only = settings.objective in ("bce", "cross_entropy")
         data: Data | Streamed
         if isinstance(training, StreamedSets):
             data, templates = Streamed.of(training, samples, settings, nominal_only)
@@ -182,7 +182,31 @@ class Problem(NamedTuple):
         features = [found.features for found in batch.values()]
         found = self._in_pieces(lambda o, x: o.logits(x), observable, features, key)
         logits = dict(zip(batch, found, strict=True))
-        return binary_cross_entropy(*classes(self.samples, logits, batch, self.templates))
+        return self.of_logits(logits, batch)
+
+    def of_logits(self, logits: Mapping[str, Array], data: Any) -> Float[Array, ""]:
+        """The cross-entropy of events, from what a classifier makes of each set of them."""
+        of_classes = [self._class(names, logits, data) for names in self.settings.classes]
+        if of_classes:
+            return cross_entropy(of_classes)
+        of_signal = [s.name for s in self.samples if s.is_signal]
+        others = [s.name for s in self.samples if not s.is_signal]
+        return binary_cross_entropy(
+            self._class(of_signal, logits, data), self._class(others, logits, data)
+        )
+
+    def _class(
+        self, names: Sequence[str], logits: Mapping[str, Array], data: Any
+    ) -> tuple[Array, Array]:
+        """Logits and weights of all templates of some samples in ``data``."""
+        own = {t.name for s in self.samples if s.name in names for t in s.templates()}
+        parts = [
+            (logits[name], data[name].weights[:, k])
+            for name in data
+            for k, template in enumerate(self.templates[name])
+            if template in own
+        ]
+        return jnp.concatenate([p[0] for p in parts]), jnp.concatenate([p[1] for p in parts])
 
     def _in_pieces(
         self,
@@ -250,28 +274,6 @@ def with_trace(histogram: Histogram, total: Any) -> Histogram:
     """
     trace = _TRACE * total
     return Histogram(histogram.values + trace, histogram.variances + trace**2)
-
-
-def classes(
-    samples: Sequence[Process],
-    logits: Mapping[str, Array],
-    data: Data,
-    templates: Mapping[str, Sequence[str]],
-) -> list[tuple[Array, Array]]:
-    """Logits and weights of signal and of background, of all templates in ``data``."""
-    is_signal = {t.name: s.is_signal for s in samples for t in s.templates()}
-    found = []
-    for kind in (True, False):
-        parts = [
-            (logits[name], data[name].weights[:, k])
-            for name in data
-            for k, template in enumerate(templates[name])
-            if is_signal[template] is kind
-        ]
-        found.append(
-            (jnp.concatenate([p[0] for p in parts]), jnp.concatenate([p[1] for p in parts]))
-        )
-    return found
 
 
 def make_step(

@@ -17,10 +17,10 @@ from hone.observable.base import in_pieces
 from hone.statmodel.filling import fill
 from hone.statmodel.templates import Histogram
 from hone.training.batches import Events
-from hone.training.objectives import OF_MODEL, Objective, binary_cross_entropy, log_cls
+from hone.training.objectives import OF_MODEL, Objective, log_cls
 from hone.training.penalties import effective_events, penalty
 from hone.training.settings import Settings
-from hone.training.step import Problem, classes, fittable_histograms
+from hone.training.step import Problem, fittable_histograms
 
 __all__ = ["make_validation"]
 
@@ -50,9 +50,7 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
             if name in problem.templates
         }
         logits = {name: in_pieces(_logits, observable, x) for name, (x, *_) in data.items()}
-        return float(
-            binary_cross_entropy(*classes(problem.samples, logits, data, problem.templates))
-        )
+        return float(problem.of_logits(logits, data))
 
     def validate(observable: Observable, progress: float) -> Row:
         histograms = fittable_histograms(observable, events, scores_of(observable, events))

@@ -6,6 +6,7 @@ from hone.analysis.analysis import Analysis
 from hone.analysis.leading import as_written, leading
 from hone.analysis.observables import (
     BestEdges,
+    Categories,
     Ensemble,
     Network,
     ObservableSettings,
@@ -36,6 +37,8 @@ def of_observables(analysis: Analysis) -> Iterator[str]:
             )
         elif isinstance(observable, BestEdges):
             yield from _of_source(where, observable, analysis.observable(observable.source))
+        elif isinstance(observable, Categories) and observable.classes is not None:
+            yield from _of_classes(analysis, where, observable.classes)
         objective = getattr(observable, "objective", None) or ""
         if ":" in objective:
             problem = find_function(objective, analysis.modules or "")
@@ -69,6 +72,25 @@ def _of_source(where: str, chosen: BestEdges, source: ObservableSettings) -> Ite
         yield f"{where}.source: {source.name} has cuts, which differ from seed to seed"
     if source.seeds == 1:
         yield f"{where}.source: {source.name} has only one seed; use the kind rebinned"
+
+
+def _of_classes(analysis: Analysis, where: str, classes: list[list[str]]) -> Iterator[str]:
+    """What keeps them from being classes: each sample in one, none empty in a hypothesis."""
+    several = [name for names in classes for name in names]
+    known = [sample.name for sample in analysis.simulated]
+    if unknown := [name for name in several if name not in known]:
+        yield (
+            f"{where}.classes: there is no simulated sample {unknown[0]!r}; samples are "
+            f"{', '.join(known)}"
+        )
+        return
+    for name in known:
+        if several.count(name) != 1:
+            yield f"{where}.classes: {name} must be in one of them, not in {several.count(name)}"
+    for k, names in enumerate(classes):
+        for signal in analysis.signals:
+            if not {sample.name for sample in analysis.hypothesis(signal)} & set(names):
+                yield f"{where}.classes[{k}]: it has no sample of the hypothesis {signal}"
 
 
 def _tried(observable: ObservableSettings) -> list[ObservableSettings]:
