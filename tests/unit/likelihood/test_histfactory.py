@@ -14,7 +14,7 @@ from specs import KINDS, everything, typical, workspaces
 
 from hone.errors import ModelError
 from hone.likelihood.histfactory import from_pyhf
-from hone.likelihood.histfactory.split import Arrow
+from hone.likelihood.histfactory.arrow import Arrow
 
 MODIFIERS = [None, *((kind,) for kind in KINDS)]
 

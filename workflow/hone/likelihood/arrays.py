@@ -30,6 +30,7 @@ __all__ = [
     "scipy_of",
     "solve_positive",
     "take",
+    "taken",
     "with_diagonal",
 ]
 
@@ -137,6 +138,14 @@ def take(x: Any, index: Index, axis: int = -1) -> Any:
     return x.at[(slice(None),) * axis + (index,)].get(mode="promise_in_bounds")
 
 
+def taken(x: Any, places: np.ndarray) -> Any:
+    """Entries of the last axis in the shape of ``places``, which are all within."""
+    if isinstance(x, np.ndarray):
+        # Without a check of each place.
+        return x.take(places, axis=-1, mode="clip")
+    return x[..., places]
+
+
 def cholesky(matrix: Any) -> Any:
     """Lower Cholesky factors of (*L, G, G), from lower triangles; NaN if not positive definite."""
     if namespace(matrix) is jnp:
@@ -150,12 +159,12 @@ def cholesky(matrix: Any) -> Any:
     return found.reshape(matrix.shape)
 
 
-def with_diagonal(matrix: Any, diagonal: Any) -> Any:
-    """Matrices (*L, G, G) with another diagonal (*L, G)."""
+def with_diagonal(matrix: Any, diagonal: Any, new: bool = False) -> Any:
+    """Matrices (*L, G, G) with another diagonal (*L, G); in place if nothing else has them."""
     xp = namespace(matrix, diagonal)
     if xp is jnp:
         return jnp.where(np.eye(matrix.shape[-1], dtype=bool), diagonal[..., None], matrix)
-    found = matrix.copy()
+    found = matrix if new else matrix.copy()
     np.einsum("...ii->...i", found)[...] = diagonal
     return found
 

@@ -89,13 +89,18 @@ def normsys_factor(
         return outside, outside * rate, outside * rate**2
     # The branch that is not selected must be finite for the derivative to be finite.
     x = xp.clip(alpha, -1.0, 1.0)
-    value, first, second = (xp.zeros(np.broadcast_shapes(x.shape, coefficients.shape[:-1])),) * 3
+    shape = np.broadcast_shapes(x.shape, coefficients.shape[:-1])
+    value, first, second = (xp.zeros(shape) for _ in range(3))
     for power in range(6, 0, -1):
         a = coefficients[..., power - 1]
-        value = (value + a) * x
-        first = first * x + power * a
+        # By NumPy in place.
+        value += a
+        value *= x
+        first *= x
+        first += power * a
         if power > 1:
-            second = second * x + power * (power - 1) * a
+            second *= x
+            second += power * (power - 1) * a
     inside = xp.abs(alpha) < 1
     return (
         xp.where(inside, 1 + value, outside),

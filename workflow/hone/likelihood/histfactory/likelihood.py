@@ -12,7 +12,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from hone.likelihood.arrays import namespace, take, with_diagonal
+from hone.likelihood.arrays import namespace, take, taken, with_diagonal
+from hone.likelihood.histfactory.arrow import Arrow, Rows
 from hone.likelihood.histfactory.interpolation import Weights, histosys_weights, normsys_factor
 from hone.likelihood.histfactory.layout import Layout
 from hone.likelihood.histfactory.poisson import (
@@ -22,7 +23,6 @@ from hone.likelihood.histfactory.poisson import (
     poisson_logpdf,
     with_barrier,
 )
-from hone.likelihood.histfactory.split import Arrow, Rows
 
 __all__ = ["Expansion", "Likelihood"]
 
@@ -107,7 +107,7 @@ class Likelihood:
         if layout.normsys_mask.all():
             each = factor.reshape(*factor.shape[:-1], *layout.normsys_mask.shape)
         else:
-            each = _appended(factor, 1.0)[..., layout.normsys_place]
+            each = taken(_appended(factor, 1.0), layout.normsys_place)
         return _per_bin(each.prod(axis=-3), layout)
 
     def _factors(self, pars: Float[Array, "*L P"]) -> Float[Array, "*L S B"]:
@@ -200,16 +200,21 @@ class Likelihood:
         safe = xp.where(xp.abs(pars) < 1e-150, 1e-150, pars)
         shared, own = split.apart(safe)
         factor = self._factors(safe)
-        # First and second derivative of the factor in one shared parameter, over the factor.
+        # First and second derivative of the factor in one shared parameter, over the factor. NumPy
+        # changes what is made here in place.
         per_unit = 1 / shared[..., None, None]
         first: Any = split.power * per_unit
-        second: Any = split.power * (split.power - 1) * per_unit**2
+        second: Any = first * per_unit
+        second *= split.power - 1
         if layout.normsys:
             f, f1, f2 = self._normsys(pars, side)
             factor = factor * self._normsys_in_bins(f)
             ratio, ratio2 = (self._of_shared(x / f) for x in (f1, f2))
-            second = second + ratio2 + 2 * first * ratio
-            first = first + ratio
+            second += ratio2
+            ratio2 = 2 * first
+            ratio2 *= ratio
+            second += ratio2
+            first += ratio
         # The same of the parameter of one bin.
         per_own = split.own_power / own[..., None, :]
         own_factor = split.with_own(factor) * per_own
@@ -228,13 +233,14 @@ class Likelihood:
         jacobian = split.sum_samples(first, cells)
         own_jacobian = own_cells.sum(axis=-2)
         mixed = split.with_own(split.sum_samples(first, split.in_bins(own_cells)))
-        # Second derivatives of the rates, contracted with the slope. The product of logarithmic
-        # slopes is correct for two different parameters; the diagonal is replaced.
+        # Second derivatives of the rates, contracted with the slope, are a sum of products of rows.
+        # That of logarithmic slopes is correct for two different parameters; the diagonal is
+        # replaced.
         blocks = split.sum_in_blocks(weighted * template)
         flat = first.reshape(*first.shape[:-2], -1)
-        flat_blocks = blocks.reshape(*blocks.shape[:-2], 1, -1)
-        curved = (flat * flat_blocks) @ xp.swapaxes(flat, -1, -2)
-        diagonal = (second * blocks[..., None, :, :]).sum(axis=(-2, -1))
+        left, right = [flat * blocks.reshape(*blocks.shape[:-2], 1, -1)], [flat]
+        second *= blocks[..., None, :, :]
+        diagonal = second.sum(axis=(-2, -1))
         if layout.histosys:
             slopes = slope_of_weight[..., None]
 
@@ -251,18 +257,19 @@ class Likelihood:
             mixed = mixed + self._shape_rows(of_own)
             one, two = (split.sum_bins(x, weighted) for x in (self.symmetric, self.asymmetric))
             shift = (one + slopes[..., None] * two).reshape(*slopes.shape[:-1], flat.shape[-1])
-            cross = self._shape_rows(shift @ xp.swapaxes(flat, -1, -2))
-            curved = curved + cross + xp.swapaxes(cross, -1, -2)
+            shift = self._shape_rows(shift)
+            left, right = [left[0] + shift, flat], [flat, shift]
             pure = self._shape_rows((curvature_of_weight * two.sum(axis=(-2, -1)))[..., None])
-            diagonal = diagonal + 2 * xp.diagonal(cross, axis1=-2, axis2=-1) + pure[..., 0]
+            diagonal = diagonal + 2 * (shift * flat).sum(axis=-1) + pure[..., 0]
 
         constraint = self._constraint(pars, aux)
         of_shared, of_own = split.apart(constraint[2])
-        diagonal = diagonal + of_shared
-        bent = with_diagonal(curved, diagonal)
-        curvatures = curvature[..., None, :]
+        curved = jacobian * curvature[..., None, :]
+        diagonal = diagonal + of_shared + (jacobian * curved).sum(axis=-1)
+        left, right = (xp.concatenate(x, axis=-1) for x in ([*left, curved], [*right, jacobian]))
+        of_all_shared = with_diagonal(left @ xp.swapaxes(right, -1, -2), diagonal, new=True)
         hessian = Arrow(
-            (jacobian * curvatures) @ xp.swapaxes(jacobian, -1, -2) + bent + self._coupling(),
+            of_all_shared if self.coupling is None else of_all_shared + self._coupling(),
             split.with_own(jacobian) * (own_curvature * own_jacobian)[..., None, :]
             + mixed * own_slope[..., None, :],
             own_curvature * own_jacobian**2
@@ -337,7 +344,7 @@ class Likelihood:
 
     def _of_shared(self, x: Float[Array, "*L V"]) -> Float[Array, "*L G S K"]:
         """Values of each normsys at the shared parameters and blocks, zero where there is none."""
-        return _appended(x, 0.0)[..., self.layout.normsys_of_shared]
+        return taken(_appended(x, 0.0), self.layout.normsys_of_shared)
 
     def _shape_rows(self, x: Float[Array, "*L H N"]) -> Float[Array, "*L G N"]:
         """Rows of each histosys at the shared parameters, zero where there is none."""

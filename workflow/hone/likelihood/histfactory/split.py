@@ -1,30 +1,19 @@
-"""Parameters that belong to one bin, and matrices in which only these are many.
+"""Parameters that belong to one bin: a staterror or a shapesys has one for each bin."""
 
-A staterror or a shapesys has a parameter for each bin, which no other bin depends on. The Hessian
-of -ln L is an arrow then: dense for the parameters that bins share, with a diagonal for the others.
-"""
-
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
-from jaxtyping import Array, Bool, Float
-from scipy.linalg.blas import dgemm
-from scipy.linalg.lapack import dposv
+from jaxtyping import Array, Float
 
-from hone.likelihood.arrays import Index, index_of, namespace, solve_positive, take, with_diagonal
+from hone.likelihood.arrays import Index, index_of, namespace, take
 
 if TYPE_CHECKING:
     from hone.likelihood.histfactory.layout import Layout
 
-__all__ = ["Arrow", "Rows", "Split"]
-
-_SMALL = 12
-"""Shared parameters of which many fits are faster solved side by side."""
+__all__ = ["Split"]
 
 
 @dataclass(frozen=True)
@@ -100,9 +89,14 @@ class Split:
         )  # fmt: skip
 
     @cached_property
+    def order(self) -> np.ndarray:
+        """int (P,): the shared parameters and then the others."""
+        return np.concatenate([self.shared, self.own])
+
+    @cached_property
     def place(self) -> np.ndarray:
-        """int (P,): where each parameter stands among the shared and then the others."""
-        return np.argsort(np.concatenate([self.shared, self.own]))
+        """int (P,): where each parameter stands in this order."""
+        return np.argsort(self.order)
 
     @cached_property
     def own_of_bin(self) -> np.ndarray:
@@ -198,146 +192,3 @@ class Split:
             else:
                 parts.append(left * right[..., None, :, :])
         return np.concatenate(parts, axis=-1)
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Arrow:
-    """Symmetric matrices of the parameters, without entries between those of different bins."""
-
-    shared: Float[Array, "*L G G"]
-    mixed: Float[Array, "*L G E"]
-    own: Float[Array, "*L E"]
-    layout: "Layout" = field(metadata={"static": True})
-
-    @classmethod
-    def of(cls, matrix: Float[Array, "*L P P"], layout: "Layout") -> "Arrow":
-        """The arrow in a full matrix."""
-        split = layout.split
-        shared, mixed = split.apart(take(matrix, split.index["shared"], axis=-2))
-        return cls(shared, mixed, take(_diagonal(matrix), split.index["own"]), layout)
-
-    def dense(self) -> Float[Array, "*L P P"]:
-        """The full matrix, in the order of the parameters."""
-        place, xp = self.layout.split.index["place"], namespace(self.own)
-        own = self.own[..., None] * np.eye(self.own.shape[-1])
-        upper = xp.concatenate([self.shared, self.mixed], axis=-1)
-        lower = xp.concatenate([xp.swapaxes(self.mixed, -1, -2), own], axis=-1)
-        full = xp.concatenate([upper, lower], axis=-2)
-        return take(take(full, place, axis=-2), place)
-
-    @property
-    def diagonal(self) -> Float[Array, "*L P"]:
-        return self.layout.split.joined(_diagonal(self.shared), self.own)
-
-    def times(self, vector: Float[Array, "*L P"]) -> Float[Array, "*L P"]:
-        """The product with a vector."""
-        split = self.layout.split
-        one, two = split.apart(vector)
-        shared = (self.shared @ one[..., None] + self.mixed @ two[..., None])[..., 0]
-        return split.joined(shared, (one[..., None, :] @ self.mixed)[..., 0, :] + self.own * two)
-
-    def solve(
-        self,
-        vector: Float[Array, "*L P"],
-        moving: Bool[Array, "*L P"],
-        damping: Float[Array, "*L"] | float = 0.0,
-    ) -> Float[Array, "*L P"]:
-        """Solve for the moving parameters; zero for the others, NaN if not positive definite.
-
-        Parameters of single bins are eliminated (Schur complement). ``damping`` is relative to the
-        diagonal; a further 1e-14 regularises parameters without effect (e.g. a free factor on an
-        empty bin), which then do not move.
-        """
-        split, diagonal, xp = self.layout.split, self.diagonal, namespace(vector, self.own)
-        scale = xp.abs(diagonal)
-        largest = xp.where(moving, scale, 0.0).max(axis=-1, keepdims=True)
-        scale = xp.maximum(scale, 1e-12 * largest + 1e-300)
-        damping = xp.asarray(damping)[..., None]
-        raised = xp.where(moving, diagonal + (damping + 1e-14) * scale, 1.0)
-        shared_raised, own = split.apart(raised)
-        (shared_moving, own_moving), (one, two) = (
-            split.apart(x) for x in (moving, xp.where(moving, vector, 0.0))
-        )
-        own = xp.where(own > 0, own, xp.nan)
-        mixed = xp.where(shared_moving[..., None] & own_moving[..., None, :], self.mixed, 0.0)
-        per_own = mixed / own[..., None, :]
-        one = one - (per_own @ two[..., None])[..., 0]
-        if xp is np and self.shared.shape[-1] > _SMALL:
-            one = _solved_one_by_one(self.shared, shared_moving, shared_raised, per_own, mixed, one)
-        else:
-            both = shared_moving[..., None] & shared_moving[..., None, :]
-            matrix = with_diagonal(xp.where(both, self.shared, 0.0), shared_raised)
-            one = solve_positive(matrix - per_own @ xp.swapaxes(mixed, -1, -2), one)
-        two = two - (one[..., None, :] @ mixed)[..., 0, :]
-        return split.joined(one, two / own)
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Rows:
-    """Derivatives of B rates in the parameters, each bin's own parameter apart."""
-
-    shared: Float[Array, "*L G B"]
-    own: Float[Array, "*L E"]
-    layout: "Layout" = field(metadata={"static": True})
-
-    def dense(self) -> Float[Array, "*L P B"]:
-        """The full Jacobian, in the order of the parameters."""
-        split, bins = self.layout.split, self.shared.shape[-1]
-        xp = namespace(self.shared)
-        own = xp.where(split.own_bins[:, None] == np.arange(bins), self.own[..., None], 0.0)
-        return take(xp.concatenate([self.shared, own], axis=-2), split.index["place"], axis=-2)
-
-    def times(self, slope: Float[Array, "*L B"]) -> Float[Array, "*L P"]:
-        """Derivatives of what has this ``slope`` in each rate."""
-        split = self.layout.split
-        of_shared = (self.shared @ slope[..., None])[..., 0]
-        return split.joined(of_shared, self.own * split.with_own(slope))
-
-    def change(self, step: Float[Array, "*L P"]) -> Float[Array, "*L B"]:
-        """First-order change of the rates in a step of the parameters."""
-        split = self.layout.split
-        shared, own = split.apart(step)
-        return (shared[..., None, :] @ self.shared)[..., 0, :] + split.in_bins(own * self.own)
-
-
-def _solved_one_by_one(
-    shared: Any, moving: Any, diagonal: Any, per_own: Any, mixed: Any, vector: Any
-) -> Any:
-    """Solve (shared - per_own @ mixed^T) x = vector in what moves; NaN if not positive definite.
-
-    By LAPACK in place, without the rows and columns of what is held, which may be most. By NumPy;
-    shapes (*L, G, G), (*L, G), (*L, G, E), of which some may lack what others have of L.
-    """
-    of_all = np.broadcast_shapes(shared.shape[:-2], moving.shape[:-1], vector.shape[:-1])
-    # Their number is said: without parameters of single bins NumPy cannot infer it.
-    count = prod(of_all)
-
-    def flat(array: Any, axes: int) -> Any:
-        own = array.shape[-axes:]
-        return np.broadcast_to(array, (*of_all, *own)).reshape(count, *own)
-
-    places, right = flat(moving, 1), flat(vector, 1)
-    result = np.where(places, np.nan, right)
-    each = flat(shared, 2), flat(per_own, 2), flat(mixed, 2), flat(diagonal, 1)
-    for k, (matrix, left, other, values) in enumerate(zip(*each, strict=True)):
-        chosen = np.flatnonzero(places[k])
-        if not len(chosen):
-            continue
-        if len(chosen) < len(values):
-            matrix, left, other = matrix[np.ix_(chosen, chosen)], left[chosen], other[chosen]
-        else:
-            matrix = matrix.copy()
-        np.fill_diagonal(matrix, values[chosen])
-        # Transposes are in the order of BLAS.
-        if left.shape[-1]:
-            dgemm(-1.0, left.T, other.T, 1.0, matrix.T, trans_a=True, overwrite_c=True)
-        _, solution, failed = dposv(matrix.T, right[k, chosen], lower=False, overwrite_a=True)
-        if not failed:
-            result[k, chosen] = solution
-    return result.reshape(*of_all, -1)
-
-
-def _diagonal(matrix: Float[Array, "*L G G"]) -> Float[Array, "*L G"]:
-    return namespace(matrix).diagonal(matrix, axis1=-2, axis2=-1)

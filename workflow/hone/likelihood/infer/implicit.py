@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from hone.likelihood.arrays import cholesky, namespace, scipy_of
+from hone.likelihood.histfactory.arrow import Arrow
 from hone.likelihood.histfactory.layout import Layout
 from hone.likelihood.histfactory.likelihood import Likelihood
 from hone.likelihood.histfactory.poisson import BARRIER
-from hone.likelihood.histfactory.split import Arrow
 from hone.likelihood.infer.steps import moving_of
 
 __all__ = ["attach", "covariance", "derivatives", "solve_moving"]

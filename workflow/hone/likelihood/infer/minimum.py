@@ -8,6 +8,7 @@ The search is never differentiated: :mod:`.implicit` gives its result a derivati
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,11 +16,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from hone.likelihood.arrays import namespace
+from hone.likelihood.histfactory.arrow import Arrow
 from hone.likelihood.histfactory.likelihood import Expansion, Likelihood
 from hone.likelihood.histfactory.poisson import BARRIER, EMPTY
-from hone.likelihood.histfactory.split import Arrow
 from hone.likelihood.infer.minima import Minima, Reason
-from hone.likelihood.infer.steps import Leaders, choose, moving_of, newton_step
+from hone.likelihood.infer.steps import Leaders, choose, moving_of, newton_step, replaced
 
 __all__ = ["descend"]
 
@@ -175,7 +176,7 @@ def _side_by_side(
         harder = xp.where(state.good_damping > state.damping, state.good_damping, harder)
         damping = xp.where(better, eased, harder)
         x = choose(better, state.trial, state.x)
-        at = jax.tree.map(lambda a, b: choose(better, a, b), new, state.at)
+        at = jax.tree.map(partial(replaced, ~better), new, state.at)
 
         # At a kink a parameter stays if -ln L rises on both sides, else it moves to where it falls.
         outward = at.gradient * state.side > 0

@@ -5,14 +5,13 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from hone.likelihood.arrays import cond, namespace
-from hone.likelihood.histfactory.split import Arrow
+from hone.likelihood.arrays import namespace
+from hone.likelihood.histfactory.arrow import Arrow, Solver
 
-__all__ = ["Leaders", "choose", "moving_of", "newton_step"]
+__all__ = ["Leaders", "choose", "moving_of", "newton_step", "replaced"]
 
 _ACTIVE_SETS = 10
 """Sets of parameters at bounds that are tried for one step."""
@@ -25,13 +24,12 @@ class _ActiveSet(NamedTuple):
     """The search for a step within bounds; the last three are its results."""
 
     going_on: Bool[Array, " L"]
-    matrix: Arrow
     moving: Bool[Array, "L P"]
     held: Float[Array, "L P"]
     """Steps of what does not move, zero for others."""
     step: Float[Array, "L P"]
     decrease: Float[Array, " L"]
-    scored: Bool[Array, " L"]
+    """Expected of -ln L; NaN where the matrix is not positive definite in what moves."""
 
 
 def newton_step(
@@ -51,67 +49,106 @@ def newton_step(
     (2002) 865). Where the Hessian is not positive definite it is replaced by the ``information``
     of the fits at some places.
     """
-    xp = namespace(gradient, damping, low)
-    every = (gradient, damping, free, low, high)
+    xp, every = namespace(gradient, damping, low), (gradient, damping, free, low, high)
+    if xp is np:
+        step, decrease = _step_of_numbers(hessian, *every)
+        scored = ~(decrease >= 0)
+        if scored.any():
+            some = np.flatnonzero(scored)
+            found = _step_of_numbers(information(some), *(x[some] for x in every))
+            step[some], decrease[some] = found
+        return step, decrease, scored
 
-    def body(state: _ActiveSet, fits: tuple[Array, ...], places: Any) -> _ActiveSet:
-        gradient, damping, free, low, high = fits
-        _, matrix, moving, held, _, _, scored = state
-        step = held - matrix.solve(gradient + matrix.times(held), moving, damping)
-        slope = gradient + matrix.times(step)
-        decrease = -0.5 * (step * (gradient + slope)).sum(axis=1)
+    def body(state: tuple[Any, Arrow, Any, _ActiveSet]) -> tuple[Any, Arrow, Any, _ActiveSet]:
+        turn, matrix, scored, known = state
+        known = _next_set(
+            known,
+            partial(matrix.solve, damping=damping),
+            matrix.times,
+            gradient, free, low, high,
+        )  # fmt: skip
         # Scoring begins again, from nothing held.
-        again = ~scored & ~(decrease >= 0)
-
-        def scoring() -> Arrow:
-            if xp is jnp:
-                return jax.tree.map(partial(choose, again), information(places), matrix)
-            if again.all():
-                return information(places)
-            replaced: Arrow = jax.tree.map(np.copy, matrix)
-            every = jax.tree.leaves(replaced), jax.tree.leaves(information(places[again]))
-            for whole, part in zip(*every, strict=True):
-                whole[again] = part
-            return replaced
-
-        beyond = moving & ((step < low) | (step > high))
-        held = xp.where(beyond, xp.clip(step, low, high), held)
-        released = ~moving & (free > 0) & xp.where(held <= low, slope < 0, slope > 0)
-        first = moving_of(xp.zeros_like(step), gradient, low, high, free)
-        now = choose(again, first, (moving & ~beyond) | released)
-        return _ActiveSet(
-            again | (now != moving).any(axis=1),
-            cond(xp, again.any(), scoring, lambda: matrix),
-            now,
-            xp.where(now, 0.0, held),
-            step,
-            decrease,
-            scored | again,
+        again = ~scored & ~(known.decrease >= 0)
+        new = _first_set(gradient, free, low, high)
+        matrix = jax.lax.cond(
+            again.any(),
+            lambda: jax.tree.map(partial(choose, again), information(slice(None)), matrix),
+            lambda: matrix,
         )
-
-    zero, first = xp.zeros_like(gradient), moving_of(0 * gradient, gradient, low, high, free)
-    no = damping < 0
-    state = _ActiveSet(~no, hessian, first, zero, zero, damping, no)
-    if xp is jnp:
-        _, state = jax.lax.while_loop(
-            lambda turn: turn[1].going_on.any() & (turn[0] < _ACTIVE_SETS),
-            lambda turn: (turn[0] + 1, body(turn[1], every, slice(None))),
-            (0, state),
+        known = _ActiveSet(
+            known.going_on | again,
+            choose(again, new.moving, known.moving),
+            choose(again, new.held, known.held),
+            known.step,
+            known.decrease,
         )
-        return state.step, state.decrease, state.scored
-    places = np.arange(len(low))
-    found = state = body(state, every, places)
-    for _ in range(_ACTIVE_SETS - 1):
-        here = np.flatnonzero(state.going_on)
+        return turn + 1, matrix, scored | again, known
+
+    first = _first_set(gradient, free, low, high)
+    _, _, scored, state = jax.lax.while_loop(
+        lambda state: state[-1].going_on.any() & (state[0] < _ACTIVE_SETS),
+        body,
+        (0, hessian, damping < 0, first),
+    )
+    return state.step, state.decrease, scored
+
+
+def _step_of_numbers(
+    matrix: Arrow, gradient: Array, damping: Array, free: Array, low: Array, high: Array
+) -> tuple[Any, Any]:
+    """Steps and expected decreases by NumPy; NaN where the matrix is not positive definite."""
+    solver, places = Solver(matrix, damping), np.arange(len(low))
+    every = gradient, free, low, high
+    found = state = _first_set(*every)
+    for _ in range(_ACTIVE_SETS):
+        state = _next_set(
+            state,
+            partial(solver.solve, places=places),
+            partial(solver.times, places=places),
+            *every,
+        )
+        if len(places) == len(low):
+            found = state
+        else:
+            found.step[places], found.decrease[places] = state.step, state.decrease
+        here = np.flatnonzero(state.going_on & (state.decrease >= 0))
         if not len(here):
             break
         if len(here) < len(places):
             state, every = jax.tree.map(lambda x, here=here: x[here], (state, every))
             places = places[here]
-        state = body(state, every, places)
-        for whole, part in zip(found[4:], state[4:], strict=True):
-            whole[places] = part
-    return found.step, found.decrease, found.scored
+    return found.step, found.decrease
+
+
+def _first_set(gradient: Array, free: Array, low: Array, high: Array) -> _ActiveSet:
+    """Held is what the gradient pushes against a bound."""
+    xp, zero = namespace(gradient), 0 * gradient
+    moving = moving_of(zero, gradient, low, high, free)
+    every = xp.ones(len(zero), dtype=bool)
+    return _ActiveSet(every, moving, zero, zero, zero[:, 0])
+
+
+def _next_set(
+    known: _ActiveSet,
+    solve: Callable[[Array, Array], Array],
+    times: Callable[[Array], Array],
+    gradient: Array,
+    free: Array,
+    low: Array,
+    high: Array,
+) -> _ActiveSet:
+    """The step with the known set, and the set that follows."""
+    xp = namespace(gradient, low)
+    moving, held = known.moving, known.held
+    step = held - solve(gradient + times(held), moving)
+    slope = gradient + times(step)
+    decrease = -0.5 * (step * (gradient + slope)).sum(axis=1)
+    beyond = moving & ((step < low) | (step > high))
+    held = xp.where(beyond, xp.clip(step, low, high), held)
+    released = ~moving & (free > 0) & xp.where(held <= low, slope < 0, slope > 0)
+    now = (moving & ~beyond) | released
+    changed = (now != moving).any(axis=1)
+    return _ActiveSet(changed, now, xp.where(now, 0.0, held), step, decrease)
 
 
 class Leaders:
@@ -171,3 +208,12 @@ def moving_of(
 def choose(condition: Bool[Array, " L"], yes: Array, no: Array | float) -> Array:
     """``where`` over the fits, the first axis of all arrays."""
     return namespace(condition, yes).where(condition.reshape(-1, *[1] * (yes.ndim - 1)), yes, no)
+
+
+def replaced(condition: Bool[Array, " L"], new: Array, old: Array) -> Array:
+    """``new``, which NumPy changes in place, with what is ``old`` of some fits."""
+    if not isinstance(new, np.ndarray):
+        return choose(condition, old, new)
+    if condition.any():
+        new[condition] = old[condition]
+    return new
