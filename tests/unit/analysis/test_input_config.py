@@ -194,8 +194,8 @@ CASES = {
         lambda c: c["observables"][1].update(features=["mass"]),
         r"observables\['neos-edges'\].features: are those of its source",
     ),
-    "neither observables nor a binned region": (
-        lambda c: c.update(observables=[]), "observables: there is none; without any, at least one",
+    "a region of an observable that is not there": (
+        lambda c: c.update(observables=[]), "observables: there is none; without any, there are ",
     ),
     "folds and a part": (
         lambda c: c["split"].update(folds=5), "split.training: there are folds as well",

@@ -14,6 +14,7 @@ from settings import region
 from hone.analysis import Template, checked_config
 from hone.analysis.files import Files
 from hone.analysis.sections import Observation, Split
+from hone.analysis.settings import plain
 from hone.errors import InputError
 from hone.events import fold_histograms
 from hone.events import trees as trees_module
@@ -134,17 +135,25 @@ def test_nothing_is_lost_where_nothing_is_trained(tmp_path, monkeypatch):
     assert filled["hard"]["signal"].variances.sum() == pytest.approx(variance, rel=1e-9)
 
 
-def test_a_workspace_without_observables_counts_the_regions(tmp_path, monkeypatch):
+@pytest.mark.parametrize("only_counts", [False, True])
+def test_a_workspace_without_observables_counts_the_regions(tmp_path, monkeypatch, only_counts):
     monkeypatch.chdir(tmp_path)
     config = write_analysis(tmp_path, size=300)
     for key in ("features", "observables", "split"):
         del config[key]
     config["regions"][0] |= {"fit": "variable", "variable": "pt", "edges": [0, 40, 300]}
-    whole = {"name": "whole", "fit": "variable", "variable": "pt", "edges": [0, 300]}
-    first = checked_config({**config, "regions": [whole, *config["regions"]]}).regions[0]
-    assert first.is_trained
-    assert first.selection is None
+    if only_counts:
+        for given in config["regions"]:
+            given["fit"] = "count"
+            given.pop("variable", None), given.pop("edges", None)
+    else:
+        whole = {"name": "whole", "fit": "variable", "variable": "pt", "edges": [0, 300]}
+        first = checked_config({**config, "regions": [whole, *config["regions"]]}).regions[0]
+        assert first.is_trained
+        assert first.selection is None
     checked = checked_config(config)
+    # the record of a run is its config
+    assert checked_config(plain(checked)) == checked
     assert [o.name for o in checked.observables] == ["regions"]
     source = sources(checked, {"signal": Files(checked).ntuples["signal"]})[0]
     regions, features = checked.channels, checked.features
@@ -160,7 +169,11 @@ def test_a_workspace_without_observables_counts_the_regions(tmp_path, monkeypatc
         np.clip(events["pt"], 0, 299)[inside], [0, 40, 300], weights=weights[inside]
     )
     # of control_region (3), high (1), signal_region (2)
-    np.testing.assert_allclose(filled["hard"]["signal"].values[4:], expected, rtol=1e-9)
+    found = filled["hard"]["signal"].values[2 if only_counts else 4 :]
+    right = [expected.sum()] if only_counts else expected
+    np.testing.assert_allclose(found, right, rtol=1e-9)
+    figures = [path.rpartition("/")[2] for path in Files(checked).figures("png")]
+    assert ("features.png" in figures) is not only_counts
 
 
 @pytest.mark.parametrize("precision", ["f4", "f8"])

@@ -12,7 +12,7 @@ from hone.analysis.histogram_edges import with_edges, without_edges
 from hone.analysis.names import name_problems
 from hone.analysis.observables import VariableBins
 from hone.analysis.places import named
-from hone.analysis.regions import Region
+from hone.analysis.regions import COUNTED
 from hone.analysis.settings import problems
 from hone.analysis.values import value_problems
 from hone.errors import ConfigError, InputError
@@ -55,24 +55,24 @@ def checked_config(config: Any, file: str | Path = "config/config.yaml") -> Anal
 
 
 def _of_regions_only(analysis: Analysis) -> Analysis:
-    """Without observables: the first region with a variable has it as the observable."""
-    first = next((r for r in analysis.regions if r.fit == "variable"), None)
-    if first is None or any(r.is_trained for r in analysis.regions):
+    """Without observables: the first region with a variable has it as the observable; where events
+    are only counted, none has it."""
+    if not analysis.regions or any(r.is_trained for r in analysis.regions):
         return analysis
+    first = next((r for r in analysis.regions if r.fit == "variable"), None)
+    variable, edges = (first.variable, first.edges) if first else (COUNTED, None)
     observable = VariableBins.model_validate(
         {
             "name": "regions",
             "kind": "variable",
-            "variable": first.variable,
-            "edges": first.edges or [0.0, 1.0],  # refused afterwards, with all else
+            "variable": variable,
+            "edges": edges or [0.0, 1.0],  # of a variable refused afterwards, with all else
         }
     )
-    of_observable: Region = first.model_copy(
-        update={"fit": "observable", "variable": None, "edges": None}
-    )
-    regions = [of_observable if r is first else r for r in analysis.regions]
+    of_observable = {"fit": "observable", "variable": None, "edges": None}
+    regions = [r.model_copy(update=of_observable) if r is first else r for r in analysis.regions]
     return analysis.model_copy(
-        update={"features": [first.variable], "regions": regions, "observables": [observable]}
+        update={"features": [variable], "regions": regions, "observables": [observable]}
     )
 
 

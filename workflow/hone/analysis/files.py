@@ -256,11 +256,17 @@ class Files:
         """Names of all observables."""
         return [o.name for o in self.analysis.observables]
 
+    @property
+    def _has_scored_events(self) -> bool:
+        """Whether events are scored: neither histograms nor counts alone."""
+        scored = any(region.is_trained for region in self.analysis.channels)
+        return scored and not self.analysis.has_histograms
+
     def figures(self, extension: str) -> list[str]:
         """Every figure of the analysis."""
         analysis = self.analysis
         trained, rebinned = analysis.of_kind(Trained), analysis.of_kind(BestEdges)
-        kinds = [k for k in _OF_OBSERVABLES if k not in _OF_EVENTS or not analysis.has_histograms]
+        kinds = [k for k in _OF_OBSERVABLES if k not in _OF_EVENTS or self._has_scored_events]
         names = [f"{name}/{kind}" for name in self.observables for kind in kinds]
         names += [f"{o}/{kind}" for o in trained + rebinned for kind in ("training", "edges")]
         names += [f"{o}/{kind}" for o in trained for kind in ("gradient", "overtraining", "roc")]
@@ -303,7 +309,7 @@ class Files:
     def of_selected_seeds(self) -> list[str]:
         """The results of the selected seed of every observable, and which it is."""
         names = ["selected.json", "fit.json", "likelihood.json"]
-        names += [] if self.analysis.has_histograms else ["importance.json"]
+        names += ["importance.json"] if self._has_scored_events else []
         trained = self.analysis.of_kind(Trained)
         checks = ("gradient.json", "overtraining.json") if trained else ()
         checked = [x for name in checks for x in self.of_observables(name, observables=trained)]

@@ -10,7 +10,10 @@ from hone.analysis.fields import Edges, ExpressionText, Name
 from hone.analysis.settings import Settings, refuse
 from hone.sums import bin_of
 
-__all__ = ["ONE_REGION", "Region"]
+__all__ = ["COUNTED", "ONE_REGION", "Region"]
+
+COUNTED = "1"
+"""The feature of an analysis that only counts events; its observable is in no region."""
 
 
 class Region(Settings):

@@ -25,8 +25,8 @@ def of_observables(analysis: Analysis) -> Iterator[str]:
     systematics = list(dict.fromkeys(s.name for s in analysis.systematics))
     if not analysis.observables:
         yield (
-            "observables: there is none; without any, at least one region needs fit: variable, and "
-            "none fit: observable"
+            "observables: there is none; without any, there are regions of fit: variable or count, "
+            "and none of fit: observable"
         )
     for i, observable in enumerate(analysis.observables):
         where = f"observables[{i}]"

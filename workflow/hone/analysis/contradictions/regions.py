@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hone.analysis.analysis import Analysis
 from hone.analysis.contradictions.branches import known_branches, missing_branches
 from hone.analysis.region_observables import circles
+from hone.analysis.regions import COUNTED
 from hone.errors import did_you_mean
 
 __all__ = ["of_regions"]
@@ -14,9 +15,11 @@ def of_regions(analysis: Analysis) -> Iterator[str]:
     """Regions of branches that events do not have, of observables that are not there or cannot be
     trained before others, or with nothing that is trained."""
     names = [o.name for o in analysis.observables]
-    if analysis.regions and names and not any(r.is_trained for r in analysis.regions):
+    trained = [r for r in analysis.regions if r.is_trained]
+    has_observable = bool(trained) or analysis.features == [COUNTED]
+    if analysis.regions and names and not has_observable:
         yield "regions: none has fit: observable; change one, or leave out all observables"
-    elif analysis.regions and names and all(r.observable for r in analysis.regions if r.is_trained):
+    elif analysis.regions and names and trained and all(r.observable for r in trained):
         yield (
             "regions: all with fit: observable have an observable of their own (observable), and "
             "none the one that is trained; remove it from one"
