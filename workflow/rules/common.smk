@@ -64,6 +64,8 @@ NETWORK = f"<results>/{OF_NETWORK}"
 SELECTED = "<results>/{signal}/{observable}/selected.json"
 TUNED = "<results>/{signal}/{observable}/tuned.json"
 FLOOR = "<results>/{signal}/floor.json" if ANALYSIS.has_floor else []
+# Of jobs that are ready at the same time: the result first, figures, of priority 0, last.
+FOR_LIMITS, FOR_TRAINING, FOR_FIGURES = 4, 2, 1
 share_resources(workflow, *(training.rule for training in trainings(FILES)))
 
 
@@ -93,6 +95,11 @@ def made_by(script, *packages):
 
     # A job needs that of its own rule only.
     return found(None) if workflow.is_main_process else found
+
+
+def training_first(wildcards):
+    """Priority of a training: the first seed's compiles the program that the others load."""
+    return FOR_TRAINING + (wildcards.get("seed", "1") == "1")
 
 
 def shown(kind, path, label=""):

@@ -132,7 +132,7 @@ rule check_inputs:
         "<logs>/check_inputs.log",
     benchmark:
         "<benchmarks>/check_inputs.tsv"
-    priority: 1
+    priority: FOR_LIMITS
     localrule: True
     conda:
         "../../envs/cpu.yaml"

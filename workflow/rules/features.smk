@@ -9,6 +9,7 @@ rule rank_features:
         "<logs>/rank_features/{signal}/{observable}.log",
     benchmark:
         "<benchmarks>/rank_features/{signal}/{observable}.tsv"
+    priority: FOR_FIGURES
     group:
         "figures"
     conda:

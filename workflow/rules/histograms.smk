@@ -9,6 +9,7 @@ rule fill_histograms:
         "<logs>/fill_histograms/{signal}/{observable}/seed{seed}.log",
     benchmark:
         "<benchmarks>/fill_histograms/{signal}/{observable}/seed{seed}.tsv"
+    priority: FOR_LIMITS
     group:
         "limits"
     conda:

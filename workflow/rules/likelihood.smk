@@ -9,6 +9,7 @@ rule scan_likelihood:
         "<logs>/scan_likelihood/{signal}/{observable}.log",
     benchmark:
         "<benchmarks>/scan_likelihood/{signal}/{observable}.tsv"
+    priority: FOR_FIGURES
     group:
         "figures"
     conda:
@@ -38,6 +39,7 @@ rule fit_workspace:
         "<logs>/fit_workspace/{signal}/{observable}.log",
     benchmark:
         "<benchmarks>/fit_workspace/{signal}/{observable}.tsv"
+    priority: FOR_FIGURES
     group:
         "figures"
     conda:
@@ -111,6 +113,7 @@ rule check_gradient:
         "<benchmarks>/check_gradient/{signal}/{observable}.tsv"
     wildcard_constraints:
         observable=any_of(TRAINED),
+    priority: FOR_FIGURES
     group:
         "figures"
     conda:

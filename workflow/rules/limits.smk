@@ -9,6 +9,7 @@ rule compute_limits:
         "<logs>/compute_limits/{signal}/{observable}/seed{seed}.log",
     benchmark:
         "<benchmarks>/compute_limits/{signal}/{observable}/seed{seed}.tsv"
+    priority: FOR_LIMITS
     group:
         "limits"
     conda:
@@ -33,6 +34,7 @@ rule compute_floor:
         "<logs>/compute_floor/{signal}.log",
     benchmark:
         "<benchmarks>/compute_floor/{signal}.tsv"
+    priority: FOR_LIMITS
     conda:
         "../../envs/cpu.yaml"
     resources:
@@ -63,6 +65,7 @@ rule compare_observables:
         "<logs>/compare_observables.log",
     benchmark:
         "<benchmarks>/compare_observables.tsv"
+    priority: FOR_LIMITS
     localrule: True
     conda:
         "../../envs/cpu.yaml"

@@ -18,6 +18,7 @@ for training in trainings(FILES):
             f"<benchmarks>/train_observable/{job}.tsv"
         wildcard_constraints:
             observable=any_of(training.observables),
+        priority: training_first
         conda:
             "../../envs/gpu.yaml"
         resources:
@@ -44,6 +45,7 @@ rule optimise_edges:
         f"<benchmarks>/optimise_edges/{OF_NETWORK}.tsv"
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(BestEdges)),
+    priority: FOR_LIMITS
     group:
         NEEDS.group("limits")
     conda:
@@ -71,6 +73,7 @@ rule search_cuts:
         f"<benchmarks>/search_cuts/{OF_NETWORK}.tsv"
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(GridCuts)),
+    priority: FOR_LIMITS
     group:
         NEEDS.group("limits")
     conda:
@@ -96,6 +99,7 @@ rule bin_variable:
         "<benchmarks>/bin_variable/{signal}/{observable}/seed{seed}.tsv"
     wildcard_constraints:
         observable=any_of(ANALYSIS.of_kind(VariableBins)),
+    priority: FOR_LIMITS
     group:
         NEEDS.group("limits")
     conda:
@@ -121,6 +125,7 @@ rule select_trial:
         "<logs>/select_trial/{signal}/{observable}.log",
     benchmark:
         "<benchmarks>/select_trial/{signal}/{observable}.tsv"
+    priority: FOR_LIMITS
     localrule: True
     conda:
         "../../envs/cpu.yaml"
@@ -144,6 +149,7 @@ rule select_seed:
         "<logs>/select_seed/{signal}/{observable}.log",
     benchmark:
         "<benchmarks>/select_seed/{signal}/{observable}.tsv"
+    priority: FOR_LIMITS
     localrule: True
     conda:
         "../../envs/cpu.yaml"

@@ -8,6 +8,7 @@ rule build_workspace:
         "<logs>/build_workspace/{signal}/{observable}/seed{seed}.log",
     benchmark:
         "<benchmarks>/build_workspace/{signal}/{observable}/seed{seed}.tsv"
+    priority: FOR_LIMITS
     group:
         "limits"
     conda:
