@@ -21,7 +21,7 @@ from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 
-from hone.running.fork_server import THREADS_OFF
+from hone.running.fork_server import OWN_ENVIRONMENT
 
 __all__ = ["ForkedJob", "ForkServer"]
 
@@ -123,7 +123,7 @@ class ForkServer:
         try:
             with theirs:
                 self._process = subprocess.Popen(
-                    line, env={**environment, **THREADS_OFF}, pass_fds=[number]
+                    line, env={**environment, **OWN_ENVIRONMENT}, pass_fds=[number]
                 )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
