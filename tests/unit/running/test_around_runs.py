@@ -6,10 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 import snakemake.sourcecache
+from snakemake.api import Workflow
 from snakemake.persistence.file import FilePersistence
 from snakemake.scheduling.job_scheduler import JobScheduler
 from snakemake.sourcecache import LocalSourceFile
 
+from hone.running import around_runs
 from hone.running.around_runs import Run, plan_faster
 
 
@@ -81,3 +83,30 @@ def test_a_local_run_does_not_limit_the_rate_of_its_jobs(tmp_path, monkeypatch, 
     monkeypatch.setattr(run, "left_behind", lambda: "")
     run.begin(tmp_path / "plan.json", {})
     assert (scheduler.job_rate_limiter is None) == local
+
+
+@pytest.mark.parametrize(
+    ("made", "local", "dryrun", "ahead"),
+    [
+        (False, True, False, True),
+        (True, True, False, False),
+        (False, False, False, False),
+        (False, True, True, False),
+    ],
+)
+def test_only_a_first_run_imports_ahead(tmp_path, monkeypatch, made, local, dryrun, ahead):
+    """Others may have nothing to do."""
+    assert "executor_plugin" in vars(Workflow)
+    started = []
+    monkeypatch.setattr(around_runs, "ForkServer", started.append)
+    workflow = SimpleNamespace(
+        output_settings=SimpleNamespace(quiet=()), executor_plugin="local", local_exec=local,
+        dryrun=dryrun,
+    )  # fmt: skip
+    if made:
+        (tmp_path / "config.yaml").touch()
+    run = Run(workflow, tmp_path)
+    run.import_ahead("a.py", "b.py")
+    if run._ahead:
+        run._ahead.join()
+    assert started == [("a.py", "b.py")] * ahead

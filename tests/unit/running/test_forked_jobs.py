@@ -263,6 +263,23 @@ def test_a_job_in_another_environment_is_started(options, scripts, forked):
     assert "hone.running.fork_server" not in seen["starter"]
 
 
+@pytest.mark.usefixtures("forked")
+def test_imports_of_named_scripts_are_done_before_the_first_job(scripts, monkeypatch):
+    """By a server for jobs of one thread, as libraries look at their number when imported."""
+    monkeypatch.setattr(shell_module, "sp", subprocess)
+    (scripts / "ahead.py").write_text("from pathlib import Path\nPath('imported').touch()\n")
+    (scripts / "first.py").write_text("import ahead\n")
+    server = ForkServer([scripts / "first.py"])
+    try:
+        wait_for(Path("imported").exists)
+        for threads in (2, 1):
+            seen = json.loads(execute(scripts, SEEN, threads=threads))
+            assert ("hone.running.fork_server" in seen["starter"]) == (threads == 1)
+        assert not any(name.startswith("MALLOC") for name in seen["environment"])
+    finally:
+        server.end()
+
+
 RUN = """
 import os, sys
 from pathlib import Path

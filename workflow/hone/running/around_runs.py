@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import snakemake.sourcecache
@@ -69,6 +70,7 @@ class Run:
         self._behind: list[Difference] = []
         self._errors: list[str] = []
         self._forks: ForkServer | None = None
+        self._ahead: Thread | None = None
 
     def look_at_what_is_there(self) -> None:
         """Before jobs are planned: nobody's lock stays, and no result of another config or code.
@@ -91,6 +93,26 @@ class Run:
             why = "Snakemake's records, in .snakemake, are missing or belong to other files"
             raise WorkflowError(explain(self.folder, hidden, why))
 
+    def import_ahead(self, *scripts: str | Path) -> None:
+        """Import what jobs need while they are planned, which keeps one core busy.
+
+        Only where there is no result yet: other runs may have nothing to do.
+
+        Args:
+            scripts: of the first jobs.
+        """
+
+        def start() -> None:
+            # Snakemake says what for when it begins to plan.
+            while self.workflow.executor_plugin is None:
+                time.sleep(0.02)
+            if self.workflow.local_exec and not self.workflow.dryrun:
+                self._forks = ForkServer(scripts)
+
+        if not (self.folder / "config.yaml").exists():
+            self._ahead = Thread(target=start, daemon=True)
+            self._ahead.start()
+
     def begin(self, plan: Path, contents: Mapping[str, str]) -> None:
         """Before the first job.
 
@@ -110,7 +132,9 @@ class Run:
         # that has ended: after fifty jobs it needs a core for itself. Jobs here need seconds, and
         # none is submitted to others.
         if self.workflow.local_exec:
-            self._forks = ForkServer()
+            if self._ahead:
+                self._ahead.join()
+            self._forks = self._forks or ForkServer()
             self.workflow.scheduler.job_rate_limiter = None
             jobs = self.workflow.dag.needrun_jobs() if self._brief() else ()
             minutes = {job.rule.name: job.resources.get("runtime", 0) for job in jobs}

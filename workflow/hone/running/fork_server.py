@@ -1,7 +1,8 @@
-"""The process that the jobs of a run are forked from: ``python -m hone.running.fork_server FD``.
+"""The process that jobs are forked from: ``python -m hone.running.fork_server FD [SCRIPT...]``.
 
 A script is run as ``python SCRIPT`` would run it, but for its imports, which are done before the
-fork and stay for later jobs. What they import is what it was when first imported in this run.
+fork and stay for later jobs; those of the named scripts at once. What they import is what it was
+when first imported in this run.
 """
 
 import ast
@@ -195,4 +196,6 @@ def _leave() -> None:
 if __name__ == "__main__":
     # What is registered first is called last.
     atexit.register(_leave)
+    for named in sys.argv[2:]:
+        _import_for(named)
     _run(_serve(socket.socket(fileno=int(sys.argv[1]))))

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +25,12 @@ from typing import Any
 from hone.running.fork_server import OWN_ENVIRONMENT
 
 __all__ = ["ForkedJob", "ForkServer"]
+
+_THREADS = (
+    "OMP_NUM_THREADS", "GOTO_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
+)  # fmt: skip
+"""What Snakemake sets for a job. Libraries read them when they are imported."""
 
 
 class ForkedJob:
@@ -79,13 +86,20 @@ class ForkedJob:
 
 
 class ForkServer:
-    """Forks the jobs of this process from now on; it starts with the first, and ends with us."""
+    """Forks the jobs of this process from now on; it ends with us.
 
-    def __init__(self) -> None:
+    Args:
+        scripts: whose imports are done at once, for jobs of one thread. Without any, the server
+            starts with the first job, and forks those that have its environment.
+    """
+
+    def __init__(self, scripts: Sequence[str | Path] = ()) -> None:
         self._lock = Lock()
         self._control: socket.socket | None = None
         self._environment: dict[str, str] = {}
         if sys.platform == "linux":
+            if scripts:
+                self._control = self._start({**os.environ, **dict.fromkeys(_THREADS, "1")}, scripts)
             _snakemakes().sp = SimpleNamespace(**{**vars(subprocess), "Popen": self.popen})
 
     def end(self) -> None:
@@ -106,18 +120,24 @@ class ForkServer:
 
     def _fork(self, script: str, environment: dict[str, str], stdout: int) -> ForkedJob | None:
         with self._lock:
-            self._control = self._control or self._start(environment)
+            if not self._control:
+                self._control = self._start(environment)
+                self._environment = environment
+            elif not self._environment and all(environment.get(n) == "1" for n in _THREADS):
+                self._environment = environment
         if environment != self._environment:
             return None
         job = ForkedJob(self._control, [script, os.getcwd(), environment], stdout)
         return job if job.pid else None
 
-    def _start(self, environment: dict[str, str]) -> socket.socket:
-        """Start the server, for jobs in this environment."""
+    def _start(
+        self, environment: dict[str, str], scripts: Sequence[str | Path] = ()
+    ) -> socket.socket:
+        """Start the server, with the imports of scripts."""
         ours, theirs = socket.socketpair()
-        self._environment = environment
         number = theirs.fileno()
         line = [*shlex.split(sys.executable), "-P", "-m", "hone.running.fork_server", str(number)]
+        line += map(str, scripts)
         # Ctrl-C is for its jobs, not for the server.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
