@@ -64,6 +64,24 @@ def test_the_landing_page_says_what_each_observable_is(path):
         assert region.name in page.astext()
 
 
+def test_the_landing_page_says_what_is_binned_of_several_outputs():
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    config["observables"] = [
+        {"name": "plane", "kind": "two_dimensional", "objective": "cls", "bins": [4, 3]},
+        {"name": "regions", "kind": "categories", "objective": "limit", "bins": [5, 1, 1]},
+        {"name": "both", "kind": "network", "objective": "p0", "bins": 4, "failing": "bin",
+         "cuts": [{"variable": "x", "side": "below"}]},
+    ]  # fmt: skip
+    page = first_page(checked_config(config), "", "", "")
+    for words in (
+        "a network with two outputs trained on the expected CLs (``cls``), 4 x 3 bins of both",
+        "an output for each of 3 categories trained on",
+        "7 bins (5, 1, 1)",
+        "5 bins, one of them of the events that fail its cuts",
+    ):
+        assert words in page
+
+
 @pytest.mark.parametrize("path", list(configs()))
 def test_the_landing_page_is_valid_and_begins_with_the_result(path):
     config = checked_config(yaml.safe_load(path.read_text()), path)

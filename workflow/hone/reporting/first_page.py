@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from hone.analysis import Analysis
 from hone.analysis.leading import as_written
 from hone.analysis.observables import (
+    Categories,
     Cuts,
     Ensemble,
     GridCuts,
@@ -12,6 +13,7 @@ from hone.analysis.observables import (
     OfNetwork,
     Rebinned,
     Softmax,
+    TwoDimensional,
     VariableBins,
 )
 from hone.analysis.samples import NtupleSample
@@ -147,6 +149,12 @@ def _kind(observable: ObservableSettings) -> str:
             network, in_bins = "a network", f"{observable.number_of_bins} bins"
             if isinstance(observable, Softmax):
                 network += " with an output for each bin"
+            elif isinstance(observable, TwoDimensional):
+                network += " with two outputs"
+                in_bins = f"{' x '.join(map(str, observable.bins))} bins of both"
+            elif isinstance(observable, Categories):
+                network += f" with an output for each of {len(observable.bins)} categories"
+                in_bins += f" ({', '.join(map(str, observable.bins))})"
             elif observable.setting("failing") == "bin":
                 in_bins += ", one of them of the events that fail its cuts"
             return f"{network} trained on {_objective(observable.objective)}, {in_bins}"
