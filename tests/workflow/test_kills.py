@@ -119,7 +119,7 @@ def kill_in(run, rule, victim, chance, shortest):
 
 def test_killed_runs_go_on(tmp_path, undisturbed, monkeypatch):
     """To the same contents, on another number of cores, in another place, with programs anew."""
-    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "programs"))
     expected, shortest = undisturbed
     folder = tiny.copy_workflow(tmp_path / "hone")
     chance = random.Random(5)

@@ -16,6 +16,13 @@ from hone.results.fit_results import fit_results
 from hone.results.likelihood_scan import likelihood_of
 
 
+@pytest.fixture
+def fit_alone(monkeypatch):
+    """Without impacts and breakdown: fits by the dozen."""
+    for what in ("impacts_of", "breakdown_of"):
+        monkeypatch.setattr(f"hone.results.fit_results.{what}", lambda *_: None)
+
+
 def test_the_best_fit_is_that_of_pyhf(fitted):
     model, data, content = fitted
     pyhf.set_backend("numpy", pyhf.optimize.scipy_optimizer(tolerance=1e-12))
@@ -59,6 +66,7 @@ def inverse_hessian(model, data, pars, free, step=1e-3):
     return found
 
 
+@pytest.mark.usefixtures("fit_alone")
 @pytest.mark.parametrize("name", [*FITTED, *MULTIMODAL])
 def test_the_fit_is_that_of_minuit_and_no_fit_of_minuit_is_deeper(name):
     model, data = (FITTED | MULTIMODAL)[name]
@@ -86,6 +94,7 @@ def test_the_fit_is_that_of_minuit_and_no_fit_of_minuit_is_deeper(name):
     np.testing.assert_allclose(matrix, found, atol=0.1)
 
 
+@pytest.mark.usefixtures("fit_alone")
 @pytest.mark.parametrize("seed", range(4))
 def test_the_deepest_of_several_minima_is_found(seed):
     model, data = multimodal(seed)
@@ -107,6 +116,7 @@ def few_events(seed):
     return model, np.concatenate([counts, model.config.auxdata])
 
 
+@pytest.mark.usefixtures("fit_alone")
 def test_fit_profile_and_contour_have_one_best_fit():
     """Cabinetry's fit was another one than that of the scans: mu-hat 0 and 0.02."""
     for seed in range(6):
