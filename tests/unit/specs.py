@@ -90,6 +90,23 @@ def pseudo_data(oracle, seed, mu=0.0):
     return np.concatenate([counts, oracle.config.auxdata])
 
 
+def assert_same_likelihood(model, data, back, names, seed):
+    """Of random parameters: ``model`` with data (D,), and a workspace with other parameters' names.
+
+    ``names`` are those of the parameters of ``model`` in the workspace.
+    """
+    again = back.model()
+    order = [again.config.par_names.index(name) for name in names]
+    rng = np.random.default_rng(seed)
+    start = np.array(model.config.suggested_init())
+    for _ in range(3):
+        pars = start + rng.normal(size=start.size) * np.where(start == 0, 1.0, 0.1)
+        theirs = np.empty_like(pars)
+        theirs[order] = pars
+        expected = model.logpdf(pars, data)[0]
+        np.testing.assert_allclose(again.logpdf(theirs, back.data(again))[0], expected, rtol=1e-9)
+
+
 def workspace_of(model, data):
     """As ``pyhf.Workspace.build``, which in 0.7.6 loses the width of the luminosity."""
     slices = model.config.channel_slices

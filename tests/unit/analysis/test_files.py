@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from ntuples import columns, write, write_analysis
 
 from hone.analysis import Analysis, Template, checked_config, parts
 from hone.analysis.files import Files
@@ -20,16 +19,6 @@ def ready(name):
 
 
 BLOBS = ready("config")
-
-
-@pytest.fixture
-def config(tmp_path, monkeypatch):
-    """Ntuples with a second signal."""
-    monkeypatch.chdir(tmp_path)
-    found = write_analysis(tmp_path, size=60)
-    write("heavy.root", columns(60, 4, True))
-    found["samples"].append({**found["samples"][0], "name": "heavy", "files": "heavy.root"})
-    return found
 
 
 def test_files_of_generated_events():

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from ntuples import columns, write, write_analysis
 
 from hone.analysis import checked_config, parts
 from hone.analysis.files import Files
@@ -23,14 +22,9 @@ def wildcards(**values):
 
 
 @pytest.fixture
-def config(tmp_path, monkeypatch):
-    """Ntuples with a second signal, which is what is injected."""
-    monkeypatch.chdir(tmp_path)
-    found = write_analysis(tmp_path, size=60)
-    write("heavy.root", columns(60, 4, True))
-    found["samples"].append({**found["samples"][0], "name": "heavy", "files": "heavy.root"})
-    found["observation"] = {"mu": 1.0, "signal": "heavy"}
-    return found
+def config(config):
+    """The second signal is what is injected."""
+    return config | {"observation": {"mu": 1.0, "signal": "heavy"}}
 
 
 def needs_of(config):

@@ -8,7 +8,7 @@ import pyhf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from specs import pseudo_data, typical, workspace_of, workspaces
+from specs import assert_same_likelihood, pseudo_data, typical, workspace_of, workspaces
 
 from hone.errors import ModelError
 from hone.likelihood.hs3 import from_hs3, to_hs3
@@ -27,14 +27,7 @@ def test_what_is_written_is_read(model, seed):
         ours, theirs = getattr(again.config, what)(), getattr(model.config, what)()
         np.testing.assert_allclose(np.array(ours, dtype=float)[order], theirs)
     counted = np.array([*data[: model.config.nmaindata], *model.config.auxdata])
-    rng = np.random.default_rng(seed)
-    start = np.array(model.config.suggested_init())
-    for _ in range(3):
-        pars = start + rng.normal(size=start.size) * np.where(start == 0, 1.0, 0.1)
-        theirs = np.empty_like(pars)
-        theirs[order] = pars
-        expected = model.logpdf(pars, counted)[0]
-        assert again.logpdf(theirs, back.data(again))[0] == pytest.approx(expected, rel=1e-9)
+    assert_same_likelihood(model, counted, back, model.config.par_names, seed)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import uproot
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from specs import everything, pseudo_data, typical, workspace_of, workspaces
+from specs import assert_same_likelihood, everything, pseudo_data, typical, workspace_of, workspaces
 
 from hone.errors import ModelError
 from hone.likelihood.datacard import to_datacard
@@ -227,14 +227,7 @@ def test_pyhf_reads_its_xml_back_to_the_same_likelihood(model, seed, tmp_path_fa
     assert np.array(again.config.suggested_fixed())[order].tolist() == (
         model.config.suggested_fixed()
     )
-    rng = np.random.default_rng(seed)
-    start = np.array(model.config.suggested_init())
-    for _ in range(3):
-        pars = start + rng.normal(size=start.size) * np.where(start == 0, 1.0, 0.1)
-        theirs = np.empty_like(pars)
-        theirs[order] = pars
-        expected = model.logpdf(pars, counted)[0]
-        assert again.logpdf(theirs, back.data(again))[0] == pytest.approx(expected, rel=1e-9)
+    assert_same_likelihood(model, counted, back, names, seed)
 
 
 def test_root_is_told_how_pyhf_constrains_staterrors():

@@ -7,6 +7,11 @@ from hone.results.fit_results import fit_results
 
 
 @pytest.fixture(scope="session")
+def oracle():
+    return specs.MODELS["simple"]
+
+
+@pytest.fixture(scope="session")
 def fitted():
     model = specs.typical()
     data = specs.pseudo_data(model, 1, 1.0)

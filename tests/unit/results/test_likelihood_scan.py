@@ -8,7 +8,7 @@ import numpy as np
 import pyhf
 import pytest
 from matplotlib.text import Text
-from specs import MODELS, pseudo_data, typical
+from specs import pseudo_data, typical
 
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
@@ -19,11 +19,6 @@ from hone.results import likelihood_scan
 from hone.results.likelihood_scan import leading_nuisance, likelihood_of
 
 STRENGTH = [{"name": "mu", "type": "normfactor", "data": None}]
-
-
-@pytest.fixture(scope="module")
-def oracle():
-    return MODELS["simple"]
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +129,7 @@ def test_the_covariance_and_the_leading_parameter_are_those_of_the_fit(found):
     assert model.config.par_names[index] == content["contour"]["parameter"]
 
 
-def test_a_best_fit_at_its_bound_says_so():
-    oracle = MODELS["simple"]
+def test_a_best_fit_at_its_bound_says_so(oracle):
     model = from_pyhf(oracle)
     deficit = np.concatenate([[30.0, 30.0], oracle.config.auxdata])
     minima, profile, contour = likelihood_of(model, deficit, {})

@@ -5,7 +5,7 @@ import pyhf
 import pytest
 from matplotlib.text import Text
 from scipy.integrate import quad
-from specs import MODELS, pseudo_data
+from specs import pseudo_data
 
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
@@ -16,11 +16,6 @@ from hone.results.likelihood_scan import likelihood_of
 from hone.results.toy_tests import binomial_errors, toy_test, toy_test_or_reason
 
 STRENGTH = [{"name": "mu", "type": "normfactor", "data": None}]
-
-
-@pytest.fixture(scope="module")
-def oracle():
-    return MODELS["simple"]
 
 
 @pytest.fixture(scope="module")
