@@ -8,8 +8,6 @@ import signal
 import sys
 import tempfile
 
-# A shell starts what runs in its background with Ctrl-C ignored, and so would all runs of tests.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("NPROC", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Programs run once: compile them with little optimisation, by the emitters that need less time.
@@ -29,6 +27,8 @@ import jax
 import pyhf
 import pytest
 
+# A shell starts what runs in its background with Ctrl-C ignored, and so would all runs of tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 jax.config.update("jax_enable_x64", True)
 # All but tests of several devices use the first.
 jax.config.update("jax_num_cpu_devices", 8)
