@@ -20,7 +20,14 @@ _OF_JOBS = (
     "together", "tune",
 )  # fmt: skip
 """Settings that decide which jobs there are, and what they read."""
-_OF_QUESTIONS = ("objective", "bins", "failing", "minimum_background", "maximum_mc_error")
+_OF_QUESTIONS = (
+    "objective",
+    "bins",
+    "failing",
+    "classes",
+    "minimum_background",
+    "maximum_mc_error",
+)
 """Settings that decide what the validation objective is."""
 
 
