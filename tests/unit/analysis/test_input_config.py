@@ -276,6 +276,10 @@ CASES = {
     "a number for a shape": (
         systematic(up=1.1), r"systematics\['scale'\].up: 1.1 is not allowed; allowed are a",
     ),
+    "a strength beyond its bounds": (
+        lambda c: c.update(observation={"mu": 20}, poi={"bounds": [0, 15]}),
+        r"observation.mu: 20 is beyond poi.bounds, where no fit goes: \[0.0, 15.0\]",
+    ),
     "pseudo-data and data": (
         lambda c: c.update(observation={"unblind": True, "pseudo_data": True}),
         "observation.pseudo_data: unblind counts the data; set one of both",
