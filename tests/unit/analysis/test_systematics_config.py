@@ -101,6 +101,13 @@ CASES = {
         lambda c: (c["samples"][1].update(name="all"), c["systematics"].clear()),
         r"samples\['all'\].name: 'all' stands for every sample",
     ),
+    "two factors in one region": (
+        lambda c: c["systematics"].extend(
+            {**c["systematics"][2], "up": 1.2, "regions": [name]}
+            for name in ("high", "signal_region")
+        ),
+        r"systematics\[6th\]: .*'xsec' is used more than once for a normsys of .*\[3rd\]\)",
+    ),
     "a norm and a norm with a shape": (
         lambda c: c["systematics"].append(
             {**c["systematics"][0], "name": "xsec", "type": "normplusshape"}

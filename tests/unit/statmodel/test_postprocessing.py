@@ -92,6 +92,24 @@ def test_small_effects_are_pruned_region_by_region_and_written_down():
     assert modifiers == {"high": [], "low": ["scale"]}
 
 
+def test_factors_of_two_regions_are_pruned_apart():
+    """One parameter, which moves the yields of each region by another factor."""
+    rates = ({"up": 1.004, "regions": ["high"]}, {"up": 1.2, "regions": ["low"]})
+    both = hypothesis(
+        *({"name": "rate", "type": "normsys"} | rate for rate in rates), signal="s", background="b"
+    )
+    before = templates(np.ones(8), np.ones(8))
+    for threshold, expected in ((0.0, [1.004, 1.2]), (0.005, [1.2])):
+        samples, _, rows = postprocess(both, before, CHANNELS, [], threshold)
+        assert [(r.region, round(r.norm_effect, 9)) for r in rows] == [
+            ("high", 0.004),
+            ("low", 0.2),
+        ]
+        spec = build_workspace(samples, before, NOMINAL, False, CHANNELS)
+        factors = [m["data"]["hi"] for c in spec["channels"] for m in c["samples"][1]["modifiers"]]
+        assert factors == expected
+
+
 def test_nothing_is_pruned_unless_asked_for():
     rows = effects(SAMPLES, templates(np.ones(8), np.ones(8)), CHANNELS, [], 0.0)
     assert prune(SAMPLES, rows) == SAMPLES

@@ -36,6 +36,7 @@ PROCESSES = hypothesis(
     {"name": "split_one_sided", "type": "normplusshape", "down": None},
     {"name": "split_larger", "type": "normplusshape", "symmetrise": "max"},
     {"name": "rate", "type": "normsys", "up": 1.1, "down": 0.95, "regions": ["a", "d"]},
+    {"name": "rate", "type": "normsys", "up": 1.3, "regions": ["c"]},
     {"name": "bins", "type": "shapesys", "regions": ["c"]},
     {"name": "lumi", "type": "lumi", "sample": ["background"], "uncertainty": 0.02},
     {"name": "norm", "type": "normfactor", "bounds": [0.0, 5.0]},
@@ -111,7 +112,7 @@ def test_modifiers_act_where_the_settings_say():
         for sample in channel["samples"]
         for modifier in sample["modifiers"]
     }
-    assert {c for c, name in found if name == "rate"} == {"a", "d"}
+    assert {c for c, name in found if name == "rate"} == {"a", "c", "d"}
     assert {c for c, name in found if name == "bins"} == {"c"}
     assert {c for c, name in found if name == "norm"} == set("abcd")
     assert model.config.suggested_bounds()[model.config.par_map["norm"]["slice"]] == [[0.0, 5.0]]

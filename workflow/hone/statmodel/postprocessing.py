@@ -38,7 +38,8 @@ class Effect(NamedTuple):
     def is_of(self, sample: str, modifier: Modifier) -> bool:
         """Whether it is the effect of a modifier on a sample."""
         kind = getattr(modifier, "type", "")
-        return (self.sample, self.systematic, self.type) == (sample, modifier.name, kind)
+        same = (self.sample, self.systematic, self.type) == (sample, modifier.name, kind)
+        return same and modifier.acts_in(self.region)
 
 
 def postprocess(

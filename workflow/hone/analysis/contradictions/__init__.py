@@ -36,11 +36,11 @@ def _of_observation(analysis: Analysis) -> Iterator[str]:
             yield "observation.pseudo_data: generated events always have pseudo-data; remove it"
         if observation.unblind:
             yield "observation.pseudo_data: unblind counts the data; set one of both"
-    strength = next((strength for s in analysis.signals for strength in analysis.strengths(s)), None)
-    if strength is not None and observation.mu > strength.bounds[1]:
+    bounds = (analysis.measure[0] if analysis.measure else analysis.poi).bounds
+    if observation.mu > bounds[1]:
         yield (
             f"observation.mu: {observation.mu:g} is beyond {analysis.bounds_setting}, where no fit "
-            f"goes: {strength.bounds}"
+            f"goes: {bounds}"
         )
     if analysis.measure and observation.signal is not None:
         yield f"observation.signal: mu is the strength {analysis.measured[0]!r}; remove it"

@@ -18,7 +18,7 @@ from hone.analysis.samples import (
     NtupleSample,
     Sample,
 )
-from hone.analysis.systematics import Lumi, Shapesys, ShapeVariation
+from hone.analysis.systematics import Lumi, Normsys, Shapesys, ShapeVariation
 from hone.analysis.variations import SAMPLE, SIDES, Variation
 from hone.errors import InputError, did_you_mean
 
@@ -29,7 +29,7 @@ def of_systematics(analysis: Analysis) -> Iterator[str]:
     """Regions, samples, names, groups and types of systematics."""
     samples = {s.name: s for s in analysis.simulated}
     regions = [r.name for r in analysis.regions]
-    seen: dict[tuple[str, str, str], int] = {}
+    seen: dict[tuple[str, str, str, str], int] = {}
     for i, systematic in enumerate(analysis.systematics):
         where = f"systematics[{i}]"
         for region in systematic.regions or []:
@@ -48,11 +48,15 @@ def of_systematics(analysis: Analysis) -> Iterator[str]:
                 yield f"{where}.sample: {what}; samples are {', '.join(samples)}"
                 continue
             for kind in systematic.pyhf_types:
-                key = (systematic.name, kind, name)
-                if seen.setdefault(key, i) != i:
+                # Factors may differ from region to region; templates have one name in all.
+                of_regions = systematic.regions if isinstance(systematic, Normsys) else None
+                acting = of_regions or regions or [""]
+                keys = [(systematic.name, kind, name, region) for region in acting]
+                others = {seen.setdefault(key, i) for key in keys} - {i}
+                if others:
                     yield (
                         f"{where}: the name {systematic.name!r} is used more than once for a "
-                        f"{kind} of {name!r} (systematics[{seen[key]}])"
+                        f"{kind} of {name!r} (systematics[{min(others)}])"
                     )
             if isinstance(systematic, ShapeVariation):
                 yield from _of_variation(where, systematic, samples[name], analysis)
