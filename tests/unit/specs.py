@@ -107,6 +107,38 @@ def assert_same_likelihood(model, data, back, names, seed):
         np.testing.assert_allclose(again.logpdf(theirs, back.data(again))[0], expected, rtol=1e-9)
 
 
+def random_pars(oracle, rng, spread=0.4):
+    """Parameters around the suggestion within bounds, some beyond one sigma, no rate negative."""
+    init = np.array(oracle.config.suggested_init())
+    low, high = np.array(oracle.config.suggested_bounds()).T
+    while True:
+        pars = np.clip(init + rng.normal(0, spread, init.size), np.maximum(low, -5), high)
+        if (oracle.expected_data(pars, include_auxdata=False) > 0).all():
+            return pars
+
+
+def shared(kind, nbins):
+    """A modifier of one name in several channels."""
+    channels = []
+    for i, n in enumerate(nbins):
+        data = None if kind == "shapefactor" else [1.0 + 0.1 * i] * n
+        extra = {"name": "shared", "type": kind, "data": data}
+        poi = {"name": "mu", "type": "normfactor", "data": None}
+        samples = [
+            {"name": "sig", "data": [3.0] * n, "modifiers": [poi]},
+            {"name": "bkg", "data": [20.0 + i] * n, "modifiers": [extra]},
+        ]
+        channels.append({"name": f"c{i}", "samples": samples})
+    return pyhf.Model({"channels": channels}, poi_name="mu")
+
+
+def counting():
+    """A bin whose rate is its only parameter."""
+    mu = {"name": "mu", "type": "normfactor", "data": None}
+    signal = {"name": "signal", "data": [1.0], "modifiers": [mu]}
+    return pyhf.Model({"channels": [{"name": "SR", "samples": [signal]}]}, poi_name="mu")
+
+
 def workspace_of(model, data):
     """As ``pyhf.Workspace.build``, which in 0.7.6 loses the width of the luminosity."""
     slices = model.config.channel_slices
