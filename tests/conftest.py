@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from pathlib import Path
 
 os.environ.setdefault("NPROC", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -26,6 +27,7 @@ import hypothesis
 import jax
 import pyhf
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 # A shell starts what runs in its background with Ctrl-C ignored, and so would all runs of tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -40,12 +42,31 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 
 # With `--dist loadfile` a file is one worker's: the long ones first, or one of two cores idles in
-# the end.
+# the end. By the time that they take, those that wait before those that compute.
 LONGEST = (
-    "test_workflow", "test_reruns", "test_ntuples", "test_kills", "test_zprime", "test_training",
-    "test_gradients", "test_fits", "test_fits_at_edges", "test_infer", "test_safeguards",
-    "test_best_fits", "test_toy_tests", "test_certify", "test_film", "test_references",
+    "test_workflow", "test_export", "test_later_runs", "test_reports", "test_reruns",
+    "test_ntuples", "test_kills", "test_zprime", "test_forked_jobs", "test_elsewhere",
+    "test_gradients", "test_training", "test_infer", "test_objectives", "test_safeguards",
+    "test_devices", "test_own_network", "test_histfactory", "test_film", "test_figures",
+    "test_references", "test_toy_tests", "test_together", "test_arrays",
+    "test_streamed_histograms", "test_fits", "test_regions", "test_batches", "test_checkpoint",
+    "test_best_fits", "test_observable", "test_examples", "test_images", "test_optimiser",
 )  # fmt: skip
+# Files with one clone of the workflow: one worker's, too, or its analysis would run in each.
+ONE_CLONE = ("test_workflow", "test_export", "test_later_runs", "test_reports")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    if config.getoption("dist") != "loadfile":
+        return None
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return "one clone" if Path(file).stem in ONE_CLONE else file
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_finish():

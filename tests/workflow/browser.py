@@ -1,6 +1,5 @@
 """The reports as a reader opens them: a real browser without a network."""
 
-import shutil
 from contextlib import contextmanager
 
 import pytest
@@ -12,17 +11,10 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 @contextmanager
-def open_report(path, width=1400, warnings=True):
-    """A page of headless Chromium with the report, and a list of all that went wrong on it."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    browser_path = next(filter(None, map(shutil.which, names)), None)
-    if browser_path is None:
-        pytest.skip("no browser to open the report with (Debian: apt-get install chromium)")
+def open_report(browser, path, width=1400, warnings=True):
+    """A page with the report, and a list of all that went wrong on it."""
     wrong = []
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": width, "height": 900})
+    with browser.new_context(viewport={"width": width, "height": 900}) as context:
         context.set_offline(True)
         # a machine may be busy
         context.set_default_timeout(120_000)
@@ -35,13 +27,12 @@ def open_report(path, width=1400, warnings=True):
         page.on("request", lambda request: _note_network(request.url, wrong))
         page.goto(path.absolute().as_uri())
         yield page, wrong
-        browser.close()
 
 
 @contextmanager
-def open_provenance(path):
+def open_provenance(browser, path):
     """The same with Snakemake's report, which is drawn after it is loaded and warns of itself."""
-    with open_report(path, 1440, warnings=False) as (page, wrong):
+    with open_report(browser, path, 1440, warnings=False) as (page, wrong):
         page.locator("nav").first.wait_for()
         yield page, wrong
 

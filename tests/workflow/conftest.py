@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+SMALL = ("--configfile", "config/small.yaml")
+SCORED = ["background", "background__shape_up"]
 
 
 def not_cloned(folder, names):
@@ -102,6 +104,16 @@ def clone(tmp_path_factory):
 @pytest.fixture(scope="session")
 def run(clone):
     """Results of the small analysis."""
-    code, output = snakemake(clone, "--configfile", "config/small.yaml")
+    code, output = snakemake(clone, *SMALL)
     assert code == 0, output[-6000:]
     return clone / "results" / "small"
+
+
+@pytest.fixture(scope="session")
+def outside(run, clone):
+    """With what is for use elsewhere."""
+    scores = [f"results/small/signal/neos/scores/{name}" for name in SCORED]
+    code, output = snakemake(clone, "publish", "export", *scores, *SMALL)
+    assert code == 0, output[-4000:]
+    assert "\npublication  results/small/publication/\n" in output
+    return run

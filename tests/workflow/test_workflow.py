@@ -1,32 +1,19 @@
-"""The workflow as a whole: what its files say, and what it does with bad ones."""
+"""The workflow as a whole: what its files say."""
 
 import contextlib
 import json
-import os
-import re
 import sqlite3
-import tarfile
-from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pyhf
 import pytest
 import uproot
 import yaml
-from browser import barriers, open_provenance, open_report, opened
-from conftest import snakemake
-from pages import run_page
 
-import hone
 from hone.observable import load_observable
-from hone.reporting.publication.archive import check_archive
-from hone.reporting.publication.hepdata import validate
 from hone.running.files import read_csv
 
-SMALL = ("--configfile", "config/small.yaml")
 SEEDS = ["signal/neos/seed1", "signal/neos/seed2", "signal/600/seed1"]
-SCORED = ["background", "background__shape_up"]
 
 
 def test_events_are_three_independent_sets(run):
@@ -188,96 +175,6 @@ def test_figures_and_report_are_there(run):
     assert (run / "report.html").stat().st_size < 3e6
 
 
-@pytest.mark.parametrize("width", [1400, 390])
-def test_the_report_answers_in_a_browser_without_a_network(run, width):
-    limit = min(row["expected_limit"] for row in read_csv(run / "table.csv"))
-    with open_report(run / "report.html", width) as (page, wrong):
-        assert f"μ < {limit:#.3g} expected at 95" in page.locator(".line").inner_text()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        # every figure in its tab, and none that the reader has not asked for
-        shown = set()
-        for box in page.locator("#observables input").all():
-            box.check()
-        for tab in page.get_by_role("tab").all():
-            tab.click()
-            assert page.locator("[role=tabpanel]:visible").count() == 1
-            assert barriers(page) == []
-            for picture in page.locator("[role=tabpanel] figure img:visible").all():
-                assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)")
-                shown.add(picture.get_attribute("alt"))
-            boxes = [f.bounding_box() for f in page.locator(".kind:visible figure").all()[:2]]
-            if width < 400 and len(boxes) == 2:
-                assert boxes[1]["y"] >= boxes[0]["y"] + boxes[0]["height"], "one column"
-        assert len(shown) == len(list(run.glob("figures/**/*.[pg][ni][gf]")))
-        page.get_by_role("tab", name="Observable").click()
-        for box in page.locator("#observables input").all():
-            box.set_checked(box.get_attribute("value") == "600")
-        visible = page.locator(".kind figure:visible").all()
-        assert {figure.get_attribute("data-observable") for figure in visible} == {"600"}
-
-        # search as you type, also what is not chosen
-        hits = page.get_by_role("status")
-        page.get_by_label("Search").fill("contour neos")
-        assert hits.inner_text().startswith("1 figure,")
-        page.get_by_label("Search").fill("nothing of the kind")
-        assert hits.inner_text() == "no hits"
-        page.get_by_label("Search").fill("")
-
-        # the keyboard: tabs by arrows, a figure by Enter, back by Escape
-        page.get_by_role("tab", name="Result").focus()
-        page.keyboard.press("ArrowRight")
-        assert page.evaluate("document.activeElement.textContent") == "Observable"
-        page.locator(".kind figure:visible button").first.focus()
-        page.keyboard.press("Enter")
-        dialog = page.get_by_role("dialog")
-        image = dialog.locator("img")
-        assert image.is_visible()
-        assert image.bounding_box()["height"] <= 900
-        page.keyboard.press("Escape")
-        assert not dialog.is_visible()
-
-        # a table by one of its columns, both ways
-        page.get_by_role("tab", name="Result").click()
-        table = page.locator("table").first
-        for direction in (1, -1):
-            table.get_by_role("button", name="Expected limit").click()
-            cells = table.locator("tbody td:nth-child(3)").all_inner_texts()
-            values = [direction * float(cell) for cell in cells]
-            assert values == sorted(values)
-        assert not wrong
-
-
-def test_the_provenance_opens_in_a_browser_without_a_network(run):
-    with open_provenance(run / "provenance.html") as (page, wrong):
-        first = page.locator(".prose").inner_text()
-        for words in (
-            (run / "headline.txt").read_text().split("\n")[0],
-            "20 events expected",
-            "a count after cuts, trained for",
-            "compute_limits",
-            f"pyhf {pyhf.__version__}",
-        ):
-            assert words in first
-        # a reader's way: from the first page to a category, and to its first figure
-        assert page.locator(".prose p").first.bounding_box()["y"] >= 0
-        page.get_by_role("link", name="Limits", exact=True).last.click()
-        page.locator("nav tbody tr").first.locator("a").first.click()
-        page.locator("div.p-3 > img").wait_for()
-        results = page.evaluate("Object.keys(results)")
-        figures = {str(path.relative_to(run.parents[1])) for path in run.glob("figures/**/*.png")}
-        assert figures < set(results)
-        # of each kind the first
-        for result in {Path(path).name: path for path in reversed(results)}.values():
-            caption, what = opened(page, result)
-            assert len(caption) > 60, result
-            assert (what > 0) if result.endswith(".png") else what == "data:", result
-        page.evaluate("app.setView({content: 'rulegraph'})")
-        page.locator("#rulegraph canvas").wait_for()
-        page.evaluate("app.setView({content: 'stats'})")
-        page.locator("#runtimes canvas").wait_for()
-        assert not wrong
-
-
 def test_the_recorded_config_is_complete_and_foreign_settings_do_not_survive(run):
     recorded = yaml.safe_load((run / "config.yaml").read_text())
     assert recorded["limits"] == {"level": 0.05}
@@ -295,100 +192,8 @@ def test_trainings_are_runs_of_mlflow(run):
     assert len(list((run / "mlflow" / "artifacts").glob("*/artifacts/history.csv"))) == len(SEEDS)
 
 
-@pytest.fixture(scope="module")
-def outside(run, clone):
-    """With what is for use elsewhere."""
-    scores = [f"results/small/signal/neos/scores/{name}" for name in SCORED]
-    code, output = snakemake(clone, "publish", "export", *scores, *SMALL)
-    assert code == 0, output[-4000:]
-    assert "\npublication  results/small/publication/\n" in output
-    return run
-
-
-@pytest.mark.parametrize("name", ["neos", "600"])
-def test_onnxruntime_scores_as_the_workflow_does(outside, name):
-    chosen = hone.load(outside)["signal"][name]
-    session = onnxruntime.InferenceSession(outside / "signal" / name / "observable.onnx")
-    about = session.get_modelmeta().custom_metadata_map
-    assert json.loads(about["features"]) == ["x", "y"]
-    assert (about["analysis"], about["signal"], about["observable"]) == ("small", "signal", name)
-    assert int(about["seed"]) == chosen.seed
-    assert json.loads(about["edges"]) == chosen.observable.edges[0].tolist()
-    with uproot.open(outside / "events" / "evaluation" / "background.root") as file:
-        events = file["events"].arrays(["x", "y"], library="np")
-    score, bins = session.run(["score", "bin"], events)
-    expected = chosen.observable(events)
-    np.testing.assert_allclose(score, expected.score, rtol=0, atol=1e-6)
-    assert np.count_nonzero(bins != expected.bin) < 3  # within 1e-6 of an edge
-
-
-@pytest.mark.parametrize("name", SCORED)
-def test_friends_have_the_histograms(outside, name):
-    chosen = hone.load(outside)["signal"]["neos"]
-    with uproot.open(outside / f"signal/neos/scores/{name}/{name}.root") as file:
-        friend = file["scores"].arrays(library="np")
-        assert json.loads(file["provenance"])["rule"] == "score_events"
-    assert len(friend["score"]) == 20_000
-    counted = np.bincount(friend["bin"], friend["weight"])
-    np.testing.assert_allclose(counted, chosen.histograms[name].values(), rtol=1e-9)
-
-
-def test_the_pages_run(outside, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    found = run_page("opened_result.ipynb", {"../results/blobs": str(outside)})
-    session = onnxruntime.InferenceSession(outside / "signal/neos/observable.onnx")
-    x, y = (np.asarray(found["events"][name]) for name in "xy")
-    code = {'onnxruntime.InferenceSession("observable.onnx")': "session"}
-    names = {"session": session, "x": x, "y": y}
-    scored = run_page("scores.md", code, names)["score"]
-    np.testing.assert_allclose(scored, found["neos"].observable(found["events"]).score, atol=1e-6)
-    np.testing.assert_allclose(
-        found["filled"].values(), found["neos"].histograms["background"].values(), rtol=1e-9
-    )
-    assert found["limits"]["expected_limits"][2] > 0
-    assert [path.name for path in found["friends"]] == ["background.root"]
-
-
-def test_the_publication_holds_what_it_says(outside, tmp_path):
-    run = outside
-    folder = run / "publication"
-    archive = folder / "small.zip"
-    manifest = check_archive(archive)
-    assert manifest == json.loads((folder / "manifest.json").read_text())
-    assert manifest["observation"] == "pseudo-data"
-    seed = json.loads((run / "signal/neos/selected.json").read_text())["seed"]
-    place = f"signal/neos/seed{seed}"
-    spec = json.loads((run / place / "workspace.json").read_text())
-    assert manifest["pyhf_digests"][f"{place}/workspace.json"] == pyhf.utils.digest(spec)
-    names = {file["path"] for file in manifest["files"]}
-    assert {
-        "submission.tar.gz", "likelihoods.tar.gz", "numbers.tex", "yields.tex", "config.yaml",
-        "comparison.csv",
-        "figures/signal/neos/templates.pdf", f"{place}/model.safetensors", f"{place}/limits.json",
-    } <= names  # fmt: skip
-    assert f"signal/neos/seed{3 - seed}/limits.json" not in names
-    with tarfile.open(folder / "submission.tar.gz") as submission:
-        submission.extractall(tmp_path, filter="data")
-    validate(tmp_path)
-
-
 def test_no_checkpoint_is_left(run):
     assert not list(run.rglob("checkpoint*"))
-
-
-@pytest.mark.usefixtures("run")
-def test_an_own_objective_is_part_of_what_a_result_depends_on(clone):
-    """Another function in what it imports: its observable, and no other, is trained again."""
-    path = clone / "config" / "helper.py"
-    text = path.read_text()
-    try:
-        path.write_text(text.replace("inverse_z_a", "z_a"))
-        code, output = snakemake(clone, *SMALL, "--dry-run")
-    finally:
-        path.write_text(text)
-    assert code == 0
-    trained = re.findall(r"Training (\S+) for signal, (\w+ \d)", output)
-    assert sorted(trained) == [("600", "seed 1"), ("600", "trial 1"), ("600", "trial 2")]
 
 
 def test_the_readme_says_how_each_figure_is_made_again(run):
@@ -399,63 +204,8 @@ def test_the_readme_says_how_each_figure_is_made_again(run):
     assert "{{" not in text
 
 
-@pytest.mark.usefixtures("run")
-def test_a_run_says_what_it_did_and_a_quiet_one_nothing(clone):
-    """At the end: jobs and times by rule, the result, the paths. With --quiet all only errors."""
-    again = ("results/small/README.md", "--force", *SMALL)
-    code, output = snakemake(clone, *again)
-    assert code == 0
-    end = output[output.index("Jobs of this run") :]
-    assert re.search(r"^describe_results +1 ", end, re.MULTILINE)
-    assert "compute_limits" not in end
-    for words in ("the lowest expected limit on mu", "report   results/small/report.html"):
-        assert words in end
-    code, output = snakemake(clone, *again, "--quiet", "all")
-    assert code == 0
-    # Snakemake's own, before it looks at its options
-    profile = "Using workflow specific profile profiles/default for setting default command line"
-    assert [line for line in output.splitlines() if not line.startswith(profile)] == []
-
-
-@pytest.mark.usefixtures("run")
-def test_a_second_run_has_nothing_to_do_and_the_recorded_config_is_the_same_analysis(clone):
-    code, output = snakemake(clone, "--dry-run", "--configfile", "results/small/config.yaml")
-    assert code == 0
-    assert "Nothing to be done" in output
-
-
-def test_what_is_deleted_is_made_again(run, clone):
-    """A file that others were made of counts as well, though these are there."""
-    gone = [
-        run / path
-        for path in (
-            "signal/neos/seed1/limits.json", "signal/600/seed1/systematics.csv",
-            "signal/floor.json", "signal/neos/importance.json",
-            "figures/signal/600/templates.pdf",
-        )
-    ]  # fmt: skip
-    plans = {}
-    try:
-        for path in gone:
-            path.rename(path.with_suffix(".kept"))
-        for target in ("all", "limits"):
-            code, plans[target] = snakemake(clone, target, *SMALL, "--dry-run")
-            assert code == 0
-    finally:
-        for path in gone:
-            path.with_suffix(".kept").rename(path)
-    rules = {t: set(re.findall(r"^(\w+) +\d+$", plan, re.MULTILINE)) for t, plan in plans.items()}
-    assert {
-        "compute_limits", "build_workspace", "compute_floor", "rank_features", "plot_histograms",
-    } <= rules["all"]  # fmt: skip
-    assert "Training " not in plans["all"]
-    # the result without all that draws
-    assert rules["limits"] == {
-        "compute_limits", "compute_floor", "compare_observables", "limits", "total",
-    }  # fmt: skip
-
-
-def test_provenance_says_all(run):
+def test_provenance_says_all(outside):
+    run = outside
     for path in run.rglob("*.json"):
         if path.name in ("workspace.json", "background_only.json", "patchset.json"):
             continue  # pyhf's schema has no room; the record beside the log has it
@@ -464,96 +214,3 @@ def test_provenance_says_all(run):
         assert made["command"].endswith("--configfile results/small/config.yaml")
     with uproot.open(run / "signal/neos/seed1/histograms.root") as file:
         assert json.loads(str(file["provenance"]))["rule"] == "fill_histograms"
-
-
-@pytest.mark.usefixtures("run")
-def test_another_caption_is_written_into_report_and_readme(clone):
-    path = clone / "workflow" / "report" / "impacts.rst"
-    text = path.read_text()
-    try:
-        path.write_text(text + "\nAnd that is that.\n")
-        code, output = snakemake(clone, *SMALL, "--dry-run")
-    finally:
-        path.write_text(text)
-    assert code == 0
-    planned = set(re.findall(r"^(\w+) +\d+$", output, re.MULTILINE))
-    assert planned == {"make_report", "describe_results", "all", "total"}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "messages"),
-    [
-        (
-            # Snakemake itself would leave the number as text
-            ("--config", "obervables=1", "limits={level: 2}", "seed=2"),
-            [
-                "unknown setting 'obervables'; did you mean 'observables'?",
-                "- limits.level: 2 must be below 1",
-            ],
-        ),
-        (
-            ("--configfile", "config/config.yaml", "config/small.yaml"),
-            ["--configfile: 2 files are given, but a file describes a whole analysis; give one"],
-        ),
-        (
-            ("--configfile=config/small.yaml", "nobody"),
-            ["No rule to produce nobody"],
-        ),
-    ],
-)
-def test_bad_settings_stop_before_any_job(clone, arguments, messages):
-    code, output = snakemake(clone, *arguments)
-    assert code != 0
-    for message in messages:
-        assert message in output
-    if "--config" in arguments:
-        assert "config/config.yaml cannot be used:" in output
-        assert "common.smk" not in output
-    assert not (clone / "results" / "blobs").exists()
-
-
-@pytest.mark.parametrize(
-    ("broken", "edit", "target", "gone", "message"),
-    [
-        (
-            "events/evaluation/signal.root",
-            lambda content: content[:2000],
-            "signal/neos/seed1/histograms.root",
-            "inputs/signal.json",
-            "events/evaluation/signal.root cannot be read",
-        ),
-        (
-            "signal/neos/seed1/workspace.json",
-            lambda content: content.replace(b"normfactor", b"normfaktor"),
-            "signal/neos/seed1/limits.json",
-            "signal/neos/seed1/limits.json",
-            "signal/neos/seed1/workspace.json: not a valid pyhf workspace",
-        ),
-        (
-            "signal/neos/seed1/workspace.json",
-            lambda content: re.sub(rb'("data": \[\s*)', rb"\g<1>1", content, count=1),
-            "signal/neos/seed1/limits.json",
-            "signal/neos/seed1/limits.json",
-            "workspace.json is not what results/small/signal/neos/seed1/histograms.root gives",
-        ),
-    ],
-)
-def test_broken_files_are_named_and_leave_nothing(run, clone, broken, edit, target, gone, message):
-    victim, result = run / broken, run / gone
-    kept = {path: (path.read_bytes(), path.stat()) for path in (victim, result)}
-    good = kept[victim][0]
-    try:
-        victim.write_bytes(edit(good))
-        made = str((run / target).relative_to(clone))
-        code, output = snakemake(clone, made, *SMALL, "--logger", "hone")
-        assert code != 0
-        # the one sentence that says it is the last, after the place of the log
-        assert output.count(message) == 1
-        assert message in output.splitlines()[-1]
-        assert len(output.splitlines()) <= 4
-        assert not result.exists()
-        assert not list(result.parent.glob("*.partial*"))
-    finally:
-        for path, (content, times) in kept.items():
-            path.write_bytes(content)
-            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
