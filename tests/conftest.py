@@ -45,12 +45,13 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 # the end. By the time that they take, those that wait before those that compute.
 LONGEST = (
     "test_workflow", "test_export", "test_later_runs", "test_reports", "test_reruns",
-    "test_ntuples", "test_kills", "test_zprime", "test_forked_jobs", "test_elsewhere",
-    "test_gradients", "test_training", "test_infer", "test_objectives", "test_safeguards",
-    "test_devices", "test_own_network", "test_histfactory", "test_film", "test_figures",
+    "test_ntuples", "test_kills", "test_zprime", "test_forked_jobs", "test_forked_kills",
+    "test_elsewhere", "test_gradients", "test_training", "test_infer", "test_objectives",
+    "test_safeguards", "test_devices", "test_own_network", "test_film", "test_figures",
     "test_references", "test_toy_tests", "test_together", "test_arrays",
     "test_streamed_histograms", "test_fits", "test_regions", "test_batches", "test_checkpoint",
-    "test_best_fits", "test_observable", "test_examples", "test_images", "test_optimiser",
+    "test_best_fits", "test_observable", "test_expansion", "test_examples", "test_images",
+    "test_optimiser",
 )  # fmt: skip
 # Files with one clone of the workflow: one worker's, too, or its analysis would run in each.
 ONE_CLONE = ("test_workflow", "test_export", "test_later_runs", "test_reports")
