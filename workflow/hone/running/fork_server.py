@@ -29,7 +29,7 @@ OWN_ENVIRONMENT = {
     # pyarrow would start a thread when it is imported.
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     # Memory that arrays leave is kept for the next ones: to get it from the kernel again, page by
-    # page, is up to a tenth of a job's time.
+    # page, is a few per cent of a job's time.
     "MALLOC_MMAP_THRESHOLD_": str(2**25),
     "MALLOC_TRIM_THRESHOLD_": str(2**28),
 }
