@@ -5,7 +5,6 @@ import re
 from html import unescape
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 from ntuples import write_analysis
@@ -17,7 +16,6 @@ from hone.analysis.settings import plain
 from hone.reporting.describe import true_of
 from hone.reporting.page import page
 from hone.reporting.page.checks import checks
-from hone.reporting.page.pictures import animated, embedded
 from hone.reporting.page.words import observation, result, summary
 from hone.results.folder import Folder
 from hone.results.gains import compared, flatten
@@ -333,28 +331,3 @@ def test_many_signals_are_a_range(tmp_path):
     said = summary(folder).replace("\N{NO-BREAK SPACE}", " ")
     assert "from 0.100 (s_200) to 0.400 (s_800) at 95 % CL" in said
     assert said in words_of(page(folder, CAPTIONS)).replace("\N{NO-BREAK SPACE}", " ")
-
-
-def decoded(picture):
-    from base64 import b64decode
-    from io import BytesIO
-
-    return Image.open(BytesIO(b64decode(picture.source.partition(",")[2])))
-
-
-def test_pictures_are_small_and_look_the_same(tmp_path):
-    drawn = ROOT / "tests" / "unit" / "baseline"
-    for path in sorted(drawn.glob("*.png"))[:3]:
-        small = embedded(path)
-        with Image.open(path) as picture:
-            original = np.asarray(picture.convert("RGB"), dtype=float)
-        shown = np.asarray(decoded(small).convert("RGB"), dtype=float)
-        assert shown.shape == original.shape == (small.height, small.width, 3)
-        assert np.abs(shown - original).max() <= 7
-        assert len(small.source) < 0.9 * path.stat().st_size
-    frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "green", "blue")]
-    film = tmp_path / "film.gif"
-    frames[0].save(film, save_all=True, append_images=frames[1:], duration=[200, 200, 900])
-    assert decoded(embedded(film)).convert("RGB").getpixel((5, 5)) == (0, 0, 255)
-    moving = decoded(animated(film))
-    assert moving.n_frames == 3
