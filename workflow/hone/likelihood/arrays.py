@@ -159,12 +159,12 @@ def cholesky(matrix: Any) -> Any:
     return found.reshape(matrix.shape)
 
 
-def with_diagonal(matrix: Any, diagonal: Any, new: bool = False) -> Any:
-    """Matrices (*L, G, G) with another diagonal (*L, G); in place if nothing else has them."""
+def with_diagonal(matrix: Any, diagonal: Any, overwrite: bool = False) -> Any:
+    """Matrices (*L, G, G) with another diagonal (*L, G); with ``overwrite`` NumPy's change."""
     xp = namespace(matrix, diagonal)
     if xp is jnp:
         return jnp.where(np.eye(matrix.shape[-1], dtype=bool), diagonal[..., None], matrix)
-    found = matrix if new else matrix.copy()
+    found = matrix if overwrite else matrix.copy()
     np.einsum("...ii->...i", found)[...] = diagonal
     return found
 

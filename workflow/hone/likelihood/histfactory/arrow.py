@@ -204,7 +204,8 @@ class _Factor:
 
     def solve_for(self, moving: Any, vector: Any) -> Any:
         """Solve in the factor's parameters, of which some may not move."""
-        solution = self._solve(vector[self.places])
+        # What pushes against a bound may be many times the rest, which would lose its digits.
+        solution = self._solve(np.where(moving, vector, 0.0)[self.places])
         held = np.flatnonzero(~moving[self.places])
         if not len(held):
             return solution

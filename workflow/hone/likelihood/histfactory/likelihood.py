@@ -267,7 +267,7 @@ class Likelihood:
         curved = jacobian * curvature[..., None, :]
         diagonal = diagonal + of_shared + (jacobian * curved).sum(axis=-1)
         left, right = (xp.concatenate(x, axis=-1) for x in ([*left, curved], [*right, jacobian]))
-        of_all_shared = with_diagonal(left @ xp.swapaxes(right, -1, -2), diagonal, new=True)
+        of_all_shared = with_diagonal(left @ xp.swapaxes(right, -1, -2), diagonal, overwrite=True)
         hessian = Arrow(
             of_all_shared if self.coupling is None else of_all_shared + self._coupling(),
             split.with_own(jacobian) * (own_curvature * own_jacobian)[..., None, :]

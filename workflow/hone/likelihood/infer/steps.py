@@ -55,7 +55,7 @@ def newton_step(
         scored = ~(decrease >= 0)
         if scored.any():
             some = np.flatnonzero(scored)
-            found = _step_of_numbers(information(some), *(x[some] for x in every))
+            found = _step_of_numbers(information(some), *(x[some] for x in every), scoring=True)
             step[some], decrease[some] = found
         return step, decrease, scored
 
@@ -94,9 +94,20 @@ def newton_step(
 
 
 def _step_of_numbers(
-    matrix: Arrow, gradient: Array, damping: Array, free: Array, low: Array, high: Array
+    matrix: Arrow,
+    gradient: Array,
+    damping: Array,
+    free: Array,
+    low: Array,
+    high: Array,
+    *,
+    scoring: bool = False,
 ) -> tuple[Any, Any]:
-    """Steps and expected decreases by NumPy; NaN where the matrix is not positive definite."""
+    """Steps and expected decreases by NumPy; NaN where the matrix is not positive definite.
+
+    The search for an active set ends where -ln L would rise, as the information replaces the
+    matrix there; with ``scoring`` it is the information, and the search goes on to its end.
+    """
     solver, places = Solver(matrix, damping), np.arange(len(low))
     every = gradient, free, low, high
     found = state = _first_set(*every)
@@ -111,7 +122,7 @@ def _step_of_numbers(
             found = state
         else:
             found.step[places], found.decrease[places] = state.step, state.decrease
-        here = np.flatnonzero(state.going_on & (state.decrease >= 0))
+        here = np.flatnonzero(state.going_on & (scoring | (state.decrease >= 0)))
         if not len(here):
             break
         if len(here) < len(places):
@@ -122,7 +133,8 @@ def _step_of_numbers(
 
 def _first_set(gradient: Array, free: Array, low: Array, high: Array) -> _ActiveSet:
     """Held is what the gradient pushes against a bound."""
-    xp, zero = namespace(gradient), 0 * gradient
+    xp = namespace(gradient)
+    zero = xp.zeros_like(gradient)
     moving = moving_of(zero, gradient, low, high, free)
     every = xp.ones(len(zero), dtype=bool)
     return _ActiveSet(every, moving, zero, zero, zero[:, 0])
@@ -211,7 +223,10 @@ def choose(condition: Bool[Array, " L"], yes: Array, no: Array | float) -> Array
 
 
 def replaced(condition: Bool[Array, " L"], new: Array, old: Array) -> Array:
-    """``new``, which NumPy changes in place, with what is ``old`` of some fits."""
+    """``new``, which NumPy changes in place, with what is ``old`` where the condition holds.
+
+    Unlike in :func:`choose` the array that is kept comes last.
+    """
     if not isinstance(new, np.ndarray):
         return choose(condition, old, new)
     if condition.any():

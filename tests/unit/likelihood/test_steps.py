@@ -1,0 +1,118 @@
+"""One step of a fit: the lowest point of a quadratic expansion within bounds."""
+
+import jax
+import numpy as np
+import pyhf
+import pytest
+
+from hone.likelihood.histfactory import from_pyhf
+from hone.likelihood.histfactory.arrow import Arrow, Solver
+from hone.likelihood.infer.steps import newton_step
+
+FITS, OWN = 4, 6
+
+
+@pytest.fixture(scope="module")
+def layout():
+    """Of one strength, eight shared parameters and six of one bin each."""
+    bins = np.full(OWN, 50.0)
+    modifiers = [
+        {"name": f"n{k}", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}} for k in range(8)
+    ]
+    modifiers.append({"name": "stat", "type": "staterror", "data": list(np.sqrt(bins))})
+    samples = [
+        {"name": "s", "data": list(bins / 10), "modifiers": [
+            {"name": "mu", "type": "normfactor", "data": None}]},
+        {"name": "b", "data": list(bins), "modifiers": modifiers},
+    ]  # fmt: skip
+    return from_pyhf(pyhf.Model({"channels": [{"name": "c", "samples": samples}]})).layout
+
+
+def matrices(rng, layout, definite=True):
+    """Of each fit one; positive definite with what parameters of single bins add, or not always."""
+    shared = len(layout.split.order) - OWN
+    own = np.abs(rng.normal(size=(FITS, OWN))) + 0.5
+    mixed = rng.normal(size=(FITS, shared, OWN)) / 2
+    root = rng.normal(size=(FITS, shared, shared))
+    whole = 0.3 * root @ root.swapaxes(1, 2) + 0.05 * np.eye(shared)
+    if definite:
+        whole += mixed @ (mixed.swapaxes(1, 2) / own[..., None])
+    return Arrow(whole, mixed, own, layout)
+
+
+def problem(rng, layout):
+    """A gradient, a Hessian that may be indefinite, the information, and bounds around zero."""
+    parameters = len(layout.split.order)
+    gradient = rng.normal(size=(FITS, parameters))
+    low, high = 0.3 * np.abs(rng.normal(size=(2, FITS, parameters)))
+    low *= rng.random(low.shape) > 0.1  # some are at their bound
+    return gradient, matrices(rng, layout, rng.random() < 0.5), matrices(rng, layout), -low, high
+
+
+def test_steps_are_lowest_within_bounds(layout):
+    rng = np.random.default_rng(3)
+    scores = 0
+    for _ in range(50):
+        gradient, hessian, information, low, high = problem(rng, layout)
+        free, damping = np.ones_like(gradient), np.zeros(FITS)
+        step, decrease, scored = newton_step(
+            gradient, hessian,
+            lambda fits, information=information: jax.tree.map(lambda x: x[fits], information),
+            damping, free, low, high,
+        )  # fmt: skip
+        scores += scored.sum()
+        for k in range(FITS):
+            used = (information if scored[k] else hessian).dense()[k]
+            slope = gradient[k] + used @ step[k]
+            inside = (step[k] > low[k]) & (step[k] < high[k])
+            np.testing.assert_allclose(slope[inside], 0, atol=1e-9)
+            assert (slope[step[k] <= low[k]] > 0).all()
+            assert (slope[step[k] >= high[k]] < 0).all()
+            assert ((step[k] >= low[k]) & (step[k] <= high[k])).all()
+            expected = -gradient[k] @ step[k] - 0.5 * step[k] @ used @ step[k]
+            assert decrease[k] == pytest.approx(expected, rel=1e-9)
+            assert decrease[k] > 0
+    assert scores > 50
+
+
+def test_compiled_steps_are_the_same(layout):
+    rng = np.random.default_rng(4)
+
+    @jax.jit
+    def compiled(gradient, hessian, information, low, high):
+        return newton_step(
+            gradient, hessian, lambda _: information,
+            0 * gradient[:, 0], 0 * gradient + 1, low, high,
+        )  # fmt: skip
+
+    for _ in range(10):
+        gradient, hessian, information, low, high = problem(rng, layout)
+        step, decrease, scored = newton_step(
+            gradient, hessian,
+            lambda fits, information=information: jax.tree.map(lambda x: x[fits], information),
+            np.zeros(FITS), np.ones_like(gradient), low, high,
+        )  # fmt: skip
+        found = compiled(gradient, hessian, information, low, high)
+        np.testing.assert_array_equal(found[2], scored)
+        np.testing.assert_allclose(found[0], step, atol=1e-9)
+        np.testing.assert_allclose(found[1], decrease, rtol=1e-9)
+
+
+@pytest.mark.parametrize("pushed", [1, 1e10])
+def test_a_factor_serves_fewer_parameters(layout, pushed):
+    """What is held, and ``pushed`` against its bound, does not touch the others."""
+    rng = np.random.default_rng(5)
+    for _ in range(10):
+        arrow = matrices(rng, layout)
+        solver, dense = Solver(arrow, np.zeros(FITS)), arrow.dense()
+        moving = np.ones(dense.shape[:2], dtype=bool)
+        for turn in range(5):
+            places = np.arange(FITS)[turn % 2 :]
+            vector = np.where(moving, 1.0, pushed) * rng.normal(size=moving.shape)
+            found = solver.solve(vector[places], moving[places], places)
+            for row, k in zip(found, places, strict=True):
+                chosen = moving[k]
+                assert (row[~chosen] == 0).all()
+                expected = np.linalg.solve(dense[k][np.ix_(chosen, chosen)], vector[k][chosen])
+                np.testing.assert_allclose(row[chosen], expected, rtol=1e-8, atol=1e-8)
+            moving ^= rng.random(moving.shape) < 0.06
