@@ -86,27 +86,38 @@ def test_a_local_run_does_not_limit_the_rate_of_its_jobs(tmp_path, monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    ("made", "local", "dryrun", "ahead"),
+    ("differs", "ahead"),
     [
-        (False, True, False, True),
-        (True, True, False, False),
-        (False, False, False, False),
-        (False, True, True, False),
+        ({}, True),
+        ({"local_exec": False}, False),
+        ({"dryrun": True}, False),
+        ({"touch": True}, False),
+        ({"executor_plugin": None}, False),
+        ("made", False),
     ],
 )
-def test_only_a_first_run_imports_ahead(tmp_path, monkeypatch, made, local, dryrun, ahead):
-    """Others may have nothing to do."""
+def test_only_a_first_run_imports_ahead(tmp_path, monkeypatch, differs, ahead):
+    """Others may have nothing to do; what only lists rules never says what it plans for."""
     assert "executor_plugin" in vars(Workflow)
     started = []
     monkeypatch.setattr(around_runs, "ForkServer", started.append)
-    workflow = SimpleNamespace(
-        output_settings=SimpleNamespace(quiet=()), executor_plugin="local", local_exec=local,
-        dryrun=dryrun,
-    )  # fmt: skip
-    if made:
+    monkeypatch.setattr(around_runs.time, "sleep", lambda _: None)
+    first = {"executor_plugin": "local", "local_exec": True, "dryrun": False, "touch": False}
+    if differs == "made":
         (tmp_path / "config.yaml").touch()
-    run = Run(workflow, tmp_path)
+    else:
+        first |= differs
+    run = Run(SimpleNamespace(output_settings=SimpleNamespace(quiet=()), **first), tmp_path)
     run.import_ahead("a.py", "b.py")
     if run._ahead:
         run._ahead.join()
     assert started == [("a.py", "b.py")] * ahead
+
+
+def test_a_server_that_cannot_start_ahead_is_left_to_the_first_job(tmp_path, monkeypatch):
+    monkeypatch.setattr(around_runs, "ForkServer", lambda _: (tmp_path / "no").stat())
+    first = {"executor_plugin": "local", "local_exec": True, "dryrun": False, "touch": False}
+    run = Run(SimpleNamespace(output_settings=SimpleNamespace(quiet=()), **first), tmp_path)
+    run.import_ahead("a.py")
+    run._ahead.join()
+    assert run._forks is None

@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -262,18 +263,61 @@ def test_a_job_in_another_environment_is_started(options, scripts, forked):
     assert "hone.running.fork_server" not in seen["starter"]
 
 
+WAITS = """
+import time
+from pathlib import Path
+Path("importing").touch()
+while Path("importing").exists():
+    time.sleep(0.01)
+"""
+
+
 @pytest.mark.usefixtures("forked")
-def test_imports_of_named_scripts_are_done_before_the_first_job(scripts, monkeypatch):
-    """By a server for jobs of one thread, as libraries look at their number when imported."""
+@pytest.mark.parametrize("threads", [(1, 2), (2, 1), ()])
+def test_imports_of_named_scripts_are_done_before_the_first_job(threads, scripts, monkeypatch):
+    """By a server for jobs of one thread, as libraries look at their number when imported.
+
+    It is ended where it is of no use, whatever it imports: the first job has more, or there is no
+    job.
+    """
     monkeypatch.setattr(shell_module, "sp", subprocess)
-    (scripts / "ahead.py").write_text("from pathlib import Path\nPath('imported').touch()\n")
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000")
+    (scripts / "ahead.py").write_text(WAITS)
     (scripts / "first.py").write_text("import ahead\n")
     server = ForkServer([scripts / "first.py"])
     try:
-        wait_for(Path("imported").exists)
-        for threads in (2, 1):
-            seen = json.loads(execute(scripts, SEEN, threads=threads))
-            assert ("hone.running.fork_server" in seen["starter"]) == (threads == 1)
-        assert not any(name.startswith("MALLOC") for name in seen["environment"])
+        wait_for(Path("importing").exists)
+        if threads == (1, 2):
+            Path("importing").unlink()
+        for number in threads:
+            seen = json.loads(execute(scripts, SEEN, threads=number))
+            assert ("hone.running.fork_server" in seen["starter"]) == (number == threads[0])
+            memory = {name for name in seen["environment"] if name.startswith("MALLOC")}
+            assert memory == {"MALLOC_TRIM_THRESHOLD_"}
+            at_start = execute(
+                scripts, "print(open('/proc/self/environ').read())", threads=threads[0]
+            ).split("\0")
+            assert "MALLOC_TRIM_THRESHOLD_=1000" in at_start
+            assert any(line.startswith("MALLOC_MMAP_THRESHOLD_=") for line in at_start)
     finally:
         server.end()
+        Path("importing").unlink(missing_ok=True)
+
+
+@pytest.mark.usefixtures("forked")
+def test_imports_ahead_end_with_the_run(scripts, capfd):
+    """Without a word, whatever Snakemake has deleted: a plan that fails needs none."""
+    (scripts / "waits.py").write_text(WAITS)
+    (scripts / "never.py").write_text("from pathlib import Path\nPath('too late').touch()\n")
+    (scripts / "both.py").write_text("import waits\nimport never\n")
+    ours, theirs = socket.socketpair()
+    line = [sys.executable, "-P", "-m", "hone.running.fork_server", str(theirs.fileno())]
+    line += [str(scripts / name) for name in ("deleted.py", "both.py")]
+    with ours, subprocess.Popen(line, pass_fds=[theirs.fileno()]) as server:
+        theirs.close()
+        wait_for(Path("importing").exists)
+        ours.close()
+        Path("importing").unlink()
+        assert server.wait() == 0
+    assert not Path("too late").exists()
+    assert capfd.readouterr() == ("", "")

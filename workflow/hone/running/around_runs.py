@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Thread
@@ -103,11 +104,18 @@ class Run:
         """
 
         def start() -> None:
-            # Snakemake says what for when it begins to plan.
-            while self.workflow.executor_plugin is None:
+            now = self.workflow
+            # Snakemake says what for when it begins to plan; with some options it never does.
+            for _ in range(1500):
+                if now.executor_plugin is not None:
+                    break
                 time.sleep(0.02)
-            if self.workflow.local_exec and not self.workflow.dryrun:
-                self._forks = ForkServer(scripts)
+            else:
+                return
+            if now.local_exec and not now.dryrun and not now.touch:
+                # Where it cannot be started now, it is tried again with the first job.
+                with suppress(OSError):
+                    self._forks = ForkServer(scripts)
 
         if not (self.folder / "config.yaml").exists():
             self._ahead = Thread(target=start, daemon=True)

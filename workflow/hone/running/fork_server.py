@@ -16,6 +16,7 @@ import runpy
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import BufferedRandom, BufferedWriter, TextIOWrapper
@@ -23,17 +24,18 @@ from pathlib import Path
 from select import select
 from typing import NamedTuple
 
-__all__ = ["OWN_ENVIRONMENT"]
+__all__ = ["KEPT_MEMORY", "OWN_ENVIRONMENT"]
 
 OWN_ENVIRONMENT = {
     # pyarrow would start a thread when it is imported.
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    # Memory that arrays leave is kept for the next ones: to get it from the kernel again, page by
-    # page, is a few per cent of a job's time.
-    "MALLOC_MMAP_THRESHOLD_": str(2**25),
-    "MALLOC_TRIM_THRESHOLD_": str(2**28),
 }
 """Environment of a server, which its jobs do not see."""
+
+# Memory that arrays leave is kept for the next ones: to get it from the kernel again, page by page,
+# is a few per cent of a job's time.
+KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
+"""The same, unless the user has values of these."""
 
 
 class _Job(NamedTuple):
@@ -74,7 +76,10 @@ def _serve(control: socket.socket) -> _Job:
         # without an answer, starts this one another way.
         with suppress(Exception):
             job = _request(received)
-            _import_for(job.script)
+            for what in _imports(job.script):
+                _import(*what)
+            # Looking for garbage would write into what jobs share.
+            gc.freeze()
             # The server holds Ctrl-C back, to outlive its jobs: one during imports is for the job.
             interrupted = signal.SIGINT in signal.sigpending()
             # A thread would keep its locks for ever in the job.
@@ -107,8 +112,20 @@ def _request(received: list[int]) -> _Job:
     return _Job(script, folder, environment, channel, streams)
 
 
-def _import_for(script: str) -> None:
-    """Import what a script imports in its first lines; it says itself what cannot be."""
+def _import_ahead(scripts: Sequence[str], control: socket.socket) -> None:
+    """Import what scripts import; without the run, which may not need them, end."""
+    for script in scripts:
+        # Snakemake deletes its copies of them when it ends.
+        with suppress(OSError):
+            for what in _imports(script):
+                asked, _, _ = select([control], [], [], 0)
+                if asked and not control.recv(1, socket.MSG_PEEK):
+                    os._exit(0)
+                _import(*what)
+
+
+def _imports(script: str) -> list[tuple[str, str]]:
+    """What a script imports in its first lines: modules, and names of these."""
     names: list[tuple[str, str]] = []
     with suppress(SyntaxError):
         for node in ast.parse(Path(script).read_bytes()).body:
@@ -116,12 +133,14 @@ def _import_for(script: str) -> None:
                 names += [(alias.name, "") for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names += [(node.module, alias.name) for alias in node.names]
-    for module, name in names:
-        with suppress(BaseException):  # sys.exit, too
-            if not hasattr(import_module(module), name or "__name__"):
-                import_module(f"{module}.{name}")
-    # Looking for garbage would write into what jobs share.
-    gc.freeze()
+    return names
+
+
+def _import(module: str, name: str) -> None:
+    """Import what can be; the script says itself what cannot."""
+    with suppress(BaseException):  # sys.exit, too
+        if not hasattr(import_module(module), name or "__name__"):
+            import_module(f"{module}.{name}")
 
 
 def _report_ended(running: dict[int, int]) -> None:
@@ -196,6 +215,6 @@ def _leave() -> None:
 if __name__ == "__main__":
     # What is registered first is called last.
     atexit.register(_leave)
-    for named in sys.argv[2:]:
-        _import_for(named)
-    _run(_serve(socket.socket(fileno=int(sys.argv[1]))))
+    run = socket.socket(fileno=int(sys.argv[1]))
+    _import_ahead(sys.argv[2:], run)
+    _run(_serve(run))

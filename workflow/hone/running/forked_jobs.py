@@ -22,7 +22,7 @@ from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 
-from hone.running.fork_server import OWN_ENVIRONMENT
+from hone.running.fork_server import KEPT_MEMORY, OWN_ENVIRONMENT
 
 __all__ = ["ForkedJob", "ForkServer"]
 
@@ -89,8 +89,9 @@ class ForkServer:
     """Forks the jobs of this process from now on; it ends with us.
 
     Args:
-        scripts: whose imports are done at once, for jobs of one thread. Without any, the server
-            starts with the first job, and forks those that have its environment.
+        scripts: whose imports are done at once, for jobs of one thread. Without any, or if the
+            first job has more threads, the server starts with that job, and forks those that have
+            its environment.
     """
 
     def __init__(self, scripts: Sequence[str | Path] = ()) -> None:
@@ -105,9 +106,7 @@ class ForkServer:
     def end(self) -> None:
         """Fork no more jobs."""
         _snakemakes().sp = subprocess
-        if self._control:
-            self._control.close()
-            self._process.wait()
+        self._end_server()
 
     def popen(self, command: str, **options: Any) -> Any:
         """Start a command as :class:`subprocess.Popen` does."""
@@ -120,12 +119,12 @@ class ForkServer:
 
     def _fork(self, script: str, environment: dict[str, str], stdout: int) -> ForkedJob | None:
         with self._lock:
-            if not self._control:
-                self._control = self._start(environment)
+            if not self._environment:
+                if any(environment.get(name) != "1" for name in _THREADS):
+                    self._end_server()
+                self._control = self._control or self._start(environment)
                 self._environment = environment
-            elif not self._environment and all(environment.get(n) == "1" for n in _THREADS):
-                self._environment = environment
-        if environment != self._environment:
+        if not self._control or environment != self._environment:
             return None
         job = ForkedJob(self._control, [script, os.getcwd(), environment], stdout)
         return job if job.pid else None
@@ -143,11 +142,22 @@ class ForkServer:
         try:
             with theirs:
                 self._process = subprocess.Popen(
-                    line, env={**environment, **OWN_ENVIRONMENT}, pass_fds=[number]
+                    line,
+                    env={**KEPT_MEMORY, **environment, **OWN_ENVIRONMENT},
+                    pass_fds=[number],
                 )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return ours
+
+    def _end_server(self) -> None:
+        if self._control:
+            self._control.close()
+            if not self._environment:
+                # It has no job, and may be importing what none needs.
+                self._process.kill()
+            self._process.wait()
+            self._control = None
 
 
 def _snakemakes() -> Any:
