@@ -98,7 +98,10 @@ def made_by(script, *packages):
 
 
 def training_first(wildcards):
-    """Priority of a training: the first seed's compiles the program that the others load."""
+    """Priority of a training: the first seed's compiles the program that the others load.
+
+    Where there are fewer cores than seeds; otherwise all begin, and compile, at once.
+    """
     return FOR_TRAINING + (wildcards.get("seed", "1") == "1")
 
 
