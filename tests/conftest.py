@@ -27,7 +27,6 @@ import hypothesis
 import jax
 import pyhf
 import pytest
-from xdist.scheduler import LoadFileScheduling
 
 # A shell starts what runs in its background with Ctrl-C ignored, and so would all runs of tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -61,6 +60,7 @@ ONE_CLONE = ("test_workflow", "test_export", "test_later_runs", "test_reports")
 def pytest_xdist_make_scheduler(config, log):
     if config.getoption("dist") != "loadfile":
         return None
+    from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid):
