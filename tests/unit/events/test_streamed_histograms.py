@@ -219,19 +219,19 @@ def test_an_event_without_a_score_is_named_with_its_file(tmp_path):
         scores_of(observable, sets)
 
 
-@pytest.mark.parametrize("kind", ["failing", "cuts", "joint"])
+@pytest.mark.parametrize("kind", ["network", "failing", "cuts", "joint"])
 def test_histograms_have_all_the_weight_of_their_events(analysis, kind):
     """Of both signs too; of observables with cuts that of the events that pass."""
     _, found, _ = analysis
     background = [s for s in found if s.name == "background"]
     cuts = [{"variable": "mass", "side": "above", "start": 100.0}]
+    network = {"kind": "network", "bins": 3, "hidden": [8]}
     settings = {
-        "failing": {
-            "kind": "network", "bins": 3, "hidden": [8], "cuts": cuts, "failing": "bin",
-        },
+        "network": network,
+        "failing": {**network, "cuts": cuts, "failing": "bin"},
         "cuts": {"kind": "cuts", "cuts": cuts},
-        "joint": {"kind": "network", "bins": 3, "hidden": [8], "cuts": cuts},
-    }[kind]  # fmt: skip
+        "joint": {**network, "cuts": cuts},
+    }[kind]
     (source,) = (replace(s, weights={"background": "w - 1.2 * (event % 2)"}) for s in background)
     everything = (region("all"),)
     known = {"background": survey(source, FEATURES, everything)}
@@ -242,13 +242,13 @@ def test_histograms_have_all_the_weight_of_their_events(analysis, kind):
     sets = load_events([source], FEATURES, everything, known, "evaluation", ALL)
     weights = sets.weights["background"]
     assert weights.min() < 0
-    passing = sets.features["background"][:, 0] > 100 if kind != "failing" else weights != 0
+    passing = sets.features["background"][:, 0] > 100 if kind in ("cuts", "joint") else weights != 0
     filled = fill_histograms([observable], [source], everything, known, FEATURES)
     total = math.fsum(weights[passing])
     assert filled["hard"]["background"].values.sum() == pytest.approx(total, rel=1e-9)
     counted = hard_histograms(observable, sets, scores_of(observable, sets))["background"]
     np.testing.assert_allclose(filled["hard"]["background"].values, counted.values, rtol=1e-9)
-    if kind == "failing":
+    if kind in ("network", "failing"):
         assert filled["soft"]["background"].values.sum() == pytest.approx(total, rel=1e-9)
 
 

@@ -107,7 +107,7 @@ def test_sharp_shares_are_the_counts(kind, changes):
 
 
 @pytest.mark.parametrize(
-    "kind", ["learned", "scott", "adaptive", "failing", "softmax", *OF_OUTPUTS, "cuts"]
+    "kind", ["learned", "scott", "adaptive", "joint", "failing", "softmax", *OF_OUTPUTS, "cuts"]
 )
 def test_gradient_of_the_soft_histogram(kind):
     """By all that may be trained, along random directions, against finite differences."""
