@@ -77,6 +77,8 @@ def test_comparisons_chain_as_in_mathematics():
         ("x[1:2]", r"one number, as in x\[0\]"),
         ("x[0, 1]", r"one number, as in x\[0\]"),
         ("x ^ 2", r"write \*\* for a power, and \(a > 1\) != \(b < 2\)"),
+        ("x == 'a\nb'", "a text in quotes is on one line"),
+        ("!(x == 'a\nb')", "a text in quotes is on one line"),
         ("x < 'a'", "'a' is not a number; text is compared with ==, != or isin"),
         ("isin(x)", "isin takes 2 or more arguments, not 1"),
         ("alt(x)", "alt takes 2 arguments, not 1"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from hone.errors import InputError
 
-__all__ = ["translated"]
+__all__ = ["in_one_line", "translated"]
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
@@ -22,6 +22,19 @@ _OF_EVENTS = {"Sum$": "sum", "Length$": "len", "Max$": "max", "Min$": "min", "Al
 
 _Tokens = list[Any]
 """Text of each token; what is in brackets is a list of its own."""
+
+
+def in_one_line(text: str) -> str:
+    """An expression with spaces for line breaks.
+
+    Raises:
+        InputError: there is a line break within quotes, where it would be part of the text.
+    """
+    tokens = ((m.group(), m["space"]) for m in _TOKEN.finditer(text))
+    found = "".join(token.replace("\n", " ") if space else token for token, space in tokens)
+    if "\n" in found:
+        raise InputError("a text in quotes is on one line")
+    return found
 
 
 def translated(text: str, functions: Callable[[], Collection[str]]) -> str:

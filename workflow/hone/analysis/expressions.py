@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from hone.analysis.arithmetic import Beyond, doubles
-from hone.analysis.draw_syntax import translated
+from hone.analysis.draw_syntax import in_one_line, translated
 from hone.analysis.evaluation import (
     BINARY,
     BITS,
@@ -64,7 +64,7 @@ class Expression:
         try:
             if len(self.text) > _MAX_LENGTH:
                 raise InputError(f"it is longer than {_MAX_LENGTH} characters")
-            spelt = translated(self.text, _all_functions).replace("\n", " ")
+            spelt = in_one_line(translated(self.text, _all_functions))
             self._tree = ast.parse(spelt, mode="eval").body
             _refuse_loose_masks(self._tree, spelt)
             self.is_padded = leading_of(self._tree) is not None
