@@ -148,6 +148,13 @@ CASES = {
     "no region to train for": (
         region(fit="count"), "regions: none has fit: observable",
     ),
+    "no region to train for where the one feature is a number": (
+        lambda c: (
+            region(fit="count")(c), c["observables"].__delitem__(slice(1, None)),
+            c.update(features=["1"]),
+        ),
+        "regions: none has fit: observable",
+    ),
     "an unknown observable in a region": (
         lambda c: c["regions"][2].update(fit="observable", observable="neo"),
         r"regions\['high'\].observable: there is no observable 'neo'; did you mean 'neos'\?",

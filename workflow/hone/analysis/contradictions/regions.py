@@ -16,8 +16,8 @@ def of_regions(analysis: Analysis) -> Iterator[str]:
     trained before others, or with nothing that is trained."""
     names = [o.name for o in analysis.observables]
     trained = [r for r in analysis.regions if r.is_trained]
-    has_observable = bool(trained) or analysis.features == [COUNTED]
-    if analysis.regions and names and not has_observable:
+    only_counts = [o.setting("variable") for o in analysis.observables] == [COUNTED]
+    if analysis.regions and names and not trained and not only_counts:
         yield "regions: none has fit: observable; change one, or leave out all observables"
     elif analysis.regions and names and trained and all(r.observable for r in trained):
         yield (
