@@ -91,7 +91,7 @@ def _rows(of_mapping: dict[str, Any], root: dict[str, Any], prefix: str) -> Iter
         several = [kind["properties"][key] for kind in having]
         name, first = f"{prefix}{key}", several[0]
         required = all(key in kind.get("required", []) for kind in having)
-        default = "required" if required else _default(first)
+        default = "required" if required else _defaults(having, key)
         yield f"| `{name}` | {_type(several)} | {default} | {_meaning(key, kinds, having)} |\n"
         inner, listed = first, ""
         if "items" in first:
@@ -109,6 +109,16 @@ def _kinds(schema: dict[str, Any], root: dict[str, Any]) -> list[dict[str, Any]]
     return [schema] if "properties" in schema else []
 
 
+def _defaults(having: list[dict[str, Any]], key: str) -> str:
+    """Of a setting; where kinds have different ones, each with the kinds that have it."""
+    names: dict[str, list[str]] = {}
+    for kind in having:
+        names.setdefault(_default(kind["properties"][key]), []).append(_name_of(kind))
+    if len(names) == 1 or "" in names:
+        return next(iter(names))
+    return ", ".join(f"{default} ({', '.join(dict.fromkeys(of))})" for default, of in names.items())
+
+
 def _default(schema: dict[str, Any]) -> str:
     if schema.get("default") in (None, {}, "") or isinstance(schema["default"], dict):
         return ""
@@ -118,7 +128,7 @@ def _default(schema: dict[str, Any]) -> str:
 def _type(several: list[dict[str, Any]]) -> str:
     """Of a setting; of one that several kinds have, all that they allow."""
     choices = [value for schema in several for value in _choices(schema)]
-    if choices:
+    if all(map(_choices, several)):
         return " or ".join(f"`{value}`" for value in dict.fromkeys(choices))
     schema = several[0]
     if len({s.get("type") for s in several}) > 1:

@@ -20,6 +20,7 @@ CATEGORIES = {
     "name": "s", "kind": "categories", "objective": "cross_entropy", "bins": [2, 1],
     "classes": [["signal"], ["background"]],
 }  # fmt: skip
+REGIONS = {"name": "r", "kind": "categories", "objective": "cls", "start_from": "s"}
 ENSEMBLE = {"kind": "ensemble", "source": "neos"}
 
 
@@ -77,6 +78,18 @@ BAD = {
     "start of other layers": (
         lambda c: c["observables"][1].update(start_from="neos", hidden=[7]),
         r"observables\['bce'\].start_from: neos has hidden \[.*\], not \[7\]",
+    ),
+    "start of other categories": (
+        lambda c: c["observables"].extend(
+            [CATEGORIES, REGIONS | {"name": "t", "bins": [4, 1]}, REGIONS | {"bins": [1, 1, 1]}]
+        ),
+        r"cannot be used:\n- observables\['r'\].start_from: s has \[2, 1\] bins, not \[1, 1, 1\]$",
+    ),
+    "learned edges of other categories": (
+        lambda c: c["observables"].extend(
+            [CATEGORIES, REGIONS | {"bins": [3, 1], "edges": "learned"}]
+        ),
+        r"observables\['r'\].start_from: s has \[2, 1\] bins, not \[3, 1\]$",
     ),
     "frozen without a start": (
         lambda c: c["observables"][0].update(frozen_layers=1),
@@ -221,7 +234,7 @@ BAD = {
         lambda c: c["observables"].append(
             {"name": "s", "kind": "two_dimensional", "objective": "cls", "bins": [11, 10]}
         ),
-        r"observables\['s'\].bins: there are 110 in all, not 2 to 100",
+        r"observables\['s'\].bins: 110 bins in all; 2 to 100 are allowed",
     ),
     "one category": (
         lambda c: c["observables"].append(
@@ -253,7 +266,7 @@ BAD = {
     ),
     "signal and background of categories": (
         lambda c: c["observables"].append(CATEGORIES | {"objective": "bce"}),
-        r"observables\['s'\].objective: bce is none of an observable of kind categories; use cross",
+        r"observables\['s'\].objective: bce is no objective of kind categories; use cross",
     ),
     "learned without room": (
         lambda c: c["observables"][0].update(smoothing="learned", bandwidth=[0.1]),

@@ -75,10 +75,10 @@ class OfNetwork(Trained):
     training steps the hidden layers multiply in bfloat16. All else is float32: weights, the last
     layer, and every score outside of training steps."""
     start_from: str | None = None
-    """A network or rebinned observable whose weights, seed by seed, this training starts from, e.g.
-    a classifier trained with `bce`. It must have the same layers, features and precision; learned
-    edges start from its edges. It is validated as step 0, so that what is kept is at least as good
-    on the validation set."""
+    """An observable of the same kind (of a network also a rebinned one) whose weights, seed by
+    seed, this training starts from, e.g. a classifier. It must have the same layers, features,
+    precision and number of outputs; learned edges start from its edges, in as many bins. It is
+    validated as step 0, so that what is kept is at least as good on the validation set."""
     frozen_layers: Annotated[int, Ge(0), AsWhole] = 0
     """(`start_from`) Hidden layers, from the first, that are not trained."""
 

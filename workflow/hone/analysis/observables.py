@@ -8,7 +8,7 @@ from annotated_types import Ge, Le, Len
 from hone.analysis.fields import Edges
 from hone.analysis.networks import ACTIVATIONS, Cut, Network, OfNetwork, Softmax, WithCuts
 from hone.analysis.objective_names import ObjectiveName
-from hone.analysis.outputs import Categories, TwoDimensional
+from hone.analysis.outputs import Categories, OfOutputs, TwoDimensional
 from hone.analysis.settings import AsWhole, Plain, either
 from hone.analysis.trained import (
     ObservableSettings,
@@ -28,6 +28,7 @@ __all__ = [
     "GridCuts",
     "Network",
     "OfNetwork",
+    "OfOutputs",
     "ObservableSettings",
     "Rebinned",
     "Safeguards",

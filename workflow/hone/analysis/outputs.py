@@ -32,14 +32,14 @@ class OfOutputs(OfNetwork):
         if self.edges == "learned" and self.objective in CLASSIFIERS:
             yield "edges", f"{self.objective} does not depend on edges; it needs equal ones"
         if not 2 <= self.number_of_bins <= _MOST_BINS:
-            yield "bins", f"there are {self.number_of_bins} in all, not 2 to {_MOST_BINS}"
+            yield "bins", f"{self.number_of_bins} bins in all; 2 to {_MOST_BINS} are allowed"
         yield from room(self.smoothing, self.bandwidth, "bandwidth")
         yield from super()._problems()
 
 
 class TwoDimensional(OfOutputs):
-    """A network with two outputs, in bins of both: those of the second in each of the first,
-    numbered one after another."""
+    """A network with two outputs. A bin is one of the first and one of the second output; within a
+    bin of the first, those of the second follow one another."""
 
     kind: Literal["two_dimensional"]
     bins: Annotated[list[_Several], Len(2, 2)] = Field([3, 3])
@@ -81,6 +81,9 @@ class Categories(OfOutputs):
                 yield "classes", f"does not apply to the objective {self.objective}; remove it"
         elif self.classes is None or len(self.classes) != len(self.bins):
             number = len(self.classes or [])
-            yield "classes", f"{number} lists of samples do not make {len(self.bins)} categories"
+            yield (
+                "classes",
+                f"{number} lists of samples do not make {len(self.bins)} categories",
+            )
         yield from room(self.smoothing, self.temperature, "temperature")
         yield from super()._problems()

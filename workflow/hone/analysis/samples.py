@@ -96,9 +96,9 @@ class NtupleSample(Sample):
     selection: ExpressionText | None = None
     """Expression of branches that is true for the events of the sample; all if not given. Several
     samples can be parts of one file, e.g. by truth label, `truth == 5` and `truth != 5`: two that
-    share an event are refused, without `shares_events_with`. Varied files have the same selection.
-    `yield` and `cross_section` are those of all events in the files, before the selection: given
-    alike, parts of a file add up to the whole."""
+    share an event are refused unless one of them names the other in `shares_events_with`. Varied
+    files have the same selection. `yield` and `cross_section` are those of all events in the files,
+    before the selection: given alike, parts of a file add up to the whole."""
     weight: ExpressionText = "1"
     """Weight of an event, an expression of branches, e.g. `w * sqrt(sf)` or
     `len(jet_pt) > 0 ? w : 0`: see [docs/expressions.md](../docs/expressions.md). Events without

@@ -122,7 +122,7 @@ class WithObjective(ObservableSettings):
             yield from ()
         elif self.classifiers and self.objective in CLASSIFIERS:
             own = " or ".join(self.classifiers)
-            yield "objective", f"{self.objective} is none of an observable {what}; use {own}"
+            yield "objective", f"{self.objective} is no objective {what}; use {own}"
         else:
             what = "with cuts" if self.kind == "network" else what
             yield from no_classifier(self.objective, what)

@@ -11,7 +11,9 @@ from hone.analysis.observables import (
     Network,
     ObservableSettings,
     OfNetwork,
+    OfOutputs,
     Rebinned,
+    Softmax,
     Trained,
 )
 from hone.analysis.own_code import find_function
@@ -147,7 +149,11 @@ def _of_start(
         if value != source.layers[setting]:
             yield f"{key}: {name} has {setting} {source.layers[setting]}, not {value}"
     own = chosen.setting("bins")
-    if bins != own and (kind is not Network or chosen.setting("edges") == "learned"):
+    if isinstance(chosen, Softmax) or chosen.setting("edges") == "learned":
+        same = bins == own
+    else:  # Weights depend on the number of outputs alone.
+        same = not isinstance(chosen, OfOutputs) or len(bins) == len(own)
+    if not same:
         yield f"{key}: {name} has {bins} bins, not {own}"
     if analysis.features_of(name) != analysis.features_of(chosen.name):
         yield f"{key}: {name} sees other features"
