@@ -3,12 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
 from hone.errors import InputError
-from hone.observable.base import Observable
+from hone.observable.base import Observable, finite
 from hone.observable.onnx_operators import Graph, write_function
 
 __all__ = ["onnx_model"]
@@ -66,13 +68,14 @@ def onnx_model(
     def tensor(name: str, kind: int) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, kind, ["events"])
 
+    nodes, constants = graph.needed(_OUTPUTS)
     body = helper.make_graph(
-        graph.nodes,
+        nodes,
         "observable",
         [tensor(name, TensorProto.DOUBLE) for name in features]
         + [tensor(name, TensorProto.INT64) for name in folds],
         [tensor("score", TensorProto.DOUBLE), tensor("bin", TensorProto.INT64)],
-        graph.constants,
+        constants,
     )
     model = helper.make_model(
         body,
@@ -85,12 +88,22 @@ def onnx_model(
     helper.set_model_props(
         model, {key: x if isinstance(x, str) else json.dumps(x) for key, x in content.items()}
     )
-    onnx.checker.check_model(model, full_check=True)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise InputError(
+            f"an observable of kind {kind!r} is not exported: ONNX has not all of what it computes "
+            f"({str(error).splitlines()[0]})"
+        ) from error
     return model
 
 
 def _score_and_bin(graph: Graph, observable: Observable, events: str) -> tuple[str, str]:
-    score = write_function(graph, observable, events, len(observable.features))
+    def score_of(events: jax.Array) -> jax.Array:
+        response = observable.respond(events)
+        return jnp.where(finite(response), observable.hard(response), jnp.nan)
+
+    score = write_function(graph, score_of, events, len(observable.features))
     # x - x is 0, or NaN if x is not finite, which a comparison or a maximum would hide.
     zeros = graph("ReduceSum", graph("Sub", events, events), graph.constant([1]), keepdims=0)
     score = graph("Add", score, zeros)

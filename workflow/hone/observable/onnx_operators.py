@@ -6,6 +6,7 @@ from string import ascii_letters
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import onnx
 from jax import export
@@ -26,6 +27,7 @@ class Graph:
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
+        self._transposes: dict[str, tuple[str, list[int]]] = {}
 
     def constant(self, values: Any) -> str:
         """An array of its own type."""
@@ -42,6 +44,25 @@ class Graph:
     def cast(self, value: str, dtype: Any) -> str:
         """A value in another type of NumPy's."""
         return self("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+    def transposed(self, value: str, order: Sequence[int]) -> str:
+        """An array with its axes in another order; two orders that undo each other are none."""
+        source, before = self._transposes.get(value, (value, list(range(len(order)))))
+        order = [before[axis] for axis in order]
+        if order == sorted(order):
+            return source
+        name = self("Transpose", source, perm=order)
+        self._transposes[name] = source, order
+        return name
+
+    def needed(self, outputs: Sequence[str]) -> tuple[list[Any], list[Any]]:
+        """Nodes and constants of which something in the outputs is made."""
+        known, nodes = set(outputs), []
+        for node in reversed(self.nodes):
+            if known & set(node.output):
+                nodes.append(node)
+                known |= set(node.input)
+        return nodes[::-1], [constant for constant in self.constants if constant.name in known]
 
 
 def write_function(
@@ -111,7 +132,7 @@ def _written(graph: Graph, events: str, program: Any, inputs: Sequence[Value]) -
     """Outputs of a program of JAX (a closed jaxpr)."""
     jaxpr = program.jaxpr
     values: dict[Any, Value] = dict(zip(jaxpr.invars, inputs, strict=True))
-    values |= {v: np.asarray(x) for v, x in zip(jaxpr.constvars, program.consts, strict=True)}
+    values |= {v: _known(x) for v, x in zip(jaxpr.constvars, program.consts, strict=True)}
 
     def read(variable: Any) -> Value:
         if isinstance(variable, Literal):
@@ -128,7 +149,7 @@ def _written(graph: Graph, events: str, program: Any, inputs: Sequence[Value]) -
             isinstance(size, int) for output in outputs for size in output.shape
         ):
             made = each.primitive.bind(*given, **each.params)
-            found = list(map(np.asarray, made if each.primitive.multiple_results else [made]))
+            found = list(map(_known, made if each.primitive.multiple_results else [made]))
         else:
             shapes = [variable.aval.shape for variable in each.invars]
             shape, dtype = outputs[0].shape, outputs[0].dtype
@@ -140,12 +161,21 @@ def _written(graph: Graph, events: str, program: Any, inputs: Sequence[Value]) -
     return list(map(read, jaxpr.outvars))
 
 
+def _known(array: Any) -> np.ndarray:
+    """What does not depend on the events."""
+    if jnp.issubdtype(jnp.result_type(array), jax.dtypes.prng_key):
+        raise InputError("random numbers are not written as ONNX")
+    return np.asarray(array)
+
+
 def _called(params: dict[str, Any]) -> ClosedJaxpr:
     inner = params["jaxpr" if "jaxpr" in params else "call_jaxpr"]
     return ClosedJaxpr(inner, []) if isinstance(inner, Jaxpr) else inner
 
 
 def _nodes(operator: str, of: _Equation) -> list[Value]:
+    if of.dtype not in _TYPES:
+        raise InputError(f"JAX's operator {operator!r} on {of.dtype} is not written as ONNX")
     if operator == "split":
         return [*_split(of)]
     if operator in _LOGICAL and of.dtype != np.bool_:
@@ -201,6 +231,8 @@ def _broadcast(of: _Equation) -> str:
 
 def _dot(of: _Equation) -> str:
     contracted, batched = of.params["dimension_numbers"]
+    if (layer := _layer(of, contracted, batched)) is not None:
+        return layer
     letters = iter(ascii_letters)
     one, other = ([""] * len(shape) for shape in of.shapes)
     for here, there in (*zip(*batched, strict=True), *zip(*contracted, strict=True)):
@@ -215,6 +247,19 @@ def _dot(of: _Equation) -> str:
     return of("Einsum", *of.names, equation=f"{''.join(one)},{''.join(other)}->{result}")
 
 
+def _layer(of: _Equation, contracted: Any, batched: Any) -> str | None:
+    """A product with a constant matrix: times faster than others, which are sums of any axes."""
+    side = next((k for k, value in enumerate(of.inputs) if isinstance(value, np.ndarray)), 0)
+    matrix, last = of.inputs[side], len(of.shapes[1 - side]) - 1
+    if isinstance(matrix, str) or matrix.ndim != 2 or batched != ((), ()):
+        return None
+    (own,), (other,) = contracted[side], contracted[1 - side]
+    if other != last:
+        return None
+    product = of("MatMul", of.name(1 - side), of.graph.constant(matrix.T if own else matrix))
+    return product if side else of.graph.transposed(product, [last, *range(last)])
+
+
 def _gather(of: _Equation) -> str:
     """Elements along one axis, whose places do not depend on the events."""
     numbers, (_, places) = of.params["dimension_numbers"], of.inputs
@@ -227,13 +272,15 @@ def _gather(of: _Equation) -> str:
         or any(of.params["slice_sizes"][axis] != of.shapes[0][axis] for axis in others)
     ):
         raise InputError("elements at places that depend on the event are not written as ONNX")
+    if (places < 0).any() or (places >= of.shapes[0][axes[0]]).any():
+        raise InputError("elements at places that an array does not have are not written as ONNX")
     found = of("Gather", of.name(), of.integers(places[..., 0]), axis=axes[0])
     rank = len(of.shape)
     chosen = [axis for axis in range(rank) if axis not in numbers.offset_dims]
     here = {place: axes[0] + k for k, place in enumerate(chosen)}
     rest = iter([axis for axis in range(rank) if axis not in here.values()])
     order = [here[axis] if axis in here else next(rest) for axis in range(rank)]
-    return found if order == sorted(order) else of("Transpose", found, perm=order)
+    return of.graph.transposed(found, order)
 
 
 def _part(of: _Equation, starts: Sequence[int], ends: Sequence[Any], steps: Sequence[int]) -> str:
@@ -292,7 +339,7 @@ def _select(of: _Equation) -> str:
     if len(of.inputs) != 3:
         raise InputError("a choice between more than two values is not written as ONNX")
     which, if_false, if_true = of.names
-    return of("Where", which, if_true, if_false)
+    return of("Where", of.graph.cast(which, "bool"), if_true, if_false)
 
 
 def _clamp(of: _Equation) -> str:
@@ -312,6 +359,8 @@ def _finite(of: _Equation) -> str:
 
 
 _CALLS = {"jit", "custom_jvp_call", "custom_vjp_call", "closed_call", "checkpoint"}
+_TYPES = [np.dtype(name) for name in ("bool", "int32", "int64", "float32", "float64")]
+"""That onnxruntime computes with."""
 _LOGICAL = {"and", "or", "not"}
 _DIRECT = {
     "abs": "Abs", "add": "Add", "and": "And", "ceil": "Ceil", "copy": "Identity", "cos": "Cos",
@@ -352,8 +401,6 @@ _WRITTEN: dict[str, Callable[[_Equation], str]] = {
     "stack": _stack,
     "square": lambda of: of("Mul", of.name(), of.name()),
     "squeeze": lambda of: of("Squeeze", of.name(), of.integers(of.params["dimensions"])),
-    "transpose": lambda of: of(
-        "Transpose", of.name(), perm=[int(axis) for axis in of.params["permutation"]]
-    ),
+    "transpose": lambda of: of.graph.transposed(of.name(), of.params["permutation"]),
 }
 """The others."""
