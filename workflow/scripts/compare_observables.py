@@ -22,7 +22,7 @@ with job(snakemake):
     poi, label = snakemake.params.poi, snakemake.params.label
     for path, text in (
         (snakemake.output.markdown, markdown(table, floors, poi)),
-        (snakemake.output.latex, latex(table, floors)),
+        (snakemake.output.latex, latex(table, floors, poi)),
         (snakemake.output.headline, headline(table, floors, poi, observed, label)),
         (snakemake.output.first_page, rst(table, floors)),
         (snakemake.output.summary, summary(snakemake.params.name, rows, table, floors)),

@@ -188,6 +188,8 @@ def test_the_headline_says_the_best_limit_its_gain_and_pyhfs_verdict():
     drawn = headline(compared(rows(), "bce"), {}, "mu", observed, "pseudo-data").splitlines()[0]
     assert drawn.endswith(" That of the pseudo-data is 0.2100 (selected seed).")
     assert "CLs at mu_H = 1, expected limit on mu_H," in markdown(alone, {}, "mu_H")
+    assert r"Limit on $\mu_{\mathrm{H}}$" in latex(alone, {}, "mu_H")
+    assert "CLs at mu_H = 1 and expected limit on mu_H." in latex(alone, {}, "mu_H")
     none = headline(compared([seed("a", 1, None)], None), {})
     assert "no observable has an expected limit" in none
     own = {**FLOOR, "of_observables": {"neos": {**FLOOR, "expected_limit": 0.1}}}

@@ -29,7 +29,7 @@ _BOOKTABS = TableFormat(
 )  # fmt: skip
 """tabulate's own would escape the cells, which are LaTeX."""
 _LEGEND = "expected CLs at {0} = 1, expected limit on {0}, expected p0 and uncertainty of {0}."
-_LATEX_LEGEND = "expected CLs at mu = 1 and expected limit on mu."
+_LATEX_LEGEND = "expected CLs at {0} = 1 and expected limit on {0}."
 
 
 def text(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
@@ -57,12 +57,17 @@ def rst(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
     )
 
 
-def latex(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
+def latex(rows: Sequence[Row], floors: Mapping[str, Floor], poi: str = "mu") -> str:
     """The table for LaTeX with booktabs, as wide as a column of a journal, and its legend as a
     comment: CLs, limits and gains; arguments as above. All else is in the other formats."""
     signals = len({row["signal"] for row in rows}) > 1
     gains = any(row.get("baseline") for row in rows)
-    heads = ["Observable", r"CL$_s$", r"Limit on $\mu$", *([r"Gain [\%]"] if gains else [])]
+    heads = [
+        "Observable",
+        r"CL$_s$",
+        f"Limit on ${markup.strength(poi)}$",
+        *([r"Gain [\%]"] if gains else []),
+    ]
     lines: list[list[str]] = []
     before = None
     for row in _with(rows, floors):
@@ -78,7 +83,7 @@ def latex(rows: Sequence[Row], floors: Mapping[str, Floor]) -> str:
     columns = r"@{\hspace{2mm}}".join("l" * len(heads))
     begin = rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}"
     spread = ", with the distance to the highest and the lowest seed"
-    legend = f"% {_on_asimov(rows, spread)}: {_LATEX_LEGEND}{_about_gains(rows)}"
+    legend = f"% {_on_asimov(rows, spread)}: {_LATEX_LEGEND.format(poi)}{_about_gains(rows)}"
     return "\n".join([legend, begin, table, r"\end{tabular}", ""])
 
 
