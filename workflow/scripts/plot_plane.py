@@ -45,7 +45,7 @@ with job(snakemake):
         names = ("output 1", "output 2")
         of_outputs = {n: np.asarray(observable.respond(x)) for n, x in events.items()}
         drawn = draw_plane(
-            observable.hard, observable.edges, of_outputs, names, name, signal=signal
+            observable.hard, observable.edges, of_outputs, names, name, (), signal, numbered=True
         )
         save(drawn, [outputs.outputs_png, outputs.outputs_pdf])
     # Enough for a figure.

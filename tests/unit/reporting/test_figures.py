@@ -196,6 +196,15 @@ def test_plane_of_cuts_and_of_bins_with_numbers():
     assert figure.axes[0].get_title(loc="left") == "o: grey is cut away"
     figure = drawn(draw_plane(lambda x: 1.5 + (x[:, 0] > 1), [0, 1, 2, 3], events, ("x", "y"), "o"))
     assert figure.axes[1].get_ylim() == (0, 3)
+    outputs = {name: 0.5 + 0.01 * x for name, x in events.items()}
+
+    def numbers(x):
+        return 0.5 + (x[:, 0] > 0.5)
+
+    figure = drawn(draw_plane(numbers, [0, 1, 2], outputs, ("x", "y"), "o", numbered=True))
+    assert figure.axes[0].get_xlim() == figure.axes[0].get_ylim() == (0, 1)
+    assert [t.get_text() for t in figure.axes[1].get_yticklabels()] == ["0", "1"]
+    assert figure.axes[1].get_ylabel() == "number of the bin"
 
 
 def test_study():

@@ -30,6 +30,7 @@ def draw_plane(
     observable: str,
     important: Sequence[str] = (),
     signal: str = "",
+    numbered: bool = False,
 ) -> Figure:
     """Contours of the score, the bin edges as lines, and some events of each template.
 
@@ -44,6 +45,8 @@ def draw_plane(
         observable: name for the title.
         important: features, the most important first; in the given order if empty.
         signal: name of the sample in the colour of signals; the first if empty.
+        numbered: the features are two outputs from 0 to 1, and the score is the number of a bin
+            plus one half.
     """
     edges = np.asarray(edges, dtype=float)
     signal = signal or next(name for name in events if "__" not in name)
@@ -59,6 +62,8 @@ def draw_plane(
     centre = np.quantile(everything, 0.5, axis=0, method="lower")
     low, high = shown_range(*events.values())
     low, high = np.where(high > low, low, low - 0.5), np.where(high > low, high, high + 0.5)
+    if numbered:
+        low, high = np.zeros(2), np.ones(2)
     size = len(chosen) - 1
     with plt.rc_context(panel_style(13 if size == 1 else 11)):
         figure, grid = plt.subplots(
@@ -84,7 +89,7 @@ def draw_plane(
             axes.xaxis.set_major_locator(MaxNLocator(6 if size == 1 else 4))
             axes.yaxis.set_major_locator(MaxNLocator(6 if size == 1 else 4))
     if filled is not None:
-        _colour_bar(figure, filled, grid, edges)
+        _colour_bar(figure, filled, grid, edges, numbered)
     _title(figure, grid, observable, edges, cut_away, len(features) - len(chosen))
     return figure
 
@@ -139,10 +144,18 @@ def _points(axes: Any, events: Mapping[str, np.ndarray], signal: str, small: boo
         )
 
 
-def _colour_bar(figure: Figure, filled: Any, grid: np.ndarray, edges: np.ndarray) -> None:
+def _colour_bar(
+    figure: Figure, filled: Any, grid: np.ndarray, edges: np.ndarray, numbered: bool
+) -> None:
     whole = (edges[0], edges[-1]) == (0, 1)
     ticks = np.linspace(0, 1, 6) if whole else edges[:: max(1, len(edges) // 8)]
-    bar = figure.colorbar(filled, ax=list(grid.ravel()), ticks=ticks, label="observable")
+    if numbered:
+        ticks = edges[: -1 : max(1, len(edges) // 8)] + 0.5
+    label = "number of the bin" if numbered else "observable"
+    bar = figure.colorbar(filled, ax=list(grid.ravel()), ticks=ticks, label=label)
+    if numbered:
+        bar.ax.set_yticks(ticks, [f"{tick - 0.5:.0f}" for tick in ticks])
+        bar.ax.minorticks_off()
     bar.ax.hlines(edges[1:-1], 0, 1, colors="white", linewidths=1.6)
 
 
