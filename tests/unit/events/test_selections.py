@@ -349,5 +349,7 @@ def test_samples_that_may_share_events(events, files):
     apart = {"process": "signal", "shares_events_with": None}
     signals = [sample.model_copy(update=apart) for sample in config.samples]
     check_inputs(surveys, signals, (), {}, one_fit=False)
+    with pytest.raises(InputError, match="in shares_events_with"):
+        check_inputs(surveys, signals, (), {}, one_fit=True)
     with pytest.raises(ConfigError, match="'x' is no other simulated sample; these are s, light"):
         surveyed(light, other | {"shares_events_with": ["x"]})
