@@ -27,8 +27,8 @@ def onnx_model(
 
     Its inputs are the features, each float64 (n,) under its name, with several networks also
     ``fold``, from 1, int64 (n,); its outputs ``score``, float64 (n,), and ``bin`` from 0, int64
-    (n,). They are NaN and -1 for events that fail a cut, have a feature that is not finite, or
-    a fold that does not exist.
+    (n,). They are NaN and -1 for events that fail a cut, have a feature or an output that is not
+    finite, or a fold that does not exist.
 
     Args:
         observables: one, or the network of each fold.

@@ -38,6 +38,22 @@ class _OfOutputs(WithNetwork):
     features: tuple[str, ...] = eqx.field(static=True)
     learn_edges: bool = eqx.field(static=True)
 
+    @staticmethod
+    def _fields(
+        settings: TwoDimensional | Categories,
+        features: Sequence[str],
+        events: Events,
+        key: PRNGKeyArray,
+    ) -> dict[str, Any]:
+        """Fields of a fresh one, as for :func:`~hone.observable.create.create_observable`."""
+        return {
+            "network": make_network(settings, len(settings.bins), features, events, key),
+            "edge_logits": tuple(jnp.zeros(bins) for bins in settings.bins),
+            "softness": Softness.create(settings.smoothing, settings.bandwidth),
+            "features": tuple(features),
+            "learn_edges": settings.edges == "learned",
+        }
+
     @property
     def output_edges(self) -> list[Float[Array, " b+1"]]:
         """Bin edges in each output, rising from 0 to 1."""
@@ -80,13 +96,7 @@ class TwoDimensionalObservable(_OfOutputs):
         cls, settings: TwoDimensional, features: Sequence[str], events: Events, key: PRNGKeyArray
     ) -> "TwoDimensionalObservable":
         """A fresh network; arguments as for :func:`~hone.observable.create.create_observable`."""
-        return cls(
-            network=make_network(settings, len(settings.bins), features, events, key),
-            edge_logits=tuple(jnp.zeros(bins) for bins in settings.bins),
-            softness=Softness.create(settings.smoothing, settings.bandwidth),
-            features=tuple(features),
-            learn_edges=settings.edges == "learned",
-        )
+        return cls(**cls._fields(settings, features, events, key))
 
     @property
     def edges(self) -> Float[Array, " B+1"]:
@@ -135,14 +145,8 @@ class CategoriesObservable(_OfOutputs):
         cls, settings: Categories, features: Sequence[str], events: Events, key: PRNGKeyArray
     ) -> "CategoriesObservable":
         """A fresh network; arguments as for :func:`~hone.observable.create.create_observable`."""
-        return cls(
-            network=make_network(settings, len(settings.bins), features, events, key),
-            edge_logits=tuple(jnp.zeros(bins) for bins in settings.bins),
-            softness=Softness.create(settings.smoothing, settings.bandwidth),
-            temperature=Softness.create(settings.smoothing, settings.temperature),
-            features=tuple(features),
-            learn_edges=settings.edges == "learned",
-        )
+        temperature = Softness.create(settings.smoothing, settings.temperature)
+        return cls(**cls._fields(settings, features, events, key), temperature=temperature)
 
     @property
     def starts(self) -> list[int]:
