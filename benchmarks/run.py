@@ -38,8 +38,12 @@ def run(
     cache: str = "",
     limit: float | None = None,
     cpu: int | None = None,
+    device: str = "",
 ) -> dict[str, Any]:
-    """A task in a fresh process: what it reports, and ``wall``, its time from start to end.
+    """A task in a fresh process, on ``device`` of JAX if given.
+
+    Returns:
+        What it reports, and ``wall``, its time from start to end, in seconds.
 
     Raises:
         subprocess.SubprocessError: the task failed, or took longer than ``limit``, in seconds, or
@@ -49,6 +53,8 @@ def run(
     environment["PYTHONPATH"] = str(HERE.parent / "workflow")
     if cache:
         environment["JAX_COMPILATION_CACHE_DIR"] = cache
+    if device:
+        environment["JAX_PLATFORMS"] = device
     print("  ", script, *arguments, flush=True)
     command = [python, str(HERE / script), *arguments]
     limited = cpu and partial(resource.setrlimit, resource.RLIMIT_CPU, (cpu, cpu))
