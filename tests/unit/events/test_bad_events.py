@@ -188,7 +188,11 @@ def test_what_no_later_step_could_use_is_refused(tmp_path):
     )
     few = {name: x[:1] for name, x in same.items()}
     assert "'signal' has no event in the" in checked(tmp_path, (region("a"),), signal=few)
+    # The expectation must not be negative; the yield of one sample may be.
     negative = columns(1000, 2, False)
-    negative["w"] = np.where(negative["pt"] > 60, -1.0, 1.0)
+    negative["w"] = np.where(negative["pt"] > 60, -0.05, 1.0)
     binned = (region("a", "mass > 60"), region("b", "mass <= 60", "variable", "pt", (0, 60, 90)))
-    assert "'background' has a negative yield" in checked(tmp_path, binned, background=negative)
+    found = checked(tmp_path, binned, background=negative)
+    assert "- region 'b', bin 2: the expectation is negative (-" in found
+    assert "because of 'background' (-" in found
+    assert not checked(tmp_path, binned, signal=negative)

@@ -203,11 +203,25 @@ def test_counts_have_the_central_interval_of_a_poisson(observed):
             np.testing.assert_allclose(ends.T, [low / scale, high / scale], atol=1e-9)
 
 
-@pytest.mark.parametrize(("wrong", "said"), [(-2.0, "-2"), (np.nan, "nan"), (np.inf, "inf")])
-def test_what_cannot_be_drawn_is_refused(wrong, said):
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_what_cannot_be_drawn_is_refused(wrong):
     found, edges = templates([3, wrong, 1]), {"": np.linspace(0, 1, 4)}
     with pytest.raises(InputError, match=rf"template 'b', bin 2: a yield of {2 * wrong:g} cannot"):
         of_templates(found, np.zeros(3), edges)
-    if said != "-2":
-        with pytest.raises(InputError, match="template 's', bin 2"):
-            draw_soft_hard(found, found, edges, "o")
+    with pytest.raises(InputError, match="template 's', bin 2"):
+        draw_soft_hard(found, found, edges, "o")
+
+
+def test_negative_yields_hang_below_zero():
+    """And the line of the sum is above them, of all samples."""
+    yields = {"b": [40.0, 3.0, 20.0], "interference": [-25.0, -2.0, 1.0]}
+    ones = dict.fromkeys(("uncertainty", "below", "above"), np.ones(3))
+    content = {"prefit": {"r": {"samples": yields, **ones}}, "postfit": None, "observation": None,
+               "signals": [], "blind": True}  # fmt: skip
+    figure = draw_prediction(content, "prefit", "o")
+    axes = figure.axes[0]
+    assert axes.get_ylim()[0] < -25
+    (line,) = (p for p in axes.patches if p.get_label() == "sum")
+    np.testing.assert_allclose(line.get_data().values, [15, 1, 21])
+    lowest = [p.get_path().get_extents().y0 for p in axes.patches]
+    assert min(lowest) == -25

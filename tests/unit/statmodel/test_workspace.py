@@ -11,8 +11,9 @@ from hone.errors import InputError
 from hone.likelihood.histfactory import from_pyhf
 from hone.running.files import write_json
 from hone.statmodel.filling import fill, template_model
+from hone.statmodel.postprocessing import postprocess
 from hone.statmodel.templates import Histogram, read_histograms, write_histograms
-from hone.statmodel.workspace import build_workspace, read_workspace
+from hone.statmodel.workspace import build_workspace, read_workspace, sides
 
 SAMPLES = hypothesis(
     {"name": "shape", "type": "histosys"},
@@ -53,11 +54,85 @@ def test_workspace_contents():
     np.testing.assert_array_equal(workspace.data(model, include_auxdata=False), [3, 2, 1, 0])
 
 
-def test_negative_yields_are_refused():
-    bad = histograms()
-    bad["signal"].values[2] = -0.5
-    with pytest.raises(InputError, match=r"histogram 'signal', bin 3: the yield is -0\.5"):
-        build_workspace(SAMPLES, bad, np.zeros(4), staterror=True)
+NEGATIVE = np.array([-2.0, -0.5, 0.3, -0.1])
+"""Yields of an interference, which the background of :func:`with_interference` outweighs."""
+
+
+def with_interference(**of_systematic):
+    """Samples and histograms of pyhf's negative sample yields, with varied ones."""
+    names = ["background", "interference"]
+    samples = hypothesis({"name": "shape", "sample": names, **of_systematic})
+    samples.append(samples[-1]._replace(name="interference"))
+    found = histograms()
+    found |= {
+        f"interference{n}": Histogram(NEGATIVE * factor, np.full(4, 0.01))
+        for n, factor in (("", 1.0), ("__shape_up", 1.3), ("__shape_down", 0.8))
+    }
+    return samples, found
+
+
+@pytest.mark.parametrize("kind", ["histosys", "normplusshape"])
+def test_negative_yields_are_pyhfs_where_rates_are_positive(kind):
+    samples, found = with_interference(type=kind)
+    built = build_workspace(samples, found, [9.0, 8, 7, 6], staterror=True)
+    oracle = pyhf.Workspace(built).model()
+    start = oracle.config.suggested_init()
+    total = sum(found[n].values for n in ("signal", "background", "interference"))
+    np.testing.assert_allclose(oracle.expected_data(start, include_auxdata=False), total)
+    start[oracle.config.par_order.index("shape")] = 1.0
+    varied = found["signal"].values + sum(
+        found[f"{n}__shape_up"].values for n in ("background", "interference")
+    )
+    np.testing.assert_allclose(oracle.expected_data(start, include_auxdata=False), varied)
+    # each MC error is relative to the sum
+    widths = oracle.config.param_set("staterror_signal_region").sigmas
+    errors = sum(found[n].variances for n in ("signal", "background", "interference"))
+    np.testing.assert_allclose(widths, np.sqrt(errors) / total)
+    filled = fill(template_model(samples, 4, True), samples, found)
+    pars = np.array(start) + 0.1
+    np.testing.assert_allclose(filled.expected_data(pars), oracle.expected_data(pars), rtol=1e-12)
+
+
+def test_effects_on_negative_yields_are_relative_to_their_size():
+    samples, found = with_interference(type="normplusshape", down=None, symmetrise="one-sided")
+    kept = [sample._replace(modifiers=sample.modifiers[-1:]) for sample in samples[-1:]]
+    _, smoothed, (row,) = postprocess(kept, found, {"r": 4}, {("interference", "shape")}, 0.0)
+    assert row.largest_effect == pytest.approx(0.3)
+    assert (row.norm_effect, row.shape_effect) == (pytest.approx(0.3), 0.0)
+    # nothing to smooth: the same factor in each bin; and the mirror image is not clipped at zero
+    up, down = sides(smoothed, kept[0], kept[0].modifiers[0], {"r": 4})
+    np.testing.assert_allclose(up, 1.3 * NEGATIVE)
+    np.testing.assert_allclose(down, 0.7 * NEGATIVE)
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("interference", r"the expectation is negative \(.*\), because of 'interference' \(-19\)"),
+        ("interference__shape_up", r"the expectation with shape_up is negative"),
+        ("signal", r"the expectation is negative \(.*\), because of 'signal' \(-20\) and"),
+        ("background__shape_down", r"the expectation with shape_down is negative"),
+    ],
+)
+def test_negative_rates_are_named(template, message):
+    samples, found = with_interference(type="histosys")
+    values = found[template].values
+    values[1] = -19.0 if template == "interference" else -20.0
+    with pytest.raises(InputError, match=f"^bin 2: {message}"):
+        build_workspace(samples, found, np.zeros(4), staterror=True)
+
+
+def test_negative_yields_without_an_uncertainty_in_pyhf_are_refused():
+    samples, found = with_interference(type="shapesys")
+    with pytest.raises(InputError, match=r"'interference', bin 1: .*shapesys \('shape'\)"):
+        build_workspace(samples, found, np.zeros(4), staterror=True)
+    samples, found = with_interference(type="histosys")
+    alone = [s._replace(staterror=s.name == "interference") for s in samples]
+    with pytest.raises(InputError, match="bin 1: the samples with MC errors have a negative sum"):
+        build_workspace(alone, found, np.zeros(4), staterror=True)
+    found["signal"].values[2] = np.nan
+    with pytest.raises(InputError, match="histogram 'signal', bin 3: the yield is nan"):
+        build_workspace(samples, found, np.zeros(4), staterror=True)
 
 
 @pytest.mark.parametrize(

@@ -200,14 +200,15 @@ class Interpolated(ShapeVariation):
     has_parts = True
     down: Side | None = None
     """At -1 sigma, as `up`. It can be left out: then it is the mirror image of the variation up,
-    bin by bin: 2 nominal - up, but not below zero (of a `normplusshape` the mirror images of its
-    norm and of its shape)."""
+    bin by bin: 2 nominal - up, but not below zero where the nominal yield is not (of a
+    `normplusshape` the mirror images of its norm and of its shape)."""
     symmetrise: Literal["one-sided", "two-sided", "max"] | None = None
     """Makes the variations up and down mirror images of each other in each bin, in training, in the
-    workspace and in figures: nominal + d and nominal - d, but not below zero. `one-sided`: there is
-    no `down`, and d = up - nominal; this is also what is done if nothing is said. `two-sided`: d =
-    (up - down) / 2. `max`: d = up - nominal where that is larger than down - nominal in size, else
-    d = nominal - down (TRExFitter's MAXIMUMKEEPSIGN: a bin keeps the direction of its variation).
+    workspace and in figures: nominal + d and nominal - d, but not below zero where nominal is not.
+    `one-sided`: there is no `down`, and d = up - nominal; this is also what is done if nothing is
+    said. `two-sided`: d = (up - down) / 2. `max`: d = up - nominal where that is larger than down -
+    nominal in size, else d = nominal - down (TRExFitter's MAXIMUMKEEPSIGN: a bin keeps the
+    direction of its variation).
     If neither this nor a mirror image is wanted, give both sides. Smoothing comes first."""
     smoothing: bool | None = None
     """Whether the ratio of the variation to the nominal template is smoothed in the workspace
@@ -232,11 +233,11 @@ class Interpolated(ShapeVariation):
         else:
             larger = abs(up - nominal) >= abs(down - nominal)
             shift = larger * (up - nominal) + ~larger * (nominal - down)
-        return _not_below_zero(nominal + shift), _not_below_zero(nominal - shift)
+        return tuple(_not_below_zero(nominal + sign * shift, nominal) for sign in (1, -1))
 
     def mirrored(self, nominal: Any, up: Any) -> Any:
         """Yields at -1 sigma, where there is only a variation up."""
-        return _not_below_zero(2 * nominal - up)
+        return _not_below_zero(2 * nominal - up, nominal)
 
     def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:
         return up, down
@@ -281,7 +282,7 @@ class Normplusshape(Interpolated):
         # As cabinetry: mirror images of the norm and of the shape, not of their product.
         factor = norm_factor(nominal, up)
         positive = factor < 2
-        scaled = _not_below_zero(2 * nominal - up / factor) * (2 - factor)
+        scaled = _not_below_zero(2 * nominal - up / factor, nominal) * (2 - factor)
         return positive * scaled + ~positive * super().mirrored(nominal, up)
 
     def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[spec.Modifier]:
@@ -355,12 +356,12 @@ class Lumi(Systematic):
 
 
 def norm_factor(nominal: Any, varied: Any) -> Any:
-    """Ratio of the yields of a region, varied to nominal; 1 if one of these is not positive.
+    """Ratio of the yields of a region, varied to nominal; 1 if one is zero or the signs differ.
 
     Differentiable, and the same for arrays (B,) of NumPy and of JAX.
     """
     before, after = nominal.sum(), varied.sum()
-    known = (before > 0) & (after > 0)
+    known = ((before > 0) & (after > 0)) | ((before < 0) & (after < 0))
     return (known * after + ~known) / (known * before + ~known)
 
 
@@ -368,12 +369,14 @@ def _half_spread(up: Any, down: Any) -> Any:
     return abs(up - down) / 2
 
 
-def _not_below_zero(yields: Any) -> Any:
-    return (yields + abs(yields)) / 2
+def _not_below_zero(yields: Any, nominal: Any) -> Any:
+    """Where the nominal yield is not below zero either, as that of an interference may be."""
+    negative = nominal < 0
+    return negative * yields + ~negative * (yields + abs(yields)) / 2
 
 
 def _largest_change(nominal: np.ndarray, varied: Any) -> float:
     """Relative, of a bin; infinite where a bin without yield changes."""
     change = np.abs(np.asarray(varied) - nominal)
-    relative = np.divide(change, nominal, out=np.full(len(change), np.inf), where=nominal > 0)
+    relative = np.divide(change, abs(nominal), np.full(len(change), np.inf), where=nominal != 0)
     return float(np.where(change == 0, 0.0, relative).max())

@@ -5,6 +5,8 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence, Set
 
+import numpy as np
+
 from hone.analysis.region_observables import Seen
 from hone.analysis.regions import Region
 from hone.analysis.samples import NtupleSample, Sample
@@ -13,6 +15,7 @@ from hone.events.documents import Survey, SurveyedFile, Surveys
 from hone.events.fingerprints import part_in_common
 from hone.events.first_look import in_training
 from hone.events.membership import common_events
+from hone.statmodel.rates import negative_rates
 
 __all__ = ["check_inputs"]
 
@@ -51,18 +54,10 @@ def check_inputs(
         *_same_events(nominal, may_share),
         *_few_numbers(surveys),
         *_far_off(surveys),
+        *_negative(surveys, kinds, one_fit),
         *misses,
     ]
     for name, found in surveys.items():
-        for region, templates in found["regions"].items():
-            for template, sums in templates.items():
-                for k, value in enumerate(sums.get("bins", [sums["yield"]]), 1):
-                    if value < 0:
-                        where = f"bin {k} of region" if "bins" in sums else "region"
-                        problems.append(
-                            f"{template!r} has a negative yield ({value:.4g}) in {where} "
-                            f"{region!r} ({_files(found)}): use wider bins or more events"
-                        )
         for events_set, entry in found["sets"].items():
             if found["split"] and entry["events"] == 0 and "few_numbers" not in found:
                 problems.append(
@@ -186,6 +181,38 @@ def _far_off(surveys: Surveys) -> Iterator[str]:
             "place of the sample's: write its factor into it, as in weight * (1 + 0.1 * x) for "
             "generated events; varied files have the sample's factor from weights to yields"
         )
+
+
+def _negative(surveys: Surveys, kinds: Mapping[str, str], one_fit: bool) -> Iterator[str]:
+    """Regions and bins where the expectation is negative; the yield of one sample may be."""
+    nominal: dict[str, dict[str, np.ndarray]] = {}
+    varied: dict[str, dict[str, dict[str, np.ndarray]]] = {}
+    for found in surveys.values():
+        sample = found["sample"]
+        scale = surveys[sample]["factor"] if found["sample_factor"] else 1.0
+        for region, templates in found["regions"].items():
+            for template, sums in templates.items():
+                yields = scale * np.array(sums.get("bins", [sums["yield"]]))
+                if template == sample:
+                    nominal.setdefault(region, {})[sample] = yields
+                else:
+                    side = template.removeprefix(sample)
+                    varied.setdefault(region, {}).setdefault(side, {})[sample] = yields
+    signals = [name for name, kind in kinds.items() if kind == "signal"]
+    texts: dict[str, None] = {}
+    for alone in [None] if one_fit else signals:
+        for region, of_region in nominal.items():
+            own = {n: y for n, y in of_region.items() if n not in signals or alone in (None, n)}
+            sides = {
+                side: {name: y for name, y in of_side.items() if name in own}
+                for side, of_side in varied.get(region, {}).items()
+            }
+            for negative in negative_rates(own, sides, signals):
+                several = len(next(iter(own.values()))) > 1
+                bin_ = f", bin {negative.bin + 1}" if several else ""
+                files = ", ".join(_files(surveys[name]) for name in negative.negative)
+                texts[f"region {region!r}{bin_}: {negative} ({files})"] = None
+    yield from texts
 
 
 def _few_numbers(surveys: Surveys) -> Iterator[str]:

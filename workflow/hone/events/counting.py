@@ -72,10 +72,10 @@ class Tally:
             raise InputError(f"{source}: there is no event in {names}")
         total = self.all_weights.total(f"{source} ({names})")
         generated = total + self.others.total(f"{source} ({names}), events that are not selected")
-        if not total > 0:
+        if not total:
             raise InputError(
                 f"{source}: the weights in {names} add up to {total:g}; a sample must have a "
-                "positive yield: look at its weight"
+                "yield: look at its weight"
             )
         found: Tallied = {
             "source": source.name,
@@ -140,6 +140,11 @@ def _normalisation(source: Source, total: float, names: str) -> float:
     if wanted is None or source.sample_factor:
         return 1.0
     factor = wanted / generated
+    if factor < 0:
+        raise InputError(
+            f"{source} ({names}): its yield is {wanted:g}, and its weights add up to "
+            f"{generated:g}: give the sum_of_weights that the yield belongs to"
+        )
     if not sys.float_info.min <= factor <= sys.float_info.max:
         raise InputError(
             f"{source} ({names}): a yield of {wanted:g} for a sum of weights of {generated:g} is a "

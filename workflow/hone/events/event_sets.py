@@ -108,16 +108,15 @@ def evenly(size: int) -> np.ndarray:
 
 
 def refuse_yields(yields: Mapping[str, float]) -> None:
-    """Refuse templates whose weights do not add up to a positive number.
+    """Refuse templates whose weights add up to nothing, or to no number.
 
     Raises:
         InputError: names the first.
     """
     for template, total in yields.items():
-        if not 0 < total < np.inf:
+        if not 0 < abs(total) < np.inf:
             raise InputError(
-                f"the weights of {template!r} add up to {total:g}: a sample must have a positive "
-                "yield"
+                f"the weights of {template!r} add up to {total:g}: a sample must have a yield"
             )
 
 

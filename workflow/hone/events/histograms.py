@@ -34,7 +34,8 @@ def read_template(
 
     Raises:
         InputError: names file and histogram: it does not exist or is none; edges of the region
-            are none of its edges; a yield is negative or not finite; a sample's has no error.
+            are none of its edges; a yield is not finite, or negative in data; a sample's has no
+            error.
     """
     parts, start = [], 0
     for region, of_region in edges.items():
@@ -63,7 +64,7 @@ def survey_histograms(source: BinnedSource, regions: Sequence[Region], events_se
         values, variances = map(np.asarray, _of_region(source, region.name, edges, counted=False))
         total, variance = float(values.sum()), float(variances.sum())
         sums: RegionSums = {
-            "events": round(total**2 / variance) if variance else int(total > 0),
+            "events": round(total**2 / variance) if variance else int(total != 0),
             "yield": total,
             "error": float(np.sqrt(variance)),
             "largest": 0.0,
@@ -74,7 +75,7 @@ def survey_histograms(source: BinnedSource, regions: Sequence[Region], events_se
         found[region.name] = {source.name: sums}
     rows = [row[source.name] for row in found.values()]
     total, events = sum(row["yield"] for row in rows), sum(row["events"] for row in rows)
-    if rows and not total > 0:
+    if rows and not total:
         raise InputError(f"{source} ({', '.join(source.files)}): its histograms have no yield")
     return {
         "source": source.name,
@@ -108,11 +109,9 @@ def _of_region(
     files = ", ".join(source.files)
     for k, (value, variance) in enumerate(zip(values, variances, strict=True), 1):
         where = f"{files}: histogram {path!r}, bin {k} of region {region!r}"
-        if value < 0:
-            raise InputError(
-                f"{where}: the yield is {value:g}; yields must not be negative: use wider bins"
-            )
-        if is_nominal and not counted and value > 0 and variance == 0:
+        if counted and value < 0:
+            raise InputError(f"{where}: {value:g} events were observed; data are not negative")
+        if is_nominal and not counted and value != 0 and variance == 0:
             raise InputError(
                 f"{where}: the yield is {value:g} and its error 0; a histogram of simulated events "
                 "needs their errors (Sumw2)"

@@ -246,16 +246,16 @@ def scale_of(source: Source, surveys: Surveys, kept: float) -> float:
     """Factor on the weights, so that the kept events have the yield of all.
 
     Raises:
-        InputError: the weights of the kept events do not add up to a positive number.
+        InputError: the weights of the kept events do not add up to a number of the sign of all.
     """
     if source.split is None:
         return 1.0
-    if not kept > 0:
-        raise InputError(
-            f"{source}: the weights of the events of one set add up to {kept:g}; there are too few "
-            "events for the split, or too many negative weights"
-        )
     total = sum(entry["weight"] for entry in surveys[source.name]["sets"].values())
+    if not kept * total > 0:
+        raise InputError(
+            f"{source}: the weights of the events of one set add up to {kept:g}, those of all to "
+            f"{total:g}; there are too few events for the split, or too many negative weights"
+        )
     factor = surveys[source.sample if source.sample_factor else source.name]["factor"]
     return float(factor * total / kept)
 
@@ -269,7 +269,7 @@ def scale_of_set(source: Source, surveys: Surveys, events_set: str) -> float:
         events_set: ``training``, ``validation`` or ``evaluation``; with folds the last one has all.
 
     Raises:
-        InputError: the weights of the set do not add up to a positive number.
+        InputError: as :func:`scale_of`.
     """
     if source.split is None or not surveys:
         return 1.0

@@ -141,7 +141,7 @@ def stream_events(
     """As :func:`hone.events.load.load_events`, on disk.
 
     Raises:
-        InputError: as there; a template has no positive yield; there is no room on disk.
+        InputError: as there; a template has no yield; there is no room on disk.
     """
     found = StreamedSets({}, {}, {}, len(features), tuple(regions))
     numbers: dict[str, dict[str, np.ndarray]] = {s.sample: {} for s in sources if s.same_events}

@@ -169,5 +169,5 @@ def _elsewhere(
             shift = common if same else generator.standard_normal(_REPLICAS)
             value, variance = (sum(h[k].sum() for h in events.fixed[own]) for k in (0, 1))
             yields = value + np.sqrt(variance) * np.append(0.0, shift)
-            found[own] = np.maximum(yields, 0.0)
+            found[own] = np.where(yields * value > 0, yields, 0.0)
     return found

@@ -135,9 +135,11 @@ class _Drawn:
     ) -> None:
         values, variances = (np.asarray(x, dtype=float) for x in histogram)
         total = values.sum() if of.total is None else of.total
-        lost = max(total - values.sum(), 0.0)
+        inside = values.sum()
+        # Of the sign of the yield: otherwise it is rounding, or weights of both signs cancel.
+        lost = total - inside if (total - inside) * total > 0 else 0.0
         values = np.append(values, lost)
-        variances = np.append(variances, lost * variances.sum() / (values[:-1].sum() or 1.0))
+        variances = np.append(variances, abs(lost) * variances.sum() / abs(inside or 1.0))
         known = (values != 0) & (variances > 0)
         count = np.where(known, values**2 / np.where(known, variances, 1.0), 0.0)
         if parts is None:

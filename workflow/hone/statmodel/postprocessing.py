@@ -93,9 +93,9 @@ def smooth(
                 before, expected = values[place], nominal[place]
                 if len(before) < _FEWEST_BINS:
                     continue
-                ratio = np.divide(before, expected, out=np.ones(len(before)), where=expected > 0)
+                ratio = np.divide(before, expected, out=np.ones(len(before)), where=expected != 0)
                 after = smooth_353qh_twice(ratio) * expected
-                if not after.sum() > 0:
+                if not after.sum() * before.sum() > 0:
                     raise InputError(
                         f"systematic {template.systematic!r} of {sample.name!r} cannot be smoothed "
                         f"in region {channel!r}: the varied yields are {before.tolist()}, the "

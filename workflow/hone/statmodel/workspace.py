@@ -14,11 +14,13 @@ from hone.analysis.analysis import Analysis
 from hone.analysis.modifiers import Modifier, Strength
 from hone.analysis.systematics import ShapeVariation, Systematic, norm_factor
 from hone.analysis.templates import Template
+from hone.analysis.variations import SIDES
 from hone.errors import InputError
 from hone.likelihood import specification as spec
 from hone.running.files import read_json
 from hone.running.root_files import reason
 from hone.statmodel.channels import Channels, bin_name, places
+from hone.statmodel.rates import negative_rates
 from hone.statmodel.templates import Histogram
 
 if TYPE_CHECKING:
@@ -93,13 +95,15 @@ def build_workspace(
         channels: number of bins of each, sorted by name; one channel if not given.
 
     Raises:
-        InputError: names the template, channel and bin of a yield that is negative or not finite.
+        InputError: names the template, channel and bin of a yield that is not finite, and of
+            negative ones that no other sample outweighs.
     """
     channels = channels or Channels(observable_bins=len(np.asarray(observed))).sizes
     of_channels = places(channels)
     poi = next(m.name for sample in samples for m in sample.modifiers if isinstance(m, Strength))
     for name, histogram in histograms.items():
         _check_yields(name, np.asarray(histogram.values), channels)
+    _check_rates(samples, histograms, staterror, channels)
     observed = np.asarray(observed, dtype=float).tolist()
     return {
         "channels": [
@@ -129,12 +133,54 @@ def build_workspace(
 
 
 def _check_yields(name: str, values: np.ndarray, channels: Mapping[str, int]) -> None:
-    bad = ~(np.isfinite(values) & (values >= 0))
+    bad = ~np.isfinite(values)
     if bad.any():
         at = int(np.argmax(bad))
         raise InputError(
             f"histogram {name!r}, {bin_name(at, channels)}: the yield is {values[at]:g}; yields "
-            "must be finite and not negative: use fewer bins or more events"
+            "must be finite"
+        )
+
+
+def _check_rates(
+    samples: Sequence[Process],
+    histograms: Mapping[str, Histogram],
+    staterror: bool,
+    channels: Mapping[str, int],
+) -> None:
+    """Refuse negative yields that make a rate negative, or have no uncertainty in pyhf."""
+    nominal = {s.name: np.asarray(histograms[s.name].values) for s in samples}
+    if all((np.asarray(h.values) >= 0).all() for h in histograms.values()):
+        return
+
+    def acts(modifier: Modifier) -> np.ndarray:
+        return np.repeat([modifier.acts_in(c) for c in channels], list(channels.values()))
+
+    varied: dict[str, dict[str, np.ndarray]] = {}
+    for sample in samples:
+        for modifier in sample.modifiers:
+            if "shapesys" in getattr(modifier, "pyhf_types", ()):
+                negative = (nominal[sample.name] < 0) & acts(modifier)
+                if negative.any():
+                    raise InputError(
+                        f"{sample.name!r}, {bin_name(int(np.argmax(negative)), channels)}: the "
+                        f"yield is negative, and pyhf's shapesys ({modifier.name!r}) would have no "
+                        "uncertainty there: use histosys, or wider bins"
+                    )
+            if not modifier.templates(sample.name):
+                continue
+            pair = sides(histograms, sample, modifier, channels)
+            for side, yields in zip(SIDES, pair, strict=True):
+                of_side = varied.setdefault(f"__{modifier.name}_{side}", {})
+                before = of_side.get(sample.name, nominal[sample.name])
+                of_side[sample.name] = np.where(acts(modifier), yields, before)
+    for found in negative_rates(nominal, varied, [s.name for s in samples if s.is_signal]):
+        raise InputError(f"{bin_name(found.bin, channels)}: {found}")
+    with_error = {s.name: nominal[s.name] for s in samples if s.staterror and staterror}
+    for found in negative_rates(with_error, {}, ()):
+        raise InputError(
+            f"{bin_name(found.bin, channels)}: the samples with MC errors have a negative sum "
+            f"({found.rate:.4g}), for which pyhf's staterror has no relative error: use wider bins"
         )
 
 

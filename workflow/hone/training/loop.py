@@ -264,18 +264,14 @@ def _cause(problem: Problem, observable: Observable, batch: Data, progress: floa
         values = np.asarray(histogram.values)
         if not np.isfinite(values).all():
             return f"The soft histogram of {name!r} is not finite: try a lower learning_rate."
-        if (values < 0).any():
-            where = bin_name(int(np.argmin(values)), channels)
-            return (
-                f"The soft histogram of {name!r} is negative in {where}: use a larger batch or "
-                "fewer bins, or set minimum_background."
-            )
     background = np.asarray(problem.background(histograms)[0])
     lowest = int(np.argmin(background))
     where = bin_name(lowest, channels)
     if (background <= 0).any():
+        below = [s.name for s in problem.samples if histograms[s.name].values[lowest] < 0]
+        said = f", where {' and '.join(map(repr, below))} are negative" if below else ""
         return (
-            f"No background is left in {where}: use fewer bins, a larger batch, or set "
+            f"No background is left in {where}{said}: use fewer bins, a larger batch, or set "
             "minimum_background."
         )
     return (

@@ -270,9 +270,9 @@ def with_trace(histogram: Histogram, total: Any) -> Histogram:
 
     Args:
         histogram: yields and variances (B,).
-        total: yield of which a small fraction is added.
+        total: yield of which a small fraction is added, by its size.
     """
-    trace = _TRACE * total
+    trace = _TRACE * abs(total)
     return Histogram(histogram.values + trace, histogram.variances + trace**2)
 
 

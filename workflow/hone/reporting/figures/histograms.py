@@ -16,9 +16,11 @@ from hone.reporting.figures.style import (
     count_errors,
     draw_observed,
     draw_stack,
+    has_negative,
     label_edges,
     new_figure,
     shade,
+    show_negative,
 )
 from hone.reporting.markup import words
 from hone.results.asymmetric_bands import below_and_above
@@ -57,7 +59,7 @@ def draw_templates(
         binned: what is binned in each region, for the axis; the observable if not given.
 
     Raises:
-        InputError: a yield is negative or not finite.
+        InputError: a yield is not finite.
     """
     backgrounds = [s.name for s in samples if not s.is_signal]
     signals = [s.name for s in samples if s.is_signal]
@@ -88,9 +90,13 @@ def draw_templates(
         draw_observed(main, places, observed, label)
     # Limits first: without a positive yield the axis could not be logarithmic.
     drawn = [*stack.values(), *lines.values()]
-    top = 30 * max(np.max(total), *(np.max(x) for x in drawn), np.max(observed), 1)
-    main.set_ylim(0.3 * _smallest(drawn), top)
-    main.set_yscale("log")
+    if has_negative(drawn):
+        negative = np.sum([np.minimum(x, 0) for x in drawn], axis=0)
+        show_negative(main, [*drawn, total, negative, observed], top=30)
+    else:
+        top = 30 * max(np.max(total), *(np.max(x) for x in drawn), np.max(observed), 1)
+        main.set_ylim(0.3 * _smallest(drawn), top)
+        main.set_yscale("log")
     main.set_ylabel("events")
     main.set_title(observable, loc="left", pad=22 if len(edges) > 1 else None)
     main.legend(ncols=2)
@@ -142,7 +148,7 @@ def draw_soft_hard(
     channels = {region: len(of_region) - 1 for region, of_region in edges.items()}
     for name in hard:
         for histograms in (soft, hard):
-            _require_yields(name, histograms[name].values, channels, negative=True)
+            _require_yields(name, histograms[name].values, channels)
     places = np.arange(sum(channels.values()) + 1)
     title, shown = observable, _most_apart(soft, hard)[: len(OBSERVABLE_COLOURS)]
     if len(shown) < len(hard):
@@ -200,15 +206,13 @@ def _smallest(several: Sequence[Any]) -> float:
     return max(min([1.0, *(v for values in several for v in np.asarray(values) if v > 0)]), 1e-6)
 
 
-def _require_yields(
-    name: str, values: Any, channels: Mapping[str, int], negative: bool = False
-) -> None:
-    good = np.isfinite(values) if negative else np.isfinite(values) & (np.asarray(values) >= 0)
+def _require_yields(name: str, values: Any, channels: Mapping[str, int]) -> None:
+    good = np.isfinite(values)
     if not good.all():
         at = int(np.argmin(good))
         raise InputError(
             f"template {name!r}, {bin_name(at, channels)}: a yield of {np.asarray(values)[at]:g} "
-            "cannot be drawn; it must be finite" + ("" if negative else " and not negative")
+            "cannot be drawn; it must be finite"
         )
 
 
@@ -241,7 +245,7 @@ def band(
     for k in np.flatnonzero(np.isfinite(low) & np.isfinite(high)):
         axes.fill_between(
             places[k : k + 2],
-            max(low[k], 1e-9),
+            low[k] if high[k] < 0 else max(low[k], 1e-9),
             high[k],
             label=label or None,
             edgecolor="0.3",

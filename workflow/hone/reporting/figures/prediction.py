@@ -11,10 +11,12 @@ from hone.reporting.figures.style import (
     count_errors,
     draw_observed,
     draw_stack,
+    has_negative,
     label_edges,
     new_figure,
     note,
     shade,
+    show_negative,
 )
 from hone.results.fit_documents import Fit, FitYields
 
@@ -69,10 +71,7 @@ def draw_prediction(
     figure, (main, ratio) = new_figure(rows=(3, 1.2), height=7.0)
     signals = content["signals"]
     scaled = " ($\\mu = 1$)" if which == "prefit" else " (fitted)"
-    shown = {
-        name + (scaled if name in signals else ""): np.maximum(values, 0.0)
-        for name, values in stack.items()
-    }
+    shown = {name + (scaled if name in signals else ""): values for name, values in stack.items()}
     backgrounds = [name for name in names if name not in signals]
     colours = [SIGNAL if n in signals else shade(backgrounds.index(n)) for n in stack]
     draw_stack(main, places, shown, colours)
@@ -173,7 +172,14 @@ def _scale(
 ) -> None:  # fmt: skip
     """The axis of yields, with room for the legend."""
     lowest, highest = _span(stack, band, observed)
-    if logarithmic:
+    if has_negative(stack):
+        depth = np.sum([np.minimum(values, 0) for values in stack], axis=0)
+        if logarithmic:
+            show_negative(axes, [depth, [highest]], top=30)
+        else:
+            axes.set_ylim(1.2 * depth.min(), 1.6 * highest)
+            axes.axhline(0, color="black", linewidth=0.8)
+    elif logarithmic:
         axes.set_yscale("log")
         bottom = 0.3 * max(min(lowest, 1.0), 1e-6 * highest)
         # the legend takes a quarter of the height, on a logarithmic axis too

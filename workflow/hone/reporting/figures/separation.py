@@ -95,7 +95,7 @@ def _fractions(events: Scored, places: np.ndarray) -> tuple[np.ndarray, np.ndarr
     scores = np.where(np.isfinite(events.scores), events.scores, np.nan)
     found = count(scores, events.weights, places)
     total = events.weights.sum()
-    return np.asarray(found.values) / total, np.sqrt(found.variances) / total
+    return np.asarray(found.values) / total, np.sqrt(found.variances) / abs(total)
 
 
 def draw_roc(found: Separation, observable: str) -> Figure:

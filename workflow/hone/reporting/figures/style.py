@@ -4,7 +4,7 @@ import itertools
 import logging
 import os
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ __all__ = [
     "count_errors",
     "draw_observed",
     "draw_stack",
+    "has_negative",
     "label_edges",
     "mark_regions",
     "new_figure",
@@ -40,6 +41,7 @@ __all__ = [
     "print_pdf",
     "save",
     "shade",
+    "show_negative",
 ]
 
 # The styles name fonts that few machines have; matplotlib uses the next in the list.
@@ -116,11 +118,38 @@ def new_figure(
 def draw_stack(
     axes: Any, places: np.ndarray, stack: Mapping[str, np.ndarray], colours: Sequence[str]
 ) -> None:
-    """Filled histograms (B,) by label, on top of each other; ``places`` are edges (B + 1,)."""
-    mplhep.histplot(
-        list(stack.values()), places, ax=axes, stack=True, histtype="fill", label=list(stack),
-        color=colours, edgecolor="black", linewidth=0.6,
-    )  # fmt: skip
+    """Filled histograms (B,) by label, on top of each other; ``places`` are edges (B + 1,).
+
+    Negative yields hang below zero; the sum is then a line.
+    """
+    look = {"histtype": "fill", "color": colours, "edgecolor": "black", "linewidth": 0.6}
+    above = [np.maximum(values, 0.0) for values in stack.values()]
+    mplhep.histplot(above, places, ax=axes, stack=True, label=list(stack), **look)
+    if has_negative(stack.values()):
+        below = [np.minimum(values, 0.0) for values in stack.values()]
+        mplhep.histplot(below, places, ax=axes, stack=True, **look)
+        axes.stairs(np.sum(list(stack.values()), axis=0), places, color="black", label="sum")
+
+
+def has_negative(several: Iterable[Any]) -> bool:
+    """Whether a yield is negative, beyond rounding, so that no logarithmic axis shows it."""
+    values = np.concatenate([np.asarray(x, dtype=float) for x in several])
+    return bool(values.min() < -1e-6 * np.abs(values).max())
+
+
+def show_negative(axes: Any, several: Sequence[Any], top: float = 1.0) -> None:
+    """An axis of yields (B,), some negative: linear around zero, logarithmic beyond.
+
+    Args:
+        axes: of the yields.
+        several: all that is drawn.
+        top: room above the largest, as a factor.
+    """
+    values = np.concatenate([np.asarray(x, dtype=float) for x in several])
+    linear = max(1.0, 1e-3 * np.max(np.abs(values)))
+    axes.set_yscale("symlog", linthresh=linear)
+    axes.set_ylim(3 * np.min(values), top * max(np.max(values), linear))
+    axes.axhline(0, color="black", linewidth=0.8)
 
 
 def draw_observed(

@@ -158,16 +158,17 @@ def _draw(
     nominal = np.asarray(of_sample.values, dtype=float)
     error = np.sqrt(np.asarray(of_sample.variances, dtype=float))
     places = np.arange(len(nominal) + 1)
-    safe = np.where(nominal > 0, nominal, np.nan)
+    safe = np.where(nominal != 0, nominal, np.nan)
     varied = np.isfinite(entry.up).any()
     lines = [("up", entry.up, _UP, "-"), ("down", entry.down, _DOWN, "--")] if varied else []
-    band(ratio, places, 1 - error / safe, 1 + error / safe, facecolor="0.6")
+    relative = error / abs(safe)
+    band(ratio, places, 1 - relative, 1 + relative, facecolor="0.6")
     band(main, places, nominal - error, nominal + error, "MC statistics", facecolor="0.6")
     mplhep.histplot(
         nominal, places, ax=main, color="black", linewidth=1.4, label="nominal", edges=False
     )
     ratio.axhline(1, color="black", linewidth=1.0)
-    low, high = _limits([y / safe for _, y, _, _ in lines], error / safe)
+    low, high = _limits([y / safe for _, y, _, _ in lines], relative)
     for label, values, colour, dashes in lines:
         style = {"color": colour, "linestyle": dashes, "linewidth": 1.4, "edges": False}
         mplhep.histplot(values, places, ax=main, label=label, **style)

@@ -193,6 +193,10 @@ def _check_channel(channel: Channel) -> None:
             seen.add((name, kind))
             if name == "lumi" and kind != "lumi":
                 raise ModelError(f"{at}: in XML, lumi is the luminosity")
+            if modifier["type"] == "histosys":
+                varied = modifier["data"]
+                if min(*sample["data"], *varied["hi_data"], *varied["lo_data"]) < 0:
+                    raise ModelError(f"{at}: negative yields, of which HistFactory makes zero")
             if modifier["type"] == "staterror":
                 staterrors[name] = at
                 for k, (error, content) in enumerate(
