@@ -16,8 +16,6 @@ rule plot_comparison:
         "figures"
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
     params:
         gain=ANALYSIS.baseline is not None,
         label=ANALYSIS.label,
@@ -43,8 +41,6 @@ rule plot_study:
         "figures"
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
     params:
         analysis=lambda wildcards: parts.of_study(ANALYSIS, wildcards.study),
         made_by=made_by("plot_study"),
@@ -72,8 +68,6 @@ if ANALYSIS.parameter or ANALYSIS.plane:
             "figures"
         conda:
             "../../envs/cpu.yaml"
-        resources:
-            **growing(mem_mb=1000, runtime=10),
         params:
             parameter=ANALYSIS.parameter,
             plane=ANALYSIS.plane,

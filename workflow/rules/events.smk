@@ -9,8 +9,6 @@ rule simulate_events:
         "events"
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
     params:
         analysis=NEEDS.of_template(parts.of_generation),
         made_by=made_by("simulate_events"),
@@ -31,8 +29,6 @@ rule simulate_observation:
         "events"
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
     params:
         analysis=parts.part(ANALYSIS, "samples", "observation"),
         made_by=made_by("simulate_observation"),
@@ -77,8 +73,6 @@ rule survey_events:
         "events"
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=20),
     params:
         analysis=NEEDS.of_template(parts.of_survey),
         files=NEEDS.template_files(),
@@ -107,8 +101,6 @@ rule survey_weights:
         "events"
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=20),
     params:
         analysis=NEEDS.of_template(parts.of_weights),
         files=NEEDS.template_files(),
@@ -136,8 +128,6 @@ rule check_inputs:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
     params:
         analysis=parts.part(ANALYSIS, "samples", "regions", "systematics", "measure"),
         observables={name: list(of_it) for name, of_it in seen(ANALYSIS).items()},

@@ -26,8 +26,6 @@ rule export_onnx:
         "<benchmarks>/export_onnx/{signal}/{observable}.tsv"
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
     params:
         name=ANALYSIS.analysis,
         config=digest(plain(ANALYSIS)),

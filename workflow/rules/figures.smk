@@ -14,8 +14,6 @@ rule plot_training:
         "figures"
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
     params:
         title=NEEDS.title(),
         made_by=made_by("plot_training"),
@@ -89,8 +87,6 @@ rule plot_plane:
         "figures"
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
     params:
         **NEEDS.reading(parts.of_reading, "evaluation"),
         title=NEEDS.title(),
@@ -123,8 +119,6 @@ rule plot_histograms:
         "figures"
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
     params:
         analysis=NEEDS.part(parts.of_model),
         blind=ANALYSIS.is_blind,

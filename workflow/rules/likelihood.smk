@@ -87,8 +87,6 @@ rule plot_likelihood:
         "figures"
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
     params:
         title=NEEDS.title(),
         label=ANALYSIS.label,

@@ -69,8 +69,6 @@ rule compare_observables:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=500, runtime=5),
     params:
         baseline=ANALYSIS.baseline,
         fair=fair_baseline(ANALYSIS),

@@ -104,8 +104,6 @@ rule bin_variable:
         NEEDS.group("limits")
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
     params:
         analysis=NEEDS.part(parts.of_binning),
         made_by=made_by("bin_variable"),
@@ -129,8 +127,6 @@ rule select_trial:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=500, runtime=5),
     params:
         trials=TRIALS.settings,
         made_by=made_by("select_trial"),
@@ -153,8 +149,6 @@ rule select_seed:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=500, runtime=5),
     params:
         made_by=made_by("select_seed"),
     message:

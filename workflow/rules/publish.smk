@@ -28,8 +28,6 @@ rule pack_likelihoods:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=500, runtime=5),
     params:
         observed=ANALYSIS.observed,
         name=ANALYSIS.analysis,
@@ -86,8 +84,6 @@ rule write_numbers:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=500, runtime=5),
     params:
         config=plain(ANALYSIS),
         observed=ANALYSIS.observed,
@@ -125,8 +121,6 @@ rule pack_publication:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=500, runtime=10),
     params:
         observed=ANALYSIS.observed,
         made_by=made_by("pack_publication"),

@@ -27,8 +27,6 @@ rule record_config:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=500, runtime=5),
     params:
         config=plain(ANALYSIS),
         made_by=made_by("record_config"),
@@ -61,8 +59,6 @@ rule make_report:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=20),
     params:
         snakefile=os.path.relpath(workflow.main_snakefile),
         options=report_options(workflow, ANALYSIS.folder),
@@ -89,8 +85,6 @@ rule describe_results:
     localrule: True
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=500, runtime=5),
     params:
         config=plain(ANALYSIS),
         figures=FILES.figures("png") + FILES.animations(),

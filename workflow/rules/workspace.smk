@@ -13,8 +13,6 @@ rule build_workspace:
         "limits"
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
     params:
         analysis=NEEDS.part(parts.of_model),
         made_by=made_by("build_workspace"),
@@ -41,8 +39,6 @@ rule write_patchset:
         "figures"
     conda:
         "../../envs/cpu.yaml"
-    resources:
-        **growing(mem_mb=1000, runtime=10),
     params:
         name=ANALYSIS.analysis,
         parameters=ANALYSIS.points,

@@ -36,6 +36,8 @@ Params = dict[str, object]
 """Parameters of a job by name."""
 
 _STATE = Path(".snakemake")
+_MINUTES = 10
+"""Of a job of a rule that says nothing of its time, to tell how far a run is."""
 
 
 def plan_faster() -> None:
@@ -145,7 +147,7 @@ class Run:
             self._forks = self._forks or ForkServer()
             self.workflow.scheduler.job_rate_limiter = None
             jobs = self.workflow.dag.needrun_jobs() if self._brief() else ()
-            minutes = {job.rule.name: job.resources.get("runtime", 0) for job in jobs}
+            minutes = {job.rule.name: job.resources.get("runtime", _MINUTES) for job in jobs}
             for handler in self._brief():
                 handler.progress.weights = minutes
 
