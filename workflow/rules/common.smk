@@ -3,7 +3,6 @@
 import os
 import shlex
 import sys
-from functools import partial
 from pathlib import Path
 
 # Rules and scripts import hone from beside them, in cluster jobs too, and before any other hone that
@@ -12,6 +11,9 @@ from pathlib import Path
 LIBRARY = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 if LIBRARY.is_dir():
     sys.path.insert(0, str(LIBRARY))
+    from hone.running.script import import_from
+
+    import_from(LIBRARY)
 
 from hone.analysis import checked_config, parts, refuse_duplicates
 from hone.analysis.sections import SETS
@@ -27,34 +29,29 @@ from hone.errors import HoneError
 from hone.running.contents import look_at, planned
 from hone.running.given import config_file, share_resources
 from hone.running.provenance import code_digest, digest, versions
-from hone.running.script import import_from
 from hone.training.tracking import refuse_without_mlflow
-
-if LIBRARY.is_dir():
-    import_from(LIBRARY)
 
 # Snakemake puts it into command lines unquoted, and its path may contain a space.
 sys.executable = shlex.quote(sys.executable)
+MAIN = workflow.is_main_process
 
 try:
     CONFIGFILE = os.path.relpath(config_file(workflow, config, "config/config.yaml"))
-    if workflow.is_main_process:
+    if MAIN:
         refuse_duplicates(CONFIGFILE)
     ANALYSIS = checked_config(config, CONFIGFILE)
-    if ANALYSIS.tracking == "mlflow" and workflow.is_main_process:
+    if MAIN and ANALYSIS.tracking == "mlflow":
         refuse_without_mlflow()
     FILES = Files(ANALYSIS)
     # What the jobs of a run go by, whatever happens to the files meanwhile.
     PLAN = Path(".snakemake", f"hone-plan-{ANALYSIS.analysis}.json")
-    look = look_at if workflow.is_main_process else partial(planned, plan=PLAN)
-    CONTENTS = look(FILES.own)
+    CONTENTS = look_at(FILES.own) if MAIN else planned(FILES.own, PLAN)
 except HoneError as error:
     # Of an exception Snakemake would show the line of this file first, not of the user's.
     sys.exit(str(error))
 
 NEEDS = Needs(FILES, CONTENTS, ancient)
 TRIALS = Trials(FILES)
-TRAINED = ANALYSIS.of_kind(Trained)
 RESULT = "<results>/{signal}/{observable}/seed{seed}"
 # With folds, a seed has several networks.
 OF_NETWORK = "{signal}/{observable}/seed{seed}"
@@ -62,7 +59,6 @@ if ANALYSIS.split.folds:
     OF_NETWORK = f"{OF_NETWORK}/fold{{fold}}"
 NETWORK = f"<results>/{OF_NETWORK}"
 SELECTED = "<results>/{signal}/{observable}/selected.json"
-TUNED = "<results>/{signal}/{observable}/tuned.json"
 FLOOR = "<results>/{signal}/floor.json" if ANALYSIS.has_floor else []
 # Of jobs that are ready at the same time: the result first, figures, of priority 0, last.
 FOR_LIMITS, FOR_TRAINING, FOR_FIGURES = 4, 2, 1
@@ -74,6 +70,8 @@ pathvars:
     results=ANALYSIS.folder,
     logs=f"{ANALYSIS.folder}/logs",
     benchmarks=f"{ANALYSIS.folder}/benchmarks",
+    figures=f"{ANALYSIS.folder}/figures",
+    publication=f"{ANALYSIS.folder}/publication",
 
 
 wildcard_constraints:
@@ -94,15 +92,7 @@ def made_by(script, *packages):
         return {"code": code_digest(path), "versions": versions(*packages)}
 
     # A job needs that of its own rule only.
-    return found(None) if workflow.is_main_process else found
-
-
-def training_first(wildcards):
-    """Priority of a training: the first seed's compiles the program that the others load.
-
-    Where there are fewer cores than seeds; otherwise all begin, and compile, at once.
-    """
-    return FOR_TRAINING + (wildcards.get("seed", "1") == "1")
+    return found(None) if MAIN else found
 
 
 def shown(kind, path, label=""):
@@ -115,9 +105,9 @@ def shown(kind, path, label=""):
     )
 
 
-def figures(folder, *kinds):
-    """Outputs of a rule: figures, `<kind>_png` and `<kind>_pdf`."""
-    stem = f"<results>/figures/{folder}"
+def figures(folder, *rules):
+    """Outputs: what these rules draw, `<kind>_png` and `<kind>_pdf`."""
+    stem, kinds = f"<figures>/{folder}", FILES.drawn_by(*rules)
     return {
         **{f"{k}_png": shown(k, f"{stem}/{k}.png") for k in kinds},
         **{f"{k}_pdf": f"{stem}/{k}.pdf" for k in kinds},

@@ -1,13 +1,11 @@
 rule plot_comparison:
     input:
+        **NEEDS.selected("limits"),
         comparison="<results>/comparison.csv",
         table="<results>/table.csv",
-        selected=NEEDS.observables("selected.json"),
-        limits=NEEDS.seeds_and_observables("limits.json"),
         floor=FLOOR,
     output:
-        **figures("{signal}", "comparison", "limit_summary"),
-        **figures("{signal}", *["gain"] * bool(ANALYSIS.baseline)),
+        **figures("{signal}", "plot_comparison"),
     log:
         "<logs>/plot_comparison/{signal}.log",
     benchmark:
@@ -31,8 +29,8 @@ rule plot_study:
         comparison="<results>/comparison.csv",
         floor=FLOOR,
     output:
-        png=shown("study", "<results>/figures/{signal}/study_{study}.png"),
-        pdf="<results>/figures/{signal}/study_{study}.pdf",
+        png=shown("study", "<figures>/{signal}/study_{study}.png"),
+        pdf="<figures>/{signal}/study_{study}.pdf",
     log:
         "<logs>/plot_study/{signal}/{study}.log",
     benchmark:
@@ -55,11 +53,9 @@ if ANALYSIS.parameter or ANALYSIS.plane:
 
     rule plot_limits:
         input:
-            selected=NEEDS.signals("selected.json"),
-            limits=NEEDS.seeds_and_signals("limits.json"),
+            **NEEDS.selected("limits"),
         output:
-            **figures("{observable}", *["limits"] * bool(ANALYSIS.parameter)),
-            **figures("{observable}", *["exclusion"] * bool(ANALYSIS.plane)),
+            **figures("{observable}", "plot_limits"),
         log:
             "<logs>/plot_limits/{observable}.log",
         benchmark:

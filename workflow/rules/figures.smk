@@ -3,13 +3,13 @@ rule plot_training:
         histories=NEEDS.networks("history.csv"),
         tuned=TRIALS.chosen,
     output:
-        **figures("{signal}/{observable}", "training", "edges"),
+        **figures("{signal}/{observable}", "plot_training"),
     log:
         "<logs>/plot_training/{signal}/{observable}.log",
     benchmark:
         "<benchmarks>/plot_training/{signal}/{observable}.tsv"
     wildcard_constraints:
-        observable=any_of(name for name in FILES.observables if name not in FILES.tuned),
+        observable=any_of(FILES.observables, but=FILES.tuned),
     group:
         "figures"
     conda:
@@ -26,7 +26,7 @@ rule plot_training:
 # Those of which settings are searched have a figure more.
 use rule plot_training as plot_tuned with:
     output:
-        **figures("{signal}/{observable}", "training", "edges", "trials"),
+        **figures("{signal}/{observable}", "plot_training", "plot_tuned"),
     wildcard_constraints:
         observable=any_of(FILES.tuned),
 
@@ -40,17 +40,15 @@ rule plot_trained:
         histories=NEEDS.networks("history.csv"),
         gradient="<results>/{signal}/{observable}/gradient.json",
     output:
-        **figures("{signal}/{observable}", "overtraining", "roc", "gradient"),
-        animation=shown(
-            "animation", "<results>/figures/{signal}/{observable}/training.gif"
-        ),
+        **figures("{signal}/{observable}", "plot_trained"),
+        animation=shown("animation", "<figures>/{signal}/{observable}/training.gif"),
         overtraining="<results>/{signal}/{observable}/overtraining.json",
     log:
         "<logs>/plot_trained/{signal}/{observable}.log",
     benchmark:
         "<benchmarks>/plot_trained/{signal}/{observable}.tsv"
     wildcard_constraints:
-        observable=any_of(TRAINED),
+        observable=any_of(ANALYSIS.of_kind(Trained)),
     group:
         "figures"
     conda:
@@ -74,15 +72,13 @@ rule plot_plane:
         models=NEEDS.networks("model.safetensors"),
         importance="<results>/{signal}/{observable}/importance.json",
     output:
-        **figures("{signal}/{observable}", "plane", "features", "importance"),
+        **figures("{signal}/{observable}", "plot_plane"),
     log:
         "<logs>/plot_plane/{signal}/{observable}.log",
     benchmark:
         "<benchmarks>/plot_plane/{signal}/{observable}.tsv"
     wildcard_constraints:
-        observable=any_of(
-            name for name in FILES.observables if name not in FILES.two_dimensional
-        ),
+        observable=any_of(FILES.observables, but=FILES.two_dimensional),
     group:
         "figures"
     conda:
@@ -100,17 +96,16 @@ rule plot_plane:
 # Those in bins of two outputs have a figure more.
 use rule plot_plane as plot_outputs with:
     output:
-        **figures("{signal}/{observable}", "plane", "features", "importance", "outputs"),
+        **figures("{signal}/{observable}", "plot_plane", "plot_outputs"),
     wildcard_constraints:
         observable=any_of(FILES.two_dimensional),
 
 
 rule plot_histograms:
     input:
-        selected=SELECTED,
-        histograms=NEEDS.seeds("histograms.root"),
+        **NEEDS.selected("histograms"),
     output:
-        **figures("{signal}/{observable}", "templates", "soft_hard", "systematics"),
+        **figures("{signal}/{observable}", "plot_histograms"),
     log:
         "<logs>/plot_histograms/{signal}/{observable}.log",
     benchmark:

@@ -1,8 +1,6 @@
 rule scan_likelihood:
     input:
-        selected=SELECTED,
-        workspaces=NEEDS.seeds("workspace.json"),
-        limits=NEEDS.seeds("limits.json"),
+        **NEEDS.selected("workspaces", "limits"),
     output:
         "<results>/{signal}/{observable}/likelihood.json",
     log:
@@ -30,8 +28,7 @@ rule scan_likelihood:
 
 rule fit_workspace:
     input:
-        selected=SELECTED,
-        workspaces=NEEDS.seeds("workspace.json"),
+        **NEEDS.selected("workspaces"),
         likelihood="<results>/{signal}/{observable}/likelihood.json",
     output:
         "<results>/{signal}/{observable}/fit.json",
@@ -60,25 +57,11 @@ rule fit_workspace:
 
 rule plot_likelihood:
     input:
-        selected=SELECTED,
-        limits=NEEDS.seeds("limits.json"),
-        histograms=NEEDS.seeds("histograms.root"),
+        **NEEDS.selected("limits", "histograms"),
         likelihood="<results>/{signal}/{observable}/likelihood.json",
         fit="<results>/{signal}/{observable}/fit.json",
     output:
-        **figures(
-            "{signal}/{observable}",
-            "cls_scan",
-            "profile",
-            "contour",
-            "toys",
-            "prefit",
-            "postfit",
-            "pulls",
-            "correlation",
-            "impacts",
-            "breakdown",
-        ),
+        **figures("{signal}/{observable}", "plot_likelihood"),
     log:
         "<logs>/plot_likelihood/{signal}/{observable}.log",
     benchmark:
@@ -110,7 +93,7 @@ rule check_gradient:
     benchmark:
         "<benchmarks>/check_gradient/{signal}/{observable}.tsv"
     wildcard_constraints:
-        observable=any_of(TRAINED),
+        observable=any_of(ANALYSIS.of_kind(Trained)),
     priority: FOR_FIGURES
     group:
         "figures"

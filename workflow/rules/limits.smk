@@ -50,8 +50,7 @@ rule compute_floor:
 
 rule compare_observables:
     input:
-        limits=FILES.of_seeds("limits.json"),
-        selected=FILES.of_observables("selected.json"),
+        **NEEDS.selected("limits"),
         floors=FILES.floors(*ANALYSIS.signals),
     output:
         comparison=shown("comparison_table", "<results>/comparison.csv"),

@@ -1,6 +1,5 @@
 # The number of outputs of a job that trains all seeds depends on the observable.
 for training in trainings(FILES):
-    one = training.job != "all_seeds"
     job = OF_NETWORK.replace("seed{seed}", training.job)
 
     rule:
@@ -18,11 +17,12 @@ for training in trainings(FILES):
             f"<benchmarks>/train_observable/{job}.tsv"
         wildcard_constraints:
             observable=any_of(training.observables),
-        priority: training_first
+        # With fewer cores than seeds: the first compiles the program that the others load.
+        priority: lambda wildcards: FOR_TRAINING + (wildcards.get("seed", "1") == "1")
         conda:
             "../../envs/gpu.yaml"
         resources:
-            **growing(mem_mb=3000, runtime=120 if one else 240),
+            **growing(mem_mb=3000, runtime=training.minutes),
         params:
             **NEEDS.training("training", "validation"),
             made_by=made_by("train_observable"),
@@ -117,7 +117,7 @@ rule select_trial:
     input:
         histories=TRIALS.histories,
     output:
-        tuned=TUNED,
+        tuned="<results>/{signal}/{observable}/tuned.json",
         table="<results>/{signal}/{observable}/trials.csv",
     log:
         "<logs>/select_trial/{signal}/{observable}.log",

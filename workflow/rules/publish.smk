@@ -1,26 +1,22 @@
 """Publication: HEPData submission, likelihoods, numbers for a paper, one archive of everything."""
 
-PUBLICATION = "<results>/publication"
-
 
 # A separate target, not part of `all`.
 rule publish:
     input:
-        f"{PUBLICATION}/{ANALYSIS.analysis}.zip",
-        f"{PUBLICATION}/submission.tar.gz",
-        f"{PUBLICATION}/numbers.tex",
-        f"{PUBLICATION}/yields.tex",
+        f"<publication>/{ANALYSIS.analysis}.zip",
+        "<publication>/submission.tar.gz",
+        "<publication>/numbers.tex",
+        "<publication>/yields.tex",
 
 
 rule pack_likelihoods:
     input:
-        selected=FILES.of_observables("selected.json"),
-        workspaces=FILES.of_seeds("workspace.json"),
-        limits=FILES.of_seeds("limits.json"),
+        **NEEDS.selected("workspaces", "limits"),
         backgrounds=FILES.patchsets("background_only.json"),
         patchsets=FILES.patchsets(),
     output:
-        f"{PUBLICATION}/likelihoods.tar.gz",
+        "<publication>/likelihoods.tar.gz",
     log:
         "<logs>/pack_likelihoods.log",
     benchmark:
@@ -40,14 +36,11 @@ rule pack_likelihoods:
 
 rule make_hepdata:
     input:
-        selected=FILES.of_observables("selected.json"),
-        limits=FILES.of_seeds("limits.json"),
-        workspaces=FILES.of_seeds("workspace.json"),
-        histograms=FILES.of_seeds("histograms.root"),
-        likelihoods=f"{PUBLICATION}/likelihoods.tar.gz",
+        **NEEDS.selected("limits", "workspaces", "histograms"),
+        likelihoods="<publication>/likelihoods.tar.gz",
         figures=FILES.figures_in_tables(),
     output:
-        f"{PUBLICATION}/submission.tar.gz",
+        "<publication>/submission.tar.gz",
     log:
         "<logs>/make_hepdata.log",
     benchmark:
@@ -70,13 +63,11 @@ rule make_hepdata:
 
 rule write_numbers:
     input:
-        selected=FILES.of_observables("selected.json"),
-        limits=FILES.of_seeds("limits.json"),
-        workspaces=FILES.of_seeds("workspace.json"),
+        **NEEDS.selected("limits", "workspaces"),
         fits=FILES.of_observables("fit.json"),
     output:
-        numbers=f"{PUBLICATION}/numbers.tex",
-        yields=f"{PUBLICATION}/yields.tex",
+        numbers="<publication>/numbers.tex",
+        yields="<publication>/yields.tex",
     log:
         "<logs>/write_numbers.log",
     benchmark:
@@ -97,6 +88,7 @@ rule write_numbers:
 
 rule pack_publication:
     input:
+        **NEEDS.selected("limits", "systematics", "workspaces"),
         made=[
             rules.make_hepdata.output,
             rules.pack_likelihoods.output,
@@ -104,16 +96,12 @@ rule pack_publication:
         ],
         tables=[f"<results>/{name}" for name in ("comparison.csv", "summary.txt")],
         config="<results>/config.yaml",
-        selected=FILES.of_observables("selected.json"),
-        limits=FILES.of_seeds("limits.json"),
         models=FILES.of_first_networks("model.safetensors"),
-        systematics=FILES.of_seeds("systematics.csv"),
-        workspaces=FILES.of_seeds("workspace.json"),
         patchsets=FILES.patchsets("background_only.json") + FILES.patchsets(),
         figures=FILES.figures("pdf"),
     output:
-        archive=f"{PUBLICATION}/{ANALYSIS.analysis}.zip",
-        manifest=f"{PUBLICATION}/manifest.json",
+        archive=f"<publication>/{ANALYSIS.analysis}.zip",
+        manifest="<publication>/manifest.json",
     log:
         "<logs>/pack_publication.log",
     benchmark:

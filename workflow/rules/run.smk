@@ -6,7 +6,7 @@ from hone.running.around_runs import Run, plan_faster
 
 plan_faster()
 RUN = Run(workflow, ANALYSIS.folder)
-if workflow.is_main_process:
+if MAIN:
     RUN.look_at_what_is_there()
     RUN.import_ahead(
         *(

@@ -25,9 +25,7 @@ rule build_workspace:
 # All hypotheses of an observable in the form that collaborations publish.
 rule write_patchset:
     input:
-        selected=NEEDS.signals("selected.json"),
-        workspaces=NEEDS.seeds_and_signals("workspace.json"),
-        limits=NEEDS.seeds_and_signals("limits.json"),
+        **NEEDS.selected("workspaces", "limits"),
     output:
         background="<results>/patchset/{observable}/background_only.json",
         patchset="<results>/patchset/{observable}/patchset.json",

@@ -132,13 +132,16 @@ def test_jobs_of_all_seeds_share_their_parameters(needs):
 def test_files_of_seeds_and_of_signals(config):
     config["observables"].append({"name": "together", "kind": "ensemble", "source": "neos"})
     needs = needs_of(config)
-    seeds = needs.seeds("history.csv")(wildcards())
-    assert seeds == [f"results/ntuples/signal/neos/seed{k}/history.csv" for k in (1, 2, 3)]
-    assert needs.signals("selected.json")(wildcards()) == [
+    found = needs.selected("limits")
+    seeds = found["limits"](wildcards())
+    assert seeds == [f"results/ntuples/signal/neos/seed{k}/limits.json" for k in (1, 2, 3)]
+    assert found["selected"](wildcards()) == "results/ntuples/signal/neos/selected.json"
+    of_all_signals = SimpleNamespace(observable="neos")
+    assert found["selected"](of_all_signals) == [
         f"results/ntuples/{signal}/neos/selected.json" for signal in ("signal", "heavy")
     ]
-    every = needs.seeds_and_signals("limits.json")(wildcards())
-    assert len(every) == 2 * len(seeds)
+    assert len(found["limits"](of_all_signals)) == 2 * len(seeds)
+    assert found["limits"](SimpleNamespace()) == needs.files.of_seeds("limits.json")
     rebinned = wildcards(observable="neos-edges", seed="2")
     models = [f"results/ntuples/signal/neos/seed{k}/model.safetensors" for k in (1, 2, 3)]
     assert needs.source_models()(rebinned) == models[1:2]
@@ -209,7 +212,7 @@ def test_with_folds_a_seed_has_a_network_for_each(config):
     ]
     assert needs.training("training")["fold"](rebinned) == 3
     # what is computed of the templates is one
-    assert len(needs.seeds("limits.json")(wildcards())) == 3
+    assert len(needs.selected("limits")["limits"](wildcards())) == 3
     every = needs.files.of_all_seeds()
     assert place.format(2, 3) in every
     assert place.format(2, 1).replace("fold1/model.safetensors", "limits.json") in every

@@ -7,20 +7,12 @@ from hone.analysis.analysis import Analysis
 from hone.analysis.observables import BestEdges, Ensemble, Trained, TwoDimensional
 from hone.analysis.paths import is_remote, matching
 from hone.analysis.region_observables import observables_in_regions
+from hone.analysis.report_items import ITEMS
 from hone.analysis.samples import GeneratedSample, HistogramSample, Sample
 from hone.analysis.settings import Plain
 from hone.analysis.templates import Template
 
 __all__ = ["Files"]
-
-_OF_OBSERVABLES = (
-    "templates", "soft_hard", "systematics", "cls_scan", "plane", "features", "importance",
-    "profile", "contour", "toys", "prefit", "postfit", "pulls", "correlation", "impacts",
-    "breakdown",
-)  # fmt: skip
-"""Figures of every observable."""
-_OF_EVENTS = ("plane", "features", "importance")
-"""Those of them that need the events of all samples."""
 
 _IN_TABLES = ("/limits.png", "/cls_scan.png", "/templates.png")
 
@@ -262,21 +254,33 @@ class Files:
         scored = any(region.is_trained for region in self.analysis.channels)
         return scored and not self.analysis.has_histograms
 
+    def drawn_by(self, *rules: str) -> list[str]:
+        """Kinds of figures that rules draw, of those that the analysis has."""
+        analysis = self.analysis
+        wanted = {
+            "gain": analysis.baseline, "limits": analysis.parameter, "exclusion": analysis.plane
+        }  # fmt: skip
+        return [k for k, item in ITEMS.items() if item.rule in rules and wanted.get(k, True)]
+
     def figures(self, extension: str) -> list[str]:
         """Every figure of the analysis."""
         analysis = self.analysis
         trained, rebinned = analysis.of_kind(Trained), analysis.of_kind(BestEdges)
-        kinds = [k for k in _OF_OBSERVABLES if k not in _OF_EVENTS or self._has_scored_events]
-        names = [f"{name}/{kind}" for name in self.observables for kind in kinds]
-        names += [f"{o}/{kind}" for o in trained + rebinned for kind in ("training", "edges")]
-        names += [f"{o}/{kind}" for o in trained for kind in ("gradient", "overtraining", "roc")]
-        names += [f"{o}/trials" for o in self.tuned]
-        names += [f"{o}/outputs" for o in self.two_dimensional if not analysis.has_histograms]
-        names += ["limit_summary", "comparison", *(["gain"] if analysis.baseline else [])]
+        two_dimensional = [] if analysis.has_histograms else self.two_dimensional
+        drawn = {
+            "plot_histograms": self.observables,
+            "plot_likelihood": self.observables,
+            "plot_plane": self.observables if self._has_scored_events else [],
+            "plot_training": trained + rebinned,
+            "plot_trained": trained,
+            "plot_tuned": self.tuned,
+            "plot_outputs": two_dimensional,
+        }
+        names = [f"{o}/{k}" for rule, of in drawn.items() for o in of for k in self.drawn_by(rule)]
+        names += self.drawn_by("plot_comparison")
         names += [f"study_{study.name}" for study in analysis.studies]
         found = [f"{signal}/{name}" for signal in analysis.signals for name in names]
-        for kind, wanted in (("limits", analysis.parameter), ("exclusion", analysis.plane)):
-            found += [f"{name}/{kind}" for name in self.observables if wanted]
+        found += [f"{name}/{k}" for k in self.drawn_by("plot_limits") for name in self.observables]
         return [f"{self.folder}/figures/{name}.{extension}" for name in found]
 
     def figures_in_tables(self) -> list[str]:

@@ -4,7 +4,7 @@ Such a function takes an object that has the wildcards as attributes; of Snakema
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import cache, partial
 from itertools import chain
 from typing import Any
@@ -19,11 +19,17 @@ __all__ = ["Needs", "any_of", "growing"]
 
 Function = Callable[..., Any]
 """Of wildcards; a resource also of the number of the attempt."""
+_OF_SEEDS = {
+    "limits": "limits.json",
+    "workspaces": "workspace.json",
+    "histograms": "histograms.root",
+    "systematics": "systematics.csv",
+}
 
 
-def any_of(names: Iterable[str]) -> str:
+def any_of(names: Iterable[str], but: Container[str] = ()) -> str:
     """A regular expression for one of these names; it matches nothing if there are none."""
-    return "|".join(map(re.escape, names)) or "(?!)"
+    return "|".join(re.escape(name) for name in names if name not in but) or "(?!)"
 
 
 def growing(**amounts: int) -> dict[str, Function]:
@@ -99,11 +105,28 @@ class Needs:
         """Names of parameters by group, of those that are in one."""
         return self.of_hypothesis(lambda _, observable: self.analysis.groups_of(observable))
 
-    def seeds(self, name: str) -> Function:
-        """A file of every seed of ``{observable}`` for ``{signal}``."""
-        return self.of_hypothesis(
-            lambda signal, observable: self.files.of_seeds(name, [signal], [observable])
-        )
+    def selected(self, *names: str) -> dict[str, Function]:
+        """Inputs: which seed is selected, and files of every seed, one of which it names.
+
+        Of ``{signal}`` and ``{observable}``; without one of these wildcards of all that there are.
+
+        Args:
+            names: of the inputs: ``limits``, ``workspaces``, ``histograms``, ``systematics``.
+        """
+
+        def of(wildcards: Any) -> tuple[list[str], list[str]]:
+            pair = (getattr(wildcards, key, None) for key in ("signal", "observable"))
+            signal, observable = ([name] if name else [] for name in pair)
+            return signal, observable
+
+        def chosen(wildcards: Any) -> str | list[str]:
+            found = self.files.of_observables("selected.json", *of(wildcards))
+            return found[0] if all(of(wildcards)) else found
+
+        def of_seeds(name: str) -> Function:
+            return lambda wildcards: self.files.of_seeds(_OF_SEEDS[name], *of(wildcards))
+
+        return {"selected": chosen, **{name: of_seeds(name) for name in names}}
 
     def networks(self, name: str) -> Function:
         """A file of every seed of ``{observable}``; with folds, of the first."""
@@ -123,26 +146,6 @@ class Needs:
         return lambda wildcards: self.files.networks(
             "model.safetensors", wildcards.signal, wildcards.observable, wildcards.seed
         )
-
-    def signals(self, name: str) -> Function:
-        """A file of ``{observable}`` for every signal."""
-        found = self.files.of_observables
-        return lambda wildcards: found(name, observables=[wildcards.observable])
-
-    def seeds_and_signals(self, name: str) -> Function:
-        """A file of every seed of ``{observable}`` for every signal."""
-        found = self.files.of_seeds
-        return lambda wildcards: found(name, observables=[wildcards.observable])
-
-    def observables(self, name: str) -> Function:
-        """A file of every observable for ``{signal}``."""
-        found = self.files.of_observables
-        return lambda wildcards: found(name, [wildcards.signal])
-
-    def seeds_and_observables(self, name: str) -> Function:
-        """A file of every seed of every observable for ``{signal}``."""
-        found = self.files.of_seeds
-        return lambda wildcards: found(name, [wildcards.signal])
 
     def group(self, name: str) -> Function:
         """The group of jobs that make ``{observable}``; none if trainings, in no group, need it."""

@@ -29,6 +29,8 @@ class Training(NamedTuple):
     """What its message calls it."""
     folders: list[str]
     """Where a job writes, in the place of ``seed{seed}``."""
+    minutes: int = 120
+    """That a job may take."""
     files: Mapping[str, str] = MappingProxyType(_FILES)
     """That it writes there, by name of the output."""
 
@@ -55,10 +57,10 @@ def trainings(files: Files) -> list[Training]:
     for name in together:
         rule = f"train_together_{underscored(name)}"
         folders = [f"seed{seed}" for seed in analysis.seeds(name)]
-        found.append(Training(rule, [name], "all_seeds", "all seeds", folders))
+        found.append(Training(rule, [name], "all_seeds", "all seeds", folders, 240))
     trial, called = "trials/trial{trial}", "trial {wildcards.trial}"
-    only = {"histories": "history.csv"}
-    return [*found, Training("train_trial", files.tuned, trial, called, [f"{trial}/seed1"], only)]
+    folders, only = [f"{trial}/seed1"], {"histories": "history.csv"}
+    return [*found, Training("train_trial", files.tuned, trial, called, folders, files=only)]
 
 
 class Trials:
