@@ -257,6 +257,16 @@ def test_the_comparison_has_errors_of_the_evaluation_events():
     np.testing.assert_allclose(heights, [2 * 0.05 * (0.2 + 0.001 * k) for k in (1, 2, 3)])
 
 
+def test_the_comparison_shows_what_few_bins_can_reach():
+    limits = draw_comparison(rows(), FLOOR | {"in_bins": {"5": {"expected_limit": 0.15}}}).axes[1]
+    heights = [
+        y for lines in limits.collections for y in np.array(lines.get_segments())[:, :, 1].flat
+    ]
+    assert heights.count(0.15) == 2 * len({r["observable"] for r in rows()})
+    labels = [text.get_text() for text in limits.figure.legends[0].get_texts()]
+    assert "lowest found in 5 bins" in labels
+
+
 def test_a_floor_far_below_does_not_flatten_what_is_compared():
     p0 = draw_comparison(rows(), FLOOR).axes[2]
     assert p0.get_ylim()[0] > 1e-7

@@ -18,6 +18,7 @@ from hone.analysis.observables import BestEdges, ObservableSettings, Rebinned, T
 from hone.analysis.regions import ONE_REGION, Region
 from hone.analysis.samples import GeneratedSample, HistogramSample, Sample
 from hone.analysis.sections import (
+    Floor,
     Limits,
     Observation,
     Poi,
@@ -105,6 +106,8 @@ class Analysis(Settings):
     """How histograms become a statistical model. Training uses the same model."""
     limits: Limits = Limits()
     """What is computed from the workspace."""
+    floor: Floor = Floor()
+    """What no observable can be below, where all densities are known."""
     studies: list[Study] = Field([])
     """Figures of the expected CLs against a setting that observables differ in."""
     publication: Publication = Publication()

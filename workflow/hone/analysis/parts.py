@@ -136,6 +136,7 @@ def of_floor(analysis: Analysis) -> Plain:
             "features",
             "limits",
             "measure",
+            "floor",
             systematics=[s.model_copy(update={"group": None}) for s in analysis.systematics],
         ),
         "bins": sorted({o.number_of_bins for o in analysis.observables} - {0}),

@@ -23,7 +23,7 @@ from hone.analysis.settings import (
 )
 
 __all__ = [
-    "SETS", "Limits", "Observation", "Pruning", "Poi", "Publication", "Sizes", "Split",
+    "SETS", "Floor", "Limits", "Observation", "Pruning", "Poi", "Publication", "Sizes", "Split",
     "Study", "Workspace",
 ]  # fmt: skip
 
@@ -174,6 +174,16 @@ class Limits(Settings):
 
     level: Annotated[float, Gt(0), Lt(1)] = 0.05
     """CLs at an upper limit; 0.05 is a limit at 95 % confidence level."""
+
+
+class Floor(Settings):
+    """What no observable can be below, where all densities are known."""
+
+    in_bins: Annotated[list[Annotated[int, Ge(2), Le(100), AsWhole]], AfterValidator(unique)] = (
+        Field(default=[])
+    )
+    """Numbers of bins, e.g. `[5]`, for which the best bins of the features are looked for: what an
+    observable with so many bins may reach. Half a minute each for two features."""
 
 
 _IN_TEV = (1.8, 1.96, 2.36, 2.76, 5.02, 5.36, 7.0, 8.0, 8.16, 13.0, 13.6, 14.0)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from statistics import median
 from types import MappingProxyType
+from typing import cast
 
 from tabulate import SEPARATING_LINE, DataRow, Line, TableFormat, tabulate
 
@@ -11,7 +12,7 @@ from hone.reporting import markup
 from hone.reporting.rounding import decimals, per_cent, with_error
 from hone.results.documents import Floor, Row
 
-__all__ = ["headline", "latex", "markdown", "rst", "summary", "text"]
+__all__ = ["floors_of", "headline", "latex", "markdown", "rst", "summary", "text"]
 
 _MERITS = {
     "CLs": ("expected_cls", 3), "Limit": ("expected_limit", 4), "p0": ("expected_p0", 3),
@@ -252,12 +253,21 @@ def _with(rows: Sequence[Row], floors: Mapping[str, Floor]) -> list[Row]:
     found: list[Row] = []
     for signal in dict.fromkeys(row["signal"] for row in rows):
         found += [row for row in rows if row["signal"] == signal]
-        floor = floors.get(signal, {})
-        # Observables with a subset of the systematics have floors of their own.
-        own = {f"(floor of {name})": x for name, x in floor.get("of_observables", {}).items()}
-        for name, values in {"(floor)": floor, **own}.items():
+        for name, values in floors_of(floors.get(signal, {})).items():
             if any(values.get(column) is not None for column, _ in _MERITS.values()):
                 found.append({**values, "signal": signal, "observable": name})
+    return found
+
+
+def floors_of(floor: Floor) -> dict[str, Floor]:
+    """Floors by what they are called: the floor itself, those of observables with a subset of the
+    systematics, and of each those in few bins."""
+    own = {f"floor of {name}": x for name, x in floor.get("of_observables", {}).items()}
+    found: dict[str, Floor] = {}
+    for name, values in {"floor": floor, **own}.items():
+        found[f"({name})"] = values
+        for bins, lowest in values.get("in_bins", {}).items():
+            found[f"({name} in {bins} bins)"] = cast("Floor", lowest)
     return found
 
 

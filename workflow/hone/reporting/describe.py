@@ -24,10 +24,11 @@ def kind_of(figure: str | Path) -> str:
 
 def true_of(analysis: Analysis, caption: str) -> str:
     """A caption without what an analysis does not have: sentences about the floor."""
-    if analysis.has_floor:
+    missing = r"lowest found in" if analysis.has_floor else r"\bfloor\b|lowest found in"
+    if analysis.floor.in_bins or not re.search(missing, caption):
         return caption
     sentences = re.split(r"(?<=\.)\s+", caption)
-    return " ".join(text for text in sentences if not re.search(r"\bfloor\b", text))
+    return " ".join(text for text in sentences if not re.search(missing, text))
 
 
 def describe(

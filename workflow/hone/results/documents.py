@@ -93,6 +93,8 @@ class Floor(TypedDict, total=False):
     expected_limit: float | None
     expected_p0: float | None
     sigma_mu: float | None
+    in_bins: dict[str, dict[str, float | None]]
+    """The lowest that are found for observables with so many bins; each has its own bins."""
     classifier_expected_cls: dict[str, float | None]
     """Of the exact-density classifier, by number of bins."""
     reason: str

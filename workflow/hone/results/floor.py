@@ -20,6 +20,7 @@ from hone.errors import FitError
 from hone.events import cell_probabilities
 from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer import asimov_limit, sigma_mu
+from hone.results.best_bins import MERITS, best_bins, merged
 from hone.results.documents import Floor
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, build_workspace, processes
@@ -69,7 +70,15 @@ def _floor(analysis: Analysis, signal: str, bins: Sequence[int]) -> Floor:
     try:
         fine = fine_histograms(analysis, samples)
         classified = {str(b): classifier_cls(samples, fine, b, level) for b in bins}
-        return {**figures_of_merit(samples, fine, level), "classifier_expected_cls": classified}
+        found: Floor = {
+            **figures_of_merit(samples, fine, level),
+            "classifier_expected_cls": classified,
+        }
+        if analysis.floor.in_bins:
+            found["in_bins"] = {
+                str(b): _lowest_found(samples, fine, b, level) for b in analysis.floor.in_bins
+            }
+        return found
     except FitError as error:
         logging.getLogger("hone").warning("no floor: %s", error)
         return {"expected_cls": None, "reason": str(error)}
@@ -146,6 +155,22 @@ def figures_of_merit(
     }
 
 
+def _lowest_found(
+    samples: Sequence[Process], fine: Mapping[str, Histogram], bins: int, level: float
+) -> dict[str, float | None]:
+    """Each figure of merit in the best bins for it that are found, but p0."""
+    found: dict[str, float | None] = {}
+    for merit in MERITS:
+        try:
+            index = best_bins(samples, fine, bins, merit, level)
+        except FitError as error:
+            logging.getLogger("hone").warning("no floor in %d bins: %s", bins, error)
+            found[merit] = None
+            continue
+        found[merit] = figures_of_merit(samples, merged(fine, index, bins), level)[merit]
+    return found
+
+
 def classifier_cls(
     samples: Sequence[Process], histograms: Mapping[str, Histogram], bins: int, level: float
 ) -> float | None:
@@ -160,11 +185,7 @@ def classifier_cls(
     signal, background = signal / signal.sum(), background / background.sum()
     score = signal / (signal + background)
     index = bin_of(score, np.linspace(0, 1, bins + 1))
-    binned = {
-        name: Histogram(np.bincount(index, h.values, minlength=bins), np.zeros(bins))
-        for name, h in histograms.items()
-    }
-    return figures_of_merit(samples, binned, level)["expected_cls"]
+    return figures_of_merit(samples, merged(histograms, index, bins), level)["expected_cls"]
 
 
 def _edges(distributions: Sequence[list[Block]], feature: str, step: float) -> np.ndarray:

@@ -25,6 +25,11 @@ def contradictions(analysis: Analysis) -> Iterator[str]:
     yield from of_normfactors(analysis)
     yield from of_observables(analysis)
     yield from of_studies(analysis)
+    if analysis.floor.in_bins and not analysis.has_floor:
+        yield (
+            "floor.in_bins: there is no floor: it needs features that are variables of generated "
+            "events, varied distributions, and neither regions nor normfactors"
+        )
 
 
 def _of_observation(analysis: Analysis) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Observables side by side, and their gains over a baseline."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any, Literal
 
 import numpy as np
@@ -40,6 +41,7 @@ def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
     figure, axes = new_figure(rows=(1, 1, 1, 1), width=max(7.0, 0.4 * len(names)), height=10)
     own = floor.get("of_observables", {})
     floors_drawn, missing_drawn = False, False
+    in_bins = dict(zip(floor.get("in_bins", {}), cycle((":", "-.")), strict=False))
     for panel, (column, key, label, logarithmic) in zip(axes, _PANELS, strict=True):
         if logarithmic:
             panel.set_yscale("log")
@@ -74,6 +76,11 @@ def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
                 panel.hlines(
                     known, index - 0.5, index + 0.5, color="black", linestyle="--", linewidth=1.2
                 )
+        for bins, style in in_bins.items():
+            for index, name in enumerate(names):
+                known = own.get(name, floor).get("in_bins", {}).get(bins, {}).get(key)
+                if known is not None:
+                    panel.hlines(known, index - 0.5, index + 0.5, color="black", linestyle=style)
         _point_to(panel, far)
         lowest, highest = panel.get_ylim()
         if not logarithmic:
@@ -91,6 +98,9 @@ def draw_comparison(rows: Sequence[Row], floor: Floor) -> Figure:
     ]
     if floors_drawn:
         handles += axes[0].plot([], [], "--", color="black", linewidth=1.2, label="floor")
+    for bins, style in in_bins.items():
+        label = f"lowest found in {bins} bins"
+        handles += axes[0].plot([], [], style, color="black", label=label)
     if missing_drawn:
         handles += axes[0].plot([], [], "x", color="black", label="a seed without a value")
     level = next((r["level"] for r in rows if r.get("level") is not None), None)

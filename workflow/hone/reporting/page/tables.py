@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from hone.analysis.leading import as_written
 from hone.analysis.samples import NtupleSample
+from hone.reporting.comparison_table import floors_of
 from hone.reporting.page.checks import Check
 from hone.reporting.rounding import per_cent, rounded
 from hone.results.documents import Numbers
@@ -99,7 +100,10 @@ def _result(folder: Folder) -> Table:
     seeds = any(row["seeds"] > 1 for row in folder.table)
     caption = "Medians over the seeds on" if seeds else "On"
     caption += " nominal Asimov data; lower is better."
-    caption += " The floor is what no observable can be below." if floors else ""
+    if floors:
+        caption += " The floor is what no observable can be below"
+        few = folder.analysis.floor.in_bins
+        caption += "; in so many bins, the lowest that a search found." if few else "."
     if folder.analysis.workspace.staterror:
         caption += (
             " The statistical error of the simulation is in the model (staterror); limits without "
@@ -116,9 +120,7 @@ def _result(folder: Folder) -> Table:
 
 def _floors(folder: Folder, columns: list[str]) -> Iterator[list[Cell]]:
     for signal in folder.analysis.signals:
-        floor = folder.floor(signal)
-        own = {f"(floor of {name})": x for name, x in floor.get("of_observables", {}).items()}
-        for name, values in {"(floor)": floor, **own}.items():
+        for name, values in floors_of(folder.floor(signal)).items():
             if values.get("expected_limit") is None:
                 continue
             known = {
