@@ -8,7 +8,8 @@ import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from pydantic.json_schema import JsonSchemaValue
 
 from hone.analysis.fields import NAME_RULE
 from hone.analysis.schema import json_schema
@@ -84,7 +85,7 @@ def settings_table() -> str:
     return _HEAD.format(names=textwrap.fill(NAME_RULE, 100)) + "".join(_rows(schema, schema, ""))
 
 
-def _rows(of_mapping: dict[str, Any], root: dict[str, Any], prefix: str) -> Iterator[str]:
+def _rows(of_mapping: JsonSchemaValue, root: JsonSchemaValue, prefix: str) -> Iterator[str]:
     kinds = _kinds(of_mapping, root)
     for key in dict.fromkeys(key for kind in kinds for key in kind["properties"]):
         having = [kind for kind in kinds if key in kind["properties"]]
@@ -100,7 +101,7 @@ def _rows(of_mapping: dict[str, Any], root: dict[str, Any], prefix: str) -> Iter
             yield from _rows(inner, root, f"{name}{listed}.")
 
 
-def _kinds(schema: dict[str, Any], root: dict[str, Any]) -> list[dict[str, Any]]:
+def _kinds(schema: JsonSchemaValue, root: JsonSchemaValue) -> list[JsonSchemaValue]:
     """The mappings that a schema allows, of one kind or several; none if it is something else."""
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
@@ -109,7 +110,7 @@ def _kinds(schema: dict[str, Any], root: dict[str, Any]) -> list[dict[str, Any]]
     return [schema] if "properties" in schema else []
 
 
-def _defaults(having: list[dict[str, Any]], key: str) -> str:
+def _defaults(having: list[JsonSchemaValue], key: str) -> str:
     """Of a setting; where kinds have different ones, each with the kinds that have it."""
     names: dict[str, list[str]] = {}
     for kind in having:
@@ -119,13 +120,13 @@ def _defaults(having: list[dict[str, Any]], key: str) -> str:
     return ", ".join(f"{default} ({', '.join(dict.fromkeys(of))})" for default, of in names.items())
 
 
-def _default(schema: dict[str, Any]) -> str:
+def _default(schema: JsonSchemaValue) -> str:
     if schema.get("default") in (None, {}, "") or isinstance(schema["default"], dict):
         return ""
     return f"`{schema['default']}`"
 
 
-def _type(several: list[dict[str, Any]]) -> str:
+def _type(several: list[JsonSchemaValue]) -> str:
     """Of a setting; of one that several kinds have, all that they allow."""
     choices = [value for schema in several for value in _choices(schema)]
     if all(map(_choices, several)):
@@ -135,9 +136,8 @@ def _type(several: list[dict[str, Any]]) -> str:
         return "see there"
     if "type" not in schema:
         return "mapping" if "$ref" in schema else "see there"
-    text = {"array": "list", "object": "mapping", "string": "text"}.get(
-        schema["type"], schema["type"]
-    )
+    kind = str(schema["type"])
+    text = {"array": "list", "object": "mapping", "string": "text"}.get(kind, kind)
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
     if low is not None:
@@ -147,11 +147,11 @@ def _type(several: list[dict[str, Any]]) -> str:
     return text
 
 
-def _choices(schema: dict[str, Any]) -> list[str]:
+def _choices(schema: JsonSchemaValue) -> list[str]:
     return list(schema.get("enum", [schema["const"]] if "const" in schema else []))
 
 
-def _meaning(key: str, kinds: list[dict[str, Any]], having: list[dict[str, Any]]) -> str:
+def _meaning(key: str, kinds: list[JsonSchemaValue], having: list[JsonSchemaValue]) -> str:
     """The descriptions, each with the kinds that it is for if it is not for all."""
     own = [(kind, kind["properties"][key]) for kind in having]
     if len(kinds) > 1 and all("const" in s and "description" not in s for _, s in own):
@@ -169,10 +169,10 @@ def _meaning(key: str, kinds: list[dict[str, Any]], having: list[dict[str, Any]]
     return " ".join(found)
 
 
-def _name_of(kind: dict[str, Any]) -> str:
+def _name_of(kind: JsonSchemaValue) -> str:
     """A kind by its value of what tells kinds apart, or by the setting that only it has."""
     consts = [p["const"] for p in kind["properties"].values() if "const" in p]
-    return str(consts[0]) if consts else _SAMPLES.get(kind["title"], kind["title"])
+    return str(consts[0]) if consts else _SAMPLES.get(title := str(kind["title"]), title)
 
 
 def _plain(text: str) -> str:

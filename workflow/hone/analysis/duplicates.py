@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -52,7 +51,7 @@ def _explained(error: yaml.YAMLError, text: str) -> tuple[str, str]:
     return f", line {line + 1}, column {column + 1}", what
 
 
-def _scalars(node: yaml.Node) -> dict[str, Any]:
+def _scalars(node: yaml.Node) -> dict[str, object]:
     """What an entry of a list may be called by."""
     found = node.value if isinstance(node, yaml.MappingNode) else []
     return {str(key.value): child.value for key, child in found}

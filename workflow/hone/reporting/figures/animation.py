@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from hone.errors import InputError
@@ -54,7 +55,7 @@ def animate_training(
     return Animation(figure, draw, len(film.frames))
 
 
-def _plane(axes: Any, film: Film) -> Update:
+def _plane(axes: Axes, film: Film) -> Update:
     assert film.axes is not None
     x, y = film.axes
     last = film.frames[-1].edges
@@ -84,7 +85,7 @@ def _plane(axes: Any, film: Film) -> Update:
     return update
 
 
-def _distributions(axes: Any, film: Film) -> Update:
+def _distributions(axes: Axes, film: Film) -> Update:
     names = list(film.frames[0].scores)
     bins = len(film.frames[0].scores[names[0]])
     first, last = film.frames[-1].edges[[0, -1]]
@@ -110,7 +111,7 @@ def _distributions(axes: Any, film: Film) -> Update:
     return update
 
 
-def _bins(axes: Any, film: Film) -> Update:
+def _bins(axes: Axes, film: Film) -> Update:
     names = [name for name in film.frames[0].soft if name != film.signal] + [film.signal]
     totals = np.array([sum(frame.soft.values()) for frame in film.frames])
     yields = np.array([x for frame in film.frames for x in frame.soft.values()])
@@ -137,7 +138,7 @@ def _bins(axes: Any, film: Film) -> Update:
         for bar, name in zip(bars, names, strict=True):
             summed = summed + frame.soft[name]
             above = np.maximum(summed, low)
-            bar.set_data(above, places, below)
+            bar.set_data(above, places, below)  # type: ignore[arg-type]  # a baseline may be an array
             below = above
         points.set_data(places[:-1] + 0.5, sum(frame.hard.values()))
         # Its ticks are on the bars.
@@ -146,7 +147,7 @@ def _bins(axes: Any, film: Film) -> Update:
     return update
 
 
-def _likelihood(axes: Any, film: Film) -> Update:
+def _likelihood(axes: Axes, film: Film) -> Update:
     axes.plot(film.strengths, film.frames[0].rise, color="0.75", linewidth=1)
     (curve,) = axes.plot([], [], color="black", linewidth=1.8)
     for level in (1, 4):
@@ -164,7 +165,7 @@ def _likelihood(axes: Any, film: Film) -> Update:
     return update
 
 
-def _cls(axes: Any, rows: Sequence[Mapping[str, float | None]]) -> Update:
+def _cls(axes: Axes, rows: Sequence[Mapping[str, float | None]]) -> Update:
     steps = np.array([row["step"] for row in rows])
     values = np.array([row.get("validation_cls") for row in rows], dtype=float)
     axes.plot(steps, values, color="0.75", linewidth=1)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -135,7 +136,7 @@ class _Surface:
             return None
 
 
-def _points(figure: Figure, axes: Any, points: np.ndarray, shown: np.ndarray, label: str) -> None:
+def _points(figure: Figure, axes: Axes, points: np.ndarray, shown: np.ndarray, label: str) -> None:
     """The hypotheses with their limits as colours, and as numbers if there is room."""
     known = np.isfinite(shown) & (shown > 0)
     if known.any():

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from itertools import cycle
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hone.analysis.templates import Template
@@ -175,7 +175,7 @@ def _correlation(values: np.ndarray, weights: np.ndarray, there: np.ndarray) -> 
     return found
 
 
-def _draw_correlation(axes: Any, title: str, labels: Sequence[str], matrix: np.ndarray) -> None:
+def _draw_correlation(axes: Axes, title: str, labels: Sequence[str], matrix: np.ndarray) -> None:
     axes.set_axis_on()
     axes.imshow(matrix, cmap="RdBu", vmin=-1, vmax=1)
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", fontsize=8)

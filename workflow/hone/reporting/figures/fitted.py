@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+
+from matplotlib.axes import Axes
 
 from hone.reporting.markup import strength
 from hone.results.fit_documents import Fit, FittedData
@@ -40,6 +41,6 @@ def heading(content: Fit, source: FittedData | None, observable: str) -> str:
     return f"{observable}: unconditional fit{allowed}"
 
 
-def head(axes: Any, title: str) -> None:
+def head(axes: Axes, title: str) -> None:
     """The title of a panel."""
     axes.set_title(title.strip(), loc="left", fontsize=13)

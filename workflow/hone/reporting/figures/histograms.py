@@ -6,6 +6,7 @@ from typing import Any
 
 import mplhep
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hone.analysis.systematics import Systematic
@@ -238,7 +239,7 @@ def _systematic_band(
 
 
 def band(
-    axes: Any, places: np.ndarray, low: np.ndarray, high: np.ndarray, label: str = "", **style: Any
+    axes: Axes, places: np.ndarray, low: np.ndarray, high: np.ndarray, label: str = "", **style: Any
 ) -> None:
     """Fill between two values per bin (B,); ``places`` are the bins' edges (B + 1,)."""
     # Bins without a value (no background in the ratio) stay empty.

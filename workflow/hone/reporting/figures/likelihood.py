@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
@@ -178,7 +179,7 @@ _HYPOTHESES: Mapping[Literal["signal_background", "background"], tuple[str, str,
 }
 
 
-def _draw_toys(axes: Any, toys: ToyData, observed: str) -> None:
+def _draw_toys(axes: Axes, toys: ToyData, observed: str) -> None:
     """Both hypotheses for one set of data, and its test statistic."""
     edges = np.array(toys["edges"])
     widths = np.diff(edges)
@@ -273,7 +274,7 @@ def _around_ellipse(frame: np.ndarray, found: ContourData, level: float) -> np.n
     return np.stack([low, high], axis=1)
 
 
-def _arrows(axes: Any, gradient: GradientField, width: float, height: float) -> None:
+def _arrows(axes: Axes, gradient: GradientField, width: float, height: float) -> None:
     """Arrows of steepest descent in the units of the figure, longer where it is steeper."""
     across = -_floats(gradient["d_mu"]) * width
     up = -_floats(gradient["d_value"]) * height

@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -101,7 +102,7 @@ def _shown(events: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _contours(
-    axes: Any,
+    axes: Axes,
     score: Score,
     edges: np.ndarray,
     centre: np.ndarray,
@@ -130,7 +131,7 @@ def _contours(
     return filled, bool(cut.any())
 
 
-def _points(axes: Any, events: Mapping[str, np.ndarray], signal: str, small: bool) -> None:
+def _points(axes: Axes, events: Mapping[str, np.ndarray], signal: str, small: bool) -> None:
     for index, (name, points) in enumerate(events.items()):
         varied = "__" in name
         axes.scatter(

@@ -1,9 +1,10 @@
 """Observed and predicted yields, before and after the fit."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hone.reporting.figures.style import (
@@ -118,7 +119,7 @@ def _of_sample(channel: FitYields, name: str) -> np.ndarray:
 
 
 def _draw_band(
-    axes: Any, edges: np.ndarray, low: np.ndarray, high: np.ndarray, label: str = ""
+    axes: Axes, edges: np.ndarray, low: np.ndarray, high: np.ndarray, label: str = ""
 ) -> None:
     # Bins without a prediction stay empty.
     axes.stairs(
@@ -167,7 +168,7 @@ def _span(
 
 
 def _scale(
-    axes: Any, stack: Sequence[np.ndarray], band: np.ndarray, observed: np.ndarray | None,
+    axes: Axes, stack: Sequence[np.ndarray], band: np.ndarray, observed: np.ndarray | None,
     logarithmic: bool,
 ) -> None:  # fmt: skip
     """The axis of yields, with room for the legend."""
@@ -188,7 +189,7 @@ def _scale(
         axes.set_ylim(0, 1.6 * highest)
 
 
-def _arrows(axes: Any, places: np.ndarray, values: np.ndarray, top: float) -> None:
+def _arrows(axes: Axes, places: np.ndarray, values: np.ndarray, top: float) -> None:
     """Points above the panel as arrows at its edge."""
     high = values > top
     if not high.any():

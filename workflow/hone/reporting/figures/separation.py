@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
@@ -131,7 +132,7 @@ def draw_roc(found: Separation, observable: str) -> Figure:
     return _laid_out(figure)
 
 
-def _logarithmic(axes: Any) -> None:
+def _logarithmic(axes: Axes) -> None:
     """The scale of y, with plain numbers: powers of ten need a font more in each file.
 
     Small ticks, which take most of the time of drawing, are where they are read: on that axis.

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from matplotlib.axes import Axes
+
 # The home folder on a cluster may be read-only or shared by many jobs.
 os.environ.setdefault("MPLBACKEND", "agg")
 
@@ -116,7 +118,7 @@ def new_figure(
 
 
 def draw_stack(
-    axes: Any, places: np.ndarray, stack: Mapping[str, np.ndarray], colours: Sequence[str]
+    axes: Axes, places: np.ndarray, stack: Mapping[str, np.ndarray], colours: Sequence[str]
 ) -> None:
     """Filled histograms (B,) by label, on top of each other; ``places`` are edges (B + 1,).
 
@@ -137,7 +139,7 @@ def has_negative(several: Iterable[Any]) -> bool:
     return bool(values.min() < -1e-6 * np.abs(values).max())
 
 
-def show_negative(axes: Any, several: Sequence[Any], top: float = 1.0) -> None:
+def show_negative(axes: Axes, several: Sequence[Any], top: float = 1.0) -> None:
     """An axis of yields (B,), some negative: linear around zero, logarithmic beyond.
 
     Args:
@@ -153,7 +155,7 @@ def show_negative(axes: Any, several: Sequence[Any], top: float = 1.0) -> None:
 
 
 def draw_observed(
-    axes: Any, places: np.ndarray, counts: np.ndarray, label: str = "observed"
+    axes: Axes, places: np.ndarray, counts: np.ndarray, label: str = "observed"
 ) -> None:
     """Observed counts (B,) as points with their Poisson errors; ``label`` in the legend."""
     mplhep.histplot(

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import mplhep
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
@@ -203,7 +204,7 @@ def _fitting(title: str) -> str:
     return title if len(title) <= 40 else f"{title[:37]}..."
 
 
-def _scale(axes: Any, several: Sequence[np.ndarray]) -> None:
+def _scale(axes: Axes, several: Sequence[np.ndarray]) -> None:
     """Logarithmic if yields differ by more than a factor of 20 and none is negative."""
     values = np.concatenate(several)
     values = values[np.isfinite(values)]
@@ -229,7 +230,7 @@ def _limits(ratios: Sequence[np.ndarray], errors: np.ndarray) -> tuple[float, fl
     return max(1 - reach, 0.0), 1 + reach
 
 
-def _beyond(axes: Any, ratio: np.ndarray, low: float, high: float, colour: str) -> None:
+def _beyond(axes: Axes, ratio: np.ndarray, low: float, high: float, colour: str) -> None:
     """Arrows at the edge for bins outside of the panel."""
     for marker, place, outside in (("^", 0.93, ratio > high), ("v", 0.07, ratio < low)):
         axes.plot(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -139,14 +140,14 @@ def draw_edges(histories: Mapping[str, Rows], observable: str) -> Figure:
     return figure
 
 
-def _curve(axes: Any, steps: Any, values: Any, point: str, **style: Any) -> None:
+def _curve(axes: Axes, steps: Any, values: Any, point: str, **style: Any) -> None:
     """A line; of a single value, which has none, a marker."""
     if np.isfinite(np.asarray(values, dtype=float)).sum() == 1:
         style |= {"marker": point, "markersize": 7}
     axes.plot(steps, values, **style)
 
 
-def _leave_start_out(axes: Any, histories: Mapping[str, Rows], columns: Sequence[str]) -> None:
+def _leave_start_out(axes: Axes, histories: Mapping[str, Rows], columns: Sequence[str]) -> None:
     """Limits for what follows the first step, beside which the network before it is far off."""
     rows = [row for of_seed in histories.values() for row in of_seed]
     if all(row["step"] for row in rows):
@@ -195,7 +196,7 @@ def _keys(
     return keys
 
 
-def _median(axes: Any, histories: Mapping[str, Rows], column: str) -> None:
+def _median(axes: Axes, histories: Mapping[str, Rows], column: str) -> None:
     steps, middle, low, high = _over_seeds(histories, column)
     axes.fill_between(steps, low, high, color="0.8", linewidth=0, zorder=0)
     _curve(axes, steps, middle, "_", color="black", linewidth=2.2, zorder=4)
@@ -222,7 +223,7 @@ def _style(index: int) -> tuple[str, Any]:
     return OBSERVABLE_COLOURS[index % len(OBSERVABLE_COLOURS)], _DASHES[index % len(_DASHES)]
 
 
-def _label_steps(axes: Any, trained: bool) -> None:
+def _label_steps(axes: Axes, trained: bool) -> None:
     axes.set_xlabel("training step" if trained else "sweep over the edges")
     if trained:
         # Where it began, though the first validation comes later.

@@ -6,6 +6,8 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hone.reporting.figures.style import OBSERVABLE_COLOURS, SIGNAL, panel_style
@@ -46,7 +48,7 @@ def draw_trials(tuned: TunedSettings, observable: str) -> Figure:
         axes.set_ylabel("validation objective")
         axes.ticklabel_format(axis="y", useOffset=False)
     grid[0, 0].set_title(observable, loc="left")
-    found: dict[str, Any] = {}
+    found: dict[str, Artist] = {}
     for axes in grid.flat:
         handles, labels = axes.get_legend_handles_labels()
         found |= dict(zip(labels, handles, strict=True))
@@ -57,7 +59,7 @@ def draw_trials(tuned: TunedSettings, observable: str) -> Figure:
     return figure
 
 
-def _panel(axes: Any, tuned: TunedSettings, name: str, values: Sequence[Any]) -> None:
+def _panel(axes: Axes, tuned: TunedSettings, name: str, values: Sequence[Any]) -> None:
     trials = tuned["trials"]
     # The same order from left to right in every panel, for none to hide another.
     spread = min(0.25, 0.03 * len(trials)) * np.linspace(-1, 1, len(trials))
