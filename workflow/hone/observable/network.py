@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Self
 
 import equinox as eqx
@@ -52,6 +53,36 @@ class _Hidden(eqx.Module):
         return x + y if self.residual else y
 
 
+def _initial_layers(
+    settings: OfNetwork, inputs: int, outputs: int, key: PRNGKeyArray
+) -> tuple[tuple[_Hidden, ...], eqx.nn.Linear]:
+    """Layers with random weights."""
+    hidden, dtype = settings.hidden, np.dtype(settings.dtype)
+    sizes = [inputs, *hidden]
+
+    # One program: outside of one, each operation of JAX is a program.
+    @jax.jit
+    def drawn(key: PRNGKeyArray) -> tuple[tuple[_Hidden, ...], eqx.nn.Linear]:
+        layers = []
+        keys = jax.random.split(key, len(hidden))
+        for k, before, after in zip(keys, sizes, hidden, strict=False):
+            normalised = settings.normalisation == "layer"
+            layers.append(
+                _Hidden(
+                    linear=eqx.nn.Linear(before, after, dtype=dtype, key=k),
+                    norm=eqx.nn.LayerNorm(after, dtype=dtype) if normalised else None,
+                    activation=settings.activation,
+                    dropout=settings.dropout,
+                    residual=settings.residual and before == after,
+                )
+            )
+        last = jax.random.fold_in(key, len(hidden))
+        return tuple(layers), eqx.nn.Linear(sizes[-1], outputs, dtype=dtype, key=last)
+
+    found: tuple[tuple[_Hidden, ...], eqx.nn.Linear] = drawn(key)
+    return found
+
+
 class _Network(Standardised):
     """Standardised features, then fully connected layers."""
 
@@ -73,25 +104,10 @@ class _Network(Standardised):
         events: Events,
         key: PRNGKeyArray,
     ) -> "_Network":
-        hidden, dtype = settings.hidden, np.dtype(settings.dtype)
-        sizes = [len(features), *hidden]
-        layers = []
-        keys = jax.random.split(key, len(hidden))
-        for k, before, after in zip(keys, sizes, hidden, strict=False):
-            normalised = settings.normalisation == "layer"
-            layers.append(
-                _Hidden(
-                    linear=eqx.nn.Linear(before, after, dtype=dtype, key=k),
-                    norm=eqx.nn.LayerNorm(after, dtype=dtype) if normalised else None,
-                    activation=settings.activation,
-                    dropout=settings.dropout,
-                    residual=settings.residual and before == after,
-                )
-            )
-        last = jax.random.fold_in(key, len(hidden))
+        layers, last = _initial_layers(settings, len(features), outputs, key)
         return cls(
-            layers=tuple(layers),
-            last=eqx.nn.Linear(sizes[-1], outputs, dtype=dtype, key=last),
+            layers=layers,
+            last=last,
             keys=None,
             precision=settings.dtype,
             multiplies_in=settings.precision,
@@ -136,6 +152,7 @@ class _Network(Standardised):
         return [layer.linear.weight for layer in self.layers] + [self.last.weight]
 
 
+@partial(jax.jit, inline=True)
 def rising(logits: Float[Array, " b"]) -> Float[Array, " b+1"]:
     """Edges that rise from 0 to 1, from logits of the bin widths."""
     widths = jax.nn.softmax(logits)
@@ -218,7 +235,8 @@ class NetworkObservable(WithNetwork):
 
     def with_edges(self, edges: np.ndarray) -> "NetworkObservable":
         """The same network with other edges of its output from 0 to 1 (b + 1,), of any number."""
-        return eqx.tree_at(lambda o: o.edge_logits, self, jnp.log(jnp.diff(jnp.asarray(edges))))
+        logits = jax.jit(lambda x: jnp.log(jnp.diff(x)))(np.asarray(edges))
+        return eqx.tree_at(lambda o: o.edge_logits, self, logits)
 
     def logits(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:
         return self.network(events)[:, 0]

@@ -136,7 +136,8 @@ def load_tensors(path: str | Path, like: Any) -> tuple[Any, dict[str, str]]:
             raise ValueError(f"tensor {_name(place)} has shape {tensor.shape}, type {tensor.dtype}")
         if not np.isfinite(tensor).all():
             raise ValueError(f"tensor {_name(place)} is not finite")
-        loaded.append(tensor if isinstance(leaf, np.ndarray) else jax.numpy.asarray(tensor))
+        # Not `asarray`, which compiles a program for each shape.
+        loaded.append(tensor if isinstance(leaf, np.ndarray) else jax.device_put(tensor))
     return eqx.combine(jax.tree_util.tree_unflatten(structure, loaded), rest), metadata
 
 

@@ -1,6 +1,7 @@
 """Batches of the training events."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -71,15 +72,16 @@ def on_device(
         if nominal_only and name not in nominal:
             continue
         templates[name] = [name] if nominal_only else events.templates_of(name)
-        weights = jnp.stack([jnp.asarray(events.weights[t]) for t in templates[name]], axis=1)
+        weights = np.stack([events.weights[t] for t in templates[name]], axis=1)
         place, rows = (
-            None if found is None else jnp.asarray(found)
+            None if found is None else jax.device_put(found)
             for found in (events.place.get(name), events.rows.get(name))
         )
-        data[name] = Events(jnp.asarray(matrix), weights, place, rows)
+        data[name] = Events(jax.device_put(matrix), jax.device_put(weights), place, rows)
     return data, templates
 
 
+@partial(jax.jit, static_argnames="size", inline=True)
 def draw_batch(data: Data, size: int, key: PRNGKeyArray) -> dict[str, Events]:
     """``size`` events of each set, drawn with replacement, scaled to the yield.
 

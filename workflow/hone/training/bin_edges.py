@@ -96,7 +96,7 @@ def optimise_edges(
         return fill(model, samples, templates), more, (jnp.diff(cuts) > 0).all()
 
     def objective(inner: np.ndarray) -> np.ndarray:
-        return np.asarray(objectives(jnp.asarray(inner), fine))
+        return np.asarray(objectives(inner, fine))
 
     results = []
     for name, start in _starts(passing, samples, positions, bins).items():
@@ -156,7 +156,7 @@ def _cumulative(
 ) -> tuple[jax.Array, jax.Array]:
     """Yield and variance below each position, without events that fail a cut."""
     sums = count(scores, weights, positions)
-    return tuple(jnp.asarray(np.concatenate([[0.0], np.cumsum(s)])) for s in sums)  # type: ignore[return-value]
+    return tuple(jax.device_put(np.concatenate([[0.0], np.cumsum(s)])) for s in sums)
 
 
 def _starts(

@@ -96,7 +96,7 @@ def make_film(
             Frame(
                 step,
                 edges,
-                {n: _soft(observable, events, n, jnp.asarray(step / last)) for n in names},
+                {n: _soft(observable, events, n, np.float64(step / last)) for n in names},
                 {n: count(scores[n], events.weights[n], edges).values for n in names},
                 None if axes is None else _plane(observable, axes),
                 {
@@ -121,14 +121,17 @@ def _plane(observable: Observable, axes: tuple[np.ndarray, np.ndarray]) -> np.nd
     return observable.score(grid).reshape(len(axes[1]), len(axes[0]))
 
 
-def _soft(observable: Observable, events: EventSets, name: str, progress: jax.Array) -> np.ndarray:
+def _soft(observable: Observable, events: EventSets, name: str, progress: np.float64) -> np.ndarray:
     weights = events.weights[name]
     return np.asarray(_shares(observable, events.features[name], weights, progress))
 
 
 @eqx.filter_jit
 def _shares(
-    observable: Observable, events: np.ndarray, weights: np.ndarray, progress: jax.Array
+    observable: Observable,
+    events: np.ndarray,
+    weights: np.ndarray,
+    progress: jax.Array | np.float64,
 ) -> jax.Array:
     response = observable.respond(jnp.asarray(events))
     widths = observable.widths(response, jnp.asarray(weights), progress)

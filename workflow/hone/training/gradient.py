@@ -65,7 +65,8 @@ def check_gradient(
     shifts = np.array(
         [side * h * v for v in vectors for h in steps for side in (1, -1)], dtype=centre.dtype
     )
-    found = [float(evaluate(centre + shift)[0]) for shift in shifts]
+    # By NumPy: an operation of JAX is a program, too.
+    found = [float(evaluate(np.asarray(centre) + shift)[0]) for shift in shifts]
     values = np.reshape(found, (directions, len(steps), 2))
     differences = (values[..., 0] - values[..., 1]) / (2 * np.asarray(steps))
     autodiff = vectors @ gradient
@@ -102,7 +103,7 @@ def in_double_precision(observable: Observable, settings: ObservableSettings) ->
     )
     wanted, structure = jax.tree.flatten(blank)
     cast = [
-        leaf.astype(like.dtype) if eqx.is_array(leaf) else leaf
+        jax.device_put(np.asarray(leaf, like.dtype)) if eqx.is_array(leaf) else leaf
         for leaf, like in zip(jax.tree.leaves(observable), wanted, strict=True)
     ]
     found: Observable = jax.tree.unflatten(structure, cast)

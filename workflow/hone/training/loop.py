@@ -87,7 +87,7 @@ def train(
         FitError: too many steps, or all, were not finite; or no validation objective was finite.
     """
     nominal = [training.typical(sample.name) for sample in samples]
-    keys = [jax.random.split(jax.random.key(seed)) for seed in seeds]
+    keys = [_keys(seed) for seed in seeds]
     fresh = [create_observable(observable, features, nominal, init) for init, _ in keys]
     if starts:
         fresh = [new.started_from(start) for new, start in zip(fresh, starts, strict=True)]
@@ -131,11 +131,11 @@ def train(
     state, key = devices.put((_joined(states), _joined(batch_keys)))
     started, said = time.monotonic(), [-np.inf] * len(seeds)
     while done < settings.steps and not all(p["stopped"] for p in progress):
-        steps = jnp.arange(done, min(done + settings.validate_every, settings.steps))
+        steps = np.arange(done, min(done + settings.validate_every, settings.steps))
         with devices.named():
             state, losses = advance(state, key, steps, data)
             states = _apart(devices.taken(state), len(seeds))
-            losses = np.reshape(losses, (len(seeds), -1))
+            losses = np.reshape(np.asarray(losses), (len(seeds), -1))
         done += len(steps)
         for k, standing in enumerate(progress):
             _refuse_skipped(problem, states[k], frozen, local, batch_keys[k], seeds[k], done)
@@ -169,6 +169,13 @@ def train(
         Trained(eqx.combine(best, frozen), standing["best"], standing["history"], reel)
         for best, standing, reel in zip(bests, progress, reels, strict=True)
     ]
+
+
+@jax.jit
+def _keys(seed: int) -> tuple[PRNGKeyArray, PRNGKeyArray]:
+    """Of the initial weights, and of the batches."""
+    init, batches = jax.random.split(jax.random.key(seed))
+    return init, batches
 
 
 def history_of_trial(run: Callable[[], Sequence[Trained]]) -> list[Row]:

@@ -88,6 +88,6 @@ def load_snapshots(path: str | Path, observable: Observable) -> list[tuple[int, 
             "to remake them"
         ) from error
     return [
-        (step, eqx.combine(jax.tree.map(lambda x, k=k: jax.numpy.asarray(x[k]), numbers), frozen))
+        (step, eqx.combine(jax.tree.map(lambda x, k=k: jax.device_put(x[k]), numbers), frozen))
         for k, step in enumerate(steps)
     ]

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from hone.errors import InputError
 from hone.events.event_sets import EventSets, hard_histograms
 from hone.events.streamed_sets import StreamedSets
+from hone.likelihood.arrays import namespace
 from hone.likelihood.histfactory import Model
 from hone.observable import Observable
 from hone.statmodel.channels import Channels
@@ -52,8 +53,13 @@ class State(NamedTuple):
     @classmethod
     def first(cls, settings: Settings, trainable: Any) -> "State":
         """Before the first step; of the types that a step gives, or it would be compiled twice."""
-        memory = make_optimiser(settings).init(trainable)
-        return cls(trainable, memory, trainable, jnp.array(0), jnp.array(-1, int))
+
+        @jax.jit
+        def rest(trainable: Any) -> Any:
+            return make_optimiser(settings).init(trainable), jnp.array(0), jnp.array(-1, int)
+
+        memory, skipped, last_skipped = rest(trainable)
+        return cls(trainable, memory, trainable, skipped, last_skipped)
 
 
 class Problem(NamedTuple):
@@ -173,8 +179,9 @@ class Problem(NamedTuple):
     ) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
         """Nominal background per bin and its variance."""
         chosen = [histograms[s.name] for s in self.samples if not s.is_signal]
-        values = jnp.sum(jnp.stack([h.values for h in chosen]), axis=0)
-        return values, jnp.sum(jnp.stack([h.variances for h in chosen]), axis=0)
+        xp = namespace(chosen)
+        values, errors = (xp.sum(xp.stack(parts), axis=0) for parts in zip(*chosen, strict=True))
+        return values, errors
 
     def _cross_entropy(
         self, observable: Observable, batch: Data, key: PRNGKeyArray | None

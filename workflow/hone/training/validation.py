@@ -41,6 +41,8 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
         # A user's function may ask for arrays of JAX, and is compiled as in training.
         of_model = jax.jit(of_model)
 
+    of_logits = jax.jit(problem.of_logits)
+
     def cross_entropy(observable: Observable) -> float:
         data: Any = {
             name: Events(
@@ -50,7 +52,7 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
             if name in problem.templates
         }
         logits = {name: in_pieces(_logits, observable, x) for name, (x, *_) in data.items()}
-        return float(problem.of_logits(logits, data))
+        return float(of_logits(logits, data))
 
     def validate(observable: Observable, progress: float) -> Row:
         histograms = fittable_histograms(observable, events, scores_of(observable, events))
