@@ -19,7 +19,7 @@ from hone.training.step import Problem
 from hone.training.streaming import draw
 
 with job(snakemake) as provenance:
-    setup_jax()
+    setup_jax(brief=True)
     params, choice = snakemake.params, snakemake.input.selected
     analysis = with_scored_regions(
         Analysis.model_validate(params.analysis), snakemake.input.regions
