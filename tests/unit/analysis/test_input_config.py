@@ -277,6 +277,9 @@ CASES = {
         generated(observation={"pseudo_data": True}),
         "observation.pseudo_data: generated events always have pseudo-data",
     ),
+    "few bins without a floor": (
+        lambda c: c.update(floor={"in_bins": [5]}), "floor.in_bins: there is no floor",
+    ),
     "a tree without a name": (
         systematic(up={"tree": ""}), r"systematics\['scale'\].up.tree: must not be empty",
     ),
