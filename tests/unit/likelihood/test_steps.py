@@ -12,12 +12,13 @@ from hone.likelihood.infer.steps import newton_step
 FITS, OWN = 4, 6
 
 
-@pytest.fixture(scope="module")
-def layout():
-    """Of one strength, eight shared parameters and six of one bin each."""
+@pytest.fixture(scope="module", params=[8, 14], ids=["side by side", "one by one"])
+def layout(request):
+    """Of one strength, eight or more shared parameters and six of one bin each."""
     bins = np.full(OWN, 50.0)
     modifiers = [
-        {"name": f"n{k}", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}} for k in range(8)
+        {"name": f"n{k}", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}
+        for k in range(request.param)
     ]
     modifiers.append({"name": "stat", "type": "staterror", "data": list(np.sqrt(bins))})
     samples = [
@@ -104,15 +105,15 @@ def test_a_factor_serves_fewer_parameters(layout, pushed):
     rng = np.random.default_rng(5)
     for _ in range(10):
         arrow = matrices(rng, layout)
-        solver, dense = Solver(arrow, np.zeros(FITS)), arrow.dense()
+        dense, order = arrow.dense(), layout.split.order
+        solvers = Solver.of_each(arrow, np.zeros(FITS))
         moving = np.ones(dense.shape[:2], dtype=bool)
         for turn in range(5):
-            places = np.arange(FITS)[turn % 2 :]
             vector = np.where(moving, 1.0, pushed) * rng.normal(size=moving.shape)
-            found = solver.solve(vector[places], moving[places], places)
-            for row, k in zip(found, places, strict=True):
-                chosen = moving[k]
-                assert (row[~chosen] == 0).all()
+            for k in range(turn % 2, FITS):
+                chosen, found = moving[k], np.empty(len(order))
+                found[order] = solvers[k].solve(vector[k][order], chosen[order])
+                assert (found[~chosen] == 0).all()
                 expected = np.linalg.solve(dense[k][np.ix_(chosen, chosen)], vector[k][chosen])
-                np.testing.assert_allclose(row[chosen], expected, rtol=1e-8, atol=1e-8)
+                np.testing.assert_allclose(found[chosen], expected, rtol=1e-8, atol=1e-8)
             moving ^= rng.random(moving.shape) < 0.06

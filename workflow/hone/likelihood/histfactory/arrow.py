@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 from scipy.linalg.blas import dgemm
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dgesv, dpotrf, dpotrs
 
 from hone.likelihood.arrays import namespace, solve_positive, take, with_diagonal
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Arrow", "Rows", "Solver"]
 
 _SMALL = 12
-"""Shared parameters of which many fits are faster solved side by side."""
+"""Shared parameters of matrices of which many are faster solved side by side."""
 _DIGITS = 1e-7
 """Pivots, relative to the diagonal, with which parameters are held after the factorisation."""
 
@@ -54,6 +54,11 @@ class Arrow:
         return take(take(full, place, axis=-2), place)
 
     @property
+    def small(self) -> bool:
+        """Whether many are faster solved side by side than one by one."""
+        return self.shared.shape[-1] <= _SMALL
+
+    @property
     def diagonal(self) -> Float[Array, "*L P"]:
         return self.layout.split.joined(_diagonal(self.shared), self.own)
 
@@ -77,7 +82,7 @@ class Arrow:
         empty bin), which then do not move.
         """
         split, xp = self.layout.split, namespace(vector, self.own)
-        if xp is np and self.shared.shape[-1] > _SMALL:
+        if xp is np and not self.small:
             return self._solve_one_by_one(vector, moving, damping)
         raised = _raised(self.diagonal, moving, damping)
         shared_raised, own = split.apart(raised)
@@ -98,67 +103,52 @@ class Arrow:
         """The same by LAPACK; some arrays may lack what others have of *L."""
         of_all = np.broadcast_shapes(self.own.shape[:-1], moving.shape[:-1], vector.shape[:-1])
         # Their number is said: without parameters of single bins NumPy cannot infer it.
-        count = prod(of_all)
+        count, order = prod(of_all), self.layout.split.order
 
         def flat(array: Any, axes: int) -> Any:
             own = array.shape[array.ndim - axes :]
             return np.broadcast_to(array, (*of_all, *own)).reshape(count, *own)
 
         arrow = Arrow(flat(self.shared, 2), flat(self.mixed, 2), flat(self.own, 1), self.layout)
-        solver = Solver(arrow, flat(np.asarray(damping), 0))
-        found = solver.solve(flat(vector, 1), flat(moving, 1), np.arange(count))
-        return found.reshape(*of_all, -1)
+        solvers = Solver.of_each(arrow, flat(np.asarray(damping), 0))
+        rows = zip(solvers, flat(vector, 1)[:, order], flat(moving, 1)[:, order], strict=True)
+        found: Any = np.stack([solver.solve(*row) for solver, *row in rows])
+        return found[:, self.layout.split.place].reshape(*of_all, -1)
 
 
 class Solver:
-    """Of L matrices by NumPy: solves again with fewer parameters moving, without a new factor."""
+    """Of one matrix by NumPy: solves again with fewer parameters moving, without a new factor.
 
-    def __init__(self, arrow: Arrow, damping: Float[Array, " L"]) -> None:
-        self.arrow, self.damping = arrow, damping
-        self.diagonal = arrow.diagonal
-        self.factors: list[_Factor | None] = [None] * len(damping)
+    Vectors (P,) are in the order of shared and then the other parameters.
+    """
 
-    def times(self, vector: Float[Array, "N P"], places: Any) -> Any:
-        """Products of the matrices at N places with a vector each."""
-        if not vector.any():
-            return vector
-        if (some := self._copied(places)) is not None:
-            return some.times(vector)
-        arrow, split = self.arrow, self.arrow.layout.split
-        pairs = zip(places, *split.apart(vector), strict=True)
-        found: list[Any] = [
-            (arrow.shared[k] @ a + arrow.mixed[k] @ b, a @ arrow.mixed[k] + arrow.own[k] * b)
-            for k, a, b in pairs
-        ]
-        one, two = zip(*found, strict=True)
-        both: Any = np.stack(one), np.stack(two)
-        return split.joined(*both)
+    def __init__(self, shared: Any, mixed: Any, own: Any, damping: Any) -> None:
+        self.shared, self.mixed, self.own = shared, mixed, own
+        self.diagonal: Any = np.concatenate([shared.diagonal(), own])
+        self.scale, self.damping = np.abs(self.diagonal), damping
+        self.factor: _Factor | None = None
 
-    def solve(self, vector: Float[Array, "N P"], moving: Bool[Array, "N P"], places: Any) -> Any:
-        """Solutions with the damped matrices at N places, see :meth:`Arrow.solve`."""
-        arrow, split = self.arrow, self.arrow.layout.split
-        if arrow.shared.shape[-1] <= _SMALL and (some := self._copied(places)) is not None:
-            return some.solve(vector, moving, self.damping[places])
-        raised = _raised(self.diagonal[places], moving, self.damping[places])
-        vector, moving, raised = (x[:, split.order] for x in (vector, moving, raised))
-        found = np.where(moving, np.nan, 0.0)
-        for n, k in enumerate(places):
-            factor = self.factors[k]
-            if factor is None or not factor.serves(moving[n]):
-                factor = _Factor(arrow.shared[k], arrow.mixed[k], raised[n], moving[n])
-                self.factors[k] = factor
-            if not factor.failed:
-                found[n, factor.places] = factor.solve_for(moving[n], vector[n])
-        return found[:, split.place]
+    @classmethod
+    def of_each(cls, arrow: Arrow, damping: Float[Array, " L"]) -> list["Solver"]:
+        """Of L matrices."""
+        return [cls(*x) for x in zip(arrow.shared, arrow.mixed, arrow.own, damping, strict=True)]
 
-    def _copied(self, places: Any) -> Arrow | None:
-        """The matrices at some places, if they are small; all without a copy."""
-        if len(places) == len(self.damping):
-            return self.arrow
-        if self.arrow.shared.shape[-1] > _SMALL:
-            return None
-        some: Arrow = jax.tree.map(lambda x: x[places], self.arrow)
-        return some
+    def times(self, vector: Float[Array, " P"]) -> Any:
+        """The product of the matrix, without damping, with a vector."""
+        one, two = vector[: len(self.shared)], vector[len(self.shared) :]
+        found = self.shared @ one
+        if not len(two):
+            return found
+        return np.concatenate([found + self.mixed @ two, one @ self.mixed + self.own * two])
+
+    def solve(self, vector: Float[Array, " P"], moving: Bool[Array, " P"]) -> Any:
+        """The solution with the damped matrix, see :meth:`Arrow.solve`."""
+        if self.factor is None or not self.factor.serves(moving):
+            # As :func:`_raised` does; what does not move is not in the factor.
+            least = 1e-12 * self.scale.max(where=moving, initial=0.0) + 1e-300
+            raised = self.diagonal + (self.damping + 1e-14) * np.maximum(self.scale, least)
+            self.factor = _Factor(self.shared, self.mixed, raised, moving)
+        return self.factor.solve_for(moving, vector)
 
 
 class _Factor:
@@ -168,64 +158,78 @@ class _Factor:
     """
 
     def __init__(self, shared: Any, mixed: Any, diagonal: Any, moving: Any) -> None:
-        self.moving, self.places = moving, np.flatnonzero(moving)
+        self.moving, (self.places,) = moving, moving.nonzero()
         self.count = np.count_nonzero(moving[: len(shared)])
         chosen, own = self.places[: self.count], self.places[self.count :]
-        self.own = diagonal[own]
         if self.count < len(shared):
-            shared, mixed = shared[chosen].take(chosen, axis=1), mixed[chosen]
+            mixed = mixed.take(chosen, axis=0)
+            shared = shared.take(chosen, axis=0).take(chosen, axis=1)
         else:
             shared = shared.copy()
         if len(own) < mixed.shape[1]:
             mixed = mixed.take(own - (len(moving) - mixed.shape[1]), axis=1)
-        self.mixed = mixed
-        self.per_own = self.mixed / self.own
-        np.fill_diagonal(shared, diagonal[chosen])
-        self.column = np.full(len(self.places), -1)
-        self.inverse = np.zeros((len(self.places), 0))
-        self.failed, self.sound = bool((self.own <= 0).any()), True
-        if self.failed or not len(chosen):
+        shared.reshape(-1)[:: self.count + 1] = diagonal[chosen]
+        self.own, self.mixed = diagonal[own], mixed
+        # Of further parameters that are held: columns of the inverse, and where each one is.
+        self.column: Any = None
+        self.inverse: Any = None
+        self.failed, self.sound = bool(len(own) and self.own.min() <= 0), True
+        if self.failed or not self.count:
             return
         # Transposes are in the order of BLAS.
         matrix = shared.T
         if len(own):
-            both = self.per_own.T, self.mixed.T
+            both = (mixed / self.own).T, mixed.T
             matrix = dgemm(-1.0, *both, 1.0, matrix, trans_a=True, overwrite_c=True)
         self.root, failed = dpotrf(matrix, lower=False, clean=False, overwrite_a=True)
         self.failed = bool(failed)
-        self.sound = (self.root.diagonal() ** 2 > _DIGITS * diagonal[chosen]).all()
+        self.sound = bool((self.root.diagonal() ** 2 > _DIGITS * diagonal[chosen]).all())
 
     def serves(self, moving: Any) -> bool:
         """Whether to hold a few more is all that is asked for, and rounding allows it."""
-        if (moving & ~self.moving).any():
+        if (moving > self.moving).any():
             return False
-        more = np.count_nonzero(self.moving) - np.count_nonzero(moving)
+        more = len(self.places) - np.count_nonzero(moving)
         return more == 0 or bool(self.sound and not self.failed and 4 * more < self.count)
 
     def solve_for(self, moving: Any, vector: Any) -> Any:
         """Solve in the factor's parameters, of which some may not move."""
+        if self.failed:
+            return np.where(moving, np.nan, 0.0)
         # What pushes against a bound may be many times the rest, which would lose its digits.
         solution = self._solve(np.where(moving, vector, 0.0)[self.places])
-        held = np.flatnonzero(~moving[self.places])
-        if not len(held):
-            return solution
-        # Forces on what is held, such that it stays.
+        (held,) = (~moving[self.places]).nonzero()
+        if len(held):
+            # Forces on what is held, such that it stays.
+            columns = self._columns(held)
+            _, _, force, _ = dgesv(columns[held], solution[held])
+            solution = solution - columns @ force
+            solution[held] = 0.0
+        found = np.zeros(len(vector))
+        found[self.places] = solution
+        return found
+
+    def _columns(self, held: Any) -> Any:
+        """Of the inverse matrix, kept for the next solution."""
+        if self.column is None:
+            self.column = np.full(len(self.places), -1)
+            self.inverse = np.zeros((len(self.places), 0))
         new = held[self.column[held] < 0]
         if len(new):
             unit = np.zeros((len(self.places), len(new)))
             unit[new, np.arange(len(new))] = 1.0
             self.column[new] = np.arange(len(new)) + self.inverse.shape[1]
             self.inverse = np.hstack([self.inverse, self._solve(unit)])
-        columns = self.inverse[:, self.column[held]]
-        solution = solution - columns @ np.linalg.solve(columns[held], solution[held])
-        solution[held] = 0.0
-        return solution
+        return self.inverse[:, self.column[held]]
 
     def _solve(self, right: Any) -> Any:
         one, two = right[: self.count], right[self.count :]
+        if not len(two):
+            return dpotrs(self.root, one, lower=False)[0] if self.count else right
+        two = (two.T / self.own).T
         if self.count:
-            one, _ = dpotrs(self.root, one - self.per_own @ two, lower=False)
-        two = ((two - self.mixed.T @ one).T / self.own).T
+            one, _ = dpotrs(self.root, one - self.mixed @ two, lower=False)
+            two = two - ((self.mixed.T @ one).T / self.own).T
         return np.concatenate([one, two])
 
 

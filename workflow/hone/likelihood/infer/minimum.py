@@ -7,7 +7,6 @@ Newton: Bertsekas, SIAM J. Control Optim. 20 (1982) 221; damping: Marquardt, J. 
 The search is never differentiated: :mod:`.implicit` gives its result a derivative.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,7 +19,8 @@ from hone.likelihood.histfactory.arrow import Arrow
 from hone.likelihood.histfactory.likelihood import Expansion, Likelihood
 from hone.likelihood.histfactory.poisson import BARRIER, EMPTY
 from hone.likelihood.infer.minima import Minima, Reason
-from hone.likelihood.infer.steps import Leaders, choose, moving_of, newton_step, replaced
+from hone.likelihood.infer.steps import choose, moving_of, newton_step, replaced
+from hone.likelihood.infer.turns import in_turns
 
 __all__ = ["descend"]
 
@@ -40,13 +40,6 @@ _LEAST_DAMPING = 1e-12
 is possible without damping, and steps are short with much of it."""
 _MANY = 64
 """Parameters above which JAX's fits run one after the other."""
-_ELEMENTS = 250_000
-"""Size of the largest arrays in NumPy's fits, for the processor's cache."""
-_FITS = 4096
-"""Most of NumPy's fits at once."""
-_FEW, _LONG = 30, 3
-"""A start is given up if another one of the same fit converged in a third of its iterations; never
-before the first number of iterations."""
 
 
 class _State(NamedTuple):
@@ -274,7 +267,7 @@ def _side_by_side(
         )
 
     if xp is np:
-        return _in_turns(body, begun, ended, likelihood, starts, data, start, free, wanted)
+        return in_turns(body, begun, ended, likelihood, starts, data, start, free, wanted)
     last = jax.lax.while_loop(
         lambda state: state.under_way().any(),
         lambda state: body(state, likelihood, data, free),
@@ -302,59 +295,3 @@ def _reasons(
     tried = xp.where(last.reason == Reason.JOINED, int(Reason.JOINED), tried)
     tried = xp.where(last.evaluations == 0, int(Reason.NOT_TRIED), tried)
     return xp.where(last.converged, minimum, tried)
-
-
-def _in_turns(
-    body: Callable[[_State, Likelihood, Array, Array], _State],
-    begun: Callable[[Array, Array], _State],
-    ended: Callable[[_State, Array, Array], Minima],
-    likelihood: Likelihood,
-    starts: int,
-    data: Array,
-    start: Array,
-    free: Array,
-    wanted: Array,
-) -> Minima:
-    """Iterate by NumPy; fits that have ended leave, and others take their places."""
-    split, layout = likelihood.layout.split, likelihood.layout
-    size = len(split.shared) * max(layout.total_bins, split.power[0].size)
-    together = starts * max(min(_ELEMENTS // size, _FITS) // starts, 1)
-    leaders = Leaders(len(data) // starts, start.shape[1])
-    fits = np.arange(min(together, len(start)))
-    state, waiting = begun(start[fits], wanted[fits]), len(fits)
-    here = likelihood.of_fits(fits), data[fits], free[fits]
-    parts: list[tuple[np.ndarray, Minima]] = []
-    while len(fits):
-        of = fits // starts
-        leaders.follow(state.converged, state.iteration, of)
-        given_up = state.iteration >= np.maximum(_LONG * leaders.ended[of], _FEW)
-        under_way = state.under_way() & ~given_up
-        if starts > 1:
-            # Only fits under way, without damping or a high barrier, where -ln L curves upwards.
-            plain = (state.damping <= 1e-2) & ~state.scored & (state.barrier == BARRIER)
-            sides = np.where(layout.kinked, state.side, 1.0)
-            joined = under_way & leaders.joined(
-                state.trial, state.at.hessian.diagonal, sides,
-                np.where(plain & under_way, state.decrease, np.inf), state.converged, of,
-            )  # fmt: skip
-            reason: Any = np.where(joined, int(Reason.JOINED), state.reason)
-            state, under_way = state._replace(reason=reason), under_way & ~joined
-        if not under_way.all():
-            gone, stay = np.flatnonzero(~under_way), np.flatnonzero(under_way)
-            nothing: Any = None
-            short = state._replace(at=state.at._replace(hessian=nothing, jacobian=nothing))
-            last = jax.tree.map(lambda x, gone=gone: x[gone], short)
-            parts.append((fits[gone], ended(last, here[1][gone], here[2][gone])))
-            state, fits = jax.tree.map(lambda x, stay=stay: x[stay], state), fits[stay]
-            room = (together - len(fits)) // starts * starts
-            if waiting < len(start) and 2 * room >= together:
-                new = np.arange(waiting, min(waiting + room, len(start)))
-                fits, waiting = np.append(fits, new), waiting + len(new)
-                more = begun(start[new], wanted[new])
-                state = jax.tree.map(lambda *x: np.concatenate(x), state, more)
-            here = likelihood.of_fits(fits), data[fits], free[fits]
-        if len(fits):
-            state = body(state, *here)
-    places, found = zip(*parts, strict=True)
-    order = np.argsort(np.concatenate(places))
-    return jax.tree.map(lambda *x: np.concatenate(x)[order], *found)

@@ -1,4 +1,4 @@
-"""One step of a fit between bounds, and starts of one fit that go on as one."""
+"""One step of a fit between bounds."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,13 +11,10 @@ from jaxtyping import Array, Bool, Float
 from hone.likelihood.arrays import namespace
 from hone.likelihood.histfactory.arrow import Arrow, Solver
 
-__all__ = ["Leaders", "choose", "moving_of", "newton_step", "replaced"]
+__all__ = ["choose", "moving_of", "newton_step", "replaced"]
 
 _ACTIVE_SETS = 10
 """Sets of parameters at bounds that are tried for one step."""
-_NEAR, _SMALL = 1e-3, 0.1
-"""Squared distance of two points, in units of the curvatures, and the expected decrease of -ln L in
-the step to them, below which fits go on as one."""
 
 
 class _ActiveSet(NamedTuple):
@@ -108,16 +105,21 @@ def _step_of_numbers(
     The search for an active set ends where -ln L would rise, as the information replaces the
     matrix there; with ``scoring`` it is the information, and the search goes on to its end.
     """
-    solver, places = Solver(matrix, damping), np.arange(len(low))
     every = gradient, free, low, high
+    if not matrix.small:
+        order, place = matrix.layout.split.order, matrix.layout.split.place
+        rows = zip(*(x[:, order] for x in every), strict=True)
+        solvers = Solver.of_each(matrix, damping)
+        pairs = [
+            _one_step(solver, *row, scoring=scoring)
+            for solver, row in zip(solvers, rows, strict=True)
+        ]
+        steps, decreases = zip(*pairs, strict=True)
+        return np.stack(steps)[:, place], np.array(decreases)
+    places = np.arange(len(low))
     found = state = _first_set(*every)
     for _ in range(_ACTIVE_SETS):
-        state = _next_set(
-            state,
-            partial(solver.solve, places=places),
-            partial(solver.times, places=places),
-            *every,
-        )
+        state = _next_set(state, partial(matrix.solve, damping=damping), matrix.times, *every)
         if len(places) == len(low):
             found = state
         else:
@@ -126,9 +128,34 @@ def _step_of_numbers(
         if not len(here):
             break
         if len(here) < len(places):
-            state, every = jax.tree.map(lambda x, here=here: x[here], (state, every))
+            some = matrix, damping, state, every
+            matrix, damping, state, every = jax.tree.map(lambda x, here=here: x[here], some)
             places = places[here]
     return found.step, found.decrease
+
+
+def _one_step(
+    matrix: Solver, gradient: Any, free: Any, low: Any, high: Any, *, scoring: bool
+) -> tuple[Any, Any]:
+    """The same of one matrix, in its order of the parameters (P,)."""
+    free, at_low, at_high = free > 0, low >= 0, high <= 0
+    moving = free & ~((at_low & (gradient > 0)) | (at_high & (gradient < 0)))
+    held = np.zeros_like(gradient)
+    for _ in range(_ACTIVE_SETS):
+        force = gradient + matrix.times(held) if held.any() else gradient
+        step = held - matrix.solve(force, moving)
+        slope = gradient + matrix.times(step)
+        decrease = -0.5 * (step @ (gradient + slope))
+        if not (scoring or decrease >= 0):
+            break
+        beyond = moving & ((step < low) | (step > high))
+        held = np.where(beyond, np.minimum(np.maximum(step, low), high), held)
+        now = moving & ~beyond
+        now |= (free & ~moving) & np.where(held <= low, slope < 0, slope > 0)
+        if (now == moving).all():
+            break
+        moving, held = now, np.where(now, 0.0, held)
+    return step, decrease
 
 
 def _first_set(gradient: Array, free: Array, low: Array, high: Array) -> _ActiveSet:
@@ -161,48 +188,6 @@ def _next_set(
     now = (moving & ~beyond) | released
     changed = (now != moving).any(axis=1)
     return _ActiveSet(changed, now, xp.where(now, 0.0, held), step, decrease)
-
-
-class Leaders:
-    """Of each of F fits, the start that is closest to its end, or ended first (by NumPy)."""
-
-    def __init__(self, fits: int, parameters: int) -> None:
-        self.pars = np.full((fits, parameters), np.nan)
-        self.sides, self.metric = np.ones_like(self.pars), np.ones_like(self.pars)
-        self.ended = np.full(fits, np.iinfo(int).max // 4)
-        """Iterations of the start that ended first (F,)."""
-
-    def follow(self, converged: Any, iteration: Any, of: np.ndarray) -> None:
-        """Note which starts, of the fits ``of`` (L,), have converged."""
-        np.minimum.at(self.ended, of[converged], iteration[converged])
-
-    def joined(
-        self, trial: Any, curvature: Any, sides: Any, decrease: Any, converged: Any, of: np.ndarray
-    ) -> np.ndarray:
-        """Which starts (L,), of the fits ``of`` (L,), go on as the one that leads.
-
-        Args:
-            trial: where the next step ends (L, P).
-            curvature: diagonal of the Hessian (L, P).
-            sides: of kinks; they have to be the same (L, P).
-            decrease: expected of -ln L in that step (L,), infinite for one that is not Newton's.
-            converged: starts that have ended (L,), just now.
-            of: the fit of each start.
-        """
-        rank = np.where(converged, -1.0, decrease)
-        order = np.lexsort((rank, of))
-        lead = order[np.unique(of[order], return_index=True)[1]]
-        lead = lead[(rank[lead] < _SMALL) & np.isnan(self.pars[of[lead]]).any(axis=1)]
-        at = of[lead]
-        self.pars[at], self.sides[at] = trial[lead], sides[lead]
-        self.metric[at] = np.abs(curvature[lead])
-        distance = ((trial - self.pars[of]) ** 2 * self.metric[of]).sum(axis=1)
-        found: np.ndarray = (distance < _NEAR) & (decrease < _SMALL) & ~converged
-        found &= (sides == self.sides[of]).all(axis=1)
-        found[lead] = False
-        # One that has not ended may turn elsewhere.
-        self.pars[at[~converged[lead]]] = np.nan
-        return found
 
 
 def moving_of(
