@@ -1,13 +1,18 @@
 """Starts of one fit that end early: none of several minima is lost."""
 
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 import pyhf
+import pytest
 
 from hone.likelihood.histfactory import from_pyhf
+from hone.likelihood.histfactory.arrow import Arrow
 from hone.likelihood.infer.minima import Reason
 from hone.likelihood.infer.minimum import descend
 from hone.likelihood.infer.setup import FitSetup
+from hone.likelihood.infer.turns import Leaders, _Minimum
 
 
 def two_sided():
@@ -31,7 +36,47 @@ def two_sided():
     return jax.tree.map(np.asarray, from_pyhf(pyhf.Model(spec)))
 
 
-def test_a_fit_from_all_starts_is_the_lowest_of_its_starts():
+@pytest.fixture
+def parabola():
+    """Two points of a parabola: a minimum, and one a third of a standard deviation away."""
+    layout = two_sided().prepare().layout
+    size = layout.npars
+    hessian = Arrow.of(np.diag(np.arange(1.0, size + 1)), layout)
+    way = np.zeros(size)
+    way[:2] = 0.2
+    x, gradient = np.array([0 * way, way]), np.array([0 * way, hessian.times(way)])
+    value = np.array([7.0, 7.0 + 0.5 * way @ gradient[1]])
+    return SimpleNamespace(x=x, value=value, gradient=gradient, hessian=hessian)
+
+
+def test_a_minimum_explains_value_and_slope_of_its_own_valley_alone(parabola):
+    x, value, gradient = parabola.x, parabola.value, parabola.gradient
+    minimum = _Minimum(x[0], value[0], gradient[0], parabola.hessian, np.ones(x.shape[1]))
+    rise = value[1] - value[0]
+    assert minimum.explains(x[1], value[1], gradient[1])
+    for factor in (-1.0, 0.8, 1.2):
+        assert not minimum.explains(x[1], value[0] + factor * rise, gradient[1])
+        assert not minimum.explains(x[1], value[1], factor * gradient[1])
+    far = 2.0
+    assert not minimum.explains(far * x[1], value[0] + far**2 * rise, far * gradient[1])
+
+
+@pytest.mark.parametrize(("force", "there"), [(0.0, True), (0.1, True), (2.0, False)])
+def test_a_start_with_a_force_across_the_way_goes_on(parabola, force, there):
+    across = parabola.gradient + np.array([[0.0], [force]]) * (np.arange(parabola.x.shape[1]) == 5)
+    both = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), parabola.hessian)
+    state = SimpleNamespace(
+        x=parabola.x,
+        at=SimpleNamespace(value=parabola.value, gradient=across, hessian=both),
+        decrease=0.5 * (across**2 / np.arange(1, across.shape[1] + 1)).sum(axis=1),
+        converged=np.array([True, False]),
+    )
+    leaders = Leaders(1, across.shape[1])
+    found = leaders.arrived(state, np.ones_like(across), np.array([1]), np.zeros(2, dtype=int))
+    assert found.tolist() == [False, there]
+
+
+def test_a_fit_from_all_starts_is_the_lowest_of_its_starts(monkeypatch):
     model, rng = two_sided(), np.random.default_rng(0)
     likelihood, setup = model.prepare(), FitSetup.of(model)
     starts = setup.starts(likelihood)
@@ -49,4 +94,7 @@ def test_a_fit_from_all_starts_is_the_lowest_of_its_starts():
     several = (each > lowest[:, None] + 1e-3).any(axis=1)
     assert 10 < several.sum() < fits
     assert (together.reason == Reason.JOINED).sum() > fits
-    assert together.evaluations.sum() < alone.evaluations.sum()
+    monkeypatch.setattr(Leaders, "arrived", lambda _, state, *__: np.zeros(len(state.x), bool))
+    next_to_another = descend(likelihood, data, begin, *bounds, free, starts=count)
+    evaluations = [found.evaluations.sum() for found in (together, next_to_another, alone)]
+    assert evaluations == sorted(set(evaluations))

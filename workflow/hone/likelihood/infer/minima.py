@@ -28,7 +28,7 @@ class Reason(IntEnum):
     """Another start of the same fit converged in a fraction of the iterations."""
     NOT_TRIED = 7
     JOINED = 8
-    """The next step ends where that of another start of the same fit does."""
+    """Another start of the same fit ends there, or has ended there."""
 
 
 class Minima(NamedTuple):

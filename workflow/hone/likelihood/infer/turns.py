@@ -63,8 +63,8 @@ def in_turns(
             )  # fmt: skip
             if not state.at.hessian.small:
                 # Else what is tested costs no less than to go on.
-                here_too = under_way & ~joined & (state.barrier == BARRIER)
-                joined |= leaders.arrived(state, sides, np.flatnonzero(here_too), of)
+                here_too = np.flatnonzero(under_way & ~joined & plain)
+                joined |= leaders.arrived(state, sides, here_too, of)
             reason: Any = np.where(joined, int(Reason.JOINED), state.reason)
             state, under_way = state._replace(reason=reason), under_way & ~joined
         if not under_way.all():
@@ -137,10 +137,12 @@ class Leaders:
         Args:
             state: of the search, with starts that have just converged.
             sides: of kinks (L, P); they have to be the same.
-            others: places of starts that may be there.
+            others: places of starts that may be there, whose next step is Newton's.
             of: the fit of each start (L,).
         """
         found = np.zeros(len(of), dtype=bool)
+        # With a force across the way, -ln L may fall further than that minimum.
+        others = others[state.decrease[others] < _SMALL]
         self.minima = [known for known in self.minima if (of == known[0]).any()]
         for k in np.flatnonzero(state.converged):
             hessian = jax.tree.map(lambda x, k=k: x[k], state.at.hessian)
@@ -163,10 +165,9 @@ class _Minimum(NamedTuple):
     sides: Float[Array, " P"]
 
     def explains(self, x: Any, value: Any, gradient: Any) -> bool:
-        """Whether -ln L and its slope at a point are those of a way up from here, not a long one.
+        """Whether -ln L and its slope along the way are what the expansion here gives.
 
-        Then the point is within half a standard deviation, in a valley without another minimum as
-        far as value and slope tell.
+        The way is short: within half a standard deviation.
         """
         rise = value - self.value
         if not 0 <= rise < _SMALL:
