@@ -202,7 +202,9 @@ class _Factor:
         if len(held):
             # Forces on what is held, such that it stays.
             columns = self._columns(held)
-            _, _, force, _ = dgesv(columns[held], solution[held])
+            _, _, force, failed = dgesv(columns[held], solution[held])
+            if failed:
+                return np.where(moving, np.nan, 0.0)
             solution = solution - columns @ force
             solution[held] = 0.0
         found = np.zeros(len(vector))
