@@ -53,34 +53,38 @@ class _Hidden(eqx.Module):
         return x + y if self.residual else y
 
 
+_LAYERS = ("hidden", "activation", "normalisation", "dropout", "residual", "dtype")
+
+
+# One program for all seeds: outside of one, each operation of JAX is a program.
+@partial(jax.jit, static_argnames=("inputs", "outputs", *_LAYERS))
 def _initial_layers(
-    settings: OfNetwork, inputs: int, outputs: int, key: PRNGKeyArray
+    key: PRNGKeyArray,
+    inputs: int,
+    outputs: int,
+    hidden: tuple[int, ...],
+    activation: str,
+    normalisation: str,
+    dropout: float,
+    residual: bool,
+    dtype: str,
 ) -> tuple[tuple[_Hidden, ...], eqx.nn.Linear]:
     """Layers with random weights."""
-    hidden, dtype = settings.hidden, np.dtype(settings.dtype)
-    sizes = [inputs, *hidden]
-
-    # One program: outside of one, each operation of JAX is a program.
-    @jax.jit
-    def drawn(key: PRNGKeyArray) -> tuple[tuple[_Hidden, ...], eqx.nn.Linear]:
-        layers = []
-        keys = jax.random.split(key, len(hidden))
-        for k, before, after in zip(keys, sizes, hidden, strict=False):
-            normalised = settings.normalisation == "layer"
-            layers.append(
-                _Hidden(
-                    linear=eqx.nn.Linear(before, after, dtype=dtype, key=k),
-                    norm=eqx.nn.LayerNorm(after, dtype=dtype) if normalised else None,
-                    activation=settings.activation,
-                    dropout=settings.dropout,
-                    residual=settings.residual and before == after,
-                )
+    sizes, layers = [inputs, *hidden], []
+    keys = jax.random.split(key, len(hidden))
+    for k, before, after in zip(keys, sizes, hidden, strict=False):
+        norm = eqx.nn.LayerNorm(after, dtype=np.dtype(dtype)) if normalisation == "layer" else None
+        layers.append(
+            _Hidden(
+                linear=eqx.nn.Linear(before, after, dtype=np.dtype(dtype), key=k),
+                norm=norm,
+                activation=activation,
+                dropout=dropout,
+                residual=residual and before == after,
             )
-        last = jax.random.fold_in(key, len(hidden))
-        return tuple(layers), eqx.nn.Linear(sizes[-1], outputs, dtype=dtype, key=last)
-
-    found: tuple[tuple[_Hidden, ...], eqx.nn.Linear] = drawn(key)
-    return found
+        )
+    last = jax.random.fold_in(key, len(hidden))
+    return tuple(layers), eqx.nn.Linear(sizes[-1], outputs, dtype=np.dtype(dtype), key=last)
 
 
 class _Network(Standardised):
@@ -104,7 +108,9 @@ class _Network(Standardised):
         events: Events,
         key: PRNGKeyArray,
     ) -> "_Network":
-        layers, last = _initial_layers(settings, len(features), outputs, key)
+        chosen = {name: getattr(settings, name) for name in _LAYERS}
+        chosen["hidden"] = tuple(settings.hidden)
+        layers, last = _initial_layers(key, len(features), outputs, **chosen)
         return cls(
             layers=layers,
             last=last,
@@ -158,6 +164,12 @@ def rising(logits: Float[Array, " b"]) -> Float[Array, " b+1"]:
     widths = jax.nn.softmax(logits)
     inner = jnp.minimum(jnp.cumsum(widths)[:-1], 1.0)  # it may round to more
     return jnp.concatenate([jnp.zeros(1), inner, jnp.ones(1)])
+
+
+@jax.jit
+def _logits_of(edges: Float[Array, " b+1"]) -> Float[Array, " b"]:
+    """Logits of the bin widths, from edges that rise from 0 to 1."""
+    return jnp.log(jnp.diff(edges))
 
 
 def make_network(
@@ -235,8 +247,7 @@ class NetworkObservable(WithNetwork):
 
     def with_edges(self, edges: np.ndarray) -> "NetworkObservable":
         """The same network with other edges of its output from 0 to 1 (b + 1,), of any number."""
-        logits = jax.jit(lambda x: jnp.log(jnp.diff(x)))(np.asarray(edges))
-        return eqx.tree_at(lambda o: o.edge_logits, self, logits)
+        return eqx.tree_at(lambda o: o.edge_logits, self, _logits_of(np.asarray(edges)))
 
     def logits(self, events: Float[Array, "N F"]) -> Float[Array, " N"]:
         return self.network(events)[:, 0]

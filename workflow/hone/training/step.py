@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -53,13 +54,14 @@ class State(NamedTuple):
     @classmethod
     def first(cls, settings: Settings, trainable: Any) -> "State":
         """Before the first step; of the types that a step gives, or it would be compiled twice."""
-
-        @jax.jit
-        def rest(trainable: Any) -> Any:
-            return make_optimiser(settings).init(trainable), jnp.array(0), jnp.array(-1, int)
-
-        memory, skipped, last_skipped = rest(trainable)
+        memory, skipped, last_skipped = _before_first(settings, trainable)
         return cls(trainable, memory, trainable, skipped, last_skipped)
+
+
+@partial(jax.jit, static_argnames="settings")
+def _before_first(settings: Settings, trainable: Any) -> Any:
+    """Memory of the optimiser, and that no step was skipped."""
+    return make_optimiser(settings).init(trainable), jnp.array(0), jnp.array(-1, int)
 
 
 class Problem(NamedTuple):
