@@ -7,6 +7,7 @@ import pytest
 from blobs import CONFIG, SAMPLES
 
 from hone.analysis import Analysis
+from hone.errors import FitError
 from hone.results.best_bins import MERITS, best_bins, merged
 from hone.results.floor import classifier_cls, figures_of_merit, fine_histograms, floors
 from hone.statmodel.templates import Histogram
@@ -39,6 +40,19 @@ def test_no_partition_of_a_small_grid_is_better(every_partition, merit):
     index = best_bins(SAMPLES, cells, 3, merit, LEVEL)
     found = figures_of_merit(SAMPLES, merged(cells, index, 3), LEVEL)[merit]
     assert found == pytest.approx(min(one[merit] for one in partitions), rel=1e-9)
+
+
+@pytest.mark.parametrize("failure", ["singular", "indefinite", "nan"])
+def test_a_partition_that_cannot_be_fitted_is_never_the_best(monkeypatch, failure):
+    cells = {k: Histogram(np.array(x, float), np.zeros(5)) for k, x in CELLS.items()}
+    if failure == "nan":
+        monkeypatch.setattr("hone.results.best_bins.twice_nll", lambda *_: np.nan)
+    else:
+        size = {"singular": 0.0, "indefinite": -1.0}[failure]
+        wrong = size * np.eye(2), np.ones(2, dtype=bool)
+        monkeypatch.setattr("hone.results.best_bins.nominal_hessian", lambda _: wrong)
+    with pytest.raises(FitError, match="no result" if failure == "nan" else "positive definite"):
+        best_bins(SAMPLES, cells, 3, "expected_cls" if failure == "nan" else "sigma_mu", LEVEL)
 
 
 def test_few_bins_are_between_the_floor_and_bins_of_the_classifier():

@@ -173,6 +173,8 @@ class _Grid:
 
     def _judged(self, model: Model, index: np.ndarray) -> _Partition:
         value, *pars = self._test(model, self._level)
+        if np.isnan(value):
+            raise FitError("its fit has no result")
         data, rates = (_rates(model, p) for p in pars)
         return _Partition(value, index, data / rates, *(_rates(self._fine, p) for p in pars))
 
@@ -206,9 +208,14 @@ def _of_sigma_mu(model: Model, _: float) -> _Tested:
     """The tested hypothesis is next to the true one: other parameters follow the POI."""
     hessian, free = map(np.asarray, nominal_hessian(model))
     poi, direction = model.config.poi_index, np.zeros(len(free))
-    direction[free] = np.linalg.inv(hessian[np.ix_(free, free)])[:, np.flatnonzero(free) == poi][
-        :, 0
-    ]
+    undetermined = "the Hessian of -ln L at nominal parameters is not positive definite"
+    try:
+        covariance = np.linalg.inv(hessian[np.ix_(free, free)])
+    except np.linalg.LinAlgError as error:
+        raise FitError(undetermined) from error
+    direction[free] = covariance[:, np.flatnonzero(free) == poi][:, 0]
+    if not direction[poi] > 0:
+        raise FitError(undetermined)
     sigma, truth = float(np.sqrt(direction[poi])), _truth(model, 1.0)
     return _Tested(sigma, truth, truth + _SMALL_SHIFT * direction / sigma)
 
