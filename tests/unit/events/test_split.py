@@ -9,11 +9,12 @@ from settings import region
 
 from hone.analysis.sections import SETS, Sizes, Split
 from hone.errors import InputError
-from hone.events.load import load_events, load_set
+from hone.events.load import load_events, load_set, total_of_set
 from hone.events.reader import Reader
 from hone.events.split import fold_of, rotated, uniform
 from hone.events.survey import survey
 from hone.running.files import write_json
+from hone.sums import Sums
 
 
 @given(st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=50, unique=True))
@@ -68,6 +69,20 @@ def test_each_set_has_the_yield_of_all(analysis):
         assert sets.weights["signal"].sum() == pytest.approx(30, rel=1e-9)
         # the weight varies the yield by its mean effect, 1 + 0.001 <pt>
         assert sets.weights["signal__trigger_up"].sum() == pytest.approx(30 * 1.06, rel=0.01)
+
+
+def test_a_set_of_weights_that_cancel_is_not_scaled_to_all(analysis):
+    """The ratio of two sums near zero would be any number."""
+    source = next(s for s in analysis[1] if s.split is not None)
+    kept = Sums(1)
+    kept.count(np.repeat([1.0, -1.0], [520, 480])[None])  # 40 ± 32
+    surveys = {source.name: {"sets": {"evaluation": {"weight": 100.0}}}}
+    with pytest.raises(InputError, match=r"evaluation events add up to 40 ± 31\.6.*cancel too far"):
+        total_of_set(source, surveys, kept, "evaluation")
+    surveys[source.name]["sets"]["evaluation"]["weight"] = 40.0  # nothing is to be scaled
+    assert total_of_set(source, surveys, kept, "evaluation") == 40.0
+    kept.count(np.ones((1, 400)))
+    assert total_of_set(source, surveys, kept, "evaluation") == 440.0
 
 
 def test_sets_have_no_event_in_common_and_leave_none_out(analysis):

@@ -7,6 +7,7 @@ import pyhf
 import pytest
 from settings import hypothesis
 
+from hone.analysis.systematics import Normsys
 from hone.errors import InputError
 from hone.likelihood.histfactory import from_pyhf
 from hone.running.files import write_json
@@ -122,13 +123,30 @@ def test_negative_rates_are_named(template, message):
         build_workspace(samples, found, np.zeros(4), staterror=True)
 
 
+def test_a_normsys_that_makes_a_rate_negative_is_named():
+    """Without templates of its own: 60 % less of the background, and the interference stays."""
+    samples, found = with_interference(type="histosys")
+    size = Normsys(name="size", type="normsys", sample="background", up=1.6, down=0.4)
+    samples[1] = samples[1]._replace(modifiers=(*samples[1].modifiers, size))
+    found["interference"].values[0] = -0.5 * found["background"].values[0]
+    with pytest.raises(InputError, match=r"the expectation with size_down is negative"):
+        build_workspace(samples, found, np.zeros(4), staterror=True)
+
+
+def test_yields_that_cancel_have_no_norm_of_their_own():
+    samples, found = with_interference(type="normplusshape")
+    found["interference"].values[:] = [2.0, -1.9, 2.0, -1.9]
+    with pytest.raises(InputError, match=r"'interference', region .*: 'shape' must be a histosys"):
+        build_workspace(samples, found, np.zeros(4), staterror=True)
+
+
 def test_negative_yields_without_an_uncertainty_in_pyhf_are_refused():
     samples, found = with_interference(type="shapesys")
     with pytest.raises(InputError, match=r"'interference', bin 1: .*shapesys \('shape'\)"):
         build_workspace(samples, found, np.zeros(4), staterror=True)
     samples, found = with_interference(type="histosys")
     alone = [s._replace(staterror=s.name == "interference") for s in samples]
-    with pytest.raises(InputError, match="bin 1: the samples with MC errors have a negative sum"):
+    with pytest.raises(InputError, match="bin 1: the samples with MC errors add up to -"):
         build_workspace(alone, found, np.zeros(4), staterror=True)
     found["signal"].values[2] = np.nan
     with pytest.raises(InputError, match="histogram 'signal', bin 3: the yield is nan"):

@@ -168,8 +168,8 @@ def _far_off(surveys: Surveys) -> Iterator[str]:
             after = scale * sum(varied["yield"] for _, varied in both)
             errors = [x for n, v in both for x in (n["error"], scale * v["error"])]
             if (
-                min(before, after) > 0
-                and not before / _FAR <= after <= before * _FAR
+                before * after != 0
+                and not 1 / _FAR <= after / before <= _FAR
                 and abs(after - before) > _ERRORS * math.hypot(*errors)
             ):
                 far.append(f"{template!r} ({after:.4g} instead of {before:.4g})")

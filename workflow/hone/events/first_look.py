@@ -51,7 +51,7 @@ def yields_table(surveys: Surveys, systematics: Sequence[Systematic] = ()) -> li
                     )
                 of_sample = surveys[sample]["regions"][region][sample]
                 nominal, known = of_sample["yield"], list(_warnings(of_sample))
-                effect = sums["yield"] / nominal - 1 if template != sample and nominal > 0 else None
+                effect = sums["yield"] / nominal - 1 if template != sample and nominal else None
                 warnings = [w for w in _warnings(sums) if template == sample or w not in known]
                 bins = _bins(sums, of_sample, scale) if effect is not None else ""
                 rows.append(
@@ -74,7 +74,7 @@ def yields_table(surveys: Surveys, systematics: Sequence[Systematic] = ()) -> li
                             "variation": f"{systematic.name}_{side}",
                             "yield": varied,
                             "error": sums["error"] * abs(varied / nominal) if nominal else 0.0,
-                            "effect": varied / nominal - 1 if nominal > 0 else None,
+                            "effect": varied / nominal - 1 if nominal else None,
                             "warning": "",
                         }
                         for systematic in systematics
@@ -92,12 +92,13 @@ def yields_table(surveys: Surveys, systematics: Sequence[Systematic] = ()) -> li
 def _bins(varied: RegionSums, nominal: RegionSums, scale: float) -> str:
     """The smallest and the largest effect on a bin of a region whose bins are known."""
     before = np.array(nominal.get("bins", []))
-    effects = scale * np.array(varied.get("bins", []))[before > 0] / before[before > 0] - 1
+    filled = before != 0
+    effects = scale * np.array(varied.get("bins", []))[filled] / before[filled] - 1
     return f"{effects.min():+.1%} to {effects.max():+.1%}" if len(before) > 1 else ""
 
 
 def _warnings(sums: RegionSums) -> Iterator[str]:
-    total = sums["yield"]
+    total = abs(sums["yield"])
     if sums["events"] == 0:
         yield "no event"
         return

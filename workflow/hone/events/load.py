@@ -23,8 +23,11 @@ from hone.sums import Sums
 
 __all__ = [
     "load_events", "load_set", "read_range", "read_set", "read_surveys", "rows_of", "scale_of",
-    "scale_of_set", "scored_range", "scored_sets",
+    "scale_of_set", "scored_range", "scored_sets", "total_of_set",
 ]  # fmt: skip
+
+_SIGNIFICANT = 5
+"""Errors above which a sum of weights of both signs is known well enough to divide by."""
 
 
 def load_set(
@@ -165,7 +168,7 @@ def read_set(
         events += int(np.count_nonzero(batch.nominal))
         trained += len(batch.features)
         keep(batch)
-    scale = scale_of(source, surveys, kept.total(f"{source}, {events_set} events"))
+    scale = scale_of(source, surveys, total_of_set(source, surveys, kept, events_set))
     # Where nothing is trained, a sample may be in other regions only.
     if not trained and not (source.split and "training" not in source.split.sets):
         raise InputError(
@@ -240,6 +243,27 @@ def scored_range(source: Source, surveys: Surveys) -> tuple[float, float]:
     if source.split is not None and source.split.folds:
         return 0.0, 1.0
     return read_range(source, "evaluation", surveys)
+
+
+def total_of_set(source: Source, surveys: Surveys, kept: Sums, events_set: str) -> float:
+    """Sum of the weights of the events that are kept, by which they are scaled to all.
+
+    Raises:
+        InputError: they are a part of all, and cancel to within their statistical error.
+    """
+    total = kept.total(f"{source}, {events_set} events")
+    if source.split is None:
+        return total
+    every = sum(entry["weight"] for entry in surveys[source.name]["sets"].values())
+    error, absolute = np.sqrt(kept.variances[0, 0]), kept.absolute[0, 0]
+    cancel = absolute > abs(total) * (1 + 1e-9) and abs(total) < _SIGNIFICANT * error
+    if cancel and abs(total - every) > 1e-9 * absolute:
+        raise InputError(
+            f"{source}: the weights of its {events_set} events add up to {total:.4g} ± "
+            f"{error:.4g}, those of all to {every:.4g}: they cancel too far to scale one set to "
+            "all; use more events, or split.folds: then all events are in the templates"
+        )
+    return total
 
 
 def scale_of(source: Source, surveys: Surveys, kept: float) -> float:

@@ -11,7 +11,7 @@ from hone.events.documents import Surveys
 from hone.events.fold_histograms import FoldHistograms, edges_of
 from hone.events.generate import seed_of
 from hone.events.histograms import read_template
-from hone.events.load import scale_of, scale_of_set, scored_range
+from hone.events.load import scale_of, scale_of_set, scored_range, total_of_set
 from hone.events.reader import Reader
 from hone.events.sources import BinnedSource, Source
 from hone.observable import Observable
@@ -78,7 +78,7 @@ def fill_histograms(
         for batch in reader.batches(low, high):
             kept.count(batch.nominal[None])
             filling.add(batch)
-        scale = scale_of(source, surveys, kept.total(f"{source}, evaluation events"))
+        scale = scale_of(source, surveys, total_of_set(source, surveys, kept, "evaluation"))
         for group, histograms in filling.result(scale).items():
             found[group] |= histograms
         if subsamples is not None and has_parts:

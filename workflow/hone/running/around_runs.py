@@ -203,7 +203,8 @@ class Run:
         ]
         if not unknown:
             return ""
-        known = ", ".join(sorted(rule.name for rule in rules if not rule.output))
+        targets = {rule.name for rule in rules if not rule.output} | {"check_inputs"}
+        known = ", ".join(sorted(targets))
         return (
             f"\n{', '.join(unknown)}: no rule has this name or makes this file. Targets are "
             f"{known}, and every file in results/README.md\n"

@@ -10,6 +10,7 @@ from hone.analysis.sections import Pruning
 from hone.analysis.systematics import Systematic
 from hone.errors import InputError
 from hone.statmodel.channels import places
+from hone.statmodel.rates import cancel
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, sides
 
@@ -95,7 +96,7 @@ def smooth(
                     continue
                 ratio = np.divide(before, expected, out=np.ones(len(before)), where=expected != 0)
                 after = smooth_353qh_twice(ratio) * expected
-                if not after.sum() * before.sum() > 0:
+                if cancel(expected) or not after.sum() * before.sum() > 0:
                     raise InputError(
                         f"systematic {template.systematic!r} of {sample.name!r} cannot be smoothed "
                         f"in region {channel!r}: the varied yields are {before.tolist()}, the "

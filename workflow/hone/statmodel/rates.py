@@ -5,7 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["NegativeRate", "negative_rates"]
+__all__ = ["NegativeRate", "cancel", "negative_rates"]
+
+_LEFT = 0.2
+
+
+def cancel(yields: np.ndarray) -> bool:
+    """Whether yields (B,) of both signs add up to less than a fifth of their sizes.
+
+    Their sum, and what is relative to it, then changes by more than the yields do.
+    """
+    return bool(abs(yields.sum()) < _LEFT * abs(yields).sum())
 
 
 class NegativeRate(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 
 from hone.analysis.analysis import Analysis
 from hone.analysis.modifiers import Modifier, Strength
-from hone.analysis.systematics import ShapeVariation, Systematic, norm_factor
+from hone.analysis.systematics import Normplusshape, ShapeVariation, Systematic, norm_factor
 from hone.analysis.templates import Template
 from hone.analysis.variations import SIDES
 from hone.errors import InputError
@@ -20,7 +20,7 @@ from hone.likelihood import specification as spec
 from hone.running.files import read_json
 from hone.running.root_files import reason
 from hone.statmodel.channels import Channels, bin_name, places
-from hone.statmodel.rates import negative_rates
+from hone.statmodel.rates import cancel, negative_rates
 from hone.statmodel.templates import Histogram
 
 if TYPE_CHECKING:
@@ -159,6 +159,13 @@ def _check_rates(
     varied: dict[str, dict[str, np.ndarray]] = {}
     for sample in samples:
         for modifier in sample.modifiers:
+            if isinstance(modifier, Normplusshape):
+                for channel, place in places(channels).items():
+                    if modifier.acts_in(channel) and cancel(nominal[sample.name][place]):
+                        raise InputError(
+                            f"{sample.name!r}, region {channel!r}: yields that cancel have no norm "
+                            f"apart from their shape: {modifier.name!r} must be a histosys"
+                        )
             if "shapesys" in getattr(modifier, "pyhf_types", ()):
                 negative = (nominal[sample.name] < 0) & acts(modifier)
                 if negative.any():
@@ -167,21 +174,29 @@ def _check_rates(
                         f"yield is negative, and pyhf's shapesys ({modifier.name!r}) would have no "
                         "uncertainty there: use histosys, or wider bins"
                     )
-            if not modifier.templates(sample.name):
+            if modifier.templates(sample.name):
+                pair = sides(histograms, sample, modifier, channels)
+            elif isinstance(modifier, Systematic):
+                pair = modifier.shifted(nominal[sample.name], None, None)
+            else:
                 continue
-            pair = sides(histograms, sample, modifier, channels)
             for side, yields in zip(SIDES, pair, strict=True):
                 of_side = varied.setdefault(f"__{modifier.name}_{side}", {})
                 before = of_side.get(sample.name, nominal[sample.name])
                 of_side[sample.name] = np.where(acts(modifier), yields, before)
     for found in negative_rates(nominal, varied, [s.name for s in samples if s.is_signal]):
         raise InputError(f"{bin_name(found.bin, channels)}: {found}")
-    with_error = {s.name: nominal[s.name] for s in samples if s.staterror and staterror}
-    for found in negative_rates(with_error, {}, ()):
-        raise InputError(
-            f"{bin_name(found.bin, channels)}: the samples with MC errors have a negative sum "
-            f"({found.rate:.4g}), for which pyhf's staterror has no relative error: use wider bins"
-        )
+    with_error = [s for s in samples if s.staterror and staterror]
+    if with_error:
+        total = np.sum([nominal[s.name] for s in with_error], axis=0)
+        variances = np.sum([histograms[s.name].variances for s in with_error], axis=0)
+        bad = (total <= 0) & (variances > 0)
+        if bad.any():
+            k = int(np.argmax(bad))
+            raise InputError(
+                f"{bin_name(k, channels)}: the samples with MC errors add up to {total[k]:.4g}, "
+                "for which pyhf's staterror has no relative error: use wider bins"
+            )
 
 
 def _modifiers(

@@ -246,7 +246,7 @@ def band(
     for k in np.flatnonzero(np.isfinite(low) & np.isfinite(high)):
         axes.fill_between(
             places[k : k + 2],
-            low[k] if high[k] < 0 else max(low[k], 1e-9),
+            max(low[k], 1e-9) if axes.get_yscale() == "log" and high[k] > 0 else low[k],
             high[k],
             label=label or None,
             edgecolor="0.3",

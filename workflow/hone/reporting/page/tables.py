@@ -109,7 +109,11 @@ def _result(folder: Folder) -> Table:
             " The statistical error of the simulation is in the model (staterror); limits without "
             "it, for comparison with published ones, are in summary.txt."
         )
-    caption += " The selected seed is the best in validation; papers quote it." if seeds else ""
+    caption += (
+        " The selected seed is the best in validation; bands and what is observed are its own."
+        if seeds
+        else ""
+    )
     if with_gain:
         caption += (
             f" Gain: by how much the median limit is below that of {folder.analysis.baseline}, "
