@@ -65,8 +65,8 @@ def test_observables_with_systematics_of_their_own_have_floors_of_their_own():
         "of_observables": {"a": own},
     }
     table = summarised([row("a", 1, 1e-6, 0.3)], {"s": floor})
-    (few,) = (line for line in table.splitlines() if "(floor in 5 bins)" in line)
-    assert few.split()[5:9] == ["3.00e-07", "0.06000", "none", "0.2100"]
+    (few,) = (line for line in table.splitlines() if "(lowest found in 5 bins)" in line)
+    assert few.split()[6:10] == ["3.00e-07", "0.06000", "none", "0.2100"]
     assert "(floor)" in table
     assert "(floor of a)" in table
     assert "1.00e-09" in table

@@ -107,7 +107,7 @@ class Analysis(Settings):
     limits: Limits = Limits()
     """What is computed from the workspace."""
     floor: Floor = Floor()
-    """What no observable can be below, where all densities are known."""
+    """What is computed of the best that an observable can do, where all densities are known."""
     studies: list[Study] = Field([])
     """Figures of the expected CLs against a setting that observables differ in."""
     publication: Publication = Publication()

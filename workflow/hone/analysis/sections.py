@@ -177,7 +177,7 @@ class Limits(Settings):
 
 
 class Floor(Settings):
-    """What no observable can be below, where all densities are known."""
+    """What is computed of the best that an observable can do, where all densities are known."""
 
     in_bins: Annotated[list[Annotated[int, Ge(2), Le(100), AsWhole]], AfterValidator(unique)] = (
         Field(default=[])

@@ -260,14 +260,14 @@ def _with(rows: Sequence[Row], floors: Mapping[str, Floor]) -> list[Row]:
 
 
 def floors_of(floor: Floor) -> dict[str, Floor]:
-    """Floors by what they are called: the floor itself, those of observables with a subset of the
-    systematics, and of each those in few bins."""
-    own = {f"floor of {name}": x for name, x in floor.get("of_observables", {}).items()}
+    """By what they are called: the floor, those of observables with a subset of the systematics,
+    and for each the lowest that was found in few bins."""
+    own = {f" of {name}": x for name, x in floor.get("of_observables", {}).items()}
     found: dict[str, Floor] = {}
-    for name, values in {"floor": floor, **own}.items():
-        found[f"({name})"] = values
+    for name, values in {"": floor, **own}.items():
+        found[f"(floor{name})"] = values
         for bins, lowest in values.get("in_bins", {}).items():
-            found[f"({name} in {bins} bins)"] = cast("Floor", lowest)
+            found[f"(lowest found in {bins} bins{name})"] = cast("Floor", lowest)
     return found
 
 

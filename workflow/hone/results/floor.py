@@ -164,7 +164,7 @@ def _lowest_found(
         try:
             index = best_bins(samples, fine, bins, merit, level)
         except FitError as error:
-            logging.getLogger("hone").warning("no floor in %d bins: %s", bins, error)
+            logging.getLogger("hone").warning("no lowest %s in %d bins: %s", merit, bins, error)
             found[merit] = None
             continue
         found[merit] = figures_of_merit(samples, merged(fine, index, bins), level)[merit]

@@ -101,9 +101,11 @@ def _result(folder: Folder) -> Table:
     caption = "Medians over the seeds on" if seeds else "On"
     caption += " nominal Asimov data; lower is better."
     if floors:
-        caption += " The floor is what no observable can be below"
-        few = folder.analysis.floor.in_bins
-        caption += "; in so many bins, the lowest that a search found." if few else "."
+        caption += " The floor is what no observable can be below."
+        if folder.analysis.floor.in_bins:
+            caption += (
+                " Lowest found in N bins: the best that a search over partitions into N bins found."
+            )
     if folder.analysis.workspace.staterror:
         caption += (
             " The statistical error of the simulation is in the model (staterror); limits without "
