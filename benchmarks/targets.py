@@ -1,8 +1,8 @@
 """Results of the studies: medians over seeds, with published numbers, targets and floors.
 
-Reads ``results/blobs_study`` and ``results/inferno``, if they exist. All numbers are nominal, for
-hard bins, with a million evaluation events per sample, without staterror; errors are from a
-bootstrap of these events.
+Reads ``results/blobs_study``, ``results/inferno`` and ``results/shapes``, if they exist. All
+numbers are nominal, for hard bins, with a million evaluation events per sample; without staterror
+but for those of ``shapes``. Errors are from a bootstrap of these events.
 """
 
 from collections.abc import Sequence
@@ -105,6 +105,32 @@ def limit_line() -> str:
     )
 
 
+def lowest_found_line() -> str:
+    """Trained CLs against the lowest that a search for as many bins found."""
+    floor = read_json(RESULTS / "blobs_study" / "signal" / "floor.json")
+    lowest = floor.get("in_bins", {}).get("5", {}).get("expected_cls")
+    if lowest is None:
+        return "blobs_study  lowest CLs found in 5 bins: none; floor: {in_bins: [5]}"
+    reached = median(by_pyhf(rows_of("blobs_study", "neos"), "expected_cls"))
+    return (
+        f"blobs_study  neos expected_cls: {reached:.4g}, lowest found in 5 bins {lowest:.4g}: "
+        f"{reached / lowest - 1:+.1%}"
+    )
+
+
+def gain_line() -> str:
+    """How far limits trained on the limit are below the classifier's, paired by seed."""
+    ours, theirs = (
+        np.array([row["expected_limits_2"] for row in rows_of("shapes", name)])
+        for name in ("neos", "bce-edges")
+    )
+    gains = ", ".join(f"{gain:.1%}" for gain in 1 - ours / theirs)
+    return (
+        f"shapes  gain in limit of neos over bce-edges, paired by seed: {gains}; "
+        f"of the medians {1 - np.median(ours) / np.median(theirs):.1%}"
+    )
+
+
 def main() -> None:
     rows = []
     for target in TARGETS:
@@ -115,6 +141,11 @@ def main() -> None:
     print(tabulate(rows, "keys", disable_numparse=True))
     if (RESULTS / "blobs_study" / "comparison.csv").exists():
         print(limit_line())
+        print(lowest_found_line())
+    if (RESULTS / "shapes" / "comparison.csv").exists():
+        print(gain_line())
+    else:
+        print("shapes: no results; make CONFIG=config/shapes.yaml")
 
 
 if __name__ == "__main__":
