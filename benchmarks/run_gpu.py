@@ -24,8 +24,8 @@ BUDGET = 340.0
 """Seconds after which no further task begins."""
 TOGETHER = max(1, min(7, (os.cpu_count() or 1) // 2))
 """Tasks side by side while programs are compiled, each up to a minute and more for a card."""
-TASK = 170.0
-"""Seconds that a task may take."""
+TASK, ALL = 170.0, 360.0
+"""Seconds that a task may take, and all together."""
 # Dense products in float32 and in bfloat16, in TFLOP/s (data sheets); V100 and T4 have no bfloat16.
 PEAKS = {
     "H100": (67, 989), "H200": (67, 989), "A100": (19.5, 312), "L40": (91, 362), "L4": (30, 121),
@@ -55,15 +55,18 @@ class Measurement:
     def __init__(self, dry: bool, cache: str) -> None:
         self.dry, self.cache, self.begun = dry, cache, time.monotonic()
         self.device = "cpu" if dry else "cuda"
-        # Tasks side by side share the card's memory.
-        os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
 
     def task(self, *arguments: Any, device: str = "") -> dict[str, Any] | None:
         """What a task reports; None if there is no time for it, or it failed."""
-        if time.monotonic() - self.begun > BUDGET:
+        passed = time.monotonic() - self.begun
+        if passed > BUDGET:
             return None
         # What is compiled is kept for the next process.
-        options: Any = {"limit": TASK, "cache": self.cache, "device": device or self.device}
+        options: Any = {
+            "limit": min(TASK, ALL - passed),
+            "cache": self.cache,
+            "device": device or self.device,
+        }
         try:
             return run(sys.executable, "task_gpu.py", *map(str, arguments), **options)
         except subprocess.SubprocessError as error:
@@ -72,10 +75,17 @@ class Measurement:
 
     def compile(self, tasks: Sequence[Task], of_cpu: Sequence[Task]) -> None:
         """Every task once, side by side: what is measured later is compiled by then."""
+        # Tasks side by side share the card's memory.
+        os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
         with ThreadPoolExecutor(TOGETHER) as pool:
-            for device, chosen in (("cpu", of_cpu), ("", tasks)):
-                for task in chosen:
-                    pool.submit(self.task, *task, device=device)
+            begun = [
+                pool.submit(self.task, *task, device=device)
+                for device, chosen in (("cpu", of_cpu), ("", tasks))
+                for task in chosen
+            ]
+            for future in begun:
+                future.result()
+        del os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"]
 
     def first_step(self) -> list[list[str]]:
         rows = []
