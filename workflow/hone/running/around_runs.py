@@ -203,7 +203,8 @@ class Run:
         ]
         if not unknown:
             return ""
-        targets = {rule.name for rule in rules if not rule.output} | {"check_inputs"}
+        # The first look is asked for by the name of its rule.
+        targets = [r.name for r in rules if not r.output or r.name == "check_inputs"]
         known = ", ".join(sorted(targets))
         return (
             f"\n{', '.join(unknown)}: no rule has this name or makes this file. Targets are "
