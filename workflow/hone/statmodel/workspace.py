@@ -31,6 +31,7 @@ __all__ = [
     "build_workspace",
     "expected_observation",
     "processes",
+    "rates_below_zero",
     "read_workspace",
     "sides",
 ]
@@ -153,10 +154,6 @@ def _check_rates(
     if all((np.asarray(h.values) >= 0).all() for h in histograms.values()):
         return
 
-    def acts(modifier: Modifier) -> np.ndarray:
-        return np.repeat([modifier.acts_in(c) for c in channels], list(channels.values()))
-
-    varied: dict[str, dict[str, np.ndarray]] = {}
     for sample in samples:
         for modifier in sample.modifiers:
             if isinstance(modifier, Normplusshape):
@@ -167,25 +164,15 @@ def _check_rates(
                             f"apart from their shape: {modifier.name!r} must be a histosys"
                         )
             if "shapesys" in getattr(modifier, "pyhf_types", ()):
-                negative = (nominal[sample.name] < 0) & acts(modifier)
+                negative = (nominal[sample.name] < 0) & _acts(modifier, channels)
                 if negative.any():
                     raise InputError(
                         f"{sample.name!r}, {bin_name(int(np.argmax(negative)), channels)}: the "
                         f"yield is negative, and pyhf's shapesys ({modifier.name!r}) would have no "
                         "uncertainty there: use histosys, or wider bins"
                     )
-            if modifier.templates(sample.name):
-                pair = sides(histograms, sample, modifier, channels)
-            elif isinstance(modifier, Systematic):
-                pair = modifier.shifted(nominal[sample.name], None, None)
-            else:
-                continue
-            for side, yields in zip(SIDES, pair, strict=True):
-                of_side = varied.setdefault(f"__{modifier.name}_{side}", {})
-                before = of_side.get(sample.name, nominal[sample.name])
-                of_side[sample.name] = np.where(acts(modifier), yields, before)
-    for found in negative_rates(nominal, varied, [s.name for s in samples if s.is_signal]):
-        raise InputError(f"{bin_name(found.bin, channels)}: {found}")
+    for negative_rate in rates_below_zero(samples, histograms, channels):
+        raise InputError(negative_rate)
     with_error = [s for s in samples if s.staterror and staterror]
     if with_error:
         total = np.sum([nominal[s.name] for s in with_error], axis=0)
@@ -197,6 +184,41 @@ def _check_rates(
                 f"{bin_name(k, channels)}: the samples with MC errors add up to {total[k]:.4g}, "
                 "for which pyhf's staterror has no relative error: use wider bins"
             )
+
+
+def rates_below_zero(
+    samples: Sequence[Process],
+    histograms: Mapping[str, Histogram],
+    channels: Mapping[str, int],
+) -> Iterator[str]:
+    """Which bins have a negative expectation, nominal or with a systematic at one sigma, and why.
+
+    Args:
+        samples: of the hypothesis.
+        histograms: by template name, bins of all channels concatenated (B,), finite.
+        channels: number of bins of each.
+    """
+    nominal = {s.name: np.asarray(histograms[s.name].values) for s in samples}
+    varied: dict[str, dict[str, np.ndarray]] = {}
+    for sample in samples:
+        for modifier in sample.modifiers:
+            if modifier.templates(sample.name):
+                pair = sides(histograms, sample, modifier, channels)
+            elif isinstance(modifier, Systematic):
+                pair = modifier.shifted(nominal[sample.name], None, None)
+            else:
+                continue
+            for side, yields in zip(SIDES, pair, strict=True):
+                of_side = varied.setdefault(f"__{modifier.name}_{side}", {})
+                before = of_side.get(sample.name, nominal[sample.name])
+                of_side[sample.name] = np.where(_acts(modifier, channels), yields, before)
+    for found in negative_rates(nominal, varied, [s.name for s in samples if s.is_signal]):
+        yield f"{bin_name(found.bin, channels)}: {found}"
+
+
+def _acts(modifier: Modifier, channels: Mapping[str, int]) -> np.ndarray:
+    """In which bins (B,)."""
+    return np.repeat([modifier.acts_in(c) for c in channels], list(channels.values()))
 
 
 def _modifiers(

@@ -18,7 +18,7 @@ from hone.events.event_sets import EventSets
 from hone.events.streamed_sets import StreamedSets
 from hone.observable import Observable, create_observable
 from hone.statmodel.channels import bin_name
-from hone.statmodel.workspace import Process
+from hone.statmodel.workspace import Process, rates_below_zero
 from hone.training.batches import Data
 from hone.training.checkpoint import Checkpoint, Progress, Record
 from hone.training.devices import Devices, in_first_process
@@ -256,7 +256,7 @@ def _cause(problem: Problem, observable: Observable, batch: Data, progress: floa
         if not np.isfinite(np.asarray(events)).all():
             return f"Events of {name!r} have a feature that is not finite."
         if not np.isfinite(np.asarray(weights)).all():
-            return f"The weights of {name!r} in the batch do not add up to a positive yield."
+            return f"The weights of {name!r} in the batch add up to zero."
         try:
             observable.score(np.asarray(events))
         except InputError as error:
@@ -271,14 +271,15 @@ def _cause(problem: Problem, observable: Observable, batch: Data, progress: floa
         values = np.asarray(histogram.values)
         if not np.isfinite(values).all():
             return f"The soft histogram of {name!r} is not finite: try a lower learning_rate."
+    reason = next(rates_below_zero(problem.samples, histograms, channels), None)
+    if reason is not None:
+        return f"In the soft histograms of the batch, {reason}, or a larger batch."
     background = np.asarray(problem.background(histograms)[0])
     lowest = int(np.argmin(background))
     where = bin_name(lowest, channels)
     if (background <= 0).any():
-        below = [s.name for s in problem.samples if histograms[s.name].values[lowest] < 0]
-        said = f", where {' and '.join(map(repr, below))} are negative" if below else ""
         return (
-            f"No background is left in {where}{said}: use fewer bins, a larger batch, or set "
+            f"No background is left in {where}: use fewer bins, a larger batch, or set "
             "minimum_background."
         )
     return (

@@ -182,8 +182,8 @@ class Problem(NamedTuple):
         """Nominal background per bin and its variance."""
         chosen = [histograms[s.name] for s in self.samples if not s.is_signal]
         xp = namespace(chosen)
-        values, errors = (xp.sum(xp.stack(parts), axis=0) for parts in zip(*chosen, strict=True))
-        return values, errors
+        values, variances = (xp.sum(xp.stack(parts), axis=0) for parts in zip(*chosen, strict=True))
+        return values, variances
 
     def _cross_entropy(
         self, observable: Observable, batch: Data, key: PRNGKeyArray | None
