@@ -91,6 +91,15 @@ def test_replicas_scatter_as_counts_do():
     np.testing.assert_allclose(all_kept.values.sum(axis=1), 24.0)
 
 
+def test_a_bin_whose_weights_cancel_is_warned_of(caplog):
+    """Ten of weight 1 and nine of weight -1 are one, whose error is that of 19."""
+    for values, variances in (([1.0, 1.0], [1.0, 1.0]), ([10.0, 1.0], [10.0, 19.0])):
+        assert not caplog.records
+        replicas({"a": Histogram(np.array(values), np.array(variances))},
+                 {"a": Normalisation("a", None)}, 5)  # fmt: skip
+    assert "'a', bins 2: the yield is smaller than its MC error" in caplog.text
+
+
 def test_a_limit_that_does_not_exist_is_none():
     histograms = simulated(0)
     histograms["signal"] = Histogram(

@@ -1,5 +1,6 @@
 """Bootstrap replicas of templates: as if the events had been simulated again."""
 
+import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from hone.events.documents import Surveys
 from hone.statmodel.templates import Histogram
 
 __all__ = ["Normalisation", "normalisations", "replicas"]
+
+log = logging.getLogger(__name__)
 
 _SEED = 1
 
@@ -76,7 +79,8 @@ def replicas(
     Poisson number with mean values^2 / variances, its effective number of events; events that fail
     cuts, of other sets and outside of the selection fluctuate too, and the normalisation follows.
     Of a sample and its variations of the same events, random parts of the events are drawn again,
-    the same in all of them (a bootstrap of groups).
+    the same in all of them (a bootstrap of groups). Bins that are worth less than one event, where
+    weights of both signs cancel, are seldom drawn, and then large: a warning names them.
 
     Args:
         histograms: templates with variances.
@@ -96,6 +100,8 @@ def replicas(
         sample = None if parts is None else drawn.get(of.sample)
         rng = np.random.default_rng([_SEED, i])
         drawn[name] = _Drawn(histograms[name], of, rng, number, parts, sample)
+        if parts is None:
+            _warn_of_cancelling(name, histograms[name])
     found = {}
     for name, histogram in histograms.items():
         one, of = drawn[used[name]], normalised[used[name]]
@@ -105,6 +111,18 @@ def replicas(
         # More events with the same weights.
         found[name] = Histogram(values * factor, variances * factor)
     return found
+
+
+def _warn_of_cancelling(name: str, histogram: Histogram) -> None:
+    """Weights without negative ones are worth one event or more: (sum w)^2 >= sum w^2."""
+    values, variances = (np.asarray(x, dtype=float) for x in histogram)
+    cancel = np.flatnonzero((values != 0) & (values**2 < (1 - 1e-9) * variances))
+    if len(cancel):
+        log.warning(
+            "%r, bins %s: the yield is smaller than its MC error; bootstrap errors are rough",
+            name,
+            ", ".join(str(k + 1) for k in cancel),
+        )
 
 
 class _Drawn:
