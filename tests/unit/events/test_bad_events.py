@@ -11,6 +11,7 @@ from hone.analysis.samples import FileSample
 from hone.analysis.sections import Split
 from hone.errors import InputError
 from hone.events.check import check_inputs
+from hone.events.first_look import yields_table
 from hone.events.sources import Source
 from hone.events.survey import survey
 
@@ -196,3 +197,12 @@ def test_what_no_later_step_could_use_is_refused(tmp_path):
     assert "- region 'b', bin 2: the expectation is negative (-" in found
     assert "because of 'background' (-" in found
     assert not checked(tmp_path, binned, signal=negative)
+
+
+def test_the_first_look_has_sizes_of_negative_yields(tmp_path):
+    """-500 ± 32, of weights of which three in four are negative."""
+    events = columns(1000, 2, False) | {"w": np.where(np.arange(1000) % 4, -1.0, 1.0)}
+    found = survey(one(tmp_path, events), ["mass"], (region("a"),))
+    (row,) = yields_table({"s": found})
+    assert (row["yield"], row["error"]) == (-500, pytest.approx(1000**0.5))
+    assert row["warning"] == "75% of the sum of |weights| is negative"

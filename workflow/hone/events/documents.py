@@ -44,9 +44,9 @@ RegionSums = TypedDict(
         "bins": NotRequired[list[float]],
     },
 )
-"""A template in a region: events with a weight, yield and its MC error, the shares of the yield
-that the largest weight and negative ones have, and in regions with a binned variable the yield of
-each."""
+"""A template in a region: events with a weight, yield and its MC error, the share of the yield
+that the largest weight has, that of the sum without signs that negative ones have, and in regions
+with a binned variable the yield of each bin."""
 
 
 class FewNumbers(TypedDict):

@@ -109,7 +109,7 @@ def _warnings(sums: RegionSums) -> Iterator[str]:
     if sums["largest"] > _HUGE_WEIGHT and sums["events"] >= _FEW_EVENTS:
         yield f"one event has {sums['largest']:.0%} of the yield"
     if sums["negative"] > _MUCH_NEGATIVE:
-        yield f"{sums['negative']:.0%} of the yield is negative"
+        yield f"{sums['negative']:.0%} of the sum of |weights| is negative"
     empty = [str(k) for k, value in enumerate(sums.get("bins", []), 1) if value == 0]
     if empty:
         yield f"empty bins: {', '.join(empty)}"

@@ -205,7 +205,7 @@ class _OfRegion:
                 "yield": float(total * factor),
                 "error": float(math.sqrt(self.all.variances[k, 0]) * factor),
                 "largest": float(self.largest[k] / share),
-                "negative": float(-self.negative[k] / share),
+                "negative": float(-self.negative[k] / (self.all.absolute[k, 0] or 1.0)),
             }
             if self.bins is not None:
                 of_bins = self.bins.values[k]
