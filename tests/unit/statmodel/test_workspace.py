@@ -142,7 +142,7 @@ def test_yields_that_cancel_have_no_norm_of_their_own():
 
 def test_negative_yields_without_an_uncertainty_in_pyhf_are_refused():
     samples, found = with_interference(type="shapesys")
-    with pytest.raises(InputError, match=r"'interference', bin 1: .*shapesys \('shape'\)"):
+    with pytest.raises(InputError, match=r"'interference', region .*bin 1 .*shapesys \('shape'\)"):
         build_workspace(samples, found, np.zeros(4), staterror=True)
     samples, found = with_interference(type="histosys")
     alone = [s._replace(staterror=s.name == "interference") for s in samples]

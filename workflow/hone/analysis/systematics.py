@@ -19,6 +19,7 @@ from hone.analysis.modifiers import Leaf, Modifier
 from hone.analysis.settings import Family, Positive, Text, refuse
 from hone.analysis.templates import Template
 from hone.analysis.variations import SIDES, Side, Variation
+from hone.analysis.yields import cancel, half_spread, largest_change, norm_factor, not_below_zero
 from hone.likelihood import specification as spec
 
 if TYPE_CHECKING:  # it imports JAX
@@ -26,7 +27,7 @@ if TYPE_CHECKING:  # it imports JAX
 
 __all__ = [
     "Histosys", "Interpolated", "Lumi", "Normplusshape", "Normsys", "ShapeVariation", "Shapesys",
-    "Systematic", "norm_factor",
+    "Systematic",
 ]  # fmt: skip
 
 _ROUNDING = 1e-12
@@ -65,9 +66,19 @@ class Systematic(Modifier, Family):
         """Yields (B,) at +1 and at -1 sigma, from the nominal and the varied templates."""
         raise NotImplementedError
 
+    def refusal(self, nominal: np.ndarray) -> str:
+        """Why a sample with such yields of a region (B,) cannot have it; empty if it can."""
+        negative = np.flatnonzero(nominal < 0)
+        if "shapesys" in self.pyhf_types and len(negative):
+            return (
+                f"the yield of bin {negative[0] + 1} is negative, and pyhf's shapesys "
+                f"({self.name!r}) would have no uncertainty there: use histosys, or wider bins"
+            )
+        return ""
+
     def largest_effect(self, nominal: np.ndarray, up: np.ndarray, down: np.ndarray) -> float:
         """Largest relative change of a bin; infinite where a bin without yield changes."""
-        return max(_largest_change(nominal, y) for y in self.shifted(nominal, up, down))
+        return max(largest_change(nominal, y) for y in self.shifted(nominal, up, down))
 
     def effects_of_parts(
         self, nominal: np.ndarray, up: np.ndarray, down: np.ndarray
@@ -80,7 +91,7 @@ class Systematic(Modifier, Family):
         for varied in self.shifted(nominal, up, down):
             factor = norm_factor(nominal, varied)
             norms.append(abs(float(factor) - 1))
-            shapes.append(_largest_change(nominal, np.asarray(varied) / factor))
+            shapes.append(largest_change(nominal, np.asarray(varied) / factor))
         norm, shape = (x if x > _ROUNDING else 0.0 for x in (max(norms), max(shapes)))
         return norm, shape
 
@@ -233,11 +244,11 @@ class Interpolated(ShapeVariation):
         else:
             larger = abs(up - nominal) >= abs(down - nominal)
             shift = larger * (up - nominal) + ~larger * (nominal - down)
-        return tuple(_not_below_zero(nominal + sign * shift, nominal) for sign in (1, -1))
+        return tuple(not_below_zero(nominal + sign * shift, nominal) for sign in (1, -1))
 
     def mirrored(self, nominal: Any, up: Any) -> Any:
         """Yields at -1 sigma, where there is only a variation up."""
-        return _not_below_zero(2 * nominal - up, nominal)
+        return not_below_zero(2 * nominal - up, nominal)
 
     def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:
         return up, down
@@ -278,11 +289,19 @@ class Normplusshape(Interpolated):
     carriers = {"norm": "normsys", "shape": "histosys"}  # noqa: RUF012 -- pydantic's ClassVar
     depends_on_regions = True
 
+    def refusal(self, nominal: np.ndarray) -> str:
+        if cancel(nominal):
+            return (
+                "yields that cancel have no norm apart from their shape: "
+                f"{self.name!r} must be a histosys"
+            )
+        return super().refusal(nominal)
+
     def mirrored(self, nominal: Any, up: Any) -> Any:
         # As cabinetry: mirror images of the norm and of the shape, not of their product.
         factor = norm_factor(nominal, up)
         positive = factor < 2
-        scaled = _not_below_zero(2 * nominal - up / factor, nominal) * (2 - factor)
+        scaled = not_below_zero(2 * nominal - up / factor, nominal) * (2 - factor)
         return positive * scaled + ~positive * super().mirrored(nominal, up)
 
     def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[spec.Modifier]:
@@ -317,17 +336,17 @@ class Shapesys(ShapeVariation):
     """At -1 sigma, as `up`."""
 
     def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[spec.Modifier]:
-        widths = np.asarray(_half_spread(up, down), dtype=float)
+        widths = np.asarray(half_spread(up, down), dtype=float)
         yield {"name": self.name, "type": "shapesys", "data": widths.tolist()}
 
     def leaves(
         self, layout: "Layout", sample: int, nominal: Any, up: Any, down: Any
     ) -> Iterator[Leaf]:
         place = (layout.shapesys.index(self.name), sample)
-        yield Leaf("shapesys", place, _half_spread(up, down))
+        yield Leaf("shapesys", place, half_spread(up, down))
 
     def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:
-        width = _half_spread(up, down)
+        width = half_spread(up, down)
         return nominal + width, nominal - width
 
     def notes(self) -> list[str]:
@@ -353,30 +372,3 @@ class Lumi(Systematic):
 
     def shifted(self, nominal: Any, up: Any, down: Any) -> tuple[Any, Any]:
         return nominal * (1 + self.uncertainty), nominal * (1 - self.uncertainty)
-
-
-def norm_factor(nominal: Any, varied: Any) -> Any:
-    """Ratio of the yields of a region, varied to nominal; 1 if one is zero or the signs differ.
-
-    Differentiable, and the same for arrays (B,) of NumPy and of JAX.
-    """
-    before, after = nominal.sum(), varied.sum()
-    known = ((before > 0) & (after > 0)) | ((before < 0) & (after < 0))
-    return (known * after + ~known) / (known * before + ~known)
-
-
-def _half_spread(up: Any, down: Any) -> Any:
-    return abs(up - down) / 2
-
-
-def _not_below_zero(yields: Any, nominal: Any) -> Any:
-    """Where the nominal yield is not below zero either, as that of an interference may be."""
-    negative = nominal < 0
-    return negative * yields + ~negative * (yields + abs(yields)) / 2
-
-
-def _largest_change(nominal: np.ndarray, varied: Any) -> float:
-    """Relative, of a bin; infinite where a bin without yield changes."""
-    change = np.abs(np.asarray(varied) - nominal)
-    relative = np.divide(change, abs(nominal), np.full(len(change), np.inf), where=nominal != 0)
-    return float(np.where(change == 0, 0.0, relative).max())

@@ -196,7 +196,7 @@ def _negative(surveys: Surveys, kinds: Mapping[str, str], one_fit: bool) -> Iter
                 if template == sample:
                     nominal.setdefault(region, {})[sample] = yields
                 else:
-                    side = template.removeprefix(sample)
+                    side = template.removeprefix(f"{sample}__")
                     varied.setdefault(region, {}).setdefault(side, {})[sample] = yields
     signals = [name for name, kind in kinds.items() if kind == "signal"]
     texts: dict[str, None] = {}

@@ -254,14 +254,14 @@ def total_of_set(source: Source, surveys: Surveys, kept: Sums, events_set: str) 
     total = kept.total(f"{source}, {events_set} events")
     if source.split is None:
         return total
-    every = sum(entry["weight"] for entry in surveys[source.name]["sets"].values())
+    every = _total(source, surveys)
     error, absolute = np.sqrt(kept.variances[0, 0]), kept.absolute[0, 0]
     cancel = absolute > abs(total) * (1 + 1e-9) and abs(total) < _SIGNIFICANT * error
     if cancel and abs(total - every) > 1e-9 * absolute:
         raise InputError(
             f"{source}: the weights of its {events_set} events add up to {total:.4g} ± "
             f"{error:.4g}, those of all to {every:.4g}: they cancel too far to scale one set to "
-            "all; use more events, or split.folds: then all events are in the templates"
+            "all; use more events"
         )
     return total
 
@@ -274,7 +274,7 @@ def scale_of(source: Source, surveys: Surveys, kept: float) -> float:
     """
     if source.split is None:
         return 1.0
-    total = sum(entry["weight"] for entry in surveys[source.name]["sets"].values())
+    total = _total(source, surveys)
     if not kept * total > 0:
         raise InputError(
             f"{source}: the weights of the events of one set add up to {kept:g}, those of all to "
@@ -282,6 +282,11 @@ def scale_of(source: Source, surveys: Surveys, kept: float) -> float:
         )
     factor = surveys[source.sample if source.sample_factor else source.name]["factor"]
     return float(factor * total / kept)
+
+
+def _total(source: Source, surveys: Surveys) -> float:
+    """Sum of the weights of all sets."""
+    return sum(entry["weight"] for entry in surveys[source.name]["sets"].values())
 
 
 def scale_of_set(source: Source, surveys: Surveys, events_set: str) -> float:

@@ -8,9 +8,9 @@ import numpy as np
 from hone.analysis.modifiers import Modifier
 from hone.analysis.sections import Pruning
 from hone.analysis.systematics import Systematic
+from hone.analysis.yields import cancel
 from hone.errors import InputError
 from hone.statmodel.channels import places
-from hone.statmodel.rates import cancel
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process, sides
 

@@ -5,17 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["NegativeRate", "cancel", "negative_rates"]
-
-_LEFT = 0.2
-
-
-def cancel(yields: np.ndarray) -> bool:
-    """Whether yields (B,) of both signs add up to less than a fifth of their sizes.
-
-    Their sum, and what is relative to it, then changes by more than the yields do.
-    """
-    return bool(abs(yields.sum()) < _LEFT * abs(yields).sum())
+__all__ = ["NegativeRate", "negative_rates"]
 
 
 class NegativeRate(NamedTuple):
@@ -24,13 +14,13 @@ class NegativeRate(NamedTuple):
     bin: int
     rate: float
     side: str
-    """Of which systematic, ``__jes_up``; empty for the nominal one."""
+    """Of which systematic, ``jes_up``; empty for the nominal one."""
     negative: dict[str, float]
     """Yields of the samples that are negative there."""
 
     def __str__(self) -> str:
         of = " and ".join(f"{name!r} ({value:.4g})" for name, value in self.negative.items())
-        at = f" with {self.side.removeprefix('__')}" if self.side else ""
+        at = f" with {self.side}" if self.side else ""
         return (
             f"the expectation{at} is negative ({self.rate:.4g}), because of {of}; a negative yield "
             "needs other samples that outweigh it: use wider bins or more events"
@@ -48,7 +38,7 @@ def negative_rates(
 
     Args:
         nominal: yields (B,) by sample.
-        varied: what of them changes to what, by systematic and side, ``__jes_up``.
+        varied: what of them changes to what, by systematic and side, ``jes_up``.
         signals: names of those among the samples.
     """
     for side, changed in {"": {}, **varied}.items():

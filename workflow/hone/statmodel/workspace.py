@@ -12,15 +12,16 @@ import numpy as np
 
 from hone.analysis.analysis import Analysis
 from hone.analysis.modifiers import Modifier, Strength
-from hone.analysis.systematics import Normplusshape, ShapeVariation, Systematic, norm_factor
+from hone.analysis.systematics import ShapeVariation, Systematic
 from hone.analysis.templates import Template
 from hone.analysis.variations import SIDES
+from hone.analysis.yields import norm_factor
 from hone.errors import InputError
 from hone.likelihood import specification as spec
 from hone.running.files import read_json
 from hone.running.root_files import reason
 from hone.statmodel.channels import Channels, bin_name, places
-from hone.statmodel.rates import cancel, negative_rates
+from hone.statmodel.rates import negative_rates
 from hone.statmodel.templates import Histogram
 
 if TYPE_CHECKING:
@@ -156,21 +157,12 @@ def _check_rates(
 
     for sample in samples:
         for modifier in sample.modifiers:
-            if isinstance(modifier, Normplusshape):
-                for channel, place in places(channels).items():
-                    if modifier.acts_in(channel) and cancel(nominal[sample.name][place]):
-                        raise InputError(
-                            f"{sample.name!r}, region {channel!r}: yields that cancel have no norm "
-                            f"apart from their shape: {modifier.name!r} must be a histosys"
-                        )
-            if "shapesys" in getattr(modifier, "pyhf_types", ()):
-                negative = (nominal[sample.name] < 0) & _acts(modifier, channels)
-                if negative.any():
-                    raise InputError(
-                        f"{sample.name!r}, {bin_name(int(np.argmax(negative)), channels)}: the "
-                        f"yield is negative, and pyhf's shapesys ({modifier.name!r}) would have no "
-                        "uncertainty there: use histosys, or wider bins"
-                    )
+            if not isinstance(modifier, Systematic):
+                continue
+            for channel in filter(modifier.acts_in, channels):
+                refusal = modifier.refusal(nominal[sample.name][places(channels)[channel]])
+                if refusal:
+                    raise InputError(f"{sample.name!r}, region {channel!r}: {refusal}")
     for negative_rate in rates_below_zero(samples, histograms, channels):
         raise InputError(negative_rate)
     with_error = [s for s in samples if s.staterror and staterror]
@@ -209,7 +201,7 @@ def rates_below_zero(
             else:
                 continue
             for side, yields in zip(SIDES, pair, strict=True):
-                of_side = varied.setdefault(f"__{modifier.name}_{side}", {})
+                of_side = varied.setdefault(f"{modifier.name}_{side}", {})
                 before = of_side.get(sample.name, nominal[sample.name])
                 of_side[sample.name] = np.where(_acts(modifier, channels), yields, before)
     for found in negative_rates(nominal, varied, [s.name for s in samples if s.is_signal]):
