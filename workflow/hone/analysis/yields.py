@@ -33,7 +33,7 @@ def half_spread(up: Any, down: Any) -> Any:
 
 
 def not_below_zero(yields: Any, nominal: Any) -> Any:
-    """Yields cut at zero, where the nominal yield is not below zero either, as that of an interference may be."""
+    """Yields (B,) cut at zero, except where the nominal yield is negative (interference)."""
     negative = nominal < 0
     return negative * yields + ~negative * (yields + abs(yields)) / 2
 
