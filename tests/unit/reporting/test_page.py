@@ -132,8 +132,11 @@ def test_all_notes_of_the_first_look_are_in_the_report(blobs):
         assert found[0] == outcome
         assert found[1].startswith(first)
     assert "; fewer training events than a batch has" in found[1]
-    write_csv(blobs / "inputs/yields.csv", [row])
+    elsewhere = {"region": "control", "sample": "signal", "warning": "no event"}
+    write_csv(blobs / "inputs/yields.csv", [row | elsewhere, row])
     assert look()[1].startswith("background in all: empty bins: 3; 2 notes: feature 'mt'")
+    write_csv(blobs / "inputs/yields.csv", [row | elsewhere | {"region": "signal_region"}])
+    assert look()[1].startswith("signal in signal_region: no event; 2 notes")
 
 
 @pytest.mark.parametrize(
@@ -297,7 +300,8 @@ def test_strengths_that_are_measured_together_are_named(ntuples, tmp_path):
             "degrees_of_freedom": 2,
         }, "prefit": {}, "postfit": None, "observation": None, "breakdown": {
             "mu": 1.0, "negative": False, "total": 0.5, "statistical": 0.4, "systematic": 0.3,
-            "free": {"uncertainty": 0.35}, "groups": {"scale": {"uncertainty": 0.3}},
+            "hessian": 0.5, "free": {"uncertainty": 0.35},
+            "groups": {"scale": {"uncertainty": 0.3}},
         }},
     )  # fmt: skip
     folder = Folder(path)
@@ -308,12 +312,14 @@ def test_strengths_that_are_measured_together_are_named(ntuples, tmp_path):
         "statistical with free normalisations; free normalisations 0.35, scale 0.3"
     )
     stored = json.loads((path / "signal/o/fit.json").read_text())
-    stored["breakdown"] |= {"mu": None, "negative": True}
+    stored["breakdown"] |= {"mu": None, "negative": True, "hessian": 0.3, "systematic": 0.42}
     write_json(path / "signal/o/fit.json", stored)
     negative = dict(result(Folder(path), "signal").details)["What limits it"]
     assert negative.startswith(
-        "statistics: the uncertainty of μ_a in the fit with negative μ_a allowed is 0.500, 0.400 of"
+        "statistics and systematics alike: the uncertainty of μ_a in the fit with negative μ_a "
+        "allowed is 0.500, 0.400 of"
     )
+    assert negative.endswith("(by the Hessian 0.300: the likelihood is not parabolic)")
     assert dict(found.details)["Best fit"] == "μ_a = 0.00 (at its bound), μ_b = 1.2 ± 0.5"
     assert "goodness of fit of o" in words_of(page(folder, CAPTIONS))
 

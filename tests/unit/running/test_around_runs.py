@@ -68,6 +68,22 @@ def test_what_can_be_asked_for_is_said(targets, said, tmp_path, monkeypatch):
     assert words.strip().startswith(said) if said else not words
 
 
+@pytest.mark.parametrize("brief", [True, False])
+def test_the_first_look_is_shown_on_a_terminal(brief, tmp_path, monkeypatch, capsys):
+    """There its job writes into Snakemake's log alone; elsewhere it has printed the table."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inputs").mkdir()
+    (tmp_path / "inputs/yields.txt").write_text("signal 20\n")
+    handler = SimpleNamespace(is_brief=brief, end_of_jobs=lambda: None)
+    workflow = SimpleNamespace(
+        output_settings=SimpleNamespace(quiet=()), logger_manager=SimpleNamespace(
+            get_log_handlers=lambda: [handler]
+        ), dag_settings=SimpleNamespace(targets=frozenset(["check_inputs"])),
+    )  # fmt: skip
+    Run(workflow, tmp_path).end(well=True)
+    assert ("signal 20" in capsys.readouterr().out) == brief
+
+
 @pytest.mark.parametrize("local", [True, False])
 def test_a_local_run_does_not_limit_the_rate_of_its_jobs(tmp_path, monkeypatch, local):
     """What is set is what Snakemake asks for."""

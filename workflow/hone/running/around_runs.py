@@ -36,6 +36,8 @@ Params = dict[str, object]
 """Parameters of a job by name."""
 
 _STATE = Path(".snakemake")
+_FIRST_LOOK = "check_inputs"
+"""The rule that tabulates the inputs: its name is a target, as a table it prints."""
 _MINUTES = 10
 """Of a job of a rule that says nothing of its time, to tell how far a run is."""
 
@@ -176,6 +178,9 @@ class Run:
                 logger.info(text)  # for Snakemake's log
             else:
                 print(text)
+        # Without the line, its job has printed it.
+        if well and self._brief() and _FIRST_LOOK in self._targets():
+            print((self.folder / "inputs/yields.txt").read_text())
         # `make` shows the table itself, also where there was no job at all.
         if well and "MAKELEVEL" not in os.environ:
             print(result_text(self.folder))
@@ -190,21 +195,25 @@ class Run:
         errors = "".join(f"{message}\n" for message in self._errors)
         return errors + self.left_behind() + self._unknown_targets()
 
+    def _targets(self) -> list[str]:
+        """Names of rules and files that Snakemake was asked for."""
+        settings = self.workflow.dag_settings
+        return [] if settings is None else list(map(str, settings.targets or ()))
+
     def _unknown_targets(self) -> str:
         """Say what can be asked for, if Snakemake was asked for what no rule is or makes."""
-        settings, rules = self.workflow.dag_settings, list(self.workflow.rules)
-        if settings is None or not self.workflow.is_main_process:
+        rules = list(self.workflow.rules)
+        if not self.workflow.is_main_process:
             return ""
         unknown = [
             target
-            for target in map(str, settings.targets or ())
+            for target in self._targets()
             if not any(target == rule.name or rule.is_producer(target) for rule in rules)
             and not Path(target).exists()
         ]
         if not unknown:
             return ""
-        # The first look is asked for by the name of its rule.
-        targets = [r.name for r in rules if not r.output or r.name == "check_inputs"]
+        targets = [r.name for r in rules if not r.output or r.name == _FIRST_LOOK]
         known = ", ".join(sorted(targets))
         return (
             f"\n{', '.join(unknown)}: no rule has this name or makes this file. Targets are "

@@ -78,16 +78,22 @@ def _outcome(passed: bool) -> str:
 
 
 def _inputs(folder: Folder) -> Check:
-    """Warnings of the table of yields, and the notes below it in ``yields.txt``."""
+    """Warnings of the table of yields, and the notes below it in ``yields.txt``.
+
+    Where regions with the observable look for the signal, others may have hardly any of it.
+    """
     rows = folder.csv("inputs/yields.csv")
     if not rows:
         return Check("inputs", "", "", "not done", "there is no inputs/yields.csv")
+    analysis = folder.analysis
+    signals = {sample.name for sample in analysis.samples if sample.is_signal}
+    trained = {region.name for region in analysis.channels if region.is_trained}
     found = [
         f"{row['sample']}{f' ({x})' if (x := row.get('variation')) else ''} in {row['region']}: {w}"
         for row in rows
         if (w := row.get("warning"))
+        and not (trained and row["region"] not in trained and row["sample"] in signals)
     ]
-    analysis = folder.analysis
     templates = [t.name for s in analysis.signals for t in analysis.templates_of(s)]
     surveys: dict[str, Survey] = {}
     for name, path in zip(templates, folder.files.surveys(templates), strict=True):

@@ -9,6 +9,9 @@ from hone.results.folder import Folder, Published
 
 __all__ = ["Result", "level", "observation", "result", "strength", "summary"]
 
+_ALIKE = 0.1
+"""Relative difference of two uncertainties that is not worth a word."""
+
 
 class Result(NamedTuple):
     """What is said of a signal, without full stops."""
@@ -136,14 +139,21 @@ def _breakdown(published: Published) -> str:
         groups.append(("free normalisations", found["free"]["uncertainty"]))
     largest = sorted(groups, key=lambda group: -group[1])[:3]
     parts = ", ".join(f"{name} {uncertainty:.2g}" for name, uncertainty in largest)
-    first = "statistics" if found["statistical"] >= found["systematic"] else "systematics"
+    parts_of = {"statistics": found["statistical"], "systematics": found["systematic"]}
+    low, high = sorted(parts_of.values())
+    first = max(parts_of, key=lambda part: parts_of[part])
+    if high - low <= _ALIKE * high:
+        first = "statistics and systematics alike"
     poi, total = strength(published.fit["poi"]), found["total"]
     where = "" if found["mu"] is None else f", expected at {poi} = {found['mu']:g},"
     if found["negative"]:
         where = f" in the fit with negative {poi} allowed"
     included = " with free normalisations" if found["free"] else ""
     text = f"{first}: the uncertainty of {poi}{where} is {total:#.3g}, {found['statistical']:#.3g}"
-    return f"{text} of it statistical{included}" + (f"; {parts}" if parts else "")
+    text += f" of it statistical{included}" + (f"; {parts}" if parts else "")
+    if abs(found["hessian"] - total) > _ALIKE * total:
+        text += f" (by the Hessian {found['hessian']:#.3g}: the likelihood is not parabolic)"
+    return text
 
 
 def _best_fit(folder: Folder, published: Published) -> str:
