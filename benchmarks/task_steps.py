@@ -16,7 +16,7 @@ from clock import report, seconds
 
 from hone.analysis.modifiers import Strength
 from hone.analysis.observables import Network
-from hone.analysis.systematics import Histosys
+from hone.analysis.shape_systematics import Histosys
 from hone.analysis.variations import Variation
 from hone.events.event_sets import EventSets
 from hone.observable import create_observable

@@ -21,7 +21,7 @@ from hone.analysis.modifiers import Strength
 from hone.analysis.observables import Network
 from hone.analysis.regions import ONE_REGION
 from hone.analysis.sections import Sizes, Split
-from hone.analysis.systematics import Histosys
+from hone.analysis.shape_systematics import Histosys
 from hone.analysis.variations import Variation
 from hone.events.event_sets import EventSets
 from hone.events.load import load_events

@@ -3,7 +3,8 @@
 from hone.analysis.modifiers import Normfactor, Strength
 from hone.analysis.observables import ObservableSettings
 from hone.analysis.regions import Region
-from hone.analysis.systematics import ShapeVariation, Systematic
+from hone.analysis.shape_systematics import ShapeVariation
+from hone.analysis.systematics import Systematic
 from hone.statmodel.workspace import Process
 
 __all__ = ["hypothesis", "modifier", "observable", "region"]

@@ -18,7 +18,8 @@ from hone.analysis import Analysis, checked_config
 from hone.analysis.modifiers import Leaf
 from hone.analysis.observables import Trained
 from hone.analysis.parts import of_model, of_training
-from hone.analysis.systematics import Histosys, Systematic
+from hone.analysis.shape_systematics import Histosys
+from hone.analysis.systematics import Systematic
 from hone.errors import FitError
 from hone.events import generate
 from hone.events.event_sets import EventSets, hard_histograms, scores_of

@@ -81,7 +81,7 @@ def test_an_edit_concerns_what_imports_it(copied, edit, expected):
             {"simulate_events", "fill_histograms", "plot_training"}, id="the fit",
         ),
         pytest.param(
-            ("hone/observable/network.py", "jax.nn.relu", "jax.nn.elu"),
+            ("hone/observable/layers.py", "jax.nn.relu", "jax.nn.elu"),
             {"train_observable", "fill_histograms"}, {"simulate_events", "survey_events"},
             id="the network",
         ),

@@ -37,7 +37,8 @@ from hone.analysis.settings import (
     refuse,
     unique,
 )
-from hone.analysis.systematics import ShapeVariation, Systematic
+from hone.analysis.shape_systematics import ShapeVariation
+from hone.analysis.systematics import Systematic
 from hone.analysis.templates import Template
 from hone.analysis.variations import SIDES, Variation
 

@@ -13,7 +13,8 @@ from hone.analysis.region_observables import regions_of, regions_without_observa
 from hone.analysis.samples import DimuonSample, Sample
 from hone.analysis.sections import Poi, Workspace
 from hone.analysis.settings import Plain, plain
-from hone.analysis.systematics import Interpolated, ShapeVariation, Systematic
+from hone.analysis.shape_systematics import Interpolated, ShapeVariation
+from hone.analysis.systematics import Systematic
 from hone.analysis.templates import Template
 from hone.analysis.variations import SIDES
 

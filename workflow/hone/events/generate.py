@@ -6,7 +6,7 @@ import numpy as np
 
 from hone.analysis import Analysis, Template
 from hone.analysis.samples import GeneratedSample
-from hone.analysis.systematics import ShapeVariation
+from hone.analysis.shape_systematics import ShapeVariation
 from hone.events.distributions import draw
 
 __all__ = ["generate", "pseudo_data", "seed_of"]

@@ -11,7 +11,8 @@ from onnx import TensorProto, helper
 
 from hone.errors import InputError
 from hone.observable.base import Observable, finite
-from hone.observable.onnx_operators import Graph, write_function
+from hone.observable.onnx_graph import Graph
+from hone.observable.onnx_program import write_function
 
 __all__ = ["onnx_model"]
 

@@ -1,179 +1,27 @@
-"""What JAX computes, operator by operator, as nodes of an ONNX graph."""
+"""Operators of JAX as nodes of an ONNX graph."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from string import ascii_letters
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-import onnx
-from jax import export
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
-from onnx import helper, numpy_helper
 
 from hone.errors import InputError
+from hone.observable.onnx_graph import Equation, Value
 
-__all__ = ["Graph", "write_function"]
-
-Value = str | np.ndarray
-"""The name of what depends on the events, or an array that does not."""
+__all__ = ["nodes"]
 
 
-class Graph:
-    """Nodes and constants of an ONNX graph; values are names."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-        self._transposes: dict[str, tuple[str, list[int]]] = {}
-
-    def constant(self, values: Any) -> str:
-        """An array of its own type."""
-        name = f"#c{len(self.constants)}"  # no expression has a "#"
-        self.constants.append(numpy_helper.from_array(np.asarray(values), name))
-        return name
-
-    def __call__(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        """The output of an operator."""
-        name = name or f"#{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [name], **attributes))
-        return name
-
-    def cast(self, value: str, dtype: Any) -> str:
-        """A value in another type of NumPy's."""
-        return self("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
-
-    def transposed(self, value: str, order: Sequence[int]) -> str:
-        """An array with its axes in another order; two orders that undo each other are none."""
-        source, before = self._transposes.get(value, (value, list(range(len(order)))))
-        order = [before[axis] for axis in order]
-        if order == sorted(order):
-            return source
-        name = self("Transpose", source, perm=order)
-        self._transposes[name] = source, order
-        return name
-
-    def needed(self, outputs: Sequence[str]) -> tuple[list[Any], list[Any]]:
-        """Nodes and constants of which something in the outputs is made."""
-        known, nodes = set(outputs), []
-        for node in reversed(self.nodes):
-            if known & set(node.output):
-                nodes.append(node)
-                known |= set(node.input)
-        return nodes[::-1], [constant for constant in self.constants if constant.name in known]
-
-
-def write_function(
-    graph: Graph, function: Callable[[jax.Array], jax.Array], events: str, features: int
-) -> str:
-    """Write what a function makes of any number of events.
+def nodes(operator: str, of: Equation) -> list[Value]:
+    """Outputs of an operator.
 
     Args:
-        graph: to which nodes are added.
-        function: of features, float64 (n, F); JAX traces it once. What does not depend on the
-            events is computed here.
-        events: name of the features.
-        features: F.
+        operator: its name in JAX.
+        of: its inputs.
 
     Raises:
         InputError: names an operator of JAX that is not written as ONNX.
     """
-    (size,) = export.symbolic_shape("n")
-    traced = jax.make_jaxpr(jax.vmap(lambda event: function(event[None])[0]))(
-        jax.ShapeDtypeStruct((size, features), np.float64)
-    )
-    number = graph("Shape", events, start=0, end=1)
-    (found,) = _written(graph, number, traced, [events])
-    return found if isinstance(found, str) else graph.constant(found)
-
-
-@dataclass
-class _Equation:
-    """One operator of JAX with its inputs."""
-
-    graph: Graph
-    events: str
-    """Their number, int64 (1,)."""
-    params: dict[str, Any]
-    inputs: list[Value]
-    shapes: list[Any]
-    """Of the inputs; the number of events is the only size that is not an integer."""
-    shape: Any
-    """Of the (first) output."""
-    dtype: np.dtype
-    """Of the (first) output."""
-
-    def name(self, number: int = 0) -> str:
-        """Of an input."""
-        value = self.inputs[number]
-        return value if isinstance(value, str) else self.graph.constant(value)
-
-    @property
-    def names(self) -> list[str]:
-        """Of all inputs."""
-        return list(map(self.name, range(len(self.inputs))))
-
-    def __call__(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """The output of an operator of ONNX."""
-        return self.graph(operator, *inputs, **attributes)
-
-    def integers(self, values: Any) -> str:
-        """A constant, int64."""
-        return self.graph.constant(np.asarray(values, np.int64))
-
-    def number(self, value: float) -> str:
-        """A constant of the output's type."""
-        return self.graph.constant(np.asarray(value, self.dtype))
-
-
-def _written(graph: Graph, events: str, program: Any, inputs: Sequence[Value]) -> list[Value]:
-    """Outputs of a program of JAX (a closed jaxpr)."""
-    jaxpr = program.jaxpr
-    values: dict[Any, Value] = dict(zip(jaxpr.invars, inputs, strict=True))
-    values |= {v: _known(x) for v, x in zip(jaxpr.constvars, program.consts, strict=True)}
-
-    def read(variable: Any) -> Value:
-        if isinstance(variable, Literal):
-            aval: Any = variable.aval
-            return np.asarray(variable.val, aval.dtype)
-        return values[variable]
-
-    for each in jaxpr.eqns:
-        given = list(map(read, each.invars))
-        outputs = [variable.aval for variable in each.outvars]
-        if each.primitive.name in _CALLS:
-            found = _written(graph, events, _called(each.params), given)
-        elif not any(isinstance(value, str) for value in given) and all(
-            isinstance(size, int) for output in outputs for size in output.shape
-        ):
-            made = each.primitive.bind(*given, **each.params)
-            found = list(map(_known, made if each.primitive.multiple_results else [made]))
-        else:
-            shapes = [variable.aval.shape for variable in each.invars]
-            shape, dtype = outputs[0].shape, outputs[0].dtype
-            found = _nodes(
-                each.primitive.name,
-                _Equation(graph, events, each.params, given, shapes, shape, dtype),
-            )
-        values |= dict(zip(each.outvars, found, strict=True))
-    return list(map(read, jaxpr.outvars))
-
-
-def _known(array: Any) -> np.ndarray:
-    """What does not depend on the events."""
-    if jnp.issubdtype(jnp.result_type(array), jax.dtypes.prng_key):
-        raise InputError("random numbers are not written as ONNX")
-    return np.asarray(array)
-
-
-def _called(params: dict[str, Any]) -> ClosedJaxpr:
-    inner = params["jaxpr" if "jaxpr" in params else "call_jaxpr"]
-    return ClosedJaxpr(inner, []) if isinstance(inner, Jaxpr) else inner
-
-
-def _nodes(operator: str, of: _Equation) -> list[Value]:
     if of.dtype not in _TYPES:
         raise InputError(f"JAX's operator {operator!r} on {of.dtype} is not written as ONNX")
     if operator == "split":
@@ -187,11 +35,11 @@ def _nodes(operator: str, of: _Equation) -> list[Value]:
     return [_WRITTEN[operator](of)]
 
 
-def _in_double(*operators: str) -> Callable[[_Equation], str]:
+def _in_double(*operators: str) -> Callable[[Equation], str]:
     """Operators one after another in double precision, rounded in the end, which is as good as the
     input; with 1 as the second argument of those that take two."""
 
-    def written(of: _Equation) -> str:
+    def written(of: Equation) -> str:
         found, one = of.graph.cast(of.name(), "float64"), of.graph.constant(1.0)
         for operator in operators:
             found = of(operator, found, *[one] * (operator in ("Add", "Sub")))
@@ -200,10 +48,10 @@ def _in_double(*operators: str) -> Callable[[_Equation], str]:
     return written
 
 
-def _reduced(operator: str, through: str = "") -> Callable[[_Equation], str]:
+def _reduced(operator: str, through: str = "") -> Callable[[Equation], str]:
     """A reduction; of truth values through another type."""
 
-    def written(of: _Equation) -> str:
+    def written(of: Equation) -> str:
         value = of.graph.cast(of.name(), through) if through else of.name()
         found = of(operator, value, of.integers(of.params["axes"]), keepdims=0)
         return of.graph.cast(found, "bool") if through else found
@@ -211,12 +59,12 @@ def _reduced(operator: str, through: str = "") -> Callable[[_Equation], str]:
     return written
 
 
-def _argmax(of: _Equation) -> str:
+def _argmax(of: Equation) -> str:
     (axis,) = of.params["axes"]
     return of.graph.cast(of("ArgMax", of.name(), axis=axis, keepdims=0), of.dtype)
 
 
-def _broadcast(of: _Equation) -> str:
+def _broadcast(of: Equation) -> str:
     value, places = of.name(), of.params["broadcast_dimensions"]
     before = dict(zip(map(int, places), of.shapes[0], strict=True))
     if added := [axis for axis in range(len(of.shape)) if axis not in before]:
@@ -229,7 +77,7 @@ def _broadcast(of: _Equation) -> str:
     return of("Expand", value, of("Concat", *parts, axis=0))
 
 
-def _dot(of: _Equation) -> str:
+def _dot(of: Equation) -> str:
     contracted, batched = of.params["dimension_numbers"]
     if (layer := _layer(of, contracted, batched)) is not None:
         return layer
@@ -247,7 +95,7 @@ def _dot(of: _Equation) -> str:
     return of("Einsum", *of.names, equation=f"{''.join(one)},{''.join(other)}->{result}")
 
 
-def _layer(of: _Equation, contracted: Any, batched: Any) -> str | None:
+def _layer(of: Equation, contracted: Any, batched: Any) -> str | None:
     """A product with a constant matrix: times faster than others, which are sums of any axes."""
     side = next((k for k, value in enumerate(of.inputs) if isinstance(value, np.ndarray)), 0)
     matrix, last = of.inputs[side], len(of.shapes[1 - side]) - 1
@@ -260,7 +108,7 @@ def _layer(of: _Equation, contracted: Any, batched: Any) -> str | None:
     return product if side else of.graph.transposed(product, [last, *range(last)])
 
 
-def _gather(of: _Equation) -> str:
+def _gather(of: Equation) -> str:
     """Elements along one axis, whose places do not depend on the events."""
     numbers, (_, places) = of.params["dimension_numbers"], of.inputs
     axes = numbers.start_index_map
@@ -283,7 +131,7 @@ def _gather(of: _Equation) -> str:
     return of.graph.transposed(found, order)
 
 
-def _part(of: _Equation, starts: Sequence[int], ends: Sequence[Any], steps: Sequence[int]) -> str:
+def _part(of: Equation, starts: Sequence[int], ends: Sequence[Any], steps: Sequence[int]) -> str:
     """From the first to the last element (exclusive) along each axis."""
     axes = [
         axis
@@ -294,12 +142,12 @@ def _part(of: _Equation, starts: Sequence[int], ends: Sequence[Any], steps: Sequ
     return of("Slice", of.name(), first, last, of.integers(axes), step)
 
 
-def _slice(of: _Equation) -> str:
+def _slice(of: Equation) -> str:
     steps = of.params["strides"] or [1] * len(of.shape)
     return _part(of, of.params["start_indices"], of.params["limit_indices"], steps)
 
 
-def _dynamic_slice(of: _Equation) -> str:
+def _dynamic_slice(of: Equation) -> str:
     starts, ends = [], []
     for given, size, whole in zip(of.inputs[1:], of.shape, of.shapes[0], strict=True):
         # One that depends on the event would be a gather.
@@ -308,19 +156,19 @@ def _dynamic_slice(of: _Equation) -> str:
     return _part(of, starts, ends, [1] * len(ends))
 
 
-def _reversed(of: _Equation) -> str:
+def _reversed(of: Equation) -> str:
     axes = of.params["dimensions"]
     first, last = [-1] * len(axes), [np.iinfo(np.int64).min] * len(axes)
     return of("Slice", of.name(), *map(of.integers, (first, last, axes, first)))
 
 
-def _stack(of: _Equation) -> str:
+def _stack(of: Equation) -> str:
     axis = of.params["axis"]
     parts = [of("Unsqueeze", name, of.integers([axis])) for name in of.names]
     return of("Concat", *parts, axis=axis)
 
 
-def _split(of: _Equation) -> list[str]:
+def _split(of: Equation) -> list[str]:
     axis, sizes = of.params["axis"], of.params["sizes"]
     ends = [int(end) for end in np.cumsum(sizes)]
     axes = of.integers([axis])
@@ -330,35 +178,34 @@ def _split(of: _Equation) -> list[str]:
     ]
 
 
-def _reshape(of: _Equation) -> str:
+def _reshape(of: Equation) -> str:
     sizes = [size if isinstance(size, int) else -1 for size in of.shape]
     return of("Reshape", of.name(), of.integers(sizes))
 
 
-def _select(of: _Equation) -> str:
+def _select(of: Equation) -> str:
     if len(of.inputs) != 3:
         raise InputError("a choice between more than two values is not written as ONNX")
     which, if_false, if_true = of.names
     return of("Where", of.graph.cast(which, "bool"), if_true, if_false)
 
 
-def _clamp(of: _Equation) -> str:
+def _clamp(of: Equation) -> str:
     lowest, value, highest = of.names
     return of("Min", of("Max", value, lowest), highest)
 
 
-def _erf(of: _Equation) -> str:
+def _erf(of: Equation) -> str:
     if of.dtype == np.float64:
         raise InputError("onnxruntime has erf in float32 only: give the network that precision")
     return of("Erf", of.name())
 
 
-def _finite(of: _Equation) -> str:
+def _finite(of: Equation) -> str:
     """x - x is not a number if x is not finite."""
     return of("Not", of("IsNaN", of("Sub", of.name(), of.name())))
 
 
-_CALLS = {"jit", "custom_jvp_call", "custom_vjp_call", "closed_call", "checkpoint"}
 _TYPES = [np.dtype(name) for name in ("bool", "int32", "int64", "float32", "float64")]
 """That onnxruntime computes with."""
 _LOGICAL = {"and", "or", "not"}
@@ -371,7 +218,7 @@ _DIRECT = {
     "sub": "Sub", "tanh": "Tanh",
 }  # fmt: skip
 """Operators of JAX that are one of ONNX."""
-_WRITTEN: dict[str, Callable[[_Equation], str]] = {
+_WRITTEN: dict[str, Callable[[Equation], str]] = {
     "argmax": _argmax,
     "broadcast_in_dim": _broadcast,
     "clamp": _clamp,

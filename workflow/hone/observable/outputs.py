@@ -15,7 +15,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from hone.analysis.outputs import Categories, TwoDimensional
 from hone.observable.base import Observable, edge_summary
-from hone.observable.network import WithNetwork, make_network, rising
+from hone.observable.layers import make_network
+from hone.observable.network import WithNetwork, rising
 from hone.observable.scaling import Events, Standardised
 from hone.observable.soft import Softness, kernel_shares
 

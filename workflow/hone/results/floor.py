@@ -15,7 +15,8 @@ import pyhf
 from hone.analysis import Analysis
 from hone.analysis.distributions import Block, Exponential, Normal, Normals
 from hone.analysis.samples import GeneratedSample
-from hone.analysis.systematics import ShapeVariation, Systematic
+from hone.analysis.shape_systematics import ShapeVariation
+from hone.analysis.systematics import Systematic
 from hone.errors import FitError
 from hone.events import cell_probabilities
 from hone.likelihood.histfactory import from_pyhf

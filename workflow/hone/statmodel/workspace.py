@@ -12,7 +12,8 @@ import numpy as np
 
 from hone.analysis.analysis import Analysis
 from hone.analysis.modifiers import Modifier, Strength
-from hone.analysis.systematics import ShapeVariation, Systematic
+from hone.analysis.shape_systematics import ShapeVariation
+from hone.analysis.systematics import Systematic
 from hone.analysis.templates import Template
 from hone.analysis.variations import SIDES
 from hone.analysis.yields import norm_factor

@@ -6,7 +6,7 @@ from hone.analysis.analysis import Analysis
 from hone.analysis.distributions import branches_of
 from hone.analysis.expressions import Expression, meant
 from hone.analysis.leading import as_written, leading
-from hone.analysis.systematics import ShapeVariation
+from hone.analysis.shape_systematics import ShapeVariation
 from hone.analysis.variations import SIDES
 from hone.errors import InputError
 

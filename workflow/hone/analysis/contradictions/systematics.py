@@ -18,7 +18,8 @@ from hone.analysis.samples import (
     NtupleSample,
     Sample,
 )
-from hone.analysis.systematics import Lumi, Normsys, Shapesys, ShapeVariation
+from hone.analysis.shape_systematics import Shapesys, ShapeVariation
+from hone.analysis.systematics import Lumi, Normsys
 from hone.analysis.variations import SAMPLE, SIDES, Variation
 from hone.errors import InputError, did_you_mean
 
