@@ -118,7 +118,7 @@ def draw_templates(
         ratio.set(ylim=(max(1 - span, 0), 1 + span), ylabel="relative error")
     else:
         top = 1.3 * np.nanmax([2.0, *np.minimum(1 + up / safe, 6)])
-        ratio.set(ylim=(0, min(top, 6)), ylabel="data / bkg.")
+        ratio.set(ylim=(0, min(top, 6)), ylabel="obs. / bkg.")
     label_edges((main, ratio), edges, binned)
     return figure
 

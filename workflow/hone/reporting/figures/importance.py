@@ -41,7 +41,7 @@ def draw_importance(importance: Importance, observable: str) -> Figure:
     axes.tick_params(axis="y", which="both", length=0)
     axes.yaxis.minorticks_off()
     axes.set_ylim(places[-1] - 0.6, 0.6)
-    axes.set_xlabel(r"$\log_{10}$ (exp. CL$_s$ permuted / before)")
+    axes.set_xlabel(r"$\log_{10}$ (exp. CL$_s$ permuted / nominal)")
     title = observable
     if importance["expected_cls"] is not None:
         title += f": exp. CL$_s$ = {importance['expected_cls']:.2g}"

@@ -122,7 +122,7 @@ def draw_roc(found: Separation, observable: str) -> Figure:
     _logarithmic(axes)
     axes.set(xlim=(0, 1), ylim=(1e-4, 1))
     blind = np.linspace(1e-4, 1, 300)
-    axes.plot(blind, blind, color="0.6", linewidth=0.8)
+    axes.plot(blind, blind, color="0.6", linewidth=0.8, label="no separation: 0.5")
     axes.set(xlabel="efficiency of the signal", ylabel="efficiency of the background")
     axes.set_title(observable, loc="left")
     if found.reordered:
