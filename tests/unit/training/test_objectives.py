@@ -69,10 +69,11 @@ def test_values_are_pyhfs(oracle):
 @pytest.mark.parametrize("name", [name for name in OF_MODEL if "z_a" in name])
 @pytest.mark.parametrize("sample", [0, 1])
 def test_a_significance_of_histograms_that_are_nan_is_nan(oracle, name, sample):
-    """And no bin without background: a step with such events is skipped."""
+    """And of those with a negative rate; no bin without background: such a step is skipped."""
     model = from_pyhf(oracle)
-    bad = model.replace(nominal=model.nominal.at[sample, 1].set(jnp.nan))
-    assert np.isnan(value_of(name, bad))
+    for value in (jnp.nan, -1e3):
+        bad = model.replace(nominal=model.nominal.at[sample, 1].set(value))
+        assert np.isnan(value_of(name, bad))
 
 
 @pytest.mark.parametrize("level", [0.32, 0.05, 0.001])
@@ -159,6 +160,14 @@ def test_a_bin_without_background_says_nothing():
     assert float(asimov_significance(with_empty)) == pytest.approx(
         float(asimov_significance(counting([5.0], [10.0], [3.0]))), rel=1e-12
     )
+
+
+@pytest.mark.parametrize("uncertain", [False, True])
+def test_an_interference_may_empty_a_bin(uncertain):
+    """Z_A^2 is 2 b, or what the uncertainty leaves of it: s = -b in eq. 97 and 20."""
+    emptied = float(asimov_significance(counting([-10.0], [10.0], [3.0]), uncertain))
+    squared = 2 * 100 / 9 * np.log1p(9 / 10) if uncertain else 2 * 10
+    assert emptied == pytest.approx(np.sqrt(squared), rel=1e-9)
 
 
 @pytest.mark.parametrize("name", OF_MODEL)

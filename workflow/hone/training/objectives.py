@@ -129,6 +129,7 @@ def asimov_significance(model: Model, background_uncertainty: bool = False) -> F
     eq. 97); with the variance of b as well, G. Cowan, "Discovery sensitivity for a counting
     experiment with background uncertainty" (2012), eq. 20. That variance is what the nuisance
     parameters' constraints leave each bin, to first order, without correlations between bins.
+    NaN where a rate is negative.
     """
     start, poi = jnp.asarray(model.config.suggested_init()), require_poi(model)
     without = start.at[poi].set(0.0)
@@ -136,8 +137,9 @@ def asimov_significance(model: Model, background_uncertainty: bool = False) -> F
     b = likelihood.rates(without)
     s = likelihood.rates(start.at[poi].set(1.0)) - b
     total = s + b
-    filled = ~(b <= 0)  # NaN stays NaN
-    safe_b, safe_total = jnp.where(filled, b, 1.0), jnp.where(filled & ~(total <= 0), total, 1.0)
+    filled = b != 0  # NaN stays NaN
+    safe_b, safe_total = jnp.where(b > 0, b, 1.0), jnp.where(filled & (total > 0), total, 1.0)
+    impossible = jnp.any(~((b >= 0) & (total >= 0)))
     if background_uncertainty:
         constrained = likelihood.inverse_variance + likelihood.rate_per_unit
         spread = jnp.where(constrained > 0, 1 / jnp.where(constrained > 0, constrained, 1.0), 0.0)
@@ -148,14 +150,15 @@ def asimov_significance(model: Model, background_uncertainty: bool = False) -> F
         # Below a relative variance of 1e-9 the two formulae are the same.
         variance = jnp.maximum(variance, 1e-9 * safe_b)
         ratio = safe_total * (safe_b + variance) / (safe_b**2 + safe_total * variance)
-        first = safe_total * jnp.log(ratio)
-        growth = variance * (safe_total - safe_b) / (safe_b * (safe_b + variance))
+        first = total * jnp.log(ratio)
+        growth = variance * s / (safe_b * (safe_b + variance))
         second = safe_b**2 / variance * jnp.log1p(growth)
         squared = 2 * (first - second)
     else:
-        squared = 2 * (safe_total * jnp.log(safe_total / safe_b) - s)
+        squared = 2 * (total * jnp.log(safe_total / safe_b) - s)
     # A bin without background contributes nothing, instead of infinity.
-    return safe_sqrt(jnp.where(filled, squared, 0.0).sum())
+    found = safe_sqrt(jnp.where(filled, squared, 0.0).sum())
+    return jnp.where(impossible, jnp.nan, found)
 
 
 def binary_cross_entropy(
