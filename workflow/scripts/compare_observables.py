@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hone.reporting.comparison_table import headline, latex, markdown, rst, summary
+from hone.results.below_floor import below_floor
 from hone.results.gains import compared, flatten
 from hone.results.selection import selected_files
 from hone.running.files import place_of, read_json, write_csv, write_text
@@ -20,10 +21,11 @@ with job(snakemake):
     published = selected_files(snakemake.input.selected, snakemake.input.limits)
     observed = {place: read_json(path)["observed_limit"] for place, path in published.items()}
     poi, label = snakemake.params.poi, snakemake.params.label
+    remarks = below_floor(rows, floors).values()
     for path, text in (
         (snakemake.output.markdown, markdown(table, floors, poi)),
         (snakemake.output.latex, latex(table, floors, poi)),
-        (snakemake.output.headline, headline(table, floors, poi, observed, label)),
+        (snakemake.output.headline, headline(table, floors, poi, observed, label, remarks)),
         (snakemake.output.first_page, rst(table, floors)),
         (snakemake.output.summary, summary(snakemake.params.name, rows, table, floors)),
     ):

@@ -105,6 +105,18 @@ def test_what_did_not_pass_is_linked_and_told(blobs):
     assert "in 1 of 1 seeds a fit of pyhf failed" in text
 
 
+def test_a_number_below_the_floor_does_not_pass(blobs):
+    for floor, outcome, said in (
+        (0.2010, "passed", "no figure of merit is below the floor"),
+        (0.2500, "not passed", "signal/neos: expected_limit 0.214 (floor 0.250): below what any"),
+    ):
+        write_json(blobs / "signal/floor.json", {"expected_limit": floor})
+        found = {(c.name, c.observable): c for c in checks(Folder(blobs))}
+        assert found["floor", "neos"].outcome == outcome
+        assert found["floor", "neos"].text.startswith(said)
+        assert found["floor", "bce"].outcome == "passed"
+
+
 def test_all_notes_of_the_first_look_are_in_the_report(blobs):
     """Those of the table and those below it."""
     row = {"region": "all", "sample": "background", "variation": "", "warning": "empty bins: 3"}

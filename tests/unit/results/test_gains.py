@@ -11,6 +11,7 @@ from scipy.stats import norm
 from hone.errors import InputError
 from hone.reporting.comparison_table import headline, latex, markdown
 from hone.reporting.figures.comparison import draw_comparison, draw_gain
+from hone.results.below_floor import below_floor
 from hone.results.gains import FIGURES_OF_MERIT, compared
 
 FLOOR = {"expected_cls": 2.9e-7, "expected_limit": 0.2, "expected_p0": 3e-21, "sigma_mu": 0.25}
@@ -205,6 +206,24 @@ def test_the_headline_says_the_best_limit_its_gain_and_pyhfs_verdict():
     better = headline(compared([*rows(), seed("cuts", 1, 0.25)], "bce"), {})
     assert "per cent below bce (0.4040)" in better
     assert ", and 19.2 per cent below the next, cuts (0.2500)." in better
+
+
+def test_numbers_below_the_floor_are_named():
+    found = below_floor(rows(), {"s": FLOOR})
+    assert list(found) == [("s", "neos")]  # CLs from 1e-8 and sigma_mu 0.2, not the limits
+    assert found["s", "neos"].startswith(
+        "s/neos: expected_cls 1.00e-08 of 3 of 3 seeds (floor 2.90e-07), "
+        "sigma_mu 0.200 of 3 of 3 seeds (floor 0.250): below what any observable can reach."
+    )
+    text = headline(compared(rows(), "bce"), {"s": FLOOR}, remarks=found.values())
+    assert "\n\ns/neos: expected_cls 1.00e-08" in text
+    assert below_floor(rows(), {}) == {}
+    # with systematics of its own, and where only the number without staterror is below
+    own = {"of_observables": {"neos": FLOOR | {"expected_cls": 4.5e-9, "sigma_mu": 0.19}}}
+    assert below_floor(rows(seeds=1), {"s": FLOOR | own}) == {}
+    own["of_observables"]["neos"]["expected_cls"] = 9e-9
+    text = below_floor(rows(seeds=1), {"s": FLOOR | own})["s", "neos"]
+    assert "s/neos: expected_cls without staterror 5.00e-09 (floor 9.00e-09): below" in text
 
 
 def test_what_pyhf_could_not_compare_is_no_agreement():

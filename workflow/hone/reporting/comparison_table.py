@@ -1,7 +1,7 @@
 """The comparison of observables: text, Markdown, LaTeX, reStructuredText, headline, summary."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import median
 from types import MappingProxyType
 from typing import cast
@@ -94,6 +94,7 @@ def headline(
     poi: str = "mu",
     observed: Mapping[tuple[str, str], float | None] = MappingProxyType({}),
     label: str = "observed",
+    remarks: Iterable[str] = (),
 ) -> str:
     """The result of each signal in a few sentences of plain text.
 
@@ -103,6 +104,7 @@ def headline(
         poi: name of the signal strength.
         observed: limit of the selected seed by signal and observable; None if there is none.
         label: what the observation is, ``observed`` or ``pseudo-data``.
+        remarks: on numbers of observables, without full stops.
     """
     sentences = []
     for signal in dict.fromkeys(row["signal"] for row in rows):
@@ -119,6 +121,7 @@ def headline(
         else:
             text = f"{signal}: no observable has an expected limit within the bounds of {poi}."
         sentences.append(text)
+    sentences += [f"{remark}." for remark in remarks]
     return "\n\n".join([*sentences, _pyhf_agrees(rows)]) + "\n"
 
 

@@ -1,6 +1,7 @@
 """Whether the numbers can be trusted: each check in a sentence, also those that did not pass."""
 
 import math
+from collections.abc import Iterator
 from typing import Literal, NamedTuple, cast
 
 from hone.analysis import Analysis
@@ -9,8 +10,10 @@ from hone.analysis.samples import GeneratedSample
 from hone.events.documents import Survey
 from hone.events.first_look import notes
 from hone.reporting.rounding import with_error
+from hone.results.below_floor import below_floor
 from hone.results.documents import Row
 from hone.results.folder import Folder, Published
+from hone.results.gains import FIGURES_OF_MERIT
 
 __all__ = ["Check", "checks"]
 
@@ -54,6 +57,8 @@ class Check(NamedTuple):
 def checks(folder: Folder) -> list[Check]:
     """Every check of every observable; of the inputs, one for all."""
     found = [_inputs(folder)]
+    floors = {signal: folder.floor(signal) for signal in folder.analysis.signals}
+    below = below_floor(folder.csv("comparison.csv"), floors)
     for row in folder.table:
         published = folder.published(row["signal"], row["observable"])
         outcomes = {
@@ -62,6 +67,9 @@ def checks(folder: Folder) -> list[Check]:
             "goodness of fit": _goodness(published),
         }
         settings = folder.analysis.observable(row["observable"])
+        if any(floors[row["signal"]].get(name) is not None for name in FIGURES_OF_MERIT):
+            text = below.get((row["signal"], row["observable"]))
+            outcomes["floor"] = _outcome(not text), text or "no figure of merit is below the floor"
         if settings.learns:
             outcomes["overtraining"] = _overtraining(folder, published)
         if settings.is_trained:
@@ -100,11 +108,23 @@ def _inputs(folder: Folder) -> Check:
         if not folder.has(folder.within(path)):
             return Check("inputs", "", "", "not done", f"there is no {folder.within(path)}")
         surveys[name] = cast("Survey", folder.json(folder.within(path)))
+    found += _fractional(folder)
     said = list(notes(surveys, seen(analysis)))
     if said:
         found.append(f"{len(said)} note{'' if len(said) == 1 else 's'}: " + "; ".join(said))
     text = "; ".join(found) or "nothing to note about events, features, weights or bins"
     return Check("inputs", "", "", "not passed" if found else "passed", text)
+
+
+def _fractional(folder: Folder) -> Iterator[str]:
+    """Data that are no counts, as histograms may have them."""
+    if folder.analysis.observed != "data" or not folder.table:
+        return
+    place = folder.published(folder.table[0]["signal"], folder.table[0]["observable"]).place
+    for channel in folder.json(f"{place}/workspace.json").get("observations", []):
+        odd = [number for number in channel["data"] if number != round(number)]
+        if odd:
+            yield f"data in {channel['name']}: {odd[0]:g} events in a bin, which is no count"
 
 
 def _pyhf(row: Row, published: Published) -> tuple[str, str]:
