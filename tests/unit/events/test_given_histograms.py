@@ -12,14 +12,15 @@ import uproot
 import yaml
 from ntuples import columns, write, write_analysis
 
-from hone.analysis import checked_config
+from hone.analysis import Template, checked_config
 from hone.analysis.files import Files
 from hone.analysis.needs import Needs
 from hone.errors import ConfigError
 from hone.events.check import check_inputs
 from hone.events.first_look import yields_table
+from hone.events.histograms import read_template
 from hone.events.observation import observe
-from hone.events.sources import sources
+from hone.events.sources import BinnedSource, sources
 from hone.events.stream import fill_histograms
 from hone.events.survey import survey, survey_weights
 from hone.observable import create_observable
@@ -109,7 +110,7 @@ def made(config):
         (source,) = (s for s in found if s.name == name)
         for region, rows in survey_weights(source, regions, surveys[name]["factor"]).items():
             surveys[name]["regions"][region] |= rows
-    check_inputs(surveys, analysis.samples, regions, {})
+    check_inputs(surveys, analysis.samples, analysis.systematics, regions, {})
     observables = [
         create_observable(
             analysis.observables[0], analysis.features, np.ones((2, 1)), jax.random.key(0)
@@ -147,8 +148,24 @@ def test_the_workspace_is_that_of_the_events(config):
         found, surveys = made(of_histograms(config, *names))
         assert numbers(found) == pytest.approx(wanted, rel=1e-12), names
     # the first look has a row in each region, also of what is varied
-    rows = [row for row in yields_table(surveys) if row["variation"] == "scale_up"]
+    table = yields_table(surveys, checked_config(config).systematics)
+    rows = [row for row in table if row["variation"] == "scale_up"]
     assert [row["region"] for row in rows] == ["control_region", "signal_region"]
+
+
+@pytest.mark.usefixtures("config")
+def test_data_that_are_no_counts_are_taken_and_said(caplog):
+    with uproot.update("histograms.root") as file:
+        counts = file["high/data"].to_hist()
+        counts.view().value += 0.25
+        file["high/more"] = counts
+    for name, said in (("data", False), ("more", True)):
+        source = BinnedSource(
+            Template("data"), ("histograms.root",), f"{{region}}/{name}", {"data": "1"}
+        )
+        found = read_template(source, {"high": None}, counted=True)
+        assert ("region 'high': 1 of 1 bins have no whole number" in caplog.text) is said
+    assert found.values == [counts.values(flow=True).sum()]
 
 
 def test_a_blind_analysis_opens_no_data_histogram(config):

@@ -30,7 +30,8 @@ def listed(patterns: str | list[str]) -> list[str]:
     found = []
     for pattern in several(patterns):
         if pattern.endswith(".txt") and os.path.isfile(pattern):
-            lines = map(str.strip, Path(pattern).read_text(errors="replace").splitlines())
+            text = Path(pattern).read_text(encoding="utf-8-sig", errors="replace")
+            lines = map(str.strip, text.splitlines())
             found += [line for line in lines if line and not line.startswith("#")]
         else:
             found.append(pattern)

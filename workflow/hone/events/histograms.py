@@ -1,5 +1,6 @@
 """Templates that are given as histograms, in the bins of the regions."""
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,6 +13,8 @@ from hone.running.histogram_files import GivenHistogram, read_histogram
 from hone.statmodel.templates import Histogram
 
 __all__ = ["read_template", "survey_histograms"]
+
+log = logging.getLogger(__name__)
 
 _CLOSE = 1e-9
 """Relative to the width of a bin, for edges that are the same."""
@@ -107,6 +110,7 @@ def _of_region(
         sums.append([np.add.reduceat(x[:end], starts) for x in cells[:2]])
     values, variances = np.sum(sums, axis=0)
     files = ", ".join(source.files)
+    fractional = counted & (values != np.rint(values))
     for k, (value, variance) in enumerate(zip(values, variances, strict=True), 1):
         where = f"{files}: histogram {path!r}, bin {k} of region {region!r}"
         if counted and value < 0:
@@ -116,6 +120,13 @@ def _of_region(
                 f"{where}: the yield is {value:g} and its error 0; a histogram of simulated events "
                 "needs their errors (Sumw2)"
             )
+    if fractional.any():
+        log.warning(
+            "%s: histogram %r, region %r: %d of %d bins have no whole number of events (%g in bin "
+            "%d), as data do; they are fitted as they are",
+            files, path, region, fractional.sum(), len(values), values[fractional][0],
+            np.argmax(fractional) + 1,
+        )  # fmt: skip
     return Histogram(values, variances)
 
 

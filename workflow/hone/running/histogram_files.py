@@ -100,7 +100,7 @@ def _of_json(file: str, path: str) -> tuple[str, list[str], GivenHistogram | Non
     """As :func:`_of_root`; the class is that of the storage."""
     import hist
 
-    entries = json.loads(Path(file).read_text())
+    entries = json.loads(Path(file).read_text(encoding="utf-8-sig"))
     names = [n for n, entry in entries.items() if isinstance(entry, dict) and "axes" in entry]
     if path not in names:
         return "", names, None
