@@ -11,9 +11,10 @@ import numpy as np
 
 from hone.errors import InputError
 
-__all__ = ["Sums", "bin_of", "exact_parts", "refuse_lost_events", "variances"]
+__all__ = ["Sums", "bin_of", "cancel_too_far", "exact_parts", "refuse_lost_events", "variances"]
 
 _PIECE = 4096
+_SIGNIFICANT = 5
 _WANTED = 1e-9
 _SMALLEST, _LARGEST = 1e-140, 1e140
 """Range of errors: their squares must be normal doubles."""
@@ -191,6 +192,19 @@ class Sums:
                     + (f", times {factor:g}" if factor != 1 else "")
                     + "); look at the weight"
                 )
+
+
+def cancel_too_far(values: float, variances: float, absolute: float) -> bool:
+    """Whether weights of both signs add up to less than five times their statistical error, which
+    is nothing to divide by.
+
+    Args:
+        values: their sum.
+        variances: sum of their squares.
+        absolute: sum of their absolute values.
+    """
+    has_both = absolute > abs(values) * (1 + _WANTED)
+    return bool(has_both and abs(values) < _SIGNIFICANT * np.sqrt(variances))
 
 
 def refuse_lost_events(what: str, filled: float, entered: float, absolute: float) -> None:

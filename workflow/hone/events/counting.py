@@ -13,7 +13,7 @@ from hone.events.batch import Batch
 from hone.events.documents import FewNumbers, Tallied
 from hone.events.membership import Membership
 from hone.events.sources import Source
-from hone.sums import Sums
+from hone.sums import Sums, cancel_too_far
 
 __all__ = ["Tally"]
 
@@ -88,7 +88,7 @@ class Tally:
                 }
                 for name, sums in self.weights.items()
             },
-            "factor": _normalisation(source, generated, names),
+            "factor": self._normalisation(generated, names),
             "divided_by": generated if source.is_divided_by_its_files else None,
         }
         for entry in found["files"]:
@@ -99,6 +99,48 @@ class Tally:
         if few is not None:
             found["few_numbers"] = few
         return found
+
+    def _normalisation(self, total: float, names: str) -> float:
+        """Yield per unit of weight.
+
+        Args:
+            total: sum of the weights of all events in the files, before any selection.
+            names: of the files, for messages.
+
+        Raises:
+            InputError: no double holds it; the weights that it is divided by cancel to within
+                their statistical error.
+        """
+        source = self.source
+        settings: Mapping[str, float] = source.normalisation
+        generated = settings.get("sum_of_weights", total)
+        wanted = settings.get("yield")
+        if "cross_section" in settings:
+            # 1/fb of luminosity are 1000/pb
+            wanted = settings["cross_section"] * settings["luminosity"] * 1000
+        if wanted is None or source.sample_factor:
+            return 1.0
+        both = (self.all_weights, self.others)
+        variance = sum(float(part.variances[0, 0]) for part in both)
+        absolute = sum(float(part.absolute[0, 0]) for part in both)
+        if source.is_divided_by_its_files and cancel_too_far(total, variance, absolute):
+            raise InputError(
+                f"{source} ({names}): its yield is {wanted:g}, and its weights add up to "
+                f"{total:.4g} ± {math.sqrt(variance):.4g}: they cancel too far to scale them to a "
+                "yield; give the sum_of_weights that the yield belongs to"
+            )
+        factor = wanted / generated
+        if factor < 0:
+            raise InputError(
+                f"{source} ({names}): its yield is {wanted:g}, and its weights add up to "
+                f"{generated:g}: give the sum_of_weights that the yield belongs to"
+            )
+        if not sys.float_info.min <= factor <= sys.float_info.max:
+            raise InputError(
+                f"{source} ({names}): a yield of {wanted:g} for a sum of weights of "
+                f"{generated:g} is a factor of {factor:g}, which no double holds"
+            )
+        return factor
 
     def _few_numbers(self) -> FewNumbers | None:
         """What is wrong with ``split.branch``: few events are no fault of it."""
@@ -118,36 +160,3 @@ def _needed(split: Split) -> int:
     """
     parts = [high - low for low, high in map(split.range, split.sets)]
     return math.ceil(max((1 - part) / part for part in parts) / _KNOWN**2)
-
-
-def _normalisation(source: Source, total: float, names: str) -> float:
-    """Yield per unit of weight.
-
-    Args:
-        source: of the events.
-        total: sum of the weights of all events in its files, before any selection.
-        names: of its files, for messages.
-
-    Raises:
-        InputError: no double holds it.
-    """
-    settings: Mapping[str, float] = source.normalisation
-    generated = settings.get("sum_of_weights", total)
-    wanted = settings.get("yield")
-    if "cross_section" in settings:
-        # 1/fb of luminosity are 1000/pb
-        wanted = settings["cross_section"] * settings["luminosity"] * 1000
-    if wanted is None or source.sample_factor:
-        return 1.0
-    factor = wanted / generated
-    if factor < 0:
-        raise InputError(
-            f"{source} ({names}): its yield is {wanted:g}, and its weights add up to "
-            f"{generated:g}: give the sum_of_weights that the yield belongs to"
-        )
-    if not sys.float_info.min <= factor <= sys.float_info.max:
-        raise InputError(
-            f"{source} ({names}): a yield of {wanted:g} for a sum of weights of {generated:g} is a "
-            f"factor of {factor:g}, which no double holds"
-        )
-    return factor

@@ -19,15 +19,12 @@ from hone.events.sources import sources as sources_of
 from hone.running.contents import refuse_changed
 from hone.running.files import read_json
 from hone.statmodel.templates import Histogram, count
-from hone.sums import Sums
+from hone.sums import Sums, cancel_too_far
 
 __all__ = [
     "load_events", "load_set", "read_range", "read_set", "read_surveys", "rows_of", "scale_of",
     "scale_of_set", "scored_range", "scored_sets", "total_of_set",
 ]  # fmt: skip
-
-_SIGNIFICANT = 5
-"""Errors above which a sum of weights of both signs is known well enough to divide by."""
 
 
 def load_set(
@@ -255,13 +252,13 @@ def total_of_set(source: Source, surveys: Surveys, kept: Sums, events_set: str) 
     if source.split is None:
         return total
     every = _total(source, surveys)
-    error, absolute = np.sqrt(kept.variances[0, 0]), kept.absolute[0, 0]
-    cancel = absolute > abs(total) * (1 + 1e-9) and abs(total) < _SIGNIFICANT * error
-    if cancel and abs(total - every) > 1e-9 * absolute:
+    variance, absolute = kept.variances[0, 0], kept.absolute[0, 0]
+    is_part = abs(total - every) > 1e-9 * absolute
+    if is_part and cancel_too_far(total, variance, absolute):
         raise InputError(
             f"{source}: the weights of its {events_set} events add up to {total:.4g} ± "
-            f"{error:.4g}, those of all to {every:.4g}: they cancel too far to scale one set to "
-            "all; use more events"
+            f"{np.sqrt(variance):.4g}, those of all to {every:.4g}: they cancel too far to scale "
+            "one set to all; use more events"
         )
     return total
 
