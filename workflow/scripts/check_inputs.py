@@ -22,6 +22,8 @@ with job(snakemake):
     table = format_table(rows) + "".join(f"\n! {text}\n" for text in remarks)
     log.info("inputs:\n%s", table)
     one_fit = bool(analysis.measure)
-    check_inputs(surveys, analysis.samples, analysis.channels, observables, one_fit)
+    check_inputs(
+        surveys, analysis.samples, analysis.systematics, analysis.channels, observables, one_fit
+    )
     write_csv(snakemake.output.csv, rows)
     write_text(snakemake.output.txt, table)

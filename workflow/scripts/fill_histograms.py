@@ -26,7 +26,7 @@ with job(snakemake) as provenance:
     surveys = read_surveys(inputs.surveys)
     # A signal that is injected is not in one fit with that of the hypothesis.
     samples, one_fit = analysis.simulated + others.samples, not others.samples
-    check_inputs(surveys, samples, regions, {}, one_fit)
+    check_inputs(surveys, samples, analysis.systematics, regions, {}, one_fit)
     simulated = sources(analysis, params.files["evaluation"])
     injected = sources(others, params.files["injected"])
     features = observables[0].features

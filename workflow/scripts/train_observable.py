@@ -33,7 +33,13 @@ with job(snakemake, in_processes=several) as provenance:
         observable = observable.with_settings(read_json(path)["settings"])
     outputs = snakemake.output
     surveys = snakemake.input.surveys
-    check_inputs(read_surveys(surveys), analysis.samples, analysis.channels, seen(analysis))
+    check_inputs(
+        read_surveys(surveys),
+        analysis.samples,
+        analysis.systematics,
+        analysis.channels,
+        seen(analysis),
+    )
     training = training_set(analysis, params.files, surveys, params.fold, observable.streamed)
     validation = load_set(analysis, params.files, "validation", surveys, params.fold)
     level = analysis.limits.level

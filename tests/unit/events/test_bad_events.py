@@ -9,6 +9,7 @@ from hone.analysis import Template
 from hone.analysis.region_observables import Seen
 from hone.analysis.samples import FileSample
 from hone.analysis.sections import Split
+from hone.analysis.systematics import Normsys
 from hone.errors import InputError
 from hone.events.check import check_inputs
 from hone.events.first_look import yields_table
@@ -34,6 +35,10 @@ BAD = {
         r"sample 's': .*a.root: weight 'w' is inf in event 3",
     ),
     "no weight": ({"w": np.zeros(50)}, {}, r"the weights in .*a.root add up to 0"),
+    "a yield of weights that cancel": (
+        {"w": np.where(np.arange(50) < 27, 1.0, -1.0)}, {"normalisation": {"yield": 10.0}},
+        r"its yield is 10, and its weights add up to 4 ± 7\.07.*give the sum_of_weights",
+    ),
     "no event": ({k: v[:0] for k, v in columns(50, 1, True).items()}, {}, r"there is no event in"),
     "a missing tree": ({}, {"tree": "Events"}, r"a.root has no tree 'Events'; it has events"),
     "a missing branch": (
@@ -110,7 +115,7 @@ def test_a_selection_is_true_or_false(tmp_path):
         survey(one(tmp_path, columns(50, 1, True)), ["mass"], (region("a", "mass"),))
 
 
-def checked(tmp_path, regions, background=None, signal=None, observables=None):
+def checked(tmp_path, regions, background=None, signal=None, observables=None, systematics=()):
     files = {
         "signal": signal or columns(100, 1, True),
         "background": background or columns(100, 2, False),
@@ -124,7 +129,7 @@ def checked(tmp_path, regions, background=None, signal=None, observables=None):
     samples = [FileSample(name=name, process=name, files="a.root") for name in files]
     observables = observables or {"o": Seen([r.name for r in regions if r.is_trained])}
     try:
-        check_inputs(surveys, samples, regions, observables)
+        check_inputs(surveys, samples, systematics, regions, observables)
     except InputError as error:
         return str(error)
     return ""
@@ -141,7 +146,7 @@ def test_events_that_two_files_of_a_sample_have_in_common_are_found(tmp_path):
         surveys = {"b": survey(source, ["mass"], (region("a"),))}
         sample = FileSample(name="b", process="background", files="0.root")
         try:
-            check_inputs(surveys, [sample], (region("a"),), {})
+            check_inputs(surveys, [sample], (), (region("a"),), {})
         except InputError as error:
             return str(error)
         return ""
@@ -197,12 +202,25 @@ def test_what_no_later_step_could_use_is_refused(tmp_path):
     assert "- region 'b', bin 2: the expectation is negative (-" in found
     assert "because of 'background' (-" in found
     assert not checked(tmp_path, binned, signal=negative)
+    # What varies it has no events of its own: 100 - 90, and 100 - 108 with it.
+    negative, positive = (
+        columns(100, k, k > 1) | {"w": np.full(100, w)} for k, w in ((1, -0.9), (2, 1.0))
+    )
+    size = Normsys(name="size", type="normsys", sample=["signal"], up=1.2)
+    for systematics, problem in (
+        ((), ""),
+        ((size,), "the expectation with size_up is negative (-8)"),
+    ):
+        found = checked(tmp_path, (region("a"),), positive, negative, systematics=systematics)
+        assert problem in found
+        assert bool(problem) == bool(found)
 
 
 def test_the_first_look_has_sizes_of_negative_yields(tmp_path):
     """-500 ± 32, of weights of which three in four are negative."""
     events = columns(1000, 2, False) | {"w": np.where(np.arange(1000) % 4, -1.0, 1.0)}
     found = survey(one(tmp_path, events), ["mass"], (region("a"),))
-    (row,) = yields_table({"s": found})
+    assert found["factor"] == 1.0
+    (row,) = yields_table({"s": found}, ())
     assert (row["yield"], row["error"]) == (-500, pytest.approx(1000**0.5))
     assert row["warning"] == "75% of the sum of |weights| is negative"

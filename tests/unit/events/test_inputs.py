@@ -26,7 +26,7 @@ def test_yields_are_those_of_the_settings(analysis):
 def test_the_table_says_what_is_there(analysis):
     config, _, surveys = analysis
     rows = yields_table(surveys, config.systematics)
-    check_inputs(surveys, config.samples, config.channels, seen(config))
+    check_inputs(surveys, config.samples, config.systematics, config.channels, seen(config))
     text = format_table(rows)
     assert "control_region" in text
     effects = {
@@ -56,7 +56,7 @@ def test_a_variation_with_a_yield_that_nobody_means_is_refused(analysis, source)
             if name in rows:
                 rows[name]["yield"] *= factor
                 rows[name]["error"] *= of_error
-        check_inputs(surveys, config.samples, config.channels, seen(config))
+        check_inputs(surveys, config.samples, config.systematics, config.channels, seen(config))
 
     check(1 / 8)
     check(160, of_error=1e4)  # so few events tell nothing

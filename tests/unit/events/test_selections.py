@@ -92,14 +92,14 @@ def test_parts_of_a_file_add_up_to_it(events, normalisation, factor):
         *(part | {"weight": "w"} | normalisation for part in (LIGHT, HEAVY)), systematics=[UP]
     )
     surveys = json.loads(json.dumps(surveys))  # as the next job reads them
-    check_inputs(surveys, config.samples, config.channels, {})
+    check_inputs(surveys, config.samples, config.systematics, config.channels, {})
     is_heavy, scale = events["truth"] == 5, factor(math.fsum(events["w"]))
     right = {
         "light": scale * math.fsum(events["w"][~is_heavy]),
         "heavy": scale * math.fsum(events["w"][is_heavy]),
     }
     right["heavy__jes_up"] = right["heavy"] / 2
-    rows = {(r["sample"], r["variation"]): r for r in yields_table(surveys)}
+    rows = {(r["sample"], r["variation"]): r for r in yields_table(surveys, config.systematics)}
     made = create_observable(config.observables[0], ["mass"], np.ones((2, 1)), jax.random.key(0))
     filled = fill_histograms([made], found, config.channels, surveys, ["mass"])["hard"]
     for name, expected in right.items():
@@ -133,7 +133,7 @@ def test_events_without_weight_do_not_count(events):
         systematics=[{"name": "tag", "type": "histosys", "sample": "heavy",
                       "up": {"weight": "w * (truth >= 4)"}}],
     )  # fmt: skip
-    check_inputs(surveys, config.samples, config.channels, {})
+    check_inputs(surveys, config.samples, config.systematics, config.channels, {})
     truth = events["truth"]
     for name, number in (("heavy", (truth == 5).sum()), ("light", (truth != 5).sum())):
         known = surveys[name]
@@ -164,7 +164,7 @@ def test_samples_that_share_events_are_refused(events):
     def refused(*parts):
         config, _, surveys = surveyed(*parts)
         with pytest.raises(InputError) as error:
-            check_inputs(surveys, config.samples, config.channels, {})
+            check_inputs(surveys, config.samples, config.systematics, config.channels, {})
         return str(error.value)
 
     text = refused(LIGHT, HEAVY | {"selection": "truth >= 4"})
@@ -196,13 +196,13 @@ def test_variations_that_share_events_are_refused():
         systematics=[UP, {**UP, "sample": "light"}],
     )  # fmt: skip
     with pytest.raises(InputError) as error:
-        check_inputs(surveys, config.samples, config.channels, {})
+        check_inputs(surveys, config.samples, config.systematics, config.channels, {})
     text = str(error.value)
     assert text.count("\n") == 1
     assert f"event 0 of up.root and {SIZE - 1} others are in both variations " in text
     assert "'heavy__jes_up' and 'light__jes_up', and would count twice" in text
     config, _, surveys = surveyed(HEAVY, LIGHT, systematics=[UP, {**UP, "sample": "light"}])
-    check_inputs(surveys, config.samples, config.channels, {})
+    check_inputs(surveys, config.samples, config.systematics, config.channels, {})
 
 
 _BITS = st.integers(0, 2**12 - 1) | st.just(2**12 - 1)
@@ -270,14 +270,14 @@ def test_a_split_needs_many_different_numbers():
     """400 for 40, 20 and 40 %: then 20 % are known to a tenth of themselves."""
     config, _, surveys = surveyed(LIGHT, HEAVY, split={"branch": "run"})
     with pytest.raises(InputError) as error:
-        check_inputs(surveys, config.samples, config.channels, {})
+        check_inputs(surveys, config.samples, config.systematics, config.channels, {})
     text = str(error.value)
     assert text.count("\n") == 1
     assert "split.branch: 'run' has too few different values (30 of 'light' in all.root" in text
     assert "; 30 of 'heavy' in all.root): the sets need 400" in text
     for split in ({"branch": "event"}, {}):
         config, _, surveys = surveyed(LIGHT, HEAVY, split=split)
-        check_inputs(surveys, config.samples, config.channels, {})
+        check_inputs(surveys, config.samples, config.systematics, config.channels, {})
     larger = {"branch": "run", "training": 0.25, "validation": 0.25}
     assert surveyed(HEAVY, split=larger)[2]["heavy"]["few_numbers"]["needed"] == 300
     # few events with a number each are few, but as good as events can be
@@ -289,7 +289,7 @@ def test_few_training_events_are_said_once(events):
     config, _, surveys = surveyed(HEAVY, LIGHT, systematics=[UP])
     region = ["signal_region"]
     observables = {"neos": Seen(region, 500), "bce": Seen(region, 2000), "mass": Seen(region)}
-    check_inputs(surveys, config.samples, config.channels, observables)
+    check_inputs(surveys, config.samples, config.systematics, config.channels, observables)
     same, text = notes(surveys, observables)
     assert same.startswith("'heavy__jes_up': the files have the very same events as")  # without w
     there = {name: in_training(found, Seen(region)) for name, found in surveys.items()}
@@ -334,7 +334,7 @@ def test_a_trained_sample_has_a_training_event():
     config, _, surveys = surveyed(HEAVY, split={"branch": "event", "training": 0.01})
     seen_by_neos = {"neos": Seen(["signal_region"], 10)}
     with pytest.raises(InputError, match="'s' has no training event in a region with the observ"):
-        check_inputs(surveys, config.samples, config.channels, seen_by_neos)
+        check_inputs(surveys, config.samples, config.systematics, config.channels, seen_by_neos)
 
 
 @pytest.mark.parametrize("files", ["all.root", "copy.root"])
@@ -345,11 +345,11 @@ def test_samples_that_may_share_events(events, files):
     for meant in ({}, {"shares_events_with": ["light"]}):
         config, _, surveys = surveyed(light, other | {"weight": "0.1 * w"} | meant)
         with nullcontext() if meant else pytest.raises(InputError, match="in shares_events_with"):
-            check_inputs(surveys, config.samples, config.channels, {})
+            check_inputs(surveys, config.samples, config.systematics, config.channels, {})
     apart = {"process": "signal", "shares_events_with": None}
     signals = [sample.model_copy(update=apart) for sample in config.samples]
-    check_inputs(surveys, signals, (), {}, one_fit=False)
+    check_inputs(surveys, signals, (), (), {}, one_fit=False)
     with pytest.raises(InputError, match="in shares_events_with"):
-        check_inputs(surveys, signals, (), {}, one_fit=True)
+        check_inputs(surveys, signals, (), (), {}, one_fit=True)
     with pytest.raises(ConfigError, match="'x' is no other simulated sample; these are s, light"):
         surveyed(light, other | {"shares_events_with": ["x"]})

@@ -92,7 +92,9 @@ def test_varied_events_have_the_factor_of_the_sample(tmp_path, monkeypatch, norm
         "b": factor * weights["b"], "b__more_up": factor * weights["more"],
         "b__half_up": factor * weights["half"], "b__tree_up": factor * weights["half"],
     }  # fmt: skip
-    rows = {r["variation"]: r for r in yields_table(surveys) if r["sample"] == "b"}
+    rows = {
+        r["variation"]: r for r in yields_table(surveys, config.systematics) if r["sample"] == "b"
+    }
     observable = create_observable(
         config.observables[0], ["mass"], np.ones((2, 1)), jax.random.key(0)
     )
@@ -119,7 +121,9 @@ def test_varied_events_may_have_a_normalisation_of_their_own(tmp_path, monkeypat
         "nominal": {"files": "half.root"},
     }
     config, found, surveys, weights = varied({"yield": 500, "sum_of_weights": 8000}, variations)
-    rows = {r["variation"]: r for r in yields_table(surveys) if r["sample"] == "b"}
+    rows = {
+        r["variation"]: r for r in yields_table(surveys, config.systematics) if r["sample"] == "b"
+    }
     factor = 500 / 8000
     right = {
         "own_up": 500, "sum_up": 500 * weights["half"] / 5000, "tree_up": 500,
@@ -198,9 +202,15 @@ def test_replaced_branches_are_read_wherever_they_occur(tmp_path, monkeypatch):
         seen.append(len(expected))
     assert min(seen) > 0
     # 2 * 1.1 of the sample's weights, by its factor from weights to yields.
-    rows = {r["variation"]: r for r in yields_table(surveys) if r["sample"] == "b"}
+    rows = {
+        r["variation"]: r for r in yields_table(surveys, config.systematics) if r["sample"] == "b"
+    }
     weight = (events["w_up"] * events["pt_up"])[events["pt_up"] >= 20].sum()
-    high = [r for r in yields_table(surveys) if r["sample"] == "b" and r["region"] == "high"]
+    high = [
+        r
+        for r in yields_table(surveys, config.systematics)
+        if r["sample"] == "b" and r["region"] == "high"
+    ]
     assert {r["variation"] for r in rows.values()} == {"", "jes_up", "jes_down"}
     assert next(r for r in high if r["variation"] == "jes_up")["yield"] == pytest.approx(weight)
     # and its effect on the bins of a region that has some

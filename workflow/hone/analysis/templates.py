@@ -17,7 +17,12 @@ class Template(NamedTuple):
     @property
     def name(self) -> str:
         """As in files: ``<sample>`` or ``<sample>__<systematic>_<side>``."""
-        return f"{self.sample}__{self.systematic}_{self.side}" if self.systematic else self.sample
+        return f"{self.sample}__{self.variation}" if self.systematic else self.sample
+
+    @property
+    def variation(self) -> str:
+        """``<systematic>_<side>``; empty for the sample itself."""
+        return f"{self.systematic}_{self.side}" if self.systematic else ""
 
     @property
     def nominal(self) -> "Template":

@@ -10,12 +10,14 @@ import numpy as np
 from hone.analysis.region_observables import Seen
 from hone.analysis.regions import Region
 from hone.analysis.samples import NtupleSample, Sample
+from hone.analysis.systematics import Systematic
 from hone.errors import InputError
 from hone.events.documents import Survey, SurveyedFile, Surveys
 from hone.events.fingerprints import part_in_common
-from hone.events.first_look import in_training
+from hone.events.first_look import in_training, variations_of
 from hone.events.membership import common_events
-from hone.statmodel.rates import negative_rates
+from hone.statmodel.templates import Histogram
+from hone.statmodel.workspace import Process, rates_below_zero
 
 __all__ = ["check_inputs"]
 
@@ -29,6 +31,7 @@ _IF_MEANT = "; if they are meant to, name one of both in shares_events_with of t
 def check_inputs(
     surveys: Surveys,
     samples: Sequence[Sample],
+    systematics: Sequence[Systematic],
     regions: Sequence[Region],
     observables: Mapping[str, Seen],
     one_fit: bool = True,
@@ -38,6 +41,7 @@ def check_inputs(
     Args:
         surveys: what :func:`hone.events.survey.survey` found, by source.
         samples: of the analysis.
+        systematics: of the analysis.
         regions: of the analysis.
         observables: which events each is of.
         one_fit: whether all signals are in one fit; if not, two of them may share events.
@@ -50,11 +54,11 @@ def check_inputs(
     misses = list(_regions(nominal, kinds, regions, observables))
     may_share = _may_share(samples, one_fit)
     problems = [
-        *_shared_events(surveys, may_share),
+        *_shared_events(surveys, systematics, may_share),
         *_same_events(nominal, may_share),
         *_few_numbers(surveys),
         *_far_off(surveys),
-        *_negative(surveys, kinds, one_fit),
+        *_negative(surveys, samples, systematics, one_fit),
         *misses,
     ]
     for name, found in surveys.items():
@@ -120,13 +124,16 @@ def _same_events(nominal: Surveys, may_share: Set[frozenset[str]]) -> Iterator[s
                 )
 
 
-def _shared_events(surveys: Surveys, may_share: Set[frozenset[str]]) -> Iterator[str]:
+def _shared_events(
+    surveys: Surveys, systematics: Sequence[Systematic], may_share: Set[frozenset[str]]
+) -> Iterator[str]:
     """Samples, and variations of samples by the same systematic, that take the same events from the
     same files, and may not."""
     users: dict[tuple[str, str, str], list[tuple[Survey, SurveyedFile]]] = {}
+    variations = variations_of(systematics)
     for found in surveys.values():
         # "" of a sample: these come first, and what is wrong with them is said of them alone.
-        variation = found["source"].removeprefix(found["sample"])
+        variation = variations.get(found["source"], "")
         for entry in found["files"]:
             key = variation, os.path.realpath(entry["path"]), found["tree"]
             users.setdefault(key, []).append((found, entry))
@@ -183,36 +190,48 @@ def _far_off(surveys: Surveys) -> Iterator[str]:
         )
 
 
-def _negative(surveys: Surveys, kinds: Mapping[str, str], one_fit: bool) -> Iterator[str]:
-    """Regions and bins where the expectation is negative; the yield of one sample may be."""
-    nominal: dict[str, dict[str, np.ndarray]] = {}
-    varied: dict[str, dict[str, dict[str, np.ndarray]]] = {}
-    for found in surveys.values():
-        sample = found["sample"]
-        scale = surveys[sample]["factor"] if found["sample_factor"] else 1.0
-        for region, templates in found["regions"].items():
-            for template, sums in templates.items():
-                yields = scale * np.array(sums.get("bins", [sums["yield"]]))
-                if template == sample:
-                    nominal.setdefault(region, {})[sample] = yields
-                else:
-                    side = template.removeprefix(f"{sample}__")
-                    varied.setdefault(region, {}).setdefault(side, {})[sample] = yields
-    signals = [name for name, kind in kinds.items() if kind == "signal"]
+def _negative(
+    surveys: Surveys,
+    samples: Sequence[Sample],
+    systematics: Sequence[Systematic],
+    one_fit: bool,
+) -> Iterator[str]:
+    """Regions and bins where the expectation is negative, nominal or with a systematic at one
+    sigma; the yield of one sample may be."""
+    processes = [
+        Process(s.name, s.is_signal, None, tuple(m for m in systematics if s.name in m.samples))
+        for s in samples
+        if s.name in surveys
+    ]
+    signals = [process.name for process in processes if process.is_signal]
     texts: dict[str, None] = {}
-    for alone in [None] if one_fit else signals:
-        for region, of_region in nominal.items():
-            own = {n: y for n, y in of_region.items() if n not in signals or alone in (None, n)}
-            sides = {
-                side: {name: y for name, y in of_side.items() if name in own}
-                for side, of_side in varied.get(region, {}).items()
-            }
-            for negative in negative_rates(own, sides, signals):
-                several = len(next(iter(own.values()))) > 1
-                bin_ = f", bin {negative.bin + 1}" if several else ""
-                files = ", ".join(_files(surveys[name]) for name in negative.negative)
-                texts[f"region {region!r}{bin_}: {negative} ({files})"] = None
+    for own in [signals] if one_fit else [[name] for name in signals]:
+        hypothesis = [p for p in processes if p.name in own or not p.is_signal]
+        for region in surveys[hypothesis[0].name]["regions"] if hypothesis else ():
+            histograms = _in_region(surveys, hypothesis, region)
+            bins = len(histograms[hypothesis[0].name].values)
+            for found in rates_below_zero(hypothesis, histograms, {region: bins}):
+                bin_ = f", bin {found.bin + 1}" if bins > 1 else ""
+                files = ", ".join(_files(surveys[name]) for name in found.negative)
+                texts[f"region {region!r}{bin_}: {found} ({files})"] = None
     yield from texts
+
+
+def _in_region(surveys: Surveys, processes: Sequence[Process], region: str) -> dict[str, Histogram]:
+    """Yields by template in the bins of a region that are known, or in one (B,). A template that
+    was not surveyed there is as its sample's."""
+    found: dict[str, Histogram] = {}
+    for process in processes:
+        for template in process.templates():
+            survey = surveys.get(template.name, surveys[process.name])
+            row = survey["regions"].get(region, {}).get(template.name)
+            if row is None:
+                found[template.name] = found[process.name]
+                continue
+            scale = surveys[process.name]["factor"] if survey["sample_factor"] else 1.0
+            yields = scale * np.array(row.get("bins", [row["yield"]]))
+            found[template.name] = Histogram(yields, np.zeros(len(yields)))
+    return found
 
 
 def _few_numbers(surveys: Surveys) -> Iterator[str]:

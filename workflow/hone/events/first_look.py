@@ -14,7 +14,7 @@ from hone.errors import InputError
 from hone.events.documents import RegionSums, Sentinel, Survey, Surveys
 from hone.running.files import Row
 
-__all__ = ["format_table", "in_training", "notes", "yields_table"]
+__all__ = ["format_table", "in_training", "notes", "variations_of", "yields_table"]
 
 _FEW_EVENTS = 100
 _LARGE_ERROR = 0.3
@@ -22,7 +22,13 @@ _HUGE_WEIGHT = 0.1
 _MUCH_NEGATIVE = 0.2
 
 
-def yields_table(surveys: Surveys, systematics: Sequence[Systematic] = ()) -> list[Row]:
+def variations_of(systematics: Sequence[Systematic]) -> dict[str, str]:
+    """``<systematic>_<side>`` of each varied template, by its name."""
+    templates = (t for s in systematics for sample in s.samples for t in s.templates(sample))
+    return {template.name: template.variation for template in templates}
+
+
+def yields_table(surveys: Surveys, systematics: Sequence[Systematic]) -> list[Row]:
     """One row per region, sample and variation: raw events, yield, error, warnings (of a variation
     those that its sample has not).
 
@@ -33,7 +39,7 @@ def yields_table(surveys: Surveys, systematics: Sequence[Systematic] = ()) -> li
     Raises:
         InputError: a yield with its sample's factor is more than a double holds.
     """
-    rows = []
+    rows, variations = [], variations_of(systematics)
     for found in surveys.values():
         sample = found["sample"]
         scale = surveys[sample]["factor"] if found["sample_factor"] else 1.0
@@ -58,7 +64,7 @@ def yields_table(surveys: Surveys, systematics: Sequence[Systematic] = ()) -> li
                     {
                         "region": region,
                         "sample": sample,
-                        "variation": template.removeprefix(sample).removeprefix("__"),
+                        "variation": variations.get(template, ""),
                         "events": sums["events"],
                         "yield": sums["yield"],
                         "error": sums["error"],

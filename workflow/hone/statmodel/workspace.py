@@ -22,7 +22,7 @@ from hone.likelihood import specification as spec
 from hone.running.files import read_json
 from hone.running.root_files import reason
 from hone.statmodel.channels import Channels, bin_name, places
-from hone.statmodel.rates import negative_rates
+from hone.statmodel.rates import NegativeRate, negative_rates
 from hone.statmodel.templates import Histogram
 
 if TYPE_CHECKING:
@@ -153,24 +153,24 @@ def _check_rates(
 ) -> None:
     """Refuse negative yields that make a rate negative, or have no uncertainty in pyhf."""
     nominal = {s.name: np.asarray(histograms[s.name].values) for s in samples}
-    if all((np.asarray(h.values) >= 0).all() for h in histograms.values()):
-        return
-
+    of_channels = places(channels)
     for sample in samples:
         for modifier in sample.modifiers:
             if not isinstance(modifier, Systematic):
                 continue
             for channel in filter(modifier.acts_in, channels):
-                refusal = modifier.refusal(nominal[sample.name][places(channels)[channel]])
+                refusal = modifier.refusal(nominal[sample.name][of_channels[channel]])
                 if refusal:
                     raise InputError(f"{sample.name!r}, region {channel!r}: {refusal}")
-    for negative_rate in rates_below_zero(samples, histograms, channels):
-        raise InputError(negative_rate)
+    for found in rates_below_zero(samples, histograms, channels):
+        raise InputError(f"{bin_name(found.bin, channels)}: {found}")
     with_error = [s for s in samples if s.staterror and staterror]
     if with_error:
+        any_yield = np.any([yields != 0 for yields in nominal.values()], axis=0)
         total = np.sum([nominal[s.name] for s in with_error], axis=0)
         variances = np.sum([histograms[s.name].variances for s in with_error], axis=0)
-        bad = (total <= 0) & (variances > 0)
+        # A bin in which no sample has a yield says nothing.
+        bad = (variances > 0) & ((total < 0) | (total == 0) & any_yield)
         if bad.any():
             k = int(np.argmax(bad))
             raise InputError(
@@ -183,14 +183,17 @@ def rates_below_zero(
     samples: Sequence[Process],
     histograms: Mapping[str, Histogram],
     channels: Mapping[str, int],
-) -> Iterator[str]:
-    """Which bins have a negative expectation, nominal or with a systematic at one sigma, and why.
+) -> Iterator[NegativeRate]:
+    """Bins that have a negative expectation, nominal or with a systematic at one sigma.
 
     Args:
         samples: of the hypothesis.
         histograms: by template name, bins of all channels concatenated (B,), finite.
         channels: number of bins of each.
     """
+    # What varies a yield that is not negative leaves it so.
+    if all((np.asarray(h.values) >= 0).all() for h in histograms.values()):
+        return
     nominal = {s.name: np.asarray(histograms[s.name].values) for s in samples}
     varied: dict[str, dict[str, np.ndarray]] = {}
     for sample in samples:
@@ -205,8 +208,7 @@ def rates_below_zero(
                 of_side = varied.setdefault(f"{modifier.name}_{side}", {})
                 before = of_side.get(sample.name, nominal[sample.name])
                 of_side[sample.name] = np.where(_acts(modifier, channels), yields, before)
-    for found in negative_rates(nominal, varied, [s.name for s in samples if s.is_signal]):
-        yield f"{bin_name(found.bin, channels)}: {found}"
+    yield from negative_rates(nominal, varied, [s.name for s in samples if s.is_signal])
 
 
 def _acts(modifier: Modifier, channels: Mapping[str, int]) -> np.ndarray:

@@ -271,9 +271,9 @@ def _cause(problem: Problem, observable: Observable, batch: Data, progress: floa
         values = np.asarray(histogram.values)
         if not np.isfinite(values).all():
             return f"The soft histogram of {name!r} is not finite: try a lower learning_rate."
-    reason = next(rates_below_zero(problem.samples, histograms, channels), None)
-    if reason is not None:
-        return f"In the soft histograms of the batch, {reason}, or a larger batch."
+    for found in rates_below_zero(problem.samples, histograms, channels):
+        where = bin_name(found.bin, channels)
+        return f"In the soft histograms of the batch, {where}: {found}, or a larger batch."
     background = np.asarray(problem.background(histograms)[0])
     lowest = int(np.argmin(background))
     where = bin_name(lowest, channels)
