@@ -243,14 +243,14 @@ def test_code_of_ones_own_is_imported_by_each_job(scripts, forked):
 
 
 def test_times_and_memory_are_the_jobs_own(scripts, forked):
-    """A job that only waits has used nothing, whatever its server has."""
+    """A job that only waits has used nothing, whatever its server has; all of it is counted."""
     records = [BenchmarkRecord(), BenchmarkRecord()]
     work = "import time\nwhile time.process_time() < 0.8:\n    pass\n"
     for text, record in zip((work, "import time\ntime.sleep(0.8)\n"), records, strict=True):
         forked(scripts, text, bench_record=record)
     busy, idle = records
     assert busy.data_collected
-    assert busy.cpu_time > 0.2
+    assert busy.cpu_time > 0.8
     assert idle.cpu_time < 0.2
     assert idle.running_time > 0.8
     assert busy.max_rss > 5

@@ -145,16 +145,17 @@ def _import(module: str, name: str) -> None:
 
 def _report_ended(running: dict[int, int]) -> None:
     for pid in list(running):
-        ended, status = os.waitpid(pid, os.WNOHANG)
+        ended, status, used = os.wait4(pid, os.WNOHANG)
         if ended:
             channel = running.pop(pid)
-            _say(channel, os.waitstatus_to_exitcode(status))
+            seconds, blocks = used.ru_utime + used.ru_stime, (used.ru_inblock, used.ru_oublock)
+            _say(channel, [os.waitstatus_to_exitcode(status), seconds, used.ru_maxrss, *blocks])
             os.close(channel)
 
 
-def _say(channel: int, number: int) -> None:
+def _say(channel: int, what: object) -> None:
     with suppress(OSError):  # where nobody listens any more
-        os.write(channel, b"%d\n" % number)
+        os.write(channel, json.dumps(what).encode() + b"\n")
 
 
 def _run(job: _Job) -> None:

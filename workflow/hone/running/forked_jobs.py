@@ -2,7 +2,8 @@
 
 To import JAX, pyhf and matplotlib takes two seconds, which was half of the time of a small
 analysis. Snakemake has no such executor: what is replaced here is the `subprocess` of the module
-that starts its jobs, for commands that do nothing but run a script with this Python. A job that
+that starts its jobs, for commands that do nothing but run a script with this Python; and what
+measures them, as the kernel knows in the end what Snakemake would sample twice a second. A job that
 cannot be forked (another environment, e.g. another number of threads; conda and containers; no
 Linux; a server that has died) is started as Snakemake starts it.
 """
@@ -14,13 +15,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakValueDictionary
 
 from hone.running.fork_server import KEPT_MEMORY, OWN_ENVIRONMENT
 
@@ -45,6 +48,8 @@ class ForkedJob:
     def __init__(self, control: socket.socket, request: list[object], stdout: int) -> None:
         self.pid = 0
         """0 if the server did not fork."""
+        self.used: list[float] = []
+        """CPU time in seconds, largest memory in KiB, blocks of 512 bytes read and written."""
         self._channel, theirs = socket.socketpair()
         self._answers = self._channel.makefile("rb")
         with suppress(OSError):
@@ -57,15 +62,16 @@ class ForkedJob:
 
     def wait(self) -> int:
         """Let the job begin, and wait for its end: its exit code, or minus the signal's number."""
-        code = b""
+        answer = b""
         with suppress(OSError):
             self._channel.sendall(b"\n")
-            code = self._answers.readline()
-        if not code:
+            answer = self._answers.readline()
+        if not answer:
             # The server has died: the job must not go on beside the one that may be its next try.
             self.kill()
         self._close()
-        return int(code or -signal.SIGKILL)
+        code, *self.used = json.loads(answer or f"[{-signal.SIGKILL}]")
+        return int(code)
 
     def kill(self) -> None:
         """End the job."""
@@ -98,14 +104,18 @@ class ForkServer:
         self._lock = Lock()
         self._control: socket.socket | None = None
         self._environment: dict[str, str] = {}
+        self._jobs: WeakValueDictionary[int, ForkedJob] = WeakValueDictionary()
+        self._sampled = _benchmarks().benchmarked
         if sys.platform == "linux":
             if scripts:
                 self._control = self._start({**os.environ, **dict.fromkeys(_THREADS, "1")}, scripts)
             _snakemakes().sp = SimpleNamespace(**{**vars(subprocess), "Popen": self.popen})
+            _benchmarks().benchmarked = self.benchmarked
 
     def end(self) -> None:
         """Fork no more jobs."""
         _snakemakes().sp = subprocess
+        _benchmarks().benchmarked = self._sampled
         self._end_server()
 
     def popen(self, command: str, **options: Any) -> Any:
@@ -117,6 +127,26 @@ class ForkServer:
                 job = self._fork(script, options["env"], 1 if out is None else out.fileno())
         return job or subprocess.Popen(command, **options)
 
+    @contextmanager
+    def benchmarked(self, pid: Any = None, record: Any = None, *interval: float) -> Iterator[Any]:
+        """Fill in a record of Snakemake's about the process that ends in the meantime."""
+        job = self._jobs.pop(pid, None)
+        if job is None:
+            with self._sampled(pid, record, *interval) as sampled:
+                yield sampled
+            return
+        started = time.time()
+        try:
+            yield record
+        finally:
+            record.running_time = time.time() - started
+            record.data_collected, record.process_gone = bool(job.used), not job.used
+            if job.used:
+                record.cpu_time, memory, *blocks = job.used
+                record.cpu_usage = 100 * record.cpu_time
+                record.max_rss = memory / 1024
+                record.io_in, record.io_out = (number / 2048 for number in blocks)
+
     def _fork(self, script: str, environment: dict[str, str], stdout: int) -> ForkedJob | None:
         with self._lock:
             if not self._environment:
@@ -127,7 +157,10 @@ class ForkServer:
         if not self._control or environment != self._environment:
             return None
         job = ForkedJob(self._control, [script, os.getcwd(), environment], stdout)
-        return job if job.pid else None
+        if not job.pid:
+            return None
+        self._jobs[job.pid] = job
+        return job
 
     def _start(
         self, environment: dict[str, str], scripts: Sequence[str | Path] = ()
@@ -163,6 +196,10 @@ class ForkServer:
 def _snakemakes() -> Any:
     """The module; `snakemake.shell` is a class, too."""
     return import_module("snakemake.shell")
+
+
+def _benchmarks() -> Any:
+    return import_module("snakemake.benchmark")
 
 
 def _script(command: str) -> str:
