@@ -1,8 +1,9 @@
 """Events of a hypothesis, and their hard histograms."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,7 +14,16 @@ from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram, count
 from hone.sums import exact_parts, refuse_lost_events
 
-__all__ = ["EventSets", "evenly", "hard_histograms", "refuse_yields", "scores_of"]
+__all__ = [
+    "EventSets",
+    "evenly",
+    "hard_histograms",
+    "refuse_yields",
+    "scores_and_logits_of",
+    "scores_of",
+]
+
+T = TypeVar("T")
 
 _TYPICAL = 250_000
 """Events of a set that a network's inputs are scaled by."""
@@ -126,10 +136,22 @@ def scores_of(observable: Observable, events: EventSets) -> dict[str, np.ndarray
     Raises:
         InputError: names the set and an event in it whose score is not a number.
     """
+    return _of_each(observable.score, events)
+
+
+def scores_and_logits_of(
+    observable: Observable, events: EventSets
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """:func:`scores_of` of a classifier, and its log-odds."""
+    found = _of_each(observable.score_and_logits, events)
+    return {n: scores for n, (scores, _) in found.items()}, {n: x for n, (_, x) in found.items()}
+
+
+def _of_each(function: Callable[[np.ndarray], T], events: EventSets) -> dict[str, T]:
     found = {}
     for name, matrix in events.features.items():
         try:
-            found[name] = observable.score(matrix)
+            found[name] = function(matrix)
         except InputError as error:
             raise InputError(f"{name!r}: {error}") from error
     return found

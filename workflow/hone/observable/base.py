@@ -116,6 +116,14 @@ class Observable(eqx.Module):
             InputError: names an event whose score is not a number, by its place.
         """
         scores, good = in_pieces(_call, self, events)
+        return self._checked(scores, good, events)
+
+    def score_and_logits(self, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """:meth:`score` and :meth:`logits` of many events, which share their network."""
+        (scores, good), logits = in_pieces(_call_and_logits, self, events)
+        return self._checked(scores, good, events), np.asarray(logits)
+
+    def _checked(self, scores: Any, good: Any, events: np.ndarray) -> np.ndarray:
         if not good.all():
             at = int(np.argmin(good))
             raise without_score(f"event {at}", self.features, events, at)
@@ -145,6 +153,11 @@ def _call(
 ) -> tuple[Float[Array, " N"], Bool[Array, " N"]]:
     response = observable.respond(jnp.asarray(events))
     return observable.hard(response), finite(response)
+
+
+@eqx.filter_jit
+def _call_and_logits(observable: Observable, events: np.ndarray) -> Any:
+    return _call(observable, events), observable.logits(jnp.asarray(events))
 
 
 def finite(response: Any) -> Bool[Array, " N"]:

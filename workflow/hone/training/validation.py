@@ -3,17 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from hone.events.event_sets import EventSets, scores_of
+from hone.events.event_sets import EventSets, scores_and_logits_of, scores_of
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer import asimov_limit, sigma_mu
 from hone.observable import Observable
-from hone.observable.base import in_pieces
 from hone.statmodel.filling import fill
 from hone.statmodel.templates import Histogram
 from hone.training.batches import Events
@@ -43,7 +41,7 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
 
     of_logits = jax.jit(problem.of_logits)
 
-    def cross_entropy(observable: Observable) -> float:
+    def cross_entropy(logits: dict[str, np.ndarray]) -> float:
         data: Any = {
             name: Events(
                 matrix, np.stack([events.weights[t] for t in problem.templates[name]], axis=1)
@@ -51,16 +49,19 @@ def make_validation(problem: Problem, events: EventSets, level: float) -> Callab
             for name, matrix in events.features.items()
             if name in problem.templates
         }
-        logits = {name: in_pieces(_logits, observable, x) for name, (x, *_) in data.items()}
-        return float(of_logits(logits, data))
+        return float(of_logits({name: logits[name] for name in data}, data))
 
     def validate(observable: Observable, progress: float) -> Row:
-        histograms = fittable_histograms(observable, events, scores_of(observable, events))
+        if problem.of_events:
+            scores, logits = scores_and_logits_of(observable, events)
+        else:
+            scores, logits = scores_of(observable, events), {}
+        histograms = fittable_histograms(observable, events, scores)
         background = Histogram(*map(np.asarray, problem.background(histograms)))
         model = fill(problem.model, problem.samples, histograms)
         found = _merits(model, background, settings, of_model, level)
         row = {name: float(value) for name, value in found.items()}
-        objective = cross_entropy(observable) if problem.of_events else row["validation_objective"]
+        objective = cross_entropy(logits) if problem.of_events else row["validation_objective"]
         row = {"validation_objective": objective, **row}
         if settings.minimum_background > 0:
             row["lowest_background"] = float(np.min(background.values))
@@ -84,8 +85,3 @@ def _merits(
         added = penalty(settings, background.values, background.variances)
         found["validation_objective"] = of_model(model) + added
     return found
-
-
-@eqx.filter_jit
-def _logits(observable: Observable, events: Any) -> Array:
-    return observable.logits(jnp.asarray(events))
