@@ -37,10 +37,13 @@ def open_provenance(browser, path):
         yield page, wrong
 
 
-def barriers(page):
-    """What of the page as it is shown some readers cannot use: rules of axe-core, and where."""
+def barriers(page, part=None):
+    """What of the page as it is shown, or of a part of it by its selector, some readers cannot
+    use: rules of axe-core, and where."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    found = axe.run(page, options={"runOnly": WCAG}).response
+    # Of what passes an example is enough.
+    options = {"runOnly": WCAG, "resultTypes": ["violations"]}
+    found = axe.run(page, context=part, options=options).response
     assert found["passes"], "axe-core has looked at nothing"
     return [(rule["id"], node["html"]) for rule in found["violations"] for node in rule["nodes"]]
 
@@ -53,9 +56,9 @@ def opened(page, result):
     if not result.endswith(".png"):
         return caption, eye.get_attribute("href")[:5]
     eye.click()
-    uri = page.evaluate("path => results[path].data_uri", result)
     page.wait_for_function(
-        "uri => [...document.images].some(i => i.src === uri && i.complete)", arg=uri
+        "path => [...document.images].some(i => i.src === results[path].data_uri && i.complete)",
+        arg=result,
     )
     image = page.locator("div.p-3 > img")
     assert image.is_visible()
