@@ -91,7 +91,7 @@ def constrained_by_data():
 
 def test_toys_agree_with_pyhfs():
     """Within the binomial errors of both, where toys at nominal parameters do not."""
-    oracle, mu, ours, theirs = constrained_by_data(), 2.0, 4000, 150
+    oracle, mu, ours, theirs = constrained_by_data(), 2.0, 4000, 80
     model = from_pyhf(oracle)
     data = np.array([4.0, 3.0, 0.0])
     toys = toy_test(model, mu, data, ours, 2)
