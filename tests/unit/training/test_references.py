@@ -20,7 +20,7 @@ from hone.training.objectives import OF_MODEL, log_cls
 def test_gradients_find_the_cuts_of_the_grid():
     # few events would have their own best place
     training = events("training", size=50_000)
-    cuts = {"kind": "cuts", "cuts": CUTS, "objective": "z_a", "steps": 300, "validate_every": 100}
+    cuts = {"kind": "cuts", "cuts": CUTS, "objective": "z_a", "steps": 150, "validate_every": 50}
     nominal = np.concatenate([training.features[s.name] for s in SAMPLES])
     blank = create_observable(chosen(**cuts), ["x", "y"], nominal, jax.random.key(0))
     best, value = search_cuts(blank, training, SAMPLES, True, OF_MODEL["z_a"], 60)
@@ -34,7 +34,7 @@ def test_gradients_find_the_cuts_of_the_grid():
         scores = {name: moved.score(x) for name, x in training.features.items()}
         other = fill(model, SAMPLES, hard_histograms(moved, training, scores))
         assert float(OF_MODEL["z_a"](other)) > value - 0.02
-    found = trained_with(training=training, **cuts, learning_rate=0.02, batch=5000)[0]
+    found = trained_with(training=training, **cuts, learning_rate=0.04, batch=5000)[0]
     np.testing.assert_allclose(found.observable.cuts.values(), best.cuts.values(), atol=0.35)
     scores = {name: found.observable.score(x) for name, x in training.features.items()}
     model = fill(model, SAMPLES, hard_histograms(found.observable, training, scores))
