@@ -7,10 +7,11 @@ import pyhf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from specs import counting, everything, random_pars, shared, typical
+from specs import MODELS, counting, everything, random_pars, shared, typical
 
 from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.histfactory.arrow import Arrow
+from hone.likelihood.histfactory.slopes import Slopes
 
 
 def derivatives(likelihood, pars, data):
@@ -44,16 +45,20 @@ def test_expansion_is_the_derivative_of_nll(seed, poi):
     agree(*derivatives(likelihood, pars, data))
 
 
-def test_gradient_where_rates_are_known():
-    """Of many data at one point, as in the first step of toys."""
-    oracle, rng = everything(), np.random.default_rng(1)
+@pytest.mark.parametrize("name", ["everything", *MODELS])
+def test_slopes_are_those_of_an_expansion(name):
+    """Without the Hessian, of many fits in several parts."""
+    oracle, rng = MODELS[name] if name in MODELS else everything(), np.random.default_rng(1)
     likelihood = jax.tree.map(np.asarray, from_pyhf(oracle).prepare())
-    pars = random_pars(oracle, rng)
-    data = np.array([oracle.expected_data(random_pars(oracle, rng)) for _ in range(3)])
-    at = likelihood.expansion(pars, data[0])
-    each = [likelihood.expansion(pars, one).gradient for one in data]
-    found = likelihood.gradient(pars, data, at.rates, at.jacobian)
-    np.testing.assert_allclose(found, each, rtol=1e-12)
+    pars = np.array([random_pars(oracle, rng) for _ in range(20)])
+    pars[1, oracle.config.poi_index] = 0.0
+    data = np.array([oracle.expected_data(random_pars(oracle, rng)) for _ in pars])
+    slopes = Slopes(likelihood)
+    slopes.together = 8
+    value, gradient = slopes(pars, data)
+    each = likelihood.expansion(pars, data)
+    np.testing.assert_allclose(value, each.value, rtol=1e-12)
+    np.testing.assert_allclose(gradient, each.gradient, rtol=1e-11, atol=1e-10)
 
 
 def partly_shared():

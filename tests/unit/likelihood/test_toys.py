@@ -12,6 +12,7 @@ from specs import MODELS, blobs_like, everything, pseudo_data, typical
 from hone.errors import FitError, InputError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
+from hone.likelihood.infer import common_metric
 from hone.likelihood.infer import toys as toys_module
 from hone.likelihood.infer.batches import in_batches
 from hone.likelihood.infer.calculators import ToyCalculator
@@ -89,11 +90,58 @@ def test_toys_find_the_lowest_of_several_minima(monkeypatch):
     assert float(q) == pytest.approx(float(alone), abs=1e-6)
 
 
+def test_fits_without_hessians_end_where_newtons_do():
+    """The signal strength is held by its bound in some toys, and a systematic in others."""
+    oracle = typical()
+    model = from_pyhf(oracle)
+    bounds = [list(b) for b in oracle.config.suggested_bounds()]
+    poi, held = oracle.config.poi_index, model.layout.histosys_par[0]
+    bounds[poi], bounds[held] = [0.9, 9.0], [-0.5, 0.5]
+    setup = checked_setup(model, None, bounds)
+    truth = np.array(oracle.config.suggested_init())
+    toys = sample_toys(model, truth, 200, np.random.default_rng(1))
+    metrics = [toys_module._metric(model, s, truth) for s in (setup, setup.fixing(poi, 1.0))]
+    start = np.tile(truth, (len(toys), 2, 1))
+    pars, values, near = metrics[0].approach(toys, start[:, 0], 1e-11)
+    assert near.mean() > 0.8
+    for place, low in ((poi, 0.9), (held, -0.5)):
+        assert 10 < (pars[near, place] == low).sum() < 190
+    by_newton = toys_module.fit_toys(model, toys, setup, start, 1.0)
+    np.testing.assert_allclose(values[near], by_newton[0][near, 0], atol=5e-9)
+    every = toys_module._fitted(model, toys, setup, metrics, start, 1.0)
+    np.testing.assert_allclose(every.value, by_newton[0], atol=5e-9)
+    np.testing.assert_allclose(every.mu_hat, by_newton[1], atol=1e-3)
+    np.testing.assert_allclose(every.fixed, by_newton[2], atol=1e-3)
+
+
+@pytest.mark.parametrize("why", ["kinks", "bounds", "empty bins"])
+def test_where_hessians_are_needed(why, monkeypatch):
+    """Nothing counts as a minimum that the metric of all does not lead to."""
+    oracle = typical()
+    if why == "kinks":
+        codes = {"normsys": {"interpcode": "code1"}, "histosys": {"interpcode": "code0"}}
+        oracle = pyhf.Model(oracle.spec, modifier_settings=codes)
+    model = from_pyhf(oracle)
+    truth = np.array(oracle.config.suggested_init())
+    # more parameters are held than its fits have
+    monkeypatch.setattr(common_metric, "_HELD", 0)
+    setup = checked_setup(model, None, [(x, x + 1.0) for x in truth] if why == "bounds" else None)
+    toys = sample_toys(model, truth, 20, np.random.default_rng(1))
+    if why == "empty bins":
+        toys[:, : model.layout.total_bins] = 0.0
+    metric = toys_module._metric(model, setup, truth)
+    start = np.tile(truth, (len(toys), 2, 1))
+    assert not metric.approach(toys, start[:, 0], 1e-11)[-1].any()
+    found = toys_module._fitted(model, toys, setup, [metric] * 2, start, 1.0)
+    alone = toys_module.fit_toys(model, toys, setup, start, 1.0)[0]
+    np.testing.assert_allclose(found.value, alone, atol=5e-9)
+
+
 def test_where_there_is_one_minimum_one_start_is_enough(monkeypatch):
     """More would only take longer."""
     model = from_pyhf(MODELS["simple"])
-    fitted, fit = [], toys_module.fit_toys
-    monkeypatch.setattr(toys_module, "fit_toys", lambda *a: fitted.append(len(a[1])) or fit(*a))
+    fitted, fit = [], toys_module._fitted
+    monkeypatch.setattr(toys_module, "_fitted", lambda *a: fitted.append(len(a[1])) or fit(*a))
     monkeypatch.setattr(toys_module, "_PILOT", 50)
     truth = np.array(model.config.suggested_init())
     toys = sample_toys(model, truth, 200, np.random.default_rng(1))
@@ -171,16 +219,16 @@ def test_a_ratio_of_nothing_is_an_error():
 
 def failing(monkeypatch, fails, free_above=()):
     """Fits of the toys for which ``fails`` is true do not converge, from any start."""
-    fit = toys_module.fit_toys
+    fit = toys_module._fitted
 
-    def fitted(model, toys, setup, start, mu):
-        values, pois, pars = map(np.array, fit(model, toys, setup, start, mu))
-        values[fails(toys)] = np.inf
+    def fitted(model, toys, *arguments):
+        found = fit(model, toys, *arguments)
+        found.value[fails(toys)] = np.inf
         if len(free_above):
-            values[(toys == free_above).all(axis=1), 0] += 1000.0
-        return values, pois, pars
+            found.value[(toys == free_above).all(axis=1), 0] += 1000.0
+        return found
 
-    monkeypatch.setattr(toys_module, "fit_toys", fitted)
+    monkeypatch.setattr(toys_module, "_fitted", fitted)
 
 
 def test_a_failed_toy_is_no_result(monkeypatch):

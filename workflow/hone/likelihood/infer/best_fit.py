@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from hone.errors import FitError
 from hone.likelihood.arrays import compiled_if_traced, is_traced, namespace
 from hone.likelihood.histfactory import Model
-from hone.likelihood.histfactory.likelihood import Expansion
+from hone.likelihood.histfactory.expansion import Expansion
 from hone.likelihood.infer.implicit import covariance
 from hone.likelihood.infer.mle import fit
 from hone.likelihood.infer.setup import as_model

@@ -16,7 +16,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from hone.likelihood.arrays import namespace
 from hone.likelihood.histfactory.arrow import Arrow
-from hone.likelihood.histfactory.likelihood import Expansion, Likelihood
+from hone.likelihood.histfactory.expansion import Expansion
+from hone.likelihood.histfactory.likelihood import Likelihood
 from hone.likelihood.histfactory.poisson import BARRIER, EMPTY
 from hone.likelihood.infer.minima import Minima, Reason
 from hone.likelihood.infer.steps import choose, moving_of, newton_step, replaced

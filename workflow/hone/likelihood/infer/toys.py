@@ -11,7 +11,7 @@ from hone.likelihood.arrays import compiled_if_traced, namespace
 from hone.likelihood.histfactory import Model
 from hone.likelihood.infer.asymptotics import TestStatistic
 from hone.likelihood.infer.batches import in_batches
-from hone.likelihood.infer.implicit import covariance
+from hone.likelihood.infer.common_metric import CommonMetric
 from hone.likelihood.infer.minimum import descend
 from hone.likelihood.infer.setup import FitSetup, require_poi, starts_of
 
@@ -22,14 +22,16 @@ __all__ = [
 _BATCH, _COMPILED = 4096, 256
 """Fits of toys in one call, of NumPy and of JAX's programs: enough to keep the processor busy, few
 enough for its memory."""
+_SIDE_BY_SIDE = 30_000
+"""Parameters of toys that take their steps without a Hessian side by side, for its memory."""
 _PILOT = 256
 """Toys that are fitted from all starts, to know which ones the others need."""
 _LARGE, _MANY = 64, 500
 """Parameters and toys above which JAX's fits are faster than NumPy's, in spite of compiling."""
 SAME = 1e-7
 """Difference of test statistics that counts as rounding: -ln L is accurate to about 1e-10."""
-_ACCURACY = 1e-9
-"""Expected decrease of -ln L in the last step of a toy's fit."""
+_ACCURACY, _NEAR = 1e-9, 1e-11
+"""Expected decrease of -ln L in the last step of a toy's fit, with a Hessian and without."""
 _ABOVE = 1e-9
 """Relative difference of -ln L above which the free fit has missed the minimum."""
 
@@ -83,7 +85,7 @@ def toy_ratios(
     misses the lowest makes t wrong. The first 256 toys are therefore fitted from the true
     parameters and from all starts of :meth:`.setup.FitSetup.starts`; the others from the truth, and
     from as few of these starts as find every minimum of the first toys. Where those have a single
-    minimum each, the truth is enough, and the first step has the same Hessian for all: with 95 %
+    minimum each, the truth is enough, and mostly the Hessian that is expected there: with 95 %
     confidence fewer than 1.2 % of the toys have a second minimum, and in fewer still is it the
     lower one.
 
@@ -95,18 +97,20 @@ def toy_ratios(
     # Without normal constraints they are the same.
     starts = starts[np.sort(np.unique(starts, axis=0, return_index=True)[1])]
     best = _Fits.none(len(toys), starts.shape[1])
-    many = model.config.npars > _LARGE and len(toys) > _MANY
+    both = setup, setup.fixing(require_poi(model), mu)
+    metrics = [_metric(model, s, np.asarray(truth)) for s in both]
+    every = np.full(len(starts), True)
 
     def fitted(todo: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """-ln L of fits of n toys from S starts (S, n, #2, P): (S, n, 2); keeps what is lower."""
         nonlocal best
         if not (len(starts) and len(todo)):
             return np.empty((len(starts), len(todo), 2))
-        every = np.tile(todo, len(starts))
-        both = np.broadcast_to(starts, (*starts.shape[:2], 2, starts.shape[-1]))
-        begin = both.reshape(len(every), 2, -1)
-        found = _fitted(model, toys[every], setup, begin, mu, many)
-        for k in range(0, len(every), len(todo)):
+        rows = np.tile(todo, len(starts))
+        begin = np.broadcast_to(starts, (*starts.shape[:2], 2, starts.shape[-1]))
+        begin = begin.reshape(len(rows), 2, -1)
+        found = _fitted(model, toys[rows], setup, metrics, begin, mu)
+        for k in range(0, len(rows), len(todo)):
             best = best.with_lower(todo, _Fits(*(x[k : k + len(todo)] for x in found)))
         return found.value.reshape(len(starts), len(todo), 2)
 
@@ -114,18 +118,12 @@ def toy_ratios(
         return np.repeat(starts[chosen][:, None, None], len(todo), axis=1)
 
     first, rest = np.split(np.arange(len(toys)), [_PILOT])
-    needed = _needed(fitted(first, from_each(np.full(len(starts), True), first)))
-    begin = from_each(needed, rest)
-    if needed.sum() == 1 and len(rest):
-        # Wherever a fit starts it ends in the same minimum.
-        both = setup, setup.fixing(require_poi(model), mu)
-        start, threads = np.asarray(truth), _batches(many)[-1]
-
-        def steps(k: np.ndarray) -> tuple[np.ndarray, ...]:
-            return tuple(_first_step(model, toys[rest[k]], s, start) for s in both)
-
-        begin = np.stack(in_batches(steps, len(rest), _COMPILED, False, threads), axis=1)[None]
-    fitted(rest, begin)
+    needed = _needed(fitted(first, from_each(every, first)))
+    if needed.sum() > 1:
+        # Hessians of their own lead to the nearest minimum more often.
+        metrics = []
+        needed = _needed(fitted(first, from_each(every, first)))
+    fitted(rest, from_each(needed, rest))
     failed = rest[best.failed()[rest]]
     fitted(failed, from_each(~needed, failed))
     # At the end of the fixed fit the free one cannot be above it.
@@ -166,32 +164,47 @@ def toy_deviances(model: Model, toys: np.ndarray, setup: FitSetup) -> np.ndarray
         toys: pseudo-data (ntoys, D).
         setup: start, where the toys were drawn, bounds and freedom of the parameters.
     """
-    many = model.config.npars > _LARGE and len(toys) > _MANY
-    lowest = _compiled_lowest if many else _lowest_of_numbers
     best = np.full(len(toys), np.inf)
+    metric = _metric(model, setup, np.asarray(setup.start))
     # Without normal constraints the starts are the same.
     starts: Any = setup.held_at(starts_of(model, setup))
     for start in np.unique(starts, axis=0):
-        (found,) = in_batches(
-            lambda k, s=start: (lowest(model, toys[k], setup, s),), len(toys), *_batches(many)
-        )
+        begin, found, near = _approached(metric, toys, np.tile(start, (len(toys), 1)))
+        rest = np.flatnonzero(~near)
+        found[rest] = _others(model, toys[rest], setup, begin[rest])
         best = np.minimum(best, found)
     return np.where(np.isfinite(best), 2 * np.maximum(best, 0.0), np.nan)
+
+
+def _others(model: Model, toys: np.ndarray, setup: FitSetup, start: np.ndarray) -> np.ndarray:
+    """-ln L of free fits with Hessians of their own (n,), infinite where one failed."""
+    if not len(toys):
+        return np.empty(0)
+    many = model.config.npars > _LARGE and len(toys) > _MANY
+    lowest = _compiled_lowest if many else _lowest_of_numbers
+    (found,) = in_batches(
+        lambda k: (lowest(model, toys[k], setup, start[k]),), len(toys), *_batches(many)
+    )
+    return found
 
 
 def _batches(many: bool) -> tuple[int, bool, int]:
     """Their size, whether they are filled up, and how many run at once.
 
-    Programs run on as many processors as XLA uses (``NPROC``, else those that the process may use),
-    NumPy's fits on one.
+    Programs run on several processors, NumPy's fits on one.
     """
     if not many:
         return _BATCH, False, 1
-    return _COMPILED, True, int(os.environ.get("NPROC") or _processors())
+    return _COMPILED, True, _threads()
 
 
-def _processors() -> int:
-    """How many this process may use; all of the machine's where the system does not tell."""
+def _threads() -> int:
+    """As many as XLA uses (``NPROC``), else as processors that this process may use.
+
+    All of the machine's where the system does not tell.
+    """
+    if given := os.environ.get("NPROC"):
+        return int(given)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -227,15 +240,54 @@ class _Fits(NamedTuple):
             return ~np.isfinite(gap) | (gap < -_ABOVE * (1 + np.abs(self.value[:, 0])))
 
 
+def _metric(model: Model, setup: FitSetup, truth: np.ndarray) -> CommonMetric:
+    """Of fits to toys that are drawn at the ``truth`` (P,)."""
+    known = jax.tree.map(np.asarray, (model, setup))
+    return CommonMetric.at(known[0].prepare(), known[1], truth)
+
+
+def _approached(
+    metric: CommonMetric, toys: np.ndarray, start: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fits of n toys from their starts (n, P), by :meth:`.CommonMetric.approach`."""
+    together = max(_SIDE_BY_SIDE // start.shape[1], 1)
+    found = in_batches(
+        lambda k: metric.approach(toys[k], start[k], _NEAR), len(toys), together, False, _threads()
+    )
+    return found[0], found[1], found[2]
+
+
 def _fitted(
-    model: Model, toys: np.ndarray, setup: FitSetup, start: np.ndarray, mu: float, many: bool
+    model: Model,
+    toys: np.ndarray,
+    setup: FitSetup,
+    metrics: list[CommonMetric],
+    start: np.ndarray,
+    mu: float,
 ) -> _Fits:
-    """Fits of n toys, each from the starts of its two (n, #2, P); compiled for ``many``."""
+    """Fits of n toys, each from the starts of its two (n, 2, P).
+
+    By the metrics of the two, where these are given and enough; else from where they lead, each
+    with Hessians of its own, compiled for many.
+    """
+    poi, begin, near = require_poi(model), start, np.zeros((len(toys), 2), dtype=bool)
+    value = np.full(near.shape, np.inf)
+    if metrics:
+        parts = [_approached(metric, toys, start[:, k]) for k, metric in enumerate(metrics)]
+        begin, value, near = (np.stack(x, axis=1) for x in zip(*parts, strict=True))
+    found = _Fits(value, begin[:, 0, poi].copy(), begin[:, 1].copy())
+    rest = np.flatnonzero(~near.all(axis=1))
+    if not len(rest):
+        return found
+    many = model.config.npars > _LARGE and len(rest) > _MANY
     fits = _compiled_fits if many else fit_toys
     # A program is compiled for batches of one size only.
-    return _Fits(
-        *in_batches(lambda k: fits(model, toys[k], setup, start[k], mu), len(toys), *_batches(many))
+    others = in_batches(
+        lambda k: fits(model, toys[rest[k]], setup, begin[rest[k]], mu), len(rest), *_batches(many)
     )
+    for array, new in zip(found, others, strict=True):
+        array[rest] = new
+    return found
 
 
 def _fit_toys(
@@ -260,40 +312,17 @@ def _fit_toys(
     return found.value.reshape(2, count).T, found.pars[:count, poi], found.pars[count:]
 
 
-@compiled_if_traced()
-def _first_step(
-    model: Model, toys: Float[Array, "N D"], setup: FitSetup, start: Float[Array, " P"]
-) -> Float[Array, "N P"]:
-    """Starts after one step, with the Hessian expected at ``start``, which is that of all toys.
-
-    A toy stays at ``start`` where -ln L would not fall.
-    """
-    likelihood, start, xp = model.prepare(), setup.held_at(start), namespace(model, toys, start)
-    expected = likelihood.expected_data(start)
-    at = likelihood.expansion(start, expected)
-    inverse, _ = covariance(likelihood, start, expected, setup.free > 0)
-    step = -likelihood.gradient(start, toys, at.rates, at.jacobian) @ inverse
-    # As in a fit, parameters with a Poisson constraint shrink to a tenth at most.
-    low = xp.where(model.layout.poisson_par, xp.maximum(setup.lower, 0.1 * start), setup.lower)
-    trial = xp.clip(start + step, low, setup.upper)
-    better = likelihood.nll(trial, toys) < likelihood.nll(start, toys)
-    found: Any = xp.where(better[:, None], trial, start)
-    return found
-
-
 fit_toys = compiled_if_traced()(_fit_toys)
 _compiled_fits = jax.jit(_fit_toys)
 
 
 def _lowest(
-    model: Model, toys: Float[Array, "N D"], setup: FitSetup, start: Float[Array, " P"]
+    model: Model, toys: Float[Array, "N D"], setup: FitSetup, start: Float[Array, "N P"]
 ) -> Float[Array, " N"]:
-    """-ln L of the free fits from one start, infinite where one failed."""
-    xp, shape = namespace(model, toys, setup, start), (len(toys), 1)
-    found = descend(
-        model.prepare(), toys, xp.tile(start, shape), setup.lower, setup.upper,
-        xp.tile(setup.free, shape),
-    )  # fmt: skip
+    """-ln L of the free fits, infinite where one failed."""
+    xp = namespace(model, toys, setup, start)
+    free = xp.tile(setup.free, (len(toys), 1))
+    found = descend(model.prepare(), toys, start, setup.lower, setup.upper, free)
     return found.value
 
 

@@ -1,0 +1,203 @@
+"""-ln L with its gradient and Hessian in closed form, and the expected Hessian."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Float
+
+from hone.likelihood.arrays import namespace, take, taken, with_diagonal
+from hone.likelihood.histfactory.arrow import Arrow, Rows
+from hone.likelihood.histfactory.cells import appended, side_of
+from hone.likelihood.histfactory.layout import Layout
+from hone.likelihood.histfactory.poisson import (
+    poisson_derivatives,
+    poisson_deviance,
+    with_barrier,
+)
+
+if TYPE_CHECKING:
+    from hone.likelihood.histfactory.likelihood import Likelihood
+
+__all__ = ["Expansion", "expand", "information"]
+
+
+class Expansion(NamedTuple):
+    """-ln L and its derivatives at given parameters, and the rates."""
+
+    value: Float[Array, "*L"]
+    gradient: Float[Array, "*L P"]
+    across: Float[Array, "*L P"]
+    """The gradient on the other side of zero, for parameters at a kink there."""
+    hessian: Arrow
+    rates: Float[Array, "*L B"]
+    jacobian: Rows
+    """Derivative of each rate in each parameter."""
+
+    @classmethod
+    def zero(cls, layout: Layout, fits: int, xp: Any) -> "Expansion":
+        """All zero, of a number of fits."""
+        bins, shared, own = layout.total_bins, len(layout.split.shared), len(layout.split.own)
+
+        def zeros(*shape: int) -> Array:
+            found: Array = xp.zeros((fits, *shape))
+            return found
+
+        return cls(
+            zeros(), zeros(layout.npars), zeros(layout.npars),
+            Arrow(zeros(shared, shared), zeros(shared, own), zeros(own), layout),
+            zeros(bins), Rows(zeros(shared, bins), zeros(own), layout),
+        )  # fmt: skip
+
+
+def expand(
+    likelihood: "Likelihood",
+    pars: Float[Array, "*L P"],
+    data: Float[Array, "*L D"],
+    barrier: Float[Array, "*L"] | float,
+    side: Float[Array, "*L P"] | None,
+) -> Expansion:
+    """See :meth:`.Likelihood.expansion`."""
+    layout, split = likelihood.layout, likelihood.layout.split
+    xp = namespace(pars, data, likelihood.nominal)
+    side = side_of(pars) if side is None else xp.where(layout.kinked, side, side_of(pars))
+    weights = likelihood.weights(pars, side)
+    _, slope_of_weight, curvature_of_weight = weights.asymmetric
+    template = likelihood.templates(weights)
+    # A factor of zero (e.g. the POI) would lead to a division by zero below. It is replaced by
+    # a number so small that it does not matter, but whose square is representable.
+    safe = xp.where(xp.abs(pars) < 1e-150, 1e-150, pars)
+    shared, own = split.apart(safe)
+    factor = likelihood.factors(safe)
+    # First and second derivative of the factor in one shared parameter, over the factor. NumPy
+    # changes what is made here in place.
+    per_unit = 1 / shared[..., None, None]
+    first: Any = split.power * per_unit
+    second: Any = first * per_unit
+    second *= split.power - 1
+    if layout.normsys:
+        f, f1, f2 = likelihood.normsys_factors(pars, side)
+        factor = factor * likelihood.normsys_in_bins(f)
+        ratio, ratio2 = (_of_shared(layout, x / f) for x in (f1, f2))
+        second += ratio2
+        ratio2 = 2 * first
+        ratio2 *= ratio
+        second += ratio2
+        first += ratio
+    # The same of the parameter of one bin.
+    per_own = split.own_power / own[..., None, :]
+    own_factor = split.with_own(factor) * per_own
+    own_cells = own_factor * split.with_own(template)
+
+    cells = factor * template
+    rates = cells.sum(axis=-2)
+    # Cells with a factor of zero are zero.
+    rates = xp.where(xp.abs(rates) < 1e-100, 0.0, rates)
+    main, aux = likelihood.apart(data)
+    main = with_barrier(main, rates, barrier)
+    slope, curvature = poisson_derivatives(main, rates)
+    own_slope, own_curvature = split.with_own(slope), split.with_own(curvature)
+    weighted = slope[..., None, :] * factor
+
+    jacobian = split.sum_samples(first, cells)
+    own_jacobian = own_cells.sum(axis=-2)
+    mixed = split.with_own(split.sum_samples(first, split.in_bins(own_cells)))
+    # Second derivatives of the rates, contracted with the slope, are a sum of products of rows.
+    # That of logarithmic slopes is correct for two different parameters; the diagonal is
+    # replaced.
+    blocks = split.sum_in_blocks(weighted * template)
+    flat = first.reshape(*first.shape[:-2], -1)
+    left, right = [flat * blocks.reshape(*blocks.shape[:-2], 1, -1)], [flat]
+    second *= blocks[..., None, :, :]
+    diagonal = second.sum(axis=(-2, -1))
+    if layout.histosys:
+        slopes = slope_of_weight[..., None]
+
+        def rows(cells: Array) -> Array:
+            """The sum over samples of the slope of each shape times its cells."""
+            one, two = (
+                xp.einsum("...hsb,...sb->...hb", x, cells)
+                for x in (likelihood.symmetric, likelihood.asymmetric)
+            )
+            return one + slopes * two
+
+        jacobian = jacobian + _shape_rows(layout, rows(factor))
+        of_own = split.with_own(rows(split.in_bins(own_factor)))
+        mixed = mixed + _shape_rows(layout, of_own)
+        one, two = (
+            split.sum_bins(x, weighted) for x in (likelihood.symmetric, likelihood.asymmetric)
+        )
+        shift = (one + slopes[..., None] * two).reshape(*slopes.shape[:-1], flat.shape[-1])
+        shift = _shape_rows(layout, shift)
+        left, right = [left[0] + shift, flat], [flat, shift]
+        pure = _shape_rows(layout, (curvature_of_weight * two.sum(axis=(-2, -1)))[..., None])
+        diagonal = diagonal + 2 * (shift * flat).sum(axis=-1) + pure[..., 0]
+
+    constraint = likelihood.constraint(pars, aux)
+    of_shared, of_own = split.apart(constraint[2])
+    curved = jacobian * curvature[..., None, :]
+    diagonal = diagonal + of_shared + (jacobian * curved).sum(axis=-1)
+    left, right = (xp.concatenate(x, axis=-1) for x in ([*left, curved], [*right, jacobian]))
+    of_all_shared = with_diagonal(left @ xp.swapaxes(right, -1, -2), diagonal, overwrite=True)
+    hessian = Arrow(
+        of_all_shared
+        if likelihood.coupling is None
+        else of_all_shared + likelihood.coupling_of_shared(),
+        split.with_own(jacobian) * (own_curvature * own_jacobian)[..., None, :]
+        + mixed * own_slope[..., None, :],
+        own_curvature * own_jacobian**2
+        + own_slope * (own_cells * (split.own_power - 1)).sum(axis=-2) / own
+        + of_own,
+        layout,
+    )
+    of_rates = Rows(jacobian, own_jacobian, layout)
+    gradient = of_rates.times(slope) + constraint[1]
+    across = gradient
+    if layout.kinked.any():
+        jump: Any = 0 * shared
+        if layout.histosys:
+            other = likelihood.weights(pars, -side).asymmetric[1] - slope_of_weight
+            shapes = _shape_rows(layout, (other * two.sum(axis=(-2, -1)))[..., None])
+            jump = jump + shapes[..., 0]
+        if layout.normsys:
+            g, g1, _ = likelihood.normsys_factors(pars, -side)
+            change = _of_shared(layout, g1 / g - f1 / f) * blocks[..., None, :, :]
+            jump = jump + change.sum(axis=(-2, -1))
+        across = across + split.joined(jump, 0 * own)
+    value = poisson_deviance(main, rates).sum(axis=-1) + constraint[0]
+    return Expansion(value, gradient, across, hessian, rates, of_rates)
+
+
+def information(
+    likelihood: "Likelihood",
+    pars: Float[Array, "*L P"],
+    data: Float[Array, "*L D"],
+    rates: Float[Array, "*L B"],
+    jacobian: Rows,
+) -> Arrow:
+    """See :meth:`.Likelihood.information`."""
+    split, xp = likelihood.layout.split, namespace(pars, data, rates)
+    positive = rates > 0
+    curvature = xp.where(positive, 1 / xp.where(positive, rates, 1.0), 0.0)
+    own = split.with_own(curvature) * jacobian.own
+    of_shared, of_own = split.apart(likelihood.constraint_curvature(pars, data))
+    weighted = jacobian.shared * curvature[..., None, :]
+    return Arrow(
+        weighted @ xp.swapaxes(jacobian.shared, -1, -2)
+        + of_shared[..., None] * np.eye(of_shared.shape[-1])
+        + likelihood.coupling_of_shared(),
+        split.with_own(jacobian.shared) * own[..., None, :],
+        own * jacobian.own + of_own,
+        likelihood.layout,
+    )
+
+
+def _of_shared(layout: Layout, x: Float[Array, "*L V"]) -> Float[Array, "*L G S K"]:
+    """Values of each normsys at the shared parameters and blocks, zero where there is none."""
+    return taken(appended(x, 0.0), layout.normsys_of_shared)
+
+
+def _shape_rows(layout: Layout, x: Float[Array, "*L H N"]) -> Float[Array, "*L G N"]:
+    """Rows of each histosys at the shared parameters, zero where there is none."""
+    xp = namespace(x)
+    x = xp.concatenate([x, xp.zeros_like(x[..., :1, :])], axis=-2)
+    return take(x, layout.split.index["histosys_row"], axis=-2)
