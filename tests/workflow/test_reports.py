@@ -38,7 +38,7 @@ def test_the_report_answers_in_a_browser_without_a_network(run, browser, width):
             tab.click()
             assert page.locator("[role=tabpanel]:visible").count() == 1
             assert barriers(page, part) == []
-            part = "[role=tabpanel]:not([hidden])"
+            part = "[role=tablist], [role=tabpanel]:not([hidden])"
             for picture in page.locator("[role=tabpanel] figure img:visible").all():
                 assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)")
                 shown.add(picture.get_attribute("alt"))

@@ -94,10 +94,13 @@ def pieces(
             ) from error
         except Exception as error:  # uproot and pyarrow raise many kinds for a damaged file
             kind = "file of its ending" if is_table(path) else "ROOT file"
-            raise InputError(
-                f"{where}: {path} cannot be read ({reason(error)}): it is not complete, or no "
-                f"{kind}; copy it again, or delete it if the workflow made it"
-            ) from error
+            cure = (
+                "copy it, and read the copy"
+                if is_remote(path)
+                else f"it is not complete, or no {kind}; copy it again, or delete it if the "
+                "workflow made it"
+            )
+            raise InputError(f"{where}: {path} cannot be read ({reason(error)}): {cure}") from error
 
 
 def _opened(path: str, tree: str) -> AbstractContextManager[Events[Any]]:

@@ -128,11 +128,13 @@ class ForkServer:
         return job or subprocess.Popen(command, **options)
 
     @contextmanager
-    def benchmarked(self, pid: Any = None, record: Any = None, *interval: float) -> Iterator[Any]:
+    def benchmarked(
+        self, pid: Any = None, benchmark_record: Any = None, **options: Any
+    ) -> Iterator[Any]:
         """Fill in a record of Snakemake's about the process that ends in the meantime."""
-        job = self._jobs.pop(pid, None)
+        job, record = self._jobs.pop(pid, None), benchmark_record
         if job is None:
-            with self._sampled(pid, record, *interval) as sampled:
+            with self._sampled(pid, record, **options) as sampled:
                 yield sampled
             return
         started = time.time()

@@ -34,6 +34,8 @@ _FEWEST = 10
 _EMPTIED = 0.1
 """Part of the background in the emptiest bin of evaluation events that those of training have, if
 these were learned by heart."""
+_OF_FEW = ("no event", "only ", "MC error", "empty bins")
+"""How warnings of few events begin."""
 _NOTES = 1
 """Most notes of pyhf that are shown."""
 
@@ -96,12 +98,14 @@ def _inputs(folder: Folder) -> Check:
     analysis = folder.analysis
     signals = {sample.name for sample in analysis.samples if sample.is_signal}
     trained = {region.name for region in analysis.channels if region.is_trained}
-    found = [
-        f"{row['sample']}{f' ({x})' if (x := row.get('variation')) else ''} in {row['region']}: {w}"
-        for row in rows
-        if (w := row.get("warning"))
-        and not (trained and row["region"] not in trained and row["sample"] in signals)
-    ]
+    found = []
+    for row in rows:
+        warnings = list(filter(None, (row.get("warning") or "").split("; ")))
+        if trained and row["region"] not in trained and row["sample"] in signals:
+            warnings = [text for text in warnings if not text.startswith(_OF_FEW)]
+        if warnings:
+            variation = f" ({row['variation']})" if row.get("variation") else ""
+            found.append(f"{row['sample']}{variation} in {row['region']}: {'; '.join(warnings)}")
     templates = [t.name for s in analysis.signals for t in analysis.templates_of(s)]
     surveys: dict[str, Survey] = {}
     for name, path in zip(templates, folder.files.surveys(templates), strict=True):

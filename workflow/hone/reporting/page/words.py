@@ -10,7 +10,7 @@ from hone.results.folder import Folder, Published
 __all__ = ["Result", "level", "observation", "result", "strength", "summary"]
 
 _ALIKE = 0.1
-"""Relative difference of two uncertainties that is not worth a word."""
+"""Largest relative difference of two uncertainties that are called alike."""
 
 
 class Result(NamedTuple):
@@ -149,11 +149,11 @@ def _breakdown(published: Published) -> str:
     if found["negative"]:
         where = f" in the fit with negative {poi} allowed"
     included = " with free normalisations" if found["free"] else ""
-    text = f"{first}: the uncertainty of {poi}{where} is {total:#.3g}, {found['statistical']:#.3g}"
-    text += f" of it statistical{included}" + (f"; {parts}" if parts else "")
-    if abs(found["hessian"] - total) > _ALIKE * total:
-        text += f" (by the Hessian {found['hessian']:#.3g}: the likelihood is not parabolic)"
-    return text
+    not_gaussian = abs(found["hessian"] - total) > _ALIKE * total
+    hessian = f" (not Gaussian: {found['hessian']:#.3g} by the Hessian)" if not_gaussian else ""
+    text = f"{first}: the uncertainty of {poi}{where} is {total:#.3g}{hessian}, "
+    text += f"{found['statistical']:#.3g}"
+    return f"{text} of it statistical{included}" + (f"; {parts}" if parts else "")
 
 
 def _best_fit(folder: Folder, published: Published) -> str:
