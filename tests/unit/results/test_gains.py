@@ -212,18 +212,26 @@ def test_numbers_below_the_floor_are_named():
     found = below_floor(rows(), {"s": FLOOR})
     assert list(found) == [("s", "neos")]  # CLs from 1e-8 and sigma_mu 0.2, not the limits
     assert found["s", "neos"].startswith(
-        "s/neos: expected_cls 1.00e-08 of 3 of 3 seeds (floor 2.90e-07), "
-        "sigma_mu 0.200 of 3 of 3 seeds (floor 0.250): below what any observable can reach."
+        "s/neos: CLs at mu = 1 in 3 of 3 seeds, the lowest 1.00e-08 (floor 2.90e-07), "
+        "sigma_mu in 3 of 3 seeds, the lowest 0.200 (floor 0.250): below what any"
     )
     text = headline(compared(rows(), "bce"), {"s": FLOOR}, remarks=found.values())
-    assert "\n\ns/neos: expected_cls 1.00e-08" in text
+    assert "\n\ns/neos: CLs at mu = 1 in 3 of 3" in text
     assert below_floor(rows(), {}) == {}
     # with systematics of its own, and where only the number without staterror is below
     own = {"of_observables": {"neos": FLOOR | {"expected_cls": 4.5e-9, "sigma_mu": 0.19}}}
     assert below_floor(rows(seeds=1), {"s": FLOOR | own}) == {}
     own["of_observables"]["neos"]["expected_cls"] = 9e-9
     text = below_floor(rows(seeds=1), {"s": FLOOR | own})["s", "neos"]
-    assert "s/neos: expected_cls without staterror 5.00e-09 (floor 9.00e-09): below" in text
+    assert "s/neos: CLs at mu = 1 without staterror 5.00e-09 (floor 9.00e-09): below" in text
+    # the bootstrap error of sigma_mu is 0.01; without one, rounding alone counts
+    for bound, error, said in ((0.229, 0.01, None), (0.231, 0.01, "0.200 (floor 0.231)"),
+                               (0.20001, None, "0.20000 (floor 0.20001)")):  # fmt: skip
+        (row,) = (r for r in rows(seeds=1) if r["observable"] == "neos")
+        text = below_floor(
+            [row | {"without_staterror_sigma_mu_error": error}], {"s": {"sigma_mu": bound}}
+        ).get(("s", "neos"))
+        assert f"s/neos: sigma_mu {said}: below" in text if said else text is None
 
 
 def test_what_pyhf_could_not_compare_is_no_agreement():

@@ -7,11 +7,21 @@ from hone.results.gains import FIGURES_OF_MERIT
 
 __all__ = ["below_floor"]
 
-_ROUNDING = 1e-6
+_WORDS = {
+    "expected_cls": "CLs at mu = 1",
+    "expected_limit": "expected limit",
+    "expected_p0": "p0",
+    "sigma_mu": "sigma_mu",
+}
+_ROUNDING, _ERRORS = 1e-6, 3.0
+"""How far below the floor a number may be by rounding, relative, and by its statistical error."""
 
 
 def below_floor(rows: Sequence[Row], floors: Mapping[str, Floor]) -> dict[tuple[str, str], str]:
     """What is wrong, by signal and observable; of each figure of merit the lowest seed.
+
+    Numbers within three of their bootstrap errors of the floor are not: those are without
+    staterror, ``without_staterror_*_error``.
 
     Args:
         rows: of ``comparison.csv``.
@@ -28,12 +38,11 @@ def below_floor(rows: Sequence[Row], floors: Mapping[str, Floor]) -> dict[tuple[
         for name, column in FIGURES_OF_MERIT.items():
             bound: float | None = floor.get(name)  # type: ignore[assignment]
             for kind in (column, f"without_staterror_{name}"):
-                values = [value for row in seeds if (value := row.get(kind)) is not None]
-                below = [v for v in values if bound is not None and v < bound * (1 - _ROUNDING)]
+                below = [v for row in seeds if (v := _below(row, name, kind, bound)) is not None]
                 if below:
-                    of = f" of {len(below)} of {len(seeds)} seeds" if len(seeds) > 1 else ""
                     without = " without staterror" if kind != column else ""
-                    texts.append(f"{name}{without} {min(below):#.3g}{of} (floor {bound:#.3g})")
+                    of = f" in {len(below)} of {len(seeds)} seeds, the lowest" * (len(seeds) > 1)
+                    texts.append(f"{_WORDS[name]}{without}{of} {_apart(min(below), bound)}")
                     break
         if texts:
             found[signal, observable] = (
@@ -42,3 +51,18 @@ def below_floor(rows: Sequence[Row], floors: Mapping[str, Floor]) -> dict[tuple[
                 "fewer bins, or more events"
             )
     return found
+
+
+def _below(row: Row, name: str, kind: str, bound: float | None) -> float | None:
+    """The number in a column, if it is below a bound by more than events can have made."""
+    value: float | None = row.get(kind)
+    if value is None or bound is None:
+        return None
+    error = row.get(f"without_staterror_{name}_error") or 0.0
+    return value if bound - value > max(_ROUNDING * bound, _ERRORS * error) else None
+
+
+def _apart(value: float, bound: float | None) -> str:
+    """Both with three digits, or as many as they need to differ."""
+    pairs = ((f"{value:#.{n}g}", f"{bound:#.{n}g}") for n in range(3, 17))
+    return "{} (floor {})".format(*next(pair for pair in pairs if len(set(pair)) > 1))

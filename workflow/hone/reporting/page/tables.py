@@ -101,7 +101,7 @@ def _result(folder: Folder) -> Table:
     caption = "Medians over the seeds on" if seeds else "On"
     caption += " nominal Asimov data; lower is better."
     if floors:
-        caption += " The floor is what no observable can be below."
+        caption += " But for statistical fluctuations, no observable is below the floor."
         if folder.analysis.floor.in_bins:
             caption += (
                 " Lowest found in N bins: the best that a search over partitions into N bins found."
