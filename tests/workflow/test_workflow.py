@@ -200,7 +200,7 @@ def test_the_readme_says_how_each_figure_is_made_again(run):
     text = (run / "README.md").read_text()
     for figure in (run / "figures").rglob("*.png"):
         assert f"--force {figure.relative_to(run.parents[1])} --configfile" in text
-    assert "no observable can be below" in text  # a caption of the report
+    assert "no observable is below it" in text  # a caption of the report
     assert "{{" not in text
 
 

@@ -9,9 +9,10 @@ from hone.analysis import Template
 from hone.analysis.region_observables import Seen
 from hone.analysis.samples import FileSample
 from hone.analysis.sections import Split
+from hone.analysis.shape_systematics import Histosys
 from hone.analysis.systematics import Normsys
 from hone.errors import InputError
-from hone.events.check import check_inputs
+from hone.events.check import _negative, check_inputs
 from hone.events.first_look import yields_table
 from hone.events.sources import Source
 from hone.events.survey import survey
@@ -214,6 +215,37 @@ def test_what_no_later_step_could_use_is_refused(tmp_path):
         found = checked(tmp_path, (region("a"),), positive, negative, systematics=systematics)
         assert problem in found
         assert bool(problem) == bool(found)
+
+
+def test_mirror_images_are_asked_for_negative_rates_in_known_bins():
+    """They are made, and cut at zero, bin by bin; the sum of the bins tells nothing of them."""
+    samples = [
+        FileSample(name=name, process="background", files="a.root") for name in ("rest", "cut")
+    ]
+
+    def problems(up, known, **sides):
+        shape = Histosys(name="x", type="histosys", sample="cut", up={"weight": "u"}, **sides)
+        surveys = {}
+        for name, found in (
+            ("rest", {"rest": [1.0, 11.0]}),
+            ("cut", {"cut": [5.0, -10.0], "cut__x_up": up, "cut__x_down": [-5.0, -10.0]}),
+        ):
+            rows = {k: {"yield": sum(v)} | ({"bins": v} if known else {}) for k, v in found.items()}
+            surveys[name] = {
+                "regions": {"a": rows}, "factor": 1.0, "sample_factor": False, "files": [],
+            }  # fmt: skip
+        return list(_negative(surveys, samples, [shape], True))
+
+    # 0 + 1 and -10 + 11 in the bins, -15 + 12 of their sums
+    both = {"down": {"weight": "d"}, "symmetrise": "two-sided"}
+    for sides in ({}, both):
+        assert problems([15.0, -10.0], known=True, **sides) == []
+        assert problems([15.0, -10.0], known=False, **sides) == []
+    (found,) = problems([15.0, -8.0], known=True)
+    assert found.startswith("region 'a', bin 2: the expectation with x_down is negative (-1)")
+    # what is no mirror image is a sum, too
+    (found,) = problems([5.0, -30.0], known=False)
+    assert found.startswith("region 'a': the expectation with x_up is negative (-13)")
 
 
 def test_the_first_look_has_sizes_of_negative_yields(tmp_path):

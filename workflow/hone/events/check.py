@@ -10,7 +10,9 @@ import numpy as np
 from hone.analysis.region_observables import Seen
 from hone.analysis.regions import Region
 from hone.analysis.samples import NtupleSample, Sample
+from hone.analysis.shape_systematics import ShapeVariation
 from hone.analysis.systematics import Systematic
+from hone.analysis.variations import SIDES
 from hone.errors import InputError
 from hone.events.documents import Survey, SurveyedFile, Surveys
 from hone.events.fingerprints import part_in_common
@@ -197,7 +199,11 @@ def _negative(
     one_fit: bool,
 ) -> Iterator[str]:
     """Regions and bins where the expectation is negative, nominal or with a systematic at one
-    sigma; the yield of one sample may be."""
+    sigma; the yield of one sample may be.
+
+    Where the bins are those of an observable, only their sum is known here: mirror images and what
+    else is made bin by bin, and cut at zero, are left to the workspace.
+    """
     processes = [
         Process(s.name, s.is_signal, None, tuple(m for m in systematics if s.name in m.samples))
         for s in samples
@@ -210,11 +216,26 @@ def _negative(
         for region in surveys[hypothesis[0].name]["regions"] if hypothesis else ():
             histograms = _in_region(surveys, hypothesis, region)
             bins = len(histograms[hypothesis[0].name].values)
+            of_first = surveys[hypothesis[0].name]["regions"][region][hypothesis[0].name]
+            unknown = set() if "bins" in of_first else _made_in_bins(hypothesis, region)
             for found in rates_below_zero(hypothesis, histograms, {region: bins}):
+                if found.side in unknown:
+                    continue
                 bin_ = f", bin {found.bin + 1}" if bins > 1 else ""
                 files = ", ".join(_files(surveys[name]) for name in found.negative)
                 texts[f"region {region!r}{bin_}: {found} ({files})"] = None
     yield from texts
+
+
+def _made_in_bins(processes: Sequence[Process], region: str) -> set[str]:
+    """Systematics and sides, ``jes_down``, that have no templates of their own in a region."""
+    found = set()
+    for modifier in (m for process in processes for m in process.modifiers):
+        if isinstance(modifier, ShapeVariation) and modifier.acts_in(region):
+            both = modifier.down is not None and getattr(modifier, "symmetrise", None)
+            made = SIDES if both else SIDES[1:] if modifier.down is None else ()
+            found |= {f"{modifier.name}_{side}" for side in made}
+    return found
 
 
 def _in_region(surveys: Surveys, processes: Sequence[Process], region: str) -> dict[str, Histogram]:
