@@ -14,7 +14,7 @@ from hone.errors import InputError
 __all__ = ["Sums", "bin_of", "cancel_too_far", "exact_parts", "refuse_lost_events", "variances"]
 
 _PIECE = 4096
-_SIGNIFICANT = 5
+_SIGNIFICANT, _LEFT = 5, 0.5
 _WANTED = 1e-9
 _SMALLEST, _LARGEST = 1e-140, 1e140
 """Range of errors: their squares must be normal doubles."""
@@ -195,16 +195,16 @@ class Sums:
 
 
 def cancel_too_far(values: float, variances: float, absolute: float) -> bool:
-    """Whether weights of both signs add up to less than five times their statistical error, which
-    is nothing to divide by.
+    """Whether weights of both signs add up to less than half of their sizes, and to less than five
+    times their statistical error, which is nothing to divide by.
 
     Args:
         values: their sum.
         variances: sum of their squares.
         absolute: sum of their absolute values.
     """
-    has_both = absolute > abs(values) * (1 + _WANTED)
-    return bool(has_both and abs(values) < _SIGNIFICANT * np.sqrt(variances))
+    cancel = abs(values) < _LEFT * absolute
+    return bool(cancel and abs(values) < _SIGNIFICANT * np.sqrt(variances))
 
 
 def refuse_lost_events(what: str, filled: float, entered: float, absolute: float) -> None:

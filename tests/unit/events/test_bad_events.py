@@ -77,6 +77,15 @@ def test_bad_events_are_named(tmp_path, case):
         survey(source, ["mass"], (region("all"),))
 
 
+def test_few_events_with_a_negative_one_are_scaled_to_a_yield(tmp_path):
+    """22 ± 4.9: hardly anything cancels, and 20 ± 4.5 of positive ones are no better known."""
+    weights = np.where(np.arange(24) < 23, 1.0, -1.0)
+    source = one(
+        tmp_path, columns(24, 1, True) | {"w": weights}, normalisation={"yield": 11.0}, split=None
+    )
+    assert survey(source, ["mass"], (region("all"),))["factor"] == 0.5
+
+
 def test_bad_files_are_named(tmp_path):
     source = one(tmp_path, columns(5000, 1, True))
     path = tmp_path / "a.root"
