@@ -164,7 +164,7 @@ def test_data_that_are_no_counts_are_taken_and_said(caplog):
             Template("data"), ("histograms.root",), f"{{region}}/{name}", {"data": "1"}
         )
         found = read_template(source, {"high": None}, counted=True)
-        assert ("region 'high': 1 of 1 bins have no whole number" in caplog.text) is said
+        assert ("region 'high': 1 of 1 bins are no whole numbers" in caplog.text) is said
     assert found.values == [counts.values(flow=True).sum()]
 
 

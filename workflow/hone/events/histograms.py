@@ -122,8 +122,8 @@ def _of_region(
             )
     if fractional.any():
         log.warning(
-            "%s: histogram %r, region %r: %d of %d bins have no whole number of events (%g in bin "
-            "%d), as data do; they are fitted as they are",
+            "%s: histogram %r, region %r: %d of %d bins are no whole numbers, as counts are (%g in "
+            "bin %d); they are fitted as they are",
             files, path, region, fractional.sum(), len(values), values[fractional][0],
             np.argmax(fractional) + 1,
         )  # fmt: skip
