@@ -170,6 +170,15 @@ def test_an_interference_may_empty_a_bin(uncertain):
     assert emptied == pytest.approx(np.sqrt(squared), rel=1e-9)
 
 
+@pytest.mark.parametrize("uncertain", [False, True])
+def test_an_empty_bin_may_be_negative_by_rounding(uncertain):
+    """Of the tails of a smooth histogram, in which events of both signs cancel."""
+    alone = asimov_significance(counting([5.0], [10.0], [3.0]), uncertain)
+    for rate, wanted in ((-1e-17, alone), (1e-17, alone), (-1e-9, np.nan)):
+        found = asimov_significance(counting([5.0, 2.0], [10.0, rate], [3.0, 0.0]), uncertain)
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
 @pytest.mark.parametrize("name", OF_MODEL)
 def test_gradients_are_exact(oracle, name):
     model, h = from_pyhf(oracle), 1e-4

@@ -41,6 +41,10 @@ __all__ = [
 ]
 
 
+_ROUNDING = 1e-12
+"""Of the rates of bins that are empty, relative to the largest."""
+
+
 def log_cls(model: Model, mu: float = 1.0) -> Float[Array, ""]:
     """Natural logarithm of the median expected CLs at ``mu``, on nominal Asimov data.
 
@@ -129,7 +133,7 @@ def asimov_significance(model: Model, background_uncertainty: bool = False) -> F
     eq. 97); with the variance of b as well, G. Cowan, "Discovery sensitivity for a counting
     experiment with background uncertainty" (2012), eq. 20. That variance is what the nuisance
     parameters' constraints leave each bin, to first order, without correlations between bins.
-    NaN where a rate is negative.
+    NaN where a rate is negative, by more than 1e-12 of the largest bin.
     """
     start, poi = jnp.asarray(model.config.suggested_init()), require_poi(model)
     without = start.at[poi].set(0.0)
@@ -137,9 +141,12 @@ def asimov_significance(model: Model, background_uncertainty: bool = False) -> F
     b = likelihood.rates(without)
     s = likelihood.rates(start.at[poi].set(1.0)) - b
     total = s + b
-    filled = b != 0  # NaN stays NaN
-    safe_b, safe_total = jnp.where(b > 0, b, 1.0), jnp.where(filled & (total > 0), total, 1.0)
-    impossible = jnp.any(~((b >= 0) & (total >= 0)))
+    # Tails that cancel leave no exact zero.
+    rounding = _ROUNDING * jnp.maximum(abs(b), abs(total)).max()
+    filled = ~(abs(b) <= rounding)  # NaN stays NaN
+    safe_b = jnp.where(filled & (b > 0), b, 1.0)
+    safe_total = jnp.where(filled & (total > 0), total, 1.0)
+    impossible = jnp.any(~((b >= -rounding) & (total >= -rounding)))
     if background_uncertainty:
         constrained = likelihood.inverse_variance + likelihood.rate_per_unit
         spread = jnp.where(constrained > 0, 1 / jnp.where(constrained > 0, constrained, 1.0), 0.0)
