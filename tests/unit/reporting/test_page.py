@@ -78,6 +78,17 @@ def put_figures(folder, colour=(190, 30, 1)):
         Image.new("RGB", (60, 40), colour).save(place)
 
 
+def surveyed(path, sentinels=(), events=10**6):
+    """What is known of the events of every template."""
+    for template in Folder(path).analysis.templates_of("signal"):
+        survey = {
+            "sample": template.sample, "sentinels": dict(sentinels), "split": True, "files": [],
+            "scored": {"training": {"signal_region": events}}, "regions": {},
+            "sample_factor": False,
+        }  # fmt: skip
+        write_json(path / f"inputs/{template.name}.json", survey)
+
+
 def words_of(text):
     without = re.sub(r"<(style|script)>.*?</\1>", "", text, flags=re.DOTALL)
     return " ".join(unescape(re.sub("<[^>]*>", " ", without)).split())
@@ -134,13 +145,7 @@ def test_all_notes_of_the_first_look_are_in_the_report(blobs):
         ({"mt": mark}, 10**6, "not passed", "1 note: feature 'mt' is -999 in up to 11% of"),
         ({"mt": mark}, 83, "not passed", "2 notes: feature 'mt' is -999 in up to 11% of"),
     ):
-        for template in Folder(blobs).analysis.templates_of("signal"):
-            survey = {
-                "sample": template.sample, "sentinels": sentinels, "split": True, "files": [],
-                "scored": {"training": {"signal_region": events}}, "regions": {},
-                "sample_factor": False,
-            }  # fmt: skip
-            write_json(blobs / f"inputs/{template.name}.json", survey)
+        surveyed(blobs, sentinels, events)
         found = look()
         assert found[0] == outcome
         assert found[1].startswith(first)
@@ -296,6 +301,20 @@ def test_a_blind_analysis_shows_nothing_observed(ntuples, tmp_path):
     # of one observable with one seed
     for words in ("Medians", "best in validation", "cross-entropy", "all observables", "Compar"):
         assert words not in text, words
+
+
+@pytest.mark.parametrize("unblind", [True, False])
+def test_data_that_are_no_counts_are_on_the_page(ntuples, tmp_path, unblind):
+    config = ntuples | {"observation": {"unblind": unblind}}
+    path = results(tmp_path / "results", config, {("signal", "o"): limits(0.3)}, None)
+    write_csv(path / "inputs/yields.csv", [{"region": "high", "sample": "signal", "warning": ""}])
+    surveyed(path)
+    counts = [{"name": "high", "data": [3.0, 4.0]}, {"name": "low", "data": [5.0, 2.25]}]
+    write_json(path / "signal/o/seed1/workspace.json", {"observations": counts})
+    (found,) = (check for check in checks(Folder(path)) if check.name == "inputs")
+    said = "data in low: 2.25 events in a bin, which is no count"
+    assert found.outcome == ("not passed" if unblind else "passed")
+    assert (said in found.text) is unblind
 
 
 def test_strengths_that_are_measured_together_are_named(ntuples, tmp_path):
