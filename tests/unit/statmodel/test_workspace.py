@@ -146,12 +146,12 @@ def test_negative_yields_without_an_uncertainty_in_pyhf_are_refused():
         build_workspace(samples, found, np.zeros(4), staterror=True)
     samples, found = with_interference(type="histosys")
     alone = [s._replace(staterror=s.name == "interference") for s in samples]
-    with pytest.raises(InputError, match="bin 1: the samples with MC errors add up to -"):
+    with pytest.raises(InputError, match=r"bin 1: .* errors there \('interference'\) add up to -"):
         build_workspace(alone, found, np.zeros(4), staterror=True)
     # pyhf drops the error of a yield of zero, too; an empty bin needs none
     found["interference"].values[:] = [0.0, 1.0, 1.0, 1.0]
     found["interference__shape_up"] = found["interference__shape_down"] = found["interference"]
-    with pytest.raises(InputError, match="bin 1: the samples with MC errors add up to 0"):
+    with pytest.raises(InputError, match=r"bin 1: the samples with MC .* add up to 0"):
         build_workspace(alone, found, np.zeros(4), staterror=True)
     for name in ("signal", "background", "background__shape_up", "background__shape_down"):
         found[name].values[0] = 0.0

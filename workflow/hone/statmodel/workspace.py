@@ -173,9 +173,14 @@ def _check_rates(
         bad = (variances > 0) & ((total < 0) | (total == 0) & any_yield)
         if bad.any():
             k = int(np.argmax(bad))
+            names = " and ".join(
+                repr(s.name) for s in with_error if histograms[s.name].variances[k]
+            )
             raise InputError(
-                f"{bin_name(k, channels)}: the samples with MC errors add up to {total[k]:.4g}, "
-                "for which pyhf's staterror has no relative error: use wider bins"
+                f"{bin_name(k, channels)}: the samples with MC errors there ({names}) add up to "
+                f"{total[k]:.4g}, for which pyhf's staterror has no relative error: use wider bins "
+                "or, where bins are given, set the errors of empty ones to zero, or staterror of "
+                "these samples to false"
             )
 
 
