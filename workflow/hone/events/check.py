@@ -135,7 +135,7 @@ def _shared_events(
     variations = variations_of(systematics)
     for found in surveys.values():
         # "" of a sample: these come first, and what is wrong with them is said of them alone.
-        variation = variations.get(found["source"], "")
+        variation = "" if found["source"] == found["sample"] else variations[found["source"]]
         for entry in found["files"]:
             key = variation, os.path.realpath(entry["path"]), found["tree"]
             users.setdefault(key, []).append((found, entry))

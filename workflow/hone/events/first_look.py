@@ -64,7 +64,7 @@ def yields_table(surveys: Surveys, systematics: Sequence[Systematic]) -> list[Ro
                     {
                         "region": region,
                         "sample": sample,
-                        "variation": variations.get(template, ""),
+                        "variation": "" if template == sample else variations[template],
                         "events": sums["events"],
                         "yield": sums["yield"],
                         "error": sums["error"],
