@@ -23,9 +23,9 @@ __all__ = ["CommonMetric"]
 
 _MEMORY = 10
 """Steps that are remembered."""
-_STEPS = 25
-_HELD = 8
-"""Most parameters of a fit that bounds may hold."""
+_STEPS = 40
+_HELD = 100
+"""Most parameters of a fit that bounds may hold: their forces are solved for."""
 _ROOM = 0.2
 """Part of the fits under way that have ended when they make room."""
 
