@@ -43,7 +43,9 @@ def test_a_network_is_its_formula(activation):
     logits = (x @ np.asarray(made.network.last.weight).T + np.asarray(made.network.last.bias))[:, 0]
     # gelu is approximated by tanh
     tolerance = 5e-3 if activation == "gelu" else 1e-12
-    np.testing.assert_allclose(made.logits(EVENTS), logits, rtol=0, atol=tolerance)
+    scores, found = made.score_and_logits(EVENTS)
+    np.testing.assert_allclose(found, logits, rtol=0, atol=tolerance)
+    np.testing.assert_array_equal(scores, made.score(EVENTS))
 
 
 def test_dropout_is_of_training_only_and_keeps_the_mean():
