@@ -12,7 +12,7 @@ ROOMS = (
     "results", "reporting",
 )  # fmt: skip
 ALONE = ("running", "likelihood")
-BELOW = ("errors", "sentinels", "sums")
+BELOW = ("errors", "outliers", "sentinels", "sums")
 """Modules that all rooms may import."""
 
 

@@ -1,11 +1,13 @@
-"""Marks for missing values are found, and nothing else is taken for one."""
+"""Marks for missing values and single values far out: nothing else is taken for one."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hone.events.far_out import Outermost, far_out
 from hone.events.survey import Thinned
+from hone.outliers import Regular, regular_range
 from hone.sentinels import PADDING, find_sentinels, shown_range, with_values
 
 RNG = np.random.default_rng(0)
@@ -23,7 +25,19 @@ ORDINARY = {
     "saturated": np.minimum(RNG.exponential(1, 2000), 3.0),
     "one event far out": np.append(NORMAL, 1e9),
     "two events far out": np.append(NORMAL, [1e9, 1e9]),
+    "a mass": RNG.normal(50, 10, 2000),
+    "a momentum above a threshold": 30 + RNG.exponential(30, 2000),
+    "a momentum of jets that are not always there": np.append(
+        [0] * 900, 25 + RNG.exponential(30, 2000)
+    ),
+    "a width": 91 + 1.2 * RNG.standard_cauchy(20_000),
+    "a logarithmic normal": RNG.lognormal(0, 2, 20_000),
+    "a significance": RNG.normal(size=5000) * np.where(RNG.random(5000) < 0.01, 30, 1),
 }
+FAR = {
+    "one": [1e9], "low": [-1e9], "two": [1e9, 1e9], "both sides": [-1e9, 1e300],
+    "a hundred thousand": [1e5], "the largest": [-1e300], "different": [1e9, 3e7, 2e8],
+}  # fmt: skip
 MARKS = {
     "low": [-999.0], "high": [9999.0], "both": [-999.0, 999.0], "neighbours": [-999.0, -998.0],
     "nested": [-999.0, -99.0], "the largest of single precision": [float(np.finfo("f4").max)],
@@ -48,6 +62,66 @@ def test_marks_are_found(name, part):
         assert found.values == tuple(sorted(MARKS[name])), (name, part)
         assert (found.lowest, found.highest) == (others.min(), others.max())
         assert found.others(values).sum() == len(others)
+
+
+def test_a_mark_is_found_beside_a_narrow_feature_and_beyond_it_a_single_value():
+    """Also in whole numbers, which many events share: what counts is that these have no gaps."""
+    for values in (ORDINARY["a mass"], np.round(ORDINARY["a mass"])):
+        marked = np.append(values, [-99.0] * 300)
+        assert find_sentinels(marked).values == (-99.0,)
+        found = Regular.of(np.append(marked, [-1e9, 7e4]))
+        np.testing.assert_array_equal(found.holds(marked), marked != -99)
+        assert found.marks.values == (-99.0,)
+        assert -1e9 < found.low < 0
+        assert 100 < found.high < 7e4
+
+
+def surveyed(values):
+    """What a survey says of a feature that is read in pieces."""
+    events, outermost = np.asarray(values, dtype=float)[:, None], Outermost(1)
+    for start in range(0, len(events), 300):
+        outermost.add(events[start : start + 300])
+    return far_out(["x"], events, outermost).get("x")
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(ORDINARY) - {"one event far out", "two events far out"})
+)
+def test_heavy_tails_are_not_far_out(name):
+    assert surveyed(ORDINARY[name]) is None
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_a_few_values_far_out_are_found_and_are_out_of_range(name):
+    far = FAR[name]
+    for ordinary in ("a normal distribution", "counts", "saturated", "a mass"):
+        others = np.asarray(ORDINARY[ordinary][:3000], dtype=float)
+        values = RNG.permutation(np.append(others, [*far, PADDING, PADDING]))
+        assert surveyed(values) == {
+            "values": sorted(set(far)), "events": len(far), "low": others.min(),
+            "high": others.max(), "median": np.sort(others)[len(others) // 2],
+        }, ordinary  # fmt: skip
+        # in one of two samples; the other is small, and all of it is within
+        low, high = regular_range(np.append(others, far), others.mean() + 9 * NORMAL[:50])
+        np.testing.assert_array_equal([(low < x) & (x < high) for x in far], np.zeros(len(far)))
+        assert low < others.min() < others.max() < high
+    # where nearly all others are zero, or some tens, they do not set the scale
+    for others in (ORDINARY["zero and a tail"], NORMAL[:40]):
+        low, high = regular_range(np.append(others, far))
+        assert not any(low < x < high for x in far)
+        assert low < others.min() < others.max() < high
+
+
+def test_what_is_rare_or_of_a_rare_sample_is_not_out_of_range():
+    everything = -np.inf, np.inf
+    for name in ("a flag", "rare counts", "one value", "charges"):
+        assert regular_range(np.asarray(ORDINARY[name], dtype=float)) == everything
+    signal = 3000 + 100 * NORMAL[:14]
+    for background in (NORMAL, 100 * NORMAL):
+        low, high = regular_range(background, signal)
+        assert low < background.min()
+        assert high >= np.sort(signal)[-2]
+    assert regular_range(np.zeros(0)) == regular_range(np.array([1.0, 1e9])) == everything
 
 
 def test_a_mark_in_one_sample_is_one_in_all():

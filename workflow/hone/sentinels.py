@@ -13,8 +13,10 @@ the same number in single precision."""
 
 _REPEATED = 3
 """Fewest events with the very same value."""
-_FAR = 3.0
-"""Smallest distance from all other values, in widths of these."""
+_FAR, _FAR_FROM_MANY = 3.0, 1.0
+"""Smallest distance from all other values, in widths of these; and if they have no gaps."""
+_GAP = 0.1
+"""Largest distance of neighbours, in widths of all, that is no gap."""
 _MOST = 3
 """Most such values on either side that are close to each other."""
 
@@ -36,10 +38,11 @@ class Sentinels(NamedTuple):
 def find_sentinels(*samples: np.ndarray) -> Sentinels:
     """Values that several events share and that lie far from all others.
 
-    Far is more than three times the width in which 98 % of the others lie: counts, categories and
-    the tails of a distribution have no such gap. A mark in one sample is one in all, even where
-    the values of another, or of all together, reach it: but not where the sample has so few other
-    values that it may lack some, as one of the decay modes 0, 1, 10 and 11.
+    Far is more than three times the width in which 98 % of the others lie, or once that width if
+    these have no gaps: counts, categories and the tails of a distribution are not that far apart.
+    A mark in one sample is one in all, even where the values of another, or of all together, reach
+    it: but not where the sample has so few other values that it may lack some, as one of the decay
+    modes 0, 1, 10 and 11.
 
     Args:
         samples: values of a feature in each (n,), finite; :data:`PADDING` is none of them.
@@ -112,12 +115,14 @@ def _outermost(
         if stop - start <= i + j:
             continue
         inner, many = distinct[start:stop], times[start:stop].cumsum()
-        ends = inner[np.searchsorted(many, np.array([0.01, 0.99]) * many[-1])]
+        begin, end = np.searchsorted(many, np.array([0.01, 0.99]) * many[-1])
         with np.errstate(over="ignore"):
-            width = float(ends[1] - ends[0]) or float(inner[-1] - inner[0])
+            width = float(inner[end] - inner[begin]) or float(inner[-1] - inner[0])
+            gap = np.diff(inner[begin : end + 1]).max(initial=0.0 if begin < end else width)
+            least = (_FAR_FROM_MANY if gap < _GAP * width else _FAR) * width
             far = (
-                i == 0 or inner[0] - distinct[start - 1] > _FAR * width,
-                j == 0 or distinct[stop] - inner[-1] > _FAR * width,
+                i == 0 or inner[0] - distinct[start - 1] > least,
+                j == 0 or distinct[stop] - inner[-1] > least,
             )
         if all(far):
             yield start, stop

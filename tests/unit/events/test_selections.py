@@ -326,6 +326,17 @@ def test_marks_for_missing_values_are_said_once(events):
     found = [Expression(x)(jets).tolist() for x in leading(list(cures))]
     median = float(f"{entry['median']:.2g}")
     assert found == [[x, PADDING] for x in (0.5, median, 1, 0)]
+    # and single values far out, of a variation alone
+    up = events["mass"].copy()
+    up[np.flatnonzero(events["truth"] == 5)[:2]] = [1e9, -1e300]
+    write("up.root", events | {"mass": up})
+    _, _, surveys = surveyed(HEAVY, LIGHT, systematics=[UP])
+    assert surveys["heavy"]["far_out"] == {}
+    _, text = notes(surveys, {})
+    assert "feature 'mass' is -1e+300 or 1e+09 in single events (2 of 'heavy__jes_up')" in text
+    cure = re.findall(r"where\(.*\)", text)[0]
+    found = Expression(cure)({"mass": up})
+    np.testing.assert_array_equal(np.flatnonzero(found != up), np.flatnonzero(np.abs(up) > 1e8))
 
 
 @pytest.mark.usefixtures("events")

@@ -320,6 +320,24 @@ def test_marks_for_missing_values_are_no_part_of_the_scaling():
     np.testing.assert_array_equal(made.score(marked), made.score(beyond))
 
 
+@pytest.mark.parametrize("far", [[1e9], [-1e300, 1e300], [2e5, 2e5]])
+def test_a_few_events_far_out_are_no_part_of_the_scaling(far):
+    """As without them; the network sees them just beyond all others, and these are not drowned."""
+    rng = np.random.default_rng(4)
+    events, few = rng.normal([3, -2], [0.5, 20], (5000, 2)), rng.normal([5, 0], 1, (40, 2))
+    together = [np.append(events, np.c_[far, np.zeros(len(far))], axis=0), few]
+    (mean, scale), right = (moments(x, ["x", "y"]) for x in (together, [events, few]))
+    np.testing.assert_allclose([mean[0], scale[0]], [x[0] for x in right], rtol=1e-12)
+    ends = np.array(limits(together, scale, ["x", "y"]))
+    regular = np.append(events[:, 0], few[:, 0])
+    np.testing.assert_array_equal(ends[:, 0], [regular.min() - scale[0], regular.max() + scale[0]])
+    np.testing.assert_array_equal(ends[:, 1], [-np.finfo(float).max, np.finfo(float).max])
+    made = create_observable(settings_of(**NETWORK), ("x", "y"), together, jax.random.key(3))
+    seen = together[0].copy()
+    seen[len(events) :, 0] = np.where(np.array(far) > 0, ends[1, 0], ends[0, 0])
+    np.testing.assert_array_equal(made.score(together[0]), made.score(seen))
+
+
 def test_leading_values_have_one_scale_and_what_is_padded_lies_below_it():
     rng = np.random.default_rng(4)
     events = np.c_[rng.normal(size=500), rng.exponential(4e4, (500, 3))]

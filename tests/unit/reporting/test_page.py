@@ -82,8 +82,8 @@ def surveyed(path, sentinels=(), events=10**6):
     """What is known of the events of every template."""
     for template in Folder(path).analysis.templates_of("signal"):
         survey = {
-            "sample": template.sample, "sentinels": dict(sentinels), "split": True, "files": [],
-            "scored": {"training": {"signal_region": events}}, "regions": {},
+            "sample": template.sample, "sentinels": dict(sentinels), "far_out": {}, "split": True,
+            "files": [], "scored": {"training": {"signal_region": events}}, "regions": {},
             "sample_factor": False,
         }  # fmt: skip
         write_json(path / f"inputs/{template.name}.json", survey)

@@ -88,8 +88,9 @@ class Analysis(Settings):
     `jet_pt[:5]` stands for five features, the leading jets', of one scale and padded where there
     are fewer; an own `architecture` sees which are there.
     Their scaling is fitted on training events. A mark for a missing value, such as -999, far
-    from all other values of a sample, does not count in it, in any sample; `check_inputs` names
-    it. Better replace it, `where(pt > 0, pt, 30)`, and add `pt > 0`. An
+    from all other values of a sample, does not count in it, in any sample; nor do a few values so
+    far out that they alone would set it. `check_inputs` names both.
+    Better replace a mark, `where(pt > 0, pt, 30)`, and add `pt > 0`. An
     observable may see only some of them."""
     events: Sizes = Sizes()
     """Generated events per sample and variation in each of three independent sets. Observables are

@@ -68,6 +68,18 @@ class Sentinel(TypedDict):
     """Of the other values."""
 
 
+class FarOut(TypedDict):
+    """A few values so far out that they alone would set the scale of a feature."""
+
+    values: list[float]
+    """Different ones, rising."""
+    events: int
+    low: float
+    """The smallest of the other values."""
+    high: float
+    median: float
+
+
 class Tallied(TypedDict):
     """Events, sums of weights, and the factor from weights to yields."""
 
@@ -94,6 +106,8 @@ class Survey(Tallied):
     scored: dict[str, dict[str, int]]
     """Events by set and region, of regions in the bins of an observable."""
     sentinels: dict[str, Sentinel]
+    """By feature that has any."""
+    far_out: dict[str, FarOut]
     """By feature that has any."""
     regions: dict[str, dict[str, RegionSums]]
     """By region and template."""

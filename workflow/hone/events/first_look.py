@@ -11,7 +11,7 @@ from hone.analysis.region_observables import Seen
 from hone.analysis.systematics import Systematic
 from hone.analysis.variations import SIDES
 from hone.errors import InputError
-from hone.events.documents import RegionSums, Sentinel, Survey, Surveys
+from hone.events.documents import FarOut, RegionSums, Sentinel, Survey, Surveys
 from hone.running.files import Row
 
 __all__ = ["format_table", "in_training", "notes", "variations_of", "yields_table"]
@@ -20,6 +20,8 @@ _FEW_EVENTS = 100
 _LARGE_ERROR = 0.3
 _HUGE_WEIGHT = 0.1
 _MUCH_NEGATIVE = 0.2
+_NAMED = 3
+"""Values far out that are named one by one."""
 
 
 def variations_of(systematics: Sequence[Systematic]) -> dict[str, str]:
@@ -128,23 +130,8 @@ def notes(surveys: Surveys, observables: Mapping[str, Seen]) -> Iterator[str]:
         surveys: what :func:`hone.events.survey.survey` found, by source.
         observables: which events each is of.
     """
-    marks: dict[tuple[str, str], list[tuple[str, Sentinel]]] = {}
-    for found in surveys.values():
-        for feature, sentinel in found["sentinels"].items():
-            marks.setdefault(parted(feature), []).append((found["sample"], sentinel))
-    for parts, entries in marks.items():
-        samples = ", ".join(dict.fromkeys(repr(sample) for sample, _ in entries))
-        part = max(sentinel["part"] for _, sentinel in entries)
-        values = sorted({value for _, sentinel in entries for value in sentinel["values"]})
-        inside, cure = _cure(parts, values, entries[0][1]["median"])
-        feature = "".join(parts)
-        yield (
-            f"feature {feature!r} is {' or '.join(f'{v:g}' for v in values)} in up to {part:.0%} "
-            f"of the events ({samples}), far from all others: a mark for a missing value? "
-            "Scaling leaves it out in all samples, and networks see it at most one standard "
-            "deviation beyond the others. Better say what is meant: "
-            f"{cure}, with {inside} as a feature of its own"
-        )
+    yield from _marks(surveys)
+    yield from _far_out(surveys)
     idle = [name for name, found in surveys.items() if _varies_nothing(found, surveys)]
     if idle:
         yield (
@@ -168,6 +155,67 @@ def notes(surveys: Surveys, observables: Mapping[str, Seen]) -> Iterator[str]:
             f"{error:.0%} of a yield) is then in every step, and can be learned: more events help, "
             "or a larger split.training"
         )
+
+
+def _marks(surveys: Surveys) -> Iterator[str]:
+    """Marks for missing values, by feature."""
+    marks: dict[tuple[str, str], list[tuple[str, Sentinel]]] = {}
+    for found in surveys.values():
+        for feature, sentinel in found["sentinels"].items():
+            marks.setdefault(parted(feature), []).append((found["sample"], sentinel))
+    for parts, entries in marks.items():
+        samples = ", ".join(dict.fromkeys(repr(sample) for sample, _ in entries))
+        part = max(sentinel["part"] for _, sentinel in entries)
+        values = sorted({value for _, sentinel in entries for value in sentinel["values"]})
+        inside, cure = _cure(parts, values, entries[0][1]["median"])
+        feature = "".join(parts)
+        yield (
+            f"feature {feature!r} is {' or '.join(f'{v:g}' for v in values)} in up to {part:.0%} "
+            f"of the events ({samples}), far from all others: a mark for a missing value? "
+            "Scaling leaves it out in all samples, and networks see it at most one standard "
+            "deviation beyond the others. Better say what is meant: "
+            f"{cure}, with {inside} as a feature of its own"
+        )
+
+
+def _far_out(surveys: Surveys) -> Iterator[str]:
+    """Single events far out, by feature."""
+    features: dict[tuple[str, str], dict[str, FarOut]] = {}
+    for name, found in surveys.items():
+        for feature, far in found["far_out"].items():
+            features.setdefault(parted(feature), {})[name] = far
+    for (whole, brackets), by_source in features.items():
+        several = list(by_source.values())
+        values = sorted({value for far in several for value in far["values"]})
+        low, high = min(far["low"] for far in several), max(far["high"] for far in several)
+        shown = [f"{v:g}" for v in values]
+        if len(shown) > _NAMED:
+            shown = [f"{shown[0]} ... {shown[-1]}"]
+        text = whole if whole.isidentifier() else f"({whole})"
+        median = several[0]["median"]
+        tests = [
+            *([f"{text} > {_between(median, low, values[0])}"] if values[0] < low else []),
+            *([f"{text} < {_between(median, high, values[-1])}"] if values[-1] > high else []),
+        ]
+        inside = tests[0] if len(tests) == 1 else " & ".join(f"({test})" for test in tests)
+        events = ", ".join(f"{far['events']} of {name!r}" for name, far in by_source.items())
+        yield (
+            f"feature {whole + brackets!r} is {' or '.join(shown)} in single events ({events}), "
+            f"where all others are from {low:.4g} to {high:.4g}: has it no value there? It is "
+            "scaled without them. Better leave them out, by the selection of a sample or region, "
+            f"or say what is meant: where({inside}, {text}, {median:.2g}){brackets}"
+        )
+
+
+def _between(median: float, end: float, far: float) -> str:
+    """A round number between an end of ordinary values and a value far beyond: the latter as far
+    from the end as this from the median, if not nearer."""
+    middle = min(2 * end - median, far, key=lambda x: abs(x - end))
+    return next(
+        text
+        for digits in range(2, 18)
+        if min(end, far) < float(text := f"{(middle + end) / 2:.{digits}g}") < max(end, far)
+    )
 
 
 def in_training(found: Survey, of_it: Seen) -> int:

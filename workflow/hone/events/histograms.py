@@ -93,6 +93,7 @@ def survey_histograms(source: BinnedSource, regions: Sequence[Region], events_se
         "sample_factor": False,
         "scored": {},
         "sentinels": {},
+        "far_out": {},
         "regions": found,
     }
 

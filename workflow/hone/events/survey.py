@@ -11,11 +11,13 @@ from hone.analysis.regions import Region
 from hone.events.batch import Batch
 from hone.events.counting import Tally
 from hone.events.documents import RegionSums, Sentinel, Survey
+from hone.events.far_out import Outermost, far_out
 from hone.events.fingerprints import Fingerprints
 from hone.events.histograms import survey_histograms
 from hone.events.reader import Reader
 from hone.events.sources import BinnedSource, Source
-from hone.sentinels import PADDING, find_sentinels
+from hone.outliers import Regular
+from hone.sentinels import PADDING
 from hone.sums import Sums, refuse_lost_events
 
 __all__ = ["survey", "survey_weights"]
@@ -47,7 +49,7 @@ def survey(
     fingerprints: defaultdict[str, Fingerprints] = defaultdict(Fingerprints)
     trained = [r.name for r in regions if r.is_trained]
     scored = {name: np.zeros(len(trained), dtype=int) for name in tally.sets}
-    sample = Thinned()
+    sample, outermost = Thinned(), Outermost(len(features))
     sums = {r.name: _OfRegion(r, source) for r in regions}
     for batch in reader.batches():
         tally.add(batch)
@@ -62,6 +64,7 @@ def survey(
             place = batch.place[own][batch.nominal[own] != 0]
             scored[name] += np.bincount(place[place >= 0], minlength=len(trained))
         sample.add(batch.features)
+        outermost.add(batch.features)
         _add_regions(sums, regions, batch)
     found = tally.result()
     for entry in found["files"]:
@@ -79,6 +82,7 @@ def survey(
             for name, counts in scored.items()
         },
         "sentinels": _sentinels(features, sample.events()),
+        "far_out": far_out(features, sample.events(), outermost),
         "regions": {name: of_region.rows(found["factor"]) for name, of_region in sums.items()},
     }
 
@@ -124,12 +128,13 @@ def _sentinels(features: Sequence[str], events: np.ndarray) -> dict[str, Sentine
     """What of each feature (F) is no value, from some events (n, F)."""
     found: dict[str, Sentinel] = {}
     for name, column in zip(features, events.T, strict=True):
-        sentinels = find_sentinels(column)
-        if sentinels.values:
-            others = column[sentinels.others(column)]
+        there = column[column != PADDING]
+        marks = Regular.of(there).marks
+        if marks.values:
+            others = there[marks.others(there)]
             found[name] = {
-                "values": list(sentinels.values),
-                "part": float(1 - len(others) / np.count_nonzero(column != PADDING)),
+                "values": list(marks.values),
+                "part": float(1 - len(others) / len(there)),
                 "median": float(np.median(others)),
             }
     return found

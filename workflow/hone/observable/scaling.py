@@ -11,7 +11,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from hone.analysis.leading import padded_groups
 from hone.errors import InputError
-from hone.sentinels import PADDING, Sentinels, find_sentinels
+from hone.outliers import Regular, mean_and_deviation
+from hone.sentinels import PADDING
 
 __all__ = ["Events", "Standardised", "limits", "moments", "standardised"]
 
@@ -25,8 +26,9 @@ Events = np.ndarray | Sequence[np.ndarray]
 def moments(events: Events, features: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each feature, float64 (F,); 1 for one that is constant.
 
-    Marks for missing values, :func:`~hone.sentinels.find_sentinels`, do not count. Leading values
-    of the same, as all of ``jet_pt[:5]``, have those of all together, as far as they are there.
+    Marks for missing values and a few values far out, :class:`~hone.outliers.Regular`, do not
+    count. Leading values of the same, as all of ``jet_pt[:5]``, have those of all together, as far
+    as they are there.
 
     Args:
         events: of any size that a double holds.
@@ -46,12 +48,9 @@ def moments(events: Events, features: Sequence[str]) -> tuple[np.ndarray, np.nda
                 f"feature {name!r} has mean {numbers[0]} and standard deviation {numbers[1]} over "
                 "the training events: exclude events where it is not finite"
             )
-    for column, sentinels in enumerate(_sentinels(samples)):
-        others = small[sentinels.others(events[:, column]), column]
-        if sentinels.values and others.size:
-            mean[column], deviation[column] = (
-                np.ldexp(x, powers[column]) for x in (others.mean(), others.std())
-            )
+    for column, regular in enumerate(_regular(samples)):
+        if not regular.has_all and (own := events[regular.holds(events[:, column]), column]).size:
+            mean[column], deviation[column] = mean_and_deviation(own)
     for name, columns in padded_groups(features).items():
         there = [_there(sample, columns) for sample in samples]
         if not any(map(len, there)):
@@ -65,8 +64,9 @@ def limits(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Between which values a network sees each feature, float64 (F,) and (F,).
 
-    The largest doubles, except where there are marks for missing values: these are seen at most
-    one standard deviation beyond all others, not thousands of them. So is what is padded.
+    The largest doubles, except where there are marks for missing values or a few values far out:
+    these are seen at most one standard deviation beyond all others, not thousands of them. So is
+    what is padded.
 
     Args:
         events: as for :func:`moments`.
@@ -74,12 +74,14 @@ def limits(
         features: as for it.
         masked: whether it is told what is padded.
     """
-    samples, _ = _together(events)
+    samples, together = _together(events)
     lowest, highest = np.full(len(scale), -_LARGEST), np.full(len(scale), _LARGEST)
-    for column, sentinels in enumerate(_sentinels(samples)):
-        if sentinels.values:
-            lowest[column] = max(sentinels.lowest - scale[column], -_LARGEST)
-            highest[column] = min(sentinels.highest + scale[column], _LARGEST)
+    for column, regular in enumerate(_regular(samples)):
+        if not regular.has_all:
+            own = together[regular.holds(together[:, column]), column]
+            low, high = (own.min(), own.max()) if own.size else (0.0, 0.0)
+            lowest[column] = max(low - scale[column], -_LARGEST)
+            highest[column] = min(high + scale[column], _LARGEST)
     for name, columns in padded_groups(features).items():
         there, own = [_there(sample, columns) for sample in samples], scale[columns[:1]]
         low, highest[columns] = limits(there, own, [name])
@@ -94,9 +96,11 @@ def _together(events: Events) -> tuple[list[np.ndarray], np.ndarray]:
     return doubles, np.concatenate(doubles)
 
 
-def _sentinels(samples: Sequence[np.ndarray]) -> Iterator[Sentinels]:
-    """Of each feature."""
-    return (find_sentinels(*columns) for columns in zip(*(s.T for s in samples), strict=True))
+def _regular(samples: Sequence[np.ndarray]) -> Iterator[Regular]:
+    """Of each feature, without what is padded."""
+    for columns in zip(*(sample.T for sample in samples), strict=True):
+        there = [values[values != PADDING] for values in columns]
+        yield Regular.of(*there)
 
 
 def _there(events: np.ndarray, columns: Sequence[int]) -> np.ndarray:
