@@ -93,6 +93,15 @@ def test_a_worse_minimum_of_pyhf_is_written_down():
     assert check["max_difference"] is None or check["max_difference"] <= check["tolerance"]
 
 
+def test_where_the_data_say_little_a_slightly_worse_minimum_of_pyhf_is_enough():
+    """Of a test statistic of 2e-5, 1.7e-5 is nearly all."""
+    oracle = blobs_like(
+        [3.0, 6.0, 3.0], [1e6, 2e6, 1e6], [1.03e6, 2.02e6, 1e6], [0.97e6, 1.98e6, 1e6]
+    )
+    _, check = found_and_checked(oracle, np.array([1e6, 2e6, 1e6, 0.0]))
+    assert any("its free fit ended 1.7e-05 above" in note for note in check["notes"])
+
+
 def test_nothing_compared_is_no_agreement(monkeypatch):
     monkeypatch.setattr("hone.results.certify._pyhf_hypotest", lambda *_: None)
     _, check = found_and_checked(typical(), OBSERVED)
