@@ -260,6 +260,13 @@ def test_mirror_images_are_asked_for_negative_rates_in_known_bins():
 def test_the_first_look_has_sizes_of_negative_yields(tmp_path):
     """-500 ± 32, of weights of which three in four are negative."""
     events = columns(1000, 2, False) | {"w": np.where(np.arange(1000) % 4, -1.0, 1.0)}
+    high = events["mass"] >= 100
+    regions = region("a", "mass < 100"), region("b", "mass >= 100", "count")
+    found = survey(one(tmp_path, events), ["mass"], regions)
+    counted = found["regions"]["b"]["s"]
+    assert counted["events"] == high.sum()
+    assert counted["bins"] == [counted["yield"]] == [events["w"][high].sum()]
+    assert "bins" not in found["regions"]["a"]["s"]
     found = survey(one(tmp_path, events), ["mass"], (region("a"),))
     assert found["factor"] == 1.0
     (row,) = yields_table({"s": found}, ())

@@ -184,6 +184,9 @@ def test_samples_that_share_events_are_refused(events):
     assert f"event 0 of all.root and {SIZE - 1} others" in refused(
         {"name": "one"}, {"name": "whole"}
     )
+    assert refused({"name": "heavy", "files": ["all.root", "./all.root"]}) == (
+        "the inputs cannot be used:\n- ./all.root and all.root of 'heavy' are one file; remove one"
+    )
 
 
 @pytest.mark.usefixtures("events")
@@ -297,6 +300,15 @@ def test_few_training_events_are_said_once(events):
     assert f"'heavy__jes_up': {there['heavy']}" in text
     assert f"up to {there['s'] ** -0.5:.0%} of a yield" in text
     assert list(notes(surveys, {"neos": Seen(region, 50)})) == [same]
+    # of a file that was merged from another one twice, and of one with few different events
+    merged = {name: np.append(x, x[:300]) for name, x in events.items()}
+    for mass, part in ((merged["mass"], 1 / 11), (np.round(merged["mass"]), 0)):
+        write("up.root", merged | {"mass": mass})
+        surveys = surveyed({"name": "heavy", "files": "up.root", "weight": "w"})[2]
+        (found,) = surveys["heavy"]["files"]
+        assert found.get("repeated", 0) == pytest.approx(part, abs=0.05 * (part > 0))
+        said = [text for text in notes(surveys, {}) if "of its events repeat others" in text]
+        assert len(said) == (part > 0)
     # with another weight, or other events, it varies something
     for heavy, factor in ((HEAVY | {"weight": "w"}, 1), (HEAVY, 2)):
         write("up.root", events | {"w": events["w"] / 2, "mass": factor * events["mass"]})

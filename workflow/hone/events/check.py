@@ -102,18 +102,19 @@ def _may_share(samples: Sequence[Sample], one_fit: bool) -> Set[frozenset[str]]:
 
 def _same_events(nominal: Surveys, may_share: Set[frozenset[str]]) -> Iterator[str]:
     """Different files with the same events, which would count twice."""
-    seen: dict[str, tuple[tuple[str, str], str]] = {}
+    seen: dict[str, tuple[tuple[str, str], str, str]] = {}
     for name, found in nominal.items():
         for entry in found["files"]:
-            digest, place = entry.get("digest"), (entry["path"], found["tree"])
+            path, digest = entry["path"], entry.get("digest")
+            place = os.path.realpath(path), found["tree"]
             if not digest:
                 continue
-            before, where = seen.setdefault(digest, (place, name))
+            before, first, where = seen.setdefault(digest, (place, path, name))
             if before != place and frozenset({name, where}) not in may_share:
                 meant = _IF_MEANT if name != where else ""
                 yield (
-                    f"{before[0]} (sample {where!r}) and {place[0]} (sample {name!r}) have the "
-                    f"same events; remove one{meant}"
+                    f"{first} (sample {where!r}) and {path} (sample {name!r}) have the same "
+                    f"events; remove one{meant}"
                 )
         for one, other in itertools.combinations(found["files"], 2):
             if one.get("digest") == other.get("digest"):
@@ -147,7 +148,10 @@ def _shared_events(
                 continue
             texts = first.get("selected"), second.get("selected")
             common = common_events(*texts, min(first["events"], second["events"]))
-            if len(common):
+            if one is other:
+                paths = f"{first['path']} and {second['path']}"
+                yield f"{paths} of {one['source']!r} are one file; remove one"
+            elif len(common):
                 named.add(samples)
                 kind = "variations" if variation else "samples"
                 cure = ", or give each its own file" if variation else ""

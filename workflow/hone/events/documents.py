@@ -21,6 +21,8 @@ class SurveyedFile(TypedDict):
     """Of these events, in the branches that were read."""
     fingerprints: NotRequired[str]
     """Of these events, :meth:`hone.events.fingerprints.Fingerprints.text`."""
+    repeated: NotRequired[float]
+    """About which part of these events repeats others, if any."""
     contents: NotRequired[str]
     """Digest of the file, if it is the user's own."""
 
@@ -46,7 +48,7 @@ RegionSums = TypedDict(
 )
 """A template in a region: events with a weight, yield and its MC error, the share of the yield
 that the largest weight has, that of the sum without signs that negative ones have, and in regions
-with a binned variable the yield of each bin."""
+that are not in the bins of an observable the yield of each bin."""
 
 
 class FewNumbers(TypedDict):

@@ -15,6 +15,9 @@ _MOST = 512
 """Hashes that are kept of a file."""
 _FEWEST = 10
 """Hashes in common from which on it is no coincidence."""
+_REPEATED, _DISTINCT = 3, 0.99
+"""The same of repetitions in one file; and the part of its different events that must differ in
+each of two features, or of one and the weight."""
 
 
 class Fingerprints:
@@ -22,6 +25,7 @@ class Fingerprints:
 
     def __init__(self) -> None:
         self._kept = np.zeros(0, dtype=np.uint64)
+        self._events: np.ndarray | None = None
 
     def add(self, events: np.ndarray, weights: np.ndarray) -> None:
         """Add events.
@@ -34,10 +38,22 @@ class Fingerprints:
         for column in (*events.T, weights):
             # -0.0 is 0.0
             hashes = mixed(hashes ^ (column + 0.0).view(np.uint64))
-        together = np.concatenate([self._kept, hashes])
-        if len(together) > _MOST:
-            together = np.partition(together, _MOST)[:_MOST]
-        self._kept = together
+        chosen = _smallest(hashes)
+        found = np.column_stack([events[chosen], weights[chosen]])
+        hashes = np.append(self._kept, hashes[chosen])
+        found = found if self._events is None else np.append(self._events, found, axis=0)
+        chosen = _smallest(hashes)
+        self._kept, self._events = hashes[chosen], found[chosen]
+
+    def repeated(self) -> float:
+        """About which part of the events repeats others; 0 if they are alike by coincidence."""
+        different, first = np.unique(self._kept, return_index=True)
+        extra = len(self._kept) - len(different)
+        if self._events is None or extra < _REPEATED:
+            return 0.0
+        values = [len(np.unique(column)) for column in self._events[first].T]
+        distinct = sum(number >= _DISTINCT * len(different) for number in values)
+        return extra / len(self._kept) if distinct > 1 else 0.0
 
     def text(self) -> str | None:
         """For :func:`part_in_common`; None if events of the file are alike, as of few integers."""
@@ -61,3 +77,7 @@ def part_in_common(one: str, other: str) -> float:
         first, second = (x[x <= min(ends)] for x in (first, second))
     common = len(np.intersect1d(first, second))
     return common / len(np.union1d(first, second)) if common >= _FEWEST else 0.0
+
+
+def _smallest(hashes: np.ndarray) -> np.ndarray | slice:
+    return np.argpartition(hashes, _MOST)[:_MOST] if len(hashes) > _MOST else slice(None)

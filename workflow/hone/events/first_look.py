@@ -132,6 +132,13 @@ def notes(surveys: Surveys, observables: Mapping[str, Seen]) -> Iterator[str]:
     """
     yield from _marks(surveys)
     yield from _far_out(surveys)
+    repeated = {entry["path"]: entry for found in surveys.values() for entry in found["files"]}
+    for path, entry in repeated.items():
+        if part := entry.get("repeated"):
+            yield (
+                f"{path}: about {part:.2g} of its events repeat others, with the same features and "
+                "weight, and count as often as they are there: was a file merged into it twice?"
+            )
     idle = [name for name, found in surveys.items() if _varies_nothing(found, surveys)]
     if idle:
         yield (

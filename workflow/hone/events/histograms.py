@@ -73,8 +73,8 @@ def survey_histograms(source: BinnedSource, regions: Sequence[Region], events_se
             "largest": 0.0,
             "negative": 0.0,
         }
-        if edges is not None:
-            sums["bins"] = values.tolist()
+        if not region.is_trained:
+            sums["bins"] = [total] if edges is None else values.tolist()
         found[region.name] = {source.name: sums}
     rows = [row[source.name] for row in found.values()]
     total, events = sum(row["yield"] for row in rows), sum(row["events"] for row in rows)

@@ -72,6 +72,8 @@ def survey(
             entry["digest"] = _digest(digests.get(entry["path"], {}))
         if text := fingerprints[entry["path"]].text():
             entry["fingerprints"] = text
+        if repeated := fingerprints[entry["path"]].repeated():
+            entry["repeated"] = repeated
     return {
         **found,
         "sample": source.sample,
@@ -216,6 +218,8 @@ class _OfRegion:
                 of_bins = self.bins.values[k]
                 refuse_lost_events(self._where(k), of_bins.sum(), total, self.all.absolute[k, 0])
                 row["bins"] = (of_bins * factor).tolist()
+            elif not self.region.is_trained:
+                row["bins"] = [row["yield"]]
             found[template] = row
         return found
 

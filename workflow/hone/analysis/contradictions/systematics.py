@@ -76,7 +76,10 @@ def of_systematics(analysis: Analysis) -> Iterator[str]:
                 "use an entry with a name of its own for each"
             )
     if len({s.uncertainty for s in analysis.systematics if isinstance(s, Lumi)}) > 1:
-        yield "systematics: entries of lumi have different uncertainties; there is one luminosity"
+        yield (
+            "systematics: entries of lumi have different uncertainties; there is one luminosity: "
+            "what else changes yields is a normsys"
+        )
     parameters = [*(s.name for s in analysis.systematics), *(n.name for n in analysis.normfactors)]
     for i, systematic in enumerate(analysis.systematics):
         group = systematic.group
