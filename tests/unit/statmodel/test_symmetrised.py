@@ -101,6 +101,16 @@ def test_where_there_is_no_factor_the_histosys_has_everything(nominal, up, down)
     assert np.isfinite(filled.expected_data(np.ones(filled.layout.npars))).all()
 
 
+def test_what_a_mirrored_shape_has_below_zero_is_cut_and_no_part_of_the_norm():
+    """A norm of 1.1 mirrored is 0.9, with the shape of what is left above zero."""
+    nominal, up = np.array([30, 0, 10, 20, 30.0]), np.array([36, 7.7, 8.8, 20.9, 28.6])
+    samples = hypothesis({"name": "x", "type": "normplusshape", "down": None})
+    found = sides(varied(nominal, x_up=up), samples[1], samples[1].modifiers[0], CHANNELS)
+    left = np.array([0, 12, 21, 34])  # of -7, which is cut, and 60 in all
+    right = [24, *(0.9 * left * 60 / left.sum())]
+    np.testing.assert_allclose(found, (up, right), rtol=1e-12)
+
+
 def test_what_training_fills_is_differentiable():
     samples = hypothesis(
         {"name": "a", "type": "normplusshape", "down": None},

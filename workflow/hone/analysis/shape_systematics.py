@@ -174,7 +174,9 @@ class Normplusshape(Interpolated):
         # As cabinetry: mirror images of the norm and of the shape, not of their product.
         factor = norm_factor(nominal, up)
         positive = factor < 2
-        scaled = not_below_zero(2 * nominal - up / factor, nominal) * (2 - factor)
+        shape = not_below_zero(2 * nominal - up / factor, nominal)
+        # What is cut at zero is no part of the norm.
+        scaled = shape * ((2 - factor) / norm_factor(nominal, shape))
         return positive * scaled + ~positive * super().mirrored(nominal, up)
 
     def modifiers(self, nominal: Any, up: Any, down: Any) -> Iterator[spec.Modifier]:

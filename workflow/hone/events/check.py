@@ -67,7 +67,9 @@ def check_inputs(
         for events_set, entry in found["sets"].items():
             if found["split"] and entry["events"] == 0 and "few_numbers" not in found:
                 problems.append(
-                    f"{name!r} has no event in the {events_set} set ({_files(found)}): change split"
+                    f"{name!r} has no event in the {events_set} set, or in one of the folds "
+                    f"({_files(found)}): change split; if the files hold some of the numbers of "
+                    "split.branch only, name another"
                 )
         # Where no event passes a selection, the split is not what is wrong.
         idle = {
