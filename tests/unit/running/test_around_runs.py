@@ -48,8 +48,10 @@ def test_addresses_of_scripts_are_parsed_once(monkeypatch):
         (("limits", "results/made.txt", "there.txt"), ""),
         (
             ("limts", "limits"),
-            "limts: no rule has this name or makes this file. Targets are all, limits",
+            "limts: no rule has this name or makes this file (did you mean limits?). Targets are "
+            "all, limits, and",
         ),
+        (("fit",), "fit: no rule has this name or makes this file. Targets are all, limits, and"),
     ],
 )
 def test_what_can_be_asked_for_is_said(targets, said, tmp_path, monkeypatch):
@@ -82,6 +84,15 @@ def test_the_first_look_is_shown_on_a_terminal(brief, tmp_path, monkeypatch, cap
     )  # fmt: skip
     Run(workflow, tmp_path).end(well=True)
     assert ("signal 20" in capsys.readouterr().out) == brief
+    # how to have the report, where limits were asked for alone
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+    for target, there in (("limits", False), ("all", False), ("limits", True)):
+        workflow.dag_settings.targets = frozenset([target])
+        if there:
+            (tmp_path / "report.html").touch()
+        Run(workflow, tmp_path).end(well=True)
+        told = "report.html come with the same command without `limits`" in capsys.readouterr().out
+        assert told == (target == "limits" and not there)
 
 
 @pytest.mark.parametrize("local", [True, False])

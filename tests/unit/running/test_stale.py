@@ -114,3 +114,43 @@ def test_why_jobs_of_this_run_failed_is_said_once(tmp_path):
         "rule survey (tt): sample 'tt': tt.root, event 7: pt is text; likewise (wjets)",
         "rule survey (data): sample 'data': d.root, event 6: pt is none",
     ]
+
+
+def test_one_cause_of_several_rules_is_said_once(tmp_path):
+    """With what is said most of it first, and the number of jobs where these are many."""
+    unusable, no_event = "the inputs cannot be used:", "'s' (s.root) has no event in a region"
+    for number, (rule, jobs, what) in enumerate(
+        [
+            ("survey", ["b__jes_up"], "variation 'b__jes_up': b.root: there is no branch 'pt'"),
+            ("survey", ["b"], "sample 'b': b.root: there is no branch 'pt'"),
+            *(
+                ("train", ["s", observable], f"{unusable}\n- {no_event} ({observable}: r 'x')")
+                for observable in ("neos", "bce", "cuts", "mass")
+            ),
+            (
+                "check_inputs",
+                [],
+                f"{unusable}\n- 'g' has no event\n- {no_event} (neos: r 'x', b: r)",
+            ),
+            ("fill", ["s", "1"], "ValueError: x (traceback in logs/fill/s/1.log)"),
+            ("fill", ["s", "2"], "ValueError: x (traceback in logs/fill/s/2.log)"),
+            ("other", ["s", "2"], "ValueError: y (traceback in logs/fill/s/2.log)"),
+        ]
+    ):
+        which = f" ({', '.join(jobs)})" if jobs else ""
+        log = tmp_path / f"{number}.log"
+        write_error(log, f"rule {rule}{which}: {what}", {"wildcards": jobs, "inputs": ["b.root"]})
+        os.utime(log.with_suffix(".error"), (1e9 + number, 1e9 + number))
+    first, branch, value, other = errors_since(tmp_path, 0.0)
+    assert first == (
+        f"rule check_inputs: {unusable}\n- 'g' has no event\n- {no_event} (neos: r 'x', b: r); "
+        "likewise rule train (s, neos), rule train (s, bce), rule train (s, cuts) and 1 more"
+    )
+    assert branch == (
+        "rule survey (b__jes_up): variation 'b__jes_up': b.root: there is no branch 'pt'; "
+        "likewise (b)"
+    )
+    assert (
+        value == "rule fill (s, 1): ValueError: x (traceback in logs/fill/s/1.log); likewise (s, 2)"
+    )
+    assert other.startswith("rule other (s, 2): ValueError: y")

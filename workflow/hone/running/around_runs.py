@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Thread
@@ -184,6 +185,8 @@ class Run:
         # `make` shows the table itself, also where there was no job at all.
         if well and "MAKELEVEL" not in os.environ:
             print(result_text(self.folder))
+            if self._targets() == ["limits"] and not (self.folder / "report.html").exists():
+                print("Figures and report.html come with the same command without `limits`.\n")
 
     def _brief(self) -> list[Any]:
         """What shows the run as one line, if it is shown so."""
@@ -213,11 +216,12 @@ class Run:
         ]
         if not unknown:
             return ""
-        targets = [r.name for r in rules if not r.output or r.name == _FIRST_LOOK]
-        known = ", ".join(sorted(targets))
+        targets = sorted(r.name for r in rules if not r.output or r.name == _FIRST_LOOK)
+        near = [name for target in unknown for name in get_close_matches(target, targets, 1)]
+        meant = f" (did you mean {' '.join(near)}?)" if near else ""
         return (
-            f"\n{', '.join(unknown)}: no rule has this name or makes this file. Targets are "
-            f"{known}, and every file in results/README.md\n"
+            f"\n{', '.join(unknown)}: no rule has this name or makes this file{meant}. Targets are "
+            f"{', '.join(targets)}, and every file in results/README.md\n"
         )
 
     def left_behind(self) -> str:

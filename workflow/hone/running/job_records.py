@@ -19,6 +19,11 @@ __all__ = [
     "write_record",
 ]
 
+_JOB = re.compile(r"^(?P<name>rule (?P<rule>\w+)( \((?P<job>[^)]*)\))?): ")
+"""How the message of a job begins."""
+_NAMED = 3
+"""Most jobs that are named beside the first that failed for the same reason."""
+
 
 class JobDigests(TypedDict):
     """What determines the outputs of a job: digests of settings and code, and versions."""
@@ -56,24 +61,49 @@ def write_error(log: str | Path, message: str, own: Mapping[str, Sequence[str]])
 
 
 def errors_since(logs: str | Path, start: float) -> list[str]:
-    """Why jobs failed, each reason once; jobs that failed alike, as of several samples, together.
+    """Why jobs failed, each reason once, with the jobs that failed alike, as of several samples.
 
     Args:
         logs: folder of the logs of an analysis.
         start: of the run, as ``time.time`` gives it.
     """
     found = sorted((p.stat().st_mtime, p) for p in Path(logs).rglob("*.error"))
-    alike: dict[str, list[tuple[str, str]]] = {}
-    for error in (read_json(path) for written, path in found if written >= start):
-        message, jobs = error["message"], error["wildcards"]
-        places = "|".join(map(re.escape, sorted([*error["inputs"], *jobs], key=len, reverse=True)))
-        reason = re.sub(rf"(?<!\w)({places})(?!\w)|event \d+" if places else r"^$", "*", message)
-        alike.setdefault(reason, []).append((message, ", ".join(jobs)))
-    several = []
-    for (message, _), *others in alike.values():
-        more = dict.fromkeys(f"({job})" for text, job in others if text != message)
-        several.append(message + (f"; likewise {', '.join(more)}" if more else ""))
-    return several
+    errors = [read_json(path) for written, path in found if written >= start]
+    alike: list[tuple[set[str], list[str]]] = []
+    # What lists several problems first: one of them may have ended another job, too.
+    for error in sorted(errors, key=lambda error: -len(error["message"].splitlines())):
+        reasons = _reasons(error)
+        for known, messages in alike:
+            if reasons <= known:
+                messages.append(error["message"])
+                break
+        else:
+            alike.append((reasons, [error["message"]]))
+    return [_with_others(*dict.fromkeys(messages)) for _, messages in alike]
+
+
+def _reasons(error: Mapping[str, Any]) -> set[str]:
+    """The lines of a message, without what tells alike jobs apart: rule, sample, wildcards, inputs
+    and events; of problems in a list without what is in brackets, observables and files."""
+    message, jobs = _JOB.sub("", error["message"]), error["wildcards"]
+    places = "|".join(map(re.escape, sorted([*error["inputs"], *jobs], key=len, reverse=True)))
+    own = re.compile(rf"(?<!\w)({places})(?!\w)|event \d+" if places else r"^$")
+    first, *others = re.sub(r"^(sample|variation) '[^']*': ", "", message).split("\n")
+    return {own.sub("*", first), *(re.sub(r"\([^()]*\)", "", line) for line in others)}
+
+
+def _with_others(first: str, *others: str) -> str:
+    """A message, and which other jobs had one for the same reason."""
+    of_rule = _JOB.match(first)
+    jobs = [found for other in others if (found := _JOB.match(other))]
+    named = [
+        f"({job['job']})" if of_rule and of_rule["rule"] == job["rule"] else job["name"]
+        for job in jobs[:_NAMED]
+    ]
+    if not named:
+        return first
+    more = f" and {len(jobs) - _NAMED} more" if len(jobs) > _NAMED else ""
+    return f"{first}; likewise {', '.join(named)}{more}"
 
 
 def has_error(log: str | Path, start: float) -> bool:
