@@ -14,7 +14,7 @@ from safetensors.numpy import save
 from hone.analysis.observables import ObservableSettings
 from hone.analysis.settings import plain
 from hone.errors import InputError
-from hone.likelihood.histfactory.model import require_x64
+from hone.likelihood.floats import require_x64
 from hone.observable.base import Observable
 from hone.observable.create import create_observable
 from hone.observable.ensemble import EnsembleObservable

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from hone.errors import ModelError
+from hone.likelihood.floats import require_x64
 from hone.likelihood.histfactory.checks import (
     INTERPOLATION,
     check_duplicates,
@@ -20,7 +21,7 @@ from hone.likelihood.histfactory.checks import (
     positive,
 )
 from hone.likelihood.histfactory.layout import Layout, ParameterSet
-from hone.likelihood.histfactory.model import Model, require_x64
+from hone.likelihood.histfactory.model import Model
 from hone.likelihood.specification import Sample, Specification, Workspace
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,41 +9,24 @@ import numpy as np
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
-from hone.errors import InputError, ModelError
-from hone.likelihood.arrays import cholesky, compiled_if_traced, namespace
+from hone.errors import InputError
+from hone.likelihood.arrays import compiled_if_traced, namespace
+from hone.likelihood.floats import require_x64
 from hone.likelihood.histfactory.config import ModelConfig
+from hone.likelihood.histfactory.constraint_terms import coupling, half_log_det, rates, widths
 from hone.likelihood.histfactory.distribution import Distribution
 from hone.likelihood.histfactory.interpolation import histosys_terms, normsys_coefficients
 from hone.likelihood.histfactory.layout import Layout
 from hone.likelihood.histfactory.likelihood import Likelihood
 from hone.likelihood.histfactory.variants import (
     correlated,
+    correlations,
     product_for,
     unconstrained,
 )
+from hone.likelihood.histfactory.vectors import checked_data, checked_pars, completed_data
 
-__all__ = ["Model", "as_floats", "require_x64"]
-
-
-def require_x64() -> None:
-    """Refuse to compute in 32 bits.
-
-    Raises:
-        ModelError: JAX's 64-bit mode is off.
-    """
-    if not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
-        raise ModelError(
-            "hone computes in 64 bits, but JAX's 64-bit mode is off: call "
-            'jax.config.update("jax_enable_x64", True) before anything else'
-        )
-
-
-def as_floats(values: ArrayLike) -> Any:
-    """A float64 array, of NumPy if not traced, because each JAX operation would be compiled."""
-    try:
-        return np.asarray(values, dtype=float)
-    except jax.errors.TracerArrayConversionError:
-        return jnp.asarray(values, dtype=float)
+__all__ = ["Model"]
 
 
 @jax.tree_util.register_dataclass
@@ -111,7 +93,8 @@ class Model:
                 for x in (self.normsys_lo, self.normsys_hi)
             )
         )
-        sigma, tau = self._sigma(), self._tau()
+        sigma = widths(layout, self.nominal, self.staterror, self.normal_sigma)
+        tau = rates(layout, self.nominal, self.shapesys)
 
         def of_parameters(values: Array, parameters: np.ndarray) -> Array:
             place = np.full(layout.npars, len(parameters))
@@ -120,14 +103,6 @@ class Model:
             return xp.concatenate([values, nothing], axis=-1)[..., place]
 
         inverse_variance = of_parameters(sigma**-2.0, layout.normal_of_aux)
-        coupling = half_log_det = None
-        if self.correlation is not None:
-            unit = np.eye(len(layout.correlated))
-            width = inverse_variance[..., list(layout.correlated)] ** 0.5
-            coupling = (xp.linalg.inv(self.correlation) - unit) * width[..., None]
-            coupling = coupling * width[..., None, :]
-            half_log_det = 0.5 * xp.linalg.slogdet(self.correlation)[1]
-
         return Likelihood(
             nominal=self.nominal,
             symmetric=symmetric,
@@ -138,8 +113,8 @@ class Model:
             inverse_variance=inverse_variance,
             rate_per_unit=of_parameters(tau, layout.poisson_of_aux),
             layout=layout,
-            coupling=coupling,
-            half_log_det=half_log_det,
+            coupling=coupling(self.correlation, inverse_variance, layout),
+            half_log_det=half_log_det(self.correlation),
         )
 
     def expected_actualdata(self, pars: ArrayLike) -> Float[Array, " B"]:
@@ -185,11 +160,11 @@ class Model:
         >>> print(f"{sum(parts):.4f}")
         -13.2627
         """
-        return _terms(self, self.checked_pars(pars), self._data_of(maindata, None))[0]
+        return _terms(self, self.checked_pars(pars), completed_data(self.layout, maindata, None))[0]
 
     def constraint_logpdf(self, auxdata: ArrayLike, pars: ArrayLike) -> Float[Array, ""]:
         """ln of the likelihood of the auxiliary data (A,) at ``pars`` (P,), as pyhf's."""
-        terms = _terms(self, self.checked_pars(pars), self._data_of(None, auxdata))
+        terms = _terms(self, self.checked_pars(pars), completed_data(self.layout, None, auxdata))
         return terms[1] + terms[2]
 
     def make_pdf(self, pars: ArrayLike) -> Distribution:
@@ -214,16 +189,6 @@ class Model:
     def batch_size(self) -> None:
         """None: one set of parameters at a time; ``jax.vmap`` takes batches."""
         return None
-
-    def _data_of(self, maindata: ArrayLike | None, auxdata: ArrayLike | None) -> Any:
-        """Data with one of its parts; the other is of no consequence."""
-        bins, aux = self.layout.total_bins, self.layout.aux_par.size
-        parts = (
-            np.ones(bins) if maindata is None else as_floats(maindata),
-            np.ones(aux) if auxdata is None else as_floats(auxdata),
-        )
-        module: Any = np if all(isinstance(part, np.ndarray) for part in parts) else jnp
-        return self.checked_data(module.concatenate(parts))
 
     def replace(self, **leaves: Array | np.ndarray) -> "Model":
         """A copy with some leaves replaced, e.g. by the yields of a training.
@@ -301,17 +266,8 @@ class Model:
         >>> print(f"{alike.logpdf([1.0, -0.5], data) - both.logpdf([1.0, -0.5], data):.3f}")
         -0.398
         """
-        layout, values = correlated(self.layout, names), as_floats(matrix)
-        if values.shape != (len(names),) * 2:
-            raise InputError(f"the correlations have shape {values.shape}, not {(len(names),) * 2}")
-        if isinstance(values, np.ndarray):
-            unit = (np.diagonal(values) == 1).all() and (values == values.T).all()
-            if not unit or not np.isfinite(cholesky(values)).all():
-                raise InputError(
-                    f"correlations of {', '.join(map(repr, names))}: the matrix must be symmetric "
-                    "and positive definite, with 1 on its diagonal"
-                )
-        return replace(self, layout=layout, correlation=jnp.asarray(values))
+        layout = correlated(self.layout, names)
+        return replace(self, layout=layout, correlation=jnp.asarray(correlations(names, matrix)))
 
     def with_product(self, name: str, of: Sequence[str]) -> "Model":
         """The same model with a normfactor that is a product of others, and no parameter any more.
@@ -341,55 +297,15 @@ class Model:
             InputError: the length is not that of bins and auxiliary data together, a value is
                 not finite, or a count is negative (only where values are known, not in ``jit``).
         """
-        values = as_floats(data)
-        layout = self.layout
-        bins, aux = layout.total_bins, layout.aux_par.size
-        if values.shape != (bins + aux,):
-            raise InputError(
-                f"data has shape {values.shape}, but the model needs ({bins + aux},): "
-                f"{bins} bins and {aux} auxiliary measurements"
-            )
-        if isinstance(values, np.ndarray):
-            counted = np.concatenate([np.full(bins, True), layout.aux_poisson])
-            wrong = ~np.isfinite(values) | (counted & (values < 0))
-            if wrong.any():
-                k = int(np.argmax(wrong))
-                raise InputError(
-                    f"data[{k}], {layout.name_of(k)}, is {values[k]:g}: it must be finite"
-                    + (" and not negative" if counted[k] else "")
-                )
-        return values
+        return checked_data(self.layout, data)
 
     def checked_pars(self, pars: ArrayLike) -> Float[Array, " P"]:
-        values = as_floats(pars)
-        if values.shape != (self.layout.npars,):
-            raise InputError(
-                f"parameters have shape {values.shape}, but the model has "
-                f"{self.layout.npars} parameters"
-            )
-        return values
+        """``pars`` as a float64 vector.
 
-    def _sigma(self) -> Float[Array, " normals"]:
-        """Widths of the normal constraints; a staterror's is sqrt(sum unc^2) / sum nominal.
-
-        Bins without yield or uncertainty get width 1, as in pyhf's ``modifiers/staterror.py``.
+        Raises:
+            InputError: the length is not the number of parameters.
         """
-        mask, xp = self.layout.staterror_mask, namespace(self)
-        total = xp.where(mask, self.nominal[..., None, :, :], 0.0).sum(axis=-2)
-        variance = xp.where(mask, self.staterror**2, 0.0).sum(axis=-2)
-        valid = (total > 0) & (variance > 0)
-        ratio = xp.where(valid, variance, 1.0) ** 0.5 / xp.where(valid, total, 1.0)
-        derived = xp.where(valid, ratio, 1.0)
-        derived = derived.reshape(*derived.shape[:-2], -1)
-        sigma = xp.concatenate([self.normal_sigma, derived], axis=-1)
-        return sigma[..., self.layout.aux_sigma_source]
-
-    def _tau(self) -> Float[Array, " poissons"]:
-        """Rates (nominal / uncertainty)^2 of the shapesys constraints, 1 where undefined."""
-        nominal, xp = self.nominal[..., None, :, :], namespace(self)
-        valid = self.layout.shapesys_mask & (nominal > 0) & (self.shapesys > 0)
-        tau = xp.where(valid, nominal**2 / xp.where(valid, self.shapesys, 1.0) ** 2, 1.0)
-        return tau.reshape(*tau.shape[:-3], -1)[..., self.layout.aux_tau_source]
+        return checked_pars(self.layout, pars)
 
 
 @compiled_if_traced()
@@ -412,7 +328,9 @@ def _terms(
 @compiled_if_traced()
 def _auxdata(model: Model) -> Float[Array, " A"]:
     # Normal constraints first.
-    values = namespace(model).concatenate([model.normal_auxdata, model._tau()])
+    values = namespace(model).concatenate(
+        [model.normal_auxdata, rates(model.layout, model.nominal, model.shapesys)]
+    )
     return values[np.argsort(np.argsort(model.layout.aux_poisson, kind="stable"))]
 
 

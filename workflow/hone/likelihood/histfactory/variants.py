@@ -1,14 +1,18 @@
-"""Layouts of models that a workspace of pyhf cannot describe."""
+"""Layouts and correlations of models that a workspace of pyhf cannot describe."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hone.errors import InputError
+from hone.likelihood.arrays import cholesky
+from hone.likelihood.floats import as_floats
 from hone.likelihood.histfactory.layout import Layout
 
-__all__ = ["correlated", "product_for", "unconstrained"]
+__all__ = ["correlated", "correlations", "product_for", "unconstrained"]
 
 
 def unconstrained(layout: Layout, names: Sequence[str]) -> tuple[Layout, np.ndarray]:
@@ -48,6 +52,25 @@ def correlated(layout: Layout, names: Sequence[str]) -> Layout:
     if len(set(names)) < len(names) or not len(names):
         raise InputError(f"parameters must be different, and at least one: {list(names)}")
     return replace(layout, correlated=tuple(layout.parameter(name).start for name in names))
+
+
+def correlations(names: Sequence[str], matrix: ArrayLike) -> Any:
+    """The matrix (R, R) of that many parameters, checked where its values are known.
+
+    Raises:
+        InputError: this is no correlation matrix.
+    """
+    values = as_floats(matrix)
+    if values.shape != (len(names),) * 2:
+        raise InputError(f"the correlations have shape {values.shape}, not {(len(names),) * 2}")
+    if isinstance(values, np.ndarray):
+        unit = (np.diagonal(values) == 1).all() and (values == values.T).all()
+        if not unit or not np.isfinite(cholesky(values)).all():
+            raise InputError(
+                f"correlations of {', '.join(map(repr, names))}: the matrix must be symmetric "
+                "and positive definite, with 1 on its diagonal"
+            )
+    return values
 
 
 def product_for(layout: Layout, name: str, of: Sequence[str]) -> Layout:

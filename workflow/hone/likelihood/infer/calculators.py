@@ -9,8 +9,8 @@ from pyhf.infer.calculators import AsymptoticTestStatDistribution, HypoTestFitRe
 from scipy.special import ndtr
 
 from hone.errors import FitError, InputError
+from hone.likelihood.floats import as_floats
 from hone.likelihood.histfactory import Model
-from hone.likelihood.histfactory.model import as_floats
 from hone.likelihood.infer.asymptotics import TestStatistic
 from hone.likelihood.infer.mle import fixed_poi_fit
 from hone.likelihood.infer.profile import (

@@ -22,8 +22,8 @@ from jaxtyping import Array, Bool, Float
 
 from hone.errors import FitError, InputError
 from hone.likelihood.arrays import compiled_if_traced, is_traced, namespace, solve_positive
+from hone.likelihood.floats import as_floats
 from hone.likelihood.histfactory import Model
-from hone.likelihood.histfactory.model import as_floats
 from hone.likelihood.infer.asymptotics import safe_sqrt
 from hone.likelihood.infer.best_fit import BestFit, constraints
 from hone.likelihood.infer.implicit import covariance

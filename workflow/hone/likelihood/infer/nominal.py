@@ -12,8 +12,8 @@ from jaxtyping import Array, Bool, Float, Int
 from scipy.special import ndtri
 
 from hone.likelihood.arrays import compiled_if_traced, constant, loop, namespace
+from hone.likelihood.floats import as_floats
 from hone.likelihood.histfactory import Model
-from hone.likelihood.histfactory.model import as_floats
 from hone.likelihood.infer.asymptotics import TestStatistic, safe_sqrt
 from hone.likelihood.infer.hypotest import hypotest
 from hone.likelihood.infer.implicit import solve_moving

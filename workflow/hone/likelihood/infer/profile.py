@@ -9,9 +9,9 @@ from jaxtyping import Array, Float
 
 from hone.errors import FitError
 from hone.likelihood.arrays import compiled_if_traced, constant, is_traced, loop, namespace
+from hone.likelihood.floats import as_floats
 from hone.likelihood.histfactory import Model
 from hone.likelihood.histfactory.likelihood import Likelihood
-from hone.likelihood.histfactory.model import as_floats
 from hone.likelihood.infer.asymptotics import (
     LogPValues,
     TestStatistic,

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 
 from hone.errors import InputError
 from hone.likelihood.arrays import compiled_if_traced, constant, is_traced, namespace
+from hone.likelihood.floats import as_floats
 from hone.likelihood.histfactory import Model, from_pyhf
 from hone.likelihood.histfactory.likelihood import Likelihood
-from hone.likelihood.histfactory.model import as_floats
 from hone.likelihood.infer.implicit import attach
 from hone.likelihood.infer.minima import Minima
 from hone.likelihood.infer.minimum import descend
