@@ -120,10 +120,14 @@ def _widths(
     observable: Observable, responses: Sequence[Any], weights: Sequence[np.ndarray]
 ) -> np.ndarray:
     """Softness of the bins for each event in a region with the observable."""
-    everything = jax.tree.map(lambda *parts: jnp.concatenate(parts), *responses)
-    together = jnp.concatenate(weights)
-    found = observable.widths(everything, together, 1.0)
-    return np.asarray(jnp.broadcast_to(found, together.shape))
+    everything = jax.tree.map(lambda *parts: np.concatenate(parts), *responses)
+    return np.asarray(_widths_of(observable, everything, np.concatenate(weights)))
+
+
+# In one program: each of its operations alone would be compiled for this number of events.
+@eqx.filter_jit
+def _widths_of(observable: Observable, response: Any, weights: Any) -> jax.Array:
+    return jnp.broadcast_to(observable.widths(response, weights, 1.0), weights.shape)
 
 
 class _Filling:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -134,7 +135,7 @@ def train(
         steps = np.arange(done, min(done + settings.validate_every, settings.steps))
         with devices.named():
             state, losses = advance(state, key, steps, data)
-            states = _apart(devices.taken(state), len(seeds))
+            states = list(_apart(devices.taken(state), len(seeds)))
             losses = np.reshape(np.asarray(losses), (len(seeds), -1))
         done += len(steps)
         for k, standing in enumerate(progress):
@@ -199,13 +200,22 @@ def _loaded(checkpoint: Checkpoint, like: Any) -> tuple[list[Any], Record] | Non
 
 
 def _joined(trees: Sequence[Any]) -> Any:
-    return trees[0] if len(trees) == 1 else jax.tree.map(lambda *x: jnp.stack(x), *trees)
+    return trees[0] if len(trees) == 1 else _stacked(tuple(trees))
 
 
-def _apart(tree: Any, size: int) -> list[Any]:
-    if size == 1:
-        return [tree]
-    return [jax.tree.map(lambda x, k=k: x[k], tree) for k in range(size)]
+def _apart(tree: Any, size: int) -> Sequence[Any]:
+    return [tree] if size == 1 else _split(tree, size)
+
+
+# In one program each: operations on every leaf alone would be compiled for every shape.
+@jax.jit
+def _stacked(trees: tuple[Any, ...]) -> Any:
+    return jax.tree.map(lambda *x: jnp.stack(x), *trees)
+
+
+@partial(jax.jit, static_argnums=1)
+def _split(tree: Any, size: int) -> tuple[Any, ...]:
+    return tuple(jax.tree.map(lambda x, k=k: x[k], tree) for k in range(size))
 
 
 def _settle(standing: Progress, row: Row, patience: int) -> bool:
