@@ -54,15 +54,15 @@ def test_dropout_is_of_training_only_and_keeps_the_mean():
     keys = jax.random.split(jax.random.key(1), 2000)
     of_layer = dropping.network.layers[0]
     inputs = np.array([0.3, -0.7])
-    drawn = jax.vmap(lambda key: of_layer(inputs, key))(keys)
-    expected = np.asarray(of_layer(inputs, None))
-    kept = np.asarray(drawn != 0)[:, expected > 0]
+    drawn = np.asarray(jax.jit(jax.vmap(lambda key: of_layer(inputs, key)))(keys))
+    expected = np.asarray(jax.jit(lambda x: of_layer(x, None))(inputs))
+    kept = drawn[:, expected > 0] != 0
     assert abs(kept.mean() - 0.5) < 5 * 0.5 / np.sqrt(kept.size)
-    np.testing.assert_allclose(np.asarray(drawn)[:, expected > 0][kept[:, 0], 0],
+    np.testing.assert_allclose(drawn[:, expected > 0][kept[:, 0], 0],
                                2 * expected[expected > 0][0])  # fmt: skip
+    trained = jax.jit(lambda keys: dropping.in_training(keys).respond(EVENTS)[0])
     first, again, other = (
-        dropping.in_training(jax.random.split(jax.random.key(k), len(EVENTS))).respond(EVENTS)[0]
-        for k in (1, 1, 2)
+        trained(jax.random.split(jax.random.key(k), len(EVENTS))) for k in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, other)
@@ -85,9 +85,10 @@ def test_mixed_precision_is_of_the_products_in_training_steps():
             return (jax.nn.sigmoid(logits) * signs).sum()
 
         free, frozen = eqx.partition(made, made.trainable())
-        gradient = jax.grad(loss)(free)
+        traced = jax.jit(jax.grad(loss)).trace(free)
+        gradient = traced.lower().compile()(free)
         assert {x.dtype.name for x in jax.tree.leaves(gradient.network)} == {"float32"}
-        return str(jax.make_jaxpr(jax.grad(loss))(free)), ravel_pytree(gradient)[0]
+        return str(traced.jaxpr), ravel_pytree(gradient)[0]
 
     (program, expected), (rounded, found) = step(full), step(mixed)
     # Of each hidden layer: outputs, gradients of weights, and but for the first of its inputs.

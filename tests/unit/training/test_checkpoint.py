@@ -8,7 +8,7 @@ from hone.training import loop, streaming
 from hone.training.checkpoint import Checkpoint
 
 # What is stored does not depend on the objective, and this one needs no fit.
-QUICK = {"objective": "bce", "edges": "equal"}
+QUICK = {"objective": "bce", "edges": "equal", "steps": 40}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_a_checkpoint_of_something_else_is_not_used(tmp_path, caplog):
     with caplog.at_level("INFO", logger="hone"):
         found = trained_with(checkpoint=Checkpoint(path, {"code": "x", "events": "b"}), **QUICK)[0]
     assert "belongs to other code: training starts from scratch" in caplog.text
-    assert [row["step"] for row in found.history] == [0, 20, 40, 60]
+    assert [row["step"] for row in found.history] == [0, 20, 40]
     path.write_bytes(path.read_bytes()[:100])
     trained_with(checkpoint=Checkpoint(path, {"code": "x", "events": "b"}), **QUICK)
     assert "cannot be read" in caplog.text

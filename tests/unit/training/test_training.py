@@ -211,10 +211,10 @@ def test_variances_of_the_training_are_those_of_the_evaluation(tmp_path, fitted)
 
 
 def test_training_with_negative_weights():
-    rng = np.random.default_rng(0)
+    """Of every fourth event: the yields are the same to the last digit, and so is the program."""
     sets = events("training")
-    signs = {n: rng.choice([-1, 1], p=[0.2, 0.8], size=len(w)) for n, w in sets.weights.items()}
-    weights = {n: w * signs[n] / signs[n].mean() for n, w in sets.weights.items()}
+    weights = {n: 2 * w * np.resize([1, 1, 1, -1], len(w)) for n, w in sets.weights.items()}
+    assert EventSets(sets.features, weights).yields == sets.yields
     found = trained_with(training=EventSets(sets.features, weights))[0]
     assert np.exp(found.objective) < 1e-5
     assert found.history[-1]["skipped"] == 0
