@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic.json_schema import JsonSchemaValue as JsonSchema
 
-from hone.analysis.analysis import Analysis
+from hone.analysis.config import Config
 from hone.analysis.settings import Settings
 
 __all__ = ["json_schema"]
@@ -18,9 +18,9 @@ __all__ = ["json_schema"]
 
 def json_schema() -> JsonSchema:
     """Every setting with its type, limits, default, and as description the docstring below it."""
-    schema = Analysis.model_json_schema()
+    schema = Config.model_json_schema()
     classes = {kind.__name__: kind for kind in _all(Settings)}
-    for name, definition in {"Analysis": schema, **schema["$defs"]}.items():
+    for name, definition in {"Config": schema, **schema["$defs"]}.items():
         if name not in classes:
             continue
         texts = _docstrings(classes[name])

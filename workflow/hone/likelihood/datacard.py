@@ -19,8 +19,7 @@ The POI is Combine's ``r``. See
 https://cms-analysis.github.io/HiggsAnalysis-CombinedLimit/latest/part2/settinguptheanalysis/.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +28,7 @@ import pyhf
 
 from hone.errors import ModelError
 from hone.likelihood.constraints import check_constraints
+from hone.likelihood.datacard_text import allowed_names, columns, factors_of, number
 from hone.likelihood.specification import Channel, Modifier, Sample, Workspace
 
 __all__ = ["Datacard", "to_datacard"]
@@ -113,10 +113,10 @@ class _Writer:
         if poi is None:
             raise ModelError("the measurement has no POI: Combine needs a signal")
         self._check_parameters(poi)
-        self.channels = _names("channel", self.workspace.channels)
-        self.processes = _names("sample", self.workspace.samples, ["data_obs"])
+        self.channels = allowed_names("channel", self.workspace.channels)
+        self.processes = allowed_names("sample", self.workspace.samples, ["data_obs"])
         scalars = (n for n, found in self.sets.items() if found.is_scalar and n != poi)
-        self.parameters = _names("parameter", [*scalars, *self._bins()], ["r", "MH"])
+        self.parameters = allowed_names("parameter", [*scalars, *self._bins()], ["r", "MH"])
         signals = self._signals(poi)
         for channel in self.workspace["channels"]:
             self._channel(channel)
@@ -146,19 +146,19 @@ class _Writer:
         yield "---"
         channels = self.channels.values()
         counts = [self.histograms[f"{channel}-data_obs"][0].sum() for channel in channels]
-        yield from _table([["bin", *channels], ["observation", *map(_number, counts)]])
+        yield from columns([["bin", *channels], ["observation", *map(number, counts)]])
         yield "---"
         rows = [
             ["bin", "", *(channel for channel, _ in self.rates)],
             ["process", "", *(process for _, process in self.rates)],
             ["process", "", *(str(ids[process]) for _, process in self.rates)],
-            ["rate", "", *map(_number, self.rates.values())],
+            ["rate", "", *map(number, self.rates.values())],
         ]
         for name, effects in self.effects.items():
             shapes = [effect == _SHAPE for effect in effects.values()]
             kind = "shape" if all(shapes) else "shape?" if any(shapes) else "lnN"
             rows.append([name, kind, *(effects.get(column, "-") for column in self.rates)])
-        lines = _table(rows)
+        lines = columns(rows)
         yield from [*lines[:4], "---", *lines[4:], *self.factors]
         # The 1: whether all processes share a parameter is decided with the signal in the sum.
         yield from (f"{channel} autoMCStats 0 1" for channel in self.with_errors)
@@ -290,15 +290,15 @@ class _Writer:
                     self.sets[name].suggested_bounds,
                 )
                 self.factors.append(
-                    f"{self.parameters[name]} rateParam {' '.join(column)} {_number(start)} "
-                    f"[{_number(low)},{_number(high)}]"
+                    f"{self.parameters[name]} rateParam {' '.join(column)} {number(start)} "
+                    f"[{number(low)},{number(high)}]"
                 )
             elif kind == "lumi" and name not in self.fixed:
                 width = float(self.sets[name].width()[0]) / scale
-                self._effect(name, column, _sides(f"{at}, lumi", 1 - width, 1 + width))
+                self._effect(name, column, factors_of(f"{at}, lumi", 1 - width, 1 + width))
             elif modifier["type"] == "normsys" and name not in templates:
                 low, high = modifier["data"]["lo"], modifier["data"]["hi"]
-                self._effect(name, column, _sides(f"{at}, normsys {name!r}", low, high))
+                self._effect(name, column, factors_of(f"{at}, normsys {name!r}", low, high))
 
     def _templates(
         self, at: str, nominal: Array, scale: float, modifiers: Sequence[Modifier]
@@ -342,34 +342,3 @@ def _positive(at: str, values: npt.ArrayLike) -> Array:
         k = int(np.argmax(found < 0))
         raise ModelError(f"{at}, bin {k + 1}: {found[k]:g} events; Combine has no negative yields")
     return found
-
-
-def _sides(at: str, low: float, high: float) -> str:
-    """Of a lnN: factors at minus and plus one standard deviation."""
-    if not min(low, high) > 0:
-        raise ModelError(f"{at}: the factors {low:g} and {high:g} must be positive")
-    return f"{_number(low)}/{_number(high)}"
-
-
-def _number(value: float) -> str:
-    return repr(float(value))
-
-
-def _names(kind: str, names: Iterable[str], reserved: Iterable[str] = ()) -> dict[str, str]:
-    """Names of letters, digits and underscores, which do not begin with a digit."""
-    found: dict[str, str] = {}
-    taken = dict.fromkeys(reserved, "a name of Combine's own")
-    for name in names:
-        new = re.sub(r"^(?=\d)|[^A-Za-z0-9_]", "_", name)
-        if new in taken:
-            raise ModelError(f"{kind} {name!r} would be called {new!r} in a datacard: {taken[new]}")
-        found[name], taken[new] = new, f"so is {name!r}"
-    return found
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
