@@ -85,6 +85,23 @@ def test_large_weights_of_both_signs_cancel_exactly(size):
     assert histogram.values[0] == pytest.approx(math.fsum(weights), rel=1e-9)
 
 
+@pytest.mark.parametrize(("size", "smallest"), [(2500, 0.1), (2500, -0.1), (500, 0.1)])
+def test_sums_of_many_templates_in_many_bins_are_those_of_each(size, smallest):
+    """As many as are multiplied in several parts, and a rest of the events."""
+    rng = np.random.default_rng(0)
+    weights, shares = rng.uniform(smallest, 1, (97, size)), rng.uniform(0, 1, (23, size))
+    sums = Sums(97, 23)
+    sums.add(weights, shares.T)
+    for template, place in [(0, 0), (40, 22), (41, 7), (96, 22)]:
+        terms = [w * s for w, s in zip(weights[template], shares[place], strict=True)]
+        for found, right in (
+            (sums.values, math.fsum(terms)),
+            (sums.absolute, math.fsum(map(abs, terms))),
+            (sums.variances, math.fsum(x**2 for x in terms)),
+        ):
+            assert found[template, place] == pytest.approx(right, rel=1e-13)
+
+
 def test_weights_that_cancel_to_nothing_add_up_to_nothing():
     sums = Sums(1)
     sums.count(np.array([[0.1, 1.0, -1.0, -0.1, 3e-5, -3e-5]]))
