@@ -184,15 +184,16 @@ class _Filling:
             slice(start, min(start + _PIECE, len(place))) for start in range(0, len(place), _PIECE)
         ]
 
-        # `eqx.filter_jit` would flatten the observable again for each of thousands of pieces.
-        numbers, rest = eqx.partition(self._observable, eqx.is_array)
-        leaves, structure = jax.tree.flatten(rest)
+        # JAX would flatten the observable again for each of thousands of pieces.
+        leaves, structure = jax.tree.flatten(self._observable)
+        numbers = [x if eqx.is_array(x) else None for x in leaves]
+        rest = (structure, *(None if eqx.is_array(x) else x for x in leaves))
 
         def scored() -> Iterator[jax.Array]:
             for part in parts:
                 yield _shares(
                     numbers,
-                    (structure, *leaves),
+                    rest,
                     self._channels,
                     self._edges,
                     _filled(batch.features[part]),
@@ -298,7 +299,7 @@ def _respond(observable: Observable, events: Any) -> Any:
 
 @partial(jax.jit, static_argnames=("rest", "channels"))
 def _shares(
-    numbers: Observable,
+    numbers: Sequence[Any],
     rest: Any,
     channels: Channels,
     edges: Any,
@@ -308,8 +309,9 @@ def _shares(
 ) -> jax.Array:
     """Shares of events in the hard and in the soft bins of all regions with the observable, whether
     they pass the cuts, and whether their score is a number: blocks (k, 2 R b + 2, n / k)."""
-    structure, *leaves = rest
-    observable = eqx.combine(numbers, jax.tree.unflatten(structure, leaves))
+    structure, *others = rest
+    leaves = [other if x is None else x for x, other in zip(numbers, others, strict=True)]
+    observable = jax.tree.unflatten(structure, leaves)
 
     def of_block(block: Any) -> jax.Array:
         events, widths, place = block
