@@ -28,7 +28,7 @@ def scored(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("analysis")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(trees, "_STEP", "30 kB")
+        patch.setattr(trees, "_STEP", 30_000)
         analysis = write_results(folder, folds=request.param, scored=True)
         files = Files(analysis)
         networks, others = (

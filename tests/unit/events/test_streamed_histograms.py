@@ -45,7 +45,7 @@ def test_streamed_histograms_are_those_of_events_in_memory(analysis, monkeypatch
     # pieces that no file of these fills, and none but the last is whole
     monkeypatch.setattr(fold_histograms, "_PIECE", 100)
     monkeypatch.setattr(fold_histograms, "_BLOCK", 50)
-    monkeypatch.setattr(trees_module, "_STEP", 333)
+    monkeypatch.setattr(trees_module, "_STEP", 10_000)
     again = fill_histograms([observable], found, regions, surveys, FEATURES)
     for name, histogram in in_memory.items():
         for group in ("hard", "soft"):

@@ -9,13 +9,15 @@ import numpy as np
 import uproot
 
 from hone.analysis.jagged import Column, Jagged, Text
+from hone.analysis.paths import is_remote
 from hone.errors import InputError
+from hone.events.baskets import read_baskets
 from hone.running.root_files import root_file
 
 __all__ = ["column_of", "opened_tree"]
 
-_STEP = "32 MB"
-"""Uncompressed columns in memory at a time."""
+_STEP = 32_000_000
+"""Bytes of uncompressed columns in memory at a time."""
 _NUMBERS = "biuf"
 """Kinds of types that expressions take."""
 Branch: TypeAlias = np.ndarray | ak.Array
@@ -31,24 +33,42 @@ def opened_tree(path: str, tree: str) -> Iterator["_Tree"]:
         InputError: there is no such tree; the message follows the file's name.
     """
     with root_file(path) as file:
-        yield _Tree(_tree(file, tree))
+        # Of a file on a server uproot asks for many baskets at once.
+        yield _Tree(_tree(file, tree), by_basket=not is_remote(path))
 
 
 class _Tree:
-    def __init__(self, tree: Any) -> None:
-        self._tree = tree
+    def __init__(self, tree: Any, by_basket: bool) -> None:
+        self._tree, self._by_basket = tree, by_basket
         self.branches: list[str] = tree.keys()
 
     def read(self, names: Collection[str]) -> Iterator[tuple[int, Mapping[str, Branch]]]:
         if not names:
             yield self._tree.num_entries, {}
             return
-        # Of awkward's arrays each column of each piece takes a fraction of a millisecond more.
-        library = "np" if all(map(self._is_flat, names)) else "ak"
-        for columns in self._tree.iterate(
-            filter_name=lambda name: name in names, step_size=_STEP, library=library, how=dict
-        ):
-            yield len(next(iter(columns.values()))), columns
+        flat = [name for name in self.branches if name in names and self._is_flat(name)]
+        if not (flat and self._by_basket):
+            # Of awkward's arrays each column of each piece takes a fraction of a millisecond more.
+            library = "np" if len(flat) == len(names) else "ak"
+            yield from map(_sized, self._iterate(names, f"{_STEP} B", library))
+            return
+        numbers, others = [self._tree[name] for name in flat], set(names) - set(flat)
+        width = sum(branch.interpretation.itemsize for branch in numbers)
+        if others:
+            width += _STEP / self._tree.num_entries_for(_STEP, filter_name=others.__contains__)
+        size = max(int(_STEP / width), 1)
+        pieces = (dict(zip(flat, piece, strict=True)) for piece in read_baskets(numbers, size))
+        if others:
+            rest = self._iterate(others, size, "ak")
+            pieces = (piece | more for piece, more in zip(pieces, rest, strict=True))
+        yield from map(_sized, pieces)
+
+    def _iterate(
+        self, names: Collection[str], size: int | str, library: str
+    ) -> Iterator[dict[str, Branch]]:
+        return self._tree.iterate(
+            filter_name=lambda name: name in names, step_size=size, library=library, how=dict
+        )
 
     def _is_flat(self, name: str) -> bool:
         """Whether a branch of a TTree has one number an event; not known of an RNTuple."""
@@ -59,6 +79,11 @@ class _Tree:
 
     def column(self, values: Branch) -> Column:
         return column_of(values)
+
+
+def _sized(columns: dict[str, Branch]) -> tuple[int, dict[str, Branch]]:
+    """How many events there are, and their columns."""
+    return len(next(iter(columns.values()))), columns
 
 
 def column_of(values: Branch) -> Column:

@@ -29,7 +29,8 @@ def root_file(path: str | Path) -> Iterator[Any]:
         with uproot.open({str(path): None}, **web) as file:
             yield file
     else:
-        with open(path, "rb") as raw, uproot.open(raw) as file:
+        # Here a thread that reads is a detour: whoever needs the file waits for it.
+        with open(path, "rb") as raw, uproot.open(raw, use_threads=False) as file:
             yield file
 
 
