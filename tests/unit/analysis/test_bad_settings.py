@@ -25,6 +25,8 @@ ENSEMBLE = {"kind": "ensemble", "source": "neos"}
 
 
 CUT = {"variable": "x", "side": "above"}
+GRID = {"name": "g", "kind": "cuts", "search": "grid", "objective": "z_a"}
+STUDY = {"name": "s", "against": "batch", "lines": ["kind"], "observables": ["neos", "bce"]}
 
 
 BAD = {
@@ -277,29 +279,11 @@ BAD = {
         r"observables\['neos'\].accumulate: the batch of 2000 is not a multiple of 3",
     ),
     "too many combinations": (
-        lambda c: c["observables"].append(
-            {
-                "name": "g",
-                "kind": "cuts",
-                "search": "grid",
-                "objective": "z_a",
-                "cuts": [CUT] * 4,
-                "points": 100,
-            }
-        ),
+        lambda c: c["observables"].append(GRID | {"cuts": [CUT] * 4, "points": 100}),
         r"observables\['g'\].points: 100000000 combinations are more than a million",
     ),
     "training of a grid": (
-        lambda c: c["observables"].append(
-            {
-                "name": "g",
-                "kind": "cuts",
-                "search": "grid",
-                "objective": "z_a",
-                "cuts": [CUT],
-                "steps": 10,
-            }
-        ),
+        lambda c: c["observables"].append(GRID | {"cuts": [CUT], "steps": 10}),
         r"observables\['g'\]: 'steps' does not apply to 'cuts'",
     ),
     "own objective without a file": (
@@ -307,11 +291,7 @@ BAD = {
         r"observables\['neos'\].objective: 'nowhere:loss' needs the file .*nowhere.py, beside",
     ),
     "a study of nothing": (
-        lambda c: c.update(
-            studies=[
-                {"name": "s", "against": "batch", "lines": ["kind"], "observables": ["neos", "x"]}
-            ]
-        ),
+        lambda c: c.update(studies=[STUDY | {"observables": ["neos", "x"]}]),
         r"studies\['s'\].observables: there is no observable 'x'; observables are neos, bce",
     ),
     "a search that is none": (
@@ -325,24 +305,11 @@ BAD = {
         "unknown setting 'yield_'; did you mean 'yield'",
     ),
     "a study against what is no setting": (
-        lambda c: c.update(
-            studies=[
-                {
-                    "name": "s",
-                    "against": "is_trained",
-                    "lines": ["kind"],
-                    "observables": ["neos", "bce"],
-                }
-            ]
-        ),
+        lambda c: c.update(studies=[STUDY | {"against": "is_trained"}]),
         r"studies\['s'\].against: the observable 'neos' has no number 'is_trained'",
     ),
     "a study against words": (
-        lambda c: c.update(
-            studies=[
-                {"name": "s", "against": "edges", "lines": ["kind"], "observables": ["neos", "bce"]}
-            ]
-        ),
+        lambda c: c.update(studies=[STUDY | {"against": "edges"}]),
         r"studies\['s'\].against: the observable 'neos' has no number 'edges'",
     ),
 }

@@ -8,8 +8,6 @@ from contextlib import nullcontext
 import jax
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from ntuples import ALL, columns, write
 
 from hone.analysis import checked_config
@@ -23,8 +21,6 @@ from hone.errors import ConfigError, InputError
 from hone.events.check import check_inputs
 from hone.events.first_look import in_training, notes, yields_table
 from hone.events.load import load_events
-from hone.events.membership import Membership, common_events
-from hone.events.ntuples import Piece
 from hone.events.sources import data_source, sources
 from hone.events.stream import count_data, fill_histograms
 from hone.events.survey import survey
@@ -208,29 +204,6 @@ def test_variations_that_share_events_are_refused():
     check_inputs(surveys, config.samples, config.systematics, config.channels, {})
 
 
-_BITS = st.integers(0, 2**12 - 1) | st.just(2**12 - 1)
-
-
-@given(st.lists(st.tuples(st.integers(0, 12), _BITS, _BITS), min_size=1, max_size=6))
-def test_common_events_are_those_of_sets(pieces):
-    """Of a file in pieces of any size, of which two samples take any events."""
-    members, inside, start = (Membership(), Membership()), (set(), set()), 0
-    for size, *bits in pieces:
-        for member, numbers, own in zip(members, inside, bits, strict=True):
-            kept = np.array([k for k in range(size) if own >> k & 1], dtype=int)
-            every = len(kept) == size
-            piece = Piece("a", start, {}, len(kept), None if every else kept)
-            if own % 3:  # without some that were taken out before
-                member.add(piece, np.ones(len(kept), dtype=bool))
-            else:
-                member.add(Piece("a", start, {}, size), np.isin(np.arange(size), kept))
-            numbers |= {start + int(k) for k in kept}
-        start += size
-    texts = [member.text() for member in members]
-    assert [text is None for text in texts] == [len(numbers) == start for numbers in inside]
-    assert set(common_events(*texts, start).tolist()) == inside[0] & inside[1]
-
-
 def test_data_have_a_selection_too(events):
     config = checked_config(
         {
@@ -262,9 +235,7 @@ def test_bad_selections_are_named():
     with pytest.raises(InputError, match=r"no event with a weight in all.root passes the selection "
                        "'truth == 6' of the sample"):  # fmt: skip
         surveyed(HEAVY | {"selection": "truth == 6"})
-    with pytest.raises(
-        ConfigError, match=r"samples\['heavy'\].selection: 'truth ==' is not an express"
-    ):
+    with pytest.raises(ConfigError, match=r"samples\['heavy'\].selection: 'truth ==' is not an"):
         surveyed(HEAVY | {"selection": "truth =="})
 
 
