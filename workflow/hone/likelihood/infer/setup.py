@@ -67,8 +67,10 @@ class FitSetup:
         Raises:
             InputError: names the parameter, its start and its bounds.
         """
-        for k, name in enumerate(names):
-            self.check_value(k, self.start[k], name)
+        if not is_traced(self.start, self.lower, self.upper):
+            inside = (self.lower <= self.start) & (self.start <= self.upper)
+            for k in np.flatnonzero(~inside).tolist():
+                self.check_value(k, self.start[k], names[k])
 
     def check_value(self, index: int, value: Any, name: str) -> None:
         """The same for a single value of one parameter."""
