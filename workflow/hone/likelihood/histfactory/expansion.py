@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from jaxtyping import Array, Float
 
 from hone.likelihood.arrays import namespace, take, taken, with_diagonal
@@ -55,34 +54,29 @@ def expand(
     data: Float[Array, "*L D"],
     barrier: Float[Array, "*L"] | float,
     side: Float[Array, "*L P"] | None,
+    curved: bool = True,
 ) -> Expansion:
     """See :meth:`.Likelihood.expansion`."""
     layout, split = likelihood.layout, likelihood.layout.split
     xp = namespace(pars, data, likelihood.nominal)
     side = side_of(pars) if side is None else xp.where(layout.kinked, side, side_of(pars))
     weights = likelihood.weights(pars, side)
-    _, slope_of_weight, curvature_of_weight = weights.asymmetric
+    slope_of_weight = weights.asymmetric[1]
     template = likelihood.templates(weights)
     # A factor of zero (e.g. the POI) would lead to a division by zero below. It is replaced by
     # a number so small that it does not matter, but whose square is representable.
     safe = xp.where(xp.abs(pars) < 1e-150, 1e-150, pars)
     shared, own = split.apart(safe)
     factor = likelihood.factors(safe)
-    # First and second derivative of the factor in one shared parameter, over the factor. NumPy
-    # changes what is made here in place.
+    # Derivative of the factor in one shared parameter, over the factor: of powers, and in total.
     per_unit = 1 / shared[..., None, None]
     first: Any = split.power * per_unit
-    second: Any = first * per_unit
-    second *= split.power - 1
+    of_powers: Any = first
     if layout.normsys:
         f, f1, f2 = likelihood.normsys_factors(pars, side)
         factor = factor * likelihood.normsys_in_bins(f)
-        ratio, ratio2 = (_of_shared(layout, x / f) for x in (f1, f2))
-        second += ratio2
-        ratio2 = 2 * first
-        ratio2 *= ratio
-        second += ratio2
-        first += ratio
+        ratio = _of_shared(layout, f1 / f)
+        first = of_powers + ratio
     # The same of the parameter of one bin.
     per_own = split.own_power / own[..., None, :]
     own_factor = split.with_own(factor) * per_own
@@ -95,76 +89,84 @@ def expand(
     main, aux = likelihood.apart(data)
     main = with_barrier(main, rates, barrier)
     slope, curvature = poisson_derivatives(main, rates)
-    own_slope, own_curvature = split.with_own(slope), split.with_own(curvature)
-    weighted = slope[..., None, :] * factor
 
-    jacobian = split.sum_samples(first, cells)
-    own_jacobian = own_cells.sum(axis=-2)
-    mixed = split.with_own(split.sum_samples(first, split.in_bins(own_cells)))
+    def with_slope(total: Array, of_own: Array) -> Array:
+        """Of all parameters and, if that is asked for, of the bins' own."""
+        every = [total, split.in_bins(of_own)] if curved else [total]
+        return xp.stack(every, axis=-3)
+
+    of_cells = split.sum_samples(first[..., None, :, :, :], with_slope(cells, own_cells))
+    if layout.histosys:
+        one, two = likelihood.sum_samples(with_slope(factor, own_factor))
+        of_shapes = one + slope_of_weight[..., None, :, None] * two
+        of_cells = of_cells + _shape_rows(layout, of_shapes)
+    jacobian = of_cells[..., 0, :, :]
+    rows = Rows(jacobian, own_cells.sum(axis=-2), layout)
+    constraint = likelihood.constraint(pars, aux)
+    gradient = rows.times(slope) + constraint[1]
+    value = poisson_deviance(main, rates).sum(axis=-1) + constraint[0]
+    if not curved:
+        expected = information(likelihood, pars, data, rates, rows)
+        return Expansion(value, gradient, gradient, expected, rates, rows)
+
+    # Second derivative of the factor in one shared parameter, over the factor. NumPy changes what
+    # is made here in place.
+    second: Any = of_powers * per_unit
+    second *= split.power - 1
+    if layout.normsys:
+        second += _of_shared(layout, f2 / f)
+        ratio2: Any = 2 * of_powers
+        ratio2 *= ratio
+        second += ratio2
     # Second derivatives of the rates, contracted with the slope, are a sum of products of rows.
     # That of logarithmic slopes is correct for two different parameters; the diagonal is
     # replaced.
+    weighted = slope[..., None, :] * factor
     blocks = split.sum_in_blocks(weighted * template)
     flat = first.reshape(*first.shape[:-2], -1)
     left, right = [flat * blocks.reshape(*blocks.shape[:-2], 1, -1)], [flat]
     second *= blocks[..., None, :, :]
     diagonal = second.sum(axis=(-2, -1))
     if layout.histosys:
-        slopes = slope_of_weight[..., None]
-
-        def rows(cells: Array) -> Array:
-            """The sum over samples of the slope of each shape times its cells."""
-            one, two = (
-                xp.einsum("...hsb,...sb->...hb", x, cells)
-                for x in (likelihood.symmetric, likelihood.asymmetric)
-            )
-            return one + slopes * two
-
-        jacobian = jacobian + _shape_rows(layout, rows(factor))
-        of_own = split.with_own(rows(split.in_bins(own_factor)))
-        mixed = mixed + _shape_rows(layout, of_own)
-        one, two = (
-            split.sum_bins(x, weighted) for x in (likelihood.symmetric, likelihood.asymmetric)
-        )
-        shift = (one + slopes[..., None] * two).reshape(*slopes.shape[:-1], flat.shape[-1])
-        shift = _shape_rows(layout, shift)
+        one, two = likelihood.sum_bins(weighted)
+        of_blocks = one + slope_of_weight[..., None, None] * two
+        in_total = two.sum(axis=(-2, -1))
+        pure = weights.asymmetric[2] * in_total
+        of_blocks = of_blocks.reshape(*pure.shape, -1)
+        both = _shape_rows(layout, xp.concatenate([of_blocks, pure[..., None]], axis=-1))
+        shift, pure = both[..., :-1], both[..., -1]
         left, right = [left[0] + shift, flat], [flat, shift]
-        pure = _shape_rows(layout, (curvature_of_weight * two.sum(axis=(-2, -1)))[..., None])
-        diagonal = diagonal + 2 * (shift * flat).sum(axis=-1) + pure[..., 0]
+        diagonal = diagonal + 2 * (shift * flat).sum(axis=-1) + pure
 
-    constraint = likelihood.constraint(pars, aux)
     of_shared, of_own = split.apart(constraint[2])
-    curved = jacobian * curvature[..., None, :]
-    diagonal = diagonal + of_shared + (jacobian * curved).sum(axis=-1)
-    left, right = (xp.concatenate(x, axis=-1) for x in ([*left, curved], [*right, jacobian]))
+    curved_rows = jacobian * curvature[..., None, :]
+    diagonal = diagonal + of_shared + (jacobian * curved_rows).sum(axis=-1)
+    left, right = (xp.concatenate(x, axis=-1) for x in ([*left, curved_rows], [*right, jacobian]))
     of_all_shared = with_diagonal(left @ xp.swapaxes(right, -1, -2), diagonal, overwrite=True)
+    own_slope, own_curvature = split.with_own(slope), split.with_own(curvature)
     hessian = Arrow(
         of_all_shared
         if likelihood.coupling is None
         else of_all_shared + likelihood.coupling_of_shared(),
-        split.with_own(jacobian) * (own_curvature * own_jacobian)[..., None, :]
-        + mixed * own_slope[..., None, :],
-        own_curvature * own_jacobian**2
+        split.with_own(jacobian) * (own_curvature * rows.own)[..., None, :]
+        + split.with_own(of_cells[..., 1, :, :]) * own_slope[..., None, :],
+        own_curvature * rows.own**2
         + own_slope * (own_cells * (split.own_power - 1)).sum(axis=-2) / own
         + of_own,
         layout,
     )
-    of_rates = Rows(jacobian, own_jacobian, layout)
-    gradient = of_rates.times(slope) + constraint[1]
     across = gradient
     if layout.kinked.any():
         jump: Any = 0 * shared
         if layout.histosys:
             other = likelihood.weights(pars, -side).asymmetric[1] - slope_of_weight
-            shapes = _shape_rows(layout, (other * two.sum(axis=(-2, -1)))[..., None])
-            jump = jump + shapes[..., 0]
+            jump = jump + _shape_rows(layout, (other * in_total)[..., None])[..., 0]
         if layout.normsys:
             g, g1, _ = likelihood.normsys_factors(pars, -side)
             change = _of_shared(layout, g1 / g - f1 / f) * blocks[..., None, :, :]
             jump = jump + change.sum(axis=(-2, -1))
         across = across + split.joined(jump, 0 * own)
-    value = poisson_deviance(main, rates).sum(axis=-1) + constraint[0]
-    return Expansion(value, gradient, across, hessian, rates, of_rates)
+    return Expansion(value, gradient, across, hessian, rates, rows)
 
 
 def information(
@@ -181,10 +183,11 @@ def information(
     own = split.with_own(curvature) * jacobian.own
     of_shared, of_own = split.apart(likelihood.constraint_curvature(pars, data))
     weighted = jacobian.shared * curvature[..., None, :]
+    shared = weighted @ xp.swapaxes(jacobian.shared, -1, -2)
+    diagonal = shared.diagonal(axis1=-2, axis2=-1) + of_shared
+    shared = with_diagonal(shared, diagonal, overwrite=True)
     return Arrow(
-        weighted @ xp.swapaxes(jacobian.shared, -1, -2)
-        + of_shared[..., None] * np.eye(of_shared.shape[-1])
-        + likelihood.coupling_of_shared(),
+        shared if likelihood.coupling is None else shared + likelihood.coupling_of_shared(),
         split.with_own(jacobian.shared) * own[..., None, :],
         own * jacobian.own + of_own,
         likelihood.layout,

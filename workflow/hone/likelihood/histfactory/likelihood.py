@@ -6,6 +6,7 @@ histosys shifts); samples add up; nothing is clipped.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -26,6 +27,7 @@ from hone.likelihood.histfactory.poisson import (
     poisson_logpdf,
     with_barrier,
 )
+from hone.likelihood.histfactory.shapes import Shapes
 
 __all__ = ["Likelihood"]
 
@@ -89,15 +91,39 @@ class Likelihood:
         """Nominal yields and their shifts, before factors."""
         if not self.layout.histosys:
             return self.nominal
-        xp = namespace(weights.symmetric[0], self.symmetric)
+        symmetric, asymmetric = weights.symmetric[0], weights.asymmetric[0]
+        if self.shapes is not None and namespace(symmetric) is np:
+            return self.nominal + self.shapes.shifts(symmetric, asymmetric)
+        xp = namespace(symmetric, self.symmetric)
         one, two = (
             xp.einsum("...h,...hsb->...sb", weight, templates)
-            for weight, templates in (
-                (weights.symmetric[0], self.symmetric),
-                (weights.asymmetric[0], self.asymmetric),
-            )
+            for weight, templates in ((symmetric, self.symmetric), (asymmetric, self.asymmetric))
         )
         return self.nominal + one + two
+
+    @cached_property
+    def shapes(self) -> Shapes | None:
+        """Products with the templates by NumPy; None where they are JAX's, or of many models."""
+        if self.stacked or namespace(self.symmetric, self.asymmetric) is not np:
+            return None
+        return Shapes(self.symmetric, self.asymmetric)
+
+    def sum_samples(self, cells: Float[Array, "*L M S B"]) -> tuple[Array, Array]:
+        """Sums over samples of the cells times both templates, (*L, M, H, B) each."""
+        if self.shapes is not None and namespace(cells) is np:
+            return self.shapes.sum_samples(cells)
+        xp = namespace(cells, self.symmetric)
+        one, two = (
+            xp.einsum("...hsb,...msb->...mhb", x, cells) for x in (self.symmetric, self.asymmetric)
+        )
+        return one, two
+
+    def sum_bins(self, cells: Float[Array, "*L S B"]) -> tuple[Array, Array]:
+        """Sums in blocks of bins of the cells times both templates, (*L, H, S, K) each."""
+        split = self.layout.split
+        if self.shapes is not None and namespace(cells) is np:
+            return self.shapes.sum_bins(cells, split)
+        return split.sum_bins(self.symmetric, cells), split.sum_bins(self.asymmetric, cells)
 
     def normsys_factors(
         self, pars: Float[Array, "*L P"], side: Float[Array, "*L P"]
@@ -182,11 +208,13 @@ class Likelihood:
         data: Float[Array, "*L D"],
         barrier: Float[Array, "*L"] | float = BARRIER,
         side: Float[Array, "*L P"] | None = None,
+        curved: bool = True,
     ) -> Expansion:
         """``nll`` with its gradient and Hessian, in closed form.
 
         At a kink of an interpolation at zero, derivatives are those on the ``side`` of the
-        parameter (1 or -1; by default the positive one).
+        parameter (1 or -1; by default the positive one). Without ``curved`` the Hessian is the
+        expected one, see :meth:`information`, and kinks are left out, for a fraction of the time.
 
         With J the Jacobian of the rates, the Hessian is J^T diag(n / rate^2) J, plus the rates'
         curvature weighted by 1 - n / rate, plus the curvature of the constraints. In closed form it
@@ -194,7 +222,7 @@ class Likelihood:
         parameters, samples and bins: factors are constant in blocks of bins, and two shapes have
         no second derivative.
         """
-        return expansion.expand(self, pars, data, barrier, side)
+        return expansion.expand(self, pars, data, barrier, side, curved)
 
     def information(
         self,
