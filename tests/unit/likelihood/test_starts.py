@@ -98,3 +98,21 @@ def test_a_fit_from_all_starts_is_the_lowest_of_its_starts(monkeypatch):
     next_to_another = descend(likelihood, data, begin, *bounds, free, starts=count)
     evaluations = [found.evaluations.sum() for found in (together, next_to_another, alone)]
     assert evaluations == sorted(set(evaluations))
+
+
+def test_slopes_and_rates_of_a_fit_are_those_at_its_end():
+    """Also where the last step was not evaluated; with the strength fixed its slope is not zero."""
+    model, rng = two_sided(), np.random.default_rng(1)
+    likelihood, setup = model.prepare(), FitSetup.of(model).fixing(model.config.poi_index, 2.0)
+    start, fits = setup.starts(likelihood)[0], 20
+    data = np.tile(likelihood.expected_data(start), (fits, 1))
+    data[:, :3] = rng.poisson(data[:, :3])
+    free, begin = (np.tile(x, (fits, 1)) for x in (setup.free, start))
+    found = descend(likelihood, data, begin, setup.lower, setup.upper, free)
+    there = likelihood.expansion(found.pars, data)
+    for name in ("value", "gradient", "rates"):
+        np.testing.assert_allclose(
+            getattr(found, name), getattr(there, name), rtol=1e-12, atol=1e-12
+        )
+    assert (np.abs(there.gradient[:, model.config.poi_index]) > 1e-3).all()
+    assert np.abs(there.gradient * setup.free).max() < 1e-10

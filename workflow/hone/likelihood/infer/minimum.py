@@ -170,7 +170,8 @@ def _side_by_side(
         harder = xp.where(state.good_damping > state.damping, state.good_damping, harder)
         damping = xp.where(better, eased, harder)
         x = choose(better, state.trial, state.x)
-        at = jax.tree.map(partial(replaced, ~better), new, state.at)
+        every = xp is np and better.all()
+        at = new if every else jax.tree.map(partial(replaced, ~better), new, state.at)
 
         # At a kink a parameter stays if -ln L rises on both sides, else it moves to where it falls.
         outward = at.gradient * state.side > 0
@@ -192,8 +193,11 @@ def _side_by_side(
         step, decrease, scored = newton_step(
             at.gradient, at.hessian, information, damping, free, *room
         )
-        # The last step is made without an evaluation.
-        done = under_way & ~scored & (damping <= 1e-2) & (decrease < enough)
+        # The last step is made without an evaluation: one that decides nothing, or that leaves
+        # nothing to the next, at the rate of the steps so far, and is below the digits of -ln L.
+        rate = decrease / xp.where(better & ~state.scored, state.decrease, xp.nan)
+        last = (rate > 0) & (decrease * rate < accuracy) & (decrease < _ROUNDING)
+        done = under_way & ~scored & (damping <= 1e-2) & (last | (decrease < enough))
         done &= xp.isfinite(at.value)
         settled |= done
         # Rates of empty bins shrink to a tenth per step at most: negative rates are not allowed,
@@ -212,8 +216,16 @@ def _side_by_side(
         moved = raised | lowered | over
         barrier = xp.where(lowered, xp.maximum(state.barrier / 30, BARRIER), state.barrier)
         at = at._replace(value=xp.where(moved, xp.inf, at.value))
+        done &= ~moved
+        if xp is not np or done.any():
+            # Slopes and rates are those after the last step, to first order.
+            ahead = at.gradient + at.hessian.times(step)
+            at = at._replace(
+                gradient=choose(done, ahead, at.gradient),
+                rates=choose(done, at.rates + reach[:, None] * change, at.rates),
+            )
         return _State(
-            x=choose(done & ~moved, trial, x),
+            x=choose(done, trial, x),
             at=at,
             trial=choose(moved, x, trial),
             decrease=xp.where(moved, xp.inf, decrease),

@@ -117,6 +117,8 @@ class Leaders:
             of: the fit of each start.
         """
         rank = np.where(converged, -1.0, decrease)
+        if not (rank < _SMALL).any():
+            return np.zeros(len(of), dtype=bool)
         order = np.lexsort((rank, of))
         lead = order[np.unique(of[order], return_index=True)[1]]
         lead = lead[(rank[lead] < _SMALL) & np.isnan(self.pars[of[lead]]).any(axis=1)]
