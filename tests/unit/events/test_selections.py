@@ -16,6 +16,7 @@ from hone.analysis.files import Files
 from hone.analysis.jagged import Jagged
 from hone.analysis.leading import leading
 from hone.analysis.region_observables import Seen
+from hone.analysis.samples import FileSample
 from hone.analysis.sections import SETS
 from hone.errors import ConfigError, InputError
 from hone.events.check import check_inputs
@@ -225,6 +226,34 @@ def test_data_have_a_selection_too(events):
     np.testing.assert_array_equal(counted, [(mass < 125).sum(), (mass >= 125).sum()])
 
 
+def test_observed_events_count_once(events, caplog):
+    """Whatever the name of the file: one twice, a copy, and one with some events of another."""
+    write("copy.root", events)
+    write("part.root", {name: np.append(x[:500], x[:500] + 1) for name, x in events.items()})
+    write("merged.root", {name: np.append(x, x[:900]) for name, x in events.items()})
+    config, *_ = surveyed({"name": "b"})
+    data = FileSample(name="data", process="data", files=["all.root"])
+    config = config.model_copy(update={"samples": [*config.samples, data]})
+    features = ["mass", "pt"]
+    made = create_observable(config.observables[0], features, np.ones((2, 2)), jax.random.key(0))
+
+    def counted(*files):
+        source = data_source(config, files)
+        return count_data([made], source, config.channels, features).values.sum()
+
+    for other, problem in (
+        ("./all.root", "all.root and ./all.root are one file; remove one"),
+        ("copy.root", "have the same events, which would count twice"),
+        ("part.root", r"have about 1\d\.\d% of their events in common"),
+    ):
+        with pytest.raises(InputError, match=problem):
+            counted("all.root", other)
+    assert counted("all.root", "s.root") == SIZE + 500
+    assert not caplog.text
+    assert counted("merged.root") == SIZE + 900
+    assert "of its events repeat others" in caplog.text
+
+
 @pytest.mark.usefixtures("events")
 def test_bad_selections_are_named():
     with pytest.raises(InputError, match=r"'heavy': all.root: selection 'truth - 2' of the sample "
@@ -271,6 +300,17 @@ def test_few_training_events_are_said_once(events):
     assert f"'heavy__jes_up': {there['heavy']}" in text
     assert f"up to {there['s'] ** -0.5:.0%} of a yield" in text
     assert list(notes(surveys, {"neos": Seen(region, 50)})) == [same]
+    # a varied file is missing
+    write("1.root", {name: x[:2000] for name, x in events.items()})
+    write("2.root", {name: x[2000:] for name, x in events.items()})
+    write(
+        "up.root", {name: x[:2000] * (1.01 if name == "mass" else 1) for name, x in events.items()}
+    )
+    _, _, surveys = surveyed({"name": "heavy", "files": "[12].root"}, systematics=[UP])
+    assert list(notes(surveys, {})) == [
+        "'heavy__jes_up' has 1 of the 2 files of its sample, and 2000 of its yield of 3000: is a "
+        "varied file missing?"
+    ]
     # of a file that was merged from another one twice, and of one with few different events
     merged = {name: np.append(x, x[:300]) for name, x in events.items()}
     for mass, part in ((merged["mass"], 1 / 11), (np.round(merged["mass"]), 0)):

@@ -1,15 +1,18 @@
-"""Whether files have events in common: the smallest hashes of each file's events are compared.
+"""Whether files have events in common: their digests, and the smallest hashes of each one's events,
+are compared.
 
 By bottom-k sketches (A. Z. Broder, Proc. Compression and Complexity of Sequences, 1997, 21).
 """
 
 import base64
+import hashlib
 
 import numpy as np
 
+from hone.events.batch import Batch
 from hone.events.split import mixed
 
-__all__ = ["Fingerprints", "part_in_common"]
+__all__ = ["Digest", "Fingerprints", "part_in_common"]
 
 _MOST = 512
 """Hashes that are kept of a file."""
@@ -18,6 +21,28 @@ _FEWEST = 10
 _REPEATED, _DISTINCT = 3, 0.99
 """The same of repetitions in one file; and the part of its different events that must differ in
 each of two features, or of one and the weight."""
+
+
+class Digest:
+    """Of the branches that were read of the events of a file."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, hashlib._Hash] = {}
+
+    def add(self, batch: Batch) -> None:
+        """Add events."""
+        # By branch: independent of the pieces in which a file is read.
+        for branch, values in batch.columns.items():
+            for k, array in enumerate(getattr(values, "arrays", [values])):
+                name = f"{branch}{k or ''}"
+                self._running.setdefault(name, hashlib.sha256()).update(array.tobytes())
+
+    def text(self) -> str:
+        """Empty if no branch was read."""
+        joined = "".join(
+            f"{name}={self._running[name].hexdigest()};" for name in sorted(self._running)
+        )
+        return hashlib.sha256(joined.encode()).hexdigest()[:16] if joined else ""
 
 
 class Fingerprints:

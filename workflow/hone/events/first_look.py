@@ -20,6 +20,8 @@ _FEW_EVENTS = 100
 _LARGE_ERROR = 0.3
 _HUGE_WEIGHT = 0.1
 _MUCH_NEGATIVE = 0.2
+_LOST = 0.1
+"""Part of a yield that no variation loses with a part of the files but by these."""
 _NAMED = 3
 """Values far out that are named one by one."""
 
@@ -145,6 +147,15 @@ def notes(surveys: Surveys, observables: Mapping[str, Seen]) -> Iterator[str]:
             f"{', '.join(map(repr, idle))}: the files have the very same events as those of the "
             "sample, so that nothing varies: are these the right files, or the right tree?"
         )
+    for name, found in surveys.items():
+        nominal = surveys[found["sample"]]
+        files, all_files = len(found["files"]), len(nominal["files"])
+        before, after = (_in_all_regions(s, nominal) for s in (nominal, found))
+        if files < all_files and after < (1 - _LOST) * before:
+            yield (
+                f"{name!r} has {files} of the {all_files} files of its sample, and {after:.4g} of "
+                f"its yield of {before:.4g}: is a varied file missing?"
+            )
     few: dict[str, int] = {}
     larger: dict[str, str] = {}
     for name, found in surveys.items():
@@ -228,6 +239,12 @@ def _between(median: float, end: float, far: float) -> str:
 def in_training(found: Survey, of_it: Seen) -> int:
     """Events in the training set that an observable sees, of those of a survey."""
     return sum(found["scored"]["training"][region] for region in of_it.regions)
+
+
+def _in_all_regions(found: Survey, nominal: Survey) -> float:
+    """The yield of a source, with the factor of its sample."""
+    scale = nominal["factor"] if found["sample_factor"] else 1.0
+    return scale * sum(rows[found["source"]]["yield"] for rows in found["regions"].values())
 
 
 def _varies_nothing(found: Survey, surveys: Surveys) -> bool:

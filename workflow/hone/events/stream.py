@@ -7,6 +7,7 @@ import numpy as np
 from hone.analysis.regions import Region
 from hone.errors import InputError
 from hone.events.batch import Batch
+from hone.events.counted_once import each_counted_once
 from hone.events.documents import Surveys
 from hone.events.fold_histograms import FoldHistograms, edges_of
 from hone.events.generate import seed_of
@@ -96,11 +97,12 @@ def count_data(
     """Observed events in all channels (B,).
 
     Raises:
-        InputError: the files cannot be used; an event has no score.
+        InputError: the files cannot be used, or have events in common; an event has no score.
     """
     if isinstance(source, BinnedSource):
         return read_template(source, _bins(observables, regions), counted=True)
-    return _count(observables, regions, Reader(source, features, regions).batches())
+    batches = Reader(source, features, regions).batches()
+    return _count(observables, regions, each_counted_once(source, batches))
 
 
 def draw_data(

@@ -1,6 +1,5 @@
 """Survey of the events of a source: numbers, sums of weights, and what looks wrong."""
 
-import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from hone.events.batch import Batch
 from hone.events.counting import Tally
 from hone.events.documents import RegionSums, Sentinel, Survey
 from hone.events.far_out import Outermost, far_out
-from hone.events.fingerprints import Fingerprints
+from hone.events.fingerprints import Digest, Fingerprints
 from hone.events.histograms import survey_histograms
 from hone.events.reader import Reader
 from hone.events.sources import BinnedSource, Source
@@ -45,7 +44,7 @@ def survey(
         return survey_histograms(source, regions, events_set)
     reader = Reader(source, features, regions)
     tally = Tally(source, events_set)
-    digests: dict[str, dict[str, hashlib._Hash]] = {}
+    digests: defaultdict[str, Digest] = defaultdict(Digest)
     fingerprints: defaultdict[str, Fingerprints] = defaultdict(Fingerprints)
     trained = [r.name for r in regions if r.is_trained]
     scored = {name: np.zeros(len(trained), dtype=int) for name in tally.sets}
@@ -53,11 +52,7 @@ def survey(
     sums = {r.name: _OfRegion(r, source) for r in regions}
     for batch in reader.batches():
         tally.add(batch)
-        # By branch: independent of the pieces in which a file is read.
-        running = digests.setdefault(batch.path, {})
-        for branch, values in batch.columns.items():
-            for k, array in enumerate(getattr(values, "arrays", [values])):
-                running.setdefault(f"{branch}{k or ''}", hashlib.sha256()).update(array.tobytes())
+        digests[batch.path].add(batch)
         fingerprints[batch.path].add(batch.features, batch.nominal[batch.trained])
         for name in tally.sets:
             own = batch.of_set(source.split, name, events_set)
@@ -69,7 +64,7 @@ def survey(
     found = tally.result()
     for entry in found["files"]:
         if entry["events"]:
-            entry["digest"] = _digest(digests.get(entry["path"], {}))
+            entry["digest"] = digests[entry["path"]].text()
         if text := fingerprints[entry["path"]].text():
             entry["fingerprints"] = text
         if repeated := fingerprints[entry["path"]].repeated():
@@ -140,11 +135,6 @@ def _sentinels(features: Sequence[str], events: np.ndarray) -> dict[str, Sentine
                 "median": float(np.median(others)),
             }
     return found
-
-
-def _digest(running: Mapping[str, "hashlib._Hash"]) -> str:
-    joined = "".join(f"{branch}={running[branch].hexdigest()};" for branch in sorted(running))
-    return hashlib.sha256(joined.encode()).hexdigest()[:16] if joined else ""
 
 
 class Thinned:
