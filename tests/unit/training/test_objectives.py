@@ -103,7 +103,7 @@ def test_generalised_variance_and_sigma_mu_are_of_the_same_covariance(oracle):
     model = from_pyhf(oracle)
     data = jnp.asarray(nominal(oracle, 1.0))
     pars = jnp.asarray(oracle.config.suggested_init())
-    hessian = jax.hessian(lambda p: -model.logpdf(p, data))(pars)
+    hessian = jax.jit(jax.hessian(lambda p: -model.logpdf(p, data)))(pars)
     covariance = np.linalg.inv(hessian)
     assert float(log_generalised_variance(model)) == pytest.approx(
         np.log(np.linalg.det(covariance)), rel=1e-9

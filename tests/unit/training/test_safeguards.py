@@ -68,7 +68,7 @@ def test_steps_that_are_not_finite_change_nothing():
 
 def test_too_many_skipped_steps_end_with_their_cause():
     sets = events("training")
-    features = sets.features | {"background__shape_up": np.full((3000, 2), np.nan, "float32")}
+    features = sets.features | {"background__shape_up": np.full((3000, 2), np.nan)}
     with pytest.raises(
         FitError,
         match=r"seed 1: 20 steps had .* not finite, the last one step 19; 5 are allowed "

@@ -275,7 +275,7 @@ def _cause(problem: Problem, observable: Observable, batch: Data, progress: floa
         return f"The learning_rate is {problem.settings.learning_rate}."
     if problem.of_events:
         return "Try a lower learning_rate."
-    histograms = problem.histograms(observable, batch, progress)
+    histograms = jax.jit(lambda x: problem.histograms(observable, x, progress))(batch)
     channels = problem.channels.sizes
     for name, histogram in histograms.items():
         values = np.asarray(histogram.values)
