@@ -1,7 +1,9 @@
-"""An analysis of ntuples, with what is known of them."""
+"""An analysis of ntuples with what is known of them, and a file whose parts are samples."""
 
+import numpy as np
 import pytest
-from ntuples import FEATURES, write_analysis
+from merged_file import SIZE
+from ntuples import FEATURES, columns, write, write_analysis
 
 from hone.analysis import checked_config
 from hone.analysis.files import Files
@@ -18,3 +20,18 @@ def analysis(tmp_path, monkeypatch):
     found = sources(config, {name: files[name] for name in names})
     surveys = {s.name: survey(s, FEATURES, config.channels) for s in found}
     return config, found, surveys
+
+
+@pytest.fixture
+def events(tmp_path, monkeypatch):
+    """``all.root``: events of three truth labels; ``up.root``: the same, with half the weight."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(3)
+    made = columns(SIZE, 2, False) | {
+        "truth": rng.choice([0, 4, 5], SIZE), "run": np.arange(SIZE) // 100,
+    }  # fmt: skip
+    write("all.root", made)
+    write("up.root", made | {"w": made["w"] / 2})
+    numbers = {"truth": np.full(500, 5), "run": np.arange(500)}
+    write("s.root", columns(500, 1, True) | numbers)
+    return made
