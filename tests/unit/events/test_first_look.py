@@ -94,6 +94,13 @@ def test_marks_for_missing_values_are_said_once(events):
     cure = re.findall(r"where\(.*\)", text)[0]
     found = Expression(cure)({"mass": up})
     np.testing.assert_array_equal(np.flatnonzero(found != up), np.flatnonzero(np.abs(up) > 1e8))
+    # also of what is zero in most events, where the median is the smallest of the others
+    up = np.maximum(events["mass"] - np.quantile(events["mass"], 0.8), 0.0)
+    up[np.flatnonzero(events["truth"] == 5)[0]] = -1e9
+    write("up.root", events | {"mass": up})
+    text = " ".join(notes(surveyed(HEAVY, LIGHT, systematics=[UP])[2], {}))
+    cure = re.findall(r"where\([^,]*, mass, 0\)", text)[0]
+    np.testing.assert_array_equal(Expression(cure)({"mass": up}), np.maximum(up, 0.0))
 
 
 def test_observed_events_count_once(events, caplog):

@@ -211,9 +211,15 @@ def _far_out(surveys: Surveys) -> Iterator[str]:
             shown = [f"{shown[0]} ... {shown[-1]}"]
         text = whole if whole.isidentifier() else f"({whole})"
         median = several[0]["median"]
+        # The median is an end itself of what is zero in most events.
+        ends = (
+            (">", low, low - median or low - high, values[0]),
+            ("<", high, high - median or high - low, values[-1]),
+        )
         tests = [
-            *([f"{text} > {_between(median, low, values[0])}"] if values[0] < low else []),
-            *([f"{text} < {_between(median, high, values[-1])}"] if values[-1] > high else []),
+            f"{text} {sign} {_between(end, reach, far)}"
+            for sign, end, reach, far in ends
+            if (far - end) * reach > 0
         ]
         inside = tests[0] if len(tests) == 1 else " & ".join(f"({test})" for test in tests)
         events = ", ".join(f"{far['events']} of {name!r}" for name, far in by_source.items())
@@ -225,10 +231,10 @@ def _far_out(surveys: Surveys) -> Iterator[str]:
         )
 
 
-def _between(median: float, end: float, far: float) -> str:
-    """A round number between an end of ordinary values and a value far beyond: the latter as far
-    from the end as this from the median, if not nearer."""
-    middle = min(2 * end - median, far, key=lambda x: abs(x - end))
+def _between(end: float, reach: float, far: float) -> str:
+    """A round number between an end of ordinary values and a value far beyond: about half a
+    ``reach`` from the end, if the value is not nearer."""
+    middle = min(end + reach, far, key=lambda x: abs(x - end))
     return next(
         text
         for digits in range(2, 18)
