@@ -59,3 +59,10 @@ def test_a_branch_that_ends_early_is_no_shorter_sample(path):
         assert list(map(len, column)) == [100, 100, 100]
         with pytest.raises(ValueError, match="basket 5 of 'x' ends at 300, not at 301"):
             list(read_baskets([Lost(branch)], 100))
+
+
+def test_entries_of_branches_that_the_tree_does_not_count_are_no_events(path, monkeypatch):
+    """As in ROOT, where ``GetEntries`` says how many events there are."""
+    monkeypatch.setattr(uproot.behaviors.TTree.TTree, "num_entries", 170)
+    found = list(pieces([path], "events", {"x": "a test", "n": "a test"}, "sample 's'"))
+    assert sum(piece.size for piece in found) == 170

@@ -72,10 +72,12 @@ class _Tree:
 
     def _is_flat(self, name: str) -> bool:
         """Whether a branch of a TTree has one number an event; not known of an RNTuple."""
-        found = getattr(self._tree[name], "interpretation", None)
+        branch = self._tree[name]
+        found = getattr(branch, "interpretation", None)
         if not isinstance(found, uproot.AsDtype) or found.inner_shape:
             return False
-        return found.to_dtype.kind in _NUMBERS
+        # A branch may have more entries than its tree: these are no events.
+        return found.to_dtype.kind in _NUMBERS and branch.num_entries == self._tree.num_entries
 
     def column(self, values: Branch) -> Column:
         return column_of(values)
