@@ -86,7 +86,8 @@ class Config(Settings):
     are fewer; an own `architecture` sees which are there.
     Their scaling is fitted on training events. A mark for a missing value, such as -999, far
     from all other values of a sample, does not count in it, in any sample; nor do a few values so
-    far out that they alone would set it. `check_inputs` names both.
+    far out that they alone would set it. `check_inputs` names marks, and what lies beyond a gap
+    that no heavy tail has.
     Better replace a mark, `where(pt > 0, pt, 30)`, and add `pt > 0`. An
     observable may see only some of them."""
     events: Sizes = Sizes()
