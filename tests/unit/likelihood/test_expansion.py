@@ -68,21 +68,6 @@ def test_slopes_are_those_of_an_expansion(name):
     np.testing.assert_allclose(gradient, each.gradient, rtol=1e-11, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", ["everything", "typical", "shared"])
-def test_without_curvature_the_hessian_is_the_expected_one(name):
-    models = {"everything": everything, "typical": typical, "shared": partly_shared}
-    oracle, rng = models[name](), np.random.default_rng(1)
-    likelihood = jax.tree.map(np.asarray, from_pyhf(oracle).prepare())
-    pars = np.array([random_pars(oracle, rng) for _ in range(3)])
-    data = likelihood.expected_data(pars) * rng.uniform(0.8, 1.2, (3, 1))
-    full, found = (likelihood.expansion(pars, data, curved=curved) for curved in (True, False))
-    for name in ("value", "gradient", "rates"):
-        np.testing.assert_allclose(getattr(found, name), getattr(full, name), rtol=1e-11)
-    expected = likelihood.information(pars, data, full.rates, full.jacobian)
-    np.testing.assert_allclose(found.hessian.dense(), expected.dense(), rtol=1e-11, atol=1e-11)
-    assert np.abs(full.hessian.dense() - expected.dense()).max() > 1e-3
-
-
 def partly_shared():
     """A shapefactor that two channels share bin by bin, beside a channel of another kind."""
     spec = shared("shapefactor", (2, 2)).spec

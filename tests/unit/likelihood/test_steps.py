@@ -76,27 +76,6 @@ def test_steps_are_lowest_within_bounds(layout):
     assert scores > 50
 
 
-def test_far_from_a_minimum_steps_are_those_of_the_information(layout):
-    rng, far = np.random.default_rng(5), np.array([True, False, True, False])
-    for _ in range(5):
-        gradient, hessian, information, low, high = problem(rng, layout)
-        rest = np.zeros(FITS), np.ones_like(gradient), low, high
-
-        def some(fits, information=information):
-            return jax.tree.map(lambda x: x[fits], information)
-
-        step, decrease, scored = newton_step(gradient, hessian, some, *rest, far)
-        known = (
-            newton_step(gradient, information, some, *rest),
-            newton_step(gradient, hessian, some, *rest),
-        )
-        assert scored[far].all()
-        for k in range(FITS):
-            of_step, of_decrease, _ = known[0 if far[k] else 1]
-            np.testing.assert_allclose(step[k], of_step[k], rtol=1e-12, atol=1e-12)
-            assert decrease[k] == pytest.approx(of_decrease[k], rel=1e-12)
-
-
 def test_compiled_steps_are_the_same(layout):
     rng = np.random.default_rng(4)
 

@@ -54,7 +54,6 @@ def expand(
     data: Float[Array, "*L D"],
     barrier: Float[Array, "*L"] | float,
     side: Float[Array, "*L P"] | None,
-    curved: bool = True,
 ) -> Expansion:
     """See :meth:`.Likelihood.expansion`."""
     layout, split = likelihood.layout, likelihood.layout.split
@@ -90,14 +89,13 @@ def expand(
     main = with_barrier(main, rates, barrier)
     slope, curvature = poisson_derivatives(main, rates)
 
-    def with_slope(total: Array, of_own: Array) -> Array:
-        """Of all parameters and, if that is asked for, of the bins' own."""
-        every = [total, split.in_bins(of_own)] if curved else [total]
-        return xp.stack(every, axis=-3)
+    def with_own_part(total: Array, of_own: Array) -> Array:
+        """Of all parameters, and of the bins' own."""
+        return xp.stack([total, split.in_bins(of_own)], axis=-3)
 
-    of_cells = split.sum_samples(first[..., None, :, :, :], with_slope(cells, own_cells))
+    of_cells = split.sum_samples(first[..., None, :, :, :], with_own_part(cells, own_cells))
     if layout.histosys:
-        one, two = likelihood.sum_samples(with_slope(factor, own_factor))
+        one, two = likelihood.sum_samples(with_own_part(factor, own_factor))
         of_shapes = one + slope_of_weight[..., None, :, None] * two
         of_cells = of_cells + _shape_rows(layout, of_shapes)
     jacobian = of_cells[..., 0, :, :]
@@ -105,9 +103,6 @@ def expand(
     constraint = likelihood.constraint(pars, aux)
     gradient = rows.times(slope) + constraint[1]
     value = poisson_deviance(main, rates).sum(axis=-1) + constraint[0]
-    if not curved:
-        expected = information(likelihood, pars, data, rates, rows)
-        return Expansion(value, gradient, gradient, expected, rates, rows)
 
     # Second derivative of the factor in one shared parameter, over the factor. NumPy changes what
     # is made here in place.

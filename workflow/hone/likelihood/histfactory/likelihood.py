@@ -208,13 +208,11 @@ class Likelihood:
         data: Float[Array, "*L D"],
         barrier: Float[Array, "*L"] | float = BARRIER,
         side: Float[Array, "*L P"] | None = None,
-        curved: bool = True,
     ) -> Expansion:
         """``nll`` with its gradient and Hessian, in closed form.
 
         At a kink of an interpolation at zero, derivatives are those on the ``side`` of the
-        parameter (1 or -1; by default the positive one). Without ``curved`` the Hessian is the
-        expected one, see :meth:`information`, and kinks are left out, for a fraction of the time.
+        parameter (1 or -1; by default the positive one).
 
         With J the Jacobian of the rates, the Hessian is J^T diag(n / rate^2) J, plus the rates'
         curvature weighted by 1 - n / rate, plus the curvature of the constraints. In closed form it
@@ -222,7 +220,7 @@ class Likelihood:
         parameters, samples and bins: factors are constant in blocks of bins, and two shapes have
         no second derivative.
         """
-        return expansion.expand(self, pars, data, barrier, side, curved)
+        return expansion.expand(self, pars, data, barrier, side)
 
     def information(
         self,

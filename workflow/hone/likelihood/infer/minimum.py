@@ -2,10 +2,9 @@
 
 A damped Newton method on the parameters that are free and not held by a bound (projected
 Newton: Bertsekas, SIAM J. Control Optim. 20 (1982) 221; damping: Marquardt, J. SIAM 11 (1963)
-431); where -ln L does not curve upwards, and of many parameters far from a minimum, with the
-expected information instead of the Hessian (Fisher scoring). Many fits run side by side; each
-iteration evaluates the model once. The search is never differentiated: :mod:`.implicit` gives its
-result a derivative.
+431); where -ln L does not curve upwards, with the expected information instead of the Hessian
+(Fisher scoring). Many fits run side by side; each iteration evaluates the model once.
+The search is never differentiated: :mod:`.implicit` gives its result a derivative.
 """
 
 from functools import partial
@@ -37,8 +36,6 @@ _LONG_PATIENCE = 40
 """Consecutive accepted steps with an expected decrease below the rounding of -ln L. Where the edges
 of several empty bins meet at a bound, fits may cycle at that level, with larger steps between that
 are rejected."""
-_FAR = 10.0
-"""Expected decrease of -ln L in a step that is followed by one of Fisher scoring."""
 _LEAST_DAMPING = 1e-12
 """Relative to the diagonal of the Hessian. Where -ln L is almost flat and curves downwards, no step
 is possible without damping, and steps are short with much of it."""
@@ -55,8 +52,6 @@ class _State(NamedTuple):
     decrease: Float[Array, " L"]
     scored: Bool[Array, " L"]
     """Whether the trial step is one of Fisher scoring."""
-    far: Bool[Array, " L"]
-    """Whether it has to be: the Hessian is not known."""
     damping: Float[Array, " L"]
     good_damping: Float[Array, " L"]
     """Of the last step that was accepted."""
@@ -147,11 +142,7 @@ def _side_by_side(
     def body(state: _State, likelihood: Likelihood, data: Array, free: Array) -> _State:
         main = data[:, :bins]
         empty, events = main < EMPTY, main.sum(axis=1)
-        # Far from a minimum Fisher scoring comes as close in a step, and needs no Hessian.
-        far = (state.iteration == 0) | (xp.isfinite(state.decrease) & (state.decrease > _FAR))
-        far &= xp is np and not (state.at.hessian.small or kinked.any())
-        curved = xp is not np or not far.all()
-        new = likelihood.expansion(state.trial, data, state.barrier, state.side, curved)
+        new = likelihood.expansion(state.trial, data, state.barrier, state.side)
         # Fits that have ended do not change.
         under_way = state.under_way()
         noise = 1 + xp.abs(state.at.value) + 0.1 * xp.sqrt(events)
@@ -181,7 +172,6 @@ def _side_by_side(
         x = choose(better, state.trial, state.x)
         every = xp is np and better.all()
         at = new if every else jax.tree.map(partial(replaced, ~better), new, state.at)
-        far = xp.where(better, far, state.far)
 
         # At a kink a parameter stays if -ln L rises on both sides, else it moves to where it falls.
         outward = at.gradient * state.side > 0
@@ -201,7 +191,7 @@ def _side_by_side(
             return likelihood.of_fits(places).information(*some)
 
         step, decrease, scored = newton_step(
-            at.gradient, at.hessian, information, damping, free, *room, far
+            at.gradient, at.hessian, information, damping, free, *room
         )
         # The last step is made without an evaluation: one that decides nothing, or that leaves
         # nothing to the next, at the rate of the steps so far, and is below the digits of -ln L.
@@ -240,7 +230,6 @@ def _side_by_side(
             trial=choose(moved, x, trial),
             decrease=xp.where(moved, xp.inf, decrease),
             scored=scored,
-            far=far,
             damping=damping,
             good_damping=xp.where(better, state.damping, state.good_damping),
             barrier=xp.where(raised, 0.1, barrier),
@@ -266,7 +255,6 @@ def _side_by_side(
             trial=start,
             decrease=xp.inf * full,
             scored=no,
-            far=no,
             damping=0 * full,
             good_damping=0 * full,
             barrier=BARRIER * full,

@@ -37,26 +37,18 @@ def newton_step(
     free: Float[Array, "L P"],
     low: Float[Array, "L P"],
     high: Float[Array, "L P"],
-    far: Bool[Array, " L"] | None = None,
 ) -> tuple[Float[Array, "L P"], Float[Array, " L"], Bool[Array, " L"]]:
     """Damped step between ``low`` and ``high``, expected decrease of -ln L, whether it is scored.
 
     The step is where the expansion of -ln L to second order is lowest within these bounds: what
     goes beyond one is held there and the others are solved for again, and what the others pull
     inwards is released (a primal-dual active set: Hintermueller, Ito, Kunisch, SIAM J. Optim. 13
-    (2002) 865). Where the Hessian is not positive definite, or the fit is ``far`` from its end (by
-    NumPy), it is replaced by the ``information`` of the fits at some places.
+    (2002) 865). Where the Hessian is not positive definite it is replaced by the ``information``
+    of the fits at some places.
     """
     xp, every = namespace(gradient, damping, low), (gradient, damping, free, low, high)
     if xp is np:
-        if far is None or not far.any():
-            step, decrease = _step_of_numbers(hessian, *every)
-        else:
-            step, decrease = np.zeros_like(gradient), np.full(len(damping), np.nan)
-            near = np.flatnonzero(~far)
-            if len(near):
-                some = jax.tree.map(lambda x: x[near], (hessian, *every))
-                step[near], decrease[near] = _step_of_numbers(*some)
+        step, decrease = _step_of_numbers(hessian, *every)
         scored = ~(decrease >= 0)
         if scored.any():
             some = np.flatnonzero(scored)
