@@ -21,6 +21,8 @@ _FEWEST = 10
 _REPEATED, _DISTINCT = 3, 0.99
 """The same of repetitions in one file; and the part of its different events that must differ in
 each of two features, or of one and the weight."""
+_ALIKE = 0.999
+"""Correlation of ranks from which on one feature follows from another, as the logarithm of it."""
 
 
 class Digest:
@@ -74,11 +76,15 @@ class Fingerprints:
         """About which part of the events repeats others; 0 if they are alike by coincidence."""
         different, first = np.unique(self._kept, return_index=True)
         extra = len(self._kept) - len(different)
-        if self._events is None or extra < _REPEATED:
+        if self._events is None or min(extra, len(different)) < _REPEATED:
             return 0.0
-        values = [len(np.unique(column)) for column in self._events[first].T]
-        distinct = sum(number >= _DISTINCT * len(different) for number in values)
-        return extra / len(self._kept) if distinct > 1 else 0.0
+        ranks = [
+            column.argsort().argsort()
+            for column in self._events[first].T
+            if len(np.unique(column)) >= _DISTINCT * len(different)
+        ]
+        independent = len(ranks) > 1 and np.abs(np.corrcoef(ranks)).min() < _ALIKE
+        return extra / len(self._kept) if independent else 0.0
 
     def text(self) -> str | None:
         """For :func:`part_in_common`; None if events of the file are alike, as of few integers."""
