@@ -76,11 +76,11 @@ def test_a_mark_is_found_beside_a_narrow_feature_and_beyond_it_a_single_value():
         assert 100 < found.high < 7e4
 
 
-def surveyed(values):
+def surveyed(values, size=300):
     """What a survey says of a feature that is read in pieces."""
     events, outermost = np.asarray(values, dtype=float)[:, None], Outermost(1)
-    for start in range(0, len(events), 300):
-        outermost.add(events[start : start + 300])
+    for start in range(0, len(events), size):
+        outermost.add(events[start : start + size])
     return far_out(["x"], events, outermost).get("x")
 
 
@@ -110,6 +110,13 @@ def test_a_few_values_far_out_are_found_and_are_out_of_range(name):
         low, high = regular_range(np.append(others, far))
         assert not any(low < x < high for x in far)
         assert low < others.min() < others.max() < high
+
+
+def test_many_values_far_out_are_found():
+    """As many as the scaling leaves out of a large sample."""
+    far = np.linspace(1e9, 2e9, 1000)
+    found = surveyed(np.append(RNG.normal(size=600_000), far), 50_000)
+    assert (found["events"], found["values"]) == (1000, far.tolist())
 
 
 def test_what_is_rare_or_of_a_rare_sample_is_not_out_of_range():

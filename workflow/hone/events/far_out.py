@@ -11,8 +11,8 @@ from hone.sentinels import PADDING, Sentinels
 
 __all__ = ["Outermost", "far_out"]
 
-_KEPT = 400
-"""Values of each feature on either side."""
+_KEPT = 4000
+"""Values of each feature on either side: all that are a few of a million, and their tail."""
 _TAILS = 10, 20, 50, 100, 200
 """Numbers of values next to those that may be far out which tell how the tail falls."""
 _FEW = 3
