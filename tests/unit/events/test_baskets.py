@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import uproot
 
+from hone.errors import InputError
 from hone.events import trees
 from hone.events.baskets import read_baskets
 from hone.events.ntuples import pieces
@@ -66,3 +67,10 @@ def test_entries_of_branches_that_the_tree_does_not_count_are_no_events(path, mo
     monkeypatch.setattr(uproot.behaviors.TTree.TTree, "num_entries", 170)
     found = list(pieces([path], "events", {"x": "a test", "n": "a test"}, "sample 's'"))
     assert sum(piece.size for piece in found) == 170
+
+
+@pytest.mark.parametrize("names", [["x", "n"], ["jets", "n"]])
+def test_a_branch_with_fewer_entries_than_its_tree_is_no_shorter_sample(path, monkeypatch, names):
+    monkeypatch.setattr(uproot.behaviors.TTree.TTree, "num_entries", 320)
+    with pytest.raises(InputError, match=r"cannot be read .* has 300 of 320 entries"):
+        list(pieces([path], "events", dict.fromkeys(names, "a test"), "sample 's'"))

@@ -46,6 +46,10 @@ class _Tree:
         if not names:
             yield self._tree.num_entries, {}
             return
+        for name in names:
+            own = getattr(self._tree[name], "num_entries", self._tree.num_entries)
+            if own < self._tree.num_entries:
+                raise ValueError(f"{name!r} has {own} of {self._tree.num_entries} entries")
         flat = [name for name in self.branches if name in names and self._is_flat(name)]
         if not (flat and self._by_basket):
             # Of awkward's arrays each column of each piece takes a fraction of a millisecond more.
