@@ -100,7 +100,7 @@ def test_a_fit_from_all_starts_is_the_lowest_of_its_starts(monkeypatch):
     assert evaluations == sorted(set(evaluations))
 
 
-def test_slopes_and_rates_of_a_fit_are_those_at_its_end():
+def test_value_slopes_and_rates_of_a_fit_are_those_at_its_end():
     """Also where the last step was not evaluated; with the strength fixed its slope is not zero."""
     model, rng = two_sided(), np.random.default_rng(1)
     likelihood, setup = model.prepare(), FitSetup.of(model).fixing(model.config.poi_index, 2.0)
@@ -116,3 +116,7 @@ def test_slopes_and_rates_of_a_fit_are_those_at_its_end():
         )
     assert (np.abs(there.gradient[:, model.config.poi_index]) > 1e-3).all()
     assert np.abs(there.gradient * setup.free).max() < 1e-10
+    # so is the value where that step is larger, as in fits of toys
+    found = descend(likelihood, data, begin, setup.lower, setup.upper, free, accuracy=1e-9)
+    there = likelihood.expansion(found.pars, data)
+    np.testing.assert_allclose(found.value, there.value, rtol=0, atol=1e-12)

@@ -218,9 +218,10 @@ def _side_by_side(
         at = at._replace(value=xp.where(moved, xp.inf, at.value))
         done &= ~moved
         if xp is not np or done.any():
-            # Slopes and rates are those after the last step, to first order.
+            # Value, slopes and rates are those after the last step, to the order that is known.
             ahead = at.gradient + at.hessian.times(step)
             at = at._replace(
+                value=at.value - xp.where(done, decrease, 0.0),
                 gradient=choose(done, ahead, at.gradient),
                 rates=choose(done, at.rates + reach[:, None] * change, at.rates),
             )
