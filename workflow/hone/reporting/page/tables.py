@@ -99,7 +99,7 @@ def _result(folder: Folder) -> Table:
     links = _links(folder, "table.csv", "table.tex", "table.md", "summary.txt")
     seeds = any(row["seeds"] > 1 for row in folder.table)
     caption = "Medians over the seeds on" if seeds else "On"
-    caption += " nominal Asimov data; lower is better."
+    caption += " nominal Asimov data; lower is better. σ(μ) is that of the Hessian."
     if floors:
         caption += " But for statistical fluctuations, no observable is below the floor."
         if folder.analysis.floor.in_bins:
