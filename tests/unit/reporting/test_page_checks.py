@@ -101,7 +101,10 @@ def test_limits_that_events_cannot_change_differ_by_rounding_alone(blobs):
 
 @pytest.mark.parametrize(("by_toys", "outcome"), [(0.085, "not passed"), (0.055, "passed")])
 def test_toys_that_differ_from_the_asymptotic_formulae_do_not_pass(by_toys, outcome, blobs):
-    tested = {"toys": {"cls": by_toys, "cls_error": 0.01}, "asymptotic": {"cls": 0.05}}
+    tested = {
+        "toys": {"cls": by_toys, "cls_error": 0.01, "cls_expected": [0.01, 0.025, 0.06, 0.14, 0.4]},
+        "asymptotic": {"cls": 0.05, "cls_expected": [0.002, 0.0097, 0.05, 0.2, 0.53]},
+    }
     content = {
         "poi": "mu", "reasons": {},
         "toys": {"mu": 0.2, "ntoys": 2000, "expected": {"cls": tested}, "observed": None},
@@ -110,6 +113,7 @@ def test_toys_that_differ_from_the_asymptotic_formulae_do_not_pass(by_toys, outc
     (check,) = (c for c in checks(Folder(blobs)) if (c.name, c.observable) == ("toys", "neos"))
     assert check.outcome == outcome
     assert f"{by_toys} ± 0.010 by toys" in check.text
+    assert "68 % band 0.025 to 0.14 by toys, 0.0097 to 0.2 asymptotic" in check.text
 
 
 @pytest.mark.parametrize(

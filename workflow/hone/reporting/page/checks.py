@@ -165,6 +165,13 @@ def _toys(published: Published, label: str) -> tuple[str, str]:
         else:
             text += f"{_short(toys['cls'])} by toys, {_short(formula['cls'])} asymptotic"
             text += " (too few toys to compare)"
+        if "cls_expected" in toys:
+            # Only said: the outcome is that of the median, which is what is quoted.
+            by_toys, asymptotic = (
+                f"{_short(of['cls_expected'][1])} to {_short(of['cls_expected'][3])}"
+                for of in (toys, formula)
+            )
+            text += f"; 68 % band {by_toys} by toys, {asymptotic} asymptotic"
         texts.append(text)
     where = f"at {published.likelihood['poi']} = {found['mu']:.3g}, {found['ntoys']} toys: "
     return _outcome(worst <= _SIGMAS), where + "; ".join(texts)
