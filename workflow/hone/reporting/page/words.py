@@ -194,5 +194,5 @@ def _published(published: Published, poi: str, seeds: int) -> str:
     if None not in five[1:4]:
         low, middle, high = five[1:4]
         text += f"{', the best in validation' if seeds > 1 else ''}: {poi} < {middle:#.3g} expected"
-        text += f" ({low:#.3g} to {high:#.3g} at 68 %)"
+        text += f" ({low:#.3g} to {high:#.3g} at 68 %, asymptotic)"
     return text
