@@ -15,7 +15,7 @@ from hone.reporting.figures import save
 from hone.reporting.figures.comparison import draw_comparison
 from hone.reporting.figures.histograms import draw_soft_hard, draw_templates
 from hone.reporting.figures.importance import draw_importance
-from hone.reporting.figures.limits import draw_cls_scan, draw_limits
+from hone.reporting.figures.limits import draw_cls_scan, draw_limit_summary, draw_limits
 from hone.reporting.figures.plane import draw_plane
 from hone.reporting.figures.study import draw_study
 from hone.reporting.figures.training import draw_edges, draw_training
@@ -282,7 +282,7 @@ def test_cls_scan(missing, blind):
         "level": 0.05,
         "poi": "mu",
         "observed_limit": None if missing or blind else 1.5,
-        "expected_limits": [None] * 5 if missing else [0.6, 0.7, 1.0, 1.5, 3.0],
+        "expected_limits": [None] * 5 if missing else [0.9, 1.0, 1.3, 1.8, 3.0],
         "expected_limits_postfit": [None] * 5 if missing else [0.6, 0.7, 1.0, 1.5, 3.0],
     }
     figure = drawn(draw_cls_scan(limits, "o"))
@@ -297,7 +297,16 @@ def test_cls_scan(missing, blind):
     (legend,) = draw_cls_scan(limits, "o", "pseudo-data").legends
     labels = [text.get_text() for text in legend.get_texts()]
     assert ("pseudo-data" in labels) is not blind
-    assert "observed" not in legend.get_title().get_text()
+    said = legend.get_title().get_text()
+    assert "observed" not in said
+    # Both expected limits, each with what it is for; without an observation they are one.
+    both = not (missing or blind)
+    assert ("(curves), nuisances fitted to pseudo-data: $\\mu <$ 1\n" in said) is both
+    assert ("(square), nuisances nominal: $\\mu <$ 1.3" in said) is both
+    assert ("median, nuisances nominal" in lines) is both
+    summary = draw_limit_summary({"o": limits}, {}, "pseudo-data").axes[0].get_lines()
+    fitted = [line for line in summary if "fitted to pseudo-data" in line.get_label()]
+    assert [line.get_xdata() for line in fitted] == ([1.0] if both else [])
 
 
 @pytest.mark.parametrize("observed", [None, 0.8])

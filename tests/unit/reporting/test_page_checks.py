@@ -4,6 +4,7 @@ import pytest
 from page_results import limits, results, surveyed
 
 from hone.reporting.page.checks import checks
+from hone.reporting.page.words import result
 from hone.results.folder import Folder
 from hone.running.files import write_csv, write_json
 
@@ -99,21 +100,45 @@ def test_limits_that_events_cannot_change_differ_by_rounding_alone(blobs):
     assert found["overtraining", "neos"].outcome == "passed"
 
 
-@pytest.mark.parametrize(("by_toys", "outcome"), [(0.085, "not passed"), (0.055, "passed")])
-def test_toys_that_differ_from_the_asymptotic_formulae_do_not_pass(by_toys, outcome, blobs):
+@pytest.mark.parametrize(
+    ("by_toys", "outcome", "upper", "of_band", "said"),
+    [
+        (0.085, "not passed", 0.2, "passed", " 0.200 ± 0.010 by toys, 0.2 asymptotic (+0.0"),
+        (0.055, "passed", 0.14, "not passed", " 0.140 ± 0.010 by toys, 0.2 asymptotic (-6.0"),
+        (0.055, "passed", 0.001, "not passed", " 0.0010 ± 0.0010 by toys, 0.2 asymptotic ("),
+        (0.055, "passed", None, "not done", "no toys"),
+    ],
+)
+def test_toys_that_differ_from_the_asymptotic_formulae_do_not_pass(
+    by_toys, outcome, upper, of_band, said, blobs
+):
+    """The median, and the ends of the bands, each with the error of the toys that are there."""
+    errors, formula = [None, 0.008, 0.007, 0.001 if upper == 0.001 else 0.01, 0.011], [0.01] * 5
     tested = {
-        "toys": {"cls": by_toys, "cls_error": 0.01, "cls_expected": [0.01, 0.025, 0.06, 0.14, 0.4]},
-        "asymptotic": {"cls": 0.05, "cls_expected": [0.002, 0.0097, 0.05, 0.2, 0.53]},
-    }
+        "toys": {"cls": by_toys, "cls_error": 0.01, "cls_expected_error": errors,
+                 "cls_expected": [0, 0.02, 0.06, upper, 0.53]},
+        "asymptotic": {"cls": 0.05, "cls_expected": [0.002, 0.0097, 0.05, 0.2, 0.53],
+                       "cls_expected_error": formula},
+    }  # fmt: skip
     content = {
         "poi": "mu", "reasons": {},
         "toys": {"mu": 0.2, "ntoys": 2000, "expected": {"cls": tested}, "observed": None},
     }  # fmt: skip
     write_json(blobs / "signal" / "neos" / "likelihood.json", content)
-    (check,) = (c for c in checks(Folder(blobs)) if (c.name, c.observable) == ("toys", "neos"))
-    assert check.outcome == outcome
-    assert f"{by_toys} ± 0.010 by toys" in check.text
-    assert "68 % band 0.025 to 0.14 by toys, 0.0097 to 0.2 asymptotic" in check.text
+    if upper is None:
+        content |= {"toys": None, "reasons": {"toys": "no toys"}}
+        write_json(blobs / "signal" / "neos" / "likelihood.json", content)
+    found = {c.name: c for c in checks(Folder(blobs)) if c.observable == "neos"}
+    band = found["band by toys"]
+    assert band.outcome == of_band
+    assert said in band.text
+    if upper is not None:
+        assert found["toys"].outcome == outcome
+        assert f"the median only: expected CLs {by_toys} ± 0.010 by toys" in found["toys"].text
+        assert band.text.count("too few toys to tell") == 2
+        assert " 0.020 ± 0.008 by toys, 0.0097 asymptotic (too few toys to tell)" in band.text
+    (line,) = (text for name, text in result(Folder(blobs), "signal").details if "seed" in name)
+    assert ("toys differ, see Checks" in line) is (of_band == "not passed")
 
 
 @pytest.mark.parametrize(

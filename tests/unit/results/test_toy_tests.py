@@ -62,6 +62,11 @@ def test_asymptotic_p_values_are_pyhfs_of_the_same_data(name, oracle, found, tes
         assert toys["q"] == pytest.approx(toys["q_asimov"], rel=1e-9)
 
 
+def tails_of_formula(tested):
+    formula = tested["cls"]["asymptotic"]
+    return formula["clsb"], formula["clb"]
+
+
 @pytest.mark.parametrize("name", DATA)
 def test_toys_are_those_of_hypotest(name, found, tested_data):
     """One definition: the figure once drew its own at nominal parameters."""
@@ -74,6 +79,9 @@ def test_toys_are_those_of_hypotest(name, found, tested_data):
     if name == "expected":
         assert ours["cls_expected"] == expected
         assert ours["cls"] == expected[2]
+        assert ours["cls_expected_error"][2] == ours["cls_error"]
+        formula = toys[name]["cls"]["asymptotic"]["cls_expected_error"]
+        assert formula[2] == binomial_errors(*tails_of_formula(toys[name]), 400, 400)["cls_error"]
     else:
         assert ours["cls"] == cls
         assert [ours["clsb"], ours["clb"]] == tails

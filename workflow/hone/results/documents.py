@@ -231,6 +231,8 @@ class PValues(TypedDict):
     cls: float | None
     """None where no background toy is as extreme."""
     cls_expected: NotRequired[list[float]]
+    cls_expected_error: NotRequired[Numbers]
+    """Binomial errors; of asymptotic ones those that as many toys would have."""
     clsb_error: NotRequired[float | None]
     clb_error: NotRequired[float | None]
     cls_error: NotRequired[float | None]

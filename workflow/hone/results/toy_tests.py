@@ -43,18 +43,19 @@ def toy_test(model: Model, mu: float, observed: Any | None, ntoys: int, seed: in
     def tested(data: Any, is_expected: bool) -> ToyData:
         formula = AsymptoticCalculator(data, model)
         statistic = formula.teststatistic(mu)
-        by_formula = _p_values(formula, statistic, formula.distributions(mu), is_expected)
         q_asimov = float(formula.sqrtqmuA_v) ** 2
         if not q_asimov > 0:
             raise FitError(f"the test statistic of the Asimov data at POI = {mu:g} is {q_asimov:g}")
         calculator = ToyCalculator(data, model, ntoys=ntoys, rng=seed)
         distributions = calculator.distributions(mu)
         q = calculator.teststatistic(mu)
-        by_toys = _p_values(calculator, q, distributions, is_expected)
+        kept = tuple(len(found.samples) for found in distributions)
+        by_toys = _p_values(calculator, q, distributions, is_expected, kept)
+        by_formula = _p_values(formula, statistic, formula.distributions(mu), is_expected, kept)
         looked_at = np.median(distributions[1].samples) if is_expected else q
         calculator.check_failures(looked_at, *distributions)
         toys = [np.asarray(found.samples) for found in distributions]
-        errors = binomial_errors(by_toys["clsb"], by_toys["clb"], *map(len, toys))
+        errors = binomial_errors(by_toys["clsb"], by_toys["clb"], *kept)
         by_toys = {**by_toys, **errors}  # type: ignore[typeddict-item]
         largest = float(np.quantile(np.concatenate(toys), 0.998))
         edges = np.linspace(0.0, max(largest, 2 * q_asimov), _BINS + 1)
@@ -75,12 +76,23 @@ def toy_test(model: Model, mu: float, observed: Any | None, ntoys: int, seed: in
     }
 
 
-def _p_values(calculator: Any, statistic: Any, distributions: Any, is_expected: bool) -> PValues:
-    """CLs+b, CLb and CLs of a calculator, at the statistic or at the median."""
+def _p_values(
+    calculator: Any, statistic: Any, distributions: Any, is_expected: bool, kept: tuple[int, ...]
+) -> PValues:
+    """CLs+b, CLb and CLs of a calculator, at the statistic or at the median, there with the whole
+    expected set and its errors for so many toys as were ``kept``."""
     if is_expected:
         sets = calculator.expected_pvalues(*distributions)
         clsb, clb, cls = (float(values[_MEDIAN]) for values in sets)
-        return {"clsb": clsb, "clb": clb, "cls": cls, "cls_expected": [float(x) for x in sets[2]]}
+        errors = [
+            binomial_errors(float(p), float(q), *kept)["cls_error"]
+            for p, q in zip(sets[0], sets[1], strict=True)
+        ]
+        expected = [float(x) for x in sets[2]]
+        return {
+            "clsb": clsb, "clb": clb, "cls": cls, "cls_expected": expected,
+            "cls_expected_error": errors,
+        }  # fmt: skip
     with np.errstate(invalid="ignore", divide="ignore"):
         clsb, clb, cls = map(float, calculator.pvalues(statistic, *distributions))
     return {"clsb": clsb, "clb": clb, "cls": cls if clb > 0 else None}

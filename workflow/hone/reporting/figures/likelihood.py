@@ -12,6 +12,7 @@ from matplotlib.patches import Ellipse
 from hone.reporting.figures.fitted import short_names
 from hone.reporting.figures.style import SIGNAL, count_errors, new_figure, note
 from hone.reporting.markup import strength
+from hone.reporting.rounding import with_error
 from hone.results.documents import (
     ContourData,
     DataSet,
@@ -19,7 +20,9 @@ from hone.results.documents import (
     Likelihood,
     ProfileCurve,
     ToyData,
+    ToyTest,
 )
+from hone.results.toy_band import band_ends
 
 __all__ = ["draw_contour", "draw_profile", "draw_toys"]
 
@@ -149,7 +152,9 @@ def draw_toys(likelihood: Likelihood, observable: str, label: str = "observed") 
     figure, panels = new_figure(rows=[1.0] * len(shown), height=2.4 + 4.2 * len(shown))
     for axes, (name, found) in zip(panels, shown.items(), strict=True):
         _draw_toys(axes, found, label)
-        axes.set_title(_cls_line(name, found, toys["ntoys"]), loc="left", fontsize=11)
+        title = _cls_line(name, found, toys["ntoys"])
+        title += _band_line(toys) if name == "expected" else ""
+        axes.set_title(title, loc="left", fontsize=11)
     # All that is in any panel, once.
     entries = {
         text: handle
@@ -300,6 +305,14 @@ def _cls_line(name: str, found: ToyData, ntoys: int) -> str:
     theirs = "none" if formula is None else f"{formula:.3g}"
     own += f", none of {ntoys} as extreme" if own == "0" else ""
     return f"{name} CL$_s$: {own} (toys), {theirs} (asymptotic)"
+
+
+def _band_line(toys: ToyTest) -> str:
+    """Ends of the 68 % band of CLs, by toys and by formulae, below the median."""
+    ends = [end for end in band_ends(toys) if abs(end.sigmas) == 1]
+    shown = " to ".join(with_error(end.toys, end.error) for end in ends)
+    formula = " to ".join(f"{end.asymptotic:.2g}" for end in ends)
+    return f"\n68 % band {shown} (toys), {formula} (asymptotic)"
 
 
 def _with_error(value: float | None, error: float | None) -> str:

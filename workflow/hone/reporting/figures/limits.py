@@ -13,6 +13,12 @@ __all__ = ["draw_cls_scan", "draw_limit_summary", "draw_limits"]
 
 _BANDS = ((0, 4, BANDS[0], "95 % expected"), (1, 3, BANDS[1], "68 % expected"))
 """Places in an expected set, and colours that differ in grey and for the colour-blind."""
+_BEFORE = "nuisances nominal"
+"""What expected limits of tables and summaries are for."""
+_NOMINAL = {"color": "black", "marker": "s", "markersize": 7, "markerfacecolor": "white"}
+_NOMINAL |= {"linestyle": "none", "clip_on": False, "zorder": 5}
+_FITTED = _NOMINAL | {"marker": "D"}
+"""Medians beside bands of the other kind."""
 _FINE = 400
 """Points of a smooth curve."""
 _SMALLEST = 1e-300
@@ -22,9 +28,11 @@ _WIDE = 30.0
 
 
 def draw_cls_scan(limits: Limits, observable: str, label: str = "observed") -> Figure:
-    """CLs against the signal strength with the expected bands.
+    """CLs against the signal strength with the bands expected after the fit to the observation.
 
-    Between the points of the scan its logarithm is interpolated, monotonically where it is.
+    The median limit on nominal Asimov data, that of tables and summaries, is marked where there is
+    an observation: without one, both are the same. Between the points of the scan the logarithm of
+    CLs is interpolated, monotonically where it is.
 
     Args:
         limits: content of ``limits.json``.
@@ -50,17 +58,22 @@ def draw_cls_scan(limits: Limits, observable: str, label: str = "observed") -> F
     figure, (axes,) = new_figure()
     for low, high, colour, band in _BANDS:
         axes.fill_between(mus, expected[low], expected[high], color=colour, label=band)
+    fitted, nominal = limits["expected_limits_postfit"][2], limits["expected_limits"][2]
+    blind = scan["observed"] is None
     axes.plot(mus, expected[2], color="black", linestyle="--", label="median expected")
     if scan["observed"] is not None:
         axes.plot(mus, smooth(scan["observed"]), color="black", linewidth=2, label=label)
     axes.axhline(limits["level"], color=SIGNAL, label=rf"$\alpha = {limits['level']:g}$")
+    if nominal is not None and not blind:
+        axes.plot(nominal, limits["level"], **_NOMINAL, label=f"median, {_BEFORE}")
     texts, mu = [], strength(limits["poi"])
     if limits["observed_limit"] is not None:
-        texts.append(f"{label} ${mu} <$ {limits['observed_limit']:.4g}")
-    if limits["expected_limits_postfit"][2] is not None:
-        texts.append(f"expected, after the fit ${mu} <$ {limits['expected_limits_postfit'][2]:.4g}")
-    if limits["expected_limits"][2] is not None:
-        texts.append(f"expected, nominal ${mu} <$ {limits['expected_limits'][2]:.4g}")
+        texts.append(f"{label}: ${mu} <$ {limits['observed_limit']:.4g}")
+    if fitted is not None:
+        which = f", {_BEFORE}" if blind else f" (curves), {_after(label)}"
+        texts.append(f"expected{which}: ${mu} <$ {fitted:.4g}")
+    if nominal is not None and not blind:
+        texts.append(f"expected (square), {_BEFORE}: ${mu} <$ {nominal:.4g}")
     axes.set_yscale("log")
     # A linear axis would hide all that is excluded.
     axes.set(xlim=(0, scan["mu"][-1]), ylim=(limits["level"] / 50, 1))
@@ -74,6 +87,10 @@ def draw_cls_scan(limits: Limits, observable: str, label: str = "observed") -> F
         frameon=False,
     )  # fmt: skip
     return figure
+
+
+def _after(label: str) -> str:
+    return f"nuisances fitted to {'the data' if label == 'observed' else label}"
 
 
 def draw_limits(
@@ -125,6 +142,9 @@ def draw_limit_summary(
 ) -> Figure:
     """Limits of all observables for a signal: medians with their bands, observed, and the floor.
 
+    Bands and their medians are those on nominal Asimov data; the medians after the fit to the
+    observation, of the figures of CLs, are marked beside what is observed.
+
     Args:
         limits: content of ``limits.json`` by observable; limits may be missing.
         floor: content of ``floor.json``; its numbers may be missing.
@@ -133,17 +153,22 @@ def draw_limit_summary(
     names = list(limits)
     expected = np.array([limits[name]["expected_limits"] for name in names], dtype=float)
     observed = np.array([limits[name]["observed_limit"] for name in names], dtype=float)
+    fitted = np.array([limits[name]["expected_limits_postfit"][2] for name in names], dtype=float)
+    fitted = np.where(np.isfinite(observed), fitted, np.nan)
     own = floor.get("of_observables", {})
     floors = np.array([own.get(n, floor).get("expected_limit") for n in names], dtype=float)
-    figure, (axes,) = new_figure(height=2.0 + 0.55 * len(names))
+    figure, (axes,) = new_figure(height=2.3 + 0.55 * len(names))
     places = np.arange(len(names))
     for low, high, colour, label in _BANDS:
-        width = expected[:, high] - expected[:, low]
-        axes.barh(places, width, 0.64, left=expected[:, low], color=colour, label=label)
+        left, label = expected[:, low], f"{label} (asymptotic)"
+        axes.barh(places, expected[:, high] - left, 0.64, left=left, color=colour, label=label)
     edges = places - 0.32, places + 0.32
     axes.vlines(
-        expected[:, 2], *edges, color="black", linewidth=2, linestyle="--", label="median expected"
-    )
+        expected[:, 2], *edges, color="black", linewidth=2, linestyle="--",
+        label=f"median expected, {_BEFORE}",
+    )  # fmt: skip
+    if np.isfinite(fitted).any():
+        axes.plot(fitted, places, **_FITTED, label=f"the same, {_after(observed_label)}")
     if np.isfinite(observed).any():
         axes.plot(
             observed, places, "o", color="black", markeredgecolor="white", markersize=8,
@@ -155,7 +180,7 @@ def draw_limit_summary(
     for place in np.flatnonzero(np.isnan(expected[:, 2])):
         axes.text(0.03, place, "no expected limit", va="center", fontsize=11,
                   transform=axes.get_yaxis_transform())  # fmt: skip
-    drawn = np.concatenate([expected.ravel(), observed, floors])
+    drawn = np.concatenate([expected.ravel(), observed, fitted, floors])
     drawn = drawn[np.isfinite(drawn)]
     if drawn.size and drawn.max() > _WIDE * drawn.min() > 0:
         axes.set_xscale("log")
@@ -168,5 +193,5 @@ def draw_limit_summary(
     first = limits[names[0]]
     mu, level = strength(first["poi"]), 1 - first["level"]
     axes.set_xlabel(rf"upper limit on ${mu}$ at {100 * level:g} % CL")
-    figure.legend(ncols=3, loc="outside upper center", frameon=False)
+    figure.legend(ncols=2, loc="outside upper center", frameon=False)
     return figure

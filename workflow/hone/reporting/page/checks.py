@@ -11,9 +11,10 @@ from hone.events.documents import Survey
 from hone.events.first_look import notes
 from hone.reporting.rounding import with_error
 from hone.results.below_floor import below_floor
-from hone.results.documents import Row
+from hone.results.documents import Row, ToyTest
 from hone.results.folder import Folder, Published
 from hone.results.gains import FIGURES_OF_MERIT
+from hone.results.toy_band import band_ends
 
 __all__ = ["Check", "checks"]
 
@@ -66,6 +67,7 @@ def checks(folder: Folder) -> list[Check]:
         outcomes = {
             "pyhf": _pyhf(row, published),
             "toys": _toys(published, folder.analysis.label),
+            "band by toys": _band(published),
             "goodness of fit": _goodness(published),
         }
         settings = folder.analysis.observable(row["observable"])
@@ -165,16 +167,33 @@ def _toys(published: Published, label: str) -> tuple[str, str]:
         else:
             text += f"{_short(toys['cls'])} by toys, {_short(formula['cls'])} asymptotic"
             text += " (too few toys to compare)"
-        if "cls_expected" in toys:
-            # Only said: the outcome is that of the median, which is what is quoted.
-            by_toys, asymptotic = (
-                f"{_short(of['cls_expected'][1])} to {_short(of['cls_expected'][3])}"
-                for of in (toys, formula)
-            )
-            text += f"; 68 % band {by_toys} by toys, {asymptotic} asymptotic"
         texts.append(text)
-    where = f"at {published.likelihood['poi']} = {found['mu']:.3g}, {found['ntoys']} toys: "
-    return _outcome(worst <= _SIGMAS), where + "; ".join(texts)
+    return _outcome(
+        worst <= _SIGMAS
+    ), f"{_tested(found, published.likelihood['poi'])}, the median only: {'; '.join(texts)}"
+
+
+def _tested(toys: ToyTest, poi: str) -> str:
+    """What the toys are of."""
+    return f"at {poi} = {toys['mu']:.3g}, {toys['ntoys']} toys"
+
+
+def _band(published: Published) -> tuple[str, str]:
+    """The ends of the expected bands, as far as the toys that the median needs tell them."""
+    toys = published.likelihood.get("toys")
+    if not toys:
+        return "not done", published.likelihood.get("reasons", {}).get("toys", "no toys")
+    texts, ends = [], band_ends(toys)
+    for end in ends:
+        text = f"{end.sigmas:+d}σ {with_error(end.toys, end.error)} by toys"
+        told = "too few toys to tell" if end.distance is None else f"{end.distance:+.1f}σ"
+        texts.append(f"{text}, {_short(end.asymptotic)} asymptotic ({told})")
+    judged = [end for end in ends if end.distance is not None]
+    where = _tested(toys, published.likelihood["poi"])
+    text = f"{where}, ends of the bands of expected CLs: {'; '.join(texts)}"
+    if any(end.differs for end in judged):
+        return "not passed", f"bands of limits, which are asymptotic, are not those of toys: {text}"
+    return _outcome(True) if judged else "not done", text
 
 
 def _goodness(published: Published) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from hone.analysis.fair_baseline import fair_baseline
 from hone.reporting.rounding import with_error
 from hone.results.documents import Row
 from hone.results.folder import Folder, Published
+from hone.results.toy_band import band_differs
 
 __all__ = ["Result", "level", "observation", "result", "strength", "summary"]
 
@@ -194,5 +195,8 @@ def _published(published: Published, poi: str, seeds: int) -> str:
     if None not in five[1:4]:
         low, middle, high = five[1:4]
         text += f"{', the best in validation' if seeds > 1 else ''}: {poi} < {middle:#.3g} expected"
-        text += f" ({low:#.3g} to {high:#.3g} at 68 %, asymptotic)"
+        text += f" ({low:#.3g} to {high:#.3g} at 68 %, asymptotic"
+        text += (
+            "; toys differ, see Checks)" if band_differs(published.likelihood.get("toys")) else ")"
+        )
     return text
