@@ -19,6 +19,7 @@ from hone.reporting.figures.style import (
     draw_stack,
     has_negative,
     label_edges,
+    linear_around_zero,
     new_figure,
     shade,
     show_negative,
@@ -89,6 +90,7 @@ def draw_templates(
     band(main, places, total - mc_error, total + mc_error, "MC statistics", facecolor="0.3")
     if not blind:
         draw_observed(main, places, observed, label)
+    main.set_ylabel("events")
     # Limits first: without a positive yield the axis could not be logarithmic.
     drawn = [*stack.values(), *lines.values()]
     if has_negative(drawn):
@@ -98,7 +100,6 @@ def draw_templates(
         top = 30 * max(np.max(total), *(np.max(x) for x in drawn), np.max(observed), 1)
         main.set_ylim(0.3 * _smallest(drawn), top)
         main.set_yscale("log")
-    main.set_ylabel("events")
     main.set_title(observable, loc="left", pad=22 if len(edges) > 1 else None)
     main.legend(ncols=2)
 
@@ -172,15 +173,14 @@ def draw_soft_hard(
             centres, soft[name].values / safe, errors / safe, fmt=marker, color=colour, markersize=5
         )
     main.plot([], [], " ", label="points: soft, lines: hard")
+    main.set_ylabel("events")
     everything = np.concatenate([np.asarray(h[name].values) for h in (soft, hard) for name in hard])
     if (everything < 0).any():
-        main.set_yscale("symlog", linthresh=max(1.0, 1e-3 * np.max(np.abs(everything))))
-        main.axhline(0, color="black", linewidth=0.8)
+        linear_around_zero(main, everything)
     else:
         smallest = _smallest([hard[name].values for name in hard])
         main.set_ylim(0.3 * smallest, 100 * max(np.max(everything), 1.0))
         main.set_yscale("log")
-    main.set_ylabel("events")
     main.set_title(title, loc="left", pad=22 if len(edges) > 1 else None)
     main.legend(ncols=2)
     ratio.axhline(1, color="black", linewidth=0.8)

@@ -23,6 +23,8 @@ from hone.results.fit_documents import Fit, FitYields
 
 __all__ = ["draw_prediction"]
 
+_EMPTY = 1e-6
+"""Events below which a rate counts as zero."""
 _TITLES = {"prefit": "before the fit", "postfit": "after the fit"}
 
 
@@ -65,6 +67,8 @@ def draw_prediction(
     )
     total = np.sum(list(stack.values()), axis=0)
     sizes = {name: len(channel["uncertainty"]) for name, channel in channels.items()}
+    if which == "postfit":
+        title += _remarks(content["prefit"], stack, sizes)
     data = content["observation"]
     observed = None if data is None else np.concatenate([data[name] for name in channels])
 
@@ -79,12 +83,12 @@ def draw_prediction(
     _draw_band(main, places, total - below, total + above, label="uncertainty")
     if observed is not None:
         draw_observed(main, places, observed, label)
-    _scale(main, list(stack.values()), above, observed, _is_wide(content, names, observed))
     main.set_ylabel("events")
+    _scale(main, list(stack.values()), above, observed, _is_wide(content, names, observed))
     main.set_title(title, loc="left", pad=22 if len(sizes) > 1 else None)
     main.legend(ncols=2)
 
-    safe = np.where(total > 0, total, np.nan)
+    safe = np.where(total > _EMPTY, total, np.nan)
     _draw_band(ratio, places, 1 - below / safe, 1 + above / safe)
     ratio.axhline(1, color="black", linewidth=0.8)
     top = float(np.nanmax([0.5, *np.minimum(1.2 * np.maximum(below, above) / safe, 2.0)]))
@@ -110,8 +114,29 @@ def _goodness(content: Fit) -> str:
     if fit is None or content["observation"] is None or fit["goodness_of_fit"] is None:
         return ""
     toys = fit["goodness_of_fit_toys"]
-    by_toys = "" if toys is None else f"; {toys['p']:.2g} by {toys['toys']} toys"
-    return f", goodness of fit $p$ = {fit['goodness_of_fit']:.2g}{by_toys}"
+    by_toys = "" if toys is None else f"; {toys['p']:#.2g} by {toys['toys']} toys"
+    return f", goodness of fit $p$ = {fit['goodness_of_fit']:#.2g}{by_toys}"
+
+
+def _remarks(
+    before: Mapping[str, FitYields], stack: Mapping[str, np.ndarray], sizes: Mapping[str, int]
+) -> str:
+    """What would be taken for a mistake in fitted yields, as lines of the title."""
+    text = ""
+    for name, values in stack.items():
+        nominal = np.concatenate([_of_sample(channel, name) for channel in before.values()])
+        if has_negative([values]) and not has_negative([nominal]):
+            text += f"\n{name} is below zero between its templates, see the caption"
+    bins = [
+        f"{f'{region} ' if len(sizes) > 1 else ''}bin {k + 1}"
+        for region, size in sizes.items()
+        for k in range(size)
+    ]
+    empty = [bins[k] for k in np.flatnonzero(np.sum(list(stack.values()), axis=0) < _EMPTY)]
+    if empty:
+        more = f" and {len(empty) - 2} more" if len(empty) > 2 else ""
+        text += f"\nno rate is left in {', '.join(empty[:2])}{more}: the band ignores this bound"
+    return text
 
 
 def _of_sample(channel: FitYields, name: str) -> np.ndarray:

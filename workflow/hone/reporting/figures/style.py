@@ -36,6 +36,7 @@ __all__ = [
     "draw_stack",
     "has_negative",
     "label_edges",
+    "linear_around_zero",
     "mark_regions",
     "new_figure",
     "note",
@@ -148,10 +149,21 @@ def show_negative(axes: Axes, several: Sequence[Any], top: float = 1.0) -> None:
         top: room above the largest, as a factor.
     """
     values = np.concatenate([np.asarray(x, dtype=float) for x in several])
-    linear = max(1.0, 1e-3 * np.max(np.abs(values)))
-    axes.set_yscale("symlog", linthresh=linear)
+    linear = linear_around_zero(axes, values)
     axes.set_ylim(3 * np.min(values), top * max(np.max(values), linear))
+
+
+def linear_around_zero(axes: Axes, values: np.ndarray) -> float:
+    """Make the axis of events logarithmic but for some events around zero, and have it say so.
+
+    Returns:
+        How far it is linear.
+    """
+    linear = max(1.0, 1e-3 * float(np.max(np.abs(values))))
+    axes.set_yscale("symlog", linthresh=linear)
+    axes.set_ylabel(rf"events (linear within $\pm${linear:.3g})")
     axes.axhline(0, color="black", linewidth=0.8)
+    return linear
 
 
 def draw_observed(

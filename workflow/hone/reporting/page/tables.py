@@ -183,7 +183,9 @@ def _yields(folder: Folder) -> Iterator[Table]:
     heads = ["Signal", "Observable", "Region", "Sample", "Before the fit", "±", "After it", "±"]
     caption = (
         "Expected events of the selected seeds, summed over the bins: before the fit with the "
-        "signal at its nominal yield, and at the best fit. ± is the total uncertainty of the sum."
+        "signal at its nominal yield, and at the best fit. ± is the total uncertainty of the sum; "
+        "after the fit by the Hessian, which is wrong where no rate is left in a bin (see the "
+        "figure after the fit)."
     )
     yield Table("Fit", "Yields", caption, heads, rows, [], [])
 
