@@ -160,7 +160,16 @@ def test_strengths_that_are_measured_together_are_named(ntuples, tmp_path):
         "allowed is 0.500 (not Gaussian: 0.300 by the Hessian), 0.400 of"
     )
     assert dict(found.details)["Best fit"] == "μ_a = 0.00 (at its bound), μ_b = 1.2 ± 0.5"
-    assert "goodness of fit of o" in words_of(page(folder, CAPTIONS))
+    interval = {"observed": {"best_fit": 0.0, "interval": [None, 0.043]}}
+    write_json(path / "signal/o/likelihood.json", {"poi": "mu_a", "profile": interval})
+    folder = Folder(path)
+    best = "0.00 +0.04 (at its bound), μ_b = 1.2 ± 0.5"
+    assert dict(result(folder, "signal").details)["Best fit"] == f"μ_a = {best}"
+    shown = words_of(page(folder, CAPTIONS))
+    assert "goodness of fit of o" in shown
+    # no error at a bound
+    none = "\N{EN DASH}"
+    assert f"mu_a 0.000 {none} {none} at its bound; 0.00 +0.04 by its profile likelihood" in shown
 
 
 def test_many_signals_are_a_range(tmp_path):

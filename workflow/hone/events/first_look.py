@@ -104,7 +104,7 @@ def _bins(varied: RegionSums, nominal: RegionSums, scale: float) -> str:
     before = np.array(nominal.get("bins", []))
     filled = before != 0
     effects = scale * np.array(varied.get("bins", []))[filled] / before[filled] - 1
-    return f"{effects.min():+.1%} to {effects.max():+.1%}" if len(before) > 1 else ""
+    return f"{effects.min():+z.1%} to {effects.max():+z.1%}" if len(before) > 1 else ""
 
 
 def _warnings(sums: RegionSums) -> Iterator[str]:
@@ -292,7 +292,7 @@ def format_table(rows: Sequence[Row]) -> str:
                 row["events"],
                 f"{row['yield']:.5g}",
                 f"{row['error']:.3g}",
-                "" if row["effect"] is None else f"{row['effect']:+.1%}",
+                "" if row["effect"] is None else f"{row['effect']:+z.1%}",
                 row["bins"],
                 f"! {row['warning']}" if row["warning"] else "",
             ]

@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["decimals", "per_cent", "rounded", "with_error"]
+__all__ = ["decimals", "per_cent", "rounded", "with_error", "with_interval"]
 
 _TWO_DIGITS = 3.55
 _SMALL = 1e-3
@@ -35,7 +35,7 @@ def rounded(value: float, error: float | None, sign: str = "") -> tuple[str, str
         return f"{value:{sign}#.4g}", ""
     places = decimals(error)
     if max(abs(value), error) >= _SMALL:
-        return f"{value:{sign}.{places}f}", f"{error:.{places}f}"
+        return f"{value:{sign}z.{places}f}", f"{error:.{places}f}"
     # Rounded first: 9.996e-7 becomes 1.000e-6.
     value, error = round(value, places) or value, round(error, places)
     power = math.floor(math.log10(abs(value))) if value else -places
@@ -48,11 +48,28 @@ def with_error(value: float, error: float | None, sign: str = "") -> str:
     return " ± ".join(filter(None, rounded(value, error, sign)))
 
 
+def with_interval(value: float, low: float | None, high: float | None) -> str:
+    """A number with the distances to the ends of its interval, None if it has no end there.
+
+    >>> with_interval(1.0, 0.49, 1.34), with_interval(1.0, 0.8, 1.2), with_interval(0.0, None, 0.04)
+    ('1.00 +0.34 -0.51', '1.00 ± 0.20', '0.00 +0.04')
+    """
+    ends = {"+": high, "-": low}
+    known = {sign: abs(end - value) for sign, end in ends.items() if end not in (None, value)}
+    if not known:
+        return rounded(value, None)[0]
+    places = decimals(min(known.values()))
+    shown = [f"{sign}{size:.{places}f}" for sign, size in known.items()]
+    if len(shown) == 2 and shown[0][1:] == shown[1][1:]:
+        shown = [f"± {shown[0][1:]}"]
+    return " ".join([f"{value:z.{places}f}", *shown])
+
+
 def per_cent(value: float, error: float | None, sign: str = "") -> str:
     """A change in per cent, for narrow columns: the error to one digit, at most two places; no
     error if it is below these."""
     if not error:
-        return f"{value:{sign}.1f}"
+        return f"{value:{sign}z.1f}"
     places = min(max(-math.floor(math.log10(error)), 0), 2)
     known = f" ± {error:.{places}f}" if round(error, places) else ""
-    return f"{value:{sign}.{places}f}{known}"
+    return f"{value:{sign}z.{places}f}{known}"

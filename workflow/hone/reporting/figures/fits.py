@@ -14,7 +14,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hone.reporting.figures.fitted import head, heading, short_names
+from hone.reporting.figures.fitted import head, heading, short_names, with_interval
 from hone.reporting.figures.style import BANDS, note, panel_style
 from hone.reporting.markup import strength
 from hone.results.fit_documents import Fit, ParameterValues, Pulls
@@ -52,7 +52,7 @@ def draw_pulls(content: Fit, observable: str) -> Figure:
     value, error, width = _pulls(fit)
     rows = np.flatnonzero(np.isfinite(width) & (error > 0))
     if len(rows) == 0:
-        return note(title, "No parameter of this fit has a constraint.\n" + _free(fit))
+        return note(title, "No parameter of this fit has a constraint.\n" + _free(content, fit))
     weight = np.maximum(np.abs(value), np.abs(1 - error))[rows]
     shown = np.sort(rows[np.argsort(-weight, kind="stable")[:MOST_PULLS]])
     with _cabinetry_style():
@@ -71,7 +71,7 @@ def draw_pulls(content: Fit, observable: str) -> Figure:
     axes.yaxis.minorticks_off()
     if len(shown) < len(rows):
         title += f"\n{len(shown)} of {len(rows)} parameters"
-    head(axes, f"{title}\n{_free(fit)}")
+    head(axes, f"{title}\n{_free(content, fit)}")
     return figure
 
 
@@ -142,10 +142,8 @@ def draw_impacts(content: Fit, observable: str) -> Figure:
         return note(title, content["reasons"]["ranking"])
     symbol = strength(content["poi"])
     if ranking["data"] == "observation":
-        title += (
-            f"\n$\\hat{{{symbol}}}$ = {ranking['poi_value']:.3g} $\\pm$ "
-            f"{ranking['poi_uncertainty']:.2g}"
-        )
+        best = _of_poi(content, ranking["poi_value"], ranking["poi_uncertainty"])
+        title += rf"{chr(10)}$\hat{{{symbol}}}$ = {best}"
     value, error, _ = _pulls(ranking)
     shifts = {side: np.array([x or 0.0 for x in ranking[side]], dtype=float) for side in _SIDES}
     marked = [
@@ -218,7 +216,17 @@ def _pulls(content: ParameterValues) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return distance / width, np.asarray(content["uncertainty"]) / width, width
 
 
-def _free(fit: Pulls) -> str:
+def _of_poi(content: Fit, value: float, error: float) -> str:
+    """The POI with the interval of its profile likelihood, of the same fit; else by the Hessian."""
+    parts = content["breakdown"]
+    return f"${with_interval(value, *parts['interval'])}$" if parts else _symmetric(value, error)
+
+
+def _symmetric(value: float, error: float) -> str:
+    return f"{value:.3g} $\\pm$ {error:.2g}"
+
+
+def _free(content: Fit, fit: Pulls) -> str:
     """Best fit of unconstrained parameters: the POI and normalisations."""
     found = []
     errors = fit["uncertainty"]
@@ -228,7 +236,8 @@ def _free(fit: Pulls) -> str:
         if name in fit["on_bound"]:
             found.append(f"{name} = {value:.3g} (at its bound)")
         elif width is None and error > 0:
-            found.append(f"{name} = {value:.3g} $\\pm$ {error:.2g}")
+            best = _of_poi(content, value, error) if name == content["poi"] else ""
+            found.append(f"{name} = {best or _symmetric(value, error)}")
     more = f", and {len(found) - 6} more" if len(found) > 6 else ""
     return (
         "\n".join(", ".join(found[k : min(k + 3, 6)]) for k in range(0, min(len(found), 6), 3))

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from hone.reporting.markup import strength
 from hone.results.fit_documents import Fit, FittedData
 
-__all__ = ["head", "heading", "short_names"]
+__all__ = ["head", "heading", "short_names", "with_interval"]
 
 _STATERROR = re.compile(r"^staterror_(.*)\[(\d+)\]$")
 _LONGEST = 26
@@ -41,6 +41,14 @@ def heading(content: Fit, source: FittedData | None, observable: str) -> str:
     return f"{observable}: unconditional fit{allowed}"
 
 
+def with_interval(value: float, low: float | None, high: float | None) -> str:
+    """A number with the distances to the ends of its interval, within a formula."""
+    up = "" if high is None else f"^{{+{high - value:.2g}}}"
+    down = "" if low is None else f"_{{-{value - low:.2g}}}"
+    return f"{abs(value) if abs(value) < 5e-4 else value:.3g}{up}{down}"
+
+
 def head(axes: Axes, title: str) -> None:
-    """The title of a panel."""
-    axes.set_title(title.strip(), loc="left", fontsize=13)
+    """The title of a panel, with room for indices below its last line."""
+    pad = 11.0 if "_{" in title.splitlines()[-1] else None
+    axes.set_title(title.strip(), loc="left", fontsize=13, pad=pad)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 
-from hone.reporting.figures.fitted import short_names
+from hone.reporting.figures.fitted import short_names, with_interval
 from hone.reporting.figures.style import SIGNAL, count_errors, new_figure, note
 from hone.reporting.markup import strength
 from hone.reporting.rounding import with_error
@@ -233,10 +233,7 @@ def _labels(mu: str, observed: str) -> dict[DataSet, str]:
 
 def _interval(curve: ProfileCurve, mu: str) -> str:
     """The best fit with its errors as text; ``mu`` is the symbol of the POI."""
-    best, (low, high) = curve["best_fit"], curve["interval"]
-    up = "" if high is None else f"^{{+{high - best:.2g}}}"
-    down = "" if low is None else f"_{{-{best - low:.2g}}}"
-    text = rf"$\hat{{{mu}}} = {abs(best) if abs(best) < 5e-4 else best:.3g}{up}{down}$"
+    text = rf"$\hat{{{mu}}} = {with_interval(curve['best_fit'], *curve['interval'])}$"
     return f"{text} (at its bound)" if curve["at_bound"] else text
 
 

@@ -7,7 +7,8 @@ from hone.analysis.leading import as_written
 from hone.analysis.samples import NtupleSample
 from hone.reporting.comparison_table import floors_of
 from hone.reporting.page.checks import Check
-from hone.reporting.rounding import per_cent, rounded
+from hone.reporting.page.words import profile_interval
+from hone.reporting.rounding import per_cent, rounded, with_interval
 from hone.results.documents import Numbers
 from hone.results.folder import Folder
 from hone.running.run_times import run_times
@@ -201,13 +202,20 @@ def _parameters(folder: Folder) -> Iterator[Table]:
         for name, value, error, width in zip(
             fit["labels"], fit["bestfit"], errors, fit["prefit_uncertainty"], strict=True
         ):
-            note = "at its bound" if name in fit["on_bound"] else ""
+            at_bound = name in fit["on_bound"]
+            notes = ["at its bound"] if at_bound else []
+            if interval := profile_interval(published.likelihood, name):
+                notes.append(f"{with_interval(value, *interval)} by its profile likelihood")
             rows.append([
                 Cell(published.signal), Cell(published.observable), Cell(name),
-                *_with_error(value, error), _number(width, ".3g"), Cell(note),
+                *_with_error(value, None if at_bound else error), _number(width, ".3g"),
+                Cell("; ".join(notes)),
             ])  # fmt: skip
     heads = ["Signal", "Observable", "Parameter", "Best fit", "±", "± before", "Note"]
-    caption = "Best fit of the selected seeds; ± before is the width of a constraint."
+    caption = (
+        "Best fit of the selected seeds; ± is by the Hessian, which says nothing at a bound, and "
+        "± before the width of a constraint."
+    )
     yield Table("Fit", "Parameters", caption, heads, rows, [], [])
 
 
@@ -250,7 +258,7 @@ def _inputs(folder: Folder) -> Table:
         [
             Cell(row["region"]), Cell(row["sample"]), Cell(row["variation"] or "nominal"),
             _number(row["events"], "d"), *_with_error(row["yield"], row["error"]),
-            _number(row["effect"] and 100 * row["effect"], "+.2f"), Cell(row["warning"] or ""),
+            _number(row["effect"] and 100 * row["effect"], "+z.2f"), Cell(row["warning"] or ""),
         ]
         for row in folder.csv("inputs/yields.csv")
     ]  # fmt: skip

@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from hone.analysis.fair_baseline import fair_baseline
-from hone.reporting.rounding import with_error
-from hone.results.documents import Row
+from hone.reporting.rounding import with_error, with_interval
+from hone.results.documents import Likelihood, Numbers, Row
 from hone.results.folder import Folder, Published
 from hone.results.toy_band import band_differs
 
-__all__ = ["Result", "level", "observation", "result", "strength", "summary"]
+__all__ = ["Result", "level", "observation", "profile_interval", "result", "strength", "summary"]
 
 _ALIKE = 0.1
 """Largest relative difference of two uncertainties that are called alike."""
@@ -167,12 +167,24 @@ def _best_fit(folder: Folder, published: Published) -> str:
             continue
         place = found["labels"].index(name)
         value, text = found["bestfit"][place], ""
-        if name in found["on_bound"]:
-            text = f"{value:#.3g} (at its bound)"
-        elif found["uncertainty"]:
+        interval = profile_interval(published.likelihood, name)
+        if interval:
+            text = with_interval(value, *interval)
+        elif found["uncertainty"] and name not in found["on_bound"]:
             text = with_error(value, found["uncertainty"][place])
+        if name in found["on_bound"]:
+            text = f"{text or f'{value:#.3g}'} (at its bound)"
         texts.append(f"{strength(name)} = {text or f'{value:#.3g}'}")
     return ", ".join(texts)
+
+
+def profile_interval(likelihood: Likelihood, name: str) -> Numbers:
+    """Where -2 ln L of the observation rises by 1, if that is scanned for ``name``; None at a bound
+    of it."""
+    profile = likelihood.get("profile")
+    if not profile or "observed" not in profile or likelihood["poi"] != name:
+        return []
+    return profile["observed"]["interval"]
 
 
 def _other_merits(folder: Folder, signal: str, best: Row) -> str:

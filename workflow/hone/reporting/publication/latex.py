@@ -126,7 +126,8 @@ def _yields(fit: Fit, region: str, observed: str | None) -> Iterator[str]:
     both = [before, after if observed else None]
     for sample in before["samples"]:
         cells = (
-            f"{sum(found['samples'][sample]):.{_places(found)}f}" if found else "" for found in both
+            f"{sum(found['samples'][sample]):z.{_places(found)}f}" if found else ""
+            for found in both
         )
         yield _row(latex(sample), *cells)
     yield _row("Total", *(_total(found) if found else "" for found in both))
