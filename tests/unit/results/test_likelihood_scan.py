@@ -52,7 +52,8 @@ def test_the_profile_is_pyhfs(oracle, found):
         data = minimum.data
         best, lowest = pyhf.infer.mle.fit(data, oracle, return_fitted_val=True)
         assert profile[name]["best_fit"] == pytest.approx(best[oracle.config.poi_index], abs=1e-4)
-        for k in (0, 15, 40, 60):
+        assert minimum.pars[oracle.config.poi_index] in profile["mu"]
+        for k in (0, 15, 40, -1):
             mu = profile["mu"][k]
             value = pyhf.infer.mle.fixed_poi_fit(mu, data, oracle, return_fitted_val=True)[1]
             assert profile[name]["profiled"][k] == pytest.approx(value - lowest, abs=1e-5)
@@ -136,6 +137,8 @@ def test_a_best_fit_at_its_bound_says_so(oracle):
     assert profile["observed"]["at_bound"]
     assert profile["observed"]["best_fit"] == pytest.approx(0, abs=1e-9)
     assert profile["observed"]["interval"][0] is None
+    # Where the curve is so steep that a coarse scan would have a few low points alone.
+    assert (np.array(profile["observed"]["profiled"]) < 10).sum() >= 20
     assert contour["observed"]["covariance"] is None
     assert minima["observed"].covariance[model.config.poi_index].sum() == 0
 
@@ -233,7 +236,24 @@ def test_a_contour_says_where_fits_are_missing(found):
     content = copy.deepcopy(found[2])
     content["contour"]["observed"]["q"][0][:2] = [None, None]
     title = draw_contour(content, "simple").axes[0].get_title(loc="left")
-    assert title.endswith("\nobserved: the fit did not converge at 2 of 625 points")
+    assert title.endswith("\nobserved: no fit at 2 of 625 points (rates below zero?)")
+
+
+def test_what_is_not_computed_is_no_colour_of_a_contour(found):
+    """Fits without a value, and what the ellipse needs beyond the scan."""
+
+    def hatched(content):
+        (legend,) = draw_contour(content, "simple").legends
+        return "not computed" in [text.get_text() for text in legend.get_texts()]
+
+    content = copy.deepcopy(found[2])
+    contour = content["contour"]
+    contour["asimov"]["covariance"] = None
+    assert not hatched(content)
+    contour["asimov"]["q"][0][:2] = [None, None]
+    assert hatched(content)
+    contour["asimov"] = {**found[2]["contour"]["asimov"], "covariance": [[9.0, 0.0], [0.0, 9.0]]}
+    assert hatched(content)
 
 
 @pytest.mark.parametrize("draw", [draw_profile, draw_contour])

@@ -20,6 +20,8 @@ __all__ = ["leading_nuisance", "likelihood_of"]
 
 _HIGHEST = 10.0
 """-2 delta ln L of the profile of one parameter that limits the range of contours."""
+_FEWEST = 20
+"""Points of the profile below that."""
 LEVELS = tuple(float(chi2.ppf(erf(n / np.sqrt(2)), 2)) for n in (1, 2))
 """-2 delta ln L of the 68.3 % and 95.4 % contours of two parameters: 2.30 and 6.18."""
 
@@ -63,17 +65,30 @@ def _profile_scan(model: Model, fits: Mapping[DataSet, BestFit], points: int = 6
         model: the model.
         fits: best fit to each data set, by name; the scan reaches 3.5 sigma beyond all of them,
             within the POI's bounds.
-        points: of the scan.
+        points: of the scan, to which the best fits are added, and more points where a curve is so
+            steep that few are low enough to be seen.
 
     Raises:
         _DeeperError: a point lies below a best fit.
     """
     poi, setup = require_poi(model), checked_setup(model)
-    mus = _axis(setup, fits, poi, 3.5, points)
+    coarse = _axis(setup, fits, poi, 3.5, points)
+    scanned = {
+        name: _rise(model, setup, name, fit, [poi], coarse[:, None])[0]
+        for name, fit in fits.items()
+    }
+    added = [_between(coarse, scanned[name], float(fit.pars[poi])) for name, fit in fits.items()]
+    finer = np.setdiff1d(np.concatenate(added), coarse)
+    mus = np.concatenate([coarse, finer])
+    order = np.argsort(mus)
+    mus = mus[order]
     found: Profile = {"mu": mus.tolist()}
     for name, fit in fits.items():
-        q, _ = _rise(model, setup, name, fit, [poi], mus[:, None])
-        kept = np.tile(fit.pars, (points, 1))
+        q = scanned[name]
+        if len(finer):
+            more = _rise(model, setup, name, fit, [poi], finer[:, None])[0]
+            q = np.concatenate([q, more])[order]
+        kept = np.tile(fit.pars, (len(mus), 1))
         kept[:, poi] = mus
         fixed = 2 * (around(model, fit.data, kept).value - fit.value)
         best = float(fit.pars[poi])
@@ -241,6 +256,15 @@ def _axis(
     low = max(min(centres) - reach, float(setup.lower[index]))
     high = min(max(centres) + reach, float(setup.upper[index]))
     return np.linspace(low, high, points)
+
+
+def _between(mus: np.ndarray, q: np.ndarray, best: float) -> np.ndarray:
+    """The best fit, and points where the curve is low if a scan has few of them there."""
+    low = np.flatnonzero(q < _HIGHEST)
+    if not 0 < len(low) < _FEWEST:
+        return np.array([best])
+    ends = mus[max(low[0] - 1, 0)], mus[min(low[-1] + 1, len(mus) - 1)]
+    return np.append(np.linspace(*ends, _FEWEST), best)
 
 
 def _focused(

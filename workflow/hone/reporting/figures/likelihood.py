@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Ellipse
+from matplotlib.patches import Ellipse, Patch
 
 from hone.reporting.figures.fitted import short_names, with_interval
 from hone.reporting.figures.style import SIGNAL, count_errors, new_figure, note
@@ -30,6 +31,7 @@ _STYLES: dict[DataSet, tuple[str, Any, Any]] = {
     "asimov": ("black", "-", ":"),
     "observed": (SIGNAL, "--", "-."),
 }
+_NOT_COMPUTED: Any = {"facecolor": "0.95", "edgecolor": "0.75", "hatch": "xxx"}
 _TOP = 9.5
 """A little more than three standard deviations."""
 
@@ -92,10 +94,13 @@ def draw_contour(likelihood: Likelihood, observable: str, label: str = "observed
     mu, value, levels = contour["mu"], contour["value"], contour["levels"]
     labels = _labels(strength(likelihood["poi"]), label)
     expected = np.ma.masked_invalid(_floats(contour["asimov"]["q"]))
+    # Opaque, so that the hatches of what is not computed are seen there alone.
+    blues = 0.25 + 0.75 * colormaps["Blues_r"](np.linspace(0, 1, 9))[:, :3]
     filled = axes.contourf(
-        *_finer(mu, value, expected), levels=[0, 1, *levels, 9, 12, 16, 25], cmap="Blues_r",
-        alpha=0.75, extend="max",
+        *_finer(mu, value, expected), levels=[0, 1, *levels, 9, 12, 16, 25], colors=blues,
+        extend="max",
     )  # fmt: skip
+    axes.patch.set(**_NOT_COMPUTED)
     figure.colorbar(filled, ax=axes, format="%.3g", label=rf"$-2\,\Delta\ln L$, {labels['asimov']}")
     handles: list[Any] = []
     title = f"{observable}: 68.3 % and 95.4 % regions"
@@ -105,7 +110,7 @@ def draw_contour(likelihood: Likelihood, observable: str, label: str = "observed
         colour, line, _ = _STYLES[name]
         q = np.ma.masked_invalid(_floats(contour[name]["q"]))
         if (missing := int(np.ma.getmaskarray(q).sum())) > 0:
-            title += f"\n{of_data}: the fit did not converge at {missing} of {q.size} points"
+            title += f"\n{of_data}: no fit at {missing} of {q.size} points (rates below zero?)"
         if q.min() < levels[0] <= q.max():
             axes.contour(
                 *_finer(mu, value, q), levels=levels, colors=colour, linestyles=line, linewidths=2
@@ -126,6 +131,9 @@ def draw_contour(likelihood: Likelihood, observable: str, label: str = "observed
                label="descent, expected")
     )  # fmt: skip
     axes.set(xlim=frame[0], ylim=frame[1])
+    scanned = np.array([[mu[0], mu[-1]], [value[0], value[-1]]])
+    if np.ma.getmaskarray(expected).any() or not np.array_equal(frame, scanned):
+        handles.append(Patch(**_NOT_COMPUTED, label="not computed"))
     axes.set_xlabel(f"signal strength ${strength(likelihood['poi'])}$")
     axes.set_ylabel(*short_names([contour["parameter"]]))
     axes.set_title(title, loc="left")
