@@ -76,6 +76,7 @@ rule survey_events:
     params:
         analysis=NEEDS.of_template(parts.of_survey),
         files=NEEDS.template_files(),
+        nominal=NEEDS.sample_files(),
         contents=NEEDS.template_contents(),
         made_by=made_by("survey_events"),
     message:
@@ -129,7 +130,9 @@ rule check_inputs:
     conda:
         "../../envs/cpu.yaml"
     params:
-        analysis=parts.part(ANALYSIS, "samples", "regions", "systematics", "measure"),
+        analysis=parts.part(
+            ANALYSIS, "samples", "regions", "systematics", "measure", "observation"
+        ),
         observables={name: list(of_it) for name, of_it in seen(ANALYSIS).items()},
         made_by=made_by("check_inputs"),
     message:

@@ -5,7 +5,7 @@ from pathlib import Path
 from hone.analysis import Analysis
 from hone.analysis.region_observables import Seen
 from hone.events.check import check_inputs
-from hone.events.first_look import format_table, notes, yields_table
+from hone.events.first_look import about_data, format_table, notes, yields_table
 from hone.running.files import read_json, write_csv, write_text
 from hone.running.script import job, log
 
@@ -20,6 +20,7 @@ with job(snakemake):
     rows = yields_table(surveys, analysis.systematics)
     remarks = notes(surveys, observables)
     table = format_table(rows) + "".join(f"\n! {text}\n" for text in remarks)
+    table += about_data(analysis)
     log.info("inputs:\n%s", table)
     one_fit = bool(analysis.measure)
     check_inputs(

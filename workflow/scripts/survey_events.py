@@ -1,8 +1,9 @@
 """Survey the events of a source: numbers and sums of weights."""
 
 from hone.analysis import Analysis
+from hone.errors import InputError
 from hone.events.sources import sources
-from hone.events.survey import survey
+from hone.events.survey import refuse_sample_first, survey
 from hone.running.files import write_json
 from hone.running.script import job
 
@@ -10,7 +11,12 @@ with job(snakemake) as provenance:
     params = snakemake.params
     analysis = Analysis.model_validate(params.analysis)
     (source,) = sources(analysis, params.files)
-    found = survey(source, analysis.features, analysis.channels, "evaluation")
+    (nominal,) = sources(analysis, params.nominal)
+    try:
+        found = survey(source, analysis.features, analysis.channels, "evaluation")
+    except InputError as error:
+        refuse_sample_first(nominal, source, analysis.features, analysis.channels)
+        raise error from None
     for entry in found["files"]:
         if entry["path"] in params.contents:
             entry["contents"] = params.contents[entry["path"]]

@@ -12,12 +12,14 @@ from hone.analysis.expressions import Expression
 from hone.analysis.jagged import Jagged
 from hone.analysis.leading import leading
 from hone.analysis.region_observables import Seen
+from hone.analysis.regions import ONE_REGION, Region
 from hone.analysis.samples import FileSample
 from hone.errors import InputError
 from hone.events.check import check_inputs
-from hone.events.first_look import in_training, notes
+from hone.events.first_look import about_data, in_training, notes
 from hone.events.sources import data_source
 from hone.events.stream import count_data
+from hone.events.survey import refuse_sample_first, survey
 from hone.observable import create_observable
 from hone.sentinels import PADDING
 
@@ -60,6 +62,18 @@ def test_few_training_events_are_said_once(events):
         assert list(notes(surveyed(heavy, systematics=[UP])[2], {})) == []
 
 
+def test_a_branch_that_a_variation_and_its_sample_lack_is_said_of_the_sample(events):
+    write("up.root", {name: x for name, x in events.items() if name != "pt"})
+    _, (_, heavy, varied), _ = surveyed(HEAVY, systematics=[UP])
+    refuse_sample_first(heavy, varied, ["pt"], [ONE_REGION])
+    with pytest.raises(
+        InputError, match=r"variation .heavy__jes_up.: up\.root: there is no branch"
+    ):
+        survey(varied, ["pt"], [ONE_REGION])
+    with pytest.raises(InputError, match=r"sample .heavy.: all\.root: there is no branch"):
+        refuse_sample_first(heavy, varied, ["eta"], [ONE_REGION])
+
+
 def test_marks_for_missing_values_are_said_once(events):
     missing = np.random.default_rng(1).random(SIZE) < 0.2
     for name in ("all", "up"):
@@ -83,6 +97,20 @@ def test_marks_for_missing_values_are_said_once(events):
     found = [Expression(x)(jets).tolist() for x in leading(list(cures))]
     median = float(f"{entry['median']:.2g}")
     assert found == [[x, PADDING] for x in (0.5, median, 1, 0)]
+    # where no feature shows them: what a counted region is binned in, and what a function takes
+    side = {"name": "side", "selection": "pt < 20", "fit": "variable", "edges": [0, 100, 150]}
+    regions = [ONE_REGION, Region(**side, variable="mass")]
+    regions[0] = regions[0].model_copy(update={"selection": "pt >= 20"})
+    for source in surveyed(HEAVY, LIGHT)[1][1:]:
+        (mark,) = survey(source, ["pt"], regions)["sentinels"].items()
+        assert mark[0] == "mass"
+        assert mark[1]["user"] == "the variable of region 'side'"
+        found = {source.name: survey(source, ["sin(mass)"], [ONE_REGION])}
+        (text,) = notes(found, {})
+        assert text.startswith("'mass', in feature 'sin(mass)', is -999 in up to ")
+        for treated in ("where(mass > 0, sin(mass), 0)", "mass"):
+            marks = survey(source, [treated], [ONE_REGION])["sentinels"]
+            assert [mark.get("user") for mark in marks.values()] == [None] * (treated == "mass")
     # and single values far out, of a variation alone
     up = events["mass"].copy()
     up[np.flatnonzero(events["truth"] == 5)[:2]] = [1e9, -1e300]
@@ -110,7 +138,9 @@ def test_observed_events_count_once(events, caplog):
     write("merged.root", {name: np.append(x, x[:900]) for name, x in events.items()})
     config, *_ = surveyed({"name": "b"})
     data = FileSample(name="data", process="data", files=["all.root"])
+    assert about_data(config) == ""
     config = config.model_copy(update={"samples": [*config.samples, data]})
+    assert "No event of 'data' was looked at: the analysis is blind" in about_data(config)
     features = ["mass", "pt"]
     made = create_observable(config.observables[0], features, np.ones((2, 2)), jax.random.key(0))
 

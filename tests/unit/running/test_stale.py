@@ -123,6 +123,8 @@ def test_one_cause_of_several_rules_is_said_once(tmp_path):
         [
             ("survey", ["b__jes_up"], "variation 'b__jes_up': b.root: there is no branch 'pt'"),
             ("survey", ["b"], "sample 'b': b.root: there is no branch 'pt'"),
+            ("survey", ["b__jes_down"], "sample 'b': b.root: there is no branch 'pt'"),
+            ("survey", ["c__jes_up"], "sample 'c': c.root: there is no branch 'w'"),
             *(
                 ("train", ["s", observable], f"{unusable}\n- {no_event} ({observable}: r 'x')")
                 for observable in ("neos", "bce", "cuts", "mass")
@@ -141,14 +143,17 @@ def test_one_cause_of_several_rules_is_said_once(tmp_path):
         log = tmp_path / f"{number}.log"
         write_error(log, f"rule {rule}{which}: {what}", {"wildcards": jobs, "inputs": ["b.root"]})
         os.utime(log.with_suffix(".error"), (1e9 + number, 1e9 + number))
-    first, branch, value, other = errors_since(tmp_path, 0.0)
+    first, branch, weight, value, other = errors_since(tmp_path, 0.0)
     assert first == (
         f"rule check_inputs: {unusable}\n- 'g' has no event\n- {no_event} (neos: r 'x', b: r); "
         "likewise rule train (s, neos), rule train (s, bce), rule train (s, cuts) and 1 more"
     )
+    # the sample first, whichever job has told it
     assert branch == (
-        "rule survey (b__jes_up): variation 'b__jes_up': b.root: there is no branch 'pt'; "
-        "likewise (b)"
+        "rule survey (b): sample 'b': b.root: there is no branch 'pt'; likewise in its variations"
+    )
+    assert weight == (
+        "rule survey (c): sample 'c': c.root: there is no branch 'w'; likewise in its variations"
     )
     assert (
         value == "rule fill (s, 1): ValueError: x (traceback in logs/fill/s/1.log); likewise (s, 2)"

@@ -319,6 +319,11 @@ class Needs:
         found = self.files.events_of
         return lambda wildcards: found([wildcards.template], "evaluation")
 
+    def sample_files(self) -> Function:
+        """The same of the sample that ``{template}`` is of, or varies."""
+        found = self.files.events_of
+        return lambda wildcards: found([self.templates[wildcards.template].sample], "evaluation")
+
     def template_contents(self) -> Function:
         """Digests of the user's own files with the events ``{template}``."""
         return lambda wildcards: self._digests([wildcards.template])

@@ -68,6 +68,8 @@ class Sentinel(TypedDict):
     """Of the events."""
     median: float
     """Of the other values."""
+    user: NotRequired[str]
+    """What takes them for values, of what is no feature."""
 
 
 class FarOut(TypedDict):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from tabulate import tabulate
 
+from hone.analysis import Analysis
 from hone.analysis.leading import parted
 from hone.analysis.region_observables import Seen
 from hone.analysis.systematics import Systematic
@@ -14,7 +15,7 @@ from hone.errors import InputError
 from hone.events.documents import FarOut, RegionSums, Sentinel, Survey, Surveys
 from hone.running.files import Row
 
-__all__ = ["format_table", "in_training", "notes", "variations_of", "yields_table"]
+__all__ = ["about_data", "format_table", "in_training", "notes", "variations_of", "yields_table"]
 
 _FEW_EVENTS = 100
 _LARGE_ERROR = 0.3
@@ -175,6 +176,19 @@ def notes(surveys: Surveys, observables: Mapping[str, Seen]) -> Iterator[str]:
         )
 
 
+def about_data(analysis: Analysis) -> str:
+    """What this look leaves out, in a line; nothing without data."""
+    if not analysis.data:
+        return ""
+    name = ", ".join(repr(sample.name) for sample in analysis.data)
+    why = (
+        "it is read for observed limits only"
+        if analysis.observation.unblind
+        else "the analysis is blind, until observation.unblind is true"
+    )
+    return f"\nNo event of {name} was looked at: {why}.\n"
+
+
 def _marks(surveys: Surveys) -> Iterator[str]:
     """Marks for missing values, by feature."""
     marks: dict[tuple[str, str], list[tuple[str, Sentinel]]] = {}
@@ -187,6 +201,14 @@ def _marks(surveys: Surveys) -> Iterator[str]:
         values = sorted({value for _, sentinel in entries for value in sentinel["values"]})
         inside, cure = _cure(parts, values, entries[0][1]["median"])
         feature = "".join(parts)
+        if user := entries[0][1].get("user"):
+            yield (
+                f"{feature!r}, in {user}, is {' or '.join(f'{v:g}' for v in values)} in up to "
+                f"{part:.0%} of the events ({samples}), far from all others: a mark for a missing "
+                "value? It counts as a value there. Leave such events out, by the selection of a "
+                f"sample or region, or say what is meant: {cure}"
+            )
+            continue
         yield (
             f"feature {feature!r} is {' or '.join(f'{v:g}' for v in values)} in up to {part:.0%} "
             f"of the events ({samples}), far from all others: a mark for a missing value? "

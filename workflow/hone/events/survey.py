@@ -8,6 +8,7 @@ import numpy as np
 
 from hone.analysis.regions import Region
 from hone.events.batch import Batch
+from hone.events.behind_features import behind
 from hone.events.counting import Tally
 from hone.events.documents import RegionSums, Sentinel, Survey
 from hone.events.far_out import Outermost, far_out
@@ -19,7 +20,7 @@ from hone.outliers import Regular
 from hone.sentinels import PADDING
 from hone.sums import Sums, refuse_lost_events
 
-__all__ = ["survey", "survey_weights"]
+__all__ = ["refuse_sample_first", "survey", "survey_weights"]
 
 _MOST = 40_000
 """Events in which marks for missing values are looked for."""
@@ -49,6 +50,7 @@ def survey(
     trained = [r.name for r in regions if r.is_trained]
     scored = {name: np.zeros(len(trained), dtype=int) for name in tally.sets}
     sample, outermost = Thinned(), Outermost(len(features))
+    looked_at = {text: (one, Thinned()) for text, one in behind(features, regions).items()}
     sums = {r.name: _OfRegion(r, source) for r in regions}
     for batch in reader.batches():
         tally.add(batch)
@@ -60,8 +62,15 @@ def survey(
             scored[name] += np.bincount(place[place >= 0], minlength=len(trained))
         sample.add(batch.features)
         outermost.add(batch.features)
+        for one, values in looked_at.values():
+            values.add(one.values(batch)[:, None])
         _add_regions(sums, regions, batch)
     found = tally.result()
+    marks = _sentinels(features, sample.events())
+    for what, (one, values) in looked_at.items():
+        if one.within not in marks:
+            of_it = _sentinels([what], values.events())
+            marks |= {name: {**mark, "user": one.user} for name, mark in of_it.items()}
     for entry in found["files"]:
         if entry["events"]:
             entry["digest"] = digests[entry["path"]].text()
@@ -78,10 +87,23 @@ def survey(
             name: dict(zip(trained, counts.tolist(), strict=True))
             for name, counts in scored.items()
         },
-        "sentinels": _sentinels(features, sample.events()),
+        "sentinels": marks,
         "far_out": far_out(features, sample.events(), outermost),
         "regions": {name: of_region.rows(found["factor"]) for name, of_region in sums.items()},
     }
+
+
+def refuse_sample_first(
+    nominal: Source, source: Source, features: Sequence[str], regions: Sequence[Region]
+) -> None:
+    """Of a variation that cannot be used, say what is wrong with the events of its sample, if that
+    is seen at their beginning: a branch that both lack.
+
+    Raises:
+        InputError: the files of the sample cannot be used.
+    """
+    if nominal.name != source.name and not isinstance(nominal, BinnedSource):
+        next(Reader(nominal, features, regions).batches(), None)
 
 
 def survey_weights(
@@ -126,6 +148,8 @@ def _sentinels(features: Sequence[str], events: np.ndarray) -> dict[str, Sentine
     found: dict[str, Sentinel] = {}
     for name, column in zip(features, events.T, strict=True):
         there = column[column != PADDING]
+        if not there.size:
+            continue
         marks = Regular.of(there).marks
         if marks.values:
             others = there[marks.others(there)]

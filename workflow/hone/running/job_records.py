@@ -21,6 +21,10 @@ __all__ = [
 
 _JOB = re.compile(r"^(?P<name>rule (?P<rule>\w+)( \((?P<job>[^)]*)\))?): ")
 """How the message of a job begins."""
+_OF_SAMPLE = re.compile(
+    r"^rule (?P<rule>\w+) \((?P<job>[^)]*)\): (?P<what>sample '(?P<sample>[^']*)': .*)", re.DOTALL
+)
+"""How it begins if something is wrong with the events of a sample."""
 _NAMED = 3
 """Most jobs that are named beside the first that failed for the same reason."""
 
@@ -70,8 +74,11 @@ def errors_since(logs: str | Path, start: float) -> list[str]:
     found = sorted((p.stat().st_mtime, p) for p in Path(logs).rglob("*.error"))
     errors = [read_json(path) for written, path in found if written >= start]
     alike: list[tuple[set[str], list[str]]] = []
-    # What lists several problems first: one of them may have ended another job, too.
-    for error in sorted(errors, key=lambda error: -len(error["message"].splitlines())):
+    # What lists several problems first: one of them may have ended another job, too. And samples
+    # before their variations.
+    for error in sorted(
+        errors, key=lambda e: (-len(e["message"].splitlines()), ": variation '" in e["message"])
+    ):
         reasons = _reasons(error)
         for known, messages in alike:
             if reasons <= known:
@@ -96,6 +103,13 @@ def _with_others(first: str, *others: str) -> str:
     """A message, and which other jobs had one for the same reason."""
     of_rule = _JOB.match(first)
     jobs = [found for other in others if (found := _JOB.match(other))]
+    told = _OF_SAMPLE.match(first)
+    if told and f"{told['job']}__".startswith(f"{told['sample']}__"):
+        # It may be the job of a variation that has told it.
+        first = f"rule {told['rule']} ({told['sample']}): {told['what']}"
+        own = [job for job in (told, *jobs) if str(job["job"]).startswith(f"{told['sample']}__")]
+        first += "; likewise in its variations" if own else ""
+        jobs = [job for job in jobs if job not in own and job["job"] != told["sample"]]
     named = [
         f"({job['job']})" if of_rule and of_rule["rule"] == job["rule"] else job["name"]
         for job in jobs[:_NAMED]
