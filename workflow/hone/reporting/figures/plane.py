@@ -171,7 +171,8 @@ def _title(
     box = {"frameon": True, "facecolor": "lightgrey", "framealpha": 0.9, "scatterpoints": 1}
     if grid.size == 1:
         grid[0, 0].set_title(text, loc="left")
-        grid[0, 0].legend(loc="upper right", fontsize=9, **box)
+        # Beside the events, which fill the plane.
+        figure.legend(loc="outside lower center", ncols=2, fontsize=9, **box)
         return
     figure.suptitle(text, fontsize=11, x=0.01, ha="left")
     handles, labels = grid[0, 0].get_legend_handles_labels()

@@ -133,7 +133,8 @@ def _page(
             ratio = figure.add_subplot(grid[2 * row + 1, column], sharex=main)
             _draw(main, ratio, entry, nominal[entry.sample], edges)
             label_edges((main, ratio), edges, binned, most=6)
-            ratio.set_xlabel(ratio.get_xlabel().removesuffix(" (bins drawn equally wide)"))
+            # Half of a page is too narrow for one line.
+            ratio.set_xlabel(ratio.get_xlabel().replace(" (bins", "\n(bins"))
             main.tick_params(labelbottom=False)
             if column == 0:
                 main.set_ylabel("events")

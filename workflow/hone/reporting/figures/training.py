@@ -19,6 +19,8 @@ Rows = Sequence[Mapping[str, float | None]]
 """Of ``history.csv``."""
 
 _DASHES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (3, 1, 1, 1)))
+_FEW_STEPS = 8
+"""Fewer than these are marked, lest a line seem to know what is between them."""
 _FEWEST_SEEDS = 3
 """Number of seeds from which on they are drawn thin, with their median."""
 _LISTED = 6
@@ -124,7 +126,7 @@ def draw_edges(histories: Mapping[str, Rows], observable: str) -> Figure:
                 axis.plot(
                     steps, _column(rows, name), color=colour, linestyle=dashes,
                     linewidth=1.0 if len(histories) >= _FEWEST_SEEDS else 1.6,
-                    marker="." if len(rows) < 8 else None,
+                    marker="." if min(map(len, histories.values())) < _FEW_STEPS else None,
                 )  # fmt: skip
         if label.startswith(("bin edges", "edges, ")):
             axis.set_ylim(0, 1)
