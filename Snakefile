@@ -28,13 +28,12 @@ include: "workflow/rules/export.smk"
 include: "workflow/rules/run.smk"
 
 
-# Results that others are made of are named, too: Snakemake would not miss one that was deleted.
 # Smaller targets: `check_inputs`, `limits` (draws nothing), `results` (no report); and `publish`,
 # `export` (ONNX), `score` (friend trees).
 rule all:
     default_target: True
     input:
-        FILES.of_all(),
+        lambda _: FILES.missing(),
         "<results>/config.yaml",
         "<results>/report.html",
         "<results>/README.md",

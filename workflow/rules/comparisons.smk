@@ -1,3 +1,4 @@
+# In no group: Snakemake follows each group back to all that its jobs need, here all hypotheses.
 rule plot_comparison:
     input:
         **NEEDS.selected("limits"),
@@ -10,8 +11,6 @@ rule plot_comparison:
         "<logs>/plot_comparison/{signal}.log",
     benchmark:
         "<benchmarks>/plot_comparison/{signal}.tsv"
-    group:
-        "figures"
     conda:
         "../../envs/cpu.yaml"
     params:
@@ -35,8 +34,6 @@ rule plot_study:
         "<logs>/plot_study/{signal}/{study}.log",
     benchmark:
         "<benchmarks>/plot_study/{signal}/{study}.tsv"
-    group:
-        "figures"
     conda:
         "../../envs/cpu.yaml"
     params:

@@ -4,7 +4,7 @@
 # Separate targets, not part of `all`.
 rule export:
     input:
-        FILES.of_observables("observable.onnx"),
+        lambda _: FILES.of_observables("observable.onnx"),
         "<results>/config.yaml",
 
 

@@ -84,7 +84,7 @@ rule compare_observables:
 # `snakemake limits` is the result without its figures and report: nothing is drawn.
 rule limits:
     input:
-        FILES.of_seeds("limits.json"),
+        lambda _: FILES.of_seeds("limits.json"),
         "<results>/comparison.csv",
         "<results>/summary.txt",
         "<results>/config.yaml",

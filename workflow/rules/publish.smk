@@ -96,9 +96,9 @@ rule pack_publication:
         ],
         tables=[f"<results>/{name}" for name in ("comparison.csv", "summary.txt")],
         config="<results>/config.yaml",
-        models=FILES.of_first_networks("model.safetensors"),
+        models=lambda _: FILES.of_first_networks("model.safetensors"),
         patchsets=FILES.patchsets("background_only.json") + FILES.patchsets(),
-        figures=FILES.figures("pdf"),
+        figures=lambda _: FILES.figures("pdf"),
     output:
         archive=f"<publication>/{ANALYSIS.analysis}.zip",
         manifest="<publication>/manifest.json",

@@ -39,12 +39,12 @@ rule record_config:
 # A separate target: make_report renders its files.
 rule results:
     input:
-        FILES.shown(),
+        lambda _: FILES.shown(),
 
 
 rule make_report:
     input:
-        FILES.of_all(),
+        lambda _: FILES.of_report(),
         config="<results>/config.yaml",
         headline="<results>/headline.txt",
         table="<results>/table.rst",
@@ -99,10 +99,10 @@ rule describe_results:
 
 rule track_trainings:
     input:
-        models=FILES.of_first_networks("model.safetensors"),
-        histories=FILES.of_first_networks("history.csv"),
-        workspaces=FILES.of_seeds("workspace.json"),
-        limits=FILES.of_seeds("limits.json"),
+        models=lambda _: FILES.of_first_networks("model.safetensors"),
+        histories=lambda _: FILES.of_first_networks("history.csv"),
+        workspaces=lambda _: FILES.of_seeds("workspace.json"),
+        limits=lambda _: FILES.of_seeds("limits.json"),
         tuned=FILES.of_tuned("tuned.json"),
     output:
         directory("<results>/mlflow"),

@@ -43,6 +43,18 @@ def blobs():
     return Needs(Files(checked_config(config)), {})
 
 
+def test_deleted_results_are_missed_and_none_of_a_run_that_has_not_begun(blobs, tmp_path):
+    files = Files(blobs.analysis, str(tmp_path / "results"))
+    assert files.missing() == []
+    for path in map(Path, files.of_all()):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert files.missing() == []
+    deleted = files.of_seed("signal", "neos", 1) + "/limits.json"
+    Path(deleted).unlink()
+    assert files.missing() == [deleted]
+
+
 def test_constraints_match_the_names_and_nothing_else():
     assert re.fullmatch(any_of(["a", "b-1"]), "b-1")
     assert not re.fullmatch(any_of(["a.c"]), "abc")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 
 from hone.analysis.analysis import Analysis
 from hone.analysis.observables import BestEdges, Ensemble, Trained, TwoDimensional
@@ -322,14 +323,25 @@ class Files:
 
     def of_all(self) -> list[str]:
         """The results of all seeds and of the selected ones, and everything that is shown."""
-        floors = self.floors(*self.analysis.signals)
-        return self.of_all_seeds() + self.of_selected_seeds() + floors + self.shown()
+        return self.of_all_seeds() + self.of_report() + self.figures("pdf")
+
+    def missing(self) -> list[str]:
+        """Those of :meth:`of_all` that are not there; none where there are no results yet.
+
+        Snakemake does not miss a file once others are made of it.
+        """
+        there = Path(self.folder).exists()
+        return [path for path in self.of_all() if there and not Path(path).exists()]
+
+    def of_report(self) -> list[str]:
+        """What the report is made of; the jobs that draw its pictures draw the PDF files too."""
+        drawn = [path for path in self.shown() if not path.endswith(".pdf")]
+        return self.of_selected_seeds() + self.floors(*self.analysis.signals) + drawn
 
     def shown(self) -> list[str]:
         """Everything that the report shows."""
         return [
-            *(f"{self.folder}/{name}" for name in ("comparison.csv", "summary.txt")),
-            f"{self.folder}/inputs/yields.txt",
+            *(f"{self.folder}/{x}" for x in ("comparison.csv", "summary.txt", "inputs/yields.txt")),
             *self.figures("png"),
             *self.figures("pdf"),
             *self.animations(),
