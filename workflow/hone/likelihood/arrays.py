@@ -37,9 +37,16 @@ __all__ = [
 _SMALL = 12
 """Rows of matrices of which many are faster solved side by side than one by one by LAPACK."""
 
+_KEPT = 4_000_000
+"""Numbers of an array, of almost 32 MiB, that is made and left once."""
+
 Index = slice | np.ndarray
 State = TypeVar("State")
 Tree = TypeVar("Tree")
+
+# The C library of Linux gives arrays of more than 128 kB back to the system one by one, and clears
+# new ones page by page: a tenth of the time of a fit. It keeps those up to the largest seen so far.
+np.empty(_KEPT)
 
 
 def is_traced(*trees: Any) -> bool:
