@@ -138,7 +138,11 @@ def index_of(places: np.ndarray) -> Index:
 def take(x: Any, index: Index, axis: int = -1) -> Any:
     """Entries of ``x`` at an :func:`index_of` along an axis."""
     if isinstance(x, np.ndarray):
-        return x[(..., index, *(slice(None),) * (-1 - axis))]
+        if isinstance(index, np.ndarray):
+            # Without a check of each place.
+            return x.take(index, axis=axis, mode="clip")
+        place: Any = (..., index, *(slice(None),) * (-1 - axis))
+        return x[place]
     axis %= x.ndim
     if isinstance(index, slice):
         return jax.lax.slice_in_dim(x, index.start, index.stop, axis=axis)

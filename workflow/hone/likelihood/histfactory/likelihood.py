@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -129,8 +130,16 @@ class Likelihood:
         self, pars: Float[Array, "*L P"], side: Float[Array, "*L P"]
     ) -> tuple[Array, ...]:
         """Factors (*L, V) of each normsys that there is, with two derivatives."""
-        alpha, sign = (take(x, self.layout.index["normsys_alpha"]) for x in (pars, side))
-        return normsys_factor(self.layout.normsys_code, alpha, self.normsys, sign)
+        code, place = self.layout.normsys_code, self.layout.index["normsys_alpha"]
+        sign = take(side, place) if code == "code1" else side
+        traced = namespace(self.normsys) is jnp
+        each = jnp.moveaxis(self.normsys, -1, 0) if traced else self.normsys_orders
+        return normsys_factor(code, take(pars, place), each, sign)
+
+    @cached_property
+    def normsys_orders(self) -> Any:
+        """The coefficients (8, *L, V) by NumPy, each contiguous in memory."""
+        return np.moveaxis(np.asarray(self.normsys), -1, 0).copy()
 
     def normsys_in_bins(self, factor: Float[Array, "*L V"]) -> Float[Array, "*L S B"]:
         """Their products in each cell."""
