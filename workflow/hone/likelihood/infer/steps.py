@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from hone.likelihood.arrays import namespace
-from hone.likelihood.histfactory.arrow import Arrow, Solver
+from hone.likelihood.histfactory.arrow import Arrow
 
 __all__ = ["choose", "moving_of", "newton_step", "replaced"]
 
@@ -105,57 +105,25 @@ def _step_of_numbers(
     The search for an active set ends where -ln L would rise, as the information replaces the
     matrix there; with ``scoring`` it is the information, and the search goes on to its end.
     """
-    every = gradient, free, low, high
+    every: Any = gradient, free, low, high
+    split, solver = matrix.layout.split, matrix.solver(damping)
     if not matrix.small:
-        order, place = matrix.layout.split.order, matrix.layout.split.place
-        rows = zip(*(x[:, order] for x in every), strict=True)
-        solvers = Solver.of_each(matrix, damping)
-        pairs = [
-            _one_step(solver, *row, scoring=scoring)
-            for solver, row in zip(solvers, rows, strict=True)
-        ]
-        steps, decreases = zip(*pairs, strict=True)
-        return np.stack(steps)[:, place], np.array(decreases)
+        every = [x[:, split.order] for x in every]
     places = np.arange(len(low))
     found = state = _first_set(*every)
     for _ in range(_ACTIVE_SETS):
-        state = _next_set(state, partial(matrix.solve, damping=damping), matrix.times, *every)
+        state = _next_set(state, solver.solve, solver.times, *every)
         if len(places) == len(low):
             found = state
         else:
             found.step[places], found.decrease[places] = state.step, state.decrease
-        here = np.flatnonzero(state.going_on & (scoring | (state.decrease >= 0)))
+        (here,) = (state.going_on & (scoring | (state.decrease >= 0))).nonzero()
         if not len(here):
             break
         if len(here) < len(places):
-            some = matrix, damping, state, every
-            matrix, damping, state, every = jax.tree.map(lambda x, here=here: x[here], some)
-            places = places[here]
-    return found.step, found.decrease
-
-
-def _one_step(
-    matrix: Solver, gradient: Any, free: Any, low: Any, high: Any, *, scoring: bool
-) -> tuple[Any, Any]:
-    """The same of one matrix, in its order of the parameters (P,)."""
-    free, at_low, at_high = free > 0, low >= 0, high <= 0
-    moving = free & ~((at_low & (gradient > 0)) | (at_high & (gradient < 0)))
-    held = np.zeros_like(gradient)
-    for _ in range(_ACTIVE_SETS):
-        force = gradient + matrix.times(held) if held.any() else gradient
-        step = held - matrix.solve(force, moving)
-        slope = gradient + matrix.times(step)
-        decrease = -0.5 * (step @ (gradient + slope))
-        if not (scoring or decrease >= 0):
-            break
-        beyond = moving & ((step < low) | (step > high))
-        held = np.where(beyond, np.minimum(np.maximum(step, low), high), held)
-        now = moving & ~beyond
-        now |= (free & ~moving) & np.where(held <= low, slope < 0, slope > 0)
-        if (now == moving).all():
-            break
-        moving, held = now, np.where(now, 0.0, held)
-    return step, decrease
+            state, every = _ActiveSet(*(x[here] for x in state)), [x[here] for x in every]
+            solver, places = solver.at(here), places[here]
+    return found.step if matrix.small else found.step[:, split.place], found.decrease
 
 
 def _first_set(gradient: Array, free: Array, low: Array, high: Array) -> _ActiveSet:
@@ -179,11 +147,12 @@ def _next_set(
     """The step with the known set, and the set that follows."""
     xp = namespace(gradient, low)
     moving, held = known.moving, known.held
-    step = held - solve(gradient + times(held), moving)
+    still = xp is np and not held.any()
+    step = held - solve(gradient if still else gradient + times(held), moving)
     slope = gradient + times(step)
     decrease = -0.5 * (step * (gradient + slope)).sum(axis=1)
     beyond = moving & ((step < low) | (step > high))
-    held = xp.where(beyond, xp.clip(step, low, high), held)
+    held = xp.where(beyond, xp.minimum(xp.maximum(step, low), high), held)
     released = ~moving & (free > 0) & xp.where(held <= low, slope < 0, slope > 0)
     now = (moving & ~beyond) | released
     changed = (now != moving).any(axis=1)
