@@ -47,7 +47,7 @@ def in_turns(
     fits = np.arange(min(together, len(start)))
     state, waiting = begun(start[fits], wanted[fits]), len(fits)
     here = likelihood.of_fits(fits), data[fits], free[fits]
-    parts: list[tuple[np.ndarray, Minima]] = []
+    parts: list[tuple[np.ndarray, Any]] = []
     while len(fits):
         of = fits // starts
         leaders.follow(state.converged, state.iteration, of)
@@ -68,11 +68,11 @@ def in_turns(
             reason: Any = np.where(joined, int(Reason.JOINED), state.reason)
             state, under_way = state._replace(reason=reason), under_way & ~joined
         if not under_way.all():
-            gone, stay = np.flatnonzero(~under_way), np.flatnonzero(under_way)
+            (gone,), (stay,) = (~under_way).nonzero(), under_way.nonzero()
             nothing: Any = None
-            short = state._replace(at=state.at._replace(hessian=nothing, jacobian=nothing))
-            last = jax.tree.map(lambda x, gone=gone: x[gone], short)
-            parts.append((fits[gone], ended(last, here[1][gone], here[2][gone])))
+            at = state.at._replace(hessian=nothing, jacobian=nothing, across=nothing)
+            short = state._replace(at=at, trial=nothing, side=nothing)
+            parts.append((fits[gone], jax.tree.map(lambda x, gone=gone: x[gone], short)))
             state, fits = jax.tree.map(lambda x, stay=stay: x[stay], state), fits[stay]
             room = (together - len(fits)) // starts * starts
             if waiting < len(start) and 2 * room >= together:
@@ -83,9 +83,9 @@ def in_turns(
             here = likelihood.of_fits(fits), data[fits], free[fits]
         if len(fits):
             state = body(state, *here)
-    places, found = zip(*parts, strict=True)
+    places, last = zip(*parts, strict=True)
     order = np.argsort(np.concatenate(places))
-    return jax.tree.map(lambda *x: np.concatenate(x)[order], *found)
+    return ended(jax.tree.map(lambda *x: np.concatenate(x)[order], *last), data, free)
 
 
 class Leaders:
