@@ -181,7 +181,7 @@ def test_the_pull_is_in_widths_of_the_constraint():
     fit["bestfit"][1], fit["uncertainty"][1] = 1.03, 0.01
     axes = draw_pulls(content, "o").axes[0]
     np.testing.assert_allclose(axes.lines[0].get_xdata(), [1.5])
-    assert "mu = $0.9^{+0.41}_{-0.39}$, norm = 1.1 $\\pm$ 0.1" in axes.get_title(loc="left")
+    assert "mu = $0.9^{+0.41}_{-0.39}$, norm = 1.10 $\\pm$ 0.10" in axes.get_title(loc="left")
     assert "$\\hat{\\mu}$ = $0.9^{+0.41}_{-0.39}$" in title(draw_impacts(content, "o"))
     content["breakdown"] = None
     assert "mu = 0.9 $\\pm$ 0.4, norm" in title(draw_pulls(content, "o"))

@@ -286,6 +286,7 @@ FITTED = {
         "samples": {"b": [80.0, 9.04], "s": [0.5, 1.5]}, "total": 91.04, "total_uncertainty": 0.283,
     }},
     "observation": {"sr_1": [82.0, 9.0]},
+    "notes": ["the expected rate of bin 2 is zero at the best fit"],
 }  # fmt: skip
 
 
@@ -299,6 +300,7 @@ def test_yields_are_summed_and_have_as_many_digits_as_their_uncertainty():
         ["Pseudo-data", "91", "91"],
     ]
     assert r"\multicolumn{3}{l}{sr\_1}" in text
+    assert f"% {FITTED['notes'][0]}" in text.splitlines()
 
 
 def test_yields_of_a_blind_analysis_are_those_before_the_fit():

@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from hone.reporting.figures.fitted import head, heading, short_names, with_interval
 from hone.reporting.figures.style import BANDS, note, panel_style
 from hone.reporting.markup import strength
+from hone.reporting.rounding import with_error
 from hone.results.fit_documents import Fit, ParameterValues, Pulls
 
 __all__ = [
@@ -223,7 +224,7 @@ def _of_poi(content: Fit, value: float, error: float) -> str:
 
 
 def _symmetric(value: float, error: float) -> str:
-    return f"{value:.3g} $\\pm$ {error:.2g}"
+    return with_error(value, error).replace("±", "$\\pm$")
 
 
 def _free(content: Fit, fit: Pulls) -> str:

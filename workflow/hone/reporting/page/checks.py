@@ -153,7 +153,7 @@ def _toys(published: Published, label: str) -> tuple[str, str]:
     if not found:
         return "not done", published.likelihood.get("reasons", {}).get("toys", "no toys")
     texts, worst = [], 0.0
-    for data, name in ((found["expected"], "expected"), (found["observed"], label)):
+    for data, name in ((found["expected"], "median expected"), (found["observed"], label)):
         if not data:
             continue
         toys, formula = data["cls"]["toys"], data["cls"]["asymptotic"]
@@ -170,7 +170,7 @@ def _toys(published: Published, label: str) -> tuple[str, str]:
         texts.append(text)
     return _outcome(
         worst <= _SIGMAS
-    ), f"{_tested(found, published.likelihood['poi'])}, the median only: {'; '.join(texts)}"
+    ), f"{_tested(found, published.likelihood['poi'])}: {'; '.join(texts)}"
 
 
 def _tested(toys: ToyTest, poi: str) -> str:

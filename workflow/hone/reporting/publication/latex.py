@@ -111,7 +111,9 @@ def yields_tables(fits: Mapping[tuple[str, str], Fit], observed: str | None) -> 
         lines += ["% The analysis is blind: there is no observation, and no fit to it."]
     for (signal, observable), fit in fits.items():
         lines += [
-            "", f"% signal {signal}, observable {observable}", r"\begin{tabular}{lrr}", r"\toprule",
+            "", f"% signal {signal}, observable {observable}",
+            *(f"% {' '.join(note.split())}" for note in (fit["notes"] if observed else ())),
+            r"\begin{tabular}{lrr}", r"\toprule",
             r" & Before the fit & After the fit \\",
         ]  # fmt: skip
         for region in fit["prefit"]:
