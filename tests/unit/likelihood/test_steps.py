@@ -7,6 +7,7 @@ import pytest
 
 from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.histfactory.arrow import Arrow
+from hone.likelihood.histfactory.few_bins import FewBins
 from hone.likelihood.histfactory.solver import OneByOne
 from hone.likelihood.infer.steps import newton_step
 
@@ -121,3 +122,49 @@ def test_a_factor_serves_fewer_parameters(layout, pushed):
                 expected = np.linalg.solve(dense[k][np.ix_(chosen, chosen)], vector[k][chosen])
                 np.testing.assert_allclose(solution[chosen], expected, rtol=1e-8, atol=1e-8)
             moving ^= rng.random(moving.shape) < 0.06
+
+
+@pytest.mark.parametrize("damping", [0.0, 0.01])
+def test_information_of_few_bins_is_that_of_all_parameters(damping):
+    """Its products and solutions, by equations for two bins, are those of the full matrices."""
+    rng = np.random.default_rng(6)
+    background = [
+        {"name": f"n{k}", "type": "normsys", "data": {"hi": 1.1 + 0.01 * k, "lo": 0.9}}
+        for k in range(14)
+    ]
+    background.append({"name": "stat", "type": "staterror", "data": [4.0, 3.0]})
+    background.append({"name": "free", "type": "normfactor", "data": None})
+    samples = [
+        {"name": "s", "data": [6.0, 2.0], "modifiers": [
+            {"name": "mu", "type": "normfactor", "data": None}]},
+        {"name": "b", "data": [60.0, 40.0], "modifiers": background},
+    ]  # fmt: skip
+    model = from_pyhf(pyhf.Model({"channels": [{"name": "c", "samples": samples}]}))
+    likelihood, layout = jax.tree.map(np.asarray, model).prepare(), model.layout
+    pars = np.array(model.config.suggested_init()) + 0.1 * rng.normal(size=(FITS, layout.npars))
+    data = np.tile(likelihood.expected_data(pars[0]), (FITS, 1))
+    at = likelihood.expansion(pars, data)
+    few = likelihood.information(pars, data, at.rates, at.jacobian)
+    assert isinstance(few, FewBins)
+
+    @jax.jit
+    def by_jax(pars, data):
+        at = likelihood.expansion(pars, data)
+        return likelihood.information(pars, data, at.rates, at.jacobian).dense()
+
+    order = layout.split.order
+    dense = np.asarray(by_jax(pars, data))[:, order][:, :, order]
+    solver = few.solver(np.full(FITS, damping))
+    vector = rng.normal(size=pars.shape)
+    np.testing.assert_allclose(solver.times(vector), np.einsum("lpq,lq->lp", dense, vector))
+    raised = dense * (1 + damping * np.eye(len(order)))
+    for part in (1.0, 0.8, 0.5):
+        moving = rng.random(pars.shape) < part
+        found = solver.solve(vector, moving)
+        assert (found[~moving] == 0).all()
+        for k, chosen in enumerate(moving):
+            expected = np.linalg.solve(raised[k][np.ix_(chosen, chosen)], vector[k, chosen])
+            np.testing.assert_allclose(found[k, chosen], expected, rtol=1e-8)
+        places = np.array([2, 0])
+        some = solver.at(places).solve(vector[places], moving[places])
+        np.testing.assert_allclose(some, found[places], rtol=1e-12)

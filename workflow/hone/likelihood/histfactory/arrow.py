@@ -136,10 +136,14 @@ class Rows:
 
     def dense(self) -> Float[Array, "*L P B"]:
         """The full Jacobian, in the order of the parameters."""
+        return take(self.in_order(), self.layout.split.index["place"], axis=-2)
+
+    def in_order(self) -> Float[Array, "*L P B"]:
+        """The same in the order of shared and then the other parameters."""
         split, bins = self.layout.split, self.shared.shape[-1]
         xp = namespace(self.shared)
         own = xp.where(split.own_bins[:, None] == np.arange(bins), self.own[..., None], 0.0)
-        return take(xp.concatenate([self.shared, own], axis=-2), split.index["place"], axis=-2)
+        return xp.concatenate([self.shared, own], axis=-2)
 
     def times(self, slope: Float[Array, "*L B"]) -> Float[Array, "*L P"]:
         """Derivatives of what has this ``slope`` in each rate."""

@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from jaxtyping import Array, Float
 
 from hone.likelihood.arrays import namespace, take, taken, with_diagonal
 from hone.likelihood.histfactory.arrow import Arrow, Rows
 from hone.likelihood.histfactory.cells import appended, side_of
+from hone.likelihood.histfactory.few_bins import FewBins, has_few_bins
 from hone.likelihood.histfactory.layout import Layout
 from hone.likelihood.histfactory.poisson import (
     poisson_derivatives,
@@ -170,13 +172,17 @@ def information(
     data: Float[Array, "*L D"],
     rates: Float[Array, "*L B"],
     jacobian: Rows,
-) -> Arrow:
+) -> Arrow | FewBins:
     """See :meth:`.Likelihood.information`."""
     split, xp = likelihood.layout.split, namespace(pars, data, rates)
     positive = rates > 0
     curvature = xp.where(positive, 1 / xp.where(positive, rates, 1.0), 0.0)
-    own = split.with_own(curvature) * jacobian.own
     of_shared, of_own = split.apart(likelihood.constraint_curvature(pars, data))
+    if xp is np and pars.ndim == 2 and has_few_bins(likelihood.layout):
+        columns: Any = jacobian.in_order() * np.sqrt(curvature)[:, None]
+        constraints: Any = np.concatenate([of_shared, of_own], axis=1)
+        return FewBins(constraints, columns, likelihood.layout)
+    own = split.with_own(curvature) * jacobian.own
     weighted = jacobian.shared * curvature[..., None, :]
     shared = weighted @ xp.swapaxes(jacobian.shared, -1, -2)
     diagonal = shared.diagonal(axis1=-2, axis2=-1) + of_shared

@@ -19,6 +19,7 @@ from hone.likelihood.histfactory import expansion
 from hone.likelihood.histfactory.arrow import Arrow, Rows
 from hone.likelihood.histfactory.cells import appended, per_bin, side_of
 from hone.likelihood.histfactory.expansion import Expansion
+from hone.likelihood.histfactory.few_bins import FewBins
 from hone.likelihood.histfactory.interpolation import Weights, histosys_weights, normsys_factor
 from hone.likelihood.histfactory.layout import Layout
 from hone.likelihood.histfactory.poisson import (
@@ -237,7 +238,7 @@ class Likelihood:
         data: Float[Array, "*L D"],
         rates: Float[Array, "*L B"],
         jacobian: Rows,
-    ) -> Arrow:
+    ) -> Arrow | FewBins:
         """The Hessian of -ln L that is expected of data of the ``rates`` at ``pars``.
 
         It is never negative, unlike that of the data. Of the constraints, that of the data.

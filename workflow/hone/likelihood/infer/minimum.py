@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 from hone.likelihood.arrays import namespace
 from hone.likelihood.histfactory.arrow import Arrow
 from hone.likelihood.histfactory.expansion import Expansion
+from hone.likelihood.histfactory.few_bins import FewBins
 from hone.likelihood.histfactory.likelihood import Likelihood
 from hone.likelihood.histfactory.poisson import BARRIER, EMPTY
 from hone.likelihood.infer.minima import Minima, Reason
@@ -186,7 +187,7 @@ def _side_by_side(
         low = xp.where(likelihood.layout.poisson_par, xp.maximum(low, 0.1 * x), low)
         room = low - x, high - x
 
-        def information(places: Any) -> Arrow:
+        def information(places: Any) -> Arrow | FewBins:
             some = jax.tree.map(lambda x: x[places], (x, data, at.rates, at.jacobian))
             return likelihood.of_fits(places).information(*some)
 

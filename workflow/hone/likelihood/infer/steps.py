@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from hone.likelihood.arrays import namespace
 from hone.likelihood.histfactory.arrow import Arrow
+from hone.likelihood.histfactory.few_bins import FewBins
 
 __all__ = ["choose", "moving_of", "newton_step", "replaced"]
 
@@ -32,7 +33,7 @@ class _ActiveSet(NamedTuple):
 def newton_step(
     gradient: Float[Array, "L P"],
     hessian: Arrow,
-    information: Callable[[Any], Arrow],
+    information: Callable[[Any], Arrow | FewBins],
     damping: Float[Array, " L"],
     free: Float[Array, "L P"],
     low: Float[Array, "L P"],
@@ -91,7 +92,7 @@ def newton_step(
 
 
 def _step_of_numbers(
-    matrix: Arrow,
+    matrix: Arrow | FewBins,
     gradient: Array,
     damping: Array,
     free: Array,
