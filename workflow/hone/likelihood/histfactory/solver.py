@@ -47,20 +47,19 @@ class OneByOne:
     """
 
     def __init__(self, arrow: "Arrow", damping: Float[Array, " L"]) -> None:
+        shared = arrow.shared.diagonal(axis1=1, axis2=2)
+        diagonal: Any = np.concatenate([shared, arrow.own], axis=1)
         # Each apart, for the processor's cache.
         self.matrices = list(zip(arrow.shared, arrow.mixed, arrow.own, strict=True))
-        shared = arrow.shared.diagonal(axis1=1, axis2=2)
-        self.diagonal: Any = np.concatenate([shared, arrow.own], axis=1)
-        self.damping = damping
+        self.diagonals: list[Any] = list(zip(diagonal, np.abs(diagonal), damping, strict=True))
         self.factors: list[Any] = [None] * len(damping)
 
     def at(self, places: Int[Array, " N"]) -> "OneByOne":
         """Of some of the matrices."""
         some = copy(self)
-        some.matrices, some.factors = (
-            [x[k] for k in places] for x in (self.matrices, self.factors)
-        )
-        some.diagonal, some.damping = self.diagonal[places], self.damping[places]
+        some.matrices = [self.matrices[k] for k in places]
+        some.diagonals = [self.diagonals[k] for k in places]
+        some.factors = [self.factors[k] for k in places]
         return some
 
     def times(self, vector: Float[Array, "L P"]) -> Any:
@@ -80,21 +79,20 @@ class OneByOne:
         """The solutions with the damped matrices, see :meth:`.Arrow.solve`."""
         # What pushes against a bound may be many times the rest, which would lose its digits.
         right: Any = np.where(moving, vector, 0.0)
-        old = enumerate(self.factors)
-        new = [k for k, factor in old if factor is None or not factor.serves(moving[k])]
-        for k, diagonal in zip(new, self._raised(moving[new], new), strict=True):
-            self.factors[k] = _Factor(*self.matrices[k][:2], diagonal, moving[k])
-        rows = zip(self.factors, moving, right, strict=True)
-        return np.stack([factor.solve_for(*row) for factor, *row in rows])
+        found = np.empty_like(right)
+        for k, (row, of_row) in enumerate(zip(right, moving, strict=True)):
+            factor = self.factors[k]
+            if factor is None or not factor.serves(of_row):
+                factor = _Factor(*self.matrices[k][:2], self._raised(k, of_row), of_row)
+                self.factors[k] = factor
+            found[k] = factor.solve_for(of_row, row)
+        return found
 
-    def _raised(self, moving: Any, places: list[int]) -> Any:
-        """Diagonals with damping, as in :meth:`.Arrow.solve`."""
-        if not places:
-            return moving
-        diagonal, damping = self.diagonal[places], self.damping[places, None]
-        scale = np.abs(diagonal)
-        least = 1e-12 * scale.max(axis=1, where=moving, initial=0.0) + 1e-300
-        return diagonal + (damping + 1e-14) * np.maximum(scale, least[:, None])
+    def _raised(self, place: int, moving: Any) -> Any:
+        """The diagonal with damping, as in :meth:`.Arrow.solve`."""
+        diagonal, scale, damping = self.diagonals[place]
+        least = 1e-12 * scale.max(where=moving, initial=0.0) + 1e-300
+        return diagonal + (damping + 1e-14) * np.maximum(scale, least)
 
 
 class _Factor:
@@ -128,7 +126,7 @@ class _Factor:
         # Of further parameters that are held: columns of the inverse, and where each one is.
         self.column: Any = None
         self.inverse: Any = None
-        self.failed = bool(len(self.own) and self.own.min() <= 0)
+        self.failed = not (diagonal > 0).all()
         if self.failed or not self.count:
             return
         # Transposes are in the order of BLAS.

@@ -106,10 +106,10 @@ def _step_of_numbers(
     The search for an active set ends where -ln L would rise, as the information replaces the
     matrix there; with ``scoring`` it is the information, and the search goes on to its end.
     """
-    every: Any = gradient, free, low, high
+    every = np.stack([gradient, free, low, high])
     split, solver = matrix.layout.split, matrix.solver(damping)
     if not matrix.small:
-        every = [x[:, split.order] for x in every]
+        every = every.take(split.order, axis=-1)
     places = np.arange(len(low))
     found = state = _first_set(*every)
     for _ in range(_ACTIVE_SETS):
@@ -122,8 +122,8 @@ def _step_of_numbers(
         if not len(here):
             break
         if len(here) < len(places):
-            state, every = _ActiveSet(*(x[here] for x in state)), [x[here] for x in every]
-            solver, places = solver.at(here), places[here]
+            state = state._replace(moving=state.moving[here], held=state.held[here])
+            every, solver, places = every[:, here], solver.at(here), places[here]
     return found.step if matrix.small else found.step[:, split.place], found.decrease
 
 
