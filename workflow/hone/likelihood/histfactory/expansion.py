@@ -97,8 +97,7 @@ def expand(
 
     of_cells = split.sum_samples(first[..., None, :, :, :], with_own_part(cells, own_cells))
     if layout.histosys:
-        one, two = likelihood.sum_samples(with_own_part(factor, own_factor))
-        of_shapes = one + slope_of_weight[..., None, :, None] * two
+        of_shapes = likelihood.sum_samples(with_own_part(factor, own_factor), slope_of_weight)
         of_cells = of_cells + _shape_rows(layout, of_shapes)
     jacobian = of_cells[..., 0, :, :]
     rows = Rows(jacobian, own_cells.sum(axis=-2), layout)
@@ -125,11 +124,8 @@ def expand(
     second *= blocks[..., None, :, :]
     diagonal = second.sum(axis=(-2, -1))
     if layout.histosys:
-        one, two = likelihood.sum_bins(weighted)
-        of_blocks = one + slope_of_weight[..., None, None] * two
-        in_total = two.sum(axis=(-2, -1))
+        of_blocks, in_total = likelihood.sum_bins(weighted, slope_of_weight)
         pure = weights.asymmetric[2] * in_total
-        of_blocks = of_blocks.reshape(*pure.shape, -1)
         both = _shape_rows(layout, xp.concatenate([of_blocks, pure[..., None]], axis=-1))
         shift, pure = both[..., :-1], both[..., -1]
         left, right = [left[0] + shift, flat], [flat, shift]
@@ -202,6 +198,11 @@ def _of_shared(layout: Layout, x: Float[Array, "*L V"]) -> Float[Array, "*L G S 
 
 def _shape_rows(layout: Layout, x: Float[Array, "*L H N"]) -> Float[Array, "*L G N"]:
     """Rows of each histosys at the shared parameters, zero where there is none."""
-    xp = namespace(x)
+    split, xp = layout.split, namespace(x)
+    if xp is np:
+        places, rows = layout.histosys_of_shared
+        found: Any = np.zeros((*x.shape[:-2], len(split.shared), x.shape[-1]))
+        found[..., places, :] = take(x, rows, axis=-2)
+        return found
     x = xp.concatenate([x, xp.zeros_like(x[..., :1, :])], axis=-2)
-    return take(x, layout.split.index["histosys_row"], axis=-2)
+    return take(x, split.index["histosys_row"], axis=-2)

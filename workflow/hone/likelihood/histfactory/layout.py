@@ -158,6 +158,12 @@ class Layout:
         return Split.of(self)
 
     @cached_property
+    def histosys_of_shared(self) -> tuple[Index, Index]:
+        """Places of those with a histosys among the G shared parameters, and which it is, of H."""
+        (places,) = (self.split.histosys_row < len(self.histosys)).nonzero()
+        return index_of(places), index_of(self.split.histosys_row[places])
+
+    @cached_property
     def kinked(self) -> np.ndarray:
         """bool (P,): parameters with a kink of the rates at zero."""
         found = np.zeros(self.npars, dtype=bool)

@@ -110,22 +110,28 @@ class Likelihood:
             return None
         return Shapes(self.symmetric, self.asymmetric)
 
-    def sum_samples(self, cells: Float[Array, "*L M S B"]) -> tuple[Array, Array]:
-        """Sums over samples of the cells times both templates, (*L, M, H, B) each."""
+    def sum_samples(
+        self, cells: Float[Array, "*L M S B"], slope: Float[Array, "*L H"]
+    ) -> Float[Array, "*L M H B"]:
+        """Sums over samples of the cells times the templates, the second with a ``slope``."""
         if self.shapes is not None and namespace(cells) is np:
-            return self.shapes.sum_samples(cells)
+            return self.shapes.sum_samples(cells, slope)
         xp = namespace(cells, self.symmetric)
         one, two = (
             xp.einsum("...hsb,...msb->...mhb", x, cells) for x in (self.symmetric, self.asymmetric)
         )
-        return one, two
+        return one + slope[..., None, :, None] * two
 
-    def sum_bins(self, cells: Float[Array, "*L S B"]) -> tuple[Array, Array]:
-        """Sums in blocks of bins of the cells times both templates, (*L, H, S, K) each."""
+    def sum_bins(
+        self, cells: Float[Array, "*L S B"], slope: Float[Array, "*L H"]
+    ) -> tuple[Float[Array, "*L H SK"], Float[Array, "*L H"]]:
+        """The same sums in blocks of bins; and of the second template over all cells."""
         split = self.layout.split
         if self.shapes is not None and namespace(cells) is np:
-            return self.shapes.sum_bins(cells, split)
-        return split.sum_bins(self.symmetric, cells), split.sum_bins(self.asymmetric, cells)
+            return self.shapes.sum_bins(cells, slope, split)
+        one, two = split.sum_bins(self.symmetric, cells), split.sum_bins(self.asymmetric, cells)
+        in_total = two.sum(axis=(-2, -1))
+        return (one + slope[..., None, None] * two).reshape(*in_total.shape, -1), in_total
 
     def normsys_factors(
         self, pars: Float[Array, "*L P"], side: Float[Array, "*L P"]
