@@ -52,29 +52,28 @@ class Shapes:
         """As :meth:`.Likelihood.sum_bins`."""
         lead, flat = cells.shape[:-2], cells.reshape(-1, self.samples, self.bins)
         fits, blocks = len(flat), len(split.channel_of_block)
+        right = flat.transpose(1, 0, 2)
         if blocks <= _FEW:
-            sums: Any = flat.transpose(1, 0, 2) @ self._spread(split.block_of_bin, blocks)
-            sums = sums.reshape(self.samples, fits, -1, blocks)
+            sums: Any = right @ self._spread(split.block_of_bin, blocks)
+            sums = sums.reshape(self.samples, fits, blocks, -1)
         else:
-            sums = np.empty((self.samples, fits, 2 * self.count, blocks))
+            sums = np.empty((self.samples, fits, blocks, 2 * self.count))
             for of_blocks, bins in split.runs:
-                part = self.by_sample[..., bins]
+                part = self.by_sample[..., bins].swapaxes(1, 2)
                 if of_blocks.stop - of_blocks.start == 1:
-                    product = flat[..., bins].transpose(1, 0, 2) @ part.swapaxes(1, 2)
-                    sums[..., of_blocks.start] = product
+                    sums[:, :, of_blocks.start] = right[..., bins] @ part
                 else:
-                    right = flat[..., bins].transpose(1, 0, 2)
-                    np.multiply(part[:, None], right[:, :, None], out=sums[..., of_blocks])
-        one, two = sums[:, :, : self.count], sums[:, :, self.count :]
-        in_total = two.sum(axis=(0, 3)).reshape(*lead, -1)
-        two *= slope.reshape(fits, self.count, 1)
+                    np.multiply(part[:, None], right[..., bins, None], out=sums[:, :, of_blocks])
+        one, two = sums[..., : self.count], sums[..., self.count :]
+        in_total = two.sum(axis=(0, 2)).reshape(*lead, -1)
+        two *= slope.reshape(fits, 1, self.count)
         two += one
-        return two.transpose(1, 2, 0, 3).reshape(*lead, self.count, -1), in_total
+        return two.transpose(1, 3, 0, 2).reshape(*lead, self.count, -1), in_total
 
     def _spread(self, block_of_bin: np.ndarray, blocks: int) -> np.ndarray:
-        """The templates (S, B, 2 H * K), each bin in the place of its block."""
+        """The templates (S, B, K * 2 H), each bin in the place of its block."""
         if self.spread is None:
-            spread = np.zeros((self.samples, self.bins, 2 * self.count, blocks))
-            spread[:, np.arange(self.bins), :, block_of_bin] = self.by_bin.swapaxes(1, 2)
+            spread = np.zeros((self.samples, self.bins, blocks, 2 * self.count))
+            spread[:, np.arange(self.bins), block_of_bin] = self.by_bin.transpose(2, 0, 1)
             self.spread = spread.reshape(self.samples, self.bins, -1)
         return self.spread
