@@ -174,17 +174,19 @@ def _side_by_side(
         every = xp is np and better.all()
         at = new if every else jax.tree.map(partial(replaced, ~better), new, state.at)
 
-        # At a kink a parameter stays if -ln L rises on both sides, else it moves to where it falls.
-        outward = at.gradient * state.side > 0
-        over = kinked & (x == 0) & (free > 0) & outward & (at.across * state.side > 0)
-        side = xp.where(over, -state.side, state.side)
-        over = over.any(axis=1)
-        low = xp.where(kinked & (side > 0), xp.maximum(lower, 0.0), lower)
-        high = xp.where(kinked & (side < 0), xp.minimum(upper, 0.0), upper)
+        over, side, low, high = xp.zeros(len(x), dtype=bool), state.side, lower, upper
+        if kinked.any():
+            # There a parameter stays if -ln L rises on both sides, else it moves to where it falls.
+            outward = at.gradient * side > 0
+            across = kinked & (x == 0) & (free > 0) & outward & (at.across * side > 0)
+            side, over = xp.where(across, -side, side), across.any(axis=1)
+            low = xp.where(kinked & (side > 0), xp.maximum(lower, 0.0), lower)
+            high = xp.where(kinked & (side < 0), xp.minimum(upper, 0.0), upper)
 
         # Parameters with a Poisson constraint shrink to a tenth per step at most: from close to
         # zero, where the logarithm is steep, a step can but double them.
-        low = xp.where(likelihood.layout.poisson_par, xp.maximum(low, 0.1 * x), low)
+        if likelihood.layout.poisson_par.any():
+            low = xp.where(likelihood.layout.poisson_par, xp.maximum(low, 0.1 * x), low)
         room = low - x, high - x
 
         def information(places: Any) -> Arrow | FewBins:

@@ -58,7 +58,7 @@ def in_turns(
             plain = (state.damping <= 1e-2) & ~state.scored & (state.barrier == BARRIER)
             sides = np.where(layout.kinked, state.side, 1.0)
             joined = under_way & leaders.joined(
-                state.trial, state.at.hessian.diagonal, sides,
+                state.trial, state.at.hessian, sides,
                 np.where(plain & under_way, state.decrease, np.inf), state.converged, of,
             )  # fmt: skip
             if not state.at.hessian.small:
@@ -101,16 +101,17 @@ class Leaders:
 
     def follow(self, converged: Any, iteration: Any, of: np.ndarray) -> None:
         """Note which starts, of the fits ``of`` (L,), have converged."""
-        np.minimum.at(self.ended, of[converged], iteration[converged])
+        if converged.any():
+            np.minimum.at(self.ended, of[converged], iteration[converged])
 
     def joined(
-        self, trial: Any, curvature: Any, sides: Any, decrease: Any, converged: Any, of: np.ndarray
+        self, trial: Any, hessian: Arrow, sides: Any, decrease: Any, converged: Any, of: np.ndarray
     ) -> np.ndarray:
         """Which starts (L,), of the fits ``of`` (L,), go on as the one that leads.
 
         Args:
             trial: where the next step ends (L, P).
-            curvature: diagonal of the Hessian (L, P).
+            hessian: of each.
             sides: of kinks; they have to be the same (L, P).
             decrease: expected of -ln L in that step (L,), infinite for one that is not Newton's.
             converged: starts that have ended (L,), just now.
@@ -124,7 +125,7 @@ class Leaders:
         lead = lead[(rank[lead] < _SMALL) & np.isnan(self.pars[of[lead]]).any(axis=1)]
         at = of[lead]
         self.pars[at], self.sides[at] = trial[lead], sides[lead]
-        self.metric[at] = np.abs(curvature[lead])
+        self.metric[at] = np.abs(hessian.diagonal[lead])
         distance = ((trial - self.pars[of]) ** 2 * self.metric[of]).sum(axis=1)
         found: np.ndarray = (distance < _NEAR) & (decrease < _SMALL) & ~converged
         found &= (sides == self.sides[of]).all(axis=1)
