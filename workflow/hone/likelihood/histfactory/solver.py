@@ -19,6 +19,8 @@ _DIGITS = 1e-7
 
 _FEW = 8
 """Parts of the parameters of which one may be held without an own matrix of the others."""
+_STIFF = 1e300
+"""On the diagonal of what is held: its root is 1e150, what it adds to others below their digits."""
 
 
 class SideBySide:
@@ -86,7 +88,7 @@ class OneByOne:
                 factor = _Factor(*self.matrices[k][:2], self._raised(k, of_row), of_row)
                 self.factors[k] = factor
             found[k] = factor.solve_for(of_row, row)
-        return found
+        return np.where(moving, found, 0.0)
 
     def _raised(self, place: int, moving: Any) -> Any:
         """The diagonal with damping, as in :meth:`.Arrow.solve`."""
@@ -99,7 +101,7 @@ class _Factor:
     """The Cholesky factor of one matrix in what moves, parameters of single bins eliminated.
 
     Parameters are in the order of shared and then the others; which of them may be most is held:
-    where it is a few, they stay in the matrix, with nothing but 1 on the diagonal.
+    where it is a few, they stay in the matrix, so stiff that no force moves them.
     """
 
     def __init__(self, shared: Any, mixed: Any, diagonal: Any, moving: Any) -> None:
@@ -115,11 +117,7 @@ class _Factor:
         else:
             shared = shared.copy()
             if len(held):
-                diagonal = np.where(moving, diagonal, 1.0)
-                mixed = mixed * moving[: self.count, None] * moving[self.count :]
-                held = held[held < self.count]
-                shared[held] = 0.0
-                shared[:, held] = 0.0
+                diagonal = np.where(moving, diagonal, _STIFF)
         self.size = len(diagonal)
         shared.reshape(-1)[:: self.count + 1] = diagonal[: self.count]
         self.own, self.mixed, self.diagonal = diagonal[self.count :], mixed, diagonal
@@ -150,12 +148,9 @@ class _Factor:
         return bool(sound and 4 * more < self.count)
 
     def solve_for(self, moving: Any, vector: Any) -> Any:
-        """Solve in the factor's parameters, of which some may not move; zero in what does not.
-
-        The ``vector`` is zero there.
-        """
+        """Solve in what moves in the factor; some may not: ``vector`` is zero there."""
         if self.failed:
-            return np.where(moving, np.nan, 0.0)
+            return np.full_like(vector, np.nan)
         solution = self._solve(vector[self.places])
         (held,) = (self.moving & ~moving)[self.places].nonzero()
         if len(held):
@@ -163,9 +158,8 @@ class _Factor:
             columns = self._columns(held)
             _, _, force, failed = dgesv(columns[held], solution[held])
             if failed:
-                return np.where(moving, np.nan, 0.0)
+                return np.full_like(vector, np.nan)
             solution = solution - columns @ force
-            solution[held] = 0.0
         if len(solution) == len(vector):
             return solution
         found = np.zeros(len(vector))
