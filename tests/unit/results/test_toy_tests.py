@@ -5,15 +5,16 @@ import pyhf
 import pytest
 from matplotlib.text import Text
 from scipy.integrate import quad
+from scipy.stats import norm
 from specs import pseudo_data
 
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
-from hone.likelihood.infer.calculators import ToyCalculator
+from hone.likelihood.infer.calculators import EmpiricalDistribution, ToyCalculator
 from hone.likelihood.infer.densities import qtilde_density, qtilde_tail
 from hone.reporting.figures.likelihood import draw_toys
 from hone.results.likelihood_scan import likelihood_of
-from hone.results.toy_tests import binomial_errors, toy_test, toy_test_or_reason
+from hone.results.toy_tests import binomial_errors, expected_errors, toy_test, toy_test_or_reason
 
 STRENGTH = [{"name": "mu", "type": "normfactor", "data": None}]
 
@@ -167,6 +168,23 @@ def test_the_observed_statistic_is_pyhfs(oracle, found):
         1.0, data, oracle, oracle.config.suggested_init(), bounds, fixed
     )
     assert toys["observed"]["q"] == pytest.approx(float(theirs), rel=1e-4, abs=1e-6)
+
+
+def test_where_the_formulae_are_right_toys_scatter_around_them_by_their_errors():
+    """Best fits with a normal distribution of width 1; their limit is expected at 1.96."""
+    limit, places = norm.ppf(0.975), np.array([-1.0, 0.0, 1.0])
+    right = norm.cdf(places - limit) / norm.cdf(places)
+    rng, distances = np.random.default_rng(3), []
+    for _ in range(300):
+        both = [
+            EmpiricalDistribution(np.maximum(limit - rng.normal(mu, 1, 1000), 0) ** 2)
+            for mu in (limit, 0.0)
+        ]
+        values = both[1].samples
+        cls = np.percentile(both[0].pvalue(values) / both[1].pvalue(values), 100 * norm.cdf(places))
+        distances.append((cls - right) / np.array(expected_errors(*both)[1:4], dtype=float))
+    assert np.std(distances, axis=0)[1:] == pytest.approx(1, abs=0.15)
+    assert np.mean(np.abs(distances) > 3, axis=0)[1:].max() < 0.02
 
 
 def test_binomial_errors():

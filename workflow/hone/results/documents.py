@@ -224,7 +224,7 @@ class ToyHistogram(TypedDict):
 
 
 class PValues(TypedDict):
-    """p-values at the median or at the observation; binomial errors of those by toys."""
+    """p-values at the median or at the observation, and errors of those by toys."""
 
     clsb: float
     clb: float
@@ -232,7 +232,7 @@ class PValues(TypedDict):
     """None where no background toy is as extreme."""
     cls_expected: NotRequired[list[float]]
     cls_expected_error: NotRequired[Numbers]
-    """Binomial errors; of asymptotic ones those that as many toys would have."""
+    """Of asymptotic ones the binomial errors that as many toys would have."""
     clsb_error: NotRequired[float | None]
     clb_error: NotRequired[float | None]
     cls_error: NotRequired[float | None]

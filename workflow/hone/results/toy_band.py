@@ -1,4 +1,4 @@
-"""The expected band of CLs by toys against that of asymptotic formulae."""
+"""The 68 % band of expected CLs by toys against that of asymptotic formulae."""
 
 from typing import NamedTuple
 
@@ -10,8 +10,10 @@ _FEWEST = 1 / 3
 """Largest relative error of a CLs that is judged, that of ten toys."""
 _SIGMAS = 3.0
 """Largest difference in standard deviations."""
-_ENDS = {0: -2, 1: -1, 3: 1, 4: 2}
-"""Places in an expected set, and the standard deviations that they stand for."""
+_ENDS = {1: -1, 3: 1}
+"""Places in an expected set, and the standard deviations that they stand for.
+
+At +2 sigma most best fits are above the tested strength: there the CLs of toys jumps to 1."""
 
 
 class BandEnd(NamedTuple):
@@ -32,7 +34,7 @@ class BandEnd(NamedTuple):
 
 
 def band_ends(test: ToyTest | None) -> list[BandEnd]:
-    """The four ends of both bands, -2 to +2 sigma; none without toys."""
+    """Both ends of the 68 % band; none without toys."""
     if not test:
         return []
     toys, formula = test["expected"]["cls"]["toys"], test["expected"]["cls"]["asymptotic"]

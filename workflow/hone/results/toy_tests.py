@@ -3,18 +3,25 @@
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from hone.errors import FitError, InputError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
-from hone.likelihood.infer.calculators import AsymptoticCalculator, ToyCalculator
+from hone.likelihood.infer.calculators import (
+    AsymptoticCalculator,
+    EmpiricalDistribution,
+    ToyCalculator,
+)
 from hone.likelihood.infer.densities import qtilde_density, qtilde_tail
-from hone.results.documents import PValues, ToyData, ToyHistogram, ToyTest
+from hone.results.documents import Numbers, PValues, ToyData, ToyHistogram, ToyTest
 
-__all__ = ["binomial_errors", "toy_test", "toy_test_or_reason"]
+__all__ = ["binomial_errors", "expected_errors", "toy_test", "toy_test_or_reason"]
 
 _BINS = 40
 _CURVE = 200
+_SIGMAS = -2.0, -1.0, 0.0, 1.0, 2.0
+"""Of an expected set."""
 _MEDIAN = 2
 """Its place in an expected set."""
 
@@ -56,6 +63,10 @@ def toy_test(model: Model, mu: float, observed: Any | None, ntoys: int, seed: in
         calculator.check_failures(looked_at, *distributions)
         toys = [np.asarray(found.samples) for found in distributions]
         errors = binomial_errors(by_toys["clsb"], by_toys["clb"], *kept)
+        if is_expected:
+            of_band = expected_errors(*distributions)
+            errors["cls_error"] = of_band[_MEDIAN]
+            by_toys["cls_expected_error"] = of_band
         by_toys = {**by_toys, **errors}  # type: ignore[typeddict-item]
         largest = float(np.quantile(np.concatenate(toys), 0.998))
         edges = np.linspace(0.0, max(largest, 2 * q_asimov), _BINS + 1)
@@ -96,6 +107,24 @@ def _p_values(
     with np.errstate(invalid="ignore", divide="ignore"):
         clsb, clb, cls = map(float, calculator.pvalues(statistic, *distributions))
     return {"clsb": clsb, "clb": clb, "cls": cls if clb > 0 else None}
+
+
+def expected_errors(
+    signal_background: EmpiricalDistribution, background: EmpiricalDistribution
+) -> Numbers:
+    """Standard deviations of the expected CLs by toys, at -2 to +2 sigma; None if they are 0.
+
+    These are quantiles of the CLs of background toys. The fraction of toys below a quantile has a
+    binomial error, and so has CLs+b there.
+    """
+    values = np.asarray(background.samples)
+    clsb, clb = signal_background.pvalue(values), background.pvalue(values)
+    parts = ndtr(np.array(_SIGMAS))
+    error = np.sqrt(parts * (1 - parts) / len(values))
+    low, high = np.quantile(clsb / clb, np.clip([parts - error, parts + error], 0, 1))
+    p, of_background = np.quantile(clsb, parts), np.quantile(clb, parts)
+    own = np.sqrt(p * (1 - p) / len(signal_background.samples)) / of_background
+    return [float(x) or None for x in np.hypot((high - low) / 2, own)]
 
 
 def binomial_errors(

@@ -314,7 +314,7 @@ def _cls_line(name: str, found: ToyData, ntoys: int) -> str:
 
 def _band_line(toys: ToyTest) -> str:
     """Ends of the 68 % band of CLs, by toys and by formulae, below the median."""
-    ends = [end for end in band_ends(toys) if abs(end.sigmas) == 1]
+    ends = band_ends(toys)
     shown = " to ".join(with_error(end.toys, end.error) for end in ends)
     formula = " to ".join(f"{end.asymptotic:.2g}" for end in ends)
     return f"\n68 % band {shown} (toys), {formula} (asymptotic)"

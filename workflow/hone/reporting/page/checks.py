@@ -179,7 +179,7 @@ def _tested(toys: ToyTest, poi: str) -> str:
 
 
 def _band(published: Published) -> tuple[str, str]:
-    """The ends of the expected bands, as far as the toys that the median needs tell them."""
+    """The ends of the 68 % band, as far as the toys that the median needs tell them."""
     toys = published.likelihood.get("toys")
     if not toys:
         return "not done", published.likelihood.get("reasons", {}).get("toys", "no toys")
@@ -190,9 +190,9 @@ def _band(published: Published) -> tuple[str, str]:
         texts.append(f"{text}, {_short(end.asymptotic)} asymptotic ({told})")
     judged = [end for end in ends if end.distance is not None]
     where = _tested(toys, published.likelihood["poi"])
-    text = f"{where}, ends of the bands of expected CLs: {'; '.join(texts)}"
+    text = f"{where}, ends of the 68 % band of expected CLs: {'; '.join(texts)}"
     if any(end.differs for end in judged):
-        return "not passed", f"bands of limits, which are asymptotic, are not those of toys: {text}"
+        return "not passed", f"the bands of limits are asymptotic, and toys give another: {text}"
     return _outcome(True) if judged else "not done", text
 
 
