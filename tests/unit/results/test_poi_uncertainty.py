@@ -164,3 +164,21 @@ def test_without_a_fit_that_impacts_can_be_of_pulls_are_those_at_the_bound():
     assert (pulls["data"], pulls["on_bound"]) == ("observation", ["mu"])
     assert pulls["bestfit"] == content["fit"]["bestfit"]
     assert fit_results(spec, blind=True)["pulls"] is None
+
+
+def test_a_bound_is_no_end_of_an_interval(fitted):
+    """One that is a standard deviation by the Hessian away, and nearer than -2 ln L rises by 1."""
+    model, data, content = fitted
+    spec = specs.workspace(model, data)
+    low, high = content["breakdown"]["interval"]
+    poi = content["ranking"]
+    upper = poi["poi_value"] + 1.001 * poi["poi_uncertainty"]
+    assert upper < high
+    settings = spec["measurements"][0]["config"]
+    settings["parameters"] = [
+        *(x for x in settings["parameters"] if x["name"] != "mu"),
+        {"name": "mu", "inits": [0.5], "bounds": [[0.0, upper]]},
+    ]
+    parts = fit_results(spec)["breakdown"]
+    assert parts["interval"] == [pytest.approx(low, abs=1e-4), None]
+    assert parts["total"] == pytest.approx(poi["poi_value"] - low, abs=1e-4)

@@ -113,8 +113,8 @@ class Breakdown(FittedData):
     """
 
     total: float
-    interval: list[float]
-    """Its ends, in the whole fit."""
+    interval: Numbers
+    """Its ends, in the whole fit; None where a bound of the POI comes first."""
     hessian: float
     """The total by the Hessian; far from it, the likelihood is not Gaussian."""
     statistical: float

@@ -224,7 +224,7 @@ def breakdown_of(found: Informative, groups: Mapping[str, Sequence[str]]) -> Bre
     return {
         **source,
         "total": width.total,
-        "interval": list(width.interval),
+        "interval": [x if k in width.sides else None for k, x in enumerate(width.interval)],
         "hessian": float(parts.total),
         "statistical": statistical,
         "counts": width.without(moved) if of_free else statistical,
