@@ -107,8 +107,6 @@ class FoldHistograms:
             InputError: a bin is not known to 1e-9, a histogram has lost events, or a score is not
                 a number.
         """
-        for filling in self._fillings:
-            filling.finish()
         found = [filling.result(scale) for filling in self._fillings]
         return {
             group: {
@@ -219,12 +217,8 @@ class _Filling:
             if len(self._scored) > _AHEAD:
                 self._add_up(self._scored.popleft())
 
-    def finish(self) -> None:
-        """Add up what is scored.
-
-        Raises:
-            InputError: an event's score is not a number.
-        """
+    def _finish(self) -> None:
+        """Add up what is scored."""
         while self._scored:
             self._add_up(self._scored.popleft())
 
@@ -254,6 +248,7 @@ class _Filling:
 
     def parts(self) -> dict[str, np.ndarray]:
         """As :attr:`hone.events.stream.Subsamples.yields`, unscaled."""
+        self._finish()
         fixed = [Histogram(x.T, x.T) for x in self._parts_fixed.values()]
         found = {}
         for group, start in (("hard", 0), ("soft", self._bins)):
@@ -270,8 +265,10 @@ class _Filling:
             scale: factor on the weights.
 
         Raises:
-            InputError: a bin is not known to 1e-9, or a histogram has lost events.
+            InputError: a bin is not known to 1e-9, a histogram has lost events, or a score is not
+                a number.
         """
+        self._finish()
         bins, trained = len(self._edges) - 1, self._channels.trained
 
         def where(template: int, region: Region, column: int) -> str:
