@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pyhf
 import pytest
+from matplotlib.contour import ContourSet
 from matplotlib.text import Text
 from specs import pseudo_data, typical
 
@@ -229,7 +230,11 @@ def test_contour_picture(found):
     # parameters are called as in pulls
     of_mc = {**content, "contour": {**content["contour"], "parameter": "staterror_SR[4]"}}
     assert draw_contour(of_mc, "simple").axes[0].get_ylabel() == "MC, SR bin 5"
-    return draw_contour(content, "simple")
+    figure = draw_contour(content, "simple")
+    # Each step is lighter than the one below, what is above the last one, too.
+    (filled,) = (x for x in figure.axes[0].findobj(ContourSet) if x.filled)
+    assert (np.diff(filled.get_facecolor()[:, :3].sum(axis=1)) > 0.05).all()
+    return figure
 
 
 def test_a_contour_says_where_fits_are_missing(found):

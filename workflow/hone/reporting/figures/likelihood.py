@@ -94,12 +94,11 @@ def draw_contour(likelihood: Likelihood, observable: str, label: str = "observed
     mu, value, levels = contour["mu"], contour["value"], contour["levels"]
     labels = _labels(strength(likelihood["poi"]), label)
     expected = np.ma.masked_invalid(_floats(contour["asimov"]["q"]))
-    # Opaque, so that the hatches of what is not computed are seen there alone.
-    blues = 0.25 + 0.75 * colormaps["Blues_r"](np.linspace(0, 1, 9))[:, :3]
-    filled = axes.contourf(
-        *_finer(mu, value, expected), levels=[0, 1, *levels, 9, 12, 16, 25], colors=blues,
-        extend="max",
-    )  # fmt: skip
+    steps = [0, 1, *levels, 9, 12, 16, 25]
+    # One for each step and one above them, else Matplotlib repeats the last one there. Opaque, so
+    # that the hatches of what is not computed are seen there alone.
+    blues = 0.25 + 0.75 * colormaps["Blues_r"](np.linspace(0, 1, len(steps)))[:, :3]
+    filled = axes.contourf(*_finer(mu, value, expected), levels=steps, colors=blues, extend="max")
     axes.patch.set(**_NOT_COMPUTED)
     figure.colorbar(filled, ax=axes, format="%.3g", label=rf"$-2\,\Delta\ln L$, {labels['asimov']}")
     handles: list[Any] = []
