@@ -170,6 +170,12 @@ def test_strengths_that_are_measured_together_are_named(ntuples, tmp_path):
     # no error at a bound
     none = "\N{EN DASH}"
     assert f"mu_a 0.000 {none} {none} at its bound; 0.00 +0.04 by its profile likelihood" in shown
+    # a scan without the ends of the interval takes no error away
+    interval = {"observed": {"best_fit": 1.25, "interval": [None, None]}}
+    write_json(path / "signal/o/likelihood.json", {"poi": "mu_b", "profile": interval})
+    folder = Folder(path)
+    assert dict(result(folder, "signal").details)["Best fit"].endswith("μ_b = 1.2 ± 0.5")
+    assert "by its profile likelihood" not in words_of(page(folder, CAPTIONS))
 
 
 def test_many_signals_are_a_range(tmp_path):

@@ -180,11 +180,12 @@ def _best_fit(folder: Folder, published: Published) -> str:
 
 def profile_interval(likelihood: Likelihood, name: str) -> Numbers:
     """Where -2 ln L of the observation rises by 1, if that is scanned for ``name``; None at a bound
-    of it."""
+    of it, and nothing if neither end is in the scan."""
     profile = likelihood.get("profile")
     if not profile or "observed" not in profile or likelihood["poi"] != name:
         return []
-    return profile["observed"]["interval"]
+    interval = profile["observed"]["interval"]
+    return [] if interval == [None, None] else interval
 
 
 def _other_merits(folder: Folder, signal: str, best: Row) -> str:
