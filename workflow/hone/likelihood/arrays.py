@@ -136,10 +136,10 @@ def index_of(places: np.ndarray) -> Index:
 
 
 def take(x: Any, index: Index, axis: int = -1) -> Any:
-    """Entries of ``x`` at an :func:`index_of` along an axis."""
+    """Entries of ``x`` at an :func:`index_of` along an axis, all within."""
     if isinstance(x, np.ndarray):
         if isinstance(index, np.ndarray):
-            # Without a check of each place.
+            # All places are within: with "clip" NumPy, too, leaves out the check of each.
             return x.take(index, axis=axis, mode="clip")
         place: Any = (..., index, *(slice(None),) * (-1 - axis))
         return x[place]
@@ -152,7 +152,7 @@ def take(x: Any, index: Index, axis: int = -1) -> Any:
 def taken(x: Any, places: np.ndarray) -> Any:
     """Entries of the last axis in the shape of ``places``, which are all within."""
     if isinstance(x, np.ndarray):
-        # Without a check of each place.
+        # As above.
         return x.take(places, axis=-1, mode="clip")
     return x[..., places]
 
