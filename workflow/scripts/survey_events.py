@@ -11,11 +11,11 @@ with job(snakemake) as provenance:
     params = snakemake.params
     analysis = Analysis.model_validate(params.analysis)
     (source,) = sources(analysis, params.files)
-    (nominal,) = sources(analysis, params.nominal)
     try:
         found = survey(source, analysis.features, analysis.channels, "evaluation")
     except InputError as error:
-        refuse_sample_first(nominal, source, analysis.features, analysis.channels)
+        for nominal in sources(analysis, params.nominal):
+            refuse_sample_first(nominal, source, analysis.features, analysis.channels)
         raise error from None
     for entry in found["files"]:
         if entry["path"] in params.contents:

@@ -166,3 +166,12 @@ def test_files_on_a_server_are_no_inputs_of_snakemake(config):
     needs, wildcards = Needs(files, {}), SimpleNamespace(template=name)
     assert needs.template_events()(wildcards) == ["heavy.root"]
     assert needs.template_files()(wildcards) == {name: ["heavy.root", remote]}
+    assert needs.sample_files()(wildcards) == {name: ["heavy.root", remote]}
+
+
+def test_files_of_a_sample_that_a_rule_has_still_to_make_are_not_looked_at():
+    analysis = checked_config(yaml.safe_load((ROOT / "config" / "zprime.yaml").read_text()))
+    wildcards = SimpleNamespace(template="drellyan__scale_up")
+    needs = Needs(Files(analysis), {})
+    assert needs.template_files()(wildcards)
+    assert needs.sample_files()(wildcards) == {}

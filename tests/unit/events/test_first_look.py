@@ -72,6 +72,18 @@ def test_a_branch_that_a_variation_and_its_sample_lack_is_said_of_the_sample(eve
         survey(varied, ["pt"], [ONE_REGION])
     with pytest.raises(InputError, match=r"sample .heavy.: all\.root: there is no branch"):
         refuse_sample_first(heavy, varied, ["eta"], [ONE_REGION])
+    empty = {name: x[:0] for name, x in events.items()}
+    write("up.root", empty)
+    refuse_sample_first(heavy, varied, ["pt"], [ONE_REGION])
+    with pytest.raises(
+        InputError, match=r"variation .heavy__jes_up.: there is no event in the tree 'events' of up"
+    ):
+        survey(varied, ["pt"], [ONE_REGION])
+    write("all.root", empty)
+    with pytest.raises(
+        InputError, match=r"sample .heavy.: there is no event in the tree 'events' of all\.root"
+    ):
+        refuse_sample_first(heavy, varied, ["pt"], [ONE_REGION])
 
 
 def test_marks_for_missing_values_are_said_once(events):

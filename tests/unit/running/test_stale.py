@@ -121,9 +121,11 @@ def test_one_cause_of_several_rules_is_said_once(tmp_path):
     unusable, no_event = "the inputs cannot be used:", "'s' (s.root) has no event in a region"
     for number, (rule, jobs, what) in enumerate(
         [
-            ("survey", ["b__jes_up"], "variation 'b__jes_up': b.root: there is no branch 'pt'"),
+            ("survey", ["b__jes_up"], "variation 'b__jes_up': bu.root: there is no branch 'pt'"),
+            ("survey", ["b__jer_up"], "sample 'b': b.root: there is no branch 'pt'"),
             ("survey", ["b"], "sample 'b': b.root: there is no branch 'pt'"),
             ("survey", ["b__jes_down"], "sample 'b': b.root: there is no branch 'pt'"),
+            ("weights", ["b"], "sample 'b': b.root: there is no branch 'pt'"),
             ("survey", ["c__jes_up"], "sample 'c': c.root: there is no branch 'w'"),
             *(
                 ("train", ["s", observable], f"{unusable}\n- {no_event} ({observable}: r 'x')")
@@ -141,7 +143,10 @@ def test_one_cause_of_several_rules_is_said_once(tmp_path):
     ):
         which = f" ({', '.join(jobs)})" if jobs else ""
         log = tmp_path / f"{number}.log"
-        write_error(log, f"rule {rule}{which}: {what}", {"wildcards": jobs, "inputs": ["b.root"]})
+        # A variation has a file of its own, and its job may look at that of the sample.
+        sample, varied, _ = (*jobs, "")[0].partition("__")
+        inputs = [f"{sample}u.root", f"{sample}.root"] if varied else [f"{sample}.root"]
+        write_error(log, f"rule {rule}{which}: {what}", {"wildcards": jobs, "inputs": inputs})
         os.utime(log.with_suffix(".error"), (1e9 + number, 1e9 + number))
     first, branch, weight, value, other = errors_since(tmp_path, 0.0)
     assert first == (
@@ -150,7 +155,8 @@ def test_one_cause_of_several_rules_is_said_once(tmp_path):
     )
     # the sample first, whichever job has told it
     assert branch == (
-        "rule survey (b): sample 'b': b.root: there is no branch 'pt'; likewise in its variations"
+        "rule survey (b): sample 'b': b.root: there is no branch 'pt'; likewise in its variations, "
+        "rule weights (b)"
     )
     assert weight == (
         "rule survey (c): sample 'c': c.root: there is no branch 'w'; likewise in its variations"

@@ -320,9 +320,17 @@ class Needs:
         return lambda wildcards: found([wildcards.template], "evaluation")
 
     def sample_files(self) -> Function:
-        """The same of the sample that ``{template}`` is of, or varies."""
-        found = self.files.events_of
-        return lambda wildcards: found([self.templates[wildcards.template].sample], "evaluation")
+        """The same of the sample that ``{template}`` is of, or varies, if they are the user's.
+
+        Others may not be made yet.
+        """
+
+        def found(wildcards: Any) -> dict[str, list[str]]:
+            sample = self.analysis.sample(self.templates[wildcards.template].sample)
+            names = [] if sample.own_files is None else [sample.name]
+            return self.files.events_of(names, "evaluation")
+
+        return found
 
     def template_contents(self) -> Function:
         """Digests of the user's own files with the events ``{template}``."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hone.analysis.paths import is_table
 from hone.analysis.sections import SETS, Split
 from hone.errors import InputError
 from hone.events.batch import Batch
@@ -15,7 +16,7 @@ from hone.events.membership import Membership
 from hone.events.sources import Source
 from hone.sums import Sums, cancel_too_far
 
-__all__ = ["Tally"]
+__all__ = ["Tally", "without_event"]
 
 
 _KNOWN = 0.1
@@ -39,10 +40,12 @@ class Tally:
         self.weights = {name: Sums(1) for name in self.sets}
         self.all_weights, self.others = Sums(1), Sums(1)
         self.members = {path: Membership() for path in self.files}
+        self._read = 0
         self._numbers: set[float] = set()
 
     def add(self, batch: Batch) -> None:
         nominal = batch.nominal[None]
+        self._read += batch.read
         self.files[batch.path] += int(np.count_nonzero(nominal))
         self.members[batch.path].add(batch.piece, nominal[0] != 0)
         self.all_weights.count(nominal)
@@ -62,14 +65,13 @@ class Tally:
             InputError: there is no event, or no yield; a sum of weights is not known to 1e-9.
         """
         source, names = self.source, ", ".join(str(Path(path)) for path in self.files)
+        if not self._read:
+            raise without_event(source)
         if source.selection and not any(self.files.values()):
             raise InputError(
                 f"{source}: no event with a weight in {names} passes the selection "
                 f"{source.selection!r} of the sample"
             )
-        # Those without weight are left out, so that the others are not all.
-        if not any(self.files.values()) and not any(m.text() for m in self.members.values()):
-            raise InputError(f"{source}: there is no event in {names}")
         total = self.all_weights.total(f"{source} ({names})")
         generated = total + self.others.total(f"{source} ({names}), events that are not selected")
         if not total:
@@ -151,6 +153,13 @@ class Tally:
         if found >= needed or 2 * found > sum(self.files.values()):
             return None
         return {"branch": split.branch, "found": found, "needed": needed}
+
+
+def without_event(source: Source) -> InputError:
+    """What is said of a source that has no event: the tree too, of several in a file."""
+    names = ", ".join(map(str, source.files))
+    tree = "" if all(map(is_table, source.files)) else f"the tree {source.tree!r} of "
+    return InputError(f"{source}: there is no event in {tree}{names}")
 
 
 def _needed(split: Split) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from hone.analysis.regions import Region
 from hone.events.batch import Batch
 from hone.events.behind_features import behind
-from hone.events.counting import Tally
+from hone.events.counting import Tally, without_event
 from hone.events.documents import RegionSums, Sentinel, Survey
 from hone.events.far_out import Outermost, far_out
 from hone.events.fingerprints import Digest, Fingerprints
@@ -97,13 +97,15 @@ def refuse_sample_first(
     nominal: Source, source: Source, features: Sequence[str], regions: Sequence[Region]
 ) -> None:
     """Of a variation that cannot be used, say what is wrong with the events of its sample, if that
-    is seen at their beginning: a branch that both lack.
+    is seen at their beginning: a branch that both lack, or that neither has an event.
 
     Raises:
         InputError: the files of the sample cannot be used.
     """
-    if nominal.name != source.name and not isinstance(nominal, BinnedSource):
-        next(Reader(nominal, features, regions).batches(), None)
+    if nominal.name == source.name or isinstance(nominal, BinnedSource):
+        return
+    if next(Reader(nominal, features, regions).batches(), None) is None:
+        raise without_event(nominal)
 
 
 def survey_weights(

@@ -104,13 +104,15 @@ def _with_others(first: str, *others: str) -> str:
     of_rule = _JOB.match(first)
     jobs = [found for other in others if (found := _JOB.match(other))]
     told = _OF_SAMPLE.match(first)
+    named = []
     if told and f"{told['job']}__".startswith(f"{told['sample']}__"):
         # It may be the job of a variation that has told it.
         first = f"rule {told['rule']} ({told['sample']}): {told['what']}"
-        own = [job for job in (told, *jobs) if str(job["job"]).startswith(f"{told['sample']}__")]
-        first += "; likewise in its variations" if own else ""
-        jobs = [job for job in jobs if job not in own and job["job"] != told["sample"]]
-    named = [
+        alike = [job for job in (told, *jobs) if job["rule"] == told["rule"]]
+        own = [job for job in alike if f"{job['job']}__".startswith(f"{told['sample']}__")]
+        named = ["in its variations"] if any(job["job"] != told["sample"] for job in own) else []
+        jobs = [job for job in jobs if job not in own]
+    named += [
         f"({job['job']})" if of_rule and of_rule["rule"] == job["rule"] else job["name"]
         for job in jobs[:_NAMED]
     ]

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,10 @@ def job(snakemake: Any, in_processes: bool = False) -> Iterator[Provenance]:
         what = error if is_ours else _unexpected(error, snakemake)
         message = f"rule {snakemake.rule}{which}: {what}"
         with suppress(OSError):
-            own = {"wildcards": [*snakemake.wildcards], "inputs": [*map(str, snakemake.input)]}
+            # The files of its sample, which the job of a variation may have looked at first.
+            of_sample = chain.from_iterable(snakemake.params.get("nominal", {}).values())
+            inputs = [*map(str, snakemake.input), *of_sample]
+            own = {"wildcards": [*snakemake.wildcards], "inputs": inputs}
             records.write_error(snakemake.log[0], message, own)
             if os.environ.get(ERRORS_LAST):
                 log.removeHandler(terminal)
