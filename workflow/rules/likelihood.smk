@@ -28,7 +28,7 @@ rule scan_likelihood:
 
 rule fit_workspace:
     input:
-        **NEEDS.selected("workspaces"),
+        **NEEDS.selected("workspaces", "limits"),
         likelihood="<results>/{signal}/{observable}/likelihood.json",
     output:
         "<results>/{signal}/{observable}/fit.json",

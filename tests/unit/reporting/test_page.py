@@ -142,22 +142,27 @@ def test_strengths_that_are_measured_together_are_named(ntuples, tmp_path):
             "mu": 1.0, "negative": False, "total": 0.5, "statistical": 0.4, "systematic": 0.3,
             "hessian": 0.5, "free": {"uncertainty": 0.35},
             "groups": {"scale": {"uncertainty": 0.3}},
+        }, "limit": {
+            "expected": 0.3, "statistical": 0.1, "groups": {"jes": 0.3, "scale": 0.15, "x": None},
         }},
     )  # fmt: skip
     folder = Folder(path)
     found = result(folder, "signal")
     assert found.line.startswith("μ_a < 0.300 expected")
     assert dict(found.details)["What limits it"] == (
-        "statistics: the uncertainty of μ_a, expected at μ_a = 1, is 0.500, 0.400 of it "
+        "systematics: without systematic uncertainties the limit of the selected seed is 0.100, "
+        "with all 0.300; without one of these: scale 0.150, jes 0.300"
+    )
+    assert dict(found.details)["Uncertainty of μ_a"] == (
+        "0.500 expected at μ_a = 1, 0.400 of it "
         "statistical with free normalisations; free normalisations 0.35, scale 0.3"
     )
     stored = json.loads((path / "signal/o/fit.json").read_text())
     stored["breakdown"] |= {"mu": None, "negative": True, "hessian": 0.3, "systematic": 0.42}
     write_json(path / "signal/o/fit.json", stored)
-    negative = dict(result(Folder(path), "signal").details)["What limits it"]
+    negative = dict(result(Folder(path), "signal").details)["Uncertainty of μ_a"]
     assert negative.startswith(
-        "statistics and systematics alike: the uncertainty of μ_a in the fit with negative μ_a "
-        "allowed is 0.500 (not Gaussian: 0.300 by the Hessian), 0.400 of"
+        "0.500 in the fit with negative μ_a allowed (not Gaussian: 0.300 by the Hessian), 0.400 of"
     )
     assert dict(found.details)["Best fit"] == "μ_a = 0.00 (at its bound), μ_b = 1.2 ± 0.5"
     interval = {"observed": {"best_fit": 0.0, "interval": [None, 0.043]}}

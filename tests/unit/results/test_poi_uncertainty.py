@@ -102,6 +102,20 @@ def test_the_breakdown_is_by_refits_and_free_normalisations_are_statistical(obse
     assert np.sqrt(np.sum(np.square(components))) == pytest.approx(parts["hessian"])
     assert parts["hessian"] == ranking["poi_uncertainty"]
     assert abs(parts["hessian"] / parts["total"] - 1) > 0.01
+    # limits with parameters fixed, of the data expected without a signal
+    nominal = np.array(model.config.suggested_init())
+    nominal[model.config.poi_index] = 0.0
+    limits = content["limit"]
+    for limit, fixed in (
+        (limits["expected"], ()), (limits["statistical"], ("shape", "n")),
+        (limits["groups"][detector], ("shape",)),
+    ):  # fmt: skip
+        _, expected = pyhf.infer.hypotest(
+            limit, model.expected_data(nominal), model, return_expected=True,
+            fixed_params=[name in fixed for name in model.config.par_names],
+        )  # fmt: skip
+        assert float(expected) == pytest.approx(0.05, rel=1e-3)
+    assert limits["statistical"] < limits["groups"][detector] < limits["expected"]
 
 
 def test_a_ranking_needs_no_breakdown(fitted, monkeypatch):

@@ -15,6 +15,7 @@ __all__ = [
     "GoodnessByToys",
     "Group",
     "Impacts",
+    "LimitParts",
     "ParameterValues",
     "Parameters",
     "Pulls",
@@ -147,6 +148,16 @@ class FitYields(TypedDict):
     total_uncertainty: float
 
 
+class LimitParts(TypedDict):
+    """Median expected limits on nominal Asimov data; None for one that does not exist."""
+
+    expected: float | None
+    statistical: float | None
+    """With all parameters fixed that have a constraint."""
+    groups: dict[str, float | None]
+    """With those of one group fixed."""
+
+
 class Fit(TypedDict):
     """``fit.json``."""
 
@@ -159,6 +170,7 @@ class Fit(TypedDict):
     pulls: Pulls | None
     ranking: Impacts | None
     breakdown: Breakdown | None
+    limit: LimitParts | None
     observation: dict[str, list[float]] | None
     """Counts of each channel."""
     prefit: dict[str, FitYields]

@@ -18,6 +18,7 @@ from hone.results.bands import one_sigma, yield_covariance
 from hone.results.best_fit import empty_bins, restored
 from hone.results.documents import StoredFit
 from hone.results.fit_documents import Fit, FittedData, FitYields, GoodnessByToys, Parameters
+from hone.results.limit_parts import limit_parts
 from hone.results.poi_uncertainty import (
     Informative,
     breakdown_of,
@@ -39,6 +40,7 @@ def fit_results(
     groups: Mapping[str, Sequence[str]] | None = None,
     toys: int = 0,
     seed: int = 0,
+    level: float = 0.05,
 ) -> Fit:
     """The content of ``fit.json``.
 
@@ -50,6 +52,7 @@ def fit_results(
             :func:`hone.likelihood.infer.breakdown`.
         toys: number of toys for the goodness of fit.
         seed: of the toys.
+        level: of CLs, for the limits without some of the systematic uncertainties.
 
     Raises:
         ModelError: no model can be made of the workspace, or it has no parameter of interest.
@@ -71,6 +74,7 @@ def fit_results(
         "pulls": None,
         "ranking": None,
         "breakdown": None,
+        "limit": None,
         "observation": None if blind else _by_channel(oracle, data),
         "prefit": _yields(
             oracle, model, *constraints(model, data), None,
@@ -112,6 +116,13 @@ def fit_results(
             content["breakdown"] = breakdown_of(found, groups or {})
         except FitError as error:
             reasons["breakdown"] = str(error)
+    groups_found = content["breakdown"]["groups"] if content["breakdown"] else {}
+    try:
+        content["limit"] = limit_parts(model, {
+            name: group["parameters"] for name, group in groups_found.items() if group["refitted"]
+        }, level)  # fmt: skip
+    except FitError as error:
+        reasons["limit"] = str(error)
     content["notes"] = [
         *(
             f"{model.config.par_names[k]}-hat = {best.pars[k]:g} (at its bound)"

@@ -1,5 +1,6 @@
 """The result in sentences that a physicist outside the analysis reads."""
 
+import math
 from typing import NamedTuple
 
 from hone.analysis.fair_baseline import fair_baseline
@@ -73,7 +74,8 @@ def result(folder: Folder, signal: str) -> Result:
     details = [
         ("Observable", _spread(best)),
         (folder.analysis.label.capitalize(), _observed(folder, published, poi)),
-        ("What limits it", _breakdown(published)),
+        ("What limits it", _limit_parts(published)),
+        (f"Uncertainty of {poi}", _breakdown(published)),
         ("Best fit", _best_fit(folder, published)),
         ("Other measures", _other_merits(folder, signal, best)),
         ("Selected seed", _published(published, poi, best["seeds"])),
@@ -131,6 +133,28 @@ def _observed(folder: Folder, published: Published, poi: str) -> str:
     return text
 
 
+def _limit_parts(published: Published) -> str:
+    """Statistics or systematics, and limits with parameters fixed."""
+    found = published.fit.get("limit")
+    if not found or not found["expected"] or not found["statistical"]:
+        return ""
+    whole, statistical = found["expected"], found["statistical"]
+    systematic = math.sqrt(max(whole**2 - statistical**2, 0.0))
+    text = f"{_larger(statistical, systematic)}: without systematic uncertainties the limit of the "
+    text += f"selected seed is {statistical:#.3g}, with all {whole:#.3g}"
+    fixed = sorted((limit, name) for name, limit in found["groups"].items() if limit)[:3]
+    parts = ", ".join(f"{name} {limit:#.3g}" for limit, name in fixed if len(found["groups"]) > 1)
+    return text + (f"; without one of these: {parts}" if parts else "")
+
+
+def _larger(statistics: float, systematics: float) -> str:
+    """Which is the larger part."""
+    low, high = sorted([statistics, systematics])
+    if high - low <= _ALIKE * high:
+        return "statistics and systematics alike"
+    return "statistics" if statistics > systematics else "systematics"
+
+
 def _breakdown(published: Published) -> str:
     found = published.fit.get("breakdown")
     if not found:
@@ -140,20 +164,14 @@ def _breakdown(published: Published) -> str:
         groups.append(("free normalisations", found["free"]["uncertainty"]))
     largest = sorted(groups, key=lambda group: -group[1])[:3]
     parts = ", ".join(f"{name} {uncertainty:.2g}" for name, uncertainty in largest)
-    parts_of = {"statistics": found["statistical"], "systematics": found["systematic"]}
-    low, high = sorted(parts_of.values())
-    first = max(parts_of, key=lambda part: parts_of[part])
-    if high - low <= _ALIKE * high:
-        first = "statistics and systematics alike"
     poi, total = strength(published.fit["poi"]), found["total"]
-    where = "" if found["mu"] is None else f", expected at {poi} = {found['mu']:g},"
+    where = "" if found["mu"] is None else f" expected at {poi} = {found['mu']:g}"
     if found["negative"]:
         where = f" in the fit with negative {poi} allowed"
     included = " with free normalisations" if found["free"] else ""
     not_gaussian = abs(found["hessian"] - total) > _ALIKE * total
     hessian = f" (not Gaussian: {found['hessian']:#.3g} by the Hessian)" if not_gaussian else ""
-    text = f"{first}: the uncertainty of {poi}{where} is {total:#.3g}{hessian}, "
-    text += f"{found['statistical']:#.3g}"
+    text = f"{total:#.3g}{where}{hessian}, {found['statistical']:#.3g}"
     return f"{text} of it statistical{included}" + (f"; {parts}" if parts else "")
 
 
