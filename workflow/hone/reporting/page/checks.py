@@ -152,7 +152,7 @@ def _toys(published: Published, label: str) -> tuple[str, str]:
     found = published.likelihood.get("toys")
     if not found:
         return "not done", published.likelihood.get("reasons", {}).get("toys", "no toys")
-    texts, worst = [], 0.0
+    texts, worst, least = [], 0.0, 0.0
     for data, name in ((found["expected"], "median expected"), (found["observed"], label)):
         if not data:
             continue
@@ -162,15 +162,17 @@ def _toys(published: Published, label: str) -> tuple[str, str]:
         if error and toys["cls"] is not None and formula["cls"] is not None:
             distance = (toys["cls"] - formula["cls"]) / error
             worst = max(worst, abs(distance))
+            least = max(least, _SIGMAS * error / formula["cls"])
             text += f"{with_error(toys['cls'], error)} by toys"
             text += f", {_short(formula['cls'])} asymptotic ({distance:+.1f}σ)"
         else:
             text += f"{_short(toys['cls'])} by toys, {_short(formula['cls'])} asymptotic"
             text += " (too few toys to compare)"
         texts.append(text)
-    return _outcome(
-        worst <= _SIGMAS
-    ), f"{_tested(found, published.likelihood['poi'])}: {'; '.join(texts)}"
+    if 0 < worst <= _SIGMAS:
+        texts.append(f"differences below {least:.0%} of CLs are not seen with so many toys")
+    where = _tested(found, published.likelihood["poi"])
+    return _outcome(worst <= _SIGMAS), f"{where}: {'; '.join(texts)}"
 
 
 def _tested(toys: ToyTest, poi: str) -> str:
@@ -191,8 +193,14 @@ def _band(published: Published) -> tuple[str, str]:
     judged = [end for end in ends if end.distance is not None]
     where = _tested(toys, published.likelihood["poi"])
     text = f"{where}, ends of the 68 % band of expected CLs: {'; '.join(texts)}"
-    if any(end.differs for end in judged):
-        return "not passed", f"the bands of limits are asymptotic, and toys give another: {text}"
+    wrong = [
+        f"{'upper' if end.sigmas > 0 else 'lower'} end too {'high' if end.distance < 0 else 'low'}"
+        for end in judged
+        if end.differs and end.distance is not None
+    ]
+    if wrong:
+        band = f"the asymptotic 68 % band of limits is not that of toys ({', '.join(wrong)})"
+        return "not passed", f"{band}: {text}"
     return _outcome(True) if judged else "not done", text
 
 
