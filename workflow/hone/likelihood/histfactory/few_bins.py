@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = ["FewBins", "has_few_bins"]
 
-_MANY, _PARAMETERS = 12, 4
-"""Bins are few where shared parameters are more than the first number, whose matrices are not
-solved side by side, and more than the second for each bin."""
+_SIDE_BY_SIDE = 12
+"""Shared parameters whose matrices are solved side by side, which is faster than in the bins."""
+_FOR_EACH_BIN = 4
+"""Shared parameters for each bin from which bins are few."""
 _WEAK = 1e-6
 """Part of the information that is a parameter's own, below which it is solved for in the bins."""
 
@@ -23,7 +24,7 @@ _WEAK = 1e-6
 def has_few_bins(layout: "Layout") -> bool:
     """Whether equations for the bins are fewer, by much, than those for the parameters."""
     shared = len(layout.split.shared)
-    few = shared > _MANY and shared >= _PARAMETERS * layout.total_bins
+    few = shared > _SIDE_BY_SIDE and shared >= _FOR_EACH_BIN * layout.total_bins
     return few and not layout.correlated
 
 

@@ -139,8 +139,8 @@ class Likelihood:
         """Factors (*L, V) of each normsys that there is, with two derivatives."""
         code, place = self.layout.normsys_code, self.layout.index["normsys_alpha"]
         sign = take(side, place) if code == "code1" else side
-        traced = namespace(self.normsys) is jnp
-        each = jnp.moveaxis(self.normsys, -1, 0) if traced else self.normsys_orders
+        is_jax = namespace(self.normsys) is jnp
+        each = jnp.moveaxis(self.normsys, -1, 0) if is_jax else self.normsys_orders
         return normsys_factor(code, take(pars, place), each, sign)
 
     @cached_property
@@ -247,7 +247,9 @@ class Likelihood:
     ) -> Arrow | FewBins:
         """The Hessian of -ln L that is expected of data of the ``rates`` at ``pars``.
 
-        It is never negative, unlike that of the data. Of the constraints, that of the data.
+        It is never negative, unlike that of the data. Of the constraints, that of the data. Many
+        fits by NumPy, (L, P), of a model with many parameters in few bins are solved in the bins,
+        :class:`.FewBins`; one fit, and all by JAX, as :class:`.Arrow`, the form of the Hessian.
         """
         return expansion.information(self, pars, data, rates, jacobian)
 
