@@ -230,14 +230,16 @@ def test_negative_yields_hang_below_zero():
 
 def test_a_fit_that_ends_where_no_rate_is_left_says_so():
     """With a background that the interpolation of its templates makes negative."""
-    ones = dict.fromkeys(("uncertainty", "below", "above"), np.ones(3))
-    before = {"r": {"samples": {"b": [400.0, 3.0, 0.1], "s": [1.0, 2.0, 3.0]}, **ones}}
-    after = {"r": {"samples": {"b": [390.0, 2.0, -0.15], "s": [0.05, 0.1, 0.15]}, **ones}}
+    ones = dict.fromkeys(("uncertainty", "below", "above"), np.ones(5))
+    # One bin is empty before, and one has few events.
+    before = {"r": {"samples": {"b": [400.0, 3.0, 0.1, 0, 9e-7], "s": [1, 2, 3, 0, 0]}, **ones}}
+    after = {"r": {"samples": {"b": [390, 2, -0.15, 0, 8e-7], "s": [0.05, 0.1, 0.15, 0, 0]}}}
+    after["r"] |= ones
     content = {"prefit": before, "postfit": after, "observation": None, "signals": ["s"],
                "blind": True}  # fmt: skip
     for which, said in (("prefit", False), ("postfit", True)):
         axes = draw_prediction(content, which, "o").axes[0]
         title = axes.get_title(loc="left")
         assert ("b is below zero between its templates" in title) is said
-        assert ("no rate is left in bin 3" in title) is said
+        assert ("no rate is left in bin 3: the band" in title) is said
         assert ("(linear within $\\pm$1)" in axes.get_ylabel()) is said

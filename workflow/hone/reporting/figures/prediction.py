@@ -25,6 +25,8 @@ __all__ = ["draw_prediction"]
 
 _EMPTY = 1e-6
 """Events below which a rate counts as zero."""
+_NONE_LEFT = 1e-6
+"""Part of the rate before the fit below which none counts as left."""
 _TITLES = {"prefit": "before the fit", "postfit": "after the fit"}
 
 
@@ -122,9 +124,10 @@ def _remarks(
     before: Mapping[str, FitYields], stack: Mapping[str, np.ndarray], sizes: Mapping[str, int]
 ) -> str:
     """What would be taken for a mistake in fitted yields, as lines of the title."""
-    text = ""
+    text, expected = "", np.zeros(sum(sizes.values()))
     for name, values in stack.items():
         nominal = np.concatenate([_of_sample(channel, name) for channel in before.values()])
+        expected += nominal
         if has_negative([values]) and not has_negative([nominal]):
             text += f"\n{name} is below zero between its templates, see the caption"
     bins = [
@@ -132,7 +135,9 @@ def _remarks(
         for region, size in sizes.items()
         for k in range(size)
     ]
-    empty = [bins[k] for k in np.flatnonzero(np.sum(list(stack.values()), axis=0) < _EMPTY)]
+    # A bin that was empty before has lost nothing.
+    gone = (expected > 0) & (np.sum(list(stack.values()), axis=0) < _NONE_LEFT * expected)
+    empty = [bins[k] for k in np.flatnonzero(gone)]
     if empty:
         more = f" and {len(empty) - 2} more" if len(empty) > 2 else ""
         text += f"\nno rate is left in {', '.join(empty[:2])}{more}: the band ignores this bound"
