@@ -32,11 +32,11 @@ def found(oracle):
     return model, minima, content
 
 
-def lone_signal(fixed=False):
+def lone_signal(fixed=False, signal=5.0):
     """One bin and no nuisance parameter, or one that is fixed."""
     modifiers = [{"name": "n", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}] * fixed
     samples = [
-        {"name": "s", "data": [5.0], "modifiers": STRENGTH},
+        {"name": "s", "data": [signal], "modifiers": STRENGTH},
         {"name": "b", "data": [20.0], "modifiers": modifiers},
     ]  # fmt: skip
     return pyhf.Model(
@@ -155,6 +155,16 @@ def test_without_nuisance_parameters_there_is_a_profile_and_no_contour(fixed):
     rate = 20 + 5 * mu
     np.testing.assert_allclose(q, 2 * (rate - 25 - 25 * np.log(rate / 25)), atol=1e-8)
     np.testing.assert_allclose(q, profile["asimov"]["fixed"], atol=1e-8)
+
+
+@pytest.mark.parametrize("signal", [500.0, 5000.0])
+def test_a_curve_gets_points_until_it_is_seen(signal):
+    """Without a count, -2 ln L is a line, which one round of points does not reach."""
+    _, profile, _ = likelihood_of(from_pyhf(lone_signal(signal=signal)), np.zeros(1), {})
+    mu, q = np.array(profile["mu"]), np.array(profile["observed"]["profiled"])
+    np.testing.assert_allclose(q, 2 * signal * mu, atol=1e-8)
+    assert (q < 10).sum() >= 20
+    assert profile["observed"]["interval"] == [None, pytest.approx(0.5 / signal, rel=0.02)]
 
 
 def test_derivatives_around_a_point_are_those_of_finite_differences(found):

@@ -22,6 +22,8 @@ _HIGHEST = 10.0
 """-2 delta ln L of the profile of one parameter that limits the range of contours."""
 _FEWEST = 20
 """Points of the profile below that."""
+_ROUNDS = 3
+"""Times that a scan gets more points there, at most."""
 LEVELS = tuple(float(chi2.ppf(erf(n / np.sqrt(2)), 2)) for n in (1, 2))
 """-2 delta ln L of the 68.3 % and 95.4 % contours of two parameters: 2.30 and 6.18."""
 
@@ -72,22 +74,24 @@ def _profile_scan(model: Model, fits: Mapping[DataSet, BestFit], points: int = 6
         _DeeperError: a point lies below a best fit.
     """
     poi, setup = require_poi(model), checked_setup(model)
-    coarse = _axis(setup, fits, poi, 3.5, points)
+    mus = _axis(setup, fits, poi, 3.5, points)
     scanned = {
-        name: _rise(model, setup, name, fit, [poi], coarse[:, None])[0]
-        for name, fit in fits.items()
+        name: _rise(model, setup, name, fit, [poi], mus[:, None])[0] for name, fit in fits.items()
     }
-    added = [_between(coarse, scanned[name], float(fit.pars[poi])) for name, fit in fits.items()]
-    finer = np.setdiff1d(np.concatenate(added), coarse)
-    mus = np.concatenate([coarse, finer])
-    order = np.argsort(mus)
-    mus = mus[order]
+    for _ in range(_ROUNDS):
+        added = [_between(mus, scanned[name], float(fit.pars[poi])) for name, fit in fits.items()]
+        finer = np.setdiff1d(np.concatenate(added), mus)
+        if not len(finer):
+            break
+        mus = np.concatenate([mus, finer])
+        order = np.argsort(mus)
+        mus = mus[order]
+        for name, fit in fits.items():
+            more = _rise(model, setup, name, fit, [poi], finer[:, None])[0]
+            scanned[name] = np.concatenate([scanned[name], more])[order]
     found: Profile = {"mu": mus.tolist()}
     for name, fit in fits.items():
         q = scanned[name]
-        if len(finer):
-            more = _rise(model, setup, name, fit, [poi], finer[:, None])[0]
-            q = np.concatenate([q, more])[order]
         kept = np.tile(fit.pars, (len(mus), 1))
         kept[:, poi] = mus
         fixed = 2 * (around(model, fit.data, kept).value - fit.value)
