@@ -183,6 +183,8 @@ def test_the_pull_is_in_widths_of_the_constraint():
     np.testing.assert_allclose(axes.lines[0].get_xdata(), [1.5])
     assert "mu = $0.9^{+0.41}_{-0.39}$, norm = 1.10 $\\pm$ 0.10" in axes.get_title(loc="left")
     assert "$\\hat{\\mu}$ = $0.9^{+0.41}_{-0.39}$" in title(draw_impacts(content, "o"))
+    content["breakdown"]["interval"] = [None, 1.31]
+    assert "68 % interval of $\\mu$: its bound to 1.31" in title(draw_breakdown(content, "o"))
     content["breakdown"] = None
     assert "mu = 0.9 $\\pm$ 0.4, norm" in title(draw_pulls(content, "o"))
 

@@ -35,8 +35,8 @@ def test_all_notes_of_the_first_look_are_in_the_report(blobs):
     assert look() == ("not done", "there is no inputs/signal.json")
     for sentinels, events, outcome, first in (
         ({}, 10**6, "passed", "nothing to note about events, features, weights or bins"),
-        ({"mt": mark}, 10**6, "not passed", "1 note: feature 'mt' is -999 in up to 11% of"),
-        ({"mt": mark}, 83, "not passed", "2 notes: feature 'mt' is -999 in up to 11% of"),
+        ({"mt": mark}, 10**6, "not passed", "1 note: feature 'mt' is -999 in up to 11.0% of"),
+        ({"mt": mark}, 83, "not passed", "2 notes: feature 'mt' is -999 in up to 11.0% of"),
     ):
         surveyed(blobs, sentinels, events)
         found = look()

@@ -251,7 +251,7 @@ def test_a_contour_says_where_fits_are_missing(found):
     content = copy.deepcopy(found[2])
     content["contour"]["observed"]["q"][0][:2] = [None, None]
     title = draw_contour(content, "simple").axes[0].get_title(loc="left")
-    assert title.endswith("\nobserved: no fit at 2 of 625 points (rates below zero?)")
+    assert title.endswith("\nobserved: no fit at 2 of 625 points")
 
 
 def test_what_is_not_computed_is_no_colour_of_a_contour(found):

@@ -204,13 +204,13 @@ def _marks(surveys: Surveys) -> Iterator[str]:
         if user := entries[0][1].get("user"):
             yield (
                 f"{feature!r}, in {user}, is {' or '.join(f'{v:g}' for v in values)} in up to "
-                f"{part:.0%} of the events ({samples}), far from all others: a mark for a missing "
+                f"{part:.1%} of the events ({samples}), far from all others: a mark for a missing "
                 "value? It counts as a value there. Leave such events out, by the selection of a "
                 f"sample or region, or say what is meant: {cure}"
             )
             continue
         yield (
-            f"feature {feature!r} is {' or '.join(f'{v:g}' for v in values)} in up to {part:.0%} "
+            f"feature {feature!r} is {' or '.join(f'{v:g}' for v in values)} in up to {part:.1%} "
             f"of the events ({samples}), far from all others: a mark for a missing value? "
             "Scaling leaves it out in all samples, and networks see it at most one standard "
             "deviation beyond the others. Better say what is meant: "

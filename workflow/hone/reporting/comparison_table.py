@@ -229,8 +229,8 @@ def _best_limit(signal: str, rows: Sequence[Row], floor: Floor, poi: str) -> str
     second = min(others, key=lambda row: row["expected_limit"], default=None)
     if second is not None and second["observable"] not in told:
         less = 100 * (1 - best["expected_limit"] / second["expected_limit"])
-        text += f", and {less:.1f} per cent below the next, {second['observable']} "
-        text += f"({second['expected_limit']:#.4g})"
+        text += f", and about {less:.2g} per cent below the next, {second['observable']} "
+        text += f"({second['expected_limit']:#.4g}; errors are of gains over a baseline only)"
     # Observables with a subset of the systematics have floors of their own.
     own = floor.get("of_observables", {}).get(best["observable"], floor).get("expected_limit")
     return f"{text}." + (f" No observable can be below {own:#.4g}." if own is not None else "")

@@ -37,7 +37,8 @@ def draw_breakdown(content: Fit, observable: str) -> Figure:
     shown = found[:MOST_GROUPS]
     if len(shown) < len(found):
         title += f"\n{len(shown)} of {len(found)} groups"
-    title += f"\n68 % interval of ${mu}$: {parts['interval'][0]:.3g} to {parts['interval'][1]:.3g}"
+    ends = ["its bound" if x is None else f"{x:.3g}" for x in parts["interval"]]
+    title += f"\n68 % interval of ${mu}$: {' to '.join(ends)}"
     gaussian = abs(parts["hessian"] / parts["total"] - 1) < _CLOSE
     if not gaussian:
         title += f"\nnot Gaussian: $\\pm$ {parts['hessian']:.2g} by the Hessian"
@@ -90,6 +91,10 @@ def draw_breakdown(content: Fit, observable: str) -> Figure:
     axes.yaxis.minorticks_off()
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.set_xlabel(f"uncertainty of ${mu}$")
-    figure.legend(loc="outside lower center", ncols=2, fontsize=11, frameon=False)
+    # Bars have several colours; a patch of none of them stands for all.
+    for patch in figure.legend(
+        loc="outside lower center", ncols=2, fontsize=11, frameon=False
+    ).get_patches():
+        patch.set_facecolor("white")
     head(axes, title)
     return figure

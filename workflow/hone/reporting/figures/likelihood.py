@@ -109,7 +109,7 @@ def draw_contour(likelihood: Likelihood, observable: str, label: str = "observed
         colour, line, _ = _STYLES[name]
         q = np.ma.masked_invalid(_floats(contour[name]["q"]))
         if (missing := int(np.ma.getmaskarray(q).sum())) > 0:
-            title += f"\n{of_data}: no fit at {missing} of {q.size} points (rates below zero?)"
+            title += f"\n{of_data}: no fit at {missing} of {q.size} points"
         if q.min() < levels[0] <= q.max():
             axes.contour(
                 *_finer(mu, value, q), levels=levels, colors=colour, linestyles=line, linewidths=2

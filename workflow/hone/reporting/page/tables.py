@@ -102,7 +102,11 @@ def _result(folder: Folder) -> Table:
     caption = "Medians over the seeds on" if seeds else "On"
     caption += " nominal Asimov data; lower is better. σ(μ) is that of the Hessian."
     if floors:
-        caption += " But for statistical fluctuations, no observable is below the floor."
+        caption += (
+            " But for statistical fluctuations, no observable is below the floor. That of p0 is "
+            "of cells so fine that some have a signal and hardly any background: no few bins come "
+            "near it."
+        )
         if folder.analysis.floor.in_bins:
             caption += (
                 " Lowest found in N bins: the best that a search over partitions into N bins found."
