@@ -240,6 +240,7 @@ def test_a_fit_that_ends_where_no_rate_is_left_says_so():
     for which, said in (("prefit", False), ("postfit", True)):
         axes = draw_prediction(content, which, "o").axes[0]
         title = axes.get_title(loc="left")
-        assert ("b is below zero between its templates" in title) is said
-        assert ("no rate is left in bin 3: the band" in title) is said
+        assert ("the interpolated b is negative in bin 3" in title) is said
+        assert ("no rate is left in bin 3: no ratio there, and no band" in title) is said
+        assert ("uncertainty" in axes.get_legend_handles_labels()[1]) is not said
         assert ("(linear within $\\pm$1)" in axes.get_ylabel()) is said

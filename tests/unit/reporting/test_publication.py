@@ -1,5 +1,6 @@
 """What is published: valid for HEPData, read by LaTeX, in archives that say what they hold."""
 
+import copy
 import json
 import re
 
@@ -301,6 +302,10 @@ def test_yields_are_summed_and_have_as_many_digits_as_their_uncertainty():
     ]
     assert r"\multicolumn{3}{l}{sr\_1}" in text
     assert f"% {FITTED['notes'][0]}" in text.splitlines()
+    # a fit that ends where no rate is left has no error by the Hessian
+    lost = copy.deepcopy(FITTED)
+    lost["postfit"]["sr_1"]["samples"]["b"] = [80.0, -1.5]
+    assert r"Total & $120 \pm 12$ & $91.04$ \\" in yields_tables({("s", "neos"): lost}, "data")
 
 
 def test_yields_of_a_blind_analysis_are_those_before_the_fit():

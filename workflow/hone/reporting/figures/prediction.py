@@ -19,14 +19,13 @@ from hone.reporting.figures.style import (
     shade,
     show_negative,
 )
+from hone.reporting.lost_rates import lost_rates
 from hone.results.fit_documents import Fit, FitYields
 
 __all__ = ["draw_prediction"]
 
 _EMPTY = 1e-6
 """Events below which a rate counts as zero."""
-_NONE_LEFT = 1e-6
-"""Part of the rate before the fit below which none counts as left."""
 _TITLES = {"prefit": "before the fit", "postfit": "after the fit"}
 
 
@@ -70,7 +69,10 @@ def draw_prediction(
     total = np.sum(list(stack.values()), axis=0)
     sizes = {name: len(channel["uncertainty"]) for name, channel in channels.items()}
     if which == "postfit":
-        title += _remarks(content["prefit"], stack, sizes)
+        title += _remarks(content, stack, sizes)
+    has_band = which == "prefit" or not lost_rates(content)
+    if not has_band:
+        below, above = np.zeros((2, len(total)))
     data = content["observation"]
     observed = None if data is None else np.concatenate([data[name] for name in channels])
 
@@ -82,7 +84,8 @@ def draw_prediction(
     backgrounds = [name for name in names if name not in signals]
     colours = [SIGNAL if n in signals else shade(backgrounds.index(n)) for n in stack]
     draw_stack(main, places, shown, colours)
-    _draw_band(main, places, total - below, total + above, label="uncertainty")
+    if has_band:
+        _draw_band(main, places, total - below, total + above, label="uncertainty")
     if observed is not None:
         draw_observed(main, places, observed, label)
     main.set_ylabel("events")
@@ -91,7 +94,8 @@ def draw_prediction(
     main.legend(ncols=2)
 
     safe = np.where(total > _EMPTY, total, np.nan)
-    _draw_band(ratio, places, 1 - below / safe, 1 + above / safe)
+    if has_band:
+        _draw_band(ratio, places, 1 - below / safe, 1 + above / safe)
     ratio.axhline(1, color="black", linewidth=0.8)
     top = float(np.nanmax([0.5, *np.minimum(1.2 * np.maximum(below, above) / safe, 2.0)]))
     if observed is not None:
@@ -120,28 +124,29 @@ def _goodness(content: Fit) -> str:
     return f", goodness of fit $p$ = {fit['goodness_of_fit']:#.2g}{by_toys}"
 
 
-def _remarks(
-    before: Mapping[str, FitYields], stack: Mapping[str, np.ndarray], sizes: Mapping[str, int]
-) -> str:
+def _remarks(content: Fit, stack: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> str:
     """What would be taken for a mistake in fitted yields, as lines of the title."""
-    text, expected = "", np.zeros(sum(sizes.values()))
-    for name, values in stack.items():
-        nominal = np.concatenate([_of_sample(channel, name) for channel in before.values()])
-        expected += nominal
-        if has_negative([values]) and not has_negative([nominal]):
-            text += f"\n{name} is below zero between its templates, see the caption"
+    text, several = "", len(sizes) > 1
     bins = [
-        f"{f'{region} ' if len(sizes) > 1 else ''}bin {k + 1}"
+        f"{f'{region} ' if several else ''}bin {k + 1}"
         for region, size in sizes.items()
         for k in range(size)
     ]
-    # A bin that was empty before has lost nothing.
-    gone = (expected > 0) & (np.sum(list(stack.values()), axis=0) < _NONE_LEFT * expected)
-    empty = [bins[k] for k in np.flatnonzero(gone)]
-    if empty:
-        more = f" and {len(empty) - 2} more" if len(empty) > 2 else ""
-        text += f"\nno rate is left in {', '.join(empty[:2])}{more}: the band ignores this bound"
+    for name, values in stack.items():
+        nominal = np.concatenate([_of_sample(c, name) for c in content["prefit"].values()])
+        if has_negative([values]) and not has_negative([nominal]):
+            negative = np.flatnonzero(values < np.minimum(nominal, 0))
+            text += f"\nthe interpolated {name} is negative in {_listed(bins, negative)}"
+    starts = dict(zip(sizes, np.cumsum([0, *sizes.values()])[:-1], strict=True))
+    lost = [starts[name] + k for name, places in lost_rates(content).items() for k in places]
+    if lost:
+        text += f"\nno rate is left in {_listed(bins, lost)}: no ratio there, and no band"
     return text
+
+
+def _listed(names: Sequence[str], places: Sequence[int] | np.ndarray) -> str:
+    more = f" and {len(places) - 2} more" if len(places) > 2 else ""
+    return ", ".join(names[k] for k in places[:2]) + more
 
 
 def _of_sample(channel: FitYields, name: str) -> np.ndarray:

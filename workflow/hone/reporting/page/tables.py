@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from hone.analysis.leading import as_written
 from hone.analysis.samples import NtupleSample
 from hone.reporting.comparison_table import floors_of
+from hone.reporting.lost_rates import lost_rates
 from hone.reporting.page.checks import Check
 from hone.reporting.page.words import profile_interval
 from hone.reporting.rounding import per_cent, rounded, with_interval
@@ -180,7 +181,8 @@ def _yields(folder: Folder) -> Iterator[Table]:
             total = _with_error(before["total"], before["total_uncertainty"])
             fitted = [_NONE, _NONE]
             if after:
-                fitted = _with_error(after["total"], after["total_uncertainty"])
+                known = not lost_rates(fit)
+                fitted = _with_error(after["total"], after["total_uncertainty"] if known else None)
             rows.append([*head, Cell("total"), *total, *fitted])
             if observation := fit.get("observation"):
                 counted = _number(sum(observation[region]), ".6g")
@@ -189,8 +191,8 @@ def _yields(folder: Folder) -> Iterator[Table]:
     caption = (
         "Expected events of the selected seeds, summed over the bins: before the fit with the "
         "signal at its nominal yield, and at the best fit. ± is the total uncertainty of the sum; "
-        "after the fit by the Hessian, which is wrong where no rate is left in a bin (see the "
-        "figure after the fit)."
+        "after the fit by the Hessian, and none where a fit leaves no rate in a bin: the Hessian "
+        "does not know this bound (see the figure after the fit)."
     )
     yield Table("Fit", "Yields", caption, heads, rows, [], [])
 

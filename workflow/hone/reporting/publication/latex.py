@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from hone.analysis.short_names import letters
+from hone.reporting.lost_rates import lost_rates
 from hone.reporting.markup import latex
 from hone.results.documents import Limits
 from hone.results.fit_documents import Fit, FitYields
@@ -132,7 +133,8 @@ def _yields(fit: Fit, region: str, observed: str | None) -> Iterator[str]:
             for found in both
         )
         yield _row(latex(sample), *cells)
-    yield _row("Total", *(_total(found) if found else "" for found in both))
+    both_known = zip(both, (True, not lost_rates(fit)), strict=True)
+    yield _row("Total", *(_total(found, known) if found else "" for found, known in both_known))
     if observed and fit["observation"] is not None:
         counted = f"{sum(fit['observation'][region]):.0f}"
         yield _row(observed.capitalize(), counted, counted)
@@ -144,9 +146,9 @@ def _places(found: FitYields) -> int:
     return max(1 - math.floor(math.log10(error)), 0) if error > 0 else 2
 
 
-def _total(found: FitYields) -> str:
+def _total(found: FitYields, with_error: bool) -> str:
     total, error = (f"{found[x]:.{_places(found)}f}" for x in ("total", "total_uncertainty"))
-    return rf"${total} \pm {error}$"
+    return rf"${total} \pm {error}$" if with_error else f"${total}$"
 
 
 def _row(*cells: str) -> str:
