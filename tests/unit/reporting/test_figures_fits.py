@@ -71,7 +71,7 @@ def result(systematics=3, regions=("SR",), bins=4, blind=False):
         "breakdown": {
             **source,
             "total": 0.4,
-            "interval": [0.51, 1.31],
+            "interval": [0.6, 1.4],
             "hessian": 0.38,
             "statistical": 0.25,
             "counts": 0.21,
@@ -181,10 +181,10 @@ def test_the_pull_is_in_widths_of_the_constraint():
     fit["bestfit"][1], fit["uncertainty"][1] = 1.03, 0.01
     axes = draw_pulls(content, "o").axes[0]
     np.testing.assert_allclose(axes.lines[0].get_xdata(), [1.5])
-    assert "mu = $0.9^{+0.41}_{-0.39}$, norm = 1.10 $\\pm$ 0.10" in axes.get_title(loc="left")
-    assert "$\\hat{\\mu}$ = $0.9^{+0.41}_{-0.39}$" in title(draw_impacts(content, "o"))
-    content["breakdown"]["interval"] = [None, 1.31]
-    assert "68 % interval of $\\mu$: its bound to 1.31" in title(draw_breakdown(content, "o"))
+    assert "mu = $0.90^{+0.50}_{-0.30}$, norm = 1.10 $\\pm$ 0.10" in axes.get_title(loc="left")
+    assert "$\\hat{\\mu}$ = $0.90^{+0.50}_{-0.30}$" in title(draw_impacts(content, "o"))
+    content["breakdown"]["interval"] = [None, 1.4]
+    assert "68 % interval of $\\mu$: its bound to 1.4" in title(draw_breakdown(content, "o"))
     content["breakdown"] = None
     assert "mu = 0.9 $\\pm$ 0.4, norm" in title(draw_pulls(content, "o"))
 
@@ -228,7 +228,7 @@ def test_a_breakdown_says_where_the_hessian_is_wrong_and_what_is_at_a_bound():
     content = result()
     before = draw_breakdown(content, "o").axes[0]
     assert "Hessian" not in title(before.figure)
-    assert "68 % interval of $\\mu$: 0.51 to 1.31" in title(before.figure)
+    assert "68 % interval of $\\mu$: 0.6 to 1.4" in title(before.figure)
     content["breakdown"] |= {"hessian": 0.25, "on_bound": ["syst1", "staterror_SR[0]", "x"]}
     after = draw_breakdown(content, "o").axes[0]
     assert "not Gaussian: $\\pm$ 0.25 by the Hessian" in title(after.figure)

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from hone.reporting.comparison_table import summary
-from hone.reporting.rounding import per_cent, with_error
+from hone.reporting.figures.fitted import in_formula
+from hone.reporting.rounding import per_cent, with_error, with_interval
 from hone.results.gains import compared, flatten
 
 
@@ -110,6 +111,22 @@ def test_summary_without_a_floor():
 )  # fmt: skip
 def test_digits_follow_the_error(value, error, text):
     assert with_error(value, error) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text", "formula"),
+    [
+        (1.0, 0.49, 1.34, "1.00 +0.34 -0.51", "1.00^{+0.34}_{-0.51}"),
+        (0.9, 0.51, 1.31, "0.9 ± 0.4", r"0.9 \pm 0.4"),
+        (-1e-9, None, 0.04, "0.00 +0.04", "0.00^{+0.04}"),
+        (1.25, None, None, "1.250", "1.250"),
+        (1e-5, 7e-6, 1.3e-5, "1.00e-05 ± 3.0e-06", r"1.00e-05 \pm 3.0e-06"),
+        (1e-5, 7e-6, 9e-5, "1.00e-05 +8.00e-05 -3.0e-06", "1.00e-05^{+8.00e-05}_{-3.0e-06}"),
+    ],
+)  # fmt: skip
+def test_both_errors_of_an_interval_have_the_digits_of_the_smaller(value, low, high, text, formula):
+    assert with_interval(value, low, high) == text
+    assert in_formula(value, low, high) == formula
 
 
 def test_an_error_below_the_last_place_is_left_out():

@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["decimals", "per_cent", "rounded", "with_error", "with_interval"]
+__all__ = ["decimals", "per_cent", "rounded", "with_ends", "with_error", "with_interval"]
 
 _TWO_DIGITS = 3.55
 _SMALL = 1e-3
@@ -33,14 +33,21 @@ def rounded(value: float, error: float | None, sign: str = "") -> tuple[str, str
     """
     if not error or not math.isfinite(error):
         return f"{value:{sign}#.4g}", ""
-    places = decimals(error)
-    if max(abs(value), error) >= _SMALL:
-        return f"{value:{sign}z.{places}f}", f"{error:.{places}f}"
+    number, shown = _to_one_place(value, [error], sign)
+    return number, shown
+
+
+def _to_one_place(value: float, errors: list[float], sign: str = "") -> list[str]:
+    """A number and errors above 0, to the place that the smallest of them is known to."""
+    places = decimals(min(errors))
+    if max(abs(value), *errors) >= _SMALL:
+        return [f"{value:{sign}z.{places}f}", *(f"{error:.{places}f}" for error in errors)]
     # Rounded first: 9.996e-7 becomes 1.000e-6.
-    value, error = round(value, places) or value, round(error, places)
+    value, errors = round(value, places) or value, [round(error, places) for error in errors]
     power = math.floor(math.log10(abs(value))) if value else -places
-    digits = places + math.floor(math.log10(error))
-    return f"{value:{sign}.{max(places + power, 0)}e}", f"{error:.{digits}e}"
+    digits = [places + math.floor(math.log10(error)) for error in errors]
+    shown = [f"{error:.{k}e}" for error, k in zip(errors, digits, strict=True)]
+    return [f"{value:{sign}.{max(places + power, 0)}e}", *shown]
 
 
 def with_error(value: float, error: float | None, sign: str = "") -> str:
@@ -48,21 +55,26 @@ def with_error(value: float, error: float | None, sign: str = "") -> str:
     return " ± ".join(filter(None, rounded(value, error, sign)))
 
 
-def with_interval(value: float, low: float | None, high: float | None) -> str:
-    """A number with the distances to the ends of its interval, None if it has no end there.
+def with_ends(value: float, low: float | None, high: float | None) -> list[str]:
+    """A number and the distances to the ends of its interval, None if it has no end there: with
+    their signs, or one for both with ``±``.
 
-    >>> with_interval(1.0, 0.49, 1.34), with_interval(1.0, 0.8, 1.2), with_interval(0.0, None, 0.04)
-    ('1.00 +0.34 -0.51', '1.00 ± 0.20', '0.00 +0.04')
+    >>> with_ends(1.0, 0.49, 1.34), with_ends(1.0, 0.8, 1.2), with_ends(0.0, None, 0.04)
+    (['1.00', '+0.34', '-0.51'], ['1.00', '± 0.20'], ['0.00', '+0.04'])
     """
     ends = {"+": high, "-": low}
     known = {sign: abs(end - value) for sign, end in ends.items() if end not in (None, value)}
     if not known:
-        return rounded(value, None)[0]
-    places = decimals(min(known.values()))
-    shown = [f"{sign}{size:.{places}f}" for sign, size in known.items()]
-    if len(shown) == 2 and shown[0][1:] == shown[1][1:]:
-        shown = [f"± {shown[0][1:]}"]
-    return " ".join([f"{value:z.{places}f}", *shown])
+        return [rounded(value, None)[0]]
+    number, *sizes = _to_one_place(value, list(known.values()))
+    if len(sizes) == 2 and sizes[0] == sizes[1]:
+        return [number, f"± {sizes[0]}"]
+    return [number, *map("".join, zip(known, sizes, strict=True))]
+
+
+def with_interval(value: float, low: float | None, high: float | None) -> str:
+    """All of :func:`with_ends` in one text, ``1.00 +0.34 -0.51``."""
+    return " ".join(with_ends(value, low, high))
 
 
 def per_cent(value: float, error: float | None, sign: str = "") -> str:

@@ -14,7 +14,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hone.reporting.figures.fitted import head, heading, short_names, with_interval
+from hone.reporting.figures.fitted import head, heading, in_formula, short_names
 from hone.reporting.figures.style import BANDS, note, panel_style
 from hone.reporting.markup import strength
 from hone.reporting.rounding import with_error
@@ -220,7 +220,7 @@ def _pulls(content: ParameterValues) -> tuple[np.ndarray, np.ndarray, np.ndarray
 def _of_poi(content: Fit, value: float, error: float) -> str:
     """The POI with the interval of its profile likelihood, of the same fit; else by the Hessian."""
     parts = content["breakdown"]
-    return f"${with_interval(value, *parts['interval'])}$" if parts else _symmetric(value, error)
+    return f"${in_formula(value, *parts['interval'])}$" if parts else _symmetric(value, error)
 
 
 def _symmetric(value: float, error: float) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from hone.reporting.markup import strength
+from hone.reporting.rounding import with_ends
 from hone.results.fit_documents import Fit, FittedData
 
-__all__ = ["head", "heading", "short_names", "with_interval"]
+__all__ = ["head", "heading", "in_formula", "short_names"]
 
 _STATERROR = re.compile(r"^staterror_(.*)\[(\d+)\]$")
 _LONGEST = 26
@@ -41,11 +42,11 @@ def heading(content: Fit, source: FittedData | None, observable: str) -> str:
     return f"{observable}: unconditional fit{allowed}"
 
 
-def with_interval(value: float, low: float | None, high: float | None) -> str:
-    """A number with the distances to the ends of its interval, within a formula."""
-    up = "" if high is None else f"^{{+{high - value:.2g}}}"
-    down = "" if low is None else f"_{{-{value - low:.2g}}}"
-    return f"{abs(value) if abs(value) < 5e-4 else value:.3g}{up}{down}"
+def in_formula(value: float, low: float | None, high: float | None) -> str:
+    """A number with the distances to the ends of its interval, to be within a formula."""
+    number, *ends = with_ends(value, low, high)
+    places = {"+": "^{%s}", "-": "_{%s}", "±": " %s"}
+    return number + "".join(places[end[0]] % end for end in ends).replace("±", r"\pm")
 
 
 def head(axes: Axes, title: str) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse, Patch
 
-from hone.reporting.figures.fitted import short_names, with_interval
+from hone.reporting.figures.fitted import in_formula, short_names
 from hone.reporting.figures.style import SIGNAL, count_errors, new_figure, note
 from hone.reporting.markup import strength
 from hone.reporting.rounding import with_error
@@ -240,7 +240,7 @@ def _labels(mu: str, observed: str) -> dict[DataSet, str]:
 
 def _interval(curve: ProfileCurve, mu: str) -> str:
     """The best fit with its errors as text; ``mu`` is the symbol of the POI."""
-    text = rf"$\hat{{{mu}}} = {with_interval(curve['best_fit'], *curve['interval'])}$"
+    text = rf"$\hat{{{mu}}} = {in_formula(curve['best_fit'], *curve['interval'])}$"
     return f"{text} (at its bound)" if curve["at_bound"] else text
 
 
