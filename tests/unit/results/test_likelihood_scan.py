@@ -155,6 +155,8 @@ def test_without_nuisance_parameters_there_is_a_profile_and_no_contour(fixed):
     rate = 20 + 5 * mu
     np.testing.assert_allclose(q, 2 * (rate - 25 - 25 * np.log(rate / 25)), atol=1e-8)
     np.testing.assert_allclose(q, profile["asimov"]["fixed"], atol=1e-8)
+    # Of three and a half standard deviations by the Hessian the last would be 8.5.
+    assert q[-1] > 9
 
 
 @pytest.mark.parametrize("signal", [500.0, 5000.0])
@@ -231,7 +233,14 @@ COMPARED = pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, remove_text
 
 @COMPARED
 def test_profile_picture(found):
-    return draw_profile(found[2], "simple")
+    figure = draw_profile(found[2], "simple")
+    # No further than the curves are in the panel.
+    low, high = figure.axes[0].get_xlim()
+    profile = found[2]["profile"]
+    mus = np.array(profile["mu"])
+    lowest = np.min([profile[name]["profiled"] for name in ("asimov", "observed")], axis=0)
+    assert (lowest[(low < mus) & (mus < high)] < 9.5).all()
+    return figure
 
 
 @COMPARED

@@ -68,7 +68,7 @@ def _profile_scan(model: Model, fits: Mapping[DataSet, BestFit], points: int = 6
         fits: best fit to each data set, by name; the scan reaches 3.5 sigma beyond all of them,
             within the POI's bounds.
         points: of the scan, to which the best fits are added, and more points where a curve is so
-            steep that few are low enough to be seen.
+            steep that few are low enough to be seen, or still low at an end.
 
     Raises:
         _DeeperError: a point lies below a best fit.
@@ -80,6 +80,7 @@ def _profile_scan(model: Model, fits: Mapping[DataSet, BestFit], points: int = 6
     }
     for _ in range(_ROUNDS):
         added = [_between(mus, scanned[name], float(fit.pars[poi])) for name, fit in fits.items()]
+        added += [_beyond(setup, poi, mus, q) for q in scanned.values()]
         finer = np.setdiff1d(np.concatenate(added), mus)
         if not len(finer):
             break
@@ -269,6 +270,14 @@ def _between(mus: np.ndarray, q: np.ndarray, best: float) -> np.ndarray:
         return np.array([best])
     ends = mus[max(low[0] - 1, 0)], mus[min(low[-1] + 1, len(mus) - 1)]
     return np.append(np.linspace(*ends, _FEWEST), best)
+
+
+def _beyond(setup: FitSetup, index: int, mus: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Points beyond the ends of a scan, within the bounds, where the curve is low there."""
+    steps = np.ptp(mus) / 60 * np.arange(1, 16)
+    low = mus[0] - steps if q[0] < _HIGHEST else []
+    high = mus[-1] + steps if q[-1] < _HIGHEST else []
+    return np.clip(np.append(low, high), setup.lower[index], setup.upper[index])
 
 
 def _focused(

@@ -19,6 +19,7 @@ from hone.results.documents import (
     DataSet,
     GradientField,
     Likelihood,
+    Profile,
     ProfileCurve,
     ToyData,
     ToyTest,
@@ -63,12 +64,12 @@ def draw_profile(likelihood: Likelihood, observable: str, label: str = "observed
             profile["mu"], _floats(curve["fixed"]), thin, color=colour, linewidth=1.5,
             label="  nuisances kept at the best fit",
         )  # fmt: skip
-    low, high = profile["mu"][0], profile["mu"][-1]
+    low, high = _shown(profile)
     for sigmas in (1, 2, 3):
         axes.axhline(sigmas**2, color="0.6", linewidth=0.8, zorder=0)
         axes.text(
-            high - 0.01 * (high - low), sigmas**2 + 0.08, rf"{sigmas} $\sigma$", ha="right",
-            fontsize=10, color="0.35",
+            1.01, sigmas**2, rf"{sigmas} $\sigma$", va="center", fontsize=10, color="0.35",
+            transform=axes.get_yaxis_transform(),
         )  # fmt: skip
     axes.set(xlim=(low, high), ylim=(0, _TOP), xlabel=f"signal strength ${mu}$")
     axes.set_ylabel(r"$-2\,\Delta\ln L$")
@@ -231,6 +232,16 @@ def _draw_toys(axes: Axes, toys: ToyData, observed: str) -> None:
     # Room for these lines.
     axes.set_ylim(lowest, max(highest, 10 * lowest) * 20)
     axes.set_ylabel("probability density")
+
+
+def _shown(profile: Profile) -> tuple[float, float]:
+    """The part of the scan in which a curve is within the panel."""
+    mu = np.array(profile["mu"])
+    curves = [profile[name]["profiled"] for name in _STYLES if name in profile]
+    low = np.flatnonzero((_floats(curves) < _TOP).any(axis=0))
+    if not len(low):
+        return mu[0], mu[-1]
+    return mu[max(low[0] - 1, 0)], mu[min(low[-1] + 1, len(mu) - 1)]
 
 
 def _labels(mu: str, observed: str) -> dict[DataSet, str]:
