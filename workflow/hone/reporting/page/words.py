@@ -13,6 +13,8 @@ __all__ = ["Result", "level", "observation", "profile_interval", "result", "stre
 
 _ALIKE = 0.1
 """Largest relative difference of two uncertainties that are called alike."""
+_SEEN = 0.995
+"""A limit without some uncertainties is named below this fraction of that with all."""
 
 
 class Result(NamedTuple):
@@ -140,10 +142,10 @@ def _limit_parts(published: Published) -> str:
         return ""
     whole, statistical = found["expected"], found["statistical"]
     systematic = math.sqrt(max(whole**2 - statistical**2, 0.0))
-    text = f"{_larger(statistical, systematic)}: without systematic uncertainties the limit of the "
-    text += f"selected seed is {statistical:#.3g}, with all {whole:#.3g}"
+    text = f"{_larger(statistical, systematic)}: the limit of the selected seed, {whole:#.3g}, is "
+    text += f"{_distance(whole, statistical)} that without systematic uncertainties"
     fixed = sorted((limit, name) for name, limit in found["groups"].items() if limit)[:3]
-    parts = ", ".join(f"{name} {limit:#.3g}" for limit, name in fixed if len(found["groups"]) > 1)
+    parts = ", ".join(f"{name} {limit:#.3g}" for limit, name in fixed if limit < whole * _SEEN)
     return text + (f"; without one of these: {parts}" if parts else "")
 
 
