@@ -150,8 +150,8 @@ def test_strengths_that_are_measured_together_are_named(ntuples, tmp_path):
     found = result(folder, "signal")
     assert found.line.startswith("μ_a < 0.300 expected")
     assert dict(found.details)["What limits it"] == (
-        "systematics: the limit of the selected seed, 0.300, is 200\N{NO-BREAK SPACE}% above that without "
-        "systematic uncertainties; without one of these: scale 0.150"
+        "systematics: the limit of the selected seed, 0.300, is 200\N{NO-BREAK SPACE}% above that "
+        "without systematic uncertainties; without one of these: scale 0.150"
     )
     assert dict(found.details)["Uncertainty of μ_a"] == (
         "0.500 expected at μ_a = 1, 0.400 of it "

@@ -162,7 +162,8 @@ def _toys(published: Published, label: str) -> tuple[str, str]:
         if error and toys["cls"] is not None and formula["cls"] is not None:
             distance = (toys["cls"] - formula["cls"]) / error
             worst = max(worst, abs(distance))
-            least = max(least, _SIGMAS * error / formula["cls"])
+            # That of the median: an observation with a small CLs needs more toys.
+            least = least or _SIGMAS * error / formula["cls"]
             text += f"{with_error(toys['cls'], error)} by toys"
             text += f", {_short(formula['cls'])} asymptotic ({distance:+.1f}σ)"
         else:
@@ -170,7 +171,7 @@ def _toys(published: Published, label: str) -> tuple[str, str]:
             text += " (too few toys to compare)"
         texts.append(text)
     if 0 < worst <= _SIGMAS:
-        texts.append(f"differences below {least:.0%} of CLs are not seen with so many toys")
+        texts.append(f"so many toys do not show differences below {least:.0%}")
     where = _tested(found, published.likelihood["poi"])
     return _outcome(worst <= _SIGMAS), f"{where}: {'; '.join(texts)}"
 
