@@ -1,9 +1,8 @@
 """Histograms of events that are scored piece by piece, each by the network of its fold."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -11,11 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from hone.analysis.regions import Region
-from hone.events import bin_shares
 from hone.events.batch import Batch
-from hone.events.bin_shares import BinShares
 from hone.observable import Observable
-from hone.observable.base import in_pieces, without_score
+from hone.observable.base import finite, in_pieces, without_score
 from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram
 from hone.sums import Sums, refuse_lost_events
@@ -24,8 +21,10 @@ __all__ = ["FoldHistograms", "edges_of"]
 
 _SUBSAMPLES = 100
 
-_AHEAD = 2
-"""Pieces of events that are scored while those before are added up."""
+_PIECE = 16384
+"""Events at a time, always this number, so that the observable is compiled once."""
+_BLOCK = 4096
+"""Events of a piece at a time, whose outputs, shares and weights fit into the processor's cache."""
 
 
 @eqx.filter_jit
@@ -45,12 +44,11 @@ class FoldHistograms:
         has_parts: bool = False,
     ) -> None:
         self._observables = observables
-        edges = eqx.filter_eval_shape(edges_of, observables[0])
-        channels = Channels(tuple(regions), len(edges) - 1)
-        # Compiled while the edges are, and while the first events are read.
-        self._compiled = ThreadPoolExecutor(1).submit(_compile, observables[0], channels)
+        edges = [np.asarray(edges_of(observable)) for observable in observables]
+        channels = Channels(tuple(regions), len(edges[0]) - 1)
         self._fillings = [
-            _Filling(observable, channels, templates, has_parts) for observable in observables
+            _Filling(*of_fold, channels=channels, templates=templates, has_parts=has_parts)
+            for of_fold in zip(observables, edges, strict=True)
         ]
         self._widths: list[np.ndarray | None] = [None] * len(observables)
         self._places = [0] * len(observables)
@@ -80,9 +78,8 @@ class FoldHistograms:
         """Score events and add them.
 
         Raises:
-            InputError: the score of an event, of these or of those before, is not a number.
+            InputError: an event's score is not a number.
         """
-        self._compiled.result()
         for k, part in enumerate(self._parts(batch)):
             widths, place, size = self._widths[k], self._places[k], len(part.features)
             of_part = None if widths is None else widths[place : place + size]
@@ -104,8 +101,7 @@ class FoldHistograms:
             scale: factor on the weights.
 
         Raises:
-            InputError: a bin is not known to 1e-9, a histogram has lost events, or a score is not
-                a number.
+            InputError: a bin is not known to 1e-9, or a histogram has lost events.
         """
         found = [filling.result(scale) for filling in self._fillings]
         return {
@@ -118,14 +114,6 @@ class FoldHistograms:
             }
             for group, histograms in found[0].items()
         }
-
-
-def _compile(observable: Observable, channels: Channels) -> None:
-    """Score no events. Where widths follow events, all of these are read before, if at all."""
-    if channels.trained and not observable.widths_follow_events:
-        edges = np.zeros(channels.observable_bins + 1)
-        features, place = np.zeros((0, len(observable.features))), np.zeros(0, dtype=np.int8)
-        BinShares(observable, channels, edges)(features, place, None)
 
 
 def _widths(
@@ -142,38 +130,21 @@ def _widths_of(observable: Observable, response: Any, weights: Any) -> jax.Array
     return jnp.broadcast_to(observable.widths(response, weights, 1.0), weights.shape)
 
 
-class _Scored(NamedTuple):
-    """Some events in regions with the observable, to be added up."""
-
-    batch: Batch
-    part: slice
-    """Of the batch's features."""
-    chosen: np.ndarray | None
-    """Places of all of these in the batch, int; None if it has no others."""
-    number: np.ndarray | None
-    """Of the random part that each event of the batch is in, if that is asked for."""
-    shares: jax.Array
-    """Of :class:`BinShares`."""
-
-
 class _Filling:
     """Histograms of all templates of the same events, filled batch by batch."""
 
     def __init__(
         self,
         observable: Observable,
+        edges: np.ndarray,
         channels: Channels,
         templates: Sequence[str],
         has_parts: bool = False,
     ) -> None:
-        self._observable, self._channels = observable, channels
-        self._edges = np.asarray(edges_of(observable))
-        self._shares = BinShares(observable, channels, self._edges)
-        self._scored: deque[_Scored] = deque()
+        self._observable, self._channels, self._edges = observable, channels, edges
         self._templates, number = templates, len(templates)
-        # For every block, as the squares of `Sums`.
-        self._weights = np.empty((number, bin_shares.BLOCK))
-        self._bins = len(channels.trained) * channels.observable_bins
+        self._weights = np.empty((number, _BLOCK))  # for every block, as the squares of `Sums`
+        self._bins = len(channels.trained) * (len(edges) - 1)
         # Hard bins of all regions with the observable, their soft bins, and the sum of all events.
         self._trained = Sums(number, 2 * self._bins + 1)
         self._fixed = {r: Sums(number, len(r.fixed_edges) - 1) for r in channels.fixed}
@@ -194,7 +165,7 @@ class _Filling:
                 depends on all events.
 
         Raises:
-            InputError: the score of an event, of these or of those before, is not a number.
+            InputError: an event's score is not a number.
         """
         number = None
         if self._parts_of_all is not None:
@@ -209,46 +180,57 @@ class _Filling:
                 np.add.at(self._parts_fixed[region], (number[inside], bins), weights[0])
         trained, place = batch.trained, batch.place[batch.trained]
         chosen = None if isinstance(trained, slice) else np.flatnonzero(trained)
-        for start in range(0, len(place), bin_shares.PIECE):
-            part = slice(start, min(start + bin_shares.PIECE, len(place)))
-            of_part = None if widths is None else widths[part]
-            shares = self._shares(batch.features[part], place[part], of_part)
-            self._scored.append(_Scored(batch, part, chosen, number, shares))
-            if len(self._scored) > _AHEAD:
-                self._add_up(self._scored.popleft())
+        parts = [
+            slice(start, min(start + _PIECE, len(place))) for start in range(0, len(place), _PIECE)
+        ]
 
-    def _finish(self) -> None:
-        """Add up what is scored."""
-        while self._scored:
-            self._add_up(self._scored.popleft())
+        # JAX would flatten the observable again for each of thousands of pieces.
+        leaves, structure = jax.tree.flatten(self._observable)
+        numbers = [x if eqx.is_array(x) else None for x in leaves]
+        rest = (structure, *(None if eqx.is_array(x) else x for x in leaves))
 
-    def _add_up(self, scored: _Scored) -> None:
-        batch, part, chosen, number, shares = scored
-        starts = range(part.start, part.stop, bin_shares.BLOCK)
-        for start, rows in zip(starts, np.asarray(shares), strict=False):
-            block = slice(start, min(start + bin_shares.BLOCK, part.stop))
-            found = rows[:, : block.stop - start]
-            if not found[-1].all():
-                at = int(np.argmin(found[-1]))
-                event = start + at if chosen is None else int(chosen[start + at])
-                raise without_score(
-                    f"{batch.source}: {batch.path}, event {batch.piece.number(event)}",
-                    self._observable.features,
-                    batch.features[block],
-                    at,
+        def scored() -> Iterator[jax.Array]:
+            for part in parts:
+                yield _shares(
+                    numbers,
+                    rest,
+                    self._channels,
+                    self._edges,
+                    _filled(batch.features[part]),
+                    None if widths is None else _filled(widths[part], 1.0),
+                    _filled(place[part]) if len(self._channels.trained) > 1 else None,
                 )
-            # NumPy's matrix products take half the time of XLA's here on a CPU.
-            these = block if chosen is None else chosen[block]
-            weights = batch.weights(these, self._weights)
-            self._trained.add(weights, found[:-1].T)
-            if number is not None:
-                in_parts = np.zeros((_SUBSAMPLES, weights.shape[1]))
-                in_parts[number[these], np.arange(weights.shape[1])] = weights[0]
-                self._parts_trained += in_parts @ found[:-2].T
+
+        # JAX computes asynchronously: the next piece is scored while this one is added up.
+        following = scored()
+        shares = next(following, None)
+        for part in parts:
+            this, shares = shares, next(following, None)
+            for start, rows in zip(
+                range(part.start, part.stop, _BLOCK), np.asarray(this), strict=False
+            ):
+                block = slice(start, min(start + _BLOCK, part.stop))
+                found = rows[:, : block.stop - start]
+                if not found[-1].all():
+                    at = int(np.argmin(found[-1]))
+                    event = start + at if chosen is None else int(chosen[start + at])
+                    raise without_score(
+                        f"{batch.source}: {batch.path}, event {batch.piece.number(event)}",
+                        self._observable.features,
+                        batch.features[block],
+                        at,
+                    )
+                # NumPy's matrix products take half the time of XLA's here on a CPU.
+                these = block if chosen is None else chosen[block]
+                weights = batch.weights(these, self._weights)
+                self._trained.add(weights, found[:-1].T)
+                if number is not None:
+                    in_parts = np.zeros((_SUBSAMPLES, weights.shape[1]))
+                    in_parts[number[these], np.arange(weights.shape[1])] = weights[0]
+                    self._parts_trained += in_parts @ found[:-2].T
 
     def parts(self) -> dict[str, np.ndarray]:
         """As :attr:`hone.events.stream.Subsamples.yields`, unscaled."""
-        self._finish()
         fixed = [Histogram(x.T, x.T) for x in self._parts_fixed.values()]
         found = {}
         for group, start in (("hard", 0), ("soft", self._bins)):
@@ -265,10 +247,8 @@ class _Filling:
             scale: factor on the weights.
 
         Raises:
-            InputError: a bin is not known to 1e-9, a histogram has lost events, or a score is not
-                a number.
+            InputError: a bin is not known to 1e-9, or a histogram has lost events.
         """
-        self._finish()
         bins, trained = len(self._edges) - 1, self._channels.trained
 
         def where(template: int, region: Region, column: int) -> str:
@@ -304,6 +284,62 @@ class _Filling:
         return found
 
 
+def _filled(values: np.ndarray, filling: float = 0.0) -> np.ndarray:
+    """Values padded to a whole piece of events."""
+    missing = _PIECE - len(values)
+    if not missing:
+        return values
+    return np.pad(values, [(0, missing), *[(0, 0)] * (values.ndim - 1)], constant_values=filling)
+
+
 @eqx.filter_jit
 def _respond(observable: Observable, events: Any) -> Any:
     return observable.respond(jnp.asarray(events))
+
+
+@partial(jax.jit, static_argnames=("rest", "channels"))
+def _shares(
+    numbers: Sequence[Any],
+    rest: Any,
+    channels: Channels,
+    edges: Any,
+    events: Any,
+    widths: Any,
+    place: Any,
+) -> jax.Array:
+    """Shares of events in the hard and in the soft bins of all regions with the observable, whether
+    they pass the cuts, and whether their score is a number: blocks (k, 2 R b + 2, n / k)."""
+    structure, *others = rest
+    leaves = [other if x is None else x for x, other in zip(numbers, others, strict=True)]
+    observable = jax.tree.unflatten(structure, leaves)
+
+    def of_block(block: Any) -> jax.Array:
+        events, widths, place = block
+        response = observable.respond(events)
+        if widths is None:
+            widths = observable.widths(response, jnp.ones(len(events)), 1.0)
+        scores = observable.hard(response)
+        shares = [
+            channels.shares(part, place)
+            for part in (
+                _hard_shares(scores, jnp.asarray(edges)),
+                observable.shares(response, widths),
+            )
+        ]
+        passing = ~jnp.isnan(scores) if observable.has_cuts else jnp.ones(len(scores))
+        rest_of = jnp.stack([passing, finite(response)]).astype("float64")
+        return jnp.concatenate([*(part.T for part in shares), rest_of])
+
+    blocks = jax.tree.map(
+        lambda x: jnp.asarray(x).reshape(-1, _BLOCK, *x.shape[1:]), (events, widths, place)
+    )
+    found: jax.Array = jax.lax.map(of_block, blocks)
+    return found
+
+
+def _hard_shares(scores: Any, edges: Any) -> jax.Array:
+    """1 in the bin of an event by :func:`hone.sums.bin_of`, 0 in others and after cuts (n, B)."""
+    beyond = jnp.concatenate(
+        [~jnp.isnan(scores)[None], scores >= edges[1:-1, None], jnp.zeros((1, len(scores)), bool)]
+    ).astype("float64")
+    return (beyond[:-1] - beyond[1:]).T

@@ -16,10 +16,8 @@ from hone.running.root_files import root_file
 
 __all__ = ["column_of", "opened_tree"]
 
-_STEP = 24_000_000
+_STEP = 32_000_000
 """Bytes of uncompressed columns in memory at a time."""
-_ROUND = 16384
-"""Events are scored so many at a time: pieces of multiples of it leave no rest."""
 _NUMBERS = "biuf"
 """Kinds of types that expressions take."""
 Branch: TypeAlias = np.ndarray | ak.Array
@@ -63,7 +61,6 @@ class _Tree:
         if others:
             width += _STEP / self._tree.num_entries_for(_STEP, filter_name=others.__contains__)
         size = max(int(_STEP / width), 1)
-        size = size // _ROUND * _ROUND or size
         pieces = (dict(zip(flat, piece, strict=True)) for piece in read_baskets(numbers, size))
         if others:
             rest = self._iterate(others, size, "ak")
