@@ -44,19 +44,20 @@ BAD = {
     "a missing tree": ({}, {"tree": "Events"}, r"a.root has no tree 'Events'; it has events"),
     "a missing branch": (
         {}, {"weights": {"s": "weight"}},
-        r"a.root: there is no branch 'weight' in it, for weight 'weight'; it has mass",
+        r"a.root: there is no branch 'weight' in its tree 'events', for weight 'weight'; it has ma",
     ),
     "a misspelt branch": (
         {}, {"weights": {"s": "w * masss"}},
-        r"no branch 'masss' in it, for weight 'w \* masss'; did you mean 'mass'",
+        r"no branch 'masss' in its tree 'events', for weight 'w \* masss'; did you mean 'mass'",
     ),
     "a branch whose name reads as a difference": (
         {"w-mc": np.ones(50)}, {"weights": {"s": "wmc-mc"}},
-        r"no branch 'wmc' in it, for weight 'wmc-mc'; did you mean 'w-mc'",
+        r"no branch 'wmc' in its tree 'events', for weight 'wmc-mc'; did you mean 'w-mc'",
     ),
     "the same without get": (
         {"mu-mc": np.ones(50)}, {"weights": {"s": "mu-mc"}},
-        r"no branch 'mu' in it, for weight 'mu-mc'; without get, mu-mc is computed from mu and mc; "
+        r"no branch 'mu' in its tree 'events', for weight 'mu-mc'; without get, mu-mc is computed "
+        r"from mu and mc; "
         r'the branch of that name is get\("mu-mc"\)',
     ),
     "numbers of events that are not integers": (

@@ -180,7 +180,9 @@ def test_bad_selections_are_named():
     with pytest.raises(InputError, match=r"'heavy': all.root: selection 'truth - 2' of the sample "
                        "is a number, not true or false"):  # fmt: skip
         surveyed(HEAVY | {"selection": "truth - 2"})
-    with pytest.raises(InputError, match=r"no branch 'thruth' in it, for the selection of the"):
+    with pytest.raises(
+        InputError, match=r"no branch 'thruth' in its tree 'events', for the selection of the"
+    ):
         surveyed(HEAVY | {"selection": "thruth == 5"})
     with pytest.raises(InputError, match=r"no event with a weight in all.root passes the selection "
                        "'truth == 6' of the sample"):  # fmt: skip

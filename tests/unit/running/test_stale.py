@@ -121,11 +121,23 @@ def test_one_cause_of_several_rules_is_said_once(tmp_path):
     unusable, no_event = "the inputs cannot be used:", "'s' (s.root) has no event in a region"
     for number, (rule, jobs, what) in enumerate(
         [
-            ("survey", ["b__jes_up"], "variation 'b__jes_up': bu.root: there is no branch 'pt'"),
-            ("survey", ["b__jer_up"], "sample 'b': b.root: there is no branch 'pt'"),
-            ("survey", ["b"], "sample 'b': b.root: there is no branch 'pt'"),
-            ("survey", ["b__jes_down"], "sample 'b': b.root: there is no branch 'pt'"),
-            ("weights", ["b"], "sample 'b': b.root: there is no branch 'pt'"),
+            (
+                "survey",
+                ["b__jes_up"],
+                "variation 'b__jes_up': bu.root: there is no branch 'pt' in its tree 'up'",
+            ),
+            (
+                "survey",
+                ["b__jer_up"],
+                "sample 'b': b.root: there is no branch 'pt' in its tree 'e'",
+            ),
+            ("survey", ["b"], "sample 'b': b.root: there is no branch 'pt' in its tree 'e'"),
+            (
+                "survey",
+                ["b__jes_down"],
+                "sample 'b': b.root: there is no branch 'pt' in its tree 'e'",
+            ),
+            ("weights", ["b"], "sample 'b': b.root: there is no branch 'pt' in its tree 'e'"),
             ("survey", ["c__jes_up"], "sample 'c': c.root: there is no branch 'w'"),
             *(
                 ("train", ["s", observable], f"{unusable}\n- {no_event} ({observable}: r 'x')")
@@ -155,8 +167,8 @@ def test_one_cause_of_several_rules_is_said_once(tmp_path):
     )
     # the sample first, whichever job has told it
     assert branch == (
-        "rule survey (b): sample 'b': b.root: there is no branch 'pt'; likewise in its variations, "
-        "rule weights (b)"
+        "rule survey (b): sample 'b': b.root: there is no branch 'pt' in its tree 'e'; likewise in "
+        "its variations, rule weights (b)"
     )
     assert weight == (
         "rule survey (c): sample 'c': c.root: there is no branch 'w'; likewise in its variations"

@@ -84,7 +84,8 @@ def pieces(
             raise InputError(f"{where}: there is no file {path}")
         try:
             with _opened(path, tree) as events:
-                yield from _of_file(events, path, branches)
+                within = "it" if is_table(path) else f"its tree {tree!r}"
+                yield from _of_file(events, path, branches, within)
         except InputError as error:
             raise InputError(f"{where}: {path}{error}") from error
         except ImportError as error:
@@ -114,7 +115,9 @@ def _opened(path: str, tree: str) -> AbstractContextManager[Events[Any]]:
     return opened_tree(path, tree)
 
 
-def _of_file(events: Events[T], path: str, branches: Mapping[str, str]) -> Iterator[Piece]:
+def _of_file(
+    events: Events[T], path: str, branches: Mapping[str, str], within: str
+) -> Iterator[Piece]:
     """Errors begin with what follows the file's name."""
     there = events.branches
     # As Python spells names: a micro sign and a small mu are one letter.
@@ -123,7 +126,7 @@ def _of_file(events: Events[T], path: str, branches: Mapping[str, str]) -> Itera
     for name, user in branches.items():
         if not read[name]:
             hint = meant(name, there) or f"it has {', '.join(there)}"
-            raise InputError(f": there is no branch {name!r} in it, for {user}; {hint}")
+            raise InputError(f": there is no branch {name!r} in {within}, for {user}; {hint}")
     start = 0
     for size, columns in events.read(set(read.values())):
         found = {}

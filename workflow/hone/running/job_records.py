@@ -90,11 +90,11 @@ def errors_since(logs: str | Path, start: float) -> list[str]:
 
 
 def _reasons(error: Mapping[str, Any]) -> set[str]:
-    """The lines of a message, without what tells alike jobs apart: rule, sample, wildcards, inputs
-    and events; of problems in a list without what is in brackets, observables and files."""
+    """The lines of a message, without what tells alike jobs apart: rule, sample, wildcards, inputs,
+    trees and events; of problems in a list without what is in brackets, observables and files."""
     message, jobs = _JOB.sub("", error["message"]), error["wildcards"]
     places = "|".join(map(re.escape, sorted([*error["inputs"], *jobs], key=len, reverse=True)))
-    own = re.compile(rf"(?<!\w)({places})(?!\w)|event \d+" if places else r"^$")
+    own = re.compile(rf"(?<!\w)({places})(?!\w)|event \d+|tree '[^']*'" if places else r"^$")
     first, *others = re.sub(r"^(sample|variation) '[^']*': ", "", message).split("\n")
     return {own.sub("*", first), *(re.sub(r"\([^()]*\)", "", line) for line in others)}
 
