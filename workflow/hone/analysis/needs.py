@@ -20,11 +20,9 @@ __all__ = ["Needs", "any_of", "growing"]
 Function = Callable[..., Any]
 """Of wildcards; a resource also of the number of the attempt."""
 _OF_SEEDS = {
-    "limits": "limits.json",
-    "workspaces": "workspace.json",
-    "histograms": "histograms.root",
+    "limits": "limits.json", "workspaces": "workspace.json", "histograms": "histograms.root",
     "systematics": "systematics.csv",
-}
+}  # fmt: skip
 
 
 def any_of(names: Iterable[str], but: Container[str] = ()) -> str:
@@ -70,11 +68,8 @@ class Needs:
     @property
     def weighted(self) -> list[str]:
         """Names of the sets of events that have varied weights."""
-        return [
-            name
-            for name, template in self.templates.items()
-            if template == template.nominal and self.analysis.weights(template.sample)
-        ]
+        nominal = [template for template in self.templates.values() if template == template.nominal]
+        return [template.name for template in nominal if self.analysis.weights(template.sample)]
 
     def of_hypothesis(self, function: Callable[[str, str], Any]) -> Function:
         """A function of signal and observable."""
@@ -244,9 +239,6 @@ class Needs:
     def histograms(self) -> dict[str, Function | list[str]]:
         """Parameters of the rule that fills histograms: also of an injected signal, and of data."""
 
-        def injected(signal: str, observable: str) -> Any:  # noqa: ARG001
-            return parts.of_injection(self.analysis, self.files.injected_in(signal))
-
         def files(signal: str, observable: str) -> dict[str, dict[str, list[str]]]:
             names, others = self.files.templates(signal, observable), self.files.injected_in(signal)
             return {
@@ -261,7 +253,9 @@ class Needs:
 
         return {
             "analysis": self.part(parts.of_histograms),
-            "injected": self.of_hypothesis(injected),
+            "injected": self.of_hypothesis(
+                lambda signal, _: parts.of_injection(self.analysis, self.files.injected_in(signal))
+            ),
             "files": self.of_hypothesis(files),
             "observed": self.files.observed,
             "contents": self.of_hypothesis(contents),
@@ -275,9 +269,6 @@ class Needs:
     def scored(self) -> dict[str, Function]:
         """Inputs of the rule that scores the events ``{template}``, which may be data."""
 
-        def events(wildcards: Any) -> list[str]:
-            return self._inputs(self.files.events_of([wildcards.template], "evaluation"))
-
         def surveys(wildcards: Any) -> list[str]:
             if wildcards.template not in self.templates:
                 return []  # data
@@ -286,7 +277,7 @@ class Needs:
             )
 
         return {
-            "events": events,
+            "events": self.template_events(),
             "surveys": surveys,
             "models": self.all_networks("model.safetensors"),
             "regions": self.of_hypothesis(self.files.of_regions),
@@ -294,10 +285,9 @@ class Needs:
 
     def scoring(self) -> dict[str, Function]:
         """Parameters of that rule."""
-        found = self.files.events_of
         return {
             "analysis": self.part(parts.of_scores),
-            "files": lambda wildcards: found([wildcards.template], "evaluation"),
+            "files": self.template_files(),
             "contents": self.template_contents(),
         }
 
@@ -320,10 +310,7 @@ class Needs:
         return lambda wildcards: found([wildcards.template], "evaluation")
 
     def sample_files(self) -> Function:
-        """The same of the sample that ``{template}`` is of, or varies, if they are the user's.
-
-        Others may not be made yet.
-        """
+        """The same of the sample of ``{template}``; none that the workflow makes itself."""
 
         def found(wildcards: Any) -> dict[str, list[str]]:
             sample = self.analysis.sample(self.templates[wildcards.template].sample)
