@@ -28,7 +28,7 @@ rule scan_likelihood:
 
 rule fit_workspace:
     input:
-        **NEEDS.selected("workspaces", "limits"),
+        **NEEDS.selected("workspaces"),
         likelihood="<results>/{signal}/{observable}/likelihood.json",
     output:
         "<results>/{signal}/{observable}/fit.json",
@@ -48,6 +48,7 @@ rule fit_workspace:
         groups=NEEDS.groups(),
         seed=ANALYSIS.seed,
         toys=1000,
+        level=ANALYSIS.limits.level,
         made_by=made_by("fit_workspace"),
     message:
         "Fitting the workspace of {wildcards.observable} for {wildcards.signal}"

@@ -14,9 +14,9 @@ with job(snakemake) as provenance:
     spec = read_json(selected(snakemake.input.selected, snakemake.input.workspaces))
     known = read_json(snakemake.input.likelihood)["best_fit"].get("observed")
     params = snakemake.params
-    inputs = snakemake.input
-    level = read_json(selected(inputs.selected, inputs.limits))["level"]
-    content = fit_results(spec, params.blind, known, params.groups, params.toys, params.seed, level)
+    content = fit_results(
+        spec, params.blind, known, params.groups, params.toys, params.seed, params.level
+    )
     for text in [*content["notes"], *(f"no {k}: {v}" for k, v in content["reasons"].items())]:
         logging.getLogger("hone").info(text)
     provenance["workspace"] = pyhf.utils.digest(spec)
