@@ -43,7 +43,9 @@ def test_the_first_line_is_the_result(blobs):
         "42 ± 1 % below cross-entropy, 6 % above the floor"
     )
     details = {name: text.replace("\N{NO-BREAK SPACE}", " ") for name, text in found.details}
-    assert details["Pseudo-data"] == "μ < 0.150 with neos, 6 % below bce-edges, 21 % below bce"
+    assert details["Pseudo-data"] == (
+        "μ < 0.150 with neos (asymptotic), 6 % below bce-edges, 21 % below bce"
+    )
     assert "pseudo-data" in observation(folder)
     text = words_of(page(folder, CAPTIONS))
     assert text.index("μ < 0.214") < text.index("pyhf of bce-edges did not pass") < 1500

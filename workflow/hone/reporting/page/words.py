@@ -127,7 +127,7 @@ def _observed(folder: Folder, published: Published, poi: str) -> str:
     if value is None:
         reasons = published.limits.get("reasons", {})
         return f"no limit: {reasons.get('observed limit', 'see limits.json')}"
-    text = f"{poi} < {value:#.3g} with {published.observable}"
+    text = f"{poi} < {value:#.3g} with {published.observable} ({_method(published)})"
     for baseline in filter(None, (fair_baseline(folder.analysis), folder.analysis.baseline)):
         if baseline != published.observable:
             other = folder.published(published.signal, baseline).limits.get("observed_limit")
@@ -228,8 +228,11 @@ def _published(published: Published, poi: str, seeds: int) -> str:
     if None not in five[1:4]:
         low, middle, high = five[1:4]
         text += f"{', the best in validation' if seeds > 1 else ''}: {poi} < {middle:#.3g} expected"
-        text += f" ({low:#.3g} to {high:#.3g} at 68 %, asymptotic"
-        text += (
-            "; toys differ, see Checks)" if band_differs(published.likelihood.get("toys")) else ")"
-        )
+        text += f" ({low:#.3g} to {high:#.3g} at 68 %, {_method(published)})"
     return text
+
+
+def _method(published: Published) -> str:
+    """How limits are computed, and whether toys show that it does not hold."""
+    differ = band_differs(published.likelihood.get("toys"))
+    return "asymptotic; toys differ, see Checks" if differ else "asymptotic"
