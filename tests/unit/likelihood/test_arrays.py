@@ -21,12 +21,35 @@ from hone.likelihood.infer.scan import scan_tests
 from hone.likelihood.infer.setup import FitSetup, starts_of
 
 
-@pytest.mark.parametrize("name", MODELS)
+def wide():
+    """So many samples and channels that JAX sums over them in other ways."""
+    rng = np.random.default_rng(1)
+
+    def sample(k, channel):
+        nominal, change = rng.uniform(5, 10, 2), rng.uniform(-0.5, 0.5, 2)
+        hi_lo = {"hi_data": list(nominal + change), "lo_data": list(nominal - 0.8 * change)}
+        modifiers = [
+            {"name": "n", "type": "normsys", "data": {"hi": 1.1, "lo": 0.92}},
+            {"name": "h", "type": "histosys", "data": hi_lo},
+            {"name": f"stat_{channel}", "type": "staterror", "data": [0.3, 0.4]},
+        ]
+        if k == 0:
+            modifiers.append({"name": "mu", "type": "normfactor", "data": None})
+        return {"name": f"s{k}", "data": list(nominal), "modifiers": modifiers}
+
+    channels = [
+        {"name": f"c{c}", "samples": [sample(k, f"c{c}") for k in range(17)]} for c in range(9)
+    ]
+    return pyhf.Model({"channels": channels}, poi_name="mu")
+
+
+@pytest.mark.parametrize("name", [*MODELS, "wide"])
 def test_expansions_of_many_fits_are_those_of_each(name):
-    model = jax.tree.map(np.asarray, from_pyhf(MODELS[name]))
+    oracle = wide() if name == "wide" else MODELS[name]
+    model = jax.tree.map(np.asarray, from_pyhf(oracle))
     rng, init = np.random.default_rng(1), np.array(model.config.suggested_init())
     pars = init + 0.1 * rng.normal(size=(3, init.size))
-    data = np.stack([pseudo_data(MODELS[name], seed=k) for k in range(3)])
+    data = np.stack([pseudo_data(oracle, seed=k) for k in range(3)])
     likelihood = model.prepare()
     together = likelihood.expansion(pars, data)
     by_jax = jax.jit(jax.vmap(likelihood.expansion))(pars, data)

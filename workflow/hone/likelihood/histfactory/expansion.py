@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -198,11 +199,11 @@ def _of_shared(layout: Layout, x: Float[Array, "*L V"]) -> Float[Array, "*L G S 
 
 def _shape_rows(layout: Layout, x: Float[Array, "*L H N"]) -> Float[Array, "*L G N"]:
     """Rows of each histosys at the shared parameters, zero where there is none."""
-    split, xp = layout.split, namespace(x)
-    if xp is np:
-        places, rows = layout.histosys_of_shared
-        found: Any = np.zeros((*x.shape[:-2], len(split.shared), x.shape[-1]))
-        found[..., places, :] = take(x, rows, axis=-2)
-        return found
-    x = xp.concatenate([x, xp.zeros_like(x[..., :1, :])], axis=-2)
-    return take(x, split.index["histosys_row"], axis=-2)
+    places, rows = layout.histosys_of_shared
+    shape = *x.shape[:-2], len(layout.split.shared), x.shape[-1]
+    values = take(x, rows, axis=-2)
+    if namespace(x) is not np:
+        return jnp.zeros(shape).at[..., places, :].set(values)
+    found: Any = np.zeros(shape)
+    found[..., places, :] = values
+    return found
