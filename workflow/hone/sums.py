@@ -11,7 +11,7 @@ import numpy as np
 
 from hone.errors import InputError
 
-__all__ = ["Sums", "bin_of", "cancel_too_far", "exact_parts", "refuse_lost_events", "variances"]
+__all__ = ["Sums", "bin_of", "cancel_too_far", "exact_parts", "refuse_lost_events"]
 
 _PIECE = 4096
 _TERMS, _RESULTS = 1024, 960
@@ -71,25 +71,6 @@ def _product(weights: np.ndarray, shares: np.ndarray) -> np.ndarray:
         left = weights[these, :whole].reshape(len(found[these]), -1, _TERMS).swapaxes(0, 1)
         found[these] = (left @ right).sum(axis=0) + weights[these, whole:] @ shares[whole:]
     return found
-
-
-def variances(weights: Any, shares: Any, histograms: str) -> Any:
-    """Variances of bins in which events have shares, NumPy's or JAX's.
-
-    ``soft``: the yields are sums of weight x share, their variances sums of (weight x share)^2.
-    ``hard``: each event will be counted in one bin, its share being the probability; the
-    expectation of the sum of weight^2 is the sum of weight^2 x share. For shares of 0 and 1 both
-    agree.
-
-    Args:
-        weights: (..., n).
-        shares: of each event in each bin (n, B).
-        histograms: which will be fitted, ``hard`` or ``soft``.
-
-    Returns:
-        (..., B)
-    """
-    return weights**2 @ (shares if histograms == "hard" else shares**2)
 
 
 class Sums:

@@ -8,9 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from hone.sums import variances
-
-__all__ = ["Softness", "kernel_shares", "scott_bandwidth", "soft_histogram"]
+__all__ = ["Softness", "kernel_shares", "scott_bandwidth", "soft_histogram", "yields_and_variances"]
 
 _SMALLEST = 1e-3
 """Smallest bandwidth from events, which may all have the same score."""
@@ -130,13 +128,9 @@ def _differences(below: Float[Array, "B-1 N"]) -> Float[Array, "B N"]:
 def _derivatives(
     rows: tuple[Float[Array, "B-1 N"]], tangents: tuple[Float[Array, "B-1 N"]]
 ) -> tuple[Array, Array]:
-    """Without the barrier, where derivatives are taken: there it changes the order of sums."""
-
-    def plain(below: Float[Array, "B-1 N"]) -> Array:
-        return jnp.concatenate([below[:1], below[1:] - below[:-1], 1 - below[-1:]])
-
-    found: tuple[Array, Array] = jax.jvp(plain, rows, tangents)
-    return found
+    (change,) = tangents
+    ends = change[:1], change[1:] - change[:-1], -change[-1:]
+    return _differences(*rows), jnp.concatenate(ends)
 
 
 def _normal_cdf(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -149,4 +143,28 @@ def soft_histogram(
     shares: Float[Array, "N B"], weights: Float[Array, " N"]
 ) -> tuple[Float[Array, " B"], Float[Array, " B"]]:
     """Yields per bin and their variances, the sum over events of (weight times share)^2."""
-    return weights @ shares, variances(weights, shares, "soft")
+    values, variances = yields_and_variances(weights[None], shares, "soft")
+    return values[0], variances
+
+
+def yields_and_variances(
+    weights: Float[Array, "T n"], shares: Float[Array, "n B"], histograms: str
+) -> tuple[Float[Array, "T B"], Float[Array, " B"]]:
+    """Yields of templates of the same events in bins, and variances of the first.
+
+    ``soft``: the yields are sums of weight x share, their variances sums of (weight x share)^2.
+    ``hard``: each event will be counted in one bin, its share being the probability; the
+    expectation of the sum of weight^2 is the sum of weight^2 x share. For shares of 0 and 1 both
+    agree.
+
+    Args:
+        weights: of each template.
+        shares: of each event in each bin.
+        histograms: which will be fitted, ``hard`` or ``soft``.
+    """
+    bins = shares.shape[1]
+    rows = jnp.concatenate([weights, weights[:1] ** 2])
+    columns = shares if histograms == "hard" else jnp.concatenate([shares, shares**2], axis=1)
+    # One product: of one row alone XLA for CPU makes a sum, whose derivative is slow.
+    found = rows @ columns
+    return found[:-1, :bins], found[-1, -bins:]

@@ -18,11 +18,11 @@ from hone.events.streamed_sets import StreamedSets
 from hone.likelihood.arrays import namespace
 from hone.likelihood.histfactory import Model
 from hone.observable import Observable
+from hone.observable.soft import yields_and_variances
 from hone.statmodel.channels import Channels
 from hone.statmodel.filling import fill, template_model
 from hone.statmodel.templates import Histogram
 from hone.statmodel.workspace import Process
-from hone.sums import variances
 from hone.training.batches import Data, draw_batch, on_device
 from hone.training.devices import ONE_DEVICE, Devices
 from hone.training.objectives import OF_EVENTS, Objective, binary_cross_entropy, cross_entropy
@@ -169,10 +169,9 @@ class Problem(NamedTuple):
             # The error of the evaluation set, not the larger one of a batch.
             number = len(nominal) if rows is None else jnp.count_nonzero(rows >= 0)
             fewer = number / self.evaluation.get(name, self.settings.evaluation_events)
-            errors = variances(nominal, shares, self.settings.histograms) * fewer
-            values = weights.T @ shares
+            values, errors = yields_and_variances(weights.T, shares, self.settings.histograms)
             for template, yields in zip(self.templates[name], values, strict=True):
-                soft = with_trace(Histogram(yields, errors), self.yields[name])
+                soft = with_trace(Histogram(yields, errors * fewer), self.yields[name])
                 histograms[template] = self.channels.joined(soft, self.fixed.get(template, []))
         return histograms
 
