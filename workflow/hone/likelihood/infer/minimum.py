@@ -86,6 +86,7 @@ def descend(
     wanted: Bool[Array, " L"] | None = None,
     starts: int = 1,
     accuracy: float = _TOLERANCE,
+    largest: float = _ROUNDING,
 ) -> Minima:
     """Minimise -ln L from each start.
 
@@ -108,12 +109,14 @@ def descend(
         starts: how many neighbouring fits are starts of one.
         accuracy: expected decrease of -ln L in the last step at which a fit has converged. That
             step is made, but not evaluated.
+        largest: expected decrease up to which a step is not evaluated either that leaves less than
+            ``accuracy`` to the next. The value of the minimum is known to about a tenth of it.
     """
     xp = namespace(likelihood, data, start, free)
     wanted = xp.ones(len(start), dtype=bool) if wanted is None else wanted
 
     def of(likelihood: Likelihood, *fits: Array) -> Minima:
-        return _side_by_side(likelihood, lower, upper, starts, accuracy, *fits)
+        return _side_by_side(likelihood, lower, upper, starts, accuracy, largest, *fits)
 
     every = data, start, free, xp.asarray(wanted)
     if xp is np or likelihood.layout.npars <= _MANY or len(start) == 1:
@@ -132,6 +135,7 @@ def _side_by_side(
     upper: Float[Array, " P"],
     starts: int,
     accuracy: float,
+    largest: float,
     data: Float[Array, "L D"],
     start: Float[Array, "L P"],
     free: Float[Array, "L P"],
@@ -196,10 +200,10 @@ def _side_by_side(
         step, decrease, scored = newton_step(
             at.gradient, at.hessian, information, damping, free, *room
         )
-        # The last step is made without an evaluation: one that decides nothing, or that leaves
-        # nothing to the next, at the rate of the steps so far, and is below the digits of -ln L.
+        # The last step is made without an evaluation: one that decides nothing, or that is small
+        # and leaves nothing to the next, at the rate of the steps so far.
         rate = decrease / xp.where(better & ~state.scored, state.decrease, xp.nan)
-        last = (rate > 0) & (decrease * rate < accuracy) & (decrease < _ROUNDING)
+        last = (rate > 0) & (decrease * rate < accuracy) & (decrease < largest)
         done = under_way & ~scored & (damping <= 1e-2) & (last | (decrease < enough))
         done &= xp.isfinite(at.value)
         settled |= done

@@ -31,6 +31,9 @@ __all__ = [
     "sigma_mu",
 ]
 
+_ACCURACY, _LARGEST = 1e-12, 1e-5
+"""Of the last step of a fit in training. -ln L is evaluated there with its derivatives: these are
+right to 1e-7, and the value to 1e-12."""
 _MAX_ROUNDS = 40
 _SETTLED = 1e-9
 """Relative change of a limit at which its search has converged."""
@@ -142,6 +145,7 @@ def _asimov_qmu(model: Model, mu: Float[Array, ""], test_stat: TestStatistic) ->
         frozen.repeated(count), xp.repeat(fixed_data.reshape(-1, bins), count, axis=0),
         starts.reshape(models * count, -1), setup.lower, setup.upper,
         xp.tile(setup.free, (models * count, 1)), starts=count,
+        accuracy=_ACCURACY, largest=_LARGEST,
     )  # fmt: skip
     best = constant(best_start(found, count).pars).reshape(*data.shape[:-1], -1)
     return 2 * likelihood.nll(setup.held_at(best), data)
