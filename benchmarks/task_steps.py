@@ -2,6 +2,7 @@
 
 ``task_steps.py objectives <hidden> <precision>``: CLs and cross-entropy, in turns.
 ``task_steps.py systematics <hidden>``: CLs with 0, 10, 40 and 80 varied weights, in turns.
+``task_steps.py likelihood <hidden>``: CLs with 401 parameters and cross-entropy, in turns.
 """
 
 import statistics
@@ -13,15 +14,17 @@ import jax
 import numpy as np
 from blobs import BINS, NAMES, TOTALS, blobs
 from clock import report, seconds
+from models import MODELS, model
 
 from hone.analysis.modifiers import Strength
 from hone.analysis.observables import Network
 from hone.analysis.shape_systematics import Histosys
 from hone.analysis.variations import Variation
 from hone.events.event_sets import EventSets
+from hone.likelihood.histfactory import from_pyhf
 from hone.observable import create_observable
 from hone.statmodel.workspace import Process
-from hone.training.objectives import OF_MODEL
+from hone.training.objectives import OF_MODEL, log_cls
 from hone.training.settings import Settings
 from hone.training.step import Problem, State, make_step
 
@@ -49,19 +52,32 @@ def problem(
         Process("signal", True, 20.0, (Strength(name="mu", sample="signal"),)),
         Process("background", False, 100.0, tuple(systematics)),
     ]
+    events = EventSets(features, yields, weighted=weighted)
+    return _step(objective, samples, events, hidden, precision, BINS, OF_MODEL.get(objective))
+
+
+def _step(
+    objective: str,
+    samples: list[Process],
+    events: EventSets,
+    hidden: list[int],
+    precision: str,
+    bins: int,
+    of_model: Any,
+) -> Any:
     network = Network(
-        name="network", kind="network", objective=objective, bins=BINS, hidden=hidden,
+        name="network", kind="network", objective=objective, bins=bins, hidden=hidden,
         precision=precision, edges="equal" if objective.startswith("bce") else "learned",
         bandwidth=[0.05],
     )  # fmt: skip
     settings = Settings(
-        objective, steps=10_000, batch=size, learning_rate=1e-3, validate_every=100,
-        staterror=True, evaluation_events=1_000_000,
+        objective, steps=10_000, batch=events.sizes[samples[0].name], learning_rate=1e-3,
+        validate_every=100, staterror=True, evaluation_events=1_000_000,
     )  # fmt: skip
-    observable = create_observable(network, ["x", "y"], features["background"], jax.random.key(0))
+    features = events.features[samples[-1].name]
+    observable = create_observable(network, ["x", "y"], features, jax.random.key(0))
     free, frozen = eqx.partition(observable, observable.trainable())
-    events = EventSets(features, yields, weighted=weighted)
-    chosen, data = Problem.of(settings, samples, events, OF_MODEL.get(objective), BINS)
+    chosen, data = Problem.of(settings, samples, events, of_model, bins)
     state = State.first(settings, free)
     return make_step(chosen, frozen), state, data
 
@@ -102,8 +118,7 @@ def _steps(step: Any, states: Any, name: str, data: Any, key: Any, number: int) 
 def objectives(hidden: str, precision: str) -> None:
     layers = [int(n) for n in hidden.split("-")]
     names = ("cls", "bce_augmented", "bce")
-    turns = (40, 100) if max(layers) < 500 else (8, 20)
-    in_turns({name: problem(name, layers, precision) for name in names}, *turns)
+    in_turns({name: problem(name, layers, precision) for name in names}, *_turns(layers))
 
 
 def systematics(hidden: str) -> None:
@@ -111,5 +126,45 @@ def systematics(hidden: str) -> None:
     in_turns({str(n): problem("cls", layers, "float32", n) for n in (0, 10, 40, 80)})
 
 
+def likelihood(hidden: str) -> None:
+    """The likelihood of 401 parameters, 8 samples and 300 bins, 10 of which are of the network."""
+    large = from_pyhf(model(*MODELS["401 parameters"]))
+    bins, totals = 10, np.asarray(large.nominal)[:, :10]
+    ratio = {
+        name: np.asarray(getattr(large, name))[..., :bins] / totals
+        for name in ("histosys_hi", "histosys_lo", "staterror")
+    }
+
+    def of_model(small: Any) -> Any:
+        filled = {name: scale * small.nominal for name, scale in ratio.items()}
+        filled["nominal"] = small.nominal
+        return log_cls(
+            large.replace(**{n: getattr(large, n).at[..., :bins].set(x) for n, x in filled.items()})
+        )
+
+    rng = np.random.default_rng(1)
+    features = {
+        name: rng.normal((-1, 1) if k == 0 else (1, -k / 7), 1, (SIZE, 2))
+        for k, name in enumerate(large.layout.samples)
+    }
+    yields = {n: np.full(SIZE, y.sum() / SIZE) for n, y in zip(features, totals, strict=True)}
+    samples = [
+        Process(n, n == "s0", None, (Strength(name="mu", sample=n),) if n == "s0" else ())
+        for n in features
+    ]
+    layers = [int(n) for n in hidden.split("-")]
+    events = EventSets(features, yields)
+    objectives = {"cls": of_model, "bce": None}
+    in_turns(
+        {n: _step(n, samples, events, layers, "float32", bins, of) for n, of in objectives.items()},
+        *_turns(layers),
+    )
+
+
+def _turns(layers: list[int]) -> tuple[int, int]:
+    """Of steps that are measured, and steps before."""
+    return (40, 100) if max(layers) < 500 else (8, 20)
+
+
 if __name__ == "__main__":
-    {"objectives": objectives, "systematics": systematics}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (objectives, systematics, likelihood)}[sys.argv[1]](*sys.argv[2:])
