@@ -14,6 +14,7 @@ from hone.errors import FitError, InputError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
 from hone.likelihood.infer import patience
+from hone.likelihood.infer.intervals.upper_limits import all_limits, median_limit
 from hone.results.limits import scan_cls
 from hone.training.objectives import log_cls
 
@@ -243,3 +244,20 @@ def test_a_traced_test_is_compiled_once(caplog):
             jax.grad(lambda mu: infer.hypotest(mu, data, model, test_stat="qtilde"))(mu)
             found.append(caplog.text.count("Compiling jit(_log_hypotest)"))
     assert found[0] == found[1] > 0
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_median_limit_alone_is_that_of_all(name):
+    oracle = MODELS[name]
+    model, data = from_pyhf(oracle), pseudo_data(oracle, seed=1)
+    fixed = [k == 1 or already for k, already in enumerate(oracle.config.suggested_fixed())]
+    fixed[oracle.config.poi_index] = False
+    expected = all_limits(data, model, fixed_params=fixed)[3]
+    assert median_limit(data, model, fixed_params=fixed) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_median_limit_that_does_not_exist_is_nan():
+    oracle = blobs_like([0.001], [50.0], [60.0], [45.0])
+    model, data = from_pyhf(oracle), pseudo_data(oracle, seed=1)
+    assert np.isnan(median_limit(data, model))
+    assert np.isnan(all_limits(data, model)[3])

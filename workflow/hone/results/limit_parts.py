@@ -6,14 +6,11 @@ import numpy as np
 
 from hone.likelihood import infer
 from hone.likelihood.histfactory import Model
-from hone.likelihood.infer.intervals.upper_limits import all_limits
+from hone.likelihood.infer.intervals.upper_limits import median_limit
 from hone.results.fit_documents import LimitParts
 from hone.running.files import finite_or_none
 
 __all__ = ["limit_parts"]
-
-_MEDIAN = 3
-"""Its place after the observed limit and the ends of the bands."""
 
 
 def limit_parts(model: Model, groups: Mapping[str, Sequence[str]], level: float) -> LimitParts:
@@ -31,8 +28,7 @@ def limit_parts(model: Model, groups: Mapping[str, Sequence[str]], level: float)
 
     def limit(names: Sequence[str]) -> float | None:
         fixed = np.isin(config.par_names, names) | config.suggested_fixed()
-        found = all_limits(data, model, level, fixed_params=fixed.tolist())
-        return finite_or_none([found[_MEDIAN]])[0]
+        return finite_or_none([median_limit(data, model, level, fixed.tolist())])[0]
 
     constrained = [
         name

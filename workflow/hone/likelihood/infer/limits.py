@@ -5,6 +5,7 @@ and the derivative of q in the POI follows from a fit (envelope theorem). Newton
 a few fits for each limit, each of which starts where the previous one ended.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -64,23 +65,24 @@ def search_limits(
     log_level: Float[Array, ""],
     test_stat: TestStatistic,
     calc_base_dist: str,
+    which: Sequence[bool] = (True,) * 6,
 ) -> tuple[Float[Array, " 6"], Fitted]:
     """The observed and five expected limits with their fits; not differentiable.
 
     Every fit starts where the last one ended, and from the fit with a free or another POI; the
     first fits, and those that confirm the limits, also from all starts of a single fit. If the
     latter find lower minima, the search continues with all starts. Limits that are found are not
-    fitted again before they are confirmed.
+    fitted again before they are confirmed. ``which`` says which limits are searched.
 
     Returns:
-        The limits, NaN where CLs does not cross the level within the POI's bounds or a fit did
-        not converge; and the fitted parameters there.
+        The limits, NaN where CLs does not cross the level within the POI's bounds, a fit did not
+        converge or none was searched; and the fitted parameters there.
     """
     xp = namespace(likelihood, data, setup, log_level)
     lower, upper = xp.maximum(setup.lower[poi], 0.0), setup.upper[poi]
     variants = setup.starts(likelihood)
     at_asimov = setup.fixing(poi, asimov_poi(test_stat))
-    count = len(variants) + 2
+    count, left_out = len(variants) + 2, ~np.array(which)
     is_poi = np.arange(setup.start.size) == poi
     # The free fit is the last one.
     is_free, of_data = np.arange(8) == 7, np.array([True, *[False] * 6, True])
@@ -101,7 +103,8 @@ def search_limits(
         # Six of the first fits are the same. The data's are of the observed limit alone.
         ended = state.settled | state.missing
         unfinished = ~xp.append(xp.append(ended[0], ended), ended[0])
-        needed = xp.where(begin, (np.arange(8) == 1) | is_free, unfinished)[:, None]
+        first = (np.arange(8) == 1) | (is_free & which[0])
+        needed = xp.where(begin, first, unfinished)[:, None]
         known = np.arange(count) < 2
         wanted = needed & xp.where(begin, ~known, known | state.thorough)
         every_data = xp.where(of_data[:, None] | begin, data, state.asimov_data)
@@ -131,7 +134,7 @@ def search_limits(
         # Without these fits there are no limits.
         exists = xp.isfinite(best.value[1]) & (~of_data[:6] | xp.isfinite(state.free_value))
         return state._replace(
-            missing=~exists,
+            missing=~exists | left_out,
             pars=xp.where(of_data[:7, None], state.free, asimov),
             asimov=asimov,
             asimov_data=xp.concatenate([best.rates[1], rest]),
@@ -174,9 +177,9 @@ def search_limits(
         mu = xp.where(settled | missing, state.mu, mu)
         converged = xp.isfinite(best.value)[:, None]
         # Confirm what is found, and look again for what is not.
-        seen = state.seen | xp.isfinite(log_cls).any()
+        seen = state.seen | (xp.isfinite(log_cls) & ~left_out).any()
         confirm = (settled | missing).all() & seen & ~state.thorough
-        settled, missing = settled & ~confirm, missing & ~confirm
+        settled, missing = settled & ~confirm, (missing & ~confirm) | left_out
         low, high = xp.where(confirm, lower, low), xp.where(confirm, upper, high)
         return state._replace(
             seen=seen,

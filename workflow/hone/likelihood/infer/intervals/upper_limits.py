@@ -32,6 +32,7 @@ from hone.likelihood.infer.setup import FitSetup, as_model, require_poi
 __all__ = [
     "LIMIT_NAMES",
     "all_limits",
+    "median_limit",
     "linear_grid_scan",
     "missing_limit",
     "toms748_scan",
@@ -228,6 +229,21 @@ def all_limits(
     setup = setup_for_test(model, test_stat, init_pars, par_bounds, fixed_params)
     log_level = namespace(level).log(level)
     return _limits(model, model.checked_data(data), setup, log_level, test_stat, calc_base_dist)
+
+
+def median_limit(
+    data: ArrayLike, model: Model, level: float = 0.05, fixed_params: ArrayLike | None = None
+) -> float:
+    """The median expected one of :func:`all_limits` alone, by NumPy: a sixth of the fits."""
+    setup = setup_for_test(model, "qtilde", None, None, fixed_params)
+    model, setup, counts = jax.tree.map(np.asarray, (model, setup, model.checked_data(data)))
+    which = [name == "expected median" for name in LIMIT_NAMES]
+    with np.errstate(all="ignore"):
+        limits, _ = search_limits(
+            model.prepare(), counts, setup, require_poi(model),
+            np.log(level), "qtilde", "normal", which,
+        )  # fmt: skip
+    return float(limits[which.index(True)])
 
 
 def _limits_and_fits(
