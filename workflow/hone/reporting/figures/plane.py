@@ -19,6 +19,8 @@ _MARKERS = "o^vsDP"
 _MOST_FEATURES = 4
 _MOST_VARIED = 4
 """Most varied samples that are shown."""
+_WIDTHS = 16.0
+"""Of all bin edges together, in points."""
 
 Score = Callable[[np.ndarray], np.ndarray]
 
@@ -125,7 +127,9 @@ def _contours(
     )
     inner = [e for e in edges[1:-1] if np.nanmin(values) < e < np.nanmax(values)]
     if inner:
-        axes.contour(x, y, values, levels=inner, colors="white", linewidths=1.6)
+        # Many edges would hide the score.
+        width = min(1.6, _WIDTHS / len(inner))
+        axes.contour(x, y, values, levels=inner, colors="white", linewidths=width)
     if cut.any():
         axes.contour(x, y, cut.astype(float), levels=[0.5], colors="black", linewidths=1.6)
     return filled, bool(cut.any())
