@@ -16,7 +16,7 @@ from hone.analysis.files import Files
 from hone.analysis.sections import Observation, Split
 from hone.analysis.settings import plain
 from hone.errors import InputError
-from hone.events import fold_histograms
+from hone.events import bin_shares
 from hone.events import trees as trees_module
 from hone.events.event_sets import hard_histograms, scores_of
 from hone.events.load import load_events
@@ -43,8 +43,8 @@ def test_streamed_histograms_are_those_of_events_in_memory(analysis, monkeypatch
     streamed = fill_histograms([observable], found, regions, surveys, FEATURES)
     assert set(streamed["hard"]) == set(in_memory)
     # pieces that no file of these fills, and none but the last is whole
-    monkeypatch.setattr(fold_histograms, "_PIECE", 100)
-    monkeypatch.setattr(fold_histograms, "_BLOCK", 50)
+    monkeypatch.setattr(bin_shares, "PIECE", 100)
+    monkeypatch.setattr(bin_shares, "BLOCK", 50)
     monkeypatch.setattr(trees_module, "_STEP", 10_000)
     again = fill_histograms([observable], found, regions, surveys, FEATURES)
     for name, histogram in in_memory.items():

@@ -1,7 +1,6 @@
 """Histograms of events that are scored piece by piece, each by the network of its fold."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -10,9 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from hone.analysis.regions import Region
+from hone.events import bin_shares
 from hone.events.batch import Batch
+from hone.events.bin_shares import BinShares
 from hone.observable import Observable
-from hone.observable.base import finite, in_pieces, without_score
+from hone.observable.base import in_pieces, without_score
 from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram
 from hone.sums import Sums, refuse_lost_events
@@ -20,11 +21,6 @@ from hone.sums import Sums, refuse_lost_events
 __all__ = ["FoldHistograms", "edges_of"]
 
 _SUBSAMPLES = 100
-
-_PIECE = 16384
-"""Events at a time, always this number, so that the observable is compiled once."""
-_BLOCK = 4096
-"""Events of a piece at a time, whose outputs, shares and weights fit into the processor's cache."""
 
 
 @eqx.filter_jit
@@ -142,8 +138,10 @@ class _Filling:
         has_parts: bool = False,
     ) -> None:
         self._observable, self._channels, self._edges = observable, channels, edges
+        self._shares = BinShares(observable, channels, edges)
         self._templates, number = templates, len(templates)
-        self._weights = np.empty((number, _BLOCK))  # for every block, as the squares of `Sums`
+        # For every block, as the squares of `Sums`.
+        self._weights = np.empty((number, bin_shares.BLOCK))
         self._bins = len(channels.trained) * (len(edges) - 1)
         # Hard bins of all regions with the observable, their soft bins, and the sum of all events.
         self._trained = Sums(number, 2 * self._bins + 1)
@@ -181,35 +179,21 @@ class _Filling:
         trained, place = batch.trained, batch.place[batch.trained]
         chosen = None if isinstance(trained, slice) else np.flatnonzero(trained)
         parts = [
-            slice(start, min(start + _PIECE, len(place))) for start in range(0, len(place), _PIECE)
+            slice(start, min(start + bin_shares.PIECE, len(place)))
+            for start in range(0, len(place), bin_shares.PIECE)
         ]
 
-        # JAX would flatten the observable again for each of thousands of pieces.
-        leaves, structure = jax.tree.flatten(self._observable)
-        numbers = [x if eqx.is_array(x) else None for x in leaves]
-        rest = (structure, *(None if eqx.is_array(x) else x for x in leaves))
-
-        def scored() -> Iterator[jax.Array]:
-            for part in parts:
-                yield _shares(
-                    numbers,
-                    rest,
-                    self._channels,
-                    self._edges,
-                    _filled(batch.features[part]),
-                    None if widths is None else _filled(widths[part], 1.0),
-                    _filled(place[part]) if len(self._channels.trained) > 1 else None,
-                )
-
         # JAX computes asynchronously: the next piece is scored while this one is added up.
-        following = scored()
+        following = (
+            self._shares(batch.features[p], place[p], None if widths is None else widths[p])
+            for p in parts
+        )
         shares = next(following, None)
         for part in parts:
             this, shares = shares, next(following, None)
-            for start, rows in zip(
-                range(part.start, part.stop, _BLOCK), np.asarray(this), strict=False
-            ):
-                block = slice(start, min(start + _BLOCK, part.stop))
+            starts = range(part.start, part.stop, bin_shares.BLOCK)
+            for start, rows in zip(starts, np.asarray(this), strict=False):
+                block = slice(start, min(start + bin_shares.BLOCK, part.stop))
                 found = rows[:, : block.stop - start]
                 if not found[-1].all():
                     at = int(np.argmin(found[-1]))
@@ -284,62 +268,6 @@ class _Filling:
         return found
 
 
-def _filled(values: np.ndarray, filling: float = 0.0) -> np.ndarray:
-    """Values padded to a whole piece of events."""
-    missing = _PIECE - len(values)
-    if not missing:
-        return values
-    return np.pad(values, [(0, missing), *[(0, 0)] * (values.ndim - 1)], constant_values=filling)
-
-
 @eqx.filter_jit
 def _respond(observable: Observable, events: Any) -> Any:
     return observable.respond(jnp.asarray(events))
-
-
-@partial(jax.jit, static_argnames=("rest", "channels"))
-def _shares(
-    numbers: Sequence[Any],
-    rest: Any,
-    channels: Channels,
-    edges: Any,
-    events: Any,
-    widths: Any,
-    place: Any,
-) -> jax.Array:
-    """Shares of events in the hard and in the soft bins of all regions with the observable, whether
-    they pass the cuts, and whether their score is a number: blocks (k, 2 R b + 2, n / k)."""
-    structure, *others = rest
-    leaves = [other if x is None else x for x, other in zip(numbers, others, strict=True)]
-    observable = jax.tree.unflatten(structure, leaves)
-
-    def of_block(block: Any) -> jax.Array:
-        events, widths, place = block
-        response = observable.respond(events)
-        if widths is None:
-            widths = observable.widths(response, jnp.ones(len(events)), 1.0)
-        scores = observable.hard(response)
-        shares = [
-            channels.shares(part, place)
-            for part in (
-                _hard_shares(scores, jnp.asarray(edges)),
-                observable.shares(response, widths),
-            )
-        ]
-        passing = ~jnp.isnan(scores) if observable.has_cuts else jnp.ones(len(scores))
-        rest_of = jnp.stack([passing, finite(response)]).astype("float64")
-        return jnp.concatenate([*(part.T for part in shares), rest_of])
-
-    blocks = jax.tree.map(
-        lambda x: jnp.asarray(x).reshape(-1, _BLOCK, *x.shape[1:]), (events, widths, place)
-    )
-    found: jax.Array = jax.lax.map(of_block, blocks)
-    return found
-
-
-def _hard_shares(scores: Any, edges: Any) -> jax.Array:
-    """1 in the bin of an event by :func:`hone.sums.bin_of`, 0 in others and after cuts (n, B)."""
-    beyond = jnp.concatenate(
-        [~jnp.isnan(scores)[None], scores >= edges[1:-1, None], jnp.zeros((1, len(scores)), bool)]
-    ).astype("float64")
-    return (beyond[:-1] - beyond[1:]).T
