@@ -21,7 +21,8 @@ def path(tmp_path_factory):
         file.mktree("events", KINDS | {"jets": "var * float32"})
         for size in BASKETS:
             numbers = {k: rng.uniform(0, 100, size).astype(kind) for k, kind in KINDS.items()}
-            jets = ak.unflatten(rng.normal(size=2 * size).astype("f4"), np.full(size, 2))
+            counts = rng.poisson(2, size)
+            jets = ak.unflatten(rng.normal(size=counts.sum()).astype("f4"), counts)
             file["events"].extend(numbers | {"jets": jets})
     return path
 
@@ -40,6 +41,8 @@ def test_pieces_of_any_size_are_the_columns_of_the_file(path, monkeypatch, step,
         if name == "jets":
             content = np.concatenate([part.content for part in parts])
             assert np.array_equal(content, ak.ravel(expected[name]))
+            counts = np.concatenate([part.counts for part in parts])
+            assert np.array_equal(counts, ak.num(expected[name]))
             continue
         together = np.concatenate(parts)
         assert together.dtype == KINDS[name]
