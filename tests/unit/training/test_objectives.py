@@ -190,6 +190,16 @@ def test_gradients_are_exact(oracle, name):
         assert float((gradient * way).sum()) == pytest.approx(float(numeric), rel=1e-6)
 
 
+@pytest.mark.parametrize("events", [0.0, 3e-6])
+def test_gradients_are_exact_where_the_rate_of_a_bin_is_pulled_to_zero(events):
+    background = [60.0, 20.0, events], [66.0, 24.0, 2.0], [54.0, 16.0, 0.05]
+    model, h = from_pyhf(blobs_like([1.0, 4.0, 0.1], *background)), 1e-5
+    place = model.config.samples.index("signal"), 2
+    gradient = program("cls")(model)[1][place]
+    up, down = (program("cls")(model, model.nominal.at[place].add(x))[0] for x in (h, -h))
+    assert float(gradient) == pytest.approx(float((up - down) / (2 * h)), rel=1e-6)
+
+
 @pytest.mark.parametrize("name", OF_MODEL)
 def test_more_signal_is_better(oracle, name):
     """Each is smaller for a better observable."""

@@ -85,8 +85,8 @@ def descend(
     free: Float[Array, "L P"],
     wanted: Bool[Array, " L"] | None = None,
     starts: int = 1,
-    accuracy: float = _TOLERANCE,
-    largest: float = _ROUNDING,
+    accuracy: Float[Array, ""] | float = _TOLERANCE,
+    largest: Float[Array, ""] | float = _ROUNDING,
 ) -> Minima:
     """Minimise -ln L from each start.
 
@@ -134,8 +134,8 @@ def _side_by_side(
     lower: Float[Array, " P"],
     upper: Float[Array, " P"],
     starts: int,
-    accuracy: float,
-    largest: float,
+    accuracy: Float[Array, ""] | float,
+    largest: Float[Array, ""] | float,
     data: Float[Array, "L D"],
     start: Float[Array, "L P"],
     free: Float[Array, "L P"],

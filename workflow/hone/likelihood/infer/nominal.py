@@ -33,7 +33,9 @@ __all__ = [
 
 _ACCURACY, _LARGEST = 1e-12, 1e-5
 """Of the last step of a fit in training. -ln L is evaluated there with its derivatives: these are
-right to 1e-7, and the value to 1e-12."""
+right to 1e-7, and the value to 1e-12. With less than one event in a bin both are in proportion."""
+_FEWEST = 1e-8
+"""Events of a bin below which they become no smaller."""
 _MAX_ROUNDS = 40
 _SETTLED = 1e-9
 """Relative change of a limit at which its search has converged."""
@@ -141,11 +143,14 @@ def _asimov_qmu(model: Model, mu: Float[Array, ""], test_stat: TestStatistic) ->
     starts = setup.starts(frozen) if test_stat == "q0" else start[None]
     count, models = starts.shape[-2], fixed_data.size // bins
     starts = xp.broadcast_to(starts, (models, count, starts.shape[-1]))
+    # Where the rate of a bin with few events is pulled to zero, the gradient has the ratio of
+    # both, on which -ln L hardly depends.
+    fewest = xp.clip(fixed_data[..., : likelihood.nominal.shape[-1]].min(), _FEWEST, 1.0)
     found = descend(
         frozen.repeated(count), xp.repeat(fixed_data.reshape(-1, bins), count, axis=0),
         starts.reshape(models * count, -1), setup.lower, setup.upper,
         xp.tile(setup.free, (models * count, 1)), starts=count,
-        accuracy=_ACCURACY, largest=_LARGEST,
+        accuracy=_ACCURACY * fewest, largest=_LARGEST * fewest,
     )  # fmt: skip
     best = constant(best_start(found, count).pars).reshape(*data.shape[:-1], -1)
     return 2 * likelihood.nll(setup.held_at(best), data)
