@@ -29,6 +29,7 @@ __all__ = [
     "namespace",
     "scipy_of",
     "solve_positive",
+    "spread",
     "take",
     "taken",
     "with_diagonal",
@@ -147,6 +148,16 @@ def take(x: Any, index: Index, axis: int = -1) -> Any:
     if isinstance(index, slice):
         return jax.lax.slice_in_dim(x, index.start, index.stop, axis=axis)
     return x.at[(slice(None),) * axis + (index,)].get(mode="promise_in_bounds")
+
+
+def spread(rows: Any, index: Index, size: int) -> Any:
+    """Rows (*L, n, N) at an :func:`index_of` among (*L, size, N), which are zero elsewhere."""
+    shape = *rows.shape[:-2], size, rows.shape[-1]
+    if namespace(rows) is jnp:
+        return jnp.zeros(shape, rows.dtype).at[..., index, :].set(rows)
+    found: Any = np.zeros(shape, rows.dtype)
+    found[..., index, :] = rows
+    return found
 
 
 def taken(x: Any, places: np.ndarray) -> Any:

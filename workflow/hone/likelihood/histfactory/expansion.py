@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from hone.likelihood.arrays import namespace, take, taken, with_diagonal
+from hone.likelihood.arrays import namespace, spread, take, taken, with_diagonal
 from hone.likelihood.histfactory.arrow import Arrow, Rows
 from hone.likelihood.histfactory.cells import appended, side_of
 from hone.likelihood.histfactory.few_bins import FewBins, has_few_bins
@@ -200,10 +199,4 @@ def _of_shared(layout: Layout, x: Float[Array, "*L V"]) -> Float[Array, "*L G S 
 def _shape_rows(layout: Layout, x: Float[Array, "*L H N"]) -> Float[Array, "*L G N"]:
     """Rows of each histosys at the shared parameters, zero where there is none."""
     places, rows = layout.histosys_of_shared
-    shape = *x.shape[:-2], len(layout.split.shared), x.shape[-1]
-    values = take(x, rows, axis=-2)
-    if namespace(x) is not np:
-        return jnp.zeros(shape).at[..., places, :].set(values)
-    found: Any = np.zeros(shape)
-    found[..., places, :] = values
-    return found
+    return spread(take(x, rows, axis=-2), places, len(layout.split.shared))

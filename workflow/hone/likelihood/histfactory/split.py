@@ -127,7 +127,6 @@ class Split:
         """Where entries are taken."""
         names = (
             "shared", "own", "own_bins", "own_of_bin", "place", "block_of_bin",
-            "channel_of_block",
         )  # fmt: skip
         return {name: index_of(getattr(self, name)) for name in names}
 

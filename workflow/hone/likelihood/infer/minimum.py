@@ -109,7 +109,7 @@ def descend(
         starts: how many neighbouring fits are starts of one.
         accuracy: expected decrease of -ln L in the last step at which a fit has converged. That
             step is made, but not evaluated.
-        largest: expected decrease up to which a step is not evaluated either that leaves less than
+        largest: a step of up to this expected decrease is the last one, too, if it leaves less than
             ``accuracy`` to the next. The value of the minimum is known to about a tenth of it.
     """
     xp = namespace(likelihood, data, start, free)
