@@ -243,9 +243,9 @@ class Likelihood:
 
         With J the Jacobian of the rates, the Hessian is J^T diag(n / rate^2) J, plus the rates'
         curvature weighted by 1 - n / rate, plus the curvature of the constraints. In closed form it
-        compiles several times faster than ``jax.hessian`` of :meth:`nll`. No array has all of
-        parameters, samples and bins: factors are constant in blocks of bins, and two shapes have
-        no second derivative.
+        compiles several times faster than ``jax.hessian`` of :meth:`nll`. Factors are constant in
+        blocks of bins, and two shapes have no second derivative: of one model, NumPy needs no
+        other array of all of parameters, samples and bins than the templates.
         """
         return expansion.expand(self, pars, data, barrier, side)
 
