@@ -20,7 +20,7 @@ _STEP = 32_000_000
 """Bytes of uncompressed columns in memory at a time."""
 _NUMBERS = "biuf"
 """Kinds of types that expressions take."""
-Branch: TypeAlias = np.ndarray | Jagged | ak.Array
+Branch: TypeAlias = np.ndarray | ak.Array
 """Of one entry an event."""
 _TREES = ("TTree", "TNtuple", "TNtupleD")
 
@@ -50,19 +50,18 @@ class _Tree:
             own = getattr(self._tree[name], "num_entries", self._tree.num_entries)
             if own < self._tree.num_entries:
                 raise ValueError(f"{name!r} has {own} of {self._tree.num_entries} entries")
-        plain = [name for name in self.branches if name in names and self._is_plain(name)]
-        branches, others = [self._tree[name] for name in plain], set(names) - set(plain)
-        if not (plain and self._by_basket):
+        flat = [name for name in self.branches if name in names and self._is_flat(name)]
+        if not (flat and self._by_basket):
             # Of awkward's arrays each column of each piece takes a fraction of a millisecond more.
-            flat = all(isinstance(b.interpretation, uproot.AsDtype) for b in branches)
-            library = "np" if flat and not others else "ak"
+            library = "np" if len(flat) == len(names) else "ak"
             yield from map(_sized, self._iterate(names, f"{_STEP} B", library))
             return
-        width = sum(b.uncompressed_bytes for b in branches) / max(self._tree.num_entries, 1)
+        numbers, others = [self._tree[name] for name in flat], set(names) - set(flat)
+        width = sum(branch.interpretation.itemsize for branch in numbers)
         if others:
             width += _STEP / self._tree.num_entries_for(_STEP, filter_name=others.__contains__)
-        size = max(int(_STEP / max(width, 1)), 1)
-        pieces = (dict(zip(plain, piece, strict=True)) for piece in read_baskets(branches, size))
+        size = max(int(_STEP / width), 1)
+        pieces = (dict(zip(flat, piece, strict=True)) for piece in read_baskets(numbers, size))
         if others:
             rest = self._iterate(others, size, "ak")
             pieces = (piece | more for piece, more in zip(pieces, rest, strict=True))
@@ -75,13 +74,10 @@ class _Tree:
             filter_name=lambda name: name in names, step_size=size, library=library, how=dict
         )
 
-    def _is_plain(self, name: str) -> bool:
-        """Whether a branch of a TTree has numbers, or lists of them with nothing between these; not
-        known of an RNTuple."""
+    def _is_flat(self, name: str) -> bool:
+        """Whether a branch of a TTree has one number an event; not known of an RNTuple."""
         branch = self._tree[name]
         found = getattr(branch, "interpretation", None)
-        if isinstance(found, uproot.AsJagged) and not found.header_bytes:
-            found = found.content
         if not isinstance(found, uproot.AsDtype) or found.inner_shape:
             return False
         # A branch may have more entries than its tree: these are no events.
@@ -100,13 +96,11 @@ def column_of(values: Branch) -> Column:
     """A branch for expressions.
 
     Args:
-        values: of one entry an event; NumPy's, awkward's or made of lists.
+        values: NumPy's or awkward's array of one entry an event.
 
     Raises:
         InputError: it has something else than numbers, lists of numbers or text.
     """
-    if isinstance(values, Jagged):
-        return values
     if isinstance(values, np.ndarray):
         return _numbers(values)
     if values.layout.is_numpy and values.ndim == 1:
