@@ -33,7 +33,8 @@ __all__ = [
 
 _ACCURACY, _LARGEST = 1e-12, 1e-5
 """Of the last step of a fit in training. -ln L is evaluated there with its derivatives: these are
-right to 1e-7, and the value to 1e-12. With less than one event in a bin both are in proportion."""
+right to a few 1e-7, and the value to 1e-12. With less than one event in a bin both are in
+proportion."""
 _FEWEST = 1e-8
 """Events of a bin below which they become no smaller."""
 _MAX_ROUNDS = 40
