@@ -7,7 +7,7 @@
 # make bench-size   fits of large models (LIKELIHOODS=<folder> of pyhf workspaces adds these,
 #              ROOT_PYTHON=<python of an environment with ROOT 6.40> RooFit)
 # make bench-gpu   on a machine with an NVIDIA card: JAX's plugin for CUDA, then trainings and fits against its CPU, in
-#              six minutes; DRY=--dry-run tries the tasks on a CPU
+#              ten minutes; DRY=--dry-run tries the tasks on a CPU
 # make targets what the studies in results/ reached, against published numbers
 # make lock    new versions       make docs    config/README.md and envs/ from their sources
 # make site    the pages in docs/ as HTML: docs/_build/index.html
