@@ -1,7 +1,8 @@
 """Shares of events in the bins of an observable, one compiled program for all."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache, partial
 from typing import Any
 
 import equinox as eqx
@@ -21,10 +22,13 @@ BLOCK = 4096
 """Events of a piece at a time, whose shares and weights fit into the processor's cache."""
 _SCORED = 512
 """Events of a block at a time, of which the network's hidden layers fit into it."""
+_COMPILER = ThreadPoolExecutor(1)
 
 
 class BinShares:
     """Shares of events in the hard and in the soft bins of all regions with an observable.
+
+    Their program is compiled in a thread, while the first events are read.
 
     Args:
         observable: that scores.
@@ -33,11 +37,18 @@ class BinShares:
     """
 
     def __init__(self, observable: Observable, channels: Channels, edges: np.ndarray) -> None:
-        self._channels, self._edges = channels, edges
+        self._edges, self._has_places = edges, len(channels.trained) > 1
         # JAX would flatten the observable again for each of thousands of pieces.
         leaves, structure = jax.tree.flatten(observable)
-        self._numbers = [x if eqx.is_array(x) else None for x in leaves]
-        self._rest = (structure, *(None if eqx.is_array(x) else x for x in leaves))
+        self._numbers = tuple(x if eqx.is_array(x) else None for x in leaves)
+        rest = (structure, *(None if eqx.is_array(x) else x for x in leaves))
+        self._widths = np.ones(PIECE) if observable.widths_follow_events else None
+        events, places = np.empty((PIECE, len(observable.features))), np.empty(PIECE, np.int8)
+        shapes = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype),
+            (self._numbers, edges, events, self._widths, places if self._has_places else None),
+        )
+        self._program = _compiled(rest, channels, shapes)
 
     def __call__(
         self, features: np.ndarray, place: np.ndarray, widths: np.ndarray | None
@@ -48,17 +59,17 @@ class BinShares:
         Args:
             features: of up to ``PIECE`` events, float64 (n, F); the last blocks are of no events.
             place: number of each event's region with the observable, int8 (n,).
-            widths: softness of the bins for each event, if it depends on all events.
+            widths: softness of the bins for each event, if it depends on all events and the soft
+                bins are wanted.
         """
-        return _shares(
+        found: jax.Array = self._program.result()(
             self._numbers,
-            self._rest,
-            self._channels,
             self._edges,
             _filled(features),
-            None if widths is None else _filled(widths, 1.0),
-            _filled(place) if len(self._channels.trained) > 1 else None,
+            self._widths if widths is None else _filled(widths, 1.0),
+            _filled(place) if self._has_places else None,
         )
+        return found
 
 
 def _filled(values: np.ndarray, filling: float = 0.0) -> np.ndarray:
@@ -69,11 +80,17 @@ def _filled(values: np.ndarray, filling: float = 0.0) -> np.ndarray:
     return np.pad(values, [(0, missing), *[(0, 0)] * (values.ndim - 1)], constant_values=filling)
 
 
+@cache
+def _compiled(rest: Any, channels: Channels, shapes: Any) -> Future[Any]:
+    """``_shares`` for arguments of these shapes."""
+    return _COMPILER.submit(_shares.lower(rest, channels, *shapes).compile)
+
+
 @partial(jax.jit, static_argnames=("rest", "channels"))
 def _shares(
-    numbers: Sequence[Any],
     rest: Any,
     channels: Channels,
+    numbers: Sequence[Any],
     edges: Any,
     events: Any,
     widths: Any,
