@@ -1,7 +1,8 @@
 """Histograms of events that are scored piece by piece, each by the network of its fold."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,6 +22,7 @@ from hone.sums import Sums, refuse_lost_events
 __all__ = ["FoldHistograms", "edges_of"]
 
 _SUBSAMPLES = 100
+_BEGUN = 4
 
 
 @eqx.filter_jit
@@ -70,17 +72,28 @@ class FoldHistograms:
                 weights[k].append(part.nominal[part.trained])
         self._widths = list(map(_widths, self._observables, responses, weights))
 
-    def add(self, batch: Batch) -> None:
-        """Score events and add them.
+    def add(self, batches: Iterator[Batch]) -> None:
+        """Score all events and add them.
 
         Raises:
             InputError: an event's score is not a number.
         """
-        for k, part in enumerate(self._parts(batch)):
-            widths, place, size = self._widths[k], self._places[k], len(part.features)
-            of_part = None if widths is None else widths[place : place + size]
-            self._fillings[k].add(part, of_part)
-            self._places[k] += size
+        # JAX computes asynchronously: the next pieces are scored while one is added up.
+        begun: deque[_Scored] = deque()
+        for piece in self._scored(batches):
+            begun.append(piece)
+            if len(begun) > _BEGUN:
+                begun[0].filling.add(begun.popleft())
+        for piece in begun:
+            piece.filling.add(piece)
+
+    def _scored(self, batches: Iterator[Batch]) -> Iterator["_Scored"]:
+        for batch in batches:
+            for k, part in enumerate(self._parts(batch)):
+                widths, place, size = self._widths[k], self._places[k], len(part.features)
+                of_part = None if widths is None else widths[place : place + size]
+                self._places[k] += size
+                yield from self._fillings[k].scored(part, of_part)
 
     def parts(self, scale: float) -> dict[str, np.ndarray]:
         """As :attr:`hone.events.stream.Subsamples.yields`, of one source."""
@@ -154,16 +167,12 @@ class _Filling:
             r: np.zeros((_SUBSAMPLES, len(r.fixed_edges) - 1)) for r in channels.fixed
         }
 
-    def add(self, batch: Batch, widths: np.ndarray | None = None) -> None:
-        """Score events and add them.
+    def scored(self, batch: Batch, widths: np.ndarray | None) -> Iterator["_Scored"]:
+        """Add events of other regions, and score those in regions with the observable.
 
         Args:
             batch: events.
-            widths: softness of the bins for each event in a region with the observable, if it
-                depends on all events.
-
-        Raises:
-            InputError: an event's score is not a number.
+            widths: softness of the bins for each of these, if it depends on all events.
         """
         number = None
         if self._parts_of_all is not None:
@@ -178,40 +187,38 @@ class _Filling:
                 np.add.at(self._parts_fixed[region], (number[inside], bins), weights[0])
         trained, place = batch.trained, batch.place[batch.trained]
         chosen = None if isinstance(trained, slice) else np.flatnonzero(trained)
-        parts = [
-            slice(start, min(start + bin_shares.PIECE, len(place)))
-            for start in range(0, len(place), bin_shares.PIECE)
-        ]
+        for p in _slices(0, len(place), bin_shares.PIECE):
+            of_piece = None if widths is None else widths[p]
+            shares = self._shares(batch.features[p], place[p], of_piece)
+            yield _Scored(self, batch, chosen, number, p, shares)
 
-        # JAX computes asynchronously: the next piece is scored while this one is added up.
-        following = (
-            self._shares(batch.features[p], place[p], None if widths is None else widths[p])
-            for p in parts
-        )
-        shares = next(following, None)
-        for part in parts:
-            this, shares = shares, next(following, None)
-            starts = range(part.start, part.stop, bin_shares.BLOCK)
-            for start, rows in zip(starts, np.asarray(this), strict=False):
-                block = slice(start, min(start + bin_shares.BLOCK, part.stop))
-                found = rows[:, : block.stop - start]
-                if not found[-1].all():
-                    at = int(np.argmin(found[-1]))
-                    event = start + at if chosen is None else int(chosen[start + at])
-                    raise without_score(
-                        f"{batch.source}: {batch.path}, event {batch.piece.number(event)}",
-                        self._observable.features,
-                        batch.features[block],
-                        at,
-                    )
-                # NumPy's matrix products take half the time of XLA's here on a CPU.
-                these = block if chosen is None else chosen[block]
-                weights = batch.weights(these, self._weights)
-                self._trained.add(weights, found[:-1].T)
-                if number is not None:
-                    in_parts = np.zeros((_SUBSAMPLES, weights.shape[1]))
-                    in_parts[number[these], np.arange(weights.shape[1])] = weights[0]
-                    self._parts_trained += in_parts @ found[:-2].T
+    def add(self, piece: "_Scored") -> None:
+        """Add events in regions with the observable.
+
+        Raises:
+            InputError: an event's score is not a number.
+        """
+        batch, chosen, number = piece.batch, piece.chosen, piece.number
+        blocks = _slices(piece.events.start, piece.events.stop, bin_shares.BLOCK)
+        for block, rows in zip(blocks, np.asarray(piece.shares), strict=False):
+            found = rows[:, : block.stop - block.start]
+            if not found[-1].all():
+                at = int(np.argmin(found[-1]))
+                event = block.start + at if chosen is None else int(chosen[block.start + at])
+                raise without_score(
+                    f"{batch.source}: {batch.path}, event {batch.piece.number(event)}",
+                    self._observable.features,
+                    batch.features[block],
+                    at,
+                )
+            # NumPy's matrix products take half the time of XLA's here on a CPU.
+            these = block if chosen is None else chosen[block]
+            weights = batch.weights(these, self._weights)
+            self._trained.add(weights, found[:-1].T)
+            if number is not None:
+                in_parts = np.zeros((_SUBSAMPLES, weights.shape[1]))
+                in_parts[number[these], np.arange(weights.shape[1])] = weights[0]
+                self._parts_trained += in_parts @ found[:-2].T
 
     def parts(self) -> dict[str, np.ndarray]:
         """As :attr:`hone.events.stream.Subsamples.yields`, unscaled."""
@@ -266,6 +273,25 @@ class _Filling:
                 counted = histogram(k, self._trained, place, self._trained)
                 found[group][template] = self._channels.joined(counted, fixed)
         return found
+
+
+class _Scored(NamedTuple):
+    """Some events of a batch in regions with the observable."""
+
+    filling: _Filling
+    batch: Batch
+    chosen: np.ndarray | None
+    """Which events of the batch are in such regions, int (m,); None if all are."""
+    number: np.ndarray | None
+    """The part that each event of the batch is in."""
+    events: slice
+    """Which of the m these are."""
+    shares: jax.Array
+    """As :class:`BinShares` gives them."""
+
+
+def _slices(start: int, stop: int, step: int) -> list[slice]:
+    return [slice(begin, min(begin + step, stop)) for begin in range(start, stop, step)]
 
 
 @eqx.filter_jit

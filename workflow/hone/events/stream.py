@@ -76,9 +76,7 @@ def fill_histograms(
         has_parts = subsamples is not None and source.name in subsamples.names
         filling = FoldHistograms(observables, regions, list(source.weights), has_parts)
         filling.find_widths(reader.batches(low, high))
-        for batch in reader.batches(low, high):
-            kept.count(batch.nominal[None])
-            filling.add(batch)
+        filling.add(_counted(reader.batches(low, high), kept))
         scale = scale_of(source, surveys, total_of_set(source, surveys, kept, "evaluation"))
         for group, histograms in filling.result(scale).items():
             found[group] |= histograms
@@ -147,12 +145,18 @@ def draw_data(
     return _count(observables, regions, (batch for source in sources for batch in drawn(source)))
 
 
+def _counted(batches: Iterator[Batch], sums: Sums) -> Iterator[Batch]:
+    """The same batches, their weights added to the sums."""
+    for batch in batches:
+        sums.count(batch.nominal[None])
+        yield batch
+
+
 def _count(
     observables: Sequence[Observable], regions: Sequence[Region], batches: Iterator[Batch]
 ) -> Histogram:
     filling = FoldHistograms(observables, regions, ["data"])
-    for batch in batches:
-        filling.add(batch)
+    filling.add(batches)
     return filling.result(1.0)["hard"]["data"]
 
 
