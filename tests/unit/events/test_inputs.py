@@ -83,3 +83,8 @@ def test_reading_ahead_changes_nothing_but_the_time():
     assert list(ahead(iter([3, None, 4]))) == [3, None, 4]
     with pytest.raises(ZeroDivisionError):
         list(ahead(1 / k for k in (1, 0)))
+    made: list[int] = []
+    items = ahead(made.append(k) or k for k in range(9))
+    assert next(items) == 0
+    items.close()
+    assert made in ([0], [0, 1], [0, 1, 2])

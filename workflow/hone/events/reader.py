@@ -1,5 +1,6 @@
 """Features, weights and regions of the events of a source, piece by piece."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -18,6 +19,7 @@ from hone.events.split import rotated, uniform
 __all__ = ["Reader", "ahead"]
 
 T = TypeVar("T")
+_AHEAD = 2
 
 
 class Reader:
@@ -63,7 +65,7 @@ class Reader:
     def batches(self, low: float = 0.0, high: float = 1.0) -> Iterator[Batch]:
         """The sample's events whose uniform number is in [low, high); all if there is no split.
 
-        The next batch is read while the present one is processed.
+        The next two are read while one is processed.
 
         Raises:
             InputError: the files or their contents cannot be used.
@@ -255,14 +257,17 @@ def _described(text: str, region: Region) -> str:
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:
-    """The same items in the same order, each made in a thread while the one before is used.
+    """The same items in the same order, up to two made in a thread while one is used.
 
     Errors in making an item are raised where it is used.
     """
     # A list, so that None could be an item.
     iterator = ([item] for item in items)
     with ThreadPoolExecutor(1) as thread:
-        following = thread.submit(next, iterator, None)
-        while (found := following.result()) is not None:
-            following = thread.submit(next, iterator, None)
-            yield from found
+        following = deque(thread.submit(next, iterator, None) for _ in range(_AHEAD))
+        try:
+            while (found := following.popleft().result()) is not None:
+                following.append(thread.submit(next, iterator, None))
+                yield from found
+        finally:
+            thread.shutdown(cancel_futures=True)

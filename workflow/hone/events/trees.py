@@ -16,8 +16,10 @@ from hone.running.root_files import root_file
 
 __all__ = ["column_of", "opened_tree"]
 
-_STEP = 32_000_000
+_STEP = 28_000_000
 """Bytes of uncompressed columns in memory at a time."""
+_SCORED = 16384
+"""Events that are scored at a time: the last of a piece cost as much if they are fewer."""
 _NUMBERS = "biuf"
 """Kinds of types that expressions take."""
 Branch: TypeAlias = np.ndarray | ak.Array
@@ -61,6 +63,7 @@ class _Tree:
         if others:
             width += _STEP / self._tree.num_entries_for(_STEP, filter_name=others.__contains__)
         size = max(int(_STEP / width), 1)
+        size -= size % _SCORED if size > _SCORED else 0
         pieces = (dict(zip(flat, piece, strict=True)) for piece in read_baskets(numbers, size))
         if others:
             rest = self._iterate(others, size, "ak")
