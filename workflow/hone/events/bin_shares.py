@@ -14,7 +14,7 @@ from hone.observable import Observable
 from hone.observable.base import finite
 from hone.statmodel.channels import Channels
 
-__all__ = ["BLOCK", "PIECE", "BinShares"]
+__all__ = ["BLOCK", "PIECE", "BinShares", "edges_of", "number_of_bins"]
 
 PIECE = 16384
 """Events at a time, always this number, so that the observable is compiled once."""
@@ -25,6 +25,18 @@ _SCORED = 512
 _COMPILER = ThreadPoolExecutor(1)
 
 
+@eqx.filter_jit
+def edges_of(observable: Observable) -> jax.Array:
+    """Bin edges (B + 1,) of an observable."""
+    return observable.edges
+
+
+def number_of_bins(observable: Observable) -> int:
+    """Of an observable, without computing its edges."""
+    shape: tuple[int] = eqx.filter_eval_shape(edges_of, observable).shape
+    return shape[0] - 1
+
+
 class BinShares:
     """Shares of events in the hard and in the soft bins of all regions with an observable.
 
@@ -33,22 +45,23 @@ class BinShares:
     Args:
         observable: that scores.
         channels: of all regions.
-        edges: of the observable (B + 1,).
     """
 
-    def __init__(self, observable: Observable, channels: Channels, edges: np.ndarray) -> None:
-        self._edges, self._has_places = edges, len(channels.trained) > 1
+    def __init__(self, observable: Observable, channels: Channels) -> None:
+        self._has_places = len(channels.trained) > 1
         # JAX would flatten the observable again for each of thousands of pieces.
         leaves, structure = jax.tree.flatten(observable)
         self._numbers = tuple(x if eqx.is_array(x) else None for x in leaves)
         rest = (structure, *(None if eqx.is_array(x) else x for x in leaves))
         self._widths = np.ones(PIECE) if observable.widths_follow_events else None
+        edges = np.empty(channels.observable_bins + 1)
         events, places = np.empty((PIECE, len(observable.features))), np.empty(PIECE, np.int8)
         shapes = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype),
             (self._numbers, edges, events, self._widths, places if self._has_places else None),
         )
         self._program = _compiled(rest, channels, shapes)
+        self._edges = np.asarray(edges_of(observable))
 
     def __call__(
         self, features: np.ndarray, place: np.ndarray, widths: np.ndarray | None

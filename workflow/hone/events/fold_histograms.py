@@ -12,23 +12,17 @@ import numpy as np
 from hone.analysis.regions import Region
 from hone.events import bin_shares
 from hone.events.batch import Batch
-from hone.events.bin_shares import BinShares
+from hone.events.bin_shares import BinShares, number_of_bins
 from hone.observable import Observable
 from hone.observable.base import in_pieces, without_score
 from hone.statmodel.channels import Channels
 from hone.statmodel.templates import Histogram
 from hone.sums import Sums, refuse_lost_events
 
-__all__ = ["FoldHistograms", "edges_of"]
+__all__ = ["FoldHistograms"]
 
 _SUBSAMPLES = 100
 _BEGUN = 4
-
-
-@eqx.filter_jit
-def edges_of(observable: Observable) -> jax.Array:
-    """Bin edges (B + 1,) of an observable."""
-    return observable.edges
 
 
 class FoldHistograms:
@@ -42,11 +36,9 @@ class FoldHistograms:
         has_parts: bool = False,
     ) -> None:
         self._observables = observables
-        edges = [np.asarray(edges_of(observable)) for observable in observables]
-        channels = Channels(tuple(regions), len(edges[0]) - 1)
+        channels = Channels(tuple(regions), number_of_bins(observables[0]))
         self._fillings = [
-            _Filling(*of_fold, channels=channels, templates=templates, has_parts=has_parts)
-            for of_fold in zip(observables, edges, strict=True)
+            _Filling(observable, channels, templates, has_parts) for observable in observables
         ]
         self._widths: list[np.ndarray | None] = [None] * len(observables)
         self._places = [0] * len(observables)
@@ -145,17 +137,16 @@ class _Filling:
     def __init__(
         self,
         observable: Observable,
-        edges: np.ndarray,
         channels: Channels,
         templates: Sequence[str],
-        has_parts: bool = False,
+        has_parts: bool,
     ) -> None:
-        self._observable, self._channels, self._edges = observable, channels, edges
-        self._shares = BinShares(observable, channels, edges)
+        self._observable, self._channels = observable, channels
+        self._shares = BinShares(observable, channels)
         self._templates, number = templates, len(templates)
         # For every block, as the squares of `Sums`.
         self._weights = np.empty((number, bin_shares.BLOCK))
-        self._bins = len(channels.trained) * (len(edges) - 1)
+        self._bins = len(channels.trained) * channels.observable_bins
         # Hard bins of all regions with the observable, their soft bins, and the sum of all events.
         self._trained = Sums(number, 2 * self._bins + 1)
         self._fixed = {r: Sums(number, len(r.fixed_edges) - 1) for r in channels.fixed}
@@ -240,7 +231,7 @@ class _Filling:
         Raises:
             InputError: a bin is not known to 1e-9, or a histogram has lost events.
         """
-        bins, trained = len(self._edges) - 1, self._channels.trained
+        bins, trained = self._channels.observable_bins, self._channels.trained
 
         def where(template: int, region: Region, column: int) -> str:
             name = self._templates[template]

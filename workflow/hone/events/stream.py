@@ -7,9 +7,10 @@ import numpy as np
 from hone.analysis.regions import Region
 from hone.errors import InputError
 from hone.events.batch import Batch
+from hone.events.bin_shares import edges_of
 from hone.events.counted_once import each_counted_once
 from hone.events.documents import Surveys
-from hone.events.fold_histograms import FoldHistograms, edges_of
+from hone.events.fold_histograms import FoldHistograms
 from hone.events.generate import seed_of
 from hone.events.histograms import read_template
 from hone.events.load import scale_of, scale_of_set, scored_range, total_of_set
