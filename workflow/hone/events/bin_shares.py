@@ -10,14 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hone.events.ntuples import PIECE
 from hone.observable import Observable
 from hone.observable.base import finite
 from hone.statmodel.channels import Channels
 
 __all__ = ["BLOCK", "PIECE", "BinShares", "edges_of", "number_of_bins"]
 
-PIECE = 16384
-"""Events at a time, always this number, so that the observable is compiled once."""
 BLOCK = 4096
 """Events of a piece at a time, whose shares and weights fit into the processor's cache."""
 _SCORED = 512

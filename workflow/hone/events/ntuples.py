@@ -14,7 +14,10 @@ from hone.analysis.paths import is_remote, is_table
 from hone.errors import InputError
 from hone.running.root_files import reason
 
-__all__ = ["Events", "Piece", "pieces"]
+__all__ = ["PIECE", "Events", "Piece", "pieces"]
+
+PIECE = 16384
+"""Events that are scored at a time, always this number, so that the observable is compiled once."""
 
 
 class Piece(NamedTuple):

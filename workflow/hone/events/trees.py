@@ -12,14 +12,13 @@ from hone.analysis.jagged import Column, Jagged, Text
 from hone.analysis.paths import is_remote
 from hone.errors import InputError
 from hone.events.baskets import read_baskets
+from hone.events.ntuples import PIECE
 from hone.running.root_files import root_file
 
 __all__ = ["column_of", "opened_tree"]
 
 _STEP = 28_000_000
 """Bytes of uncompressed columns in memory at a time."""
-_SCORED = 16384
-"""Events that are scored at a time: the last of a piece cost as much if they are fewer."""
 _NUMBERS = "biuf"
 """Kinds of types that expressions take."""
 Branch: TypeAlias = np.ndarray | ak.Array
@@ -63,7 +62,7 @@ class _Tree:
         if others:
             width += _STEP / self._tree.num_entries_for(_STEP, filter_name=others.__contains__)
         size = max(int(_STEP / width), 1)
-        size -= size % _SCORED if size > _SCORED else 0
+        size -= size % PIECE if size > PIECE else 0  # fewer than PIECE cost as much
         pieces = (dict(zip(flat, piece, strict=True)) for piece in read_baskets(numbers, size))
         if others:
             rest = self._iterate(others, size, "ak")
