@@ -74,6 +74,10 @@ def test_comparisons_chain_as_in_mathematics():
         ("x > 110  # the peak && n", "# begins no comment"),
         ("x > 110  # the peak", "# begins no comment"),
         ("x @ y", "BinOp is not allowed"),
+        ("(n >> 3) & 1", "write .* x // 8 for x >> 3"),
+        ("n in (1, 2)", r"write isin\(x, 1, 2\)"),
+        ("x.size() > 1", r"no function 'x.size'; how many values there are is len\(x\)"),
+        ("@x.size() > 1", r"how many values there are is len\(x\)"),
         ("x[1:2]", r"one number, as in x\[0\]"),
         ("x[0, 1]", r"one number, as in x\[0\]"),
         ("x ^ 2", r"write \*\* for a power, and \(a > 1\) != \(b < 2\)"),
@@ -100,7 +104,8 @@ def test_nothing_else_is_allowed(text, message):
 
 
 def test_a_mask_is_compared_with_a_number():
-    for text in ("(n & 2) == 2", "2 == ( n & (2) )", "(n\n& 2) == 2", "sum == (n & 2) || n == 2"):
+    for text in ("(n & 2) == 2", "2 == ( n & (2) )", "(n\n& 2) == 2", "sum == (n & 2) || n == 2",
+                 "(n & 2) > 0", "0 < (n & 2) <= 2", "n > 0 && (n & 2) >= 2"):  # fmt: skip
         found = Expression(text)({**COLUMNS, "sum": np.array([1, 1, 1])})
         np.testing.assert_array_equal(found, [False, False, True])
     assert Expression('get("a#b") == 1').branches == ("a#b",)

@@ -64,6 +64,14 @@ CASES = {
         lambda c: (Path("list.txt").write_text("# none\n"), sample(files="list.txt")(c)),
         r"samples\['background'\].files: list.txt lists no file",
     ),
+    "a list within a list": (
+        lambda c: (
+            Path("list.txt").write_text("more.txt  # background"),
+            Path("more.txt").write_text("background_1.root"),
+            sample(files="list.txt")(c),
+        ),
+        r"samples\['background'\].files: more.txt is within another list; name both lists in",
+    ),
     "a file twice, in a list": (
         lambda c: (
             Path("list.txt").write_text("background_1.root"),

@@ -155,7 +155,7 @@ def test_a_list_of_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("a1", "a2", "b"):
         Path(f"{name}.root").touch()
-    text = "a[12].root\n# signal\n\n  root://host//c.root \n"
+    text = "a[12].root # both\n# signal\n\n  root://host//c.root \n"
     Path("list.txt").write_text(text, encoding="utf-8-sig")  # with a byte order mark
     assert matching("list.txt") == ["a1.root", "a2.root", "root://host//c.root"]
     assert len(matching(["list.txt", "b.root"])) == 4

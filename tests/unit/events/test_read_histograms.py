@@ -138,10 +138,11 @@ def test_histograms_of_hist_in_json(tmp_path, monkeypatch):
         "sr/sums": hist.Hist(edges).fill([0.5, 1.5], weight=0.3),
         "sr/mean": hist.Hist(edges, storage=hist.storage.Mean()).fill([0.5], sample=[1.0]),
         "sparse/fakes": uhi.io.to_sparse(weighted._to_uhi_()),
+        "nested": {"fakes": weighted},
     }
     Path("one.json").write_text(json.dumps(histograms, default=uhi.io.json.default))
     source = replace(of_root, files=("one.json",))
-    for region in ("sr", "sparse"):
+    for region in ("sr", "sparse", "nested"):
         for one, other in zip(read(source, region=region), read(of_root), strict=True):
             np.testing.assert_array_equal(one, other)
     counts = read(replace(source, tree="sr/counts"))
@@ -153,6 +154,9 @@ def test_histograms_of_hist_in_json(tmp_path, monkeypatch):
     }.items():
         with pytest.raises(InputError, match=f"one.json: .*{message}"):
             read(replace(source, tree=f"sr/{name}"))
+    Path("one.json").write_text(json.dumps(weighted, default=uhi.io.json.default))
+    with pytest.raises(InputError, match=r'without a name; write \{"sr/fakes": histogram\}'):
+        read(source)
     Path("one.json").write_text("{")
     with pytest.raises(InputError, match=r"one.json cannot be read"):
         read(source)

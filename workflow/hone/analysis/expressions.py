@@ -41,6 +41,7 @@ _OWN = {**dict.fromkeys(OVER_VALUES, 1), "where": 3, "alt": 2, "pow": 2, "isin":
 _OR_MORE = ("isin", "max", "min")
 """Functions that take further arguments."""
 _MAX_LENGTH = 10_000
+_SIZE_OF, _SIZE = re.compile(r"@.*\bsize\(\)"), "how many values there are is len(x)"
 _ASSIGNED = re.compile(r"(?<![<>=!])=(?!=)")
 
 
@@ -74,7 +75,8 @@ class Expression:
             raise InputError(f"{self.text!r} is not an expression of branches: {error}") from error
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             cure = "numbers are compared with ==" if _ASSIGNED.search(self.text) else ""
-            hint = "".join(f"; {text}" for text in (cure, _logic(self.text)) if text)
+            size = _SIZE if _SIZE_OF.search(self.text) else ""
+            hint = "".join(f"; {text}" for text in (cure, size, _logic(self.text)) if text)
             raise InputError(
                 f"{self.text!r} is not an expression of branches ({error.args[0]}){hint}"
             ) from error
@@ -175,10 +177,14 @@ def _names(node: ast.AST, whole: bool = False) -> Iterator[str]:
             "^ is a power in ROOT and exclusive or in Python; write ** for a power, and "
             "(a > 1) != (b < 2) where one of both is true"
         )
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.LShift | ast.RShift):
+        raise InputError("bits are not shifted; write x * 8 for x << 3, and x // 8 for x >> 3")
     elif isinstance(node, ast.UnaryOp) and type(node.op) in (*UNARY, ast.Invert, ast.Not):
         parts = (node.operand,)
     elif isinstance(node, ast.Compare) and all(type(op) in COMPARE for op in node.ops):
         yield from _names_in_comparison(node)
+    elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
+        raise InputError("write isin(x, 1, 2) for x in (1, 2)")
     elif isinstance(node, ast.BoolOp):
         parts = tuple(node.values)
     elif isinstance(node, ast.IfExp):
@@ -237,9 +243,6 @@ def _is_mask(node: ast.AST) -> bool:
 def _names_in_comparison(node: ast.Compare) -> Iterator[str]:
     parts = (node.left, *node.comparators)
     equality = len(node.ops) == 1 and isinstance(node.ops[0], ast.Eq | ast.NotEq)
-    # A mask compared with a number, (flags & 4) == 4, is the one thing that makes sense.
-    if any(map(_is_mask, parts)) and not equality:
-        raise InputError(_LOOSE)
     for part in parts:
         if not (equality and _is_text(part)):
             yield from _names(part)
@@ -258,7 +261,8 @@ def _names_in_call(node: ast.Call) -> Iterator[str]:
         return
     if name not in (known := _all_functions()):
         text = name or ast.unparse(node.func)
-        hint = _logic(text) or did_you_mean(text, known) or f"there are {', '.join(known)}"
+        size = _SIZE if text.endswith(".size") else ""
+        hint = _logic(text) or size or did_you_mean(text, known) or f"there are {', '.join(known)}"
         raise InputError(f"there is no function {text!r}; {hint}")
     wanted, given = _arguments(str(name)), len(node.args)
     if given != wanted and not (name in _OR_MORE and given > wanted):

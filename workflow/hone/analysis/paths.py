@@ -25,14 +25,14 @@ def is_table(path: str) -> bool:
 def listed(patterns: str | list[str]) -> list[str]:
     """The same, where the lines of text files (``.txt``) take the place of their names.
 
-    Empty lines and those that begin with ``#`` do not count.
+    Empty lines do not count, nor does what follows a ``#`` at the beginning or after a space.
     """
     found = []
     for pattern in several(patterns):
         if pattern.endswith(".txt") and os.path.isfile(pattern):
             text = Path(pattern).read_text(encoding="utf-8-sig", errors="replace")
-            lines = map(str.strip, text.splitlines())
-            found += [line for line in lines if line and not line.startswith("#")]
+            lines = (re.sub(r"(^|\s)#.*", "", line).strip() for line in text.splitlines())
+            found += filter(None, lines)
         else:
             found.append(pattern)
     return found

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -54,6 +54,8 @@ def read_histogram(file: str, path: str) -> GivenHistogram:
     where = f"{file}: histogram {path!r}"
     try:
         kind, names, found = (_of_json if file.endswith(".json") else _of_root)(file, path)
+    except InputError:
+        raise
     except Exception as error:  # uproot and hist raise many kinds for a damaged file
         raise InputError(f"{file} cannot be read ({reason(error)})") from error
     if not kind:
@@ -100,8 +102,11 @@ def _of_json(file: str, path: str) -> tuple[str, list[str], GivenHistogram | Non
     """As :func:`_of_root`; the class is that of the storage."""
     import hist
 
-    entries = json.loads(Path(file).read_text(encoding="utf-8-sig"))
-    names = [n for n, entry in entries.items() if isinstance(entry, dict) and "axes" in entry]
+    document = json.loads(Path(file).read_text(encoding="utf-8-sig"))
+    if "axes" in document:
+        raise InputError(f'{file} is a histogram without a name; write {{"{path}": histogram}}')
+    entries = dict(_by_name(document))
+    names = list(entries)
     if path not in names:
         return "", names, None
     kind = str(entries[path]["storage"]["type"])
@@ -112,6 +117,15 @@ def _of_json(file: str, path: str) -> tuple[str, list[str], GivenHistogram | Non
     variances = _with_flow(found, found.variances(flow=True)) if kind == "weighted" else values
     edges = tuple(np.asarray(axis.edges, dtype=float) for axis in found.axes)
     return kind, names, GivenHistogram(values, np.abs(variances), edges, kind == "weighted")
+
+
+def _by_name(entries: dict[str, Any], folder: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Histograms of mappings within each other, which are folders as those of ROOT files."""
+    for name, entry in entries.items():
+        if isinstance(entry, dict) and "axes" in entry:
+            yield folder + name, entry
+        elif isinstance(entry, dict):
+            yield from _by_name(entry, f"{folder}{name}/")
 
 
 def _with_flow(histogram: Any, cells: Any) -> np.ndarray:

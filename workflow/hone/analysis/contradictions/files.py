@@ -20,6 +20,8 @@ def of_files(patterns: str | list[str]) -> Iterator[str]:
             yield f"{pattern}: what is on a server has no patterns; list the files, or name a .txt"
         elif is_remote(pattern) and is_table(pattern):
             yield f"{pattern}: only ROOT files are read from servers; copy it"
+        elif pattern.endswith(".txt") and Path(pattern).is_file():
+            yield f"{pattern} is within another list; name both lists in the config"
         elif not matching(pattern):
             where = "" if Path(pattern).is_absolute() else f" in {Path.cwd()}"
             file, _, tree = pattern.rpartition(":")
