@@ -27,7 +27,7 @@ def listed(patterns: str | list[str]) -> list[str]:
 
     Empty lines do not count, nor does what follows a ``#`` at the beginning or after a space.
     """
-    found = []
+    found: list[str] = []
     for pattern in several(patterns):
         if pattern.endswith(".txt") and os.path.isfile(pattern):
             text = Path(pattern).read_text(encoding="utf-8-sig", errors="replace")

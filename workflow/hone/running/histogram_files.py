@@ -119,7 +119,7 @@ def _of_json(file: str, path: str) -> tuple[str, list[str], GivenHistogram | Non
     return kind, names, GivenHistogram(values, np.abs(variances), edges, kind == "weighted")
 
 
-def _by_name(entries: dict[str, Any], folder: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def _by_name(entries: dict[str, Any], folder: str = "") -> Iterator[tuple[str, Any]]:
     """Histograms of mappings within each other, which are folders as those of ROOT files."""
     for name, entry in entries.items():
         if isinstance(entry, dict) and "axes" in entry:
