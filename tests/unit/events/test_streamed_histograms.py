@@ -265,3 +265,18 @@ def test_scores_that_are_not_numbers_do_not_make_a_histogram(analysis):
     scores["signal"] = np.where(np.arange(len(scores["signal"])) == 3, np.nan, scores["signal"])
     with pytest.raises(InputError, match="histogram 'signal': its bins add up to"):
         hard_histograms(observable, sets, scores)
+
+
+def test_an_observable_may_be_on_another_device(analysis):
+    """As one of a training on several."""
+    _, found, surveys = analysis
+    everything = (region("all"),)
+    observable = create_observable(
+        settings_of(kind="network", bins=3, hidden=[8]), FEATURES,
+        np.random.default_rng(0).normal([120, 3], [30, 1], (100, 2)), jax.random.key(0),
+    )  # fmt: skip
+    here, there = (
+        fill_histograms([network], found, everything, surveys, FEATURES)["soft"]["signal"].values
+        for network in (observable, jax.device_put(observable, jax.devices()[1]))
+    )
+    np.testing.assert_array_equal(here, there)

@@ -55,11 +55,8 @@ class BinShares:
         self._widths = np.ones(PIECE) if observable.widths_follow_events else None
         edges = np.empty(channels.observable_bins + 1)
         events, places = np.empty((PIECE, len(observable.features))), np.empty(PIECE, np.int8)
-        shapes = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype),
-            (self._numbers, edges, events, self._widths, places if self._has_places else None),
-        )
-        self._program = _compiled(rest, channels, shapes)
+        arguments = self._numbers, edges, events, self._widths, places if self._has_places else None
+        self._program = _compiled(rest, channels, jax.tree.map(_without_numbers, arguments))
         self._edges = np.asarray(edges_of(observable))
 
     def __call__(
@@ -82,6 +79,13 @@ class BinShares:
             _filled(place) if self._has_places else None,
         )
         return found
+
+
+def _without_numbers(array: Any) -> jax.ShapeDtypeStruct:
+    """What a program depends on: a network of a training on several devices is on all of them."""
+    sharding = array.sharding if getattr(array, "committed", False) else None
+    weak = getattr(array, "weak_type", False)
+    return jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding, weak_type=weak)
 
 
 def _filled(values: np.ndarray, filling: float = 0.0) -> np.ndarray:
