@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import weakref
 from dataclasses import replace
 
 import jax
@@ -16,9 +17,10 @@ from hone.analysis.files import Files
 from hone.analysis.sections import Observation, Split
 from hone.analysis.settings import plain
 from hone.errors import InputError
-from hone.events import bin_shares
+from hone.events import bin_shares, fold_histograms
 from hone.events import trees as trees_module
 from hone.events.event_sets import hard_histograms, scores_of
+from hone.events.fold_histograms import FoldHistograms
 from hone.events.load import load_events
 from hone.events.observation import observe
 from hone.events.reader import Reader
@@ -280,3 +282,38 @@ def test_an_observable_may_be_on_another_device(analysis):
         for network in (observable, jax.device_put(observable, jax.devices()[1]))
     )
     np.testing.assert_array_equal(here, there)
+
+
+@pytest.mark.parametrize(("bins", "size", "most"), [(3, 90_000, 5), (600, 40_000, 2)])
+def test_what_is_scored_ahead_takes_little_memory(tmp_path, monkeypatch, bins, size, most):
+    """Neither the shares of many bins, nor batches of which hardly any event is scored."""
+    write(tmp_path / "few.root", {"v": (np.arange(600) % 100 > 0) * 2.0})
+    write(tmp_path / "all.root", {"v": np.zeros(size)})
+    regions = region("a", "v < 1"), region("b", "v >= 1", "count")
+    observable = create_observable(
+        settings_of(kind="variable", variable="v", edges=np.linspace(0, 1, bins + 1).tolist()),
+        ["v"], np.ones((2, 1)), jax.random.key(0),
+    )  # fmt: skip
+    held = {"pieces": 0, "batches": 0}
+    arrays: dict[str, list[weakref.ref]] = {"pieces": [], "batches": []}
+
+    def seen(kind, array):
+        arrays[kind].append(weakref.ref(array))
+        held[kind] = max(held[kind], sum(one() is not None for one in arrays[kind]))
+
+    class Spied(bin_shares.BinShares):
+        def __call__(self, *arguments):
+            found = super().__call__(*arguments)
+            seen("pieces", found)
+            return found
+
+    monkeypatch.setattr(fold_histograms, "BinShares", Spied)
+    for name, step, expected in (("few", 100, 6), ("all", size, size)):
+        monkeypatch.setattr(trees_module, "_STEP", 8 * step)
+        source = Source(Template("s"), (str(tmp_path / f"{name}.root"),), "events", {"s": "1"})
+        filling = FoldHistograms([observable], regions, ["s"])
+        batches = Reader(source, ["v"], regions).batches()
+        filling.add(seen("batches", batch.place) or batch for batch in batches)
+        assert filling.result(1.0)["hard"]["s"].values[0] == expected
+    assert held["pieces"] == most
+    assert held["batches"] <= 3

@@ -22,7 +22,8 @@ from hone.sums import Sums, refuse_lost_events
 __all__ = ["FoldHistograms"]
 
 _SUBSAMPLES = 100
-_BEGUN = 4
+_BEGUN, _SIZE = 4, 2**26
+"""So many pieces are scored ahead, with no more bytes than this, if it is more than one."""
 
 
 class FoldHistograms:
@@ -72,20 +73,30 @@ class FoldHistograms:
         """
         # JAX computes asynchronously: the next pieces are scored while one is added up.
         begun: deque[_Scored] = deque()
-        for piece in self._scored(batches):
-            begun.append(piece)
-            if len(begun) > _BEGUN:
-                begun[0].filling.add(begun.popleft())
-        for piece in begun:
+
+        def add_first() -> None:
+            piece = begun.popleft()
             piece.filling.add(piece)
 
-    def _scored(self, batches: Iterator[Batch]) -> Iterator["_Scored"]:
         for batch in batches:
-            for k, part in enumerate(self._parts(batch)):
-                widths, place, size = self._widths[k], self._places[k], len(part.features)
-                of_part = None if widths is None else widths[place : place + size]
-                self._places[k] += size
-                yield from self._fillings[k].scored(part, of_part)
+            earlier = len(begun)
+            for piece in self._scored(batch):
+                begun.append(piece)
+                if len(begun) > max(min(_BEGUN, _SIZE // piece.shares.nbytes), 1):
+                    add_first()
+                    earlier -= 1
+            # Each keeps its batch in memory.
+            for _ in range(earlier):
+                add_first()
+        while begun:
+            add_first()
+
+    def _scored(self, batch: Batch) -> Iterator["_Scored"]:
+        for k, part in enumerate(self._parts(batch)):
+            widths, place, size = self._widths[k], self._places[k], len(part.features)
+            of_part = None if widths is None else widths[place : place + size]
+            self._places[k] += size
+            yield from self._fillings[k].scored(part, of_part)
 
     def parts(self, scale: float) -> dict[str, np.ndarray]:
         """As :attr:`hone.events.stream.Subsamples.yields`, of one source."""
