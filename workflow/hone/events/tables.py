@@ -16,7 +16,7 @@ from hone.errors import InputError
 __all__ = ["opened_table"]
 
 _STEP = 32_000_000
-"""Bytes of columns in memory at a time, as of ROOT files."""
+"""Bytes of columns in memory at a time."""
 
 
 @contextmanager
