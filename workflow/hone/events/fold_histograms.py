@@ -153,7 +153,8 @@ class _Filling:
         has_parts: bool,
     ) -> None:
         self._observable, self._channels = observable, channels
-        self._shares = BinShares(observable, channels)
+        if channels.trained:  # else nothing is scored, and need not be compiled
+            self._shares = BinShares(observable, channels)
         self._templates, number = templates, len(templates)
         # For every block, as the squares of `Sums`.
         self._weights = np.empty((number, bin_shares.BLOCK))
