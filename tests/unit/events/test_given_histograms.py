@@ -12,10 +12,11 @@ import uproot
 import yaml
 from ntuples import columns, write, write_analysis
 
-from hone.analysis import Template, checked_config
+from hone.analysis import Analysis, Template, checked_config
 from hone.analysis.files import Files
 from hone.analysis.needs import Needs
-from hone.errors import ConfigError
+from hone.analysis.parts import of_survey
+from hone.errors import ConfigError, InputError
 from hone.events.check import check_inputs
 from hone.events.first_look import yields_table
 from hone.events.histograms import read_template
@@ -151,6 +152,26 @@ def test_the_workspace_is_that_of_the_events(config):
     table = yields_table(surveys, checked_config(config).systematics)
     rows = [row for row in table if row["variation"] == "scale_up"]
     assert [row["region"] for row in rows] == ["control_region", "signal_region"]
+
+
+def test_the_first_look_is_in_the_bins_of_the_workspace(config):
+    """In the first region with a variable as in the others."""
+    found = of_histograms(config, "signal", "background", "data")
+    found["samples"][1]["histograms"]["beyond"] = "dropped"
+
+    def regions(edges):
+        found["regions"][0]["edges"] = edges
+        analysis = checked_config(found)
+        reading = Analysis.model_validate(of_survey(analysis, Template("background")))
+        (source,) = sources(reading, {"background": Files(analysis).ntuples["background"]})
+        return survey(source, reading.features, reading.channels)["regions"]
+
+    with uproot.open("histograms.root") as file:
+        right = file["signal_region/background"].values()[1:3].sum()
+    total = regions([20, 80])["signal_region"]["background"]["yield"]
+    assert total == pytest.approx(right, rel=1e-12)
+    with pytest.raises(InputError, match=r"region 'signal_region': its edges are .* among them"):
+        regions([0, 30, 300])
 
 
 @pytest.mark.usefixtures("config")

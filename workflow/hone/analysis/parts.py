@@ -10,7 +10,7 @@ from typing import Any
 from hone.analysis.analysis import Analysis
 from hone.analysis.observables import ObservableSettings, OfNetwork, Trained
 from hone.analysis.region_observables import regions_of, regions_without_observables
-from hone.analysis.samples import DimuonSample, Sample
+from hone.analysis.samples import DimuonSample, HistogramSample, Sample
 from hone.analysis.sections import Poi, Workspace
 from hone.analysis.settings import Plain, plain
 from hone.analysis.shape_systematics import Interpolated, ShapeVariation
@@ -74,7 +74,10 @@ def of_collisions(analysis: Analysis, template: Template) -> Plain:
 
 def of_survey(analysis: Analysis, template: Template) -> Plain:
     """How one set of events is read, with its nominal weight."""
-    found = _samples_and_systematics([analysis.sample(template.sample)], _of(analysis, template))
+    sample = analysis.sample(template.sample)
+    found = _samples_and_systematics([sample], _of(analysis, template))
+    if isinstance(sample, HistogramSample):
+        found["observables"] = analysis.observables
     return part(
         analysis, "features", *_READING, regions=regions_without_observables(analysis), **found
     )

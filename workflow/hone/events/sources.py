@@ -7,6 +7,7 @@ import numpy as np
 
 from hone.analysis import Analysis, Template
 from hone.analysis.fields import filled_in
+from hone.analysis.observables import VariableBins
 from hone.analysis.samples import DimuonSample, HistogramSample, NtupleSample
 from hone.analysis.sections import Split
 from hone.analysis.variations import Variation
@@ -83,6 +84,8 @@ class BinnedSource(Source):
     """Whether bins beyond the edges of a region are left out, not added to its outermost ones."""
     regions: frozenset[str] | None = None
     """Those that have a histogram; others are as those of the sample. None if all have."""
+    observable: tuple[float, ...] | None = None
+    """Edges of the analysis' only observable; None if there are several."""
 
     def has(self, region: str) -> bool:
         """Whether it has a histogram of its own in a region."""
@@ -170,6 +173,7 @@ def _histograms(
         if template in systematic.templates(sample.name) and sample.name in systematic.samples
         if systematic.acts_in(region.name)
     }
+    binned = [x for x in analysis.observables if isinstance(x, VariableBins)]
     return BinnedSource(
         template,
         files,
@@ -177,6 +181,7 @@ def _histograms(
         {template.name: "1"},
         drops_beyond=given.beyond == "dropped",
         regions=None if template == template.nominal else frozenset(acting),
+        observable=tuple(binned[0].edges) if len(binned) == 1 else None,
     )
 
 
