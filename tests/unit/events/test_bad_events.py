@@ -200,9 +200,10 @@ def test_what_no_later_step_could_use_is_refused(tmp_path):
     same = columns(100, 1, True)
     assert "have the same events; remove one" in checked(tmp_path, (region("a"),), same, same)
     alike = columns(100, 1, True) | {"event": np.ones(100, dtype=int)}
-    assert "has too few different values (1 of 'signal' in " in checked(
-        tmp_path, (region("a"),), signal=alike
-    )
+    seen = {"o": Seen(["a"], 10)}
+    text = checked(tmp_path, (region("a"),), signal=alike, observables=seen)
+    assert "has too few different values (1 of 'signal' in " in text
+    assert "'signal' has no training event" not in text  # which is a consequence
     few = {name: x[:1] for name, x in same.items()}
     assert "'signal' has no event in the" in checked(tmp_path, (region("a"),), signal=few)
     # The expectation must not be negative; the yield of one sample may be.

@@ -64,18 +64,20 @@ def check_inputs(
         *misses,
     ]
     for name, found in surveys.items():
+        # With few numbers, what is missing in a part follows from that.
+        is_divided = found["split"] and "few_numbers" not in found
         for events_set, entry in found["sets"].items():
-            if found["split"] and entry["events"] == 0 and "few_numbers" not in found:
+            if is_divided and entry["events"] == 0:
                 problems.append(
                     f"{name!r} has no event in the {events_set} set, or in one of the folds "
                     f"({_files(found)}): change split; if the files hold some of the numbers of "
                     "split.branch only, name another"
                 )
-        # Where no event passes a selection, the split is not what is wrong.
+        # Where no event passes a selection, the split's parts are not what is wrong.
         idle = {
             observable: of_it.regions
             for observable, of_it in observables.items()
-            if of_it.batch and found["split"] and not misses and not in_training(found, of_it)
+            if of_it.batch and is_divided and not misses and not in_training(found, of_it)
         }
         if idle:
             problems.append(
