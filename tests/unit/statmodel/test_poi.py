@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hone.analysis import checked_config
 from hone.analysis.parts import of_model, of_training
+from hone.errors import ConfigError
 from hone.likelihood import infer
 from hone.likelihood.histfactory import from_pyhf
 from hone.results.certify import certify
@@ -78,6 +79,16 @@ def test_limits_scale_with_the_yield_if_the_bounds_do(ordinary, factor):
     assert scaled["reasons"] == {}
     scan = scan_cls(model, data, scan_range(model, scaled), points=3)
     assert scan["mu"][-1] <= bounds[1]
+
+
+def test_a_nominal_strength_is_where_fits_begin_and_changes_no_result(ordinary):
+    model, _, limits, check = results(1.0, poi={"nominal": 3})
+    assert model.config.suggested_init()[model.config.poi_index] == 3
+    assert check["agrees"]
+    for name in ("expected_limits", "expected_limits_postfit", "observed_limit"):
+        np.testing.assert_allclose(limits[name], ordinary[name], rtol=1e-7, err_msg=name)
+    with pytest.raises(ConfigError, match=r"poi.nominal: 20 is beyond the bounds \[0.0, 10.0\]"):
+        analysis(poi={"nominal": 20})
 
 
 def test_a_limit_beyond_the_bounds_says_which_setting_to_widen():

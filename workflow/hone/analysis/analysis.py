@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from hone.analysis.config import Config
-from hone.analysis.modifiers import Strength
+from hone.analysis.modifiers import SignalStrength, Strength
 from hone.analysis.observables import BestEdges, ObservableSettings, Rebinned, Trained
 from hone.analysis.regions import ONE_REGION, Region
 from hone.analysis.samples import GeneratedSample, HistogramSample, Sample
+from hone.analysis.settings import plain
 from hone.analysis.shape_systematics import ShapeVariation
 from hone.analysis.systematics import Systematic
 from hone.analysis.templates import Template
@@ -219,8 +220,7 @@ class Analysis(Config):
         """The strengths that a signal hypothesis measures; the first is the POI."""
         if self.measure:
             return self.measure
-        entry = {"name": self.poi.name, "sample": signal, "bounds": self.poi.bounds}
-        return [Strength.model_validate(entry)]
+        return [SignalStrength.model_validate({**plain(self.poi), "sample": signal})]
 
     def event_templates(
         self, samples: Sequence[Sample], observable: str | None = None

@@ -17,7 +17,7 @@ from hone.likelihood import specification as spec
 if TYPE_CHECKING:  # it imports JAX
     from hone.likelihood.histfactory.layout import Layout
 
-__all__ = ["ALL", "Leaf", "Modifier", "Normfactor", "Strength"]
+__all__ = ["ALL", "Leaf", "Modifier", "Normfactor", "SignalStrength", "Strength"]
 
 ALL = "all"
 """As the sample of a modifier: all that there are."""
@@ -147,3 +147,13 @@ class Strength(Normfactor):
         """Whether it can be the POI: q-tilde is for 0 and more, and tests are at 1."""
         low, high = self.bounds
         return low == 0 and high > 1
+
+
+class SignalStrength(Strength):
+    """That of one signal, the POI: settings are those of ``poi``."""
+
+    nominal: float
+    """Value before a fit."""
+
+    def parameter(self) -> spec.Parameter:
+        return {**super().parameter(), "inits": [self.nominal]}

@@ -160,12 +160,17 @@ class Poi(Settings):
     """Smallest and largest value in fits, scans and limits. The smallest is 0, as the test
     statistic of limits (q-tilde) wants; 1, where the signal has its yield, lies between them. A
     limit above the largest does not exist."""
+    nominal: Positive = 1.0
+    """Its value before a fit, `inits` in workspaces, as `Nominal` of cabinetry's NormFactor. What
+    is expected is of a strength of 1 all the same."""
 
     @model_validator(mode="after")
     def _from_zero(self) -> Self:
         low, high = self.bounds
         if low != 0 or not high > 1:
             raise refuse(f"{self.bounds} must begin at 0, and end above 1", "bounds")
+        if self.nominal > high:
+            raise refuse(f"{self.nominal:g} is beyond the bounds {self.bounds}", "nominal")
         return self
 
 

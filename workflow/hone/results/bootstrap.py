@@ -166,8 +166,9 @@ def _by_pyhf(model: Model, oracle: pyhf.Model, limit: float | None) -> dict[str,
 
 
 def _numerical_sigma_mu(oracle: pyhf.Model) -> float | None:
-    """sigma_mu from second differences of pyhf's likelihood at its nominal parameters."""
+    """sigma_mu from second differences of pyhf's likelihood at its nominal parameters and 1."""
     centre = np.array(oracle.config.suggested_init(), dtype=float)
+    centre[oracle.config.poi_index] = 1.0
     data = oracle.expected_data(centre)
     free = np.flatnonzero(~np.array(oracle.config.suggested_fixed(), dtype=bool))
     # Compromise between rounding of -2 ln L and its fourth derivative.
