@@ -51,12 +51,10 @@ class FoldHistograms:
         return [batch.of_fold(fold) for fold in range(1, len(self._observables) + 1)]
 
     def find_widths(self, batches: Iterator[Batch]) -> None:
-        """Read all events once, if the softness of the bins depends on them.
+        """Read all events once, on which the softness of the bins depends.
 
-        Only then memory grows with the number of events (by 20 bytes each).
+        Only here memory grows with the number of events (by 20 bytes each).
         """
-        if not self._observables[0].widths_follow_events:
-            return
         responses: list[list[Any]] = [[] for _ in self._observables]
         weights: list[list[np.ndarray]] = [[] for _ in self._observables]
         for batch in batches:

@@ -65,12 +65,12 @@ class Reader:
     def batches(self, low: float = 0.0, high: float = 1.0) -> Iterator[Batch]:
         """The sample's events whose uniform number is in [low, high); all if there is no split.
 
-        The next two are read while one is processed.
+        The first are read at once, the next two while one is processed.
 
         Raises:
             InputError: the files or their contents cannot be used.
         """
-        yield from ahead(self._batches(low, high))
+        return ahead(self._batches(low, high))
 
     def _batches(self, low: float, high: float) -> Iterator[Batch]:
         for piece in pieces(self.source.files, self.source.tree, self.branches, str(self.source)):
@@ -257,17 +257,22 @@ def _described(text: str, region: Region) -> str:
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:
-    """The same items in the same order, up to two made in a thread while one is used.
+    """The same items in the same order, up to two made in a thread while one is used; the first
+    are begun at once.
 
     Errors in making an item are raised where it is used.
     """
     # A list, so that None could be an item.
     iterator = ([item] for item in items)
-    with ThreadPoolExecutor(1) as thread:
-        following = deque(thread.submit(next, iterator, None) for _ in range(_AHEAD))
+    thread = ThreadPoolExecutor(1)
+    following = deque(thread.submit(next, iterator, None) for _ in range(_AHEAD))
+
+    def in_turn() -> Iterator[T]:
         try:
             while (found := following.popleft().result()) is not None:
                 following.append(thread.submit(next, iterator, None))
                 yield from found
         finally:
             thread.shutdown(cancel_futures=True)
+
+    return in_turn()

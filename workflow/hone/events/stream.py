@@ -75,9 +75,11 @@ def fill_histograms(
         kept = Sums(1)
         reader = Reader(source, features, regions)
         has_parts = subsamples is not None and source.name in subsamples.names
+        batches = reader.batches(low, high)
         filling = FoldHistograms(observables, regions, list(source.weights), has_parts)
-        filling.find_widths(reader.batches(low, high))
-        filling.add(_counted(reader.batches(low, high), kept))
+        if observables[0].widths_follow_events:
+            filling.find_widths(reader.batches(low, high))
+        filling.add(_counted(batches, kept))
         scale = scale_of(source, surveys, total_of_set(source, surveys, kept, "evaluation"))
         for group, histograms in filling.result(scale).items():
             found[group] |= histograms
