@@ -1,6 +1,7 @@
 """Configs: defaults, ready analyses, and what an editor or hone says of a bad one."""
 
 import copy
+import re
 from pathlib import Path
 
 import jsonschema
@@ -29,6 +30,18 @@ def test_ready_analyses_are_valid(path):
     jsonschema.validate(yaml.safe_load(path.read_text()), json_schema())
     checked = checked_config(yaml.safe_load(path.read_text()))
     assert checked_config(plain(checked)) == checked
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/ntuples.md"])
+def test_the_config_of_the_page_is_valid(page, tmp_path, monkeypatch):
+    text = (ROOT / page).read_text()
+    (config,) = re.findall(r"```yaml\n(analysis: .*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    Path("ntuples").mkdir()
+    for name in ("signal_1", "bkg", "data"):
+        Path("ntuples", f"{name}.root").touch()
+    Path("mine.py").write_text("def loss(model):\n    return 0.0\n")
+    assert checked_config(yaml.safe_load(config), "mine.yaml").analysis == "mine"
 
 
 def test_defaults_are_the_schemas(config):

@@ -1,10 +1,8 @@
 """Contradictions in what a config says about events, each with the message it gives."""
 
-import re
 from pathlib import Path
 
 import pytest
-import yaml
 from ntuples import columns, write
 
 from hone.analysis import checked_config
@@ -347,15 +345,3 @@ def test_events_of_an_analysis(events_config):
     assert files["background"] == ["background_1.root", "background_2.root"]
     assert set(files) == {*names, "data"}
     assert checked_config(plain(checked)) == checked
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/ntuples.md"])
-def test_the_config_of_the_page_is_valid(page, tmp_path, monkeypatch):
-    text = (Path(__file__).parents[3] / page).read_text()
-    (config,) = re.findall(r"```yaml\n(analysis: .*?)```", text, re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    Path("ntuples").mkdir()
-    for name in ("signal_1", "bkg", "data"):
-        Path("ntuples", f"{name}.root").touch()
-    Path("mine.py").write_text("def loss(model):\n    return 0.0\n")
-    assert checked_config(yaml.safe_load(config), "mine.yaml").analysis == "mine"

@@ -63,8 +63,8 @@ def survey_histograms(source: BinnedSource, regions: Sequence[Region], events_se
     found: dict[str, dict[str, RegionSums]] = {}
     for region in (r for r in regions if source.has(r.name)):
         edges = region.fixed_edges if region.fit == "variable" else None
-        if region.is_trained and source.observable is not None:
-            edges = np.array(source.observable)
+        if region.is_trained and source.observable_edges is not None:
+            edges = np.array(source.observable_edges)
         values, variances = map(np.asarray, _of_region(source, region.name, edges, counted=False))
         total, variance = float(values.sum()), float(variances.sum())
         sums: RegionSums = {

@@ -84,8 +84,8 @@ class BinnedSource(Source):
     """Whether bins beyond the edges of a region are left out, not added to its outermost ones."""
     regions: frozenset[str] | None = None
     """Those that have a histogram; others are as those of the sample. None if all have."""
-    observable: tuple[float, ...] | None = None
-    """Edges of the analysis' only observable; None if there are several."""
+    observable_edges: tuple[float, ...] | None = None
+    """Bin edges (B + 1,) of the analysis' only observable; None if there is none, or several."""
 
     def has(self, region: str) -> bool:
         """Whether it has a histogram of its own in a region."""
@@ -181,7 +181,7 @@ def _histograms(
         {template.name: "1"},
         drops_beyond=given.beyond == "dropped",
         regions=None if template == template.nominal else frozenset(acting),
-        observable=tuple(binned[0].edges) if len(binned) == 1 else None,
+        observable_edges=tuple(binned[0].edges) if len(binned) == 1 else None,
     )
 
 
